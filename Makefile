@@ -1,0 +1,36 @@
+# `make run` shows everything at work on this machine; `make test` runs every test. Both set up what they need.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench lock clean
+PYTHON := .venv/bin/python
+
+help: ## What can be made
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
+
+setup: ## Install what this machine lacks (into .venv and .cache; Debian packages by apt-get)
+	@.ci/setup
+
+run: setup ## Broker, bridge and three simulated consoles with busy people; Ctrl-C ends it
+	@.venv/bin/trivox run
+
+lint: setup ## Style, types and import rules
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pyright --project firmware/pyright-esp32.json
+	.venv/bin/pyright --project firmware/pyright-rp2.json
+	.venv/bin/lint-imports
+
+test: lint ## Lint, types, import rules and every test
+	.venv/bin/pytest -n 4
+
+bench: setup ## Measure, each figure beside a limit measured in the same run
+	$(PYTHON) -m tests.benchmarks
+
+lock: ## Write the lock files anew (needs pip-tools on PATH)
+	pip-compile -q --strip-extras --generate-hashes --allow-unsafe --no-header --no-emit-index-url \
+	  --no-emit-find-links --no-emit-trusted-host --extra dev -o .ci/lock/host.txt pyproject.toml
+	for board in esp32 rp2; do echo "micropython-$$board-stubs" | pip-compile -q --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o .ci/lock/stubs-$$board.txt -; done
+
+clean: ## Remove what setup and builds made
+	rm -rf .venv .cache build ./*.egg-info
