@@ -1,0 +1,1 @@
+"""Pins and properties of each board."""

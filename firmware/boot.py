@@ -1,0 +1,1 @@
+"""Almost empty on purpose: whatever failed here would keep the console from starting."""

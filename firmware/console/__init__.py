@@ -1,0 +1,3 @@
+"""The console's firmware."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,5 @@
+"""Starts the console; MicroPython runs this after boot.py."""
+
+from console.app import run
+
+run()

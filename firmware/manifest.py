@@ -1,0 +1,7 @@
+# ruff: noqa: F821 - MicroPython's build gives these functions
+"""For freezing the firmware into MicroPython: `make FROZEN_MANIFEST=.../firmware/manifest.py`."""
+
+include("$(PORT_DIR)/boards/manifest.py")
+package("boards")
+package("console")
+module("main.py")
