@@ -1,3 +1,1 @@
-"""The console's firmware."""
-
-VERSION = "0.1.0"
+"""The console's firmware, for MicroPython 1.25 and newer."""

@@ -1,0 +1,71 @@
+"""Two clocks: milliseconds since this start, and UTC once NTP or the bridge has told it.
+
+`time.ticks_ms` wraps (on a 32-bit board after 12.4 days, and differences hold to 6.2), so `Clock` counts on from a mark
+that it moves along. The tick functions are arguments: tests bring their own.
+"""
+
+from console.events import BRIDGE, CLOCK_SET, NTP
+from micropython import const
+
+_MARK_EVERY_MS = const(1 << 27)  # 1.5 days
+_BRIDGE_STEP_MIN_MS = const(2000)  # the bridge's time has been under way: less is no news (contract.md, Delivery 7)
+_NTP_STEP_MIN_MS = const(50)  # spares an event an hour that would only tell of the network's jitter
+_NTP_TO_UNIX_S = const(2208988800)  # 1900 to 1970
+_UNIX_TO_2000_S = const(946684800)
+
+
+class Clock:
+    """`ticks_ms` and `ticks_diff` are the port's (`time.ticks_ms`, `time.ticks_diff`); up_ms is 0 now."""
+
+    def __init__(self, ticks_ms, ticks_diff):
+        self._ticks_ms = ticks_ms
+        self._ticks_diff = ticks_diff
+        self._mark = (0, ticks_ms())  # (up_ms, ticks) of one moment: one object, so an interrupt never sees half of it
+        self._utc_minus_up = None
+        self.source = None  # NTP, BRIDGE, or None as long as the time is not known
+
+    def up_ms(self):
+        """Milliseconds since the start: monotonic, never wraps. To be called at least once in four days."""
+        ticks = self._ticks_ms()
+        up_ms = self.up_ms_of(ticks)
+        if up_ms - self._mark[0] > _MARK_EVERY_MS:
+            self._mark = (up_ms, ticks)
+        return up_ms
+
+    def up_ms_of(self, ticks):
+        """The up_ms of a moment at most some days ago at which `ticks_ms` gave `ticks`."""
+        up_ms, mark = self._mark
+        return up_ms + self._ticks_diff(ticks, mark)
+
+    def at_ms(self, up_ms):
+        """UTC in ms since 1970 of the moment `up_ms`, or None while the time is not known."""
+        return None if self._utc_minus_up is None else up_ms + self._utc_minus_up
+
+    def set(self, utc_ms, source, up_ms):
+        """Take `utc_ms`, as it was at `up_ms`, from `source` (NTP or BRIDGE).
+
+        Answers the fact `clock_set`, or None where nothing changes: NTP goes before the bridge in a boot, and small
+        differences are left.
+        """
+        old_ms = self.at_ms(up_ms)
+        step_ms = None if old_ms is None else utc_ms - old_ms
+        if source == BRIDGE:
+            if self.source == NTP or (step_ms is not None and abs(step_ms) <= _BRIDGE_STEP_MIN_MS):
+                return None
+        elif self.source == NTP and step_ms is not None and abs(step_ms) < _NTP_STEP_MIN_MS:
+            return None
+        self._utc_minus_up = utc_ms - up_ms
+        self.source = source
+        return (CLOCK_SET, up_ms, source, step_ms)
+
+
+def ntp_utc_ms(seconds, fraction):
+    """UTC in ms since 1970 of an NTP time stamp (two 32-bit numbers). Numbers of the era from 2036 are taken as such."""
+    if seconds < 0x80000000:
+        seconds += 0x100000000
+    return (seconds - _NTP_TO_UNIX_S) * 1000 + (fraction * 1000 >> 32)
+
+
+def port_seconds(utc_ms, gmtime):
+    """Whole seconds since the port's own epoch (ESP32 counts from 2000), as `time.time` would tell them."""
+    return utc_ms // 1000 - (_UNIX_TO_2000_S if gmtime(0)[0] == 2000 else 0)
