@@ -1,0 +1,211 @@
+"""A small MQTT 3.1.1 client on asyncio streams: clean session, one write a packet, several publishes in flight.
+
+Every wait has a limit. Whatever ends the link raises an exception (OSError, EOFError, asyncio.TimeoutError); the caller
+closes the client then and makes a new one.
+"""
+
+import asyncio
+import errno
+import select
+import socket
+import struct
+import time
+
+KEEPALIVE_S = 30
+PING_MS = 10000
+SILENCE_LIMIT_MS = 20000  # nothing heard, or no PUBACK, for so long: the link is half open
+OPEN_LIMIT_MS = 15000
+WRITE_LIMIT_MS = 10000
+IN_FLIGHT_LIMIT = 16
+PAYLOAD_LIMIT = 8192
+TOPIC_LIMIT = 128
+OTHER_LIMIT = 64  # bytes of any packet that carries no message
+
+CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 0x10, 0x20, 0x30, 0x40, 0x82, 0x90
+REFUSED = 0x80
+PINGREQ = b"\xc0\x00"
+
+
+def text(value):
+    """A string as MQTT writes it: its length in two bytes, then UTF-8."""
+    data = value if isinstance(value, bytes) else value.encode()
+    return struct.pack(">H", len(data)) + data
+
+
+def packet(first, *parts):
+    """A whole packet from its first byte and the parts of its body."""
+    size = sum(len(part) for part in parts)
+    head = bytearray((first,))
+    while size >> 7:
+        head.append(size & 127 | 128)
+        size >>= 7
+    head.append(size)
+    return b"".join((bytes(head),) + parts)  # noqa: RUF005 - MicroPython can't unpack in a tuple
+
+
+def tls_context(ca):
+    """Trusts the certificate authority in the file `ca` (DER, or PEM where the port reads it) and no other."""
+    import tls
+
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    setattr(context, "verify_mode", tls.CERT_REQUIRED)  # noqa: B010 - the stubs don't know it
+    with open(ca, "rb") as file:
+        context.load_verify_locations(file.read())
+    return context
+
+
+async def connect(address, port):
+    """A non-blocking TCP connection to a numeric address. The caller limits the wait."""
+    peer = socket.getaddrinfo(address, port)[0][-1]
+    link = socket.socket()
+    try:
+        link.setblocking(False)
+        try:
+            link.connect(peer)
+        except OSError as error:
+            if error.errno != errno.EINPROGRESS:
+                raise
+        poller = select.poll()
+        poller.register(link, select.POLLOUT)
+        while not poller.poll(0):
+            await asyncio.sleep_ms(10)
+    except BaseException:
+        link.close()  # a port without finalisers would never get it back
+        raise
+    return link
+
+
+class Mqtt:
+    """One connection to a broker. Topics are `prefix` plus a leaf; `on_message(leaf, payload)` gets what comes in.
+
+    `broker` has host, port, tls, ca, user and password, as in console.json. `oversize` counts messages skipped because
+    they were too long.
+    """
+
+    def __init__(self, broker, client_id, prefix, on_message):
+        self._broker = broker
+        self._client_id = client_id
+        self._prefix = prefix
+        self._on_message = on_message
+        self._socket = None
+        self._writing = asyncio.Lock()
+        self._in_flight = {}  # packet id: ticks when it was sent
+        self._last_id = 0
+        self._heard = self._pinged = 0
+        self.oversize = 0
+
+    async def open(self, address, will):
+        """Connects to the broker at the numeric address; `will` is the retained payload of its leaf `status`."""
+        await asyncio.wait_for_ms(self._open(address, will), OPEN_LIMIT_MS)
+
+    async def _open(self, address, will):
+        broker = self._broker
+        self._socket = await connect(address, broker["port"])
+        if broker.get("tls"):
+            self._socket = tls_context(broker["ca"]).wrap_socket(
+                self._socket, server_hostname=broker["host"], do_handshake_on_connect=False
+            )
+        self._reader = asyncio.StreamReader(self._socket)
+        self._writer = asyncio.StreamWriter(self._socket)
+        user, password = broker.get("user"), broker.get("password")
+        flags = 0x02 | 0x04 | 0x08 | 0x20  # clean session; a will, QoS 1, retained
+        fields = [text(self._client_id), text(self._prefix + "status"), text(will)]
+        for value, flag in ((user, 0x80), (password, 0x40)):
+            if value is not None:
+                flags |= flag
+                fields.append(text(value))
+        await self._send(packet(CONNECT, text("MQTT"), struct.pack(">BBH", 4, flags, KEEPALIVE_S), *fields))
+        answer = await self._read(4)
+        if answer[0] != CONNACK or answer[3]:
+            raise OSError("broker refused the connection, code %d" % answer[3])
+        self._heard = self._pinged = time.ticks_ms()
+
+    async def publish(self, leaf, payload, qos=0, retain=False):
+        """Sends a message (`payload` is a string) and returns once it is written; its PUBACK comes in the background."""
+        topic = text(self._prefix + leaf)
+        number = b""
+        if qos:
+            while len(self._in_flight) >= IN_FLIGHT_LIMIT:  # `tick` ends this wait, at the latest
+                await asyncio.sleep_ms(10)
+            number = self._number()
+            self._in_flight[number] = time.ticks_ms()
+        await self._send(packet(PUBLISH | qos << 1 | retain, topic, number, payload.encode()))
+
+    async def subscribe(self, leaves):
+        """Asks for the leaves, QoS 1."""
+        filters = [text(self._prefix + leaf) + b"\x01" for leaf in leaves]
+        await self._send(packet(SUBSCRIBE, self._number(), *filters))
+
+    async def run(self):
+        """Takes packets until the link breaks."""
+        while True:
+            first = (await self._read(1))[0]
+            size = shift = 0
+            more = 128
+            while more & 128:
+                if shift > 3 * 7:
+                    raise OSError("malformed packet")
+                more = (await self._read(1))[0]
+                size |= (more & 127) << shift
+                shift += 7
+            if first & 0xF0 == PUBLISH:
+                await self._take(first, size)
+            elif size > OTHER_LIMIT:
+                raise OSError("malformed packet")
+            else:
+                self._answered(first, await self._read(size))
+            self._heard = time.ticks_ms()
+
+    def _answered(self, first, body):
+        if first == PUBACK:
+            self._in_flight.pop(body, None)
+        elif first == SUBACK and REFUSED in body[2:]:
+            raise OSError("broker refused a subscription")
+
+    async def _take(self, first, size):
+        topic_size = struct.unpack(">H", await self._read(2))[0]
+        qos = first >> 1 & 3
+        size -= 2 + topic_size + (2 if qos else 0)
+        if size < 0 or topic_size > TOPIC_LIMIT:
+            raise OSError("malformed packet")
+        topic = (await self._read(topic_size)).decode()
+        number = await self._read(2) if qos else b""
+        if size > PAYLOAD_LIMIT:
+            self.oversize += 1
+            while size:
+                size -= len(await self._read(min(size, 256)))
+        else:
+            payload = await self._read(size)
+            if topic.startswith(self._prefix):
+                self._on_message(topic[len(self._prefix) :], payload)
+        if qos:
+            await self._send(packet(PUBACK, number))
+
+    async def tick(self):
+        """Called each second: keeps the link alive, raises OSError if it turns out half open."""
+        now = time.ticks_ms()
+        if time.ticks_diff(now, self._heard) > SILENCE_LIMIT_MS:
+            raise OSError("broker is silent")
+        for sent in self._in_flight.values():
+            if time.ticks_diff(now, sent) > SILENCE_LIMIT_MS:
+                raise OSError("broker does not acknowledge")
+        if time.ticks_diff(now, self._pinged) > PING_MS:
+            self._pinged = now
+            await self._send(PINGREQ)
+
+    def close(self):
+        """Ends the connection without more ado; the broker sends the will."""
+        if self._socket:
+            self._socket.close()
+
+    def _number(self):
+        self._last_id = self._last_id % 65535 + 1
+        return struct.pack(">H", self._last_id)
+
+    async def _read(self, size):
+        return await self._reader.readexactly(size) if size else b""
+
+    async def _send(self, data):
+        async with self._writing:
+            self._writer.write(data)
+            await asyncio.wait_for_ms(self._writer.drain(), WRITE_LIMIT_MS)
