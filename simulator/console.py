@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
-from simulator.micropython import Architecture
+if TYPE_CHECKING:
+    from simulator.micropython import Architecture
 
 Button = Literal["yes", "no", "cant_say", "seller"]
 BUTTONS: tuple[Button, ...] = ("yes", "no", "cant_say", "seller")
@@ -55,7 +56,7 @@ class Console:
         site_id: str = "demo",
         console_id: str = "till-1",
         board: str = "unix",
-        architecture: Architecture = "amd64",
+        architecture: "Architecture" = "amd64",
         broker: str | None = None,
         ca: Path | None = None,
         firmware: Path | None = None,

@@ -153,7 +153,7 @@ def _apt(state: Path, architecture: Architecture) -> list[str]:
 
 def _mirrors() -> list[str]:
     """Where this machine's apt would look for Debian itself, in any kind of sources file, best first."""
-    uris = _run(["apt-get", "-qq", "update", "--print-uris"], "This machine's apt can't say what its mirrors are")
+    uris = _run(["apt-get", "update", "--print-uris"], "This machine's apt can't say what its mirrors are")
     suites: dict[str, int] = {}
     for mirror, suite in re.findall(r"^'(\S+)/dists/([^/']+)/InRelease'", uris, re.MULTILINE):
         if not suite.endswith("-security"):
