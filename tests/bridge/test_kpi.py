@@ -1,0 +1,103 @@
+from math import comb, isclose, sqrt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge import kpi
+from bridge.kpi import Answers
+from tests.benchmarks import interval_coverage
+
+COUNTS = st.builds(Answers, *[st.integers(0, 2000)] * 4)
+WEIGHTS = st.floats(0, 1)
+
+
+def test_the_methods_formulas_by_hand() -> None:
+    answers = Answers(yes=12, no=6, cant_say=2, silent=80)
+    dissatisfaction = kpi.dissatisfaction_index(answers, 0.5)
+    loyalty = kpi.emotional_loyalty_index(answers, 0.5)
+    assert dissatisfaction is not None
+    assert loyalty is not None
+    assert isclose(dissatisfaction.value, 0.46)
+    assert (dissatisfaction.at_k0, dissatisfaction.at_k1) == (0.06, 0.86)
+    assert isclose(loyalty.value, -0.34)
+    assert (loyalty.at_k0, loyalty.at_k1) == (0.06, -0.74)
+    rate = kpi.response_rate(answers)
+    assert rate is not None
+    assert rate.value == 0.2
+
+
+def test_wilsons_interval_against_its_defining_equation() -> None:
+    low, high = kpi.wilson(7, 50)[1:]
+    for bound in (low, high):
+        assert isclose(abs(7 / 50 - bound) / sqrt(bound * (1 - bound) / 50), 1.959964, rel_tol=1e-5)
+
+
+def test_rocks_interval_against_his_own_form_of_it() -> None:
+    """He writes the net share's variance as p + d - (p - d)², over n + 3, 3/4 added to both."""
+    yes, no, rest = 40, 10, 50
+    promoters, detractors = (yes + 0.75) / 103, (no + 0.75) / 103
+    half = 1.959963984540054 * sqrt((promoters + detractors - (promoters - detractors) ** 2) / 103)
+    index = kpi.emotional_loyalty_index(Answers(yes=yes, no=no, cant_say=rest), 0.5)
+    assert index is not None
+    assert isclose(index.low, promoters - detractors - half)
+    assert isclose(index.high, promoters - detractors + half)
+
+
+def test_no_surveys_have_no_value() -> None:
+    assert kpi.dissatisfaction_index(Answers(), 0.5) is None
+    assert kpi.emotional_loyalty_index(Answers(), 0.5) is None
+    assert kpi.response_rate(Answers()) is None
+
+
+def test_ratios_are_unknown_without_a_divisor_and_never_clipped() -> None:
+    assert kpi.ratio(5, None) is None
+    assert kpi.ratio(5, 0) is None
+    assert kpi.ratio(0, 5) == 0
+    assert kpi.ratio(15, 10) == 1.5
+
+
+@given(COUNTS, WEIGHTS)
+def test_bounds_hold_the_value_and_stay_in_the_range(answers: Answers, k: float) -> None:
+    for index, lowest in ((kpi.dissatisfaction_index, 0), (kpi.emotional_loyalty_index, -1)):
+        found = index(answers, k)
+        if answers.surveys:
+            assert found is not None
+            assert lowest <= found.low <= found.value <= found.high <= 1
+            assert min(found.at_k0, found.at_k1) - 1e-12 <= found.value <= max(found.at_k0, found.at_k1) + 1e-12
+    rate = kpi.response_rate(answers)
+    assert rate is None or 0 <= rate.low <= rate.value <= rate.high <= 1
+
+
+@given(COUNTS)
+def test_the_silent_bounds_are_the_index_at_both_ends(answers: Answers) -> None:
+    for index in (kpi.dissatisfaction_index, kpi.emotional_loyalty_index):
+        found, at_0, at_1 = (index(answers, k) for k in (0.5, 0.0, 1.0))
+        if found is not None:
+            assert at_0 is not None
+            assert at_1 is not None
+            assert isclose(found.at_k0, at_0.value, abs_tol=1e-12)
+            assert isclose(found.at_k1, at_1.value, abs_tol=1e-12)
+
+
+def test_the_benchmark_weighs_samples_rightly() -> None:
+    """At k = 0 coverage is a plain binomial sum over how many say no."""
+    expected = sum(
+        comb(30, no) * 0.1**no * 0.9 ** (30 - no)
+        for no in range(31)
+        if kpi.wilson(no, 30).low <= 0.1 <= kpi.wilson(no, 30).high
+    )
+    found = interval_coverage.coverage("dissatisfaction_index", 0.0, (0.55, 0.10, 0.05, 0.30), 30)
+    assert isclose(found, expected, abs_tol=1e-7)
+
+
+@pytest.mark.parametrize("index", ["dissatisfaction_index", "emotional_loyalty_index"])
+def test_intervals_cover_the_truth_at_small_numbers(index: str) -> None:
+    covered = [
+        interval_coverage.coverage(index, k, shares, surveys)
+        for shares in interval_coverage.SHARES
+        for k in interval_coverage.SILENT_WEIGHTS
+        for surveys in (30, 60)
+    ]
+    assert 0.94 <= sum(covered) / len(covered) <= 0.97
+    assert min(covered) >= 0.91
