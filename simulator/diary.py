@@ -1,0 +1,93 @@
+"""The true diary: what people did and truly wanted, one JSON object a line; it knows nothing of any bridge."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal, Self
+
+Wanted = Literal["yes", "no", "cant_say", "silent"]
+Ends = Literal["answered", "expired", "superseded", "not_asked", "unfinished"]
+Kind = Literal["customer", "force_majeure", "stray", "shift"]
+
+
+@dataclass(frozen=True)
+class Press:
+    """One press by a finger, by this machine's clock (ms since 1970 UTC).
+
+    The first contact lies between `at_ms` and `until_ms - held_ms`; the button was up again at `until_ms`.
+    `why`: ask, again (inside the guard), answer, late_answer (after the answer), force_majeure, stray.
+    """
+
+    button: str
+    why: str
+    held_ms: int
+    planned_ms: int
+    at_ms: int
+    until_ms: int
+
+    @property
+    def latest_ms(self) -> int:
+        """The latest instant at which the first contact can have been."""
+        return self.until_ms - self.held_ms
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One happening, whole. Instants are ms since 1970 UTC; `planned_ms` counts from the plan's start.
+
+    A `customer` was served at `at_ms` and, unless `ends` is not_asked, asked by the first press; `ends` is
+    unfinished when people were told to stop. `shift`: the seller stood there from `at_ms` to `until_ms`.
+    `visitors`: so many came through the door with that customer.
+    """
+
+    kind: Kind
+    site_id: str
+    console_id: str
+    at_ms: int
+    until_ms: int
+    planned_ms: int = 0
+    wanted: Wanted = "silent"
+    ends: Ends = "not_asked"
+    question_id: str = ""
+    question_revision: int = 0
+    ask_every: int = 1
+    seller_id: str = ""
+    bought: bool = False
+    visitors: int = 0
+    presses: tuple[Press, ...] = field(default=())
+
+    @classmethod
+    def read(cls, line: str) -> Self:
+        """The entry in one line of a diary."""
+        values: dict[str, Any] = json.loads(line)
+        values["presses"] = tuple(Press(**press) for press in values["presses"])
+        return cls(**values)
+
+
+class Diary:
+    """Entries in the order in which they ended; safe for one writer a console. With a file, each is kept there too."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        self._entries: list[Entry] = []
+        self._lock = Lock()
+
+    def write(self, entry: Entry) -> None:
+        """Add an entry for good."""
+        with self._lock:
+            self._entries.append(entry)
+            if self._file is not None:
+                with self._file.open("a", encoding="utf-8") as lines:
+                    lines.write(json.dumps(asdict(entry)) + "\n")
+
+    def entries(self) -> list[Entry]:
+        """All entries so far."""
+        with self._lock:
+            return list(self._entries)
+
+    @staticmethod
+    def read(lines: Iterable[str]) -> list[Entry]:
+        """The entries of a diary's lines."""
+        return [Entry.read(line) for line in lines]
