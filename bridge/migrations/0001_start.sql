@@ -1,6 +1,11 @@
 -- The bridge's database. Times ending in _ms are milliseconds since 1970-01-01 UTC; `day` and `hour` are local to the
 -- site. Nothing is ever deleted from `event`, `reject`, `counts_received` and the histories of questions and settings.
 
+CREATE TABLE identity (                -- one row: what this database is known by at the broker
+  identity TEXT NOT NULL
+) STRICT;
+INSERT INTO identity VALUES (lower(hex(randomblob(8))));
+
 -- Who ------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE site (
@@ -74,9 +79,13 @@ CREATE TABLE event (
   dated_at_ms INTEGER NOT NULL,
   dated_by TEXT NOT NULL CHECK (dated_by IN ('console', 'clock_set', 'arrival')),
   arrived_at_ms INTEGER NOT NULL,
+  survey INTEGER,                      -- of a survey_closed: the survey that it closes
   raw TEXT NOT NULL,                   -- the event's JSON as sent
   UNIQUE (epoch_key, seq)
 ) STRICT;
+CREATE INDEX event_close ON event (epoch_key, survey, seq) WHERE survey IS NOT NULL;
+CREATE INDEX event_undated ON event (epoch_key, boot) WHERE at_ms IS NULL;
+CREATE INDEX event_settings ON event (epoch_key, seq) WHERE type = 'settings_applied';
 
 CREATE TABLE envelope_extra (          -- `mac` and unknown fields of a batch, kept as sent
   epoch_key INTEGER NOT NULL REFERENCES epoch,
@@ -103,6 +112,33 @@ CREATE UNIQUE INDEX reject_message ON reject (topic, hash) WHERE epoch_key IS NU
 
 -- What is made of it (all of this is computed anew by `trivox rebuild`) ---------------------------------------------
 
+CREATE TABLE boot (                    -- what a boot's events without a date are dated by
+  epoch_key INTEGER NOT NULL REFERENCES epoch,
+  boot INTEGER NOT NULL,
+  clock_seq INTEGER,                   -- number of its first clock_set, or null
+  clock_offset_ms INTEGER,             -- at_ms - up_ms of that
+  arrival_offset_ms INTEGER NOT NULL,  -- the smallest arrived_at_ms - up_ms of all its events
+  PRIMARY KEY (epoch_key, boot)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE force_majeure (           -- one a force_majeure_declared event, as the rollups count it
+  epoch_key INTEGER NOT NULL REFERENCES epoch,
+  seq INTEGER NOT NULL,
+  console_key INTEGER NOT NULL REFERENCES console,
+  boot INTEGER NOT NULL,
+  up_ms INTEGER NOT NULL,
+  dated_at_ms INTEGER NOT NULL,
+  survey INTEGER,                      -- the open one, or null
+  question_id TEXT NOT NULL,
+  question_revision INTEGER NOT NULL,
+  seller_id TEXT,
+  checkout_point_id TEXT,
+  hour TEXT NOT NULL,
+  PRIMARY KEY (epoch_key, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX force_majeure_when ON force_majeure (console_key, dated_at_ms);
+CREATE INDEX force_majeure_boot ON force_majeure (epoch_key, boot, up_ms);
+
 CREATE TABLE survey (
   epoch_key INTEGER NOT NULL REFERENCES epoch,
   survey INTEGER NOT NULL,             -- the number of its survey_opened event
@@ -121,10 +157,13 @@ CREATE TABLE survey (
   seller_id TEXT,
   checkout_point_id TEXT,
   hour TEXT NOT NULL,                  -- 2026-11-22T13:00+02:00; its first ten characters are the day
+  long INTEGER NOT NULL,               -- 1: over an hour by either clock, or closed in another boot
   PRIMARY KEY (epoch_key, survey)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX survey_when ON survey (console_key, opened_at_ms);
-CREATE INDEX survey_open ON survey (opened_at_ms) WHERE outcome = 'open';
+CREATE INDEX survey_boot ON survey (epoch_key, boot, opened_up_ms);
+CREATE INDEX survey_long ON survey (console_key) WHERE long = 1;
+CREATE INDEX survey_open ON survey (epoch_key, survey, opened_at_ms) WHERE outcome = 'open';
 
 -- In rollups '' stands for no seller and no checkout point, so that the key is whole.
 CREATE TABLE rollup_hour (

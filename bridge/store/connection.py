@@ -1,0 +1,155 @@
+"""Opening the database: pragmas, migrations, transactions and what is remembered between them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from importlib import resources
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import apsw
+
+from bridge.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+CACHE_KIB = 65_536
+CHECKPOINT_PAGES = 4_000
+BUSY_MS = 5_000
+
+
+class Store:
+    """One connection to the database.
+
+    All writing happens inside `transaction(now_ms)`, whose time is at `now_ms` meanwhile. What modules remember
+    between transactions (`memory`) is forgotten as soon as one is rolled back.
+    """
+
+    def __init__(self, connection: apsw.Connection, path: Path) -> None:
+        self.connection = connection
+        self.path = path
+        self.now_ms = 0
+        self.memory: dict[str, Any] = {}
+        self._cursor = connection.cursor()
+        self._in_transaction = False
+
+    def all(self, sql: str, bindings: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query."""
+        return self._cursor.execute(sql, bindings).fetchall()
+
+    def one(self, sql: str, bindings: Sequence[Any] = ()) -> Row | None:
+        """The first row of a query, or None."""
+        return self._cursor.execute(sql, bindings).fetchone()  # type: ignore[no-any-return]
+
+    def each(self, sql: str, bindings: Sequence[Any] = ()) -> Iterator[Row]:
+        """Rows one by one, for results that are too big for memory; other queries may run meanwhile."""
+        yield from self.connection.cursor().execute(sql, bindings)
+
+    def run(self, sql: str, bindings: Sequence[Any] = ()) -> None:
+        """Execute a statement for its effect."""
+        self._cursor.execute(sql, bindings)
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute a statement once for each row of bindings."""
+        self._cursor.executemany(sql, rows)
+
+    def changes(self) -> int:
+        """How many rows the last statement changed."""
+        return self.connection.changes()
+
+    def remember(self, name: str, make: Callable[[], T]) -> T:
+        """What was kept under `name`, made by `make` if it is not there (or was forgotten)."""
+        if name not in self.memory:
+            self.memory[name] = make()
+        return self.memory[name]  # type: ignore[no-any-return]
+
+    def forget(self) -> None:
+        """Drop everything remembered: what it came from has changed."""
+        self.memory.clear()
+
+    @contextmanager
+    def transaction(self, now_ms: int) -> Iterator[None]:
+        """All or nothing, durable when it ends; `now_ms` is the one time of all that happens in it."""
+        if self._in_transaction:
+            raise RuntimeError("a transaction is open already")
+        self.now_ms = now_ms
+        self._cursor.execute("BEGIN IMMEDIATE")
+        self._in_transaction = True
+        try:
+            yield
+            self._cursor.execute("COMMIT")
+        except BaseException:
+            self.forget()
+            if not self.connection.get_autocommit():
+                self._cursor.execute("ROLLBACK")
+            raise
+        finally:
+            self._in_transaction = False
+
+    def close(self) -> None:
+        """Close; the connection is of no use afterwards."""
+        self.connection.close()
+
+
+def open_store(path: Path, *, writing: bool = False) -> Store:
+    """Open the database at `path`; `writing` makes and migrates it (the caller holds the writer's lock).
+
+    Raises DatabaseError when it is missing (and not `writing`), damaged, or newer than this program.
+    """
+    if not writing and not path.exists():
+        raise DatabaseError(f"There is no database at {path}: give --database, or start a bridge to make one.")
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
+    try:
+        connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
+        _set_pragmas(connection, writing=writing)
+        store = Store(connection, path)
+        _migrate(store, writing=writing)
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise DatabaseError(
+            f"The database {path} is damaged ({error}): move it away and put back a copy made by `trivox backup`; "
+            "what the consoles still hold comes again by itself."
+        ) from error
+    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError) as error:
+        raise DatabaseError(f"The database {path} cannot be opened ({error}): check path and rights.") from error
+    return store
+
+
+def _set_pragmas(connection: apsw.Connection, *, writing: bool) -> None:
+    connection.set_busy_timeout(BUSY_MS)
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    if not writing:
+        connection.execute("PRAGMA query_only = ON")
+        return
+    connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
+    connection.execute("PRAGMA synchronous = FULL")  # an acknowledged event survives a power cut
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")  # fewer, larger checkpoints
+
+
+def _migrations() -> list[tuple[int, str]]:
+    """All migrations that this program knows, as (number, SQL), in order."""
+    folder = resources.files("bridge") / "migrations"
+    names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
+    return [(int(name.split("_", 1)[0]), (folder / name).read_text("utf-8")) for name in names]
+
+
+def _migrate(store: Store, *, writing: bool) -> None:
+    """Run the migrations that are missing, each in one transaction with the note that it ran."""
+    known = _migrations()
+    row = store.one("PRAGMA user_version")
+    version = row[0] if row else 0
+    if version > known[-1][0]:
+        raise DatabaseError(f"The database {store.path} is of a newer Trivox: use that one, or a newer one.")
+    if version == known[-1][0]:
+        return
+    if not writing:
+        raise DatabaseError(f"The database {store.path} is of an older Trivox: start the bridge once to renew it.")
+    for number, sql in known:
+        if number > version:
+            with store.transaction(0):
+                store.connection.execute(sql)
+                store.connection.execute(f"PRAGMA user_version = {number}")
