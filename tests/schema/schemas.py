@@ -1,0 +1,46 @@
+"""Reads the schemas and examples as an outsider would, with a validator that knows nothing of Trivox."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+ROOT = Path(__file__).parents[2] / "schema"
+EXAMPLES = ROOT / "examples"
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def schema_files() -> list[Path]:
+    return sorted(path for path in [*ROOT.glob("*.json"), *ROOT.glob("events/*.json")] if path.name != "asyncapi.json")
+
+
+def _retrieve(uri: str) -> Resource:
+    return Resource.from_contents(read(Path(uri.removeprefix("file://"))))
+
+
+def event_types() -> list[str]:
+    return sorted(path.stem for path in ROOT.glob("events/*.json"))
+
+
+def path_of(name: str) -> Path:
+    """The file of a schema by its name, as examples are named by."""
+    return ROOT / "events" / f"{name}.json" if name in event_types() else ROOT / f"{name}.json"
+
+
+def validator(name: str) -> Draft202012Validator:
+    """Judges payloads by a schema; references are followed from the schema's own place."""
+    return Draft202012Validator({"$ref": path_of(name).as_uri()}, registry=Registry(retrieve=_retrieve))
+
+
+def examples(kind: str) -> list[tuple[str, str, Any]]:
+    """Name of schema, name of example, content; of `valid` or `invalid`."""
+    found = []
+    for path in sorted((EXAMPLES / kind).glob("*.json")):
+        schema, _, name = path.stem.partition("--")
+        found.append((schema, name, read(path)))
+    return found
