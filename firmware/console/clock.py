@@ -4,14 +4,17 @@
 that it moves along. The tick functions are arguments: tests bring their own.
 """
 
-from console.events import BRIDGE, CLOCK_SET, NTP
 from micropython import const
+
+from console.events import BRIDGE, CLOCK_SET, NTP
 
 _MARK_EVERY_MS = const(1 << 27)  # 1.5 days
 _BRIDGE_STEP_MIN_MS = const(2000)  # the bridge's time has been under way: less is no news (contract.md, Delivery 7)
 _NTP_STEP_MIN_MS = const(50)  # spares an event an hour that would only tell of the network's jitter
 _NTP_TO_UNIX_S = const(2208988800)  # 1900 to 1970
+_NTP_ERA_S = const(1 << 32)
 _UNIX_TO_2000_S = const(946684800)
+_YEAR_2000 = const(2000)
 
 
 class Clock:
@@ -60,12 +63,12 @@ class Clock:
 
 
 def ntp_utc_ms(seconds, fraction):
-    """UTC in ms since 1970 of an NTP time stamp (two 32-bit numbers). Numbers of the era from 2036 are taken as such."""
-    if seconds < 0x80000000:
-        seconds += 0x100000000
+    """UTC in ms since 1970 of an NTP time stamp (two 32-bit numbers). Small ones are of the era that begins in 2036."""
+    if seconds < _NTP_ERA_S >> 1:
+        seconds += _NTP_ERA_S
     return (seconds - _NTP_TO_UNIX_S) * 1000 + (fraction * 1000 >> 32)
 
 
 def port_seconds(utc_ms, gmtime):
     """Whole seconds since the port's own epoch (ESP32 counts from 2000), as `time.time` would tell them."""
-    return utc_ms // 1000 - (_UNIX_TO_2000_S if gmtime(0)[0] == 2000 else 0)
+    return utc_ms // 1000 - (_UNIX_TO_2000_S if gmtime(0)[0] == _YEAR_2000 else 0)

@@ -7,25 +7,25 @@ the values in the order of `FIELDS`, and codes (`YES`, `ANSWERED` …) where the
 from micropython import const
 
 BUTTONS = ("yes", "no", "cant_say", "seller")
-YES, NO, CANT_SAY, SELLER = const(0), const(1), const(2), const(3)
+YES, NO, CANT_SAY, SELLER = range(4)
 
 OUTCOMES = ("yes", "no", "cant_say", "silent", "error")  # an answer has the code of its button
-SILENT, ERROR = const(3), const(4)
+SILENT, ERROR = 3, 4
 
 CAUSES = ("answered", "expired", "superseded", "fault")
-ANSWERED, EXPIRED, SUPERSEDED, FAULT = const(0), const(1), const(2), const(3)
+ANSWERED, EXPIRED, SUPERSEDED, FAULT = range(4)
 
 STRAY_REASONS = ("no_survey", "already_answered", "guard", "together")
-NO_SURVEY, ALREADY_ANSWERED, GUARD, TOGETHER = const(0), const(1), const(2), const(3)
+NO_SURVEY, ALREADY_ANSWERED, GUARD, TOGETHER = range(4)
 
 RESETS = ("power_on", "hard", "soft", "watchdog", "brownout", "unknown")
-POWER_ON, HARD, SOFT, WATCHDOG, BROWNOUT, UNKNOWN = const(0), const(1), const(2), const(3), const(4), const(5)
+POWER_ON, HARD, SOFT, WATCHDOG, BROWNOUT, UNKNOWN = range(6)
 
 SOURCES = ("ntp", "bridge")
-NTP, BRIDGE = const(0), const(1)
+NTP, BRIDGE = range(2)
 
 # The kinds of value that are not one word out of a tuple of them.
-_NUMBER, _NUMBER_OR_NULL, _STEP, _BACK, _TEXT, _SURVEY, _FLAG, _SEEN = range(8)
+_NUMBER, _STEP, _BACK, _TEXT, _SURVEY, _FLAG, _SEEN = range(7)
 
 # An event's type is its place in this table (and its first byte in flash: append new ones, never reorder).
 FIELDS = (
@@ -50,12 +50,14 @@ FIELDS = (
     ("button_freed", (("button", BUTTONS),)),
     ("self_tested", (("passed", _FLAG), ("buttons", _SEEN), ("lamps", _SEEN))),
 )
-BOOTED, CLOCK_SET, SETTINGS_APPLIED, SURVEY_OPENED, SURVEY_CLOSED = const(0), const(1), const(2), const(3), const(4)
-FORCE_MAJEURE_DECLARED, STRAY_PRESSED, BUTTON_STUCK = const(5), const(6), const(7)
-BUTTON_FREED, SELF_TESTED = const(8), const(9)
+BOOTED, CLOCK_SET, SETTINGS_APPLIED, SURVEY_OPENED, SURVEY_CLOSED = range(5)
+FORCE_MAJEURE_DECLARED, STRAY_PRESSED, BUTTON_STUCK, BUTTON_FREED, SELF_TESTED = range(5, 10)
 
-BATCH_EVENTS_MAX = const(32)
+BATCH_EVENTS_MAX = 32
 _RECORD_MAX = const(255)  # bytes of an encoded event
+_SEVEN_BITS = const(0x7F)
+_MORE = const(0x80)
+_BITS_MAX = const(63)
 
 
 def event(fact, boot, at_ms, survey=None):
@@ -84,7 +86,8 @@ def _seen(bits):
     return {name: bool(bits >> place & 1) for place, name in enumerate(BUTTONS)}
 
 
-# In flash: type, boot, up_ms, at_ms + 1 (0: null), then the fields; numbers are LEB128, words a byte, texts byte-counted.
+# In flash: type, boot, up_ms, at_ms + 1 (0: null), then the fields. Numbers are LEB128, words are numbers, texts have
+# their length in bytes before them.
 
 
 def encode(event):
@@ -136,73 +139,70 @@ def _response_ms(event):
 
 
 def _put_value(out, kind, value, up_ms):
-    if isinstance(kind, tuple):
-        out.append(kind.index(value))
-    elif kind == _TEXT:
+    if kind == _TEXT:
         text = value.encode()
         _put(out, len(text))
         out.extend(text)
-    elif kind == _SEEN:
-        out.append(sum(1 << place for place, name in enumerate(BUTTONS) if value[name]))
-    elif kind == _FLAG:
-        out.append(1 if value else 0)
-    elif kind == _BACK:
-        _put(out, up_ms - value)
-    elif kind == _NUMBER:
-        _put(out, value)
-    elif value is None:
-        out.append(0)
-    elif kind == _STEP:
-        _put(out, 2 * value + 1 if value >= 0 else -2 * value)
     else:
-        _put(out, value + 1)
+        _put(out, _to_number(kind, value, up_ms))
+
+
+def _to_number(kind, value, up_ms):
+    if isinstance(kind, tuple):
+        return kind.index(value)
+    if kind == _SEEN:
+        return sum(1 << place for place, name in enumerate(BUTTONS) if value[name])
+    if kind == _BACK:
+        return up_ms - value
+    if kind == _STEP and value is not None:
+        return 2 * value + 1 if value >= 0 else -2 * value
+    return int(value or 0)
 
 
 def _get_value(record, at, kind, up_ms):
     number, at = _get(record, at)
+    if kind != _TEXT:
+        return _from_number(kind, number, up_ms), at
+    if at + number > len(record):
+        raise ValueError("event cut short")
+    return bytes(record[at : at + number]).decode(), at + number
+
+
+def _from_number(kind, number, up_ms):
     if isinstance(kind, tuple):
         if number >= len(kind):
             raise ValueError("unknown word")
-        return kind[number], at
-    if kind == _TEXT:
-        if at + number > len(record):
-            raise ValueError("event cut short")
-        return bytes(record[at : at + number]).decode(), at + number
+        return kind[number]
     if kind == _SEEN:
-        return _seen(number), at
-    if kind == _FLAG:
-        return bool(number), at
+        return _seen(number)
     if kind == _BACK:
-        return up_ms - number, at
-    if kind == _NUMBER:
-        return number, at
-    if number == 0:
-        return None, at
+        return up_ms - number
+    if kind in (_SURVEY, _STEP) and number == 0:
+        return None
     if kind == _STEP:
-        return (number >> 1 if number & 1 else -(number >> 1)), at
-    return number - 1, at
+        return number >> 1 if number & 1 else -(number >> 1)
+    return bool(number) if kind == _FLAG else number
 
 
 def _put(out, number):
     if number < 0:
         raise ValueError("negative number")
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
+    while number > _SEVEN_BITS:
+        out.append(number & _SEVEN_BITS | _MORE)
         number >>= 7
     out.append(number)
 
 
 def _get(record, at):
     number = shift = 0
-    while True:
-        if at >= len(record) or shift > 63:
-            raise ValueError("event cut short")
+    while at < len(record) and shift < _BITS_MAX:
         byte = record[at]
         at += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        number |= (byte & _SEVEN_BITS) << shift
+        if byte < _MORE:
             return number, at
         shift += 7
+    raise ValueError("event cut short")
 
 
 # The other messages. They are dicts; making JSON of them is the link's work.

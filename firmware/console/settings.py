@@ -1,14 +1,41 @@
-"""The console's settings: the ranges, a checker of what came, and their keeping in a file."""
+"""The console's settings: their ranges, a checker (pure) of what came, and their keeping in a file."""
+
+import json
+import os
+from errno import ENOENT
+
+from console.events import is_int
+
+# name, lowest, highest: the only place where the firmware has them; the schema is compared with it.
+RANGES = (
+    ("revision", 1, 0x7FFFFFFF),
+    ("survey_window_ms", 200, 600000),
+    ("long_press_ms", 200, 10000),
+    ("reopen_guard_ms", 0, 60000),
+    ("debounce_ms", 5, 200),
+    ("stuck_ms", 1000, 600000),  # and above long_press_ms
+    ("heartbeat_ms", 1000, 3600000),
+    ("ask_every", 1, 1000),
+)
+QUESTION_REVISION_MAX = 0x7FFFFFFF
+ID_LENGTH_MAX = 32
+ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789_-"  # the last two not in front
+KINDS = ("personnel", "office", "loyalty")
+LANGUAGES_MAX = 16
+LANGUAGE_LENGTH_MAX = 35
+TEXT_LENGTH_MAX = 300
+PROMPTS = ("none", "tone")  # or track:1 to track:255
+TRACK_MAX = 255
 
 
 class Settings:
-    """The settings in use; a new object has the defaults of contract.md."""
+    """Checked settings; a new object has the defaults of contract.md, revision 0 (none ever came)."""
 
     revision = 0
     question_id = "staff"
     question_revision = 1
     kind = "personnel"
-    text = {"en": "Are you satisfied with our service?"}
+    text = None  # language -> text; None: never came
     survey_window_ms = 20000
     long_press_ms = 1500
     reopen_guard_ms = 1000
@@ -20,19 +47,107 @@ class Settings:
 
     def payload(self):
         """The settings as they came, without fields that the console does not know."""
-        raise NotImplementedError
+        question = {"id": self.question_id, "revision": self.question_revision, "kind": self.kind, "text": self.text}
+        made = {"question": question, "prompt": self.prompt}
+        for name, _, _ in RANGES:
+            made[name] = getattr(self, name)
+        return made
 
 
 def check(payload):
-    """`Settings` made of a decoded `settings` message, or a str: why it was not taken."""
-    raise NotImplementedError
+    """`Settings` made of a decoded `settings` message, or a str: why they can't be used."""
+    if not isinstance(payload, dict):
+        return "settings are no object"
+    settings = Settings()
+    for name, low, high in RANGES:
+        value = payload.get(name)
+        if not _is_within(value, low, high):
+            return "{} is not a whole number from {} to {}".format(name, low, high)
+        setattr(settings, name, value)
+    if settings.stuck_ms <= settings.long_press_ms:
+        return "stuck_ms is not above long_press_ms"
+    prompt = payload.get("prompt")
+    if prompt not in PROMPTS and track(prompt) is None:
+        return "prompt is none of none, tone, track:1 to track:{}".format(TRACK_MAX)
+    settings.prompt = prompt
+    return _check_question(payload.get("question"), settings) or settings
+
+
+def _check_question(question, settings):
+    """Take the key question into `settings`; the reason if it can't be used."""
+    if not isinstance(question, dict):
+        return "question is no object"
+    settings.question_id = question.get("id")
+    settings.question_revision = question.get("revision")
+    settings.kind = question.get("kind")
+    settings.text = question.get("text")
+    if not _is_id(settings.question_id):
+        return "question.id is no id"
+    if not _is_within(settings.question_revision, 1, QUESTION_REVISION_MAX):
+        return "question.revision is not a whole number from 1 to {}".format(QUESTION_REVISION_MAX)
+    if settings.kind not in KINDS:
+        return "question.kind is none of personnel, office, loyalty"
+    if not _is_text(settings.text):
+        return "question.text is not one to {} texts by language".format(LANGUAGES_MAX)
+    return None
+
+
+def track(prompt):
+    """The N of a prompt `track:N`, or None."""
+    if not isinstance(prompt, str) or not prompt.startswith("track:"):
+        return None
+    digits = prompt[6:]
+    if not 1 <= len(digits) <= len(str(TRACK_MAX)) or any(digit not in "0123456789" for digit in digits):
+        return None
+    number = int(digits)
+    return number if digits[0] != "0" and number <= TRACK_MAX else None
+
+
+def _is_within(value, low, high):
+    return is_int(value) and low <= value <= high
+
+
+def _is_id(value):
+    if not isinstance(value, str) or not 1 <= len(value) <= ID_LENGTH_MAX or value[0] in "_-":
+        return False
+    return all(char in ID_ALPHABET for char in value)
+
+
+def _is_text(value):
+    if not isinstance(value, dict) or not 1 <= len(value) <= LANGUAGES_MAX:
+        return False
+    for language, text in value.items():
+        if not 1 <= len(language) <= LANGUAGE_LENGTH_MAX:
+            return False
+        if not isinstance(text, str) or not 1 <= len(text) <= TEXT_LENGTH_MAX:
+            return False
+    return True
+
+
+def is_news(settings, used):
+    """Whether checked `settings` are to be applied where `used` are the newest: not older, and not the same."""
+    if settings.revision != used.revision:
+        return settings.revision > used.revision
+    return settings.payload() != used.payload()
 
 
 def load(path):
-    """The settings kept at `path`; the defaults if there are none or they do not check. OSError if it can't be read."""
-    raise NotImplementedError
+    """The settings kept at `path`: `Settings`, None if there are none, or a str: why they can't be used."""
+    try:
+        with open(path) as file:
+            payload = json.load(file)
+    except OSError as error:
+        if error.errno == ENOENT:
+            return None
+        return "settings can't be read"
+    except ValueError:
+        return "settings are no JSON"
+    return check(payload)
 
 
 def keep(path, settings):
-    """Keep `settings` at `path`: the old ones stay until the new ones are whole. OSError if that fails."""
-    raise NotImplementedError
+    """Keep `settings` at `path`; the old ones stay until the new ones are whole. OSError if that fails."""
+    beside = path + ".new"
+    with open(beside, "w") as file:
+        json.dump(settings.payload(), file)
+    os.rename(beside, path)
