@@ -6,7 +6,37 @@
     epoch, first, next = outbox.delivery()      # what is to be sent now: the oldest epoch that still waits
     base, events = outbox.batch(first)          # up to 32 events, numbered base, base + 1, ...
     outbox.acknowledge(epoch, through)
+
+In flash there is a ring of small files, the slots, each rewritten in its turn. A slot is small enough for LittleFS to
+keep it inside the directory, so an event costs one commit and a tenth of a block erase, or less. If a slot's turn
+comes while it holds events that wait, all such slots are put together into one larger file, a segment; it is deleted
+when the bridge has all of it. What a slot held is readable until its next turn, in case the bridge is restored.
+
+    slot     header (epoch, turn, base number, acknowledged number, boot, presses, CRC) and records
+    segment  records; its name tells the last turn in it, the epoch and the first number
+    record   button and length, CRC over the event with its number as seed, the event
+
+LittleFS changes a file at once, when it is closed. On other filesystems a record or header that ends before its
+length was being written when power went, and nobody was told that it was kept. Anything else that does not check is
+damage: then the highest number used is not certain, and a new epoch begins.
 """
+
+import os
+import struct
+from binascii import crc32, hexlify, unhexlify
+
+HEADER = "<4sIIII4I"  # epoch, turn, base, acknowledged, boot, presses; a CRC follows
+HEADER_SIZE = 40  # with it
+RECORD = "<HI"  # length in the low 12 bits, above them 0 or 1 + button; CRC
+RECORD_SIZE = 6
+LENGTH_MAX = 0xFFF
+ANY = 1 << 32
+MERGING = "new"
+NO_SPACE = 28
+
+# Bytes and number of slots by what LittleFS programs at once. It keeps 128 B inside the directory if that is 32 B; if
+# it is 256 B it would keep 512 B, but a commit should fit one page. Together they make a segment of about one block.
+SLOTS = {32: (128, 32), 256: (220, 16)}
 
 
 class Outbox:
@@ -21,19 +51,130 @@ class Outbox:
         next: the number that the next event gets.
         first: the lowest number of `epoch` that waits for acknowledgement (`next` if none does).
         presses: [yes, no, cant_say, seller], counted over the epoch.
-        lost: events found unreadable since this start (their numbers are skipped).
-        limit: how many events it holds at least.
+        lost: events that went unacknowledged since this start: unreadable, or the oldest when it was full.
+        fault: the last error met in deleting, or None; what could not be deleted may be sent again.
     """
 
     def __init__(self, root, encode, decode, prog_size=256, limit=5000):
-        raise NotImplementedError
+        self.root = root
+        self.limit = limit
+        self._encode = encode
+        self._decode = decode
+        self._slot_size, self._slot_count = SLOTS[prog_size]
+        self._reset()
+
+    def _reset(self):
+        self.boot = self.lost = self._turn = self._merged = 0
+        self.fault = None
+        self._parts = []  # (turn, epoch, base), oldest first: segments up to turn _merged, then slots
+        self._through = {}  # acknowledged numbers of `epoch` and of the epoch in delivery
+        self._way = ""  # the epoch in delivery
+        self._way_end = 0  # … and, if it is an old one, the number after its last
+        self._gap = 0  # the number after the last gap found in it
+        self._cursor = (0, 0, 0)  # turn, number, offset: where the last batch ended
+        self._new_numbers()
+
+    def _new_numbers(self):
+        self.epoch = _new_epoch()
+        self.next = 1
+        self.presses = [0, 0, 0, 0]
+        self._through[self.epoch] = 0
+        self._used = None  # bytes in the newest slot; None: it takes no more
+
+    @property
+    def first(self):
+        return self._through[self.epoch] + 1
+
+    # Opening
 
     def open(self):
         """Reads what flash holds and counts this boot.
 
-        Raises OSError if flash can't be read or written; what it could read may still be delivered then.
+        Raises OSError if flash can't be read or written; what it could read can still be delivered then.
         """
-        raise NotImplementedError
+        self._reset()
+        names = self._names()
+        self._parts = sorted(_parse(name) for name in names if "-" in name)
+        self._turn = self._merged = self._parts[-1][0] if self._parts else 0
+        headers, whole = self._headers(names)
+        certain = self._take(headers) and whole
+        self.boot += 1
+        try:
+            if not certain:
+                self._renew(names, [header[1] for header in headers])
+            self._begin()
+        finally:
+            self._settle()
+
+    def _names(self):
+        try:
+            return os.listdir(self.root)
+        except OSError:
+            os.mkdir(self.root)
+            return []
+
+    def _headers(self, names):
+        """Returns the slots' headers in the order of their turns, and whether all that should be there are."""
+        headers = []
+        torn = []
+        whole = True
+        for slot in range(self._slot_count):
+            if str(slot) not in names:
+                continue
+            data = self._header(slot)
+            fields = _checked(data)
+            if fields and fields[1] % self._slot_count == slot:
+                headers.append(fields)
+            elif len(data) < HEADER_SIZE:
+                torn.append(slot)
+            else:
+                whole = False
+        if not headers:
+            return headers, False
+        headers.sort(key=lambda fields: fields[1])
+        oldest, newest = headers[0], headers[-1]
+        whole = whole and newest[1] - oldest[1] + 1 == len(headers)
+        whole = whole and torn in ([], [(newest[1] + 1) % self._slot_count])
+        return headers, whole and (oldest[2] == 1 or len(headers) + len(torn) == self._slot_count)
+
+    def _take(self, headers):
+        """Takes over the state from the newest slot; returns whether the highest number used is certain."""
+        if not headers:
+            return False
+        epoch, turn, self.next, through, self.boot = headers[-1][:5]
+        self.presses = list(headers[-1][5:])
+        self.epoch = str(hexlify(epoch), "ascii")
+        self._through = {self.epoch: through}
+        self._parts += [(h[1], self.epoch, h[2]) for h in headers if h[0] == epoch and h[1] > self._merged]
+        self._turn = max(turn, self._merged)
+        damaged = []
+
+        def take(seq, data, button, _):
+            if data is None:
+                damaged.append(seq)
+            else:
+                self.next = seq + 1
+                if button:
+                    self.presses[button - 1] += 1
+
+        self._scan((turn, self.epoch, self.next), take, self._slot(turn))
+        return turn >= self._merged and not damaged and not self.fault
+
+    def _renew(self, names, turns):
+        """Begins a new epoch; what is readable of the old one goes into segments, to be delivered first."""
+        waiting = self._waiting()
+        if waiting:
+            self._merge(waiting)
+        self._parts = [part for part in self._parts if part[0] <= self._merged]
+        # Damaged slots go last: should power go before, they still show that a new epoch is due.
+        slots = [turn % self._slot_count for turn in turns]
+        slots += [slot for slot in range(self._slot_count) if slot not in slots]
+        for slot in slots:
+            if str(slot) in names:
+                os.remove(self._slot(slot))
+        self._new_numbers()
+
+    # Keeping
 
     def append(self, event, button=None):
         """Keeps the event and returns its number; it is in flash by then.
@@ -42,7 +183,111 @@ class Outbox:
         press that brings two events (superseded and opened) with the last.
         Raises OSError if flash takes it no more; what is in flash can still be delivered.
         """
-        raise NotImplementedError
+        data = self._encode(event)
+        if len(data) > LENGTH_MAX:
+            raise ValueError("event too long")
+        mark = 0 if button is None else 1 + button
+        record = struct.pack(RECORD, len(data) | mark << 12, crc32(data, self.next)) + data
+        self._with_room(self._add, record)
+        if mark:
+            self.presses[button] += 1
+        self.next += 1
+        return self.next - 1
+
+    def _add(self, record):
+        if self._used is None or self._used + len(record) > self._slot_size:
+            self._begin()
+        used, self._used = self._used, None  # not known, should the writing fail
+        with open(self._slot(self._turn), "ab") as file:
+            file.write(record)
+        self._used = used + len(record)
+
+    def _begin(self):
+        """Begins the next slot with a header that tells all there is to know, the count of boots too."""
+        self._with_room(self._begin_slot, self._turn + 1)
+
+    def _begin_slot(self, turn):
+        self._used = None
+        self._make_room(turn)
+        epoch = unhexlify(self.epoch)
+        header = struct.pack(HEADER, epoch, turn, self.next, self.first - 1, self.boot, *self.presses)
+        with open(self._slot(turn), "wb") as file:
+            file.write(header)
+            file.write(struct.pack("<I", crc32(header)))
+        self._turn = turn
+        self._used = HEADER_SIZE
+        self._parts.append((turn, self.epoch, self.next))
+
+    def _make_room(self, turn):
+        """Sees to it that nothing which waits is in the slot of this turn."""
+        waiting = self._waiting()
+        if any((turn - part[0]) % self._slot_count == 0 for part in waiting):
+            try:
+                self._with_room(self._merge, waiting)
+            except OSError as error:
+                if error.errno != NO_SPACE:
+                    raise
+                # Full, and no segment left to drop: what is in the slot is the oldest.
+            self._drop_above_limit()
+        self._parts = [p for p in self._parts if p[0] <= self._merged or (turn - p[0]) % self._slot_count]
+        self._settle()
+
+    def _waiting(self):
+        """Returns the slots that hold events not acknowledged."""
+        first = self.first
+        parts = self._parts
+        return [p for i, p in enumerate(parts) if p[0] > self._merged and self._end(i) > max(first, p[2])]
+
+    def _merge(self, slots):
+        """Puts the slots together into a segment; numbers that are gone keep their places."""
+        self._cursor = (0, 0, 0)
+        with open(self._path(MERGING), "wb") as file:
+            for index, part in enumerate(self._parts):
+                if part in slots:
+                    self._copy(part, self._end(index), file)
+        turn = slots[-1][0]
+        segment = (turn, slots[0][1], slots[0][2])
+        os.rename(self._path(MERGING), self._path(_name(segment)))
+        segments = [part for part in self._parts if part[0] <= self._merged]
+        self._parts = segments + [segment] + [part for part in self._parts if part[0] > turn]
+        self._merged = turn
+
+    def _copy(self, part, end, file):
+        def take(seq, data, button, _):
+            gone = data is None
+            data = data or b""
+            file.write(struct.pack(RECORD, len(data) | button << 12, crc32(data, seq) ^ gone))
+            file.write(data)
+
+        for seq in range(self._scan(part, take, end=end), end):
+            take(seq, None, 0, 0)
+
+    def _with_room(self, act, argument):
+        """Acts; when flash is full the oldest segments go until it succeeds."""
+        while True:
+            try:
+                return act(argument)
+            except OSError as error:
+                if error.errno != NO_SPACE or not self._drop_oldest():
+                    raise
+
+    def _drop_oldest(self):
+        if not self._parts or self._parts[0][0] > self._merged:
+            return False
+        self._remove_oldest()
+        self._settle()
+        return True
+
+    def _drop_above_limit(self):
+        held = self.next - self._parts[-1][2]
+        sizes = [b[2] - a[2] if a[1] == b[1] else 0 for a, b in zip(self._parts, self._parts[1:])]
+        held += sum(sizes)
+        for size in sizes:
+            held -= size
+            if held < self.limit or not self._drop_oldest():
+                return
+
+    # Delivering
 
     def delivery(self):
         """Returns (epoch, first, next) of what is to be delivered now.
@@ -50,15 +295,48 @@ class Outbox:
         That is the oldest epoch with events that wait; `epoch` itself if there is no older one. `first` is the number
         for the envelope of a batch; `first == next`: nothing waits.
         """
-        raise NotImplementedError
+        return self._way, self._through[self._way] + 1, self._next()
 
     def batch(self, seq, max_events=32):
         """Returns (base, events) of the epoch in `delivery()`, from number `seq` on, at most `max_events` of them.
 
         `base` is above `seq` where numbers are gone; a batch ends before a gap. `events` is empty past the end.
-        Ask `delivery()` for `first` afterwards: it rises where the lowest numbers turn out unreadable.
+        Ask `delivery()` afterwards: `first` rises where the lowest numbers turn out unreadable.
         """
-        raise NotImplementedError
+        base, events = self._gather(max(seq, self._parts[0][2] if self._parts else self.next), max_events)
+        if base > seq:
+            self._gap = max(self._gap, base)
+            through = self._through[self._way]
+            if seq <= through + 1 < base:
+                self.lost += base - 1 - through
+                self._advance(base - 1)
+        return base, events
+
+    def _gather(self, seq, max_events):
+        """Returns (base, events), or (next, []) if there is nothing from `seq` on."""
+        base = seq
+        events = []
+        full = False
+
+        def take(number, data, _, offset):
+            nonlocal base, full
+            if number < seq:
+                return False
+            event = self._event(data)
+            if event is None or (events and number != base + len(events)):
+                self._gap = max(self._gap, number + (event is None))
+                full = bool(events)
+            else:
+                base = number - len(events)
+                events.append(event)
+                self._cursor = (part[0], number + 1, offset)
+                full = len(events) >= max_events
+            return full
+
+        for index, part in enumerate(self._parts):
+            if part[1] == self._way and self._end(index) > seq and not full:
+                self._scan(part, take, end=self._end(index), wanted=seq)
+        return (base, events) if events else (max(seq, self._next()), events)
 
     def acknowledge(self, epoch, through):
         """Lets go of the epoch's events up to number `through`; returns whether `epoch` is the one in delivery.
@@ -66,14 +344,199 @@ class Outbox:
         A number behind an earlier one (the bridge was restored) takes back what flash still holds. A number that was
         never given out shows that flash forgot events: a new epoch begins.
         """
-        raise NotImplementedError
+        if epoch != self._way:
+            return False
+        forgot = epoch == self.epoch and through >= self.next
+        self._advance(min(through, self._next() - 1))
+        if forgot:
+            self._parts = []
+            self._new_numbers()
+            self._settle()
+        elif self._way == epoch and self._through[epoch] + 1 < self._gap:
+            self.batch(self._through[epoch] + 1, 1)  # the first may be gone
+        return True
+
+    def _advance(self, through):
+        way = self._way
+        self._through[way] = max(through, self._parts[0][2] - 1 if self._parts else self.next - 1)
+        while (
+            self._parts
+            and self._parts[0][0] <= self._merged
+            and self._parts[0][1] == way
+            and self._end(0) <= through + 1
+        ):
+            self._remove_oldest()
+        self._settle()
+
+    def _settle(self):
+        """Finds the epoch to deliver, and its first number, after parts have come or gone."""
+        while True:
+            way = self._parts[0][1] if self._parts else self.epoch
+            base = self._parts[0][2] if self._parts else self.next
+            if way == self._way:
+                self.lost += max(0, base - 1 - self._through[way])
+            elif self._way != self.epoch:
+                self._through.pop(self._way, 0)
+            self._through[way] = max(self._through.get(way, 0), base - 1)
+            if way == self.epoch:
+                self._way = way
+                return
+            if way != self._way:
+                self._way, self._gap, self._way_end = way, 0, self._end_of_epoch(way)
+            if self._way_end > self._through[way] + 1:
+                return
+            while self._parts and self._parts[0][1] == way:
+                self._remove_oldest()
+
+    def _end_of_epoch(self, epoch):
+        last = [part for part in self._parts if part[1] == epoch][-1]
+        end = last[2]
+
+        def take(seq, data, *_):
+            nonlocal end
+            end = end if data is None else seq + 1
+
+        self._scan(last, take)
+        return end
+
+    def _end(self, index):
+        """Returns the number after the last of this part."""
+        parts = self._parts
+        if index + 1 < len(parts) and parts[index + 1][1] == parts[index][1]:
+            return parts[index + 1][2]
+        return self._next() if parts[index][1] == self._way else self.next
+
+    def _next(self):
+        return self.next if self._way == self.epoch else self._way_end
+
+    def _event(self, data):
+        """Returns the event, or None for a record that this firmware can't read."""
+        try:
+            return None if data is None else self._decode(data)
+        except Exception:
+            return None
+
+    # Files
+
+    def _path(self, name):
+        return self.root + "/" + name
+
+    def _slot(self, turn):
+        return self._path(str(turn % self._slot_count))
+
+    def _header(self, slot):
+        try:
+            with open(self._slot(slot), "rb") as file:
+                return file.read(HEADER_SIZE)
+        except OSError as error:
+            self.fault = error
+            return bytes(HEADER_SIZE)  # which does not check
+
+    def _scan(self, part, take, slot=None, end=ANY, wanted=0):
+        """Calls take(seq, data, mark, offset after it) for each record below `end`, until it answers true.
+
+        `data` is None where a record does not check. Records below `wanted` may be passed over. Returns the number
+        after the last.
+        """
+        turn, _, seq = part
+        if slot is None and turn > self._merged:
+            slot = self._slot(turn)
+        offset = HEADER_SIZE if slot else 0
+        if self._cursor[0] == turn and self._cursor[1] <= wanted:
+            _, seq, offset = self._cursor
+        try:
+            with open(slot or self._path(_name(part)), "rb") as file:
+                file.seek(offset)
+                while seq < end:
+                    head = file.read(RECORD_SIZE)
+                    length, check = struct.unpack(RECORD, head) if len(head) == RECORD_SIZE else (0, 0)
+                    data = file.read(length & LENGTH_MAX)
+                    if len(head) < RECORD_SIZE or len(data) < length & LENGTH_MAX:
+                        break
+                    offset += RECORD_SIZE + len(data)
+                    seq += 1
+                    if take(seq - 1, data if crc32(data, seq - 1) == check else None, length >> 12, offset):
+                        break
+        except OSError as error:
+            self.fault = error  # the rest is gone
+        return seq
+
+    def _remove_oldest(self):
+        part = self._parts.pop(0)
+        if part[0] <= self._merged:
+            try:
+                os.remove(self._path(_name(part)))
+            except OSError as error:
+                self.fault = error
 
 
 class RamOutbox:
-    """The same in RAM: an epoch of its own, `limit` events, gone with the power.
+    """The same in RAM: an epoch of its own, at most `limit` events, gone with the power.
 
     `boot` is what the caller knows of it (0: nothing).
     """
 
     def __init__(self, encode, decode, limit=64, boot=0):
-        raise NotImplementedError
+        self.limit = limit
+        self.boot = boot
+        self.epoch = _new_epoch()
+        self.next = self.first = 1
+        self.presses = [0, 0, 0, 0]
+        self.lost = 0
+        self.fault = None
+        self._encode = encode
+        self._decode = decode
+        self._records = []  # the last ones up to next - 1, acknowledged ones too while there is room
+
+    def open(self):
+        """Does nothing: there is nothing to read."""
+
+    def append(self, event, button=None):
+        """Keeps the event and returns its number; the oldest goes if there are more than `limit`."""
+        self._records.append(self._encode(event))
+        self.next += 1
+        if button is not None:
+            self.presses[button] += 1
+        if len(self._records) > self.limit:
+            self._records.pop(0)
+            lowest = self.next - len(self._records)
+            self.lost += max(0, lowest - self.first)
+            self.first = max(self.first, lowest)
+        return self.next - 1
+
+    def delivery(self):
+        """Returns (epoch, first, next), as Outbox does."""
+        return self.epoch, self.first, self.next
+
+    def batch(self, seq, max_events=32):
+        """Returns (base, events), as Outbox does."""
+        lowest = self.next - len(self._records)
+        base = min(max(seq, lowest), self.next)
+        return base, [self._decode(data) for data in self._records[base - lowest :][:max_events]]
+
+    def acknowledge(self, epoch, through):
+        """Lets go of events up to number `through`, as Outbox does."""
+        if epoch != self.epoch:
+            return False
+        self.first = min(max(through + 1, self.next - len(self._records)), self.next)
+        return True
+
+
+def _new_epoch():
+    return str(hexlify(os.urandom(4)), "ascii")
+
+
+def _checked(data):
+    """Returns the fields of a slot's header, or None if it does not check."""
+    if len(data) == HEADER_SIZE and struct.unpack("<I", data[-4:])[0] == crc32(data[:-4]):
+        return struct.unpack(HEADER, data[:-4])
+    return None
+
+
+def _name(part):
+    return "%08x-%s-%x" % part
+
+
+def _parse(name):
+    turn, epoch, base = name.split("-")
+    return int(turn, 16), epoch, int(base, 16)

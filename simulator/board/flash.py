@@ -1,0 +1,120 @@
+"""NOR flash in a file: a block device for `vfs.VfsLfs2` that is as strict as the chip.
+
+Programming only clears bits, so a block is erased first; programs are whole pages. Each program and erase is in the
+file when it returns, so SIGKILL at any time is a power cut between two operations. `fault` makes cuts within one.
+
+The file holds the blocks and then the counts of operations (three little-endian 64-bit numbers).
+"""
+
+import os
+import struct
+
+BLOCK_SIZE = 4096
+COUNTS = "<QQQ"
+ERASED = b"\xff"
+
+
+class FlashError(Exception):
+    """The driver did what a real chip would not do, or not forgive."""
+
+
+class PowerCut(BaseException):
+    """Power went; the flash answers no more in this process."""
+
+
+class Flash:
+    """A flash of `size` bytes in the file `path`, made and erased if there is none.
+
+    `fault(kind, number)`, if given, is asked before operation `number` (counted over the file's life, from 1) of
+    `kind` "program" or "erase". It answers None (go on) or how many bytes of it still reach the flash before power
+    goes: then PowerCut is raised, and for all operations after it.
+    """
+
+    def __init__(self, path, size=848 * 1024, prog_size=256, fault=None):
+        if size % BLOCK_SIZE or BLOCK_SIZE % prog_size:
+            raise FlashError("size must be whole blocks, and a block whole pages")
+        self.block_count = size // BLOCK_SIZE
+        self.prog_size = prog_size
+        self.fault = fault
+        self.reads = self.programs = self.erases = 0
+        self._powered = True
+        self._size = size
+        self._file = self._opened(path)
+
+    def _opened(self, path):
+        whole = self._size + struct.calcsize(COUNTS)
+        try:
+            length = os.stat(path)[6]
+        except OSError:
+            length = 0
+        if length == 0:
+            with open(path, "wb") as file:
+                for _ in range(self.block_count):
+                    file.write(ERASED * BLOCK_SIZE)
+                file.write(bytes(struct.calcsize(COUNTS)))
+        elif length != whole:
+            raise FlashError("the file is not a flash of this size")
+        file = open(path, "r+b")
+        file.seek(self._size)
+        self.reads, self.programs, self.erases = struct.unpack(COUNTS, file.read(struct.calcsize(COUNTS)))
+        return file
+
+    def readblocks(self, block, buffer, offset):
+        """Reads into `buffer` from `offset` of `block` on; may run on into the next blocks."""
+        self._seek(block, offset, len(buffer))
+        self.reads += 1
+        self._file.readinto(buffer)
+
+    def writeblocks(self, block, buffer, offset):
+        """Programs whole pages; FlashError if a bit would have to rise, which takes an erase."""
+        length = len(buffer)
+        if offset % self.prog_size or length % self.prog_size or length == 0:
+            raise FlashError("programs are whole pages")
+        place = self._seek(block, offset, length)
+        new = int.from_bytes(buffer, "little")
+        if new & int.from_bytes(self._file.read(length), "little") != new:
+            raise FlashError("programmed without an erase: block %d, offset %d" % (block, offset))
+        self.programs += 1
+        self._write(place, bytes(buffer), "program")
+
+    def ioctl(self, request, argument):
+        """Block-device requests: 1 start, 2 stop, 3 sync, 4 block count, 5 block size, 6 erase a block."""
+        if request in (1, 2, 3):
+            return 0
+        if request == 4:
+            return self.block_count
+        if request == 5:
+            return BLOCK_SIZE
+        if request != 6:
+            raise FlashError("no such request: %d" % request)
+        place = self._seek(argument, 0, BLOCK_SIZE)
+        self.erases += 1
+        self._write(place, ERASED * BLOCK_SIZE, "erase")
+        return 0
+
+    def counts(self):
+        """Returns {"reads", "programs", "erases"} over the file's life (reads up to the last program or erase)."""
+        return {"reads": self.reads, "programs": self.programs, "erases": self.erases}
+
+    def close(self):
+        """Lets go of the file."""
+        self._file.close()
+
+    def _seek(self, block, offset, length):
+        if not self._powered:
+            raise PowerCut
+        place = block * BLOCK_SIZE + offset
+        if block < 0 or offset < 0 or place + length > self._size:
+            raise FlashError("outside the flash: block %d, offset %d" % (block, offset))
+        self._file.seek(place)
+        return place
+
+    def _write(self, place, data, kind):
+        kept = self.fault(kind, self.programs + self.erases) if self.fault else None
+        self._file.seek(place)
+        self._file.write(data if kept is None else data[:kept])
+        self._file.seek(self._size)
+        self._file.write(struct.pack(COUNTS, self.reads, self.programs, self.erases))
+        if kept is not None:
+            self._powered = False
+            raise PowerCut
