@@ -83,7 +83,7 @@ def event(fact, boot, at_ms, survey=None):
 
 
 def _seen(bits):
-    return {name: bool(bits >> place & 1) for place, name in enumerate(BUTTONS)}
+    return [name for place, name in enumerate(BUTTONS) if bits >> place & 1]
 
 
 # In flash: type, boot, up_ms, at_ms + 1 (0: null), then the fields. Numbers are LEB128, words are numbers, texts have
@@ -151,7 +151,7 @@ def _to_number(kind, value, up_ms):
     if isinstance(kind, tuple):
         return kind.index(value)
     if kind == _SEEN:
-        return sum(1 << place for place, name in enumerate(BUTTONS) if value[name])
+        return sum(1 << BUTTONS.index(name) for name in value)
     if kind == _BACK:
         return up_ms - value
     if kind == _STEP and value is not None:

@@ -67,7 +67,7 @@ def check(payload):
     if settings.stuck_ms <= settings.long_press_ms:
         return "stuck_ms is not above long_press_ms"
     prompt = payload.get("prompt")
-    if prompt not in PROMPTS and track(prompt) is None:
+    if not isinstance(prompt, str) or (prompt not in PROMPTS and track(prompt) is None):
         return "prompt is none of none, tone, track:1 to track:{}".format(TRACK_MAX)
     settings.prompt = prompt
     return _check_question(payload.get("question"), settings) or settings
@@ -93,8 +93,8 @@ def _check_question(question, settings):
 
 
 def track(prompt):
-    """The N of a prompt `track:N`, or None."""
-    if not isinstance(prompt, str) or not prompt.startswith("track:"):
+    """The N of a prompt (a str) `track:N`, or None."""
+    if not prompt.startswith("track:"):
         return None
     digits = prompt[6:]
     if not 1 <= len(digits) <= len(str(TRACK_MAX)) or any(digit not in "0123456789" for digit in digits):
