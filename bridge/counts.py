@@ -1,0 +1,168 @@
+"""Transactions and visitors: judged, given to a console and a seller, and kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bridge.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable, valid_id
+from bridge.local_time import instant_ms, local_hour
+from bridge.store import admin
+from bridge.store import counts as table
+from bridge.table_file import Line, read_lines
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from bridge.store import Store
+
+Text = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+LATEST_MS = 253_402_300_799_999
+COLUMNS = ("site_id", "source_id", "kind", "from", "to", "count")
+MORE_COLUMNS = ("id", "checkout_point_id", "seller_id")
+
+
+class CountMessage(Struct, omit_defaults=True):
+    """How many transactions or visitors there were from `from_ms` up to `to_ms`."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+    kind: Literal["transactions", "visitors"]
+    from_ms: AtMs
+    to_ms: AtMs
+    count: Natural
+    checkout_point_id: Text | None = None
+    seller_id: Text | None = None
+
+
+class Places(NamedTuple):
+    """What a site's figures are derived from."""
+
+    timezone: str
+    placements: list[admin.Placement]
+    shifts: dict[int, list[admin.Shift]]
+
+
+def take_counts(store: Store, site_id: str, source_id: str, payload: bytes, _now_ms: int) -> dict[str, Any]:
+    """Keep a `counts` message, inside the transaction; the acknowledgement. Raises Unreadable with the reason."""
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise Unreadable(f"size: more than {MAX_MESSAGE_BYTES} bytes")
+    try:
+        message = msgspec.json.decode(payload, type=CountMessage)
+        raw = payload.decode()
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise Unreadable(f"payload: {error}") from error
+    _keep(store, site_id, source_id, message, raw)
+    return {"id": message.id}
+
+
+def import_counts(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
+    """Keep the figures of a CSV file, all or none: args `name` and `text` of the file."""
+    lines = read_lines(args["name"], args["text"], COLUMNS, MORE_COLUMNS)
+    made: dict[tuple[str, str, str], tuple[str | None, str | None]] = {}
+    for line in lines:
+        with line.judged():
+            site_id, source_id = line.identifier("site_id"), line.identifier("source_id")
+            message = _message(line, admin.ensure_site(store, site_id))
+            whose = (line.get("checkout_point_id"), line.get("seller_id"))
+            if not line.get("id") and made.setdefault((site_id, source_id, message.id), whose) != whose:
+                raise ValueError("source, kind and `from` are those of an earlier line: give each an id")
+            _keep(store, site_id, source_id, message, msgspec.json.encode(message).decode())
+    lines.check()
+    return {"counts": len(lines)}
+
+
+def derive(store: Store, site_id: str, from_ms: int = 0, to_ms: int = LATEST_MS) -> None:
+    """Give the figures of a site to consoles and sellers anew: shifts, placements or the time zone changed."""
+    store.memory.pop(_name(site_id), None)
+    places = _places(store, site_id)
+    found = table.of_site(store, site_id, from_ms, to_ms)
+    table.derive_anew(store, [new for old in found if (new := _derived(old, places)) != old])
+
+
+def derive_all(store: Store) -> None:
+    """Give all figures to consoles and sellers anew."""
+    for site_id in admin.timezones(store):
+        derive(store, site_id)
+
+
+def _keep(store: Store, site_id: str, source_id: str, message: CountMessage, raw: str) -> None:
+    if message.to_ms < message.from_ms:
+        raise Unreadable("impossible value: to is before from")
+    if not (valid_id(site_id) and valid_id(source_id)):
+        raise Unreadable("impossible value: the site or source is no id")
+    admin.ensure_site(store, site_id)
+    count = table.Count(
+        site_id,
+        source_id,
+        message.id,
+        message.kind,
+        message.from_ms,
+        message.to_ms,
+        message.count,
+        message.checkout_point_id,
+        message.seller_id,
+        None,
+        None,
+        "",
+    )
+    table.keep(store, _derived(count, _places(store, site_id)), raw)
+
+
+def _message(line: Line, timezone: str) -> CountMessage:
+    """A line as the message that a source would have sent."""
+    from_ms, to_ms = instant_ms(line["from"], timezone), instant_ms(line["to"], timezone)
+    fields: dict[str, Any] = {
+        "id": line.get("id") or f"{line['kind']}:{from_ms}",
+        "kind": line["kind"],
+        "from_ms": from_ms,
+        "to_ms": to_ms,
+        "count": line.natural("count"),
+        "checkout_point_id": line.get("checkout_point_id") or None,
+        "seller_id": line.get("seller_id") or None,
+    }
+    if fields["kind"] not in {"transactions", "visitors"}:
+        raise ValueError(f"kind must be transactions or visitors, not {fields['kind']!r}")
+    if to_ms < from_ms:
+        raise ValueError("`to` is before `from`")
+    try:
+        return msgspec.convert(fields, CountMessage)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+def _name(site_id: str) -> str:
+    return f"places of {site_id}"
+
+
+def _places(store: Store, site_id: str) -> Places:
+    def make() -> Places:
+        placements = admin.placements(store, site_id)
+        shifts = {placement.console_key: admin.shifts(store, placement.console_key) for placement in placements}
+        return Places(admin.timezone(store, site_id) or "UTC", placements, shifts)
+
+    return store.remember(_name(site_id), make)
+
+
+def _derived(count: table.Count, places: Places) -> table.Count:
+    """Find the console that stands there at `from_ms`, if just one, and who was on shift there, if just one."""
+    at_ms = count.from_ms
+    standing = [
+        placement
+        for placement in places.placements
+        if placement.checkout_point_id == count.checkout_point_id
+        and placement.from_ms <= at_ms
+        and (placement.to_ms is None or at_ms < placement.to_ms)
+    ]
+    sellers = {
+        shift.seller_id
+        for placement in standing
+        for shift in places.shifts[placement.console_key]
+        if shift.started_at_ms <= at_ms < shift.ended_at_ms
+    }
+    return count._replace(
+        at_console_id=standing[0].console_id if len(standing) == 1 else None,
+        of_seller_id=count.seller_id or (min(sellers) if len(sellers) == 1 else None),
+        hour=local_hour(at_ms, places.timezone),
+    )

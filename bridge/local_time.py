@@ -1,0 +1,88 @@
+"""Local time of a site: hours, days and instants as people write them. Pure; zones come from the tz database.
+
+An hour that the clock strikes twice in autumn is told apart by its offset; read without an offset, it is the first one.
+An hour that summer time skips does not exist and is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from bridge.errors import TrivoxError
+
+SECOND_MS = 1000
+HOUR_MS = 3_600_000
+
+
+@lru_cache(maxsize=512)
+def zone(name: str) -> ZoneInfo:
+    """The time zone of this name, such as `Europe/Sofia`; raises TrivoxError when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise TrivoxError(f"There is no time zone {name!r}: give a name such as Europe/Sofia or UTC.") from error
+
+
+def local(at_ms: int, timezone: str) -> datetime:
+    """An instant as the site's clock shows it."""
+    return datetime.fromtimestamp(at_ms // SECOND_MS, zone(timezone))
+
+
+def local_hour(at_ms: int, timezone: str) -> str:
+    """The local hour of an instant, as `2026-11-22T13:00+02:00`; its first ten characters are the local day."""
+    return local(at_ms, timezone).replace(minute=0, second=0).isoformat(timespec="minutes")
+
+
+def day_starts_ms(day: date, timezone: str) -> int:
+    """The first instant of a local day (01:00 where summer time skips midnight)."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).timestamp() * SECOND_MS)
+
+
+def today_starts_ms(now_ms: int, timezone: str) -> int:
+    """The last local midnight."""
+    return day_starts_ms(local(now_ms, timezone).date(), timezone)
+
+
+def utc_date(at_ms: int) -> str:
+    """The date of an instant in UTC, as `2026-11-22`."""
+    return datetime.fromtimestamp(at_ms // SECOND_MS, UTC).date().isoformat()
+
+
+def instant_ms(text: str, timezone: str) -> int:
+    """An ISO 8601 instant; without an offset it is local time. Raises ValueError with the rest of a sentence."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no time such as 2026-11-22T13:00 or 2026-11-22T13:00+02:00") from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone(timezone))
+        if moment.astimezone(UTC).astimezone(zone(timezone)).replace(tzinfo=None) != moment.replace(tzinfo=None):
+            raise ValueError(f"{text!r} does not exist in {timezone}: the clock went forward over it")
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    at_ms = since // timedelta(milliseconds=1)
+    if at_ms < 0:
+        raise ValueError(f"{text!r} is before 1970")
+    return at_ms
+
+
+def period_of(unit: str, name: str, timezone: str) -> tuple[int, int]:
+    """From when up to when an hour, day, week or month (as reports name it) lasts at a site."""
+    if unit == "hour":
+        from_ms = int(datetime.fromisoformat(name).timestamp() * SECOND_MS)
+        return from_ms, from_ms + HOUR_MS
+    first, following = days_of(unit, name)
+    return day_starts_ms(first, timezone), day_starts_ms(following, timezone)
+
+
+def days_of(unit: str, name: str) -> tuple[date, date]:
+    """The first day of a day, week or month, and the first day after it."""
+    if unit == "day":
+        first = date.fromisoformat(name)
+        return first, first + timedelta(days=1)
+    if unit == "week":
+        first = date.fromisoformat(name)
+        return first, first + timedelta(days=7)
+    first = date.fromisoformat(f"{name}-01")
+    return first, (first + timedelta(days=31)).replace(day=1)

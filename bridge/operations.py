@@ -1,0 +1,29 @@
+"""Everything that writes besides the events themselves: by name, so that a command can hand it to a running bridge.
+
+`control.perform` runs an operation inside one transaction, in the process that holds the writer's lock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bridge.console_settings import set_settings
+from bridge.counts import import_counts
+from bridge.questions import set_question
+from bridge.shifts import import_shifts
+from bridge.sites import set_checkout_point, set_site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.store import Store
+
+OPERATIONS: dict[str, Callable[[Store, dict[str, Any], int], dict[str, Any]]] = {
+    "set_question": set_question,
+    "set_settings": set_settings,
+    "set_site": set_site,
+    "set_checkout_point": set_checkout_point,
+    "import_shifts": import_shifts,
+    "import_counts": import_counts,
+}
+"""(store, args, now_ms) -> result, all JSON; each raises TrivoxError with the sentence for the user."""

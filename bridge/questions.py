@@ -1,0 +1,85 @@
+"""Key questions: their texts in several languages, their kinds and their silent weights."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from bridge import console_settings
+from bridge.errors import UsageError
+from bridge.local_time import utc_date
+from bridge.sites import check_id
+from bridge.store import settings as table
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from bridge.store import Store
+
+KINDS = ("personnel", "office", "loyalty")
+MAX_LANGUAGES = 16
+MAX_LANGUAGE = 35
+MAX_TEXT = 300
+ORIGIN_UNSAID = "origin not stated"
+
+
+def set_question(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    """Define or change a key question, inside the transaction; consoles that use it are told.
+
+    Args `question_id`, and each of them None where it stays: `kind`, `texts` (by language: all of a new revision),
+    `silent_weight`, `silent_weight_origin`, `silent_weight_on`; `assign` is None, or whom the question is given to
+    (see `set_settings`). A new text is a new revision, above any that a console ever told of.
+    """
+    question_id = check_id("question", args["question_id"])
+    before = table.questions(store).get(question_id)
+    if before is None and not (args["kind"] and args["texts"]):
+        raise UsageError(f"There is no key question {question_id!r} yet: give --kind and --text to define it.")
+    after = _changed(before or table.Question(question_id, args["kind"], 0.5, "not estimated", None), args, now_ms)
+    if after != before:
+        table.keep_question(store, after)
+    revision, texts = table.text(store, question_id)
+    if args["texts"] and _checked_texts(args["texts"]) != texts:
+        revision = max(revision, table.highest_revision_heard(store, question_id)) + 1
+        table.keep_text(store, question_id, revision, args["texts"])
+    if args["assign"] is not None:
+        site_id, console_id = console_settings.scope_of(args["assign"])
+        table.choose(store, site_id, console_id, "question_id", question_id)
+    return {"question_revision": revision, "told": console_settings.refresh_all(store, now_ms)}
+
+
+def _changed(question: table.Question, args: dict[str, Any], now_ms: int) -> table.Question:
+    """The question with what the arguments change; a new weight needs its own origin and date."""
+    if args["kind"] is not None:
+        if args["kind"] not in KINDS:
+            raise UsageError(f"A question's kind is {', '.join(KINDS)}, not {args['kind']!r}.")
+        question = question._replace(kind=args["kind"])
+    weight, origin, on = args["silent_weight"], args["silent_weight_origin"], args["silent_weight_on"]
+    if weight is not None:
+        if not 0 <= weight <= 1:
+            raise UsageError(f"The silent weight is a number from 0 to 1, not {weight}.")
+        question = question._replace(
+            silent_weight=weight, silent_weight_origin=ORIGIN_UNSAID, silent_weight_on=utc_date(now_ms)
+        )
+    if origin is not None:
+        question = question._replace(silent_weight_origin=origin)
+    if on is not None:
+        question = question._replace(silent_weight_on=_date(on))
+    return question
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no date such as 2026-11-01.") from error
+
+
+def _checked_texts(texts: dict[str, str]) -> dict[str, str]:
+    if len(texts) > MAX_LANGUAGES:
+        raise UsageError(f"A key question has at most {MAX_LANGUAGES} languages.")
+    for language, text in texts.items():
+        if not 0 < len(language) <= MAX_LANGUAGE:
+            raise UsageError(f"{language!r} is no language such as en.")
+        if not 0 < len(text) <= MAX_TEXT:
+            raise UsageError(f"The text in {language!r} must have 1 to {MAX_TEXT} characters.")
+    return texts

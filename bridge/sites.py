@@ -1,0 +1,64 @@
+"""Sites and the checkout points at which consoles stand."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from bridge import counts
+from bridge.contract import valid_id
+from bridge.errors import UsageError
+from bridge.fold import refold_console, refold_site
+from bridge.local_time import day_starts_ms, today_starts_ms, zone
+from bridge.store import admin
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from bridge.store import Store
+
+MAX_CHECKOUT_POINT_ID = 64
+
+
+def check_id(what: str, text: str) -> str:
+    """An id as it stands in topics; raises UsageError."""
+    if not valid_id(text):
+        raise UsageError(f"{what} {text!r} is no id: small letters, digits, _ and -, at most 32, no sign in front.")
+    return text
+
+
+def set_site(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
+    """Set a site's time zone (args `site_id`, `timezone`); local hours and days are made anew."""
+    site_id = check_id("site", args["site_id"])
+    zone(args["timezone"])
+    if admin.ensure_site(store, site_id) != args["timezone"]:
+        admin.set_timezone(store, site_id, args["timezone"])
+        store.forget()
+        refold_site(store, site_id)
+        counts.derive(store, site_id)
+    return {}
+
+
+def set_checkout_point(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    """Say that a console stands at a checkout point (args `site_id`, `checkout_point_id`, `console_id`, `from`).
+
+    `from` is a local date or None: since its first event if the console stood nowhere before, else since today's
+    local midnight. A console that has no event yet stands there from the beginning.
+    """
+    site_id, console_id = check_id("site", args["site_id"]), check_id("console", args["console_id"])
+    checkout_point_id = args["checkout_point_id"].strip()
+    if not 0 < len(checkout_point_id) <= MAX_CHECKOUT_POINT_ID or not checkout_point_id.isprintable():
+        raise UsageError(f"A checkout point's id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters.")
+    timezone = admin.ensure_site(store, site_id)
+    console_key = admin.ensure_console(store, site_id, console_id)
+    if args["from"] is not None:
+        from_ms = day_starts_ms(date.fromisoformat(args["from"]), timezone)
+    elif admin.stands_somewhere(store, console_key):
+        from_ms = today_starts_ms(now_ms, timezone)
+    else:
+        from_ms = admin.first_event_at_ms(store, console_key) or 0
+    admin.place(store, console_key, checkout_point_id, from_ms)
+    store.forget()
+    refold_console(store, site_id, console_id, from_ms)
+    counts.derive(store, site_id)
+    return {"from_ms": from_ms}

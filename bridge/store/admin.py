@@ -1,0 +1,140 @@
+"""Who and where: sites, consoles, shifts and placements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from bridge.store.connection import Store
+
+
+class Shift(NamedTuple):
+    """A seller on a console, from `started_at_ms` up to, not including, `ended_at_ms`."""
+
+    started_at_ms: int
+    ended_at_ms: int
+    seller_id: str
+
+
+class Placement(NamedTuple):
+    """A console that stands at a checkout point from `from_ms` up to, not including, `to_ms` (None: still)."""
+
+    console_id: str
+    console_key: int
+    from_ms: int
+    to_ms: int | None
+    checkout_point_id: str
+
+
+def ensure_site(store: Store, site_id: str) -> str:
+    """Take a site in if it is new; its time zone."""
+    store.run("INSERT OR IGNORE INTO site (site_id, first_seen_at_ms) VALUES (?, ?)", (site_id, store.now_ms))
+    row = store.one("SELECT timezone FROM site WHERE site_id = ?", (site_id,))
+    return str(row[0]) if row else "UTC"
+
+
+def ensure_console(store: Store, site_id: str, console_id: str) -> int:
+    """Take a console (and its site) in if it is new; its key."""
+    ensure_site(store, site_id)
+    store.run(
+        "INSERT OR IGNORE INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms) VALUES (?, ?, ?, 0)",
+        (site_id, console_id, store.now_ms),
+    )
+    row = store.one("SELECT console_key FROM console WHERE site_id = ? AND console_id = ?", (site_id, console_id))
+    return int(row[0]) if row else 0
+
+
+def timezone(store: Store, site_id: str) -> str | None:
+    """A site's time zone, or None when nobody heard of the site."""
+    row = store.one("SELECT timezone FROM site WHERE site_id = ?", (site_id,))
+    return str(row[0]) if row else None
+
+
+def timezones(store: Store) -> dict[str, str]:
+    """Every site's time zone."""
+    return {str(site_id): str(name) for site_id, name in store.all("SELECT site_id, timezone FROM site ORDER BY 1")}
+
+
+def set_timezone(store: Store, site_id: str, name: str) -> None:
+    """Set a site's time zone."""
+    store.run("UPDATE site SET timezone = ? WHERE site_id = ?", (name, site_id))
+
+
+def consoles(store: Store, site_id: str | None = None) -> list[tuple[str, str]]:
+    """(site_id, console_id) of every console heard of, of one site or all."""
+    where = "" if site_id is None else "WHERE site_id = ?"
+    rows = store.all(
+        f"SELECT site_id, console_id FROM console {where} ORDER BY 1, 2",  # noqa: S608 - no outside text
+        () if site_id is None else (site_id,),
+    )
+    return [(str(site), str(console)) for site, console in rows]
+
+
+def shifts(store: Store, console_key: int) -> list[Shift]:
+    """A console's shifts, in order."""
+    rows = store.all(
+        "SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ? ORDER BY 1", (console_key,)
+    )
+    return [Shift(*row) for row in rows]
+
+
+def shifts_of_sellers(store: Store, from_ms: int, to_ms: int) -> list[tuple[str, str, int, int]]:
+    """(seller_id, site_id, started_at_ms, ended_at_ms) of every shift that touches a period."""
+    rows = store.all(
+        "SELECT seller_id, site_id, started_at_ms, ended_at_ms FROM shift JOIN console USING (console_key)"
+        " WHERE ended_at_ms > ? AND started_at_ms < ? ORDER BY 1, 2, 3",
+        (from_ms, to_ms),
+    )
+    return [(str(seller), str(site), int(start), int(end)) for seller, site, start, end in rows]
+
+
+def set_shift(store: Store, console_key: int, shift: Shift) -> None:
+    """Set who is on shift; the same console and start replaces."""
+    store.run(
+        "INSERT INTO shift (console_key, started_at_ms, ended_at_ms, seller_id) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET ended_at_ms = excluded.ended_at_ms, seller_id = excluded.seller_id",
+        (console_key, *shift),
+    )
+
+
+def name_seller(store: Store, seller_id: str, seller_name: str) -> None:
+    """Take a seller in; an empty name keeps the one that is known."""
+    store.run(
+        "INSERT INTO seller (seller_id, seller_name) VALUES (?1, CASE ?2 WHEN '' THEN ?1 ELSE ?2 END)"
+        " ON CONFLICT DO UPDATE SET seller_name = ?2 WHERE ?2 <> ''",
+        (seller_id, seller_name),
+    )
+
+
+def placements(store: Store, site_id: str) -> list[Placement]:
+    """Which console of a site stood where, and from when up to when."""
+    rows = store.all(
+        "SELECT console_id, console_key, from_ms,"
+        " lead(from_ms) OVER (PARTITION BY console_key ORDER BY from_ms), checkout_point_id"
+        " FROM placement JOIN console USING (console_key) WHERE site_id = ? ORDER BY console_id, from_ms",
+        (site_id,),
+    )
+    return [Placement(*row) for row in rows]
+
+
+def stands_somewhere(store: Store, console_key: int) -> bool:
+    """Whether a console was ever placed."""
+    return store.one("SELECT 1 FROM placement WHERE console_key = ? LIMIT 1", (console_key,)) is not None
+
+
+def place(store: Store, console_key: int, checkout_point_id: str, from_ms: int) -> None:
+    """Say that a console stands at a checkout point from an instant on."""
+    store.run(
+        "INSERT INTO placement (console_key, from_ms, checkout_point_id) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET checkout_point_id = excluded.checkout_point_id",
+        (console_key, from_ms, checkout_point_id),
+    )
+
+
+def first_event_at_ms(store: Store, console_key: int) -> int | None:
+    """When a console's earliest event happened, or None when it has none."""
+    row = store.one(
+        "SELECT min(dated_at_ms) FROM event WHERE epoch_key IN (SELECT epoch_key FROM epoch WHERE console_key = ?)",
+        (console_key,),
+    )
+    return None if row is None or row[0] is None else int(row[0])

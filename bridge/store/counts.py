@@ -1,0 +1,56 @@
+"""Transactions and visitors: the figures as received, the one in force of each, and whose they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from bridge.store.connection import Store
+
+
+class Count(NamedTuple):
+    """The figure in force of (site, source, id); the last three columns are derived."""
+
+    site_id: str
+    source_id: str
+    id: str
+    kind: str
+    from_ms: int
+    to_ms: int
+    figure: int
+    checkout_point_id: str | None
+    seller_id: str | None
+    at_console_id: str | None
+    of_seller_id: str | None
+    hour: str
+
+
+def keep(store: Store, count: Count, raw: str) -> None:
+    """Keep a figure as received and put it in force."""
+    store.run(
+        "INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw) VALUES (?, ?, ?, ?, ?)",
+        (count.site_id, count.source_id, count.id, store.now_ms, raw),
+    )
+    store.run(
+        "INSERT OR REPLACE INTO counts (site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id,"
+        " seller_id, at_console_id, of_seller_id, hour) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        count,
+    )
+
+
+def of_site(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[Count]:
+    """The figures of a site whose interval begins in a period (its end included)."""
+    rows = store.all(
+        "SELECT site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id,"
+        " of_seller_id, hour FROM counts WHERE site_id = ? AND from_ms BETWEEN ? AND ? ORDER BY source_id, id",
+        (site_id, from_ms, to_ms),
+    )
+    return [Count(*row) for row in rows]
+
+
+def derive_anew(store: Store, changed: list[Count]) -> None:
+    """Store what was derived anew."""
+    store.run_many(
+        "UPDATE counts SET at_console_id = ?, of_seller_id = ?, hour = ? WHERE (site_id, source_id, id) = (?, ?, ?)",
+        [(c.at_console_id, c.of_seller_id, c.hour, c.site_id, c.source_id, c.id) for c in changed],
+    )

@@ -1,0 +1,149 @@
+"""Key questions, what was chosen for consoles, and what was sent to them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from bridge.store.connection import Store
+
+
+class Question(NamedTuple):
+    """A key question as it is now; `silent_weight_on` is the date of its weight, or None."""
+
+    question_id: str
+    kind: str
+    silent_weight: float
+    silent_weight_origin: str
+    silent_weight_on: str | None
+
+
+class Sent(NamedTuple):
+    """The last settings made for a console."""
+
+    revision: int
+    payload: dict[str, Any]
+
+
+def questions(store: Store) -> dict[str, Question]:
+    """All key questions, by id."""
+    rows = store.all(
+        "SELECT question_id, kind, silent_weight, silent_weight_origin, silent_weight_on FROM question ORDER BY 1"
+    )
+    return {str(row[0]): Question(*row) for row in rows}
+
+
+def keep_question(store: Store, question: Question) -> None:
+    """Define a question or change its kind or silent weight; every change stays in the history."""
+    store.run("INSERT OR IGNORE INTO question (question_id, kind) VALUES (?, ?)", question[:2])
+    store.run(
+        "UPDATE question SET kind = ?2, silent_weight = ?3, silent_weight_origin = ?4, silent_weight_on = ?5"
+        " WHERE question_id = ?1",
+        question,
+    )
+    store.run(
+        "INSERT INTO question_history (question_id, kind, silent_weight, silent_weight_origin, silent_weight_on,"
+        " changed_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        (*question, store.now_ms),
+    )
+
+
+def text(store: Store, question_id: str) -> tuple[int, dict[str, str]]:
+    """A question's newest revision and its text by language; (0, {}) when it has none."""
+    row = store.one(
+        "SELECT question_revision, text FROM question_revision WHERE question_id = ? ORDER BY 1 DESC LIMIT 1",
+        (question_id,),
+    )
+    return (int(row[0]), json.loads(row[1])) if row else (0, {})
+
+
+def keep_text(store: Store, question_id: str, revision: int, texts: dict[str, str]) -> None:
+    """Keep a new revision of a question's text."""
+    store.run(
+        "INSERT INTO question_revision (question_id, question_revision, text, created_at_ms) VALUES (?, ?, ?, ?)",
+        (question_id, revision, json.dumps(texts, ensure_ascii=False), store.now_ms),
+    )
+
+
+def highest_revision_heard(store: Store, question_id: str) -> int:
+    """The highest revision of a question that any console said it used; 0 when none did."""
+    row = store.one(
+        "SELECT max((SELECT coalesce(max(question_revision), 0) FROM rollup_day WHERE question_id = ?1),"
+        " (SELECT coalesce(max(question_revision), 0) FROM survey WHERE outcome = 'open' AND question_id = ?1))",
+        (question_id,),
+    )
+    return int(row[0]) if row else 0
+
+
+def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -> None:
+    """Keep what was chosen for all ('', ''), a site (site, '') or a console; None takes the choice back."""
+    if value is None:
+        store.run("DELETE FROM setting WHERE site_id = ? AND console_id = ? AND name = ?", (site_id, console_id, name))
+        return
+    store.run(
+        "INSERT OR REPLACE INTO setting (site_id, console_id, name, value) VALUES (?, ?, ?, ?)",
+        (site_id, console_id, name, json.dumps(value)),
+    )
+
+
+def chosen(store: Store) -> list[tuple[str, str, str, Any]]:
+    """(site_id, console_id, name, value) of everything chosen, the widest first."""
+    rows = store.all(
+        "SELECT site_id, console_id, name, value FROM setting ORDER BY console_id <> '', site_id <> '', 1, 2, 3"
+    )
+    return [(str(site), str(console), str(name), json.loads(value)) for site, console, name, value in rows]
+
+
+def chosen_for(store: Store, site_id: str, console_id: str) -> dict[str, Any]:
+    """What was chosen for a console: all, then its site, then itself."""
+    rows = store.all(
+        "SELECT name, value FROM setting WHERE (site_id, console_id) IN (VALUES ('', ''), (?1, ''), (?1, ?2))"
+        " ORDER BY console_id <> '', site_id <> ''",
+        (site_id, console_id),
+    )
+    return {str(name): json.loads(value) for name, value in rows}
+
+
+def chosen_for_all(store: Store, name: str) -> Any:
+    """A setting of the bridge itself, or None."""
+    row = store.one("SELECT value FROM setting WHERE site_id = '' AND console_id = '' AND name = ?", (name,))
+    return json.loads(row[0]) if row else None
+
+
+def last_sent(store: Store, site_id: str, console_id: str) -> Sent | None:
+    """The last settings made for a console, or None."""
+    row = store.one(
+        "SELECT revision, payload FROM settings_sent WHERE site_id = ? AND console_id = ? ORDER BY 1 DESC LIMIT 1",
+        (site_id, console_id),
+    )
+    return Sent(int(row[0]), json.loads(row[1])) if row else None
+
+
+def highest_reported(store: Store, site_id: str, console_id: str) -> int:
+    """The highest settings revision that a console's health ever told of."""
+    row = store.one(
+        "SELECT settings_revision_reported FROM console WHERE site_id = ? AND console_id = ?", (site_id, console_id)
+    )
+    return int(row[0]) if row else 0
+
+
+def send(store: Store, site_id: str, console_id: str, payload: dict[str, Any]) -> None:
+    """Put settings in line to be published; older ones that still wait are out of date."""
+    store.run(
+        "UPDATE settings_sent SET published = 1 WHERE site_id = ? AND console_id = ? AND published = 0",
+        (site_id, console_id),
+    )
+    store.run(
+        "INSERT INTO settings_sent (site_id, console_id, revision, payload, created_at_ms) VALUES (?, ?, ?, ?, ?)",
+        (site_id, console_id, payload["revision"], json.dumps(payload, ensure_ascii=False), store.now_ms),
+    )
+
+
+def consoles_to_tell(store: Store) -> list[tuple[str, str]]:
+    """(site_id, console_id) of every console heard of, or named by a choice."""
+    rows = store.all(
+        "SELECT site_id, console_id FROM console UNION SELECT site_id, console_id FROM setting WHERE console_id <> ''"
+        " ORDER BY 1, 2"
+    )
+    return [(str(site), str(console)) for site, console in rows]
