@@ -92,6 +92,7 @@ class Mqtt:
         self._in_flight = {}  # packet id: ticks when it was sent
         self._last_id = 0
         self._heard = self._pinged = 0
+        self.reached = False  # TCP's handshake at least has been done
         self.oversize = 0
 
     async def open(self, address, will):
@@ -101,6 +102,7 @@ class Mqtt:
     async def _open(self, address, will):
         broker = self._broker
         self._socket = await connect(address, broker["port"])
+        self.reached = True
         if broker.get("tls"):
             self._socket = tls_context(broker["ca"]).wrap_socket(
                 self._socket, server_hostname=broker["host"], do_handshake_on_connect=False
@@ -121,7 +123,7 @@ class Mqtt:
         self._heard = self._pinged = time.ticks_ms()
 
     async def publish(self, leaf, payload, qos=0, retain=False):
-        """Sends a message (`payload` is a string) and returns once it is written; its PUBACK comes in the background."""
+        """Sends a message (`payload` is a string) and returns once it is written; its PUBACK comes later."""
         topic = text(self._prefix + leaf)
         number = b""
         if qos:

@@ -1,0 +1,328 @@
+"""The console: its parts wired together, and the tasks that run them."""
+
+import asyncio
+import json
+import sys
+import time
+from binascii import hexlify
+
+import machine
+from micropython import kbd_intr
+
+from console import events, health
+from console import settings as settings_file
+from console.buttons import POLL_MS, Buttons
+from console.clock import Clock
+from console.lamps import Lamps, blink_code
+from console.link import Link
+from console.outbox import Outbox, RamOutbox
+from console.survey import PRESS_TESTED, SurveyTable
+from console.version import VERSION
+
+TASK_LIMITS_MS = {"buttons": 5000, "link": 60000, "heart": 10000}
+TEST_STEP_MS = 15000
+ALL = 0b1111  # buttons or lamps
+MAINTENANCE = "maintenance"
+
+
+def board_named(name):
+    """The constants of a board, by its name or else by what the port tells."""
+    if not name:
+        name = {"linux": "unix", "rp2": "pico_w"}.get(sys.platform, sys.platform)
+    return __import__("boards." + name, None, None, ("NAME",))
+
+
+def read_config():
+    """(console.json as a dict, empty if it can't be read; the folder that it lies in)."""
+    for folder in ("", "/flash"):
+        try:
+            with open(folder + "/console.json") as file:
+                return json.load(file), folder
+        except (OSError, ValueError) as error:
+            health.report("console.json", error)
+    return {}, ""
+
+
+def take_marker(path):
+    """What a wanted restart has written for this boot, or None."""
+    import os
+
+    try:
+        with open(path) as file:
+            word = file.read()
+        os.remove(path)
+        return word
+    except OSError:
+        return None
+
+
+def reset_kind(marker):
+    """The code of `booted.reset`."""
+    if marker:
+        return events.SOFT
+    cause = machine.reset_cause()
+    for name, code in (
+        ("PWRON_RESET", events.POWER_ON),
+        ("HARD_RESET", events.HARD),
+        ("WDT_RESET", events.WATCHDOG),
+        ("SOFT_RESET", events.SOFT),
+    ):
+        if getattr(machine, name, None) == cause:
+            return code
+    return events.UNKNOWN
+
+
+def button_of(fact):
+    """The button whose press is counted with this fact, or None."""
+    kind = fact[0]
+    if kind in (events.SURVEY_OPENED, events.FORCE_MAJEURE_DECLARED):
+        return events.SELLER
+    if kind == events.SURVEY_CLOSED and fact[7] == events.ANSWERED:
+        return fact[6]
+    return fact[2] if kind == events.STRAY_PRESSED else None
+
+
+class App:
+    """The console. `folder` is where its files lie, `marker` what the last boot left for this one."""
+
+    firmware = VERSION
+    button_names = events.BUTTONS
+
+    def __init__(self, board, config, folder, marker=None):
+        self.board = board
+        self.hardware_id = hexlify(machine.unique_id()).decode()
+        self.clock = Clock(time.ticks_ms, time.ticks_diff)
+        self._folder = folder
+        self._marker = marker
+        self._flash_failed = False
+        self._settings_fault = not config
+        self.outbox = self._open_outbox()
+        self._newest = self._load_settings()
+        self.table = SurveyTable(self._newest)
+        self._in_force = self._newest
+        self.lamps = Lamps(board)
+        self.buttons = Buttons(board.BUTTONS, self.clock, self._newest.debounce_ms, self.table, self._contact)
+        self.pulse = health.Pulse(self.clock, TASK_LIMITS_MS)
+        self.link = Link(self, config)
+        self._survey = None  # the number of the last survey_opened
+        self._blinks = 0
+        self._tested = None  # presses of a self-test under way
+        self._last_command = None
+        self._errand = None  # the task of a command that takes time
+
+    def _open_outbox(self):
+        outbox = Outbox(self._folder + "/outbox", events.encode, events.decode, self.board.PROG_SIZE)
+        try:
+            outbox.open()
+        except OSError as error:
+            self.flash_failed(error)
+            return RamOutbox(events.encode, events.decode, boot=getattr(outbox, "boot", 0))
+        return outbox
+
+    def _load_settings(self):
+        settings = settings_file.load(self._folder + "/settings.json")
+        if isinstance(settings, str):
+            health.report("settings", settings)
+            self._settings_fault = True
+            settings = None
+        return settings or settings_file.Settings()
+
+    async def main(self):
+        """Runs the console for ever."""
+        self.record(
+            (events.BOOTED, self.clock.up_ms(), reset_kind(self._marker), VERSION, self.board.NAME, self.hardware_id)
+        )
+        tasks = [self._watch_buttons(), self._heart(), self.link.run(), self.link.keep_time()]
+        running = [asyncio.create_task(task) for task in tasks]
+        await self.pulse.supervise(self.board.WATCHDOG_MS)
+        del running
+
+    # Facts: into the outbox, then shown.
+
+    def record(self, fact):
+        """Keeps a fact as an event, and shows it once it is safe. None is no fact."""
+        if fact is None:
+            return
+        try:
+            number = self._append(fact)
+        except OSError as error:
+            self.flash_failed(error)
+            self.outbox = RamOutbox(events.encode, events.decode, boot=self.outbox.boot)
+            self.link.outbox_changed()
+            fact = self.table.forget(fact)
+            if fact is None:
+                self.lamps.survey_closed()
+                return
+            number = self._append(fact)
+        if fact[0] == events.SURVEY_OPENED:
+            self._survey = number
+        self.link.wake()
+        self._show(fact)
+
+    def _append(self, fact):
+        event = events.event(fact, self.outbox.boot, self.clock.at_ms(fact[1]), self._survey)
+        return self.outbox.append(event, button_of(fact))
+
+    def _show(self, fact):
+        kind, now_ms = fact[0], self.clock.up_ms()
+        if kind == events.SURVEY_OPENED:
+            self.lamps.survey_opened(self.table.settings.prompt)
+        elif kind == events.SURVEY_CLOSED and fact[7] == events.ANSWERED:
+            self.lamps.thanks(fact[6], now_ms)
+        elif kind == events.SURVEY_CLOSED:
+            self.lamps.survey_closed()
+        elif kind == events.STRAY_PRESSED:
+            self.lamps.refused()
+        elif kind == events.FORCE_MAJEURE_DECLARED:
+            self.lamps.force_majeure_declared(now_ms)
+
+    def flash_failed(self, error):
+        """Flash could not be read or written: a fault until the next start."""
+        self._flash_failed = True
+        health.report("flash", error)
+
+    # Buttons.
+
+    def _contact(self, button):
+        if not self.table.stuck[button]:
+            self.lamps.press_taken(button, self.clock.up_ms())
+
+    async def _watch_buttons(self):
+        before_ms = self.clock.up_ms()
+        while True:
+            settled_ms = self.buttons.poll()
+            fact = self.table.take(settled_ms)
+            while fact is not None:
+                if fact[0] != PRESS_TESTED:
+                    self.record(fact)
+                elif self._tested is not None:
+                    self._tested.append(fact[2])
+                fact = self.table.take(settled_ms)
+            if self._in_force is not self.table.settings:
+                self._in_force = self.table.settings
+                self.buttons.set_debounce(self._in_force.debounce_ms)
+            now_ms = self.clock.up_ms()
+            self.lamps.show(now_ms, self._blinks)
+            self.pulse.beat("buttons")
+            self.pulse.late(max(now_ms - before_ms - POLL_MS, 0))
+            before_ms = now_ms
+            await asyncio.sleep_ms(POLL_MS)
+
+    # Health.
+
+    def faults(self):
+        """What is wrong now, by the names of contract.md."""
+        faults = ["flash"] if self._flash_failed else []
+        if self._settings_fault:
+            faults.append("settings")
+        for name, is_stuck in zip(events.BUTTONS, self.table.stuck):
+            if is_stuck:
+                faults.append("stuck:" + name)
+        if self.clock.source is None:
+            faults.append("clock")
+        return faults
+
+    def say_health(self):
+        """Sends the figures."""
+        self.link.say("health", health.figures(self), 0, True)
+
+    async def _heart(self):
+        said_ms = self.clock.up_ms()
+        while True:
+            await asyncio.sleep_ms(500)
+            self.pulse.beat("heart")
+            faults = self.faults()
+            if self.outbox.next - self.outbox.first > self.outbox.limit // 2:
+                faults.append("outbox")
+            if self.link.is_down():
+                faults.append("network")
+            self._blinks = blink_code(faults)
+            if self.clock.up_ms() - said_ms >= self.table.settings.heartbeat_ms:
+                said_ms = self.clock.up_ms()
+                self.say_health()
+
+    # What the bridge says.
+
+    def settings_came(self, message):
+        """Takes a decoded `settings` message, or says in `health.faults` that it can't."""
+        settings = settings_file.check(message)
+        self._settings_fault = isinstance(settings, str)
+        if isinstance(settings, str):
+            health.report("settings", settings)
+            self.say_health()
+            return
+        if not settings_file.is_news(settings, self._newest):
+            return
+        try:
+            settings_file.keep(self._folder + "/settings.json", settings)
+        except OSError as error:
+            self.flash_failed(error)
+        self._newest = settings
+        self.table.apply(settings, self.clock.up_ms())
+
+    def command_came(self, command_id, command, expires_at_ms):
+        """Obeys a command, or says why not."""
+        if command_id == self._last_command:
+            return
+        self._last_command = command_id
+        now_ms = self.clock.up_ms()
+        at_ms = self.clock.at_ms(now_ms)
+        reason = None
+        if at_ms is None:
+            reason = "the console does not know the time yet"
+        elif at_ms > expires_at_ms:
+            reason = "expired"
+        elif command == "identify":
+            self.lamps.identify(now_ms)
+        elif command == "restart" or (command == MAINTENANCE and not self.board.RADIO):
+            self._errand = asyncio.create_task(self._restart(command))
+        elif command == "self_test" and self._tested is None:
+            self._errand = asyncio.create_task(self._self_test(command_id))
+            return
+        else:
+            reason = "busy" if command == "self_test" else "not a command for this board"
+        self.link.say("reply", events.reply(command_id, reason), 1)
+
+    async def _restart(self, command):
+        await asyncio.sleep_ms(1000)  # for the reply
+        try:
+            with open(self._folder + "/restart", "w") as file:
+                file.write(command)
+        except OSError as error:
+            self.flash_failed(error)
+        machine.reset()
+
+    async def _self_test(self, command_id):
+        """Lights one lamp after the other; who sees it presses the button in it."""
+        self._tested = []
+        self.table.test(True, self.clock.up_ms())
+        buttons = lamps = 0
+        for place in range(4):
+            self.lamps.test(1 << place)
+            until_ms = self.clock.up_ms() + TEST_STEP_MS
+            while not lamps >> place & 1 and self.clock.up_ms() < until_ms:
+                await asyncio.sleep_ms(50)
+                for pressed in self._tested:
+                    buttons |= 1 << pressed
+                    if pressed == place:
+                        lamps |= 1 << place
+                self._tested = []
+        self.lamps.test(None)
+        now_ms = self.clock.up_ms()
+        self.table.test(False, now_ms)
+        self._tested = None
+        passed = buttons == lamps == ALL
+        self.record((events.SELF_TESTED, now_ms, passed, buttons, lamps))
+        self.link.say("reply", events.reply(command_id, None if passed else "the self-test has failed"), 1)
+
+
+def run():
+    """Runs the console; returns only to leave a board to its technician."""
+    config, folder = read_config()
+    marker = take_marker(folder + "/restart")
+    if marker == MAINTENANCE:
+        return
+    board = board_named(config.get("board"))
+    if not board.RADIO:
+        kbd_intr(-1)
+    asyncio.run(App(board, config, folder, marker).main())

@@ -1,0 +1,133 @@
+"""Contacts of the four buttons: caught by interrupt into a fixed ring, debounced by a poll.
+
+The interrupt only notes what it saw, without allocating: hard where the port has such interrupts, else soft, which run
+late when the main loop is blocked. The poll reads the levels too, so that a full ring or an edge nobody saw heals.
+"""
+
+import time
+from array import array
+
+from machine import Pin
+
+from console.debounce import Debounce, settled_ms
+
+POLL_MS = 10
+FEEL_MS = 20  # a contact that lasts so long is shown, even while a longer debounce_ms has not decided yet
+RING_SIZE = 64
+
+
+class Ring:
+    """What the interrupts saw, in two arrays of fixed size. `dropped` counts what found no place."""
+
+    def __init__(self):
+        self._what = array("b", bytearray(RING_SIZE))
+        self._ticks = array("l", [0] * RING_SIZE)
+        self._head = self._tail = 0
+        self.dropped = 0
+
+    def put(self, what, ticks):
+        """From the interrupt; drops what does not fit: the poll sees the level."""
+        after = (self._head + 1) % RING_SIZE
+        if after == self._tail:
+            self.dropped += 1
+            return
+        self._what[self._head] = what
+        self._ticks[self._head] = ticks
+        self._head = after
+
+    def peek(self):
+        """The oldest as (button and level, ticks), or None."""
+        if self._tail == self._head:
+            return None
+        return self._what[self._tail], self._ticks[self._tail]
+
+    def drop(self):
+        """Lets go of the oldest."""
+        self._tail = (self._tail + 1) % RING_SIZE
+
+
+class Contact:
+    """One button's pin, closed to ground when pressed."""
+
+    def __init__(self, button, pin_number, ring):
+        self._pressed = button << 1 | 1
+        self._ring = ring
+        self._pin = Pin(pin_number, Pin.IN, Pin.PULL_UP)
+        handler = self._caught  # bound here: the interrupt must not allocate
+        edges = Pin.IRQ_FALLING | Pin.IRQ_RISING
+        try:
+            self._pin.irq(handler, edges, hard=True)
+        except TypeError:  # this port has soft interrupts only, and no such argument
+            self._pin.irq(handler, edges)
+
+    def pressed(self):
+        """The level now."""
+        return not self._pin.value()
+
+    def _caught(self, pin):
+        self._ring.put(self._pressed ^ pin.value(), time.ticks_ms())
+
+
+class Buttons:
+    """The four buttons. Presses and releases go to `sink.press(button, up_ms)` and `sink.release(button, up_ms)`.
+
+    `on_contact(button)` is called once a press, as soon as it can be told from noise, for its lamp or sound.
+    """
+
+    def __init__(self, pin_numbers, clock, debounce_ms, sink, on_contact):
+        self._clock = clock
+        self._on_contact = on_contact
+        self._ring = Ring()
+        self._debounces = [Debounce(button, debounce_ms, sink) for button in range(len(pin_numbers))]
+        self._contacts = [Contact(button, number, self._ring) for button, number in enumerate(pin_numbers)]
+        self._felt = [False] * len(pin_numbers)
+        self._polled_ms = clock.up_ms()
+        self._missed_ms = 0
+
+    def set_debounce(self, debounce_ms):
+        """From now on."""
+        for debounce in self._debounces:
+            debounce.debounce_ms = debounce_ms
+
+    def dropped(self):
+        """How many interrupts found the ring full."""
+        return self._ring.dropped
+
+    def poll(self):
+        """Hands on what happened; answers the up_ms up to which all contacts and breaks are decided."""
+        now_ms = self._clock.up_ms()
+        stalled = now_ms - self._polled_ms > max(self._debounces[0].debounce_ms, 2 * POLL_MS)
+        self._polled_ms = now_ms
+        seen = self._ring.peek()
+        while seen:
+            up_ms = self._clock.up_ms_of(seen[1])
+            if up_ms > now_ms:
+                break
+            self._ring.drop()
+            self._edge(self._debounces[seen[0] >> 1], seen[0] & 1 == 1, up_ms, stalled)
+            seen = self._ring.peek()
+        for button, debounce in enumerate(self._debounces):
+            debounce.poll(self._contacts[button].pressed(), now_ms)
+            self._feel(button, debounce, now_ms)
+        return settled_ms(self._debounces, now_ms)
+
+    def _edge(self, debounce, pressed, up_ms, stalled):
+        """An interrupt that ran after a stall may find the button released already: that was a press all the same."""
+        if pressed or not stalled or debounce.is_pressed() or debounce.pending_since() is not None:
+            debounce.edge(pressed, up_ms)
+            return
+        self._missed_ms = max(up_ms, self._missed_ms + 1)  # in the order of the interrupts
+        if debounce.missed(self._missed_ms):
+            self._on_contact(debounce.button)
+
+    def _feel(self, button, debounce, now_ms):
+        since = debounce.pending_since()
+        if debounce.is_pressed():
+            felt = True
+        elif since is None:
+            felt = False
+        else:
+            felt = self._felt[button] or now_ms - since >= FEEL_MS
+        if felt and not self._felt[button]:
+            self._on_contact(button)
+        self._felt[button] = felt

@@ -1,0 +1,81 @@
+"""What is to be sent next from the outbox, and what an acknowledgement means (contract.md, "Delivery"). No I/O.
+
+The outbox is asked anew each time: its epoch in delivery may change, its lowest number may rise.
+"""
+
+import json
+
+AHEAD = 4  # batches ahead of the acknowledgement
+RESEND_MS = 10000
+BATCH_BYTES = 4096  # of JSON: half of what the contract allows, since a board's heap has it three times
+
+
+class Delivery:
+    """The delivery from one outbox. Times are up_ms."""
+
+    def __init__(self, outbox):
+        self._outbox = outbox
+        self._epoch = None
+        self._through = 0
+        self._next = 0  # number to be sent next
+        self._in_flight = []  # the last number of each batch that is not acknowledged
+        self._progress_ms = 0
+        self._sent_ms = None
+
+    def restart(self):
+        """A new connection: all that waits is to be sent again."""
+        self._in_flight = []
+        self._next = self._outbox.delivery()[1]
+        self._sent_ms = None
+
+    def next_batch(self, now_ms):
+        """The next batch as JSON, or None if nothing is to be sent now."""
+        epoch, first, end = self._outbox.delivery()
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._through = first - 1
+            self.restart()
+        if self._in_flight and now_ms - self._progress_ms >= RESEND_MS:
+            self.restart()
+        self._next = max(self._next, first)
+        if len(self._in_flight) >= AHEAD or self._next >= end:
+            return None
+        base, events = self._outbox.batch(self._next)
+        if not events:
+            return None
+        parts = fitting(events)
+        self._next = base + len(parts)
+        if not self._in_flight:
+            self._progress_ms = now_ms
+        self._in_flight.append(self._next - 1)
+        self._sent_ms = now_ms
+        head = '{"epoch":"%s","first":%d,"base":%d,"events":[' % (epoch, self._outbox.delivery()[1], base)
+        return head + ",".join(parts) + "]}"
+
+    def acknowledged(self, epoch, through, now_ms):
+        """The bridge has all of `epoch` up to `through`. True if this answers a sending of the last two seconds."""
+        if not self._outbox.acknowledge(epoch, through):
+            return False
+        if epoch != self._epoch:
+            return False
+        if through < self._through:
+            self.restart()
+        elif through > self._through:
+            self._progress_ms = now_ms
+        self._through = through
+        while self._in_flight and self._in_flight[0] <= through:
+            self._in_flight.pop(0)
+        return self._sent_ms is not None and now_ms - self._sent_ms < 2000  # noqa: PLR2004 - from the contract
+
+
+def fitting(events):
+    """As many of the events as JSON as fit in a batch, at least one."""
+    parts = []
+    size = 0
+    for event in events:
+        part = json.dumps(event)
+        size += len(part.encode()) + 1
+        if parts and size > BATCH_BYTES - 100:
+            break
+        parts.append(part)
+    return parts

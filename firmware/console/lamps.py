@@ -1,0 +1,159 @@
+"""Lights and sound, one function a meaning. `show` is called every 10 ms and sets the pins."""
+
+import struct
+
+from machine import PWM, UART, Pin
+
+FELT_MS = 300
+THANKS_MS = 2000
+IDENTIFY_MS = 5000
+DECLARED_MS = 1000
+SELLER = 3
+
+LOUD = 1 << 15  # half of the duty cycle
+CLICK = ((2500, 20),)
+PROMPT = ((880, 120), (1175, 180))
+THANKS = ((1568, 100), (2093, 200))
+REFUSED = ((330, 150),)
+DECLARED = ((660, 150), (0, 60), (660, 150))
+IDENTIFY = ((1760, 100), (0, 300)) * 8
+
+# The seller's lamp tells what is wrong by so many blinks; of several the first in this order.
+BLINK_CODES = (("flash", 4), ("stuck", 3), ("outbox", 2), ("network", 1), ("settings", 5))
+BLINK_MS = 400
+PAUSE_MS = 1600
+
+PLAY_TRACK = 0x12  # of the folder "mp3", by its number
+VOLUME = 0x06
+
+
+def player_frame(command, argument):
+    """Ten bytes as the DFPlayer Mini takes them; the checksum is the negative sum of the six in the middle."""
+    body = bytes((0xFF, 6, command, 0, argument >> 8, argument & 0xFF))
+    return b"\x7e" + body + struct.pack(">H", -sum(body) & 0xFFFF) + b"\xef"
+
+
+def blink_code(faults):
+    """How often the seller's lamp blinks for these faults (`stuck:yes` is `stuck`); 0 if all is well."""
+    for name, blinks in BLINK_CODES:
+        for fault in faults:
+            if fault.split(":")[0] == name:
+                return blinks
+    return 0
+
+
+class Lamps:
+    """The four lamps (answers, seller), the sounder and the player. Times are up_ms."""
+
+    def __init__(self, board):
+        self._pins = [Pin(number, Pin.OUT, value=0) for number in board.LAMPS]
+        self._lit = [False] * 4
+        self._sounder = PWM(Pin(board.SOUNDER), freq=1000, duty_u16=0)
+        self._player_at = board.PLAYER
+        self._player = None
+        self._tones = ()
+        self._tone_at = 0
+        self._tone_until = None
+        self._open = False
+        self._chosen = None
+        self._chosen_until = self._identify_until = 0
+        self._felt_until = [0] * 4
+        self._tested = None
+
+    def press_taken(self, button, now_ms):
+        """The button was felt; whether it counts is decided later."""
+        self._felt_until[button] = now_ms + FELT_MS
+        self._play(CLICK)
+
+    def survey_opened(self, prompt):
+        """The answer lamps light, and the customer is asked: `none`, `tone` or `track:N`."""
+        self._open = True
+        self._chosen = None
+        if prompt == "tone":
+            self._play(PROMPT)
+        elif prompt != "none":
+            self._track(int(prompt.split(":")[1]))
+
+    def survey_closed(self):
+        """No answer, or none that counts."""
+        self._open = False
+
+    def thanks(self, button, now_ms):
+        """The answer is safe."""
+        self._open = False
+        self._chosen = button
+        self._chosen_until = now_ms + THANKS_MS
+        self._play(THANKS)
+
+    def refused(self):
+        """The press is no answer and opens nothing."""
+        self._play(REFUSED)
+
+    def force_majeure_declared(self, now_ms):
+        """To the seller: it is noted, the button may be released."""
+        self._felt_until[SELLER] = now_ms + DECLARED_MS
+        self._play(DECLARED)
+
+    def identify(self, now_ms):
+        """Here I am."""
+        self._identify_until = now_ms + IDENTIFY_MS
+        self._play(IDENTIFY)
+
+    def test(self, lit):
+        """In a self-test the lamps of the set bits are lit, and nothing else counts; None ends it.
+
+        Answers which pins are high then, as bits.
+        """
+        self._tested = lit
+        self.show(0, 0)
+        return sum(1 << place for place, pin in enumerate(self._pins) if pin.value())
+
+    def show(self, now_ms, blinks):
+        """Sets lamps and sounder to what they are to be now; `blinks` is the seller's code."""
+        for place in range(4):
+            lit = self._is_lit(place, now_ms, blinks)
+            if lit != self._lit[place]:
+                self._lit[place] = lit
+                self._pins[place].value(lit)
+        if self._tones:
+            self._sound(now_ms)
+
+    def _is_lit(self, place, now_ms, blinks):
+        if self._tested is not None:
+            return bool(self._tested >> place & 1)
+        if now_ms < self._identify_until:
+            return now_ms // 250 % 2 == 0
+        if self._felt_until[place] > now_ms:
+            return True
+        if place == SELLER:
+            phase = now_ms % (blinks * BLINK_MS + PAUSE_MS)
+            return phase < blinks * BLINK_MS and phase % BLINK_MS < BLINK_MS // 2
+        if self._chosen is not None and now_ms < self._chosen_until:
+            return place == self._chosen
+        return self._open and max(self._felt_until[:SELLER]) <= now_ms  # the one that is pressed stands out
+
+    def _play(self, tones):
+        self._tones = tones
+        self._tone_at = 0
+        self._tone_until = None
+
+    def _sound(self, now_ms):
+        if self._tone_until is not None and now_ms < self._tone_until:
+            return
+        if self._tone_at == len(self._tones):
+            self._tones = ()
+            self._sounder.duty_u16(0)
+            return
+        hertz, length_ms = self._tones[self._tone_at]
+        self._tone_at += 1
+        self._tone_until = now_ms + length_ms
+        if hertz:
+            self._sounder.freq(hertz)
+        self._sounder.duty_u16(LOUD if hertz else 0)
+
+    def _track(self, number):
+        if self._player is None:
+            port, tx, rx = self._player_at
+            self._player = UART(port, baudrate=9600, tx=Pin(tx), rx=Pin(rx))
+            self._player.write(player_frame(VOLUME, 25))
+        self._player.write(player_frame(PLAY_TRACK, number))

@@ -1,0 +1,287 @@
+"""The way to the bridge: Wi-Fi, the session with broker or gateway, delivery from the outbox, and the time.
+
+Nothing here may hold up the buttons: every wait is asyncio's and has a limit, every queue has one too.
+"""
+
+import asyncio
+import json
+import random
+import time
+
+import machine
+
+from console import events, udp
+from console.clock import port_seconds
+from console.delivery import Delivery
+from console.health import report
+
+JOIN_LIMIT_MS = 15000
+PAUSE_MIN_MS = 250
+PAUSE_REACHABLE_MS = 2000  # nobody listens at the broker's address: asking costs little
+PAUSE_MAX_MS = 30000  # no network, or a broker that answers wrongly: a TLS handshake blocks a board for a second
+DOWN_MS = 10000  # so long without a session is worth telling the seller
+CLOCK_AGAIN_MS = 3600000
+CLOCK_RETRY_MS = 15000
+CLOCK_WAIT_MS = 5000
+OUTGOING_MAX = 8
+LEAVES = ("ack", "settings", "command")
+
+
+class Radio:
+    """Wi-Fi as a station."""
+
+    def __init__(self, wifi):
+        import network
+
+        self._wifi = wifi
+        self._wlan = network.WLAN(network.STA_IF)
+
+    def is_joined(self):
+        """Is there a network now?"""
+        return self._wlan.isconnected()
+
+    async def join(self):
+        """Joins the network, or raises OSError after a while."""
+        if self._wlan.isconnected():
+            return
+        self._wlan.active(True)
+        self._wlan.disconnect()  # a board that is still trying refuses to be told again
+        self._wlan.connect(self._wifi["ssid"], self._wifi["password"])
+        for _ in range(JOIN_LIMIT_MS // 100):
+            await asyncio.sleep_ms(100)
+            if self._wlan.isconnected():
+                return
+        raise OSError("no Wi-Fi")
+
+    def name_server(self):
+        """Its numeric address."""
+        return self._wlan.ifconfig()[3]
+
+    def rssi(self):
+        """Strength of the signal in dBm, or None."""
+        try:
+            return self._wlan.status("rssi")
+        except OSError:
+            return None
+
+
+class Link:
+    """Keeps the session up and what waits delivered. `app` has outbox, clock, record and so on; see `app.App`.
+
+    `rejected` counts messages that could not be read, `dropped` own ones that found the queue full.
+    """
+
+    def __init__(self, app, config):
+        self._app = app
+        self._config = config
+        self._broker = config.get("broker") or {}
+        self._radio = Radio(config["wifi"]) if app.board.RADIO else None
+        self._wake = asyncio.Event()
+        self._outgoing = []  # (leaf, payload, QoS, retained)
+        self._delivery = None
+        self._status_epoch = None
+        self._address = None
+        self._error = None
+        self._is_up = False
+        self._down_since = 0
+        self._clock_is_set = False
+        self.rejected = self.dropped = 0
+        random.seed(int(app.hardware_id[-6:], 16))  # consoles that lost the same broker don't come back as one
+
+    def wake(self):
+        """Something was put in the outbox."""
+        self._wake.set()
+
+    def say(self, leaf, payload, qos=0, retain=False):
+        """Sends a message as soon as may be; of too many that wait the oldest goes."""
+        if len(self._outgoing) >= OUTGOING_MAX:
+            self._outgoing.pop(0)
+            self.dropped += 1
+        self._outgoing.append((leaf, json.dumps(payload), qos, retain))
+        self._wake.set()
+
+    def outbox_changed(self):
+        """Another outbox is in use from now on."""
+        self._delivery = None
+        self._wake.set()
+
+    def is_down(self):
+        """True if there has been no session for some time."""
+        return not self._is_up and self._app.clock.up_ms() - self._down_since > DOWN_MS
+
+    def rssi(self):
+        """Strength of the signal in dBm; None without radio."""
+        return self._radio.rssi() if self._radio else None
+
+    async def run(self):
+        """For ever: a session, and another when it ends."""
+        pause_ms = PAUSE_MIN_MS
+        while True:
+            self._app.pulse.beat("link")
+            limit_ms = PAUSE_MAX_MS
+            try:
+                if self._radio:
+                    await self._radio.join()
+                transport = self._transport()
+                try:
+                    await self._session(transport)
+                finally:
+                    if not transport.reached:
+                        limit_ms = PAUSE_REACHABLE_MS
+            except Exception as error:  # OSError, EOFError, a limit, a certificate that does not fit
+                if self._app.board.RADIO:
+                    report("link", error)
+            if self._is_up:
+                self._is_up = False
+                self._down_since = self._app.clock.up_ms()
+                pause_ms = PAUSE_MIN_MS
+            self._app.pulse.beat("link")
+            await asyncio.sleep_ms(pause_ms // 2 + random.getrandbits(16) * pause_ms // 0x20000)
+            pause_ms = min(2 * pause_ms, limit_ms)
+
+    def _transport(self):
+        site_id, console_id = self._config["site_id"], self._config["console_id"]
+        hardware_id = self._app.hardware_id
+        if not self._radio:
+            from console.usb_serial import UsbSerial
+
+            return UsbSerial(json.dumps(events.hello(site_id, console_id, hardware_id)), self._took)
+        from console.mqtt import Mqtt
+
+        client_id = "trivox-%s-%s-%s" % (site_id, console_id, hardware_id)
+        return Mqtt(self._broker, client_id, "trivox/v1/%s/%s/" % (site_id, console_id), self._took)
+
+    async def _session(self, transport):
+        await self._find_broker()
+        epoch = self._app.outbox.epoch
+        tasks = []
+        self._error = None
+        try:
+            await transport.open(self._address, self._status(False, epoch))
+            self._status_epoch = None
+            self._delivery = None
+            self._wake.set()
+            tasks = [asyncio.create_task(self._guarded(work)) for work in (transport.run(), self._send(transport))]
+            self._is_up = True
+            await self._watch(transport)
+        finally:
+            if not transport.reached:
+                self._address = None  # it may have moved
+            for task in tasks:
+                task.cancel()
+            await asyncio.sleep_ms(10)  # they let go of the socket before it closes
+            transport.close()
+
+    async def _guarded(self, work):
+        try:
+            await work
+        except Exception as error:
+            self._error = error
+
+    async def _watch(self, transport):
+        turns = 0
+        while self._error is None:
+            await asyncio.sleep_ms(100)
+            self._app.pulse.beat("link")
+            turns += 1
+            if turns % 10 == 0:
+                self._wake.set()  # to see whether something is to be sent again
+                await transport.tick()
+                if self._radio and not self._radio.is_joined():
+                    raise OSError("no Wi-Fi")
+        raise self._error
+
+    async def _send(self, transport):
+        await transport.subscribe(LEAVES)
+        self._app.say_health()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._status_epoch != self._app.outbox.epoch:
+                self._status_epoch = self._app.outbox.epoch
+                await transport.publish("status", self._status(True, self._status_epoch), 1, True)
+            while self._outgoing:
+                await transport.publish(*self._outgoing.pop(0))
+            batch = self._next_batch()
+            while batch:
+                await transport.publish("events", batch, 1)
+                batch = self._next_batch()
+
+    def _next_batch(self):
+        if self._delivery is None:
+            self._delivery = Delivery(self._app.outbox)
+        try:
+            return self._delivery.next_batch(self._app.clock.up_ms())
+        except OSError as error:
+            self._app.flash_failed(error)
+            return None
+
+    def _status(self, is_online, epoch):
+        return json.dumps(events.status(is_online, epoch, self._app.hardware_id))
+
+    def _took(self, leaf, payload):
+        try:
+            message = json.loads(payload) if payload else None
+        except ValueError:
+            message = None
+        try:
+            if leaf == "ack":
+                self._acknowledged(*events.read_ack(message))
+            elif leaf == "settings" and payload:
+                self._app.settings_came(message)
+            elif leaf == "command":
+                self._app.command_came(*events.read_command(message))
+        except ValueError:
+            self.rejected += 1
+
+    def _acknowledged(self, epoch, through, at_ms):
+        now_ms = self._app.clock.up_ms()
+        if self._delivery is None:
+            return
+        try:
+            answers = self._delivery.acknowledged(epoch, through, now_ms)
+        except OSError as error:
+            self._app.flash_failed(error)
+            return
+        if answers and at_ms is not None:
+            self._app.record(self._app.clock.set(at_ms, events.BRIDGE, now_ms))
+        self._wake.set()
+
+    async def _find_broker(self):
+        if not self._radio:
+            return
+        if self._broker.get("tls") and self._app.board.SETS_RTC and self._config.get("ntp_host"):
+            for _ in range(CLOCK_WAIT_MS // 100):  # certificates are dated
+                if self._clock_is_set:
+                    break
+                await asyncio.sleep_ms(100)
+        if self._address is None:
+            self._address = await udp.resolve(self._broker["host"], self._radio.name_server())
+
+    async def keep_time(self):
+        """For ever: asks the NTP server each hour, if there is one."""
+        host, radio = self._config.get("ntp_host"), self._radio
+        while host and radio:
+            pause_ms = CLOCK_RETRY_MS
+            if not radio.is_joined():
+                pause_ms = 1000
+            elif await self._ask_time(host, radio):
+                pause_ms = CLOCK_AGAIN_MS
+            await asyncio.sleep_ms(pause_ms)
+
+    async def _ask_time(self, host, radio):
+        try:
+            address = await udp.resolve(host, radio.name_server())
+            answer = await udp.ntp(address, self._app.clock.up_ms)
+        except OSError as error:
+            report("time", error)
+            return False
+        if answer is None:
+            return False
+        utc_ms, up_ms = answer
+        if self._app.board.SETS_RTC:
+            now = time.gmtime(port_seconds(utc_ms, time.gmtime))
+            machine.RTC().datetime(now[:3] + (now[6],) + now[3:6] + (0,))  # noqa: RUF005 - no unpacking in a tuple here
+        self._clock_is_set = True
+        self._app.record(self._app.clock.set(utc_ms, events.NTP, up_ms))
+        return True

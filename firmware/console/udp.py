@@ -1,0 +1,78 @@
+"""Questions by UDP that block nobody: names (`socket.getaddrinfo` would stall the buttons) and the time (NTP)."""
+
+import asyncio
+import os
+import socket
+import struct
+
+from console.clock import ntp_utc_ms
+
+DNS_PORT, NTP_PORT = 53, 123
+LIMIT_MS = 2000
+POLL_MS = 5
+ADDRESS_RECORD = 1
+
+
+async def ask(address, port, question):
+    """The answer to the packet `question`, or None after two seconds. The address is numeric."""
+    link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        link.setblocking(False)
+        link.connect(socket.getaddrinfo(address, port)[0][-1])
+        link.send(question)
+        for _ in range(LIMIT_MS // POLL_MS):
+            await asyncio.sleep_ms(POLL_MS)
+            try:
+                return link.recv(512)
+            except OSError:  # nothing there yet
+                continue
+        return None
+    finally:
+        link.close()
+
+
+def is_numeric(host):
+    """True for an IPv4 address."""
+    return all(part.isdigit() for part in host.split("."))
+
+
+async def resolve(host, server):
+    """The numeric address of `host`, asked of the name server at the address `server`. OSError if there is none."""
+    if is_numeric(host):
+        return host
+    if host == "localhost":
+        return "127.0.0.1"
+    number = os.urandom(2)
+    name = b"".join(bytes((len(part),)) + part.encode() for part in host.split("."))
+    question = number + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + name + b"\x00\x00\x01\x00\x01"
+    answer = await ask(server, DNS_PORT, question)
+    address = None
+    if answer and answer[:2] == number:
+        address = address_in(answer, len(question))
+    if address is None:
+        raise OSError("no address for " + host)
+    return address
+
+
+def address_in(answer, at):
+    """The first IPv4 address in a DNS answer whose records begin at `at`, or None."""
+    while at + 12 <= len(answer):
+        while answer[at] and answer[at] < 0xC0:  # noqa: PLR2004 - a name's parts, up to its end or a reference
+            at += answer[at] + 1
+        at += 2 if answer[at] else 1
+        kind, _, _, _, size = struct.unpack_from(">HHHHH", answer, at)
+        at += 10
+        if kind == ADDRESS_RECORD and size == len(answer[at : at + 4]):
+            return ".".join(str(byte) for byte in answer[at : at + 4])
+        at += size
+    return None
+
+
+async def ntp(address, up_ms):
+    """(UTC in ms since 1970, the up_ms at which it was so), or None. `up_ms` is a function."""
+    asked = up_ms()
+    answer = await ask(address, NTP_PORT, b"\x23" + bytes(47))
+    answered = up_ms()
+    if not answer or len(answer) < 48 or not 0 < answer[1] < 16:  # noqa: PLR2004 - stratum 1 to 15 knows the time
+        return None
+    return ntp_utc_ms(*struct.unpack_from(">II", answer, 40)), (asked + answered) // 2
