@@ -1,37 +1,36 @@
 """One simulated console: a MicroPython process that runs the unmodified firmware, with everything around it in hand."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import unquote, urlsplit
+
+from simulator.errors import ConsoleError, FirmwareError
+from simulator.pinmap import BUTTONS, FIRMWARE, pin_map
+from simulator.process import REPLY_LIMIT_S, Process
+from simulator.radio import Radio
+from simulator.record import Change, Record, Sound
+from simulator.serial_line import SerialLine
 
 if TYPE_CHECKING:
     from simulator.micropython import Architecture
 
-Button = Literal["yes", "no", "cant_say", "seller"]
-BUTTONS: tuple[Button, ...] = ("yes", "no", "cant_say", "seller")
-
-
-@dataclass(frozen=True)
-class Sound:
-    """A tone of the piezo (`hertz`, 0 when it ends) or a `track` of the player; seconds are `time.monotonic`'s."""
-
-    at_s: float
-    hertz: int | None = None
-    track: int | None = None
-
-
-class Change(NamedTuple):
-    """A lamp or button that changed: `at_s` on this machine's `time.monotonic`, `ticks_ms` on the console's clock."""
-
-    kind: Literal["lamp", "button"]
-    name: str
-    on: bool
-    at_s: float
-    ticks_ms: int
+STEP_MS = 2 * 24 * 3600 * 1000  # the longest jump of the clock at once: its differences hold to 6.2 days on 32 bits
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_NOWHERE = ("127.0.0.1", 1)
+_WIFI = {"ssid": "shop", "password": "simulated"}
 
 
 class Console:
     """A console in `folder` (its flash file, serial output); nothing runs until `power_on` or `with`.
+
+    Its methods may be called by several threads. All of them wait for a limited time, and raise ConsoleError then;
+    FirmwareError if the firmware meanwhile broke a rule of its board, or ended.
 
     Args:
         folder: where the flash file and the serial output live; a console made again on it goes on from its flash.
@@ -41,12 +40,14 @@ class Console:
         architecture: `amd64`, or `i386` with the object sizes and the clock's wrap of a 32-bit board.
         broker: `mqtt://user:password@host:port` (or `mqtts://`); None leaves the console without a broker.
         ca: the PEM file of the authority that signed the broker's certificate.
+        ntp_host: whom the console asks for the time.
         firmware: the root of the board's filesystem: `.py` files, or what `compile_firmware` made.
         interrupts: how contacts reach the firmware on the `unix` board: `hard` as on RP2040, `soft` as on ESP32.
         flash_kb: the size of the flash; 848 is what a Pico W leaves.
         prog_size: bytes in one program operation: 256 on RP2040, 32 is what ESP32 uses.
         heap_kb: the heap given to MicroPython; None for its default.
-        hardware_id: six bytes in hex, else made from site and console.
+        hardware_id: six bytes in hex (eight on RP2040), else made from site and console.
+        ticks_ms: where the board's counter stands when power comes.
     """
 
     def __init__(
@@ -59,87 +60,293 @@ class Console:
         architecture: "Architecture" = "amd64",
         broker: str | None = None,
         ca: Path | None = None,
+        ntp_host: str | None = None,
         firmware: Path | None = None,
         interrupts: Literal["hard", "soft"] = "hard",
         flash_kb: int = 848,
         prog_size: int = 256,
         heap_kb: int | None = None,
         hardware_id: str | None = None,
+        ticks_ms: int = 0,
     ) -> None:
-        raise NotImplementedError
+        self.folder = Path(folder).resolve()
+        self.site_id, self.console_id = site_id, console_id
+        self.board, self.architecture = board, architecture
+        self._firmware = Path(firmware or FIRMWARE).resolve()
+        self._pins = pin_map(board, self._firmware)
+        self._record = Record(self._pins)
+        self._heap_kb = heap_kb
+        digits = 16 if board.startswith("pico") else 12
+        self.hardware_id = hardware_id or hashlib.sha256(f"{site_id}/{console_id}".encode()).hexdigest()[:digits]
+        self._broker, target = _broker(broker, ca is not None, self._pins.flash)
+        self._ca, self._ntp_host = ca, ntp_host
+        self._radio = None if board == "pico" else Radio(*target)
+        self._line = SerialLine(self._serial_path) if board == "pico" else None
+        self._in_the_air = True
+        self._closed: dict[str, int] = {}
+        self._fixed = {
+            "board": board,
+            "interrupts": interrupts,
+            "hardware_id": self.hardware_id,
+            "firmware": str(self._firmware),
+            "flash": {"path": str(self.folder / "flash.bin"), "size": flash_kb * 1024, "prog_size": prog_size},
+            "ticks_ms": ticks_ms,
+            **_WIFI,
+        }
+        self._power = threading.Condition(threading.RLock())
+        self._process: Process | None = None
+        self._lost = False
+        self.resets: list[str] = []
 
     def __enter__(self) -> Self:
         """Power on."""
-        raise NotImplementedError
+        self.power_on()
+        return self
 
-    def __exit__(self, *error: object) -> None:
-        """Power off."""
-        raise NotImplementedError
+    def __exit__(self, kind: object, *error: object) -> None:
+        """Power off; FirmwareError if the firmware broke a rule, unless another error is under way."""
+        self.power_off()
+        if kind is None:
+            self.check()
+
+    @property
+    def powered(self) -> bool:
+        """Is it on?"""
+        return self._process is not None
+
+    @property
+    def pid(self) -> int:
+        """The number of the process that runs now, for whoever stops it."""
+        return self._running().pid
+
+    @property
+    def serial_port(self) -> str:
+        """The path of the host's side of the USB serial line (board `pico`)."""
+        if self._line is None:
+            raise ConsoleError(f"The board {self.board} has no serial line; take pico.")
+        return self._line.port
 
     def power_on(self) -> None:
         """Start the process; returns once the board runs its `main.py`."""
-        raise NotImplementedError
+        with self._power:
+            if self._process:
+                return
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self._radio:
+                self._radio.open(up=self._in_the_air)
+            if self._line:
+                self._line.open()
+            self._lost = False
+            self._record.begin()
+            self._process = self._started("power_on")
+        try:
+            self._process.wait_ready()
+        except ConsoleError:
+            self.power_off()
+            raise
 
     def power_off(self) -> None:
         """Cut the power: the process is killed wherever it is."""
-        raise NotImplementedError
+        with self._power:
+            process, self._process = self._process, None
+        if process:
+            process.kill()
+            self._record.dark()
+            if self._radio:
+                self._radio.close()
+            if self._line:
+                self._line.close()
+
+    def check(self) -> None:
+        """Raise FirmwareError if the firmware broke a rule of its board, or ended by an error."""
+        if self._record.faults:
+            raise FirmwareError(f"{self.site_id}/{self.console_id}: {self._record.faults[0]}")
 
     def press(self, button: str, held_ms: int = 120) -> None:
         """Press and let go; returns once released."""
-        raise NotImplementedError
+        self.hold(button)
+        time.sleep(held_ms / 1000)
+        self.release(button)
 
     def hold(self, button: str) -> None:
         """Press and keep pressed."""
-        raise NotImplementedError
+        self._contact(button, 0)
 
     def release(self, button: str) -> None:
         """Let go."""
-        raise NotImplementedError
+        self._contact(button, None)
 
     def bounce(self, button: str, held_ms: int = 120, times: int = 4, gap_us: int = 800) -> None:
         """Press and let go with contacts that bounce `times` at both ends, `gap_us` apart."""
-        raise NotImplementedError
+        pin = self._pin(button)
+        closing = [[0, gap_us], [None, gap_us]] * times
+        self._record.button(button, self._ask("contacts", pin, [*closing, [0, 0]]), on=True)
+        time.sleep(held_ms / 1000)
+        opening = [[None, gap_us], [0, gap_us]] * times
+        self._record.button(button, self._ask("contacts", pin, [*opening, [None, 0]]), on=False)
 
     def lamps(self) -> dict[str, bool]:
         """Which lamps are lit: yes, no, cant_say, seller."""
-        raise NotImplementedError
+        return self._record.lamps()
 
     def wait_lamp(self, button: str, on: bool = True, timeout_s: float = 10.0) -> float:  # noqa: FBT001, FBT002
         """Wait until that lamp is lit (or dark); answers the moment (`time.monotonic`) of its last change."""
-        raise NotImplementedError
+        self._pin(button)
+        try:
+            return self._record.wait_lamp(button, timeout_s, on=on)
+        finally:
+            self.check()
 
     def changes(self) -> list[Change]:
-        """All changes of lamps and buttons since the console was made, in order."""
-        raise NotImplementedError
+        """All changes of lamps and buttons since this object was made, in the order in which they were told."""
+        return self._record.changes()
 
     def sounds(self) -> list[Sound]:
         """Tones and tracks since power-on."""
-        raise NotImplementedError
+        return self._record.sounds()
 
     def wifi(self, on: bool) -> None:  # noqa: FBT001
         """Take the radio network away (streams are cut, new ones refused), or bring it back."""
-        raise NotImplementedError
+        if not self._radio:
+            raise ConsoleError(f"The board {self.board} has no radio.")
+        self._in_the_air = on
+        if self._process:
+            self._ask("radio", on)
+            self._radio.up() if on else self._radio.down()
 
     def hang(self, on: bool) -> None:  # noqa: FBT001
         """Let the network hang: connected, but nothing arrives or leaves."""
-        raise NotImplementedError
+        if not self._radio:
+            raise ConsoleError(f"The board {self.board} has no radio.")
+        self._radio.hang(on)
 
-    def stall(self, ms: int) -> None:
-        """Block the main loop for that long, as a TLS handshake does; returns once the stall has begun."""
-        raise NotImplementedError
+    def stall(self, ms: int, *, interrupts: bool = True) -> None:
+        """Block the main loop for that long, as a TLS handshake does; returns once the stall has begun.
+
+        Without `interrupts` hard ones wait too, as during a flash erase.
+        """
+        self._ask("stall", ms, interrupts)
 
     def step(self, ms: int) -> None:
         """Let time jump forward in pieces under 3 days, the main loop running between them."""
-        raise NotImplementedError
+        while ms > 0:
+            self._ask("step", min(ms, STEP_MS))
+            ms -= STEP_MS
 
     def heap(self) -> int:
         """Live bytes of the firmware after a collection, less what the stand-ins hold."""
-        raise NotImplementedError
+        return int(self._ask("heap"))
 
     def flash_counts(self) -> tuple[int, int]:
-        """Block erases and program operations since power-on."""
-        raise NotImplementedError
+        """Block erases and program operations over the life of the flash."""
+        counts = self._ask("flash_counts")
+        return counts["erases"], counts["programs"]
 
     def output(self) -> str:
         """What the console wrote to its serial line, over all power-ons."""
-        raise NotImplementedError
+        path = self._serial_path
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    @property
+    def _serial_path(self) -> Path:
+        return self.folder / "serial.log"
+
+    def _pin(self, button: str) -> int:
+        if button not in self._pins.buttons:
+            raise ConsoleError(f"There is no button {button}; take one of {', '.join(BUTTONS)}.")
+        return self._pins.buttons[button]
+
+    def _contact(self, button: str, level: int | None) -> None:
+        pin = self._pin(button)
+        if level is None:
+            self._closed.pop(str(pin), None)
+        else:
+            self._closed[str(pin)] = level
+        self._record.button(button, self._ask("contact", pin, level), on=level is not None)
+
+    def _ask(self, command: str, *arguments: Any) -> Any:
+        self.check()
+        return self._running().ask(command, *arguments)
+
+    def _running(self) -> Process:
+        """The process, which may just be starting after a reset."""
+        deadline = time.monotonic() + REPLY_LIMIT_S
+        while True:
+            process = self._process
+            if process is None or self._lost:
+                state = "has ended without a reset" if self._lost else "is not powered"
+                raise ConsoleError(f"The console {self.site_id}/{self.console_id} {state}.")
+            if process.running:
+                process.wait_ready()
+                return process
+            if time.monotonic() > deadline:
+                raise ConsoleError(f"The console {self.site_id}/{self.console_id} does not start again.")
+            with self._power:
+                self._power.wait_for(lambda old=process: self._process is not old, 1)  # type: ignore[misc]
+
+    def _started(self, reset: str) -> Process:
+        from simulator.micropython import command  # noqa: PLC0415 - that module is also run by itself
+
+        words = command(self.architecture)
+        if self._heap_kb:
+            words = [*words, "-X", f"heapsize={self._heap_kb}k"]
+        config = {
+            **self._fixed,
+            "reset": reset,
+            "radio": self._in_the_air,
+            "contacts": self._closed,
+            "files": self._files(),
+        }
+        with self._streams() as (typed, serial):
+            return Process(words, config, typed=typed, serial=serial, tell=self._record.take, gone=self._gone)
+
+    @contextmanager
+    def _streams(self) -> Iterator[tuple[IO[bytes] | int, IO[bytes] | int]]:
+        if self._line:
+            with self._line.streams() as streams:
+                yield streams
+        else:
+            with self._serial_path.open("ab") as serial, Path("/dev/null").open("rb") as nothing:
+                yield nothing, serial
+
+    def _gone(self, process: Process, why: str) -> None:
+        """The process has ended: by our hand, or by a reset, after which the board starts again."""
+        with self._power:
+            if self._process is not process:
+                return
+            self._record.dark()
+            if why == "lost":
+                self._lost = True
+                self._record.faults.append("the process has ended; the serial output may say why")
+            else:
+                self.resets.append(why)
+                self._process = self._started(why)
+            self._power.notify_all()
+
+    def _files(self) -> dict[str, str]:
+        """What a technician puts on the flash."""
+        config: dict[str, Any] = {"site_id": self.site_id, "console_id": self.console_id, "board": self.board}
+        if self._radio:
+            config["wifi"] = _WIFI
+            config["broker"] = {**self._broker, "port": self._radio.port}
+            config["ntp_host"] = self._ntp_host
+        files = {"console.json": json.dumps(config)}
+        if self._ca:
+            files["ca.pem"] = self._ca.read_text()
+        return files
+
+
+def _broker(url: str | None, ca: bool, flash: str) -> tuple[dict[str, Any], tuple[str, int]]:  # noqa: FBT001
+    """What `console.json` says of the broker, less the port, and where the radio's relay leads."""
+    parts = urlsplit(url or "mqtt://{}:{}".format(*_NOWHERE))
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ConsoleError(f"{url} is no broker; write mqtt://HOST:PORT or mqtts://HOST:PORT.")
+    tls = parts.scheme == "mqtts"
+    broker = {
+        "host": "localhost" if tls else "127.0.0.1",  # of the relay; a certificate has to be for localhost
+        "tls": tls,
+        "ca": f"{flash.rstrip('/')}/ca.pem" if ca else None,
+        "user": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+    }
+    return broker, (parts.hostname, parts.port or _PORTS[parts.scheme])

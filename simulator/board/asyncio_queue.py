@@ -1,0 +1,96 @@
+"""asyncio's queue of tasks, in Python: the built-in one reads the machine's clock, which no simulator can step.
+
+`run.py` puts this module in the place of `_asyncio` before asyncio is imported.
+"""
+
+import time
+
+pops = 0  # tasks begun or continued, so that the simulator sees the loop come round
+
+
+class TaskQueue:
+    """Tasks in the order in which they are due; first come, first served among those due at once."""
+
+    def __init__(self):
+        self._tasks = []
+
+    def peek(self):
+        """Returns the task that is due first, or None."""
+        return self._tasks[0] if self._tasks else None
+
+    def push(self, task, due=None):
+        """Puts a task in, to run at ticks `due` (milliseconds), or now."""
+        if due is None:
+            due = time.ticks_ms()
+        task.data = None
+        task.ph_key = due
+        tasks = self._tasks
+        place = len(tasks)
+        while place and time.ticks_diff(tasks[place - 1].ph_key, due) > 0:
+            place -= 1
+        tasks.insert(place, task)
+
+    def pop(self):
+        """Takes out the task that is due first."""
+        global pops
+        pops += 1
+        return self._tasks.pop(0)
+
+    def remove(self, task):
+        """Takes out a task wherever it stands."""
+        self._tasks.remove(task)
+
+
+class Task:
+    """A coroutine under way. `state`: True running, a TaskQueue of who awaits it, a function called at its end,
+    None or False finished. `data`: what it waits for, or what it ended with.
+    """
+
+    def __init__(self, coro, globals=None):
+        self.coro = coro
+        self.data = None
+        self.state = True
+        self.ph_key = 0
+        self._core = globals
+
+    def __iter__(self):
+        if not self.state:
+            self.state = False  # its end has been seen
+        elif self.state is True:
+            self.state = TaskQueue()
+        elif type(self.state) is not TaskQueue:
+            raise RuntimeError("can't wait")
+        return self
+
+    __await__ = __iter__
+
+    def __next__(self):
+        if not self.state:
+            raise self.data
+        waiting = self._core["cur_task"]
+        self.state.push(waiting)
+        waiting.data = self
+
+    def done(self):
+        """Has it ended?"""
+        return not self.state
+
+    def cancel(self):
+        """Raises CancelledError in it, at once; False if it has ended already."""
+        if not self.state:
+            return False
+        core = self._core
+        if self is core["cur_task"]:
+            raise RuntimeError("can't cancel self")
+        task = self
+        while isinstance(task.data, Task):
+            task = task.data
+        queue = core["_task_queue"]
+        if hasattr(task.data, "remove"):
+            task.data.remove(task)
+            queue.push(task)
+        elif time.ticks_diff(task.ph_key, time.ticks_ms()) > 0:
+            queue.remove(task)
+            queue.push(task)
+        task.data = core["CancelledError"]
+        return True

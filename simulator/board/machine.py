@@ -1,0 +1,111 @@
+"""`machine` as the board's port has it: what a port lacks is not here either, and what it refuses is refused."""
+
+import struct
+
+import utime
+import wires
+from pins import Pin, disable_irq, enable_irq  # noqa: F401
+from sounds import PWM, UART, Esp32PWM  # noqa: F401
+from umachine import Signal, idle  # noqa: F401
+
+PWRON_RESET, WDT_RESET = 1, 3
+if not wires.rp2:
+    HARD_RESET, DEEPSLEEP_RESET, SOFT_RESET = 2, 4, 5
+if wires.board == "esp32":
+    PWM = Esp32PWM
+
+_RP2_LONGEST_MS = 8388
+_ITIMER_REAL = 0
+_setitimer = wires._libc.func("i", "setitimer", "ipp")
+_causes = {"power_on": 1, "hard": 2, "watchdog": 3, "soft": 5}
+
+
+def reset_cause():
+    """Why this boot began. An RP2040 takes every reset for its watchdog's, which does them all."""
+    cause = _causes[wires.config["reset"]]
+    if wires.rp2 and cause != PWRON_RESET:
+        return WDT_RESET
+    return cause
+
+
+def reset():
+    """Starts anew, as the reset button does."""
+    wires.end(wires.RESET)
+
+
+def soft_reset():
+    """Starts the interpreter anew."""
+    wires.end(wires.SOFT_RESET)
+
+
+def unique_id():
+    """Six bytes on ESP32 (its MAC), eight on RP2040."""
+    return bytes.fromhex(wires.config["hardware_id"])
+
+
+def freq():
+    """Hertz of the processor."""
+    return 125000000 if wires.rp2 else 160000000
+
+
+class WDT:
+    """A watchdog; when it runs out the process is gone, whatever it is doing, and the next boot says why."""
+
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError("no such watchdog")
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
+        if wires.rp2 and timeout > _RP2_LONGEST_MS:
+            raise ValueError("WDT timeout too long")
+        # By the kernel's own timer, whose signal ends the process: it needs nothing of MicroPython.
+        self._time = struct.pack("llll", 0, 0, timeout // 1000, timeout % 1000 * 1000)
+        self._was = bytearray(len(self._time))
+        self.feed()
+
+    def feed(self):
+        """Begins its time anew."""
+        _setitimer(_ITIMER_REAL, self._time, self._was)
+
+
+if wires.board != "unix":
+
+    class RTC:
+        """The board's calendar; lost when power goes."""
+
+        def __init__(self, id=0):
+            if id != 0:
+                raise ValueError("no such RTC")
+
+        def datetime(self, when=None):
+            """Year, month, day, weekday, hour, minute, second, subsecond; sets it if given."""
+            import time
+
+            if when is None:
+                now = time.gmtime()
+                return now[:3] + (now[6],) + now[3:6] + (0,)
+            year, month, day, _, hour, minute, second, _ = when
+            time._set(int(utime.mktime((year, month, day, hour, minute, second, 0, 0, 0))))
+            return None
+
+
+@wires.command
+def _step(ms):
+    """Lets time jump, and waits until the main loop has done all that is due by then."""
+    import sys
+    import time
+
+    import _asyncio
+
+    time._jump(ms)
+    core = sys.modules.get("asyncio.core")
+    before, quiet = _asyncio.pops, 0
+    limit = utime.ticks_add(utime.ticks_ms(), 20000)
+    while core and quiet < 3:
+        utime.sleep_ms(2)
+        first, pops = core._task_queue.peek(), _asyncio.pops
+        due = first and time.ticks_diff(first.ph_key, time.ticks_ms()) <= 0
+        quiet = quiet + 1 if pops != before and not due else 0
+        if utime.ticks_diff(limit, utime.ticks_ms()) < 0:
+            raise RuntimeError("the main loop does not come round")
+    return time.ticks_ms()

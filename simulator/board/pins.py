@@ -1,0 +1,277 @@
+"""Pins: contacts from the simulator come in, lamps go out; interrupts as the board's port runs them."""
+
+import sys
+
+import _thread
+import micropython
+import wires
+from umachine import PinBase
+
+SOFT_DEPTH = 8  # what the scheduler of both ports holds; more are dropped
+RISING, FALLING = 1, 2
+MODES = IN, OUT, OPEN_DRAIN = (1, 3, 7) if wires.board == "esp32" else (0, 1, 2)
+PULL_UP, PULL_DOWN = (2, 1) if wires.board == "esp32" else (1, 2)
+
+_UNUSABLE = {  # by board: pins that its module keeps for itself, or does not lead out
+    "esp32": (6, 7, 8, 9, 10, 11, 20, 24, 28, 29, 30, 31),
+    "pico_w": (23, 24, 25, 29),
+    "pico": (23, 24),
+    "unix": (),
+}
+_HIGHEST = {"esp32": 39}
+_FIRST_INPUT_ONLY = {"esp32": 34}
+
+_pads = {}
+_soft = []
+_soft_lost = 0
+_running = _thread.allocate_lock()  # held while a hard interrupt runs
+_off = False
+
+
+class _Pad:
+    """What a pin is, however many Pin objects speak of it."""
+
+    def __init__(self, number):
+        self.number = number
+        self.mode = None
+        self.pull = None
+        # the level that something outside drives: 0, 1, or None
+        self.contact = wires.config["contacts"].get(str(number))
+        self.out = 0
+        self.told = 0
+        self.handler = None
+        self.trigger = 0
+        self.hard = False
+        self.latched = False
+        self.pin = None
+
+    def level(self):
+        """What the pin reads."""
+        if self.contact is not None:
+            return self.contact
+        if self.pull == PULL_UP:
+            return 1
+        if self.pull == PULL_DOWN:
+            return 0
+        return wires.fault("pin %d is read, but nothing drives it: it needs a pull" % self.number)
+
+    def tell(self):
+        """Tells the host if the output has changed."""
+        if self.out != self.told:
+            self.told = self.out
+            wires.tell("pin", self.number, self.out, *wires.moment())
+
+
+class _Irq:
+    def __init__(self, pad):
+        self._pad = pad
+
+    def trigger(self):
+        return self._pad.trigger
+
+
+def pad(number):
+    """The pad of that number; made if the board has it."""
+    if type(number) is not int or not 0 <= number <= _HIGHEST.get(wires.board, 29):
+        raise ValueError("invalid pin")
+    if number in _UNUSABLE[wires.board]:
+        wires.fault("pin %d can't be used on %s" % (number, wires.board))
+    if number not in _pads:
+        _pads[number] = _Pad(number)
+    return _pads[number]
+
+
+class _Pin(PinBase):
+    IN, OUT, OPEN_DRAIN = IN, OUT, OPEN_DRAIN
+    PULL_UP, PULL_DOWN = PULL_UP, PULL_DOWN
+    IRQ_RISING, IRQ_FALLING = RISING, FALLING
+
+    def __init__(self, id, mode=-1, pull=-1, *, value=None):
+        self._pad = pad(id)
+        self._pad.pin = self
+        if mode != -1:
+            self.init(mode, pull, value=value)
+
+    def init(self, mode=-1, pull=-1, *, value=None):
+        """Sets mode, pull and, of an output, its first level."""
+        this = self._pad
+        if mode not in MODES:
+            raise ValueError("invalid pin mode")
+        if pull not in (-1, None, PULL_UP, PULL_DOWN):
+            raise ValueError("invalid pull")
+        if this.number >= _FIRST_INPUT_ONLY.get(wires.board, 99) and (mode != IN or pull not in (-1, None)):
+            wires.fault("pin %d is an input without pulls" % this.number)
+        if mode == IN and value is not None:
+            wires.fault("pin %d is an input and takes no value" % this.number)
+        this.mode, this.pull = mode, pull
+        if value is not None:
+            self._drive(value)
+
+    def _drive(self, value):
+        this = self._pad
+        if this.mode not in (OUT, OPEN_DRAIN):
+            wires.fault("pin %d is driven, but is no output" % this.number)
+        this.out = 1 if value else 0
+        if not wires.in_thread():
+            this.tell()
+
+    def value(self, value=None):
+        """Reads an input, or drives an output."""
+        if value is not None:
+            return self._drive(value)
+        this = self._pad
+        if this.mode != IN:
+            wires.fault("pin %d is read, but is no input" % this.number)
+        return this.level()
+
+    __call__ = value
+
+    def on(self):
+        self._drive(1)
+
+    def off(self):
+        self._drive(0)
+
+    def _irq(self, handler, trigger, hard):
+        this = self._pad
+        if this.mode != IN:
+            wires.fault("pin %d has an interrupt, but is no input" % this.number)
+        if not trigger or trigger & ~(RISING | FALLING):
+            wires.fault("pin %d: only edges make interrupts here" % this.number)
+        this.handler, this.trigger, this.hard = handler, trigger, hard
+        return _Irq(this)
+
+
+class _Esp32Pin(_Pin):
+    def irq(self, handler=None, trigger=RISING | FALLING, wake=None):
+        """Calls `handler(pin)` from the scheduler."""
+        if wake is not None:
+            wires.fault("pins wake nobody here")
+        return self._irq(handler, trigger, False)
+
+
+class _Rp2Pin(_Pin):
+    high, low = _Pin.on, _Pin.off
+
+    def toggle(self):
+        self._drive(1 - self._pad.out)
+
+    def irq(self, handler=None, trigger=RISING | FALLING, hard=False):
+        """Calls `handler(pin)`, when `hard` at once and without heap."""
+        return self._irq(handler, trigger, hard)
+
+
+class _UnixPin(_Pin):
+    def irq(self, handler=None, trigger=RISING | FALLING, hard=False):
+        """Calls `handler(pin)` in the way that the console was made with."""
+        return self._irq(handler, trigger, hard and wires.config["interrupts"] == "hard")
+
+
+Pin = _Rp2Pin if wires.rp2 else _Esp32Pin if wires.board == "esp32" else _UnixPin
+
+
+def disable_irq():
+    """Holds hard interrupts back; answers what `enable_irq` wants."""
+    global _off
+    if wires.in_thread():  # within one
+        return True
+    with _running:
+        before, _off = _off, True
+    return before
+
+
+def enable_irq(state):
+    """Lets hard interrupts come; those that waited come now, once each."""
+    global _off
+    if wires.in_thread() or state:
+        return
+    with _running:
+        _off = False
+        for this in _pads.values():
+            if this.latched:
+                this.latched = False
+                _call_hard(this)
+
+
+def contact(number, level):
+    """Something outside drives the pin to `level` (None: lets go): interrupts follow."""
+    this = pad(number)
+    before = _seen(this)
+    this.contact = level
+    after = _seen(this)
+    at = wires.moment()
+    if before != after and this.handler and this.trigger & (RISING if after else FALLING):
+        if this.hard:
+            with _running:
+                if _off:
+                    this.latched = True
+                else:
+                    _call_hard(this)
+            _tell_all()
+        else:
+            _call_soft(this)
+    return at
+
+
+def _seen(this):
+    if this.contact is None and this.pull not in (PULL_UP, PULL_DOWN):
+        return None
+    return this.level()
+
+
+def _tell_all():
+    for this in _pads.values():
+        this.tell()
+
+
+def _call_hard(this):
+    micropython.heap_lock()
+    try:
+        this.handler(this.pin)
+        failed = None
+    except Exception as error:
+        failed = error
+    micropython.heap_unlock()
+    if failed is not None:
+        this.handler = None
+        print("Uncaught exception in IRQ callback handler")
+        sys.print_exception(failed)
+        wires.tell("fault", "a hard interrupt failed: %r" % failed)
+
+
+def _call_soft(this):
+    global _soft_lost
+    if len(_soft) >= SOFT_DEPTH:
+        _soft_lost += 1
+        return
+    _soft.append(this)
+    if len(_soft) == 1:
+        wires.in_main(_drain, None)
+
+
+def _drain(_):
+    while _soft:
+        this = _soft.pop(0)
+        if this.handler:
+            try:
+                this.handler(this.pin)
+            except Exception as error:
+                sys.print_exception(error)
+
+
+@wires.command
+def _contact(number, level):
+    return contact(number, level)
+
+
+@wires.command
+def _contacts(number, edges):
+    """Drives the pin through `edges`: levels, each held for some microseconds."""
+    import utime
+
+    first = None
+    for level, held_us in edges:
+        at = contact(number, level)
+        first = first or at
+        utime.sleep_us(held_us)
+    return first

@@ -1,0 +1,135 @@
+"""What a simulated board's process starts with: sets the board up, then runs boot.py and main.py as the board would.
+
+    MICROPYPATH=.frozen:.../simulator/board micropython run.py INCOMING OUTGOING   (numbers of two open pipes)
+"""
+
+import os
+import sys
+
+import utime
+import vfs
+import wires
+
+HOST = "/sim"  # where a board whose own filesystem is at the root still sees the host's
+
+
+def main():
+    """Sets up and runs; then waits, as a board does in its REPL, for reset or watchdog."""
+    wires.connect(int(sys.argv[1]), int(sys.argv[2]))
+    del sys.argv[:]
+    load_stand_ins()
+    wires.start()
+    mount_flash()
+    wires.ready()
+    sys.path[:] = [".frozen", at_host(wires.config["firmware"])]
+    ended = None
+    for name in ("boot.py", "main.py"):
+        ended = ended or run(at_host(wires.config["firmware"]) + "/" + name)
+    wires.tell("ended", ended)
+    while True:
+        utime.sleep(1)
+
+
+def load_stand_ins():
+    """Loads them all, so that the firmware finds them, and not what is built in."""
+    import time
+
+    time._begin(wires.config["ticks_ms"])
+    import asyncio_queue
+
+    sys.modules["_asyncio"] = asyncio_queue
+    import asyncio  # noqa: F401
+    import machine  # noqa: F401
+
+    if wires.board != "pico":
+        import network  # noqa: F401
+
+
+def mount_flash():
+    """Mounts the board's filesystem, made with the console's configuration if this is a fresh flash.
+
+    One that can't be mounted is left as it is: the firmware has to get along without.
+    """
+    config = wires.config["flash"]
+    flash = made(config)
+    wires.commands["flash_counts"] = flash.counts
+    root = "/"
+    if wires.board == "unix":
+        root = "/flash"
+    else:
+        vfs.umount("/")
+        vfs.mount(vfs.VfsPosix("/"), HOST)
+    try:
+        vfs.mount(vfs.VfsLfs2(flash, progsize=config["prog_size"]), root)
+        os.chdir(root)
+        write(root.rstrip("/"))
+    except OSError as error:
+        print("flash:", error)
+
+
+def made(config):
+    """The flash; the file gets its name only when a filesystem and the configuration are on it."""
+    from flash import Flash
+
+    path, size, prog_size = config["path"], config["size"], config["prog_size"]
+    try:
+        os.stat(path)
+    except OSError:
+        new = path + ".new"
+        try:
+            os.remove(new)
+        except OSError:
+            new = path + ".new"  # there was none
+        flash = Flash(new, size, prog_size)
+        vfs.VfsLfs2.mkfs(flash, progsize=prog_size)
+        vfs.mount(vfs.VfsLfs2(flash, progsize=prog_size), "/new")
+        write("/new")
+        vfs.umount("/new")
+        flash.close()
+        os.rename(new, path)
+    return Flash(path, size, prog_size)
+
+
+def write(root):
+    """Puts files on the flash as a technician would: those that are not there as they should be."""
+    for name, text in wires.config["files"].items():
+        path = root + "/" + name
+        try:
+            with open(path) as file:
+                same = file.read() == text
+        except OSError:
+            same = False
+        if not same:
+            with open(path, "w") as file:
+                file.write(text)
+
+
+def at_host(path):
+    """A path of the host as this board sees it."""
+    return path if wires.board == "unix" else HOST + path
+
+
+def run(path):
+    """Runs one file as the board does; answers the error that ended it, if any."""
+    try:
+        with open(path) as file:
+            code = compile(file.read(), path, "exec")
+        exec(code, {"__name__": "__main__"})
+    except OSError as error:
+        if error.errno == 2 and path.endswith("boot.py"):
+            return None
+        return report(error)
+    except SystemExit:
+        wires.end(wires.SOFT_RESET)
+    except Exception as error:
+        return report(error)
+    return None
+
+
+def report(error):
+    """Prints the traceback, as a board's REPL does."""
+    sys.print_exception(error)
+    return repr(error)
+
+
+main()

@@ -1,0 +1,168 @@
+"""What joins the stand-ins with the simulator on the host: two pipes, and a thread that obeys while the main one stalls.
+
+To the board come frames of JSON behind their length (two bytes, little-endian): `[request, command, ...]`.
+From it come lines of JSON: `["reply", request, ...]`, and what the board does, as it does it: `["pin", 6, 1, ...]`.
+"""
+
+import gc
+import json
+import sys
+
+import _thread
+import ffi
+import micropython
+import utime
+
+_libc = ffi.open("libc.so.6")
+_exit = _libc.func("v", "_exit", "i")
+
+RESET, SOFT_RESET, LOST = 71, 72, 73  # exit statuses
+
+config = {}  # what this board is, see `Console`
+commands = {}  # name: function of the command's arguments, called by the thread; its answer is the reply
+board = ""
+rp2 = False
+
+_incoming = _outgoing = None
+_thread_id = 0
+
+
+class BoardError(Exception):
+    """The firmware did what this board does not offer or forgive."""
+
+
+def connect(incoming, outgoing):
+    """Takes the two pipes and waits for the configuration."""
+    global _incoming, _outgoing, board, rp2
+    _incoming = open(incoming, "rb")
+    _outgoing = open(outgoing, "wb")
+    config.update(_frame())
+    board = config["board"]
+    rp2 = board in ("pico", "pico_w")
+
+
+def start():
+    """Begins to obey commands."""
+    _thread.start_new_thread(_obey, ())
+
+
+def tell(*words):
+    """Tells the host; one short write, which no other thread's can part."""
+    _outgoing.write(json.dumps(words) + "\n")
+
+
+def fault(sentence):
+    """Tells the host of a broken rule, for firmware may catch anything, and raises BoardError."""
+    tell("fault", sentence)
+    raise BoardError(sentence)
+
+
+def moment():
+    """Two stamps: the console's clock (ms), and the machine's monotonic one (us, wrapping as `ticks_us`)."""
+    import time
+
+    return time.ticks_ms(), utime.ticks_us()
+
+
+def in_thread():
+    """Is this the thread that obeys (in which hard interrupts run)?"""
+    return _thread.get_ident() == _thread_id
+
+
+def in_main(function, argument):
+    """Has the main thread call `function` when it gets round to it, as the scheduler of a board does."""
+    while True:
+        try:
+            return micropython.schedule(function, argument)
+        except RuntimeError:  # its queue is full
+            utime.sleep_ms(1)
+
+
+def end(status):
+    """Ends the process at once."""
+    _exit(status)
+
+
+def _frame():
+    head = _incoming.read(2)
+    if len(head) < 2:
+        end(LOST)
+    return json.loads(_incoming.read(head[0] | head[1] << 8))
+
+
+def _obey():
+    global _thread_id
+    _thread_id = _thread.get_ident()
+    while True:
+        request, name, *arguments = _frame()
+        try:
+            answer = commands[name](*arguments)
+        except Exception as error:
+            sys.print_exception(error)
+            tell("failed", request, repr(error))
+            continue
+        tell("reply", request, answer)
+
+
+def command(function):
+    """Makes `function` a command under its name."""
+    commands[function.__name__.strip("_")] = function
+    return function
+
+
+def replying(request_function):
+    """Makes a command that the main thread does when it gets round to it, and answers."""
+
+    def forward(*arguments):
+        done = []
+
+        def call(_):
+            try:
+                done.append(request_function(*arguments))
+            except Exception as error:
+                sys.print_exception(error)
+                done.append(None)
+
+        in_main(call, None)
+        while not done:
+            utime.sleep_ms(1)
+        return done[0]
+
+    commands[request_function.__name__.strip("_")] = forward
+    return request_function
+
+
+_baseline = 0
+
+
+def ready():
+    """All stand-ins are loaded: what lives on the heap from now on is the firmware's."""
+    global _baseline
+    gc.collect()
+    _baseline = gc.mem_alloc()
+    tell("ready")
+
+
+@replying
+def _heap():
+    gc.collect()
+    return gc.mem_alloc() - _baseline
+
+
+@command
+def _stall(ms, interrupts):
+    """Blocks the main thread; what it has scheduled waits meanwhile. Without `interrupts` hard ones wait too."""
+    begun = []
+
+    def block(_):
+        import machine
+
+        state = None if interrupts else machine.disable_irq()
+        begun.append(True)
+        utime.sleep_ms(ms)
+        if not interrupts:
+            machine.enable_irq(state)
+
+    in_main(block, None)
+    while not begun:
+        utime.sleep_ms(1)

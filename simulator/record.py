@@ -1,0 +1,125 @@
+"""What is seen and heard of a console: every change of its lamps and buttons, tones and tracks, with their moments."""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from simulator.errors import ConsoleError
+from simulator.pinmap import PinMap
+
+_RING_US = 1 << 30  # at which a 32-bit board's count of microseconds wraps; finer than any delay here is long
+_PLAY_TRACK = {0x03, 0x12}  # the player's commands that play: by number, by number in its folder "mp3"
+_PLAYER_FRAME_BYTES = 10
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A tone of the piezo (`hertz`, 0 when it ends) or a `track` of the player; `at_s` as in `Change`."""
+
+    at_s: float
+    hertz: int | None = None
+    track: int | None = None
+
+
+class Change(NamedTuple):
+    """A lamp or button that changed: `at_s` on this machine's `time.monotonic`, `ticks_ms` on the console's clock."""
+
+    kind: Literal["lamp", "button"]
+    name: str
+    on: bool
+    at_s: float
+    ticks_ms: int
+
+
+class Record:
+    """Filled by the thread that hears the console; read by any."""
+
+    def __init__(self, pins: PinMap) -> None:
+        self._pins = pins
+        self._lamp_names = {pin: name for name, pin in pins.lamps.items()}
+        self._changed = threading.Condition()
+        self._lamps = dict.fromkeys(pins.lamps, False)
+        self._changes: list[Change] = []
+        self._sounds: list[Sound] = []
+        self.faults: list[str] = []
+
+    def begin(self) -> None:
+        """Power comes."""
+        with self._changed:
+            self._sounds = []
+
+    def dark(self) -> None:
+        """Power goes, and all lamps with it."""
+        with self._changed:
+            for name, on in self._lamps.items():
+                if on:
+                    self._change("lamp", name, [0, _stamp(time.monotonic())], on=False)
+
+    def button(self, name: str, moment: list[int], *, on: bool) -> None:
+        """A button was pressed or let go."""
+        with self._changed:
+            self._change("button", name, moment, on=on)
+
+    def take(self, words: list[Any]) -> None:
+        """Something that the board said."""
+        kind, *rest = words
+        with self._changed:
+            if kind == "pin" and rest[0] in self._lamp_names:
+                self._change("lamp", self._lamp_names[rest[0]], rest[2:], on=bool(rest[1]))
+            elif kind == "tone" and rest[0] == self._pins.sounder:
+                self._sounds.append(Sound(_moment(rest[3]), hertz=rest[1]))
+            elif kind == "uart" and rest[0] == self._pins.player:
+                self._speak(bytes.fromhex(rest[1]), _moment(rest[3]))
+            elif kind == "fault":
+                self.faults.append(rest[0])
+            elif kind == "ended" and rest[0]:
+                self.faults.append(f"main.py ended by {rest[0]}")
+            self._changed.notify_all()
+
+    def lamps(self) -> dict[str, bool]:
+        """Which are lit."""
+        with self._changed:
+            return dict(self._lamps)
+
+    def changes(self) -> list[Change]:
+        """All of lamps and buttons."""
+        with self._changed:
+            return list(self._changes)
+
+    def sounds(self) -> list[Sound]:
+        """All since power came."""
+        with self._changed:
+            return list(self._sounds)
+
+    def wait_lamp(self, name: str, timeout_s: float, *, on: bool) -> float:
+        """The moment since when the lamp is as wished; ConsoleError if it does not become so in time."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._lamps[name] == on, timeout_s):
+                raise ConsoleError(f"The lamp {name} did not {'light' if on else 'go dark'} in {timeout_s} s.")
+            moments = (change.at_s for change in reversed(self._changes) if change[:2] == ("lamp", name))
+            return next(moments, 0.0)
+
+    def _change(self, kind: Literal["lamp", "button"], name: str, moment: list[int], *, on: bool) -> None:
+        if kind == "lamp":
+            self._lamps[name] = on
+        self._changes.append(Change(kind, name, on, _moment(moment[1]), moment[0]))
+        self._changed.notify_all()
+
+    def _speak(self, frame: bytes, at_s: float) -> None:
+        """A DFPlayer frame: 7E FF 06 command feedback parameter(2) checksum(2) EF."""
+        total = int.from_bytes(frame[7:9], "big") + sum(frame[1:7])
+        if len(frame) != _PLAYER_FRAME_BYTES or frame[:3] != b"\x7e\xff\x06" or frame[9:] != b"\xef" or total & 0xFFFF:
+            self.faults.append(f"the player does not understand {frame.hex(' ')}")
+        elif frame[3] in _PLAY_TRACK:
+            self._sounds.append(Sound(at_s, track=int.from_bytes(frame[5:7], "big")))
+
+
+def _stamp(at_s: float) -> int:
+    return int(at_s * 1e6) % _RING_US
+
+
+def _moment(stamp_us: int) -> float:
+    """The `time.monotonic` of a count of microseconds that the console took from the same clock, a short while ago."""
+    now_us = time.monotonic_ns() // 1000
+    return (now_us - (now_us - stamp_us) % _RING_US) / 1e6
