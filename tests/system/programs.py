@@ -1,0 +1,86 @@
+"""What system tests do with real programs: start them, wait for them, ask the database."""
+
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+TRIVOX = str(Path(sys.executable).with_name("trivox"))
+POLL_S = 0.05
+
+
+def wait_until(what: str, condition: Callable[[], Any], limit_s: float = 30.0) -> Any:
+    """Poll until the condition holds; its value."""
+    end_s = time.monotonic() + limit_s
+    while time.monotonic() < end_s:
+        if value := condition():
+            return value
+        time.sleep(POLL_S)
+    raise AssertionError(f"after {limit_s} s still not: {what}")
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class Programs:
+    """Programs that run beside the test, each with its output in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._running: list[tuple[subprocess.Popen[bytes], Path]] = []
+
+    def start(self, *words: str, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+        output = self.folder / f"{len(self._running)}-{Path(words[0]).name}.txt"
+        with output.open("wb") as file:
+            process = subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT, cwd=cwd, stdin=subprocess.DEVNULL)
+        self._running.append((process, output))
+        return process
+
+    def output(self, process: subprocess.Popen[bytes]) -> str:
+        return next(output.read_text(encoding="utf-8") for mine, output in self._running if mine is process)
+
+    def stop(self) -> None:
+        for process, _ in reversed(self._running):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process, output in self._running:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            sys.stdout.write(f"--- {output.name}\n{output.read_text(encoding='utf-8', errors='replace')[-4000:]}\n")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def trivox(*words: str, cwd: Path | None = None) -> str:
+    """What the command prints; it must succeed."""
+    done = subprocess.run([TRIVOX, *words], capture_output=True, text=True, cwd=cwd, timeout=60, check=False)
+    assert done.returncode == 0, f"trivox {' '.join(words)}: {done.stderr}"
+    return done.stdout
+
+
+def ask(database: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Rows of a query, read beside the writing bridge."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)
+    try:
+        return connection.execute(query, values).fetchall()
+    finally:
+        connection.close()

@@ -1,0 +1,343 @@
+"""From presses to KPIs with nothing faked but the hardware: MicroPython consoles, mosquitto, the bridge, the report."""
+
+import csv
+import json
+import random
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, Literal
+
+import paho.mqtt.client as paho
+import pytest
+from programs import TRIVOX, Programs, ask, trivox, wait_until
+
+from simulator.console import Console
+from simulator.diary import Diary, Entry
+from simulator.oracle import Count, Question, Row, World, expected, strays, transactions, visitors
+from simulator.people import HostWatch, People, Place, Rules, Temperament, plan
+
+SURVEYS = 60  # a console
+RULES = Rules(survey_window_ms=3000, long_press_ms=1000, reopen_guard_ms=1000, force_majeure_scope_s=6)
+TEMPERAMENT = Temperament(yes=0.40, no=0.20, cant_say=0.12, silent=0.28, superseding=0.65, force_majeure=0.03)
+
+
+@dataclass(frozen=True)
+class Till:
+    site_id: str
+    console_id: str
+    question_id: str
+    board: str = "unix"
+    architecture: Literal["amd64", "i386"] = "amd64"
+    interrupts: Literal["hard", "soft"] = "hard"
+    ask_every: int = 1
+
+    @property
+    def point(self) -> str:
+        return f"{self.console_id}-point"
+
+    @property
+    def rules(self) -> Rules:
+        return replace(RULES, ask_every=self.ask_every)
+
+
+TILLS = (
+    Till("shop", "till-1", "staff"),
+    Till("shop", "till-2", "staff", architecture="i386"),
+    Till("shop", "till-3", "office", interrupts="soft", ask_every=2),
+    Till("bank", "desk-1", "loyalty", board="esp32"),
+    Till("bank", "desk-2", "loyalty", board="pico_w", architecture="i386"),
+)
+ZONES = {"shop": "Europe/Sofia", "bank": "Asia/Kathmandu"}
+WORLD = World(
+    rules=RULES,
+    questions={"staff": Question("personnel"), "office": Question("office", 0.3), "loyalty": Question("loyalty")},
+    zones=ZONES,
+    checkout_points={(till.site_id, till.console_id): till.point for till in TILLS},
+)
+
+
+@pytest.mark.timeout(280)
+def test_the_report_equals_the_oracle(tmp_path: Path, mosquitto: int, programs: Programs) -> None:
+    seed = random.SystemRandom().randrange(1_000_000)
+    print("seed", seed)  # noqa: T201  # a failure is a seed
+    database = tmp_path / "trivox.db"
+    bridge = start_bridge(programs, mosquitto, database)
+    configure(database)
+    diary = Diary(tmp_path / "diary.ndjson")
+    with consoles(tmp_path, mosquitto) as running:
+        wait_until("settings are applied", lambda: all_applied(database), 60)
+        with crowd(running, diary, seed) as threads:
+            wait_until("half the surveys are made", lambda: asked(diary) > SURVEYS * len(TILLS) // 2, 150)
+            bridge.send_signal(signal.SIGKILL)
+            bridge.wait()
+            start_bridge(programs, mosquitto, database)
+            wait_until("people have gone home", lambda: not any(thread.is_alive() for thread in threads), 150)
+        wait_until("all surveys are there", lambda: surveys_closed(database) == SURVEYS * len(TILLS), 60)
+        wait_until("the outboxes are empty", lambda: all_empty(database), 60)
+    counts = [*transactions(diary.entries()), *visitors(diary.entries())]
+    import_shifts(tmp_path, database, diary.entries())
+    publish_transactions(mosquitto, diary.entries())
+    import_visitors(tmp_path, database, diary.entries())
+    compare(database, diary.entries(), counts)
+    check_facts(database, diary.entries())
+    check_rebuild(database)
+
+
+def start_bridge(programs: Programs, port: int, database: Path) -> subprocess.Popen[bytes]:
+    return programs.start(TRIVOX, "bridge", "--broker", f"mqtt://127.0.0.1:{port}", "--database", str(database))
+
+
+def configure(database: Path) -> None:
+    """Settings, questions, sites and checkout points, all by the usual commands while the bridge runs."""
+    wait_until("the bridge has made its database", database.exists)
+    where = ("--database", str(database))
+    settings = {
+        "survey_window_ms": RULES.survey_window_ms,
+        "long_press_ms": RULES.long_press_ms,
+        "reopen_guard_ms": RULES.reopen_guard_ms,
+        "heartbeat_ms": 1000,
+        "force_majeure_scope_s": RULES.force_majeure_scope_s,
+    }
+    trivox("settings", "set", "--all", *(f"{name}={value}" for name, value in settings.items()), *where)
+    trivox("question", "set", "office", "--silent-weight", "0.3", "--origin", "a guess", *where)
+    for site_id, zone in ZONES.items():
+        trivox("site", "set", site_id, "--timezone", zone, *where)
+    for till in TILLS:
+        console = f"{till.site_id}/{till.console_id}"
+        values = (f"question_id={till.question_id}", f"ask_every={till.ask_every}")
+        trivox("settings", "set", "--console", console, *values, *where)
+        trivox("checkout-point", "set", till.site_id, till.point, "--console", till.console_id, *where)
+
+
+@contextmanager
+def consoles(folder: Path, port: int) -> Iterator[list[Console]]:
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                Console(
+                    folder / till.console_id,
+                    site_id=till.site_id,
+                    console_id=till.console_id,
+                    board=till.board,
+                    architecture=till.architecture,
+                    interrupts=till.interrupts,
+                    broker=f"mqtt://127.0.0.1:{port}",
+                )
+            )
+            for till in TILLS
+        ]
+
+
+@contextmanager
+def crowd(running: Sequence[Console], diary: Diary, seed: int) -> Iterator[list[Thread]]:
+    """People around every console; whatever went wrong with them is raised at the end."""
+    stop = Event()
+    failures: list[BaseException] = []
+
+    def serve(console: Console, till: Till) -> None:
+        sellers = (f"{till.console_id}-ann", f"{till.console_id}-bob")
+        place = Place(console, till.site_id, till.console_id, till.rules, till.question_id, 1, sellers)
+        happenings = plan(f"{seed}/{till.console_id}", till.rules, SURVEYS, TEMPERAMENT, changes=1)
+        try:
+            People(place, diary, HostWatch(stop)).perform(happenings)
+        except BaseException as failure:  # noqa: BLE001  # raised below
+            failures.append(failure)
+
+    threads = [Thread(target=serve, args=pair) for pair in zip(running, TILLS, strict=True)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield threads
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    for failure in failures:
+        raise failure
+
+
+# What the database knows ------------------------------------------------------------------------------------------
+
+
+def all_applied(database: Path) -> bool:
+    """Every console has applied its newest settings and knows the time."""
+    query = """
+        SELECT count(*) FROM console JOIN epoch USING (console_key)
+        WHERE EXISTS (SELECT 1 FROM event WHERE event.epoch_key = epoch.epoch_key AND type = 'settings_applied'
+          AND json_extract(raw, '$.revision') = (SELECT max(revision) FROM settings_sent
+            WHERE settings_sent.site_id = console.site_id AND settings_sent.console_id = console.console_id))
+          AND EXISTS (SELECT 1 FROM event WHERE event.epoch_key = epoch.epoch_key AND type = 'clock_set')"""
+    return ask(database, query) == [(len(TILLS),)]
+
+
+def asked(diary: Diary) -> int:
+    return sum(entry.kind == "customer" and entry.ends != "not_asked" for entry in diary.entries())
+
+
+def surveys_closed(database: Path) -> int:
+    return int(ask(database, "SELECT count(*) FROM survey WHERE outcome <> 'open'")[0][0])
+
+
+def all_empty(database: Path) -> bool:
+    healths = [json.loads(row[0]) for row in ask(database, "SELECT health FROM console WHERE health IS NOT NULL")]
+    return all(health["outbox"]["first"] == health["outbox"]["next"] for health in healths)
+
+
+# Shifts and counts ------------------------------------------------------------------------------------------------
+
+
+def iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def write_csv(file: Path, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as output:
+        writer = csv.writer(output)
+        writer.writerow(columns.split(","))
+        writer.writerows(rows)
+
+
+def import_shifts(folder: Path, database: Path, diary: Sequence[Entry]) -> None:
+    rows = [
+        (
+            entry.site_id,
+            entry.console_id,
+            entry.seller_id,
+            entry.seller_id.title(),
+            iso(entry.at_ms),
+            iso(entry.until_ms),
+        )
+        for entry in diary
+        if entry.kind == "shift"
+    ]
+    file = folder / "shifts.csv"
+    write_csv(file, "site_id,console_id,seller_id,seller_name,started_at,ended_at", rows)
+    trivox("shift", "import", str(file), "--database", str(database))
+
+
+def import_visitors(folder: Path, database: Path, diary: Sequence[Entry]) -> None:
+    """One figure a site and entry, as a people counter's export would have it."""
+    rows = [
+        (
+            entry.site_id,
+            "door",
+            "visitors",
+            iso(entry.at_ms),
+            iso(entry.at_ms + 1000),
+            entry.visitors,
+            f"visit-{number}",
+        )
+        for number, entry in enumerate(diary)
+        if entry.kind == "customer" and entry.visitors
+    ]
+    file = folder / "visitors.csv"
+    write_csv(file, "site_id,source_id,kind,from,to,count,id", rows)
+    trivox("counts", "import", str(file), "--database", str(database))
+
+
+def publish_transactions(port: int, diary: Sequence[Entry]) -> None:
+    """The tills report each sale by MQTT; the bridge answers each on the source's `ack`."""
+    acked: set[str] = set()
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="tills")
+    client.on_message = lambda _client, _data, message: acked.add(json.loads(message.payload).get("id", ""))
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    try:
+        subscribed, _ = client.subscribe("trivox/v1/+/tills/ack", qos=1)
+        assert subscribed == paho.MQTT_ERR_SUCCESS
+        sent: set[str] = set()
+        points = WORLD.checkout_points
+        for number, entry in enumerate(diary):
+            if entry.kind != "customer" or not entry.bought:
+                continue
+            sale = {"id": f"sale:{number}", "kind": "transactions", "from_ms": entry.at_ms, "to_ms": entry.at_ms + 1}
+            sale |= {"count": 1, "checkout_point_id": points[entry.site_id, entry.console_id]}
+            client.publish(f"trivox/v1/{entry.site_id}/tills/counts", json.dumps(sale), qos=1)
+            sent.add(f"sale:{number}")
+        wait_until("every sale is stored", lambda: acked >= sent, 60)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+# The comparison ---------------------------------------------------------------------------------------------------
+
+
+GROUPS = ("site", "console", "seller", "checkout_point", "question", "day", "hour", "site,seller", "week", "month")
+
+
+def report(database: Path, by: str, *more: str) -> list[Row]:
+    first = datetime.now(UTC).date() - timedelta(days=2)
+    dates = ("--from", str(first), "--to", str(first + timedelta(days=5)))
+    rows: list[Row] = json.loads(
+        trivox("report", "--database", str(database), *dates, "--by", by, "--format", "json", *more)
+    )
+    return rows
+
+
+def compare(database: Path, diary: Sequence[Entry], counts: Sequence[Count]) -> None:
+    for by in GROUPS:
+        equal(report(database, by), expected(diary, WORLD, by.split(","), counts), f"by {by}")
+    for which in ("with", "without", "only"):
+        rows = report(database, "console", "--force-majeure", which)
+        equal(rows, expected(diary, WORLD, ["console"], counts, force_majeure=which), f"force majeure {which}")
+
+
+def equal(reported: Sequence[Row], true: Sequence[Row], where: str) -> None:
+    """Each true row is reported, no other row has surveys, and every figure is the same."""
+    columns = [name for name in true[0] if name in {*KEYS}]
+    by_key = {tuple(row[name] for name in columns): row for row in reported}
+    assert len(by_key) == len(reported), where
+    for row in true:
+        other = by_key.pop(tuple(row[name] for name in columns), None)
+        assert other is not None, f"{where}: no row for {row}"
+        for name, value in row.items():
+            same(other[name], value, f"{where}: {name} of {[row[key] for key in columns]}")
+    assert not [row for row in by_key.values() if row["surveys"] or row["force_majeures"]], where
+
+
+KEYS = (
+    *("site_id", "console_id", "seller_id", "checkout_point_id", "day", "hour", "week", "month"),
+    *("question_id", "question_revision"),
+)
+
+
+def same(reported: Any, true: Any, where: str) -> None:
+    if isinstance(true, dict):
+        assert reported is not None, where
+        for name, value in true.items():
+            assert reported[name] == pytest.approx(value, abs=1e-9), f"{where}.{name}"
+        if reported["low"] is not None:
+            assert reported["low"] <= reported["value"] <= reported["high"], where
+    else:
+        assert reported == true, where
+
+
+def check_facts(database: Path, diary: Sequence[Entry]) -> None:
+    """Nothing lost, nothing rejected, nothing twice; every stray press is there with its reason."""
+    assert ask(database, "SELECT count(*) FROM reject") == [(0,)]
+    for through, low, high in ask(database, "SELECT through, low, high FROM epoch JOIN received USING (epoch_key)"):
+        assert (low, high) == (1, through)
+    assert ask(database, "SELECT count(*) FROM epoch") == [(len(TILLS),)]
+    query = "SELECT json_extract(raw, '$.button'), json_extract(raw, '$.reason'), count(*) FROM event"
+    stored = {(row[0], row[1]): row[2] for row in ask(database, f"{query} WHERE type = 'stray_pressed' GROUP BY 1, 2")}
+    assert stored == strays(diary, RULES)
+    fates = {entry.ends for entry in diary} | {entry.wanted for entry in diary}
+    assert fates >= {"answered", "expired", "superseded", "yes", "no", "cant_say", "silent"}
+
+
+def check_rebuild(database: Path) -> None:
+    before = derived(database)
+    trivox("rebuild", "--database", str(database))
+    assert derived(database) == before
+
+
+def derived(database: Path) -> list[list[tuple[Any, ...]]]:
+    queries = ("SELECT * FROM survey", "SELECT * FROM rollup_hour", "SELECT * FROM rollup_day")
+    return [sorted(ask(database, query), key=str) for query in queries]

@@ -1,0 +1,125 @@
+"""`trivox run` brings everything up, shows that it works, and leaves nothing behind however it ends."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from programs import TRIVOX, ask, free_port, wait_until
+
+DATABASE = Path("trivox-data/trivox.db")
+
+
+class Run:
+    """A `trivox run` in a session of its own, so that whatever it leaves behind is found."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.output = folder / "output.txt"
+        words = [TRIVOX, "run", "--port", str(free_port()), "--seed", "1", *options]
+        with self.output.open("wb") as file:
+            self.process = subprocess.Popen(
+                words,
+                cwd=folder,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text(encoding="utf-8")
+
+    def left(self) -> list[int]:
+        """Processes of the session that are there."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                words = entry.read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(words[3]) == self.process.pid and words[0] != "Z":
+                found.append(int(entry.parent.name))
+        return found
+
+    def named(self, word: str) -> list[int]:
+        """Those of them whose command line has this word."""
+        return [pid for pid in self.left() if word in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
+
+    def wait_for_presses(self) -> None:
+        wait_until("surveys are shown", lambda: re.search(r"[1-9]\d* surveys", self.said) or self._ended(), 90)
+        assert self.process.poll() is None, self.said
+
+    def _ended(self) -> bool:
+        return self.process.poll() is not None
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[list[Run]]:
+    started: list[Run] = []
+    yield started
+    for run in started:
+        for pid in run.left():
+            os.kill(pid, signal.SIGKILL)
+        run.process.wait()
+
+
+def test_it_ends_by_itself_and_says_how_to_ask(tmp_path: Path, runs: list[Run]) -> None:
+    run = Run(tmp_path, "--seconds", "20")
+    runs.append(run)
+    assert run.process.wait(120) == 0, run.said
+    assert not run.left()
+    assert ask(tmp_path / DATABASE, "SELECT count(*) FROM survey WHERE outcome <> 'open'")[0][0] > 0
+    assert ask(tmp_path / DATABASE, "SELECT count(*) FROM reject") == [(0,)]
+    commands = [line.strip() for line in run.said.splitlines() if line.startswith("  ")]
+    assert len(commands) == 3
+    for command in commands:
+        done = subprocess.run(
+            shlex.split(command), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        assert done.stdout.strip(), command
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything_and_a_second_run_goes_on(
+    tmp_path: Path, runs: list[Run], number: signal.Signals
+) -> None:
+    before = 0
+    for _ in range(2):
+        run = Run(tmp_path, "--consoles", "1")
+        runs.append(run)
+        run.wait_for_presses()
+        run.process.send_signal(number)
+        assert run.process.wait(60) == 0, run.said
+        assert not run.left()
+        assert "ask it by" in run.said
+        stored = ask(tmp_path / DATABASE, "SELECT count(*) FROM event")[0][0]
+        assert stored > before
+        before = stored
+    assert ask(tmp_path / DATABASE, "SELECT count(*) FROM epoch") == [(1,)]
+
+
+def test_it_says_which_program_died_and_ends(tmp_path: Path, runs: list[Run]) -> None:
+    run = Run(tmp_path, "--consoles", "1")
+    runs.append(run)
+    run.wait_for_presses()
+    for pid in run.named("bridge"):
+        os.kill(pid, signal.SIGKILL)
+    assert run.process.wait(60) == 1, run.said
+    assert not run.left()
+    assert "The bridge ended by itself" in run.said
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path, runs: list[Run]) -> None:
+    first = Run(tmp_path, "--consoles", "1")
+    runs.append(first)
+    first.wait_for_presses()
+    second = subprocess.run([TRIVOX, "run"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert second.returncode == 1
+    assert "Another `trivox run` uses trivox-data" in second.stderr
