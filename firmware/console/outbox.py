@@ -12,27 +12,18 @@ keep it inside the directory, so an event costs one commit and a tenth of a bloc
 comes while it holds events that wait, all such slots are put together into one larger file, a segment; it is deleted
 when the bridge has all of it. What a slot held is readable until its next turn, in case the bridge is restored.
 
-    slot     header (epoch, turn, base number, acknowledged number, boot, presses, CRC) and records
-    segment  records; its name tells the last turn in it, the epoch and the first number
-    record   button and length, CRC over the event with its number as seed, the event
-
-LittleFS changes a file at once, when it is closed. On other filesystems a record or header that ends before its
-length was being written when power went, and nobody was told that it was kept. Anything else that does not check is
-damage: then the highest number used is not certain, and a new epoch begins.
+Numbers must never be given twice: where damage leaves the highest number used uncertain, a new epoch begins, and
+what is readable of the old one is delivered first. `records.py` says how the files look.
 """
 
 import os
-import struct
-from binascii import crc32, hexlify, unhexlify
+from binascii import hexlify
 
-HEADER = "<4sIIII4I"  # epoch, turn, base, acknowledged, boot, presses; a CRC follows
-HEADER_SIZE = 40  # with it
-RECORD = "<HI"  # length in the low 12 bits, above them 0 or 1 + button; CRC
-RECORD_SIZE = 6
-LENGTH_MAX = 0xFFF
-ANY = 1 << 32
+from console import records
+
 MERGING = "new"
 NO_SPACE = 28
+NOT_OPEN = 5
 
 # Bytes and number of slots by what LittleFS programs at once. It keeps 128 B inside the directory if that is 32 B; if
 # it is 256 B it would keep 512 B, but a commit should fit one page. Together they make a segment of about one block.
@@ -49,7 +40,6 @@ class Outbox:
         epoch: eight hex digits; new events are numbered in it.
         boot: how many times the console has started, this time included.
         next: the number that the next event gets.
-        first: the lowest number of `epoch` that waits for acknowledgement (`next` if none does).
         presses: [yes, no, cant_say, seller], counted over the epoch.
         lost: events that went unacknowledged since this start: unreadable, or the oldest when it was full.
         fault: the last error met in deleting, or None; what could not be deleted may be sent again.
@@ -72,7 +62,9 @@ class Outbox:
         self._way_end = 0  # … and, if it is an old one, the number after its last
         self._gap = 0  # the number after the last gap found in it
         self._cursor = (0, 0, 0)  # turn, number, offset: where the last batch ended
+        self._certain = False  # whether the highest number used is
         self._new_numbers()
+        self._settle()
 
     def _new_numbers(self):
         self.epoch = _new_epoch()
@@ -83,6 +75,7 @@ class Outbox:
 
     @property
     def first(self):
+        """The lowest number of `epoch` that waits for acknowledgement; `next` if none does."""
         return self._through[self.epoch] + 1
 
     # Opening
@@ -90,17 +83,18 @@ class Outbox:
     def open(self):
         """Reads what flash holds and counts this boot.
 
-        Raises OSError if flash can't be read or written; what it could read can still be delivered then.
+        Raises OSError if flash can't be read or written; what it could read can still be delivered then, but
+        `append` raises OSError until `open` succeeds.
         """
         self._reset()
         names = self._names()
-        self._parts = sorted(_parse(name) for name in names if "-" in name)
+        self._parts = self._segments(names)
         self._turn = self._merged = self._parts[-1][0] if self._parts else 0
         headers, whole = self._headers(names)
-        certain = self._take(headers) and whole
+        self._certain = self._take(headers) and whole
         self.boot += 1
         try:
-            if not certain:
+            if not self._certain:
                 self._renew(names, [header[1] for header in headers])
             self._begin()
         finally:
@@ -113,6 +107,15 @@ class Outbox:
             os.mkdir(self.root)
             return []
 
+    def _segments(self, names):
+        segments = []
+        epoch = ""
+        for name in sorted(name for name in names if "-" in name):
+            turn, other, base = records.parse(name)
+            epoch = epoch if epoch == other else other  # one text for all
+            segments.append((turn, epoch, base))
+        return segments
+
     def _headers(self, names):
         """Returns the slots' headers in the order of their turns, and whether all that should be there are."""
         headers = []
@@ -121,11 +124,10 @@ class Outbox:
         for slot in range(self._slot_count):
             if str(slot) not in names:
                 continue
-            data = self._header(slot)
-            fields = _checked(data)
+            fields = self._header(slot)
             if fields and fields[1] % self._slot_count == slot:
                 headers.append(fields)
-            elif len(data) < HEADER_SIZE:
+            elif fields == ():
                 torn.append(slot)
             else:
                 whole = False
@@ -141,11 +143,10 @@ class Outbox:
         """Takes over the state from the newest slot; returns whether the highest number used is certain."""
         if not headers:
             return False
-        epoch, turn, self.next, through, self.boot = headers[-1][:5]
+        self.epoch, turn, self.next, through, self.boot = headers[-1][:5]
         self.presses = list(headers[-1][5:])
-        self.epoch = str(hexlify(epoch), "ascii")
         self._through = {self.epoch: through}
-        self._parts += [(h[1], self.epoch, h[2]) for h in headers if h[0] == epoch and h[1] > self._merged]
+        self._parts += [(h[1], self.epoch, h[2]) for h in headers if h[0] == self.epoch and h[1] > self._merged]
         self._turn = max(turn, self._merged)
         damaged = []
 
@@ -173,6 +174,7 @@ class Outbox:
             if str(slot) in names:
                 os.remove(self._slot(slot))
         self._new_numbers()
+        self._certain = True
 
     # Keeping
 
@@ -184,18 +186,16 @@ class Outbox:
         Raises OSError if flash takes it no more; what is in flash can still be delivered.
         """
         data = self._encode(event)
-        if len(data) > LENGTH_MAX:
+        if len(data) > records.LENGTH_MAX:
             raise ValueError("event too long")
-        mark = 0 if button is None else 1 + button
-        record = struct.pack(RECORD, len(data) | mark << 12, crc32(data, self.next)) + data
-        self._with_room(self._add, record)
-        if mark:
+        self._with_room(self._add, records.record(data, self.next, 0 if button is None else 1 + button))
+        if button is not None:
             self.presses[button] += 1
         self.next += 1
         return self.next - 1
 
     def _add(self, record):
-        if self._used is None or self._used + len(record) > self._slot_size:
+        if self._used is None or (self._used > records.HEADER_SIZE and self._used + len(record) > self._slot_size):
             self._begin()
         used, self._used = self._used, None  # not known, should the writing fail
         with open(self._slot(self._turn), "ab") as file:
@@ -207,15 +207,14 @@ class Outbox:
         self._with_room(self._begin_slot, self._turn + 1)
 
     def _begin_slot(self, turn):
+        if not self._certain:
+            raise OSError(NOT_OPEN)
         self._used = None
         self._make_room(turn)
-        epoch = unhexlify(self.epoch)
-        header = struct.pack(HEADER, epoch, turn, self.next, self.first - 1, self.boot, *self.presses)
         with open(self._slot(turn), "wb") as file:
-            file.write(header)
-            file.write(struct.pack("<I", crc32(header)))
+            file.write(records.header(self.epoch, turn, self.next, self.first - 1, self.boot, *self.presses))
         self._turn = turn
-        self._used = HEADER_SIZE
+        self._used = records.HEADER_SIZE
         self._parts.append((turn, self.epoch, self.next))
 
     def _make_room(self, turn):
@@ -247,20 +246,17 @@ class Outbox:
                     self._copy(part, self._end(index), file)
         turn = slots[-1][0]
         segment = (turn, slots[0][1], slots[0][2])
-        os.rename(self._path(MERGING), self._path(_name(segment)))
+        os.rename(self._path(MERGING), self._path(records.name(*segment)))
         segments = [part for part in self._parts if part[0] <= self._merged]
         self._parts = segments + [segment] + [part for part in self._parts if part[0] > turn]
         self._merged = turn
 
     def _copy(self, part, end, file):
-        def take(seq, data, button, _):
-            gone = data is None
-            data = data or b""
-            file.write(struct.pack(RECORD, len(data) | button << 12, crc32(data, seq) ^ gone))
-            file.write(data)
+        def take(seq, data, mark, _):
+            file.write(records.gone(seq) if data is None else records.record(data, seq, mark))
 
         for seq in range(self._scan(part, take, end=end), end):
-            take(seq, None, 0, 0)
+            file.write(records.gone(seq))
 
     def _with_room(self, act, argument):
         """Acts; when flash is full the oldest segments go until it succeeds."""
@@ -426,46 +422,30 @@ class Outbox:
 
     def _header(self, slot):
         try:
-            with open(self._slot(slot), "rb") as file:
-                return file.read(HEADER_SIZE)
+            return records.read_header(self._slot(slot))
         except OSError as error:
             self.fault = error
-            return bytes(HEADER_SIZE)  # which does not check
+            return None
 
-    def _scan(self, part, take, slot=None, end=ANY, wanted=0):
-        """Calls take(seq, data, mark, offset after it) for each record below `end`, until it answers true.
-
-        `data` is None where a record does not check. Records below `wanted` may be passed over. Returns the number
-        after the last.
-        """
+    def _scan(self, part, take, slot=None, end=records.ANY, wanted=0):
+        """Scans a part as `records.scan` does; records below `wanted` may be passed over."""
         turn, _, seq = part
         if slot is None and turn > self._merged:
             slot = self._slot(turn)
-        offset = HEADER_SIZE if slot else 0
+        offset = records.HEADER_SIZE if slot else 0
         if self._cursor[0] == turn and self._cursor[1] <= wanted:
             _, seq, offset = self._cursor
         try:
-            with open(slot or self._path(_name(part)), "rb") as file:
-                file.seek(offset)
-                while seq < end:
-                    head = file.read(RECORD_SIZE)
-                    length, check = struct.unpack(RECORD, head) if len(head) == RECORD_SIZE else (0, 0)
-                    data = file.read(length & LENGTH_MAX)
-                    if len(head) < RECORD_SIZE or len(data) < length & LENGTH_MAX:
-                        break
-                    offset += RECORD_SIZE + len(data)
-                    seq += 1
-                    if take(seq - 1, data if crc32(data, seq - 1) == check else None, length >> 12, offset):
-                        break
+            return records.scan(slot or self._path(records.name(*part)), offset, seq, end, take)
         except OSError as error:
-            self.fault = error  # the rest is gone
-        return seq
+            self.fault = error
+            return seq
 
     def _remove_oldest(self):
         part = self._parts.pop(0)
         if part[0] <= self._merged:
             try:
-                os.remove(self._path(_name(part)))
+                os.remove(self._path(records.name(*part)))
             except OSError as error:
                 self.fault = error
 
@@ -524,19 +504,3 @@ class RamOutbox:
 
 def _new_epoch():
     return str(hexlify(os.urandom(4)), "ascii")
-
-
-def _checked(data):
-    """Returns the fields of a slot's header, or None if it does not check."""
-    if len(data) == HEADER_SIZE and struct.unpack("<I", data[-4:])[0] == crc32(data[:-4]):
-        return struct.unpack(HEADER, data[:-4])
-    return None
-
-
-def _name(part):
-    return "%08x-%s-%x" % part
-
-
-def _parse(name):
-    turn, epoch, base = name.split("-")
-    return int(turn, 16), epoch, int(base, 16)
