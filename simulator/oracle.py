@@ -329,8 +329,8 @@ def _figures(
     row["dissatisfaction_index"] = None if loyalty else _index(row, question.silent_weight, _dissatisfaction)
     row["emotional_loyalty_index"] = _index(row, question.silent_weight, _loyalty) if loyalty else None
     row["response_rate"] = _ratio(row["yes"] + row["no"] + row["cant_say"], row["surveys"])
-    row["exact_conversion"] = _ratio(asked, row["transactions"])
-    row["visitor_coverage"] = _ratio(asked, row["visitors"])
+    row["exact_conversion"] = _ratio(asked, row["transactions"] if every else None)
+    row["visitor_coverage"] = _ratio(asked, row["visitors"] if every else None)
     row["force_majeure_level"] = level
     row["assessable"] = declared == 0 or (level is not None and level["value"] <= world.force_majeure_level_max)
     return row

@@ -1,0 +1,51 @@
+"""What the live table asks every second: small tables and keys alone, never all events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from bridge.store.connection import Store
+
+
+class LiveConsole(NamedTuple):
+    """A console as last heard of; `online` is null when it never said so, `health` its latest figures as sent."""
+
+    site_id: str
+    console_id: str
+    enrolled: int
+    last_seen_at_ms: int
+    online: int | None
+    health: str | None
+
+
+class Figures(NamedTuple):
+    """Of the whole database: events stored, rejects (distinct), and numbers that consoles lost before sending them."""
+
+    events: int
+    rejects: int
+    losses: int
+
+
+def live_consoles(store: Store) -> list[LiveConsole]:
+    """All consoles, by site and id."""
+    rows = store.all(
+        "SELECT site_id, console_id, enrolled, last_seen_at_ms, online, health FROM console"
+        " ORDER BY site_id, console_id"
+    )
+    return [LiveConsole(*row) for row in rows]
+
+
+def figures(store: Store) -> Figures:
+    """How much there is. Events are never deleted, so the highest key counts them."""
+    row = store.one(
+        "SELECT (SELECT coalesce(max(event_key), 0) FROM event), (SELECT count(*) FROM reject),"
+        " (SELECT coalesce(sum(through - (SELECT coalesce(sum(min(high, through) - low + 1), 0) FROM received"
+        "   WHERE received.epoch_key = epoch.epoch_key AND low <= through)), 0) FROM epoch)"
+    )
+    return Figures(*row) if row else Figures(0, 0, 0)
+
+
+def timezones(store: Store) -> list[str]:
+    """The time zones of all sites."""
+    return [row[0] for row in store.all("SELECT DISTINCT timezone FROM site")]

@@ -1,0 +1,125 @@
+"""The live table: what it shows, that it only reads, and its picture."""
+
+import io
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from rich.console import Console as Terminal
+from typer.testing import CliRunner
+
+from bridge import watch
+from bridge.store import open_store
+from bridge.store.live import Figures, LiveConsole, figures, live_consoles
+
+NOW_MS = 1_763_812_800_000
+HEALTH = {"outbox": {"first": 41, "next": 57}, "faults": ["clock"], "firmware": "1.0.0", "board": "unix"}
+
+
+def index(**fields: float) -> dict[str, float]:
+    return {"value": 0.25, "low": 0.18, "high": 0.34, "at_k0": 0.05, "at_k1": 0.45} | fields
+
+
+def row(**fields: Any) -> dict[str, Any]:
+    counts = {"surveys": 60, "yes": 30, "no": 5, "cant_say": 4, "silent": 21, "error": 1, "force_majeures": 2}
+    names = {"site_id": "demo", "question_id": "staff", "question_revision": 1, "kind": "personnel", "assessable": True}
+    return names | counts | {"dissatisfaction_index": index(), "emotional_loyalty_index": None} | fields
+
+
+def look(rows: list[dict[str, Any]], consoles: int = 1, **fields: Any) -> watch.Look:
+    heard = [
+        LiveConsole("demo", f"till-{number}", 0, NOW_MS - 3000, 1, json.dumps(HEALTH)) for number in range(consoles)
+    ]
+    seen: dict[str, Any] = {"figures": Figures(1234, 2, 0), "rate": 3.5} | fields
+    return watch.Look(NOW_MS, date(2025, 11, 22), heard, rows, **seen)
+
+
+def shown(what: watch.Look, width: int = 100) -> str:
+    terminal = Terminal(width=width, file=io.StringIO(), record=True)
+    terminal.print(watch.draw(what))
+    return terminal.export_text()
+
+
+def test_a_console_is_shown_with_its_outbox_and_faults() -> None:
+    text = shown(look([]))
+    for word in ("demo/till-0", "yes", "3 s ago", "16", "clock", "1.0.0"):
+        assert word in text
+
+
+def test_many_consoles_are_cut_short() -> None:
+    text = shown(look([], consoles=30))
+    assert "and 10 more" in text
+    assert "till-19" in text
+    assert "till-20" not in text
+
+
+def test_an_index_is_shown_with_interval_and_silent_bounds_at_100_columns() -> None:
+    text = shown(look([row()]))
+    assert "0.25 [0.18, 0.34]" in text
+    assert "0.05 to 0.45" in text
+    assert "…" not in text
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_too_few_and_not_assessable_are_said() -> None:
+    loyalty = row(
+        kind="loyalty", dissatisfaction_index=None, emotional_loyalty_index=index(value=-0.1), assessable=False
+    )
+    text = shown(look([row(surveys=29, dissatisfaction_index=None), loyalty]), width=140)
+    assert "too few, 29" in text
+    assert "not assessable" in text
+    assert "-0.10" in text
+
+
+def test_losses_and_rejects_are_never_hidden() -> None:
+    text = shown(look([], figures=Figures(10, 3, 7)))
+    assert "rejects: 3" in text
+    assert "7 lost" in text
+
+
+def test_a_line_tells_the_same() -> None:
+    line = watch.line(look([row()]))
+    assert "1 of 1 consoles online, 60 surveys (30 yes, 5 no, 4 can't say, 21 silent), 1234 events stored" in line
+    assert line.endswith("2 rejects, 0 lost, 16 waiting")
+
+
+def test_losses_are_the_numbers_below_through_that_never_came(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "trivox.db", writing=True)
+    with store.transaction(NOW_MS):
+        store.run("INSERT INTO site (site_id, first_seen_at_ms) VALUES ('demo', 0)")
+        store.run(
+            "INSERT INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms)"
+            " VALUES ('demo', 'till-1', 0, 0)"
+        )
+        store.run("INSERT INTO epoch (console_key, epoch, seen_at_ms, first, through) VALUES (1, '9f2c1ab0', 0, 5, 20)")
+        store.run("INSERT INTO received (epoch_key, low, high) VALUES (1, 1, 3), (1, 7, 20), (1, 30, 40)")
+    assert figures(store).losses == 3
+    assert [console.console_id for console in live_consoles(store)] == ["till-1"]
+    store.close()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    open_store(tmp_path / "trivox.db", writing=True).close()
+    return tmp_path / "trivox.db"
+
+
+def test_once_prints_the_table_and_keeps_a_picture(database: Path, tmp_path: Path) -> None:
+    app = typer.Typer()
+    watch.register(app)
+    picture = tmp_path / "watch.svg"
+    done = CliRunner().invoke(app, ["--database", str(database), "--once", "--svg", str(picture)])
+    assert done.exit_code == 0, done.output
+    assert "Events stored: 0" in done.output
+    assert picture.read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_the_rate_is_that_of_the_last_looks(database: Path) -> None:
+    store = open_store(database)
+    watcher = watch.Watcher(store)
+    assert watcher.look().rate is None
+    assert watcher.look().rate == 0
+    store.close()
