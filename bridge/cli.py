@@ -1,0 +1,85 @@
+"""The `trivox` command: its subcommands come by entry points, its errors are told in one plain sentence.
+
+Exit status: 0 done, 1 could not, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import apsw
+import typer
+
+from bridge.errors import TrivoxError
+
+INTERRUPTED = 130
+
+
+def build() -> typer.Typer:
+    """Make the application with all subcommands that are installed."""
+    app = typer.Typer(
+        name="trivox",
+        help="Service quality measured with three-button consoles, silent customers included.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_options)
+    for entry_point in sorted(entry_points(group="trivox.commands"), key=lambda entry_point: entry_point.name):
+        entry_point.load()(app)
+    return app
+
+
+def _options(
+    _version: Annotated[  # noqa: FBT002 - an option of the command line
+        bool,
+        typer.Option("--version", help="Show the version and end.", callback=lambda value: _say_version(wanted=value)),
+    ] = False,
+) -> None:
+    """Service quality measured with three-button consoles, silent customers included."""
+
+
+def _say_version(*, wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"trivox {version('trivox')}\n")
+        raise typer.Exit
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    try:
+        status = typer.main.get_command(build()).main(args=arguments, prog_name="trivox", standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: end quietly
+        return 1
+    except (TrivoxError, typer.TyperException, apsw.Error, OSError) as error:
+        sentence, failed = _told(error)
+        sys.stderr.write(sentence if sentence.startswith("Usage:") else f"trivox: {sentence}\n")
+        return failed
+    return status if isinstance(status, int) else 0
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """The sentence and the exit status of an error."""
+    if isinstance(error, TrivoxError):
+        return str(error), error.exit_status
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        message = error.format_message().removesuffix(".").replace("Value error, ", "")
+        if message.startswith("Usage:"):
+            return f"{message}\n", error.exit_code
+        return f"{message}: see `{context.command_path if context else 'trivox'} --help`.", error.exit_code
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}: {error.filename or 'check disk and network'}", 1
+    return f"The database cannot be used ({error}): see `trivox doctor`.", 1
+
+
+def main() -> None:
+    """Be the `trivox` command."""
+    sys.exit(run())

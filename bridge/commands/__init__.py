@@ -1,0 +1,1 @@
+"""The host's subcommands: each module adds its own to the application."""

@@ -1,0 +1,117 @@
+"""How much of a row's period its transactions or visitors are known for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from bridge.local_time import day_starts_ms, period_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from bridge.store.read import Feed, Group
+
+KINDS = ("transactions", "visitors")
+UNITS = ("hour", "day", "week", "month")
+Span = tuple[int, int]
+
+
+@dataclass
+class Gathered:
+    """The figure of a group, and the spans of time that it tells of, at each site, in order and apart."""
+
+    figure: int = 0
+    spans: dict[str, list[Span]] = field(default_factory=dict)
+
+    def add_span(self, site_id: str, from_ms: int, to_ms: int) -> None:
+        """Take a span in; they come in order of `from_ms`."""
+        spans = self.spans.setdefault(site_id, [])
+        if spans and from_ms <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(spans[-1][1], to_ms)
+        else:
+            spans.append((from_ms, to_ms))
+
+
+def gather(feeds: Iterable[Feed], columns: tuple[str, ...]) -> dict[tuple[Group, str], Gathered]:
+    """Sum figures by group and kind. What tells of any seller's time also tells of the time outside any shift."""
+    gathered: dict[tuple[Group, str], Gathered] = {}
+    nobody = columns.index("seller_id") if "seller_id" in columns else None
+    all_spans: dict[tuple[Group, str], Gathered] = {}
+    for feed in feeds:
+        one = gathered.setdefault((feed.group, feed.kind), Gathered())
+        one.figure += feed.figure
+        one.add_span(feed.site_id, feed.from_ms, feed.to_ms)
+        if nobody is not None:
+            without = (*feed.group[:nobody], None, *feed.group[nobody + 1 :])
+            all_spans.setdefault((without, feed.kind), Gathered()).add_span(feed.site_id, feed.from_ms, feed.to_ms)
+    for key, spans in all_spans.items():
+        if key in gathered:
+            gathered[key].spans = spans.spans
+    return gathered
+
+
+@dataclass(frozen=True)
+class Periods:
+    """The time that a row is about: the report's days, the row's own hour, day, week or month, a seller's shifts."""
+
+    from_day: date
+    to_day: date
+    columns: tuple[str, ...]
+    timezones: dict[str, str]
+    shifts: dict[tuple[str, str], list[Span]] = field(default_factory=dict)
+
+    def with_shifts(self, shifts: Iterable[tuple[str, str, int, int]]) -> Periods:
+        """Take in (seller_id, site_id, started_at_ms, ended_at_ms)."""
+        by_seller: dict[tuple[str, str], list[Span]] = {}
+        for seller_id, site_id, started_at_ms, ended_at_ms in shifts:
+            by_seller.setdefault((seller_id, site_id), []).append((started_at_ms, ended_at_ms))
+        return replace(self, shifts=by_seller)
+
+    def widest(self) -> Span:
+        """From the first to the last instant at any site."""
+        zones = {"UTC", *self.timezones.values()}
+        return (
+            min(day_starts_ms(self.from_day, name) for name in zones),
+            max(day_starts_ms(self.to_day, name) for name in zones),
+        )
+
+    def whole(self, group: Group, site_id: str) -> Span:
+        """The row's period at a site."""
+        timezone = self.timezones.get(site_id, "UTC")
+        from_ms, to_ms = day_starts_ms(self.from_day, timezone), day_starts_ms(self.to_day, timezone)
+        for column, value in zip(self.columns, group, strict=True):
+            if column in UNITS and value is not None:
+                unit_from_ms, unit_to_ms = period_of(column, value, timezone)
+                from_ms, to_ms = max(from_ms, unit_from_ms), min(to_ms, unit_to_ms)
+        return from_ms, to_ms
+
+    def wanted(self, group: Group, site_id: str) -> list[Span]:
+        """The spans that figures should tell of: the row's period, or what of it the seller was on shift."""
+        from_ms, to_ms = self.whole(group, site_id)
+        seller_id = group[self.columns.index("seller_id")] if "seller_id" in self.columns else None
+        on_shift = [
+            (max(from_ms, start), min(to_ms, end))
+            for start, end in self.shifts.get((seller_id or "", site_id), [])
+            if start < to_ms and end > from_ms
+        ]
+        return on_shift or [(from_ms, to_ms)]
+
+
+def notes(kind: str, gathered: Gathered, periods: Periods, group: Group, sites: set[str]) -> list[str]:
+    """Say how much of the period is known, where it is not all, and whether an interval reaches beyond it."""
+    wanted_ms = known_ms = 0
+    beyond = False
+    for site_id in sorted(sites | set(gathered.spans)):
+        spans = gathered.spans.get(site_id, [])
+        for from_ms, to_ms in periods.wanted(group, site_id):
+            wanted_ms += to_ms - from_ms
+            known_ms += sum(max(0, min(to_ms, end) - max(from_ms, start)) for start, end in spans)
+        beyond = beyond or any(end > periods.whole(group, site_id)[1] for _, end in spans)
+    found = []
+    if known_ms < wanted_ms:
+        found.append(f"{kind} are known for only {known_ms * 1000 // wanted_ms / 10} % of the period")
+    if beyond:
+        found.append(f"some {kind} were counted over an interval that reaches beyond the period")
+    return found

@@ -1,0 +1,85 @@
+"""What reports ask: counts from the rollups, and transactions and visitors, by group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.store.connection import Store
+
+Group = tuple[str | None, ...]
+
+
+class Tally(NamedTuple):
+    """Surveys of a group at one site, question and revision, affected by force majeure or not."""
+
+    group: Group
+    site_id: str
+    question_id: str
+    question_revision: int
+    affected: int
+    yes: int
+    no: int
+    cant_say: int
+    silent: int
+    error: int
+    force_majeures: int
+    asked: int
+    ask_every_unknown: int
+
+
+class Feed(NamedTuple):
+    """One figure of transactions or visitors, with the group that it belongs to."""
+
+    group: Group
+    site_id: str
+    kind: str
+    from_ms: int
+    to_ms: int
+    figure: int
+
+
+def _expressions(hour_or_day: str) -> dict[str, str]:
+    """How a report's column is had from a table that has a local `hour`, or only a `day`."""
+    day = "day" if hour_or_day == "day" else "substr(hour, 1, 10)"
+    return {
+        "site_id": "site_id",
+        "console_id": "nullif(console_id, '')",
+        "checkout_point_id": "nullif(checkout_point_id, '')",
+        "seller_id": "nullif(seller_id, '')",
+        "hour": "hour",
+        "day": day,
+        "week": f"strftime('%G-W%V', {day})",
+        "month": f"substr({day}, 1, 7)",
+    }
+
+
+def tallies(
+    store: Store, columns: tuple[str, ...], from_day: str, to_day: str, question_id: str | None
+) -> Iterator[Tally]:
+    """Give the counts of surveys from `from_day` up to, not including, `to_day`, by group."""
+    grain = "hour" if "hour" in columns else "day"
+    had = _expressions(grain)
+    group = [had[column] for column in columns]
+    keys = ", ".join([*group, "site_id", "question_id", "question_revision", "affected"])
+    sums = ", ".join(f"sum({name})" for name in Tally._fields[5:])
+    sql = (  # put together of this module's own words alone
+        f"SELECT {keys}, {sums} FROM rollup_{grain}"  # noqa: S608
+        f" WHERE {grain} >= ? AND {grain} < ? AND (?3 IS NULL OR question_id = ?3) GROUP BY {keys}"
+    )
+    width = len(columns)
+    for row in store.each(sql, (from_day, to_day, question_id)):
+        if any(row[width + 4 :]):
+            yield Tally(tuple(row[:width]), *row[width:])
+
+
+def feeds(store: Store, columns: tuple[str, ...], from_day: str, to_day: str) -> Iterator[Feed]:
+    """Give the figures whose local day of `from_ms` lies in the period, in order of `from_ms`."""
+    had = _expressions("hour") | {"console_id": "at_console_id", "seller_id": "of_seller_id"}
+    keys = ", ".join([*(had[column] for column in columns), "site_id"])
+    sql = f"SELECT {keys}, kind, from_ms, to_ms, count FROM counts WHERE hour >= ? AND hour < ? ORDER BY from_ms, to_ms"  # noqa: S608 - no outside text
+    width = len(columns)
+    for row in store.each(sql, (from_day, to_day)):
+        yield Feed(tuple(row[:width]), *row[width:])
