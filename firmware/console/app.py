@@ -7,7 +7,7 @@ import time
 from binascii import hexlify
 
 import machine
-from micropython import kbd_intr
+from micropython import const, kbd_intr
 
 from console import events, health
 from console import settings as settings_file
@@ -20,8 +20,8 @@ from console.survey import PRESS_TESTED, SurveyTable
 from console.version import VERSION
 
 TASK_LIMITS_MS = {"buttons": 5000, "link": 60000, "heart": 10000}
-TEST_STEP_MS = 15000
-ALL = 0b1111  # buttons or lamps
+_TEST_STEP_MS = const(15000)
+_ALL = const(0b1111)  # buttons or lamps
 MAINTENANCE = "maintenance"
 
 
@@ -34,12 +34,14 @@ def board_named(name):
 
 def read_config():
     """(console.json as a dict, empty if it can't be read; the folder that it lies in)."""
+    error = None
     for folder in ("", "/flash"):
         try:
             with open(folder + "/console.json") as file:
                 return json.load(file), folder
-        except (OSError, ValueError) as error:
-            health.report("console.json", error)
+        except (OSError, ValueError) as failed:
+            error = failed
+    health.report("console.json", error)
     return {}, ""
 
 
@@ -299,7 +301,7 @@ class App:
         buttons = lamps = 0
         for place in range(4):
             self.lamps.test(1 << place)
-            until_ms = self.clock.up_ms() + TEST_STEP_MS
+            until_ms = self.clock.up_ms() + _TEST_STEP_MS
             while not lamps >> place & 1 and self.clock.up_ms() < until_ms:
                 await asyncio.sleep_ms(50)
                 for pressed in self._tested:
@@ -311,7 +313,7 @@ class App:
         now_ms = self.clock.up_ms()
         self.table.test(False, now_ms)
         self._tested = None
-        passed = buttons == lamps == ALL
+        passed = buttons == lamps == _ALL
         self.record((events.SELF_TESTED, now_ms, passed, buttons, lamps))
         self.link.say("reply", events.reply(command_id, None if passed else "the self-test has failed"), 1)
 

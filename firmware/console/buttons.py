@@ -8,26 +8,27 @@ import time
 from array import array
 
 from machine import Pin
+from micropython import const
 
 from console.debounce import Debounce, settled_ms
 
 POLL_MS = 10
-FEEL_MS = 20  # a contact that lasts so long is shown, even while a longer debounce_ms has not decided yet
-RING_SIZE = 64
+_FEEL_MS = const(20)  # a contact that lasts so long is shown, even while a longer debounce_ms has not decided yet
+_RING_SIZE = const(64)
 
 
 class Ring:
     """What the interrupts saw, in two arrays of fixed size. `dropped` counts what found no place."""
 
     def __init__(self):
-        self._what = array("b", bytearray(RING_SIZE))
-        self._ticks = array("l", [0] * RING_SIZE)
+        self._what = array("b", bytearray(_RING_SIZE))
+        self._ticks = array("l", [0] * _RING_SIZE)
         self._head = self._tail = 0
         self.dropped = 0
 
     def put(self, what, ticks):
         """From the interrupt; drops what does not fit: the poll sees the level."""
-        after = (self._head + 1) % RING_SIZE
+        after = (self._head + 1) % _RING_SIZE
         if after == self._tail:
             self.dropped += 1
             return
@@ -43,7 +44,7 @@ class Ring:
 
     def drop(self):
         """Lets go of the oldest."""
-        self._tail = (self._tail + 1) % RING_SIZE
+        self._tail = (self._tail + 1) % _RING_SIZE
 
 
 class Contact:
@@ -127,7 +128,7 @@ class Buttons:
         elif since is None:
             felt = False
         else:
-            felt = self._felt[button] or now_ms - since >= FEEL_MS
+            felt = self._felt[button] or now_ms - since >= _FEEL_MS
         if felt and not self._felt[button]:
             self._on_contact(button)
         self._felt[button] = felt

@@ -5,9 +5,11 @@ The outbox is asked anew each time: its epoch in delivery may change, its lowest
 
 import json
 
-AHEAD = 4  # batches ahead of the acknowledgement
-RESEND_MS = 10000
-BATCH_BYTES = 4096  # of JSON: half of what the contract allows, since a board's heap has it three times
+from micropython import const
+
+_AHEAD = const(4)  # batches ahead of the acknowledgement
+_RESEND_MS = const(10000)
+_BATCH_BYTES = const(4096)  # of JSON: half of what the contract allows, since a board's heap has it three times
 
 
 class Delivery:
@@ -35,10 +37,10 @@ class Delivery:
             self._epoch = epoch
             self._through = first - 1
             self.restart()
-        if self._in_flight and now_ms - self._progress_ms >= RESEND_MS:
+        if self._in_flight and now_ms - self._progress_ms >= _RESEND_MS:
             self.restart()
         self._next = max(self._next, first)
-        if len(self._in_flight) >= AHEAD or self._next >= end:
+        if len(self._in_flight) >= _AHEAD or self._next >= end:
             return None
         base, events = self._outbox.batch(self._next)
         if not events:
@@ -73,9 +75,9 @@ def fitting(events):
     parts = []
     size = 0
     for event in events:
-        part = json.dumps(event)
+        part = json.dumps(event, separators=(",", ":"))
         size += len(part.encode()) + 1
-        if parts and size > BATCH_BYTES - 100:
+        if parts and size > _BATCH_BYTES - 100:
             break
         parts.append(part)
     return parts

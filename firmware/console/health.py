@@ -5,8 +5,9 @@ import gc
 import sys
 
 from machine import WDT
+from micropython import const
 
-SUPERVISE_MS = 500
+_SUPERVISE_MS = const(500)
 
 
 class Pulse:
@@ -42,7 +43,7 @@ class Pulse:
         while True:
             if self.is_regular():
                 watchdog.feed()
-            await asyncio.sleep_ms(SUPERVISE_MS)
+            await asyncio.sleep_ms(_SUPERVISE_MS)
 
 
 def figures(app):

@@ -3,14 +3,15 @@
 import struct
 
 from machine import PWM, UART, Pin
+from micropython import const
 
-FELT_MS = 300
-THANKS_MS = 2000
-IDENTIFY_MS = 5000
-DECLARED_MS = 1000
-SELLER = 3
+_FELT_MS = const(300)
+_THANKS_MS = const(2000)
+_IDENTIFY_MS = const(5000)
+_DECLARED_MS = const(1000)
+_SELLER = const(3)
 
-LOUD = 1 << 15  # half of the duty cycle
+_LOUD = const(32768)  # half of the duty cycle
 CLICK = ((2500, 20),)
 PROMPT = ((880, 120), (1175, 180))
 THANKS = ((1568, 100), (2093, 200))
@@ -20,11 +21,11 @@ IDENTIFY = ((1760, 100), (0, 300)) * 8
 
 # The seller's lamp tells what is wrong by so many blinks; of several the first in this order.
 BLINK_CODES = (("flash", 4), ("stuck", 3), ("outbox", 2), ("network", 1), ("settings", 5))
-BLINK_MS = 400
-PAUSE_MS = 1600
+_BLINK_MS = const(400)
+_PAUSE_MS = const(1600)
 
-PLAY_TRACK = 0x12  # of the folder "mp3", by its number
-VOLUME = 0x06
+_PLAY_TRACK = const(0x12)  # of the folder "mp3", by its number
+_VOLUME = const(0x06)
 
 
 def player_frame(command, argument):
@@ -62,7 +63,7 @@ class Lamps:
 
     def press_taken(self, button, now_ms):
         """The button was felt; whether it counts is decided later."""
-        self._felt_until[button] = now_ms + FELT_MS
+        self._felt_until[button] = now_ms + _FELT_MS
         self._play(CLICK)
 
     def survey_opened(self, prompt):
@@ -82,7 +83,7 @@ class Lamps:
         """The answer is safe."""
         self._open = False
         self._chosen = button
-        self._chosen_until = now_ms + THANKS_MS
+        self._chosen_until = now_ms + _THANKS_MS
         self._play(THANKS)
 
     def refused(self):
@@ -91,12 +92,12 @@ class Lamps:
 
     def force_majeure_declared(self, now_ms):
         """To the seller: it is noted, the button may be released."""
-        self._felt_until[SELLER] = now_ms + DECLARED_MS
+        self._felt_until[_SELLER] = now_ms + _DECLARED_MS
         self._play(DECLARED)
 
     def identify(self, now_ms):
         """Here I am."""
-        self._identify_until = now_ms + IDENTIFY_MS
+        self._identify_until = now_ms + _IDENTIFY_MS
         self._play(IDENTIFY)
 
     def test(self, lit):
@@ -125,12 +126,12 @@ class Lamps:
             return now_ms // 250 % 2 == 0
         if self._felt_until[place] > now_ms:
             return True
-        if place == SELLER:
-            phase = now_ms % (blinks * BLINK_MS + PAUSE_MS)
-            return phase < blinks * BLINK_MS and phase % BLINK_MS < BLINK_MS // 2
+        if place == _SELLER:
+            phase = now_ms % (blinks * _BLINK_MS + _PAUSE_MS)
+            return phase < blinks * _BLINK_MS and phase % _BLINK_MS < _BLINK_MS // 2
         if self._chosen is not None and now_ms < self._chosen_until:
             return place == self._chosen
-        return self._open and max(self._felt_until[:SELLER]) <= now_ms  # the one that is pressed stands out
+        return self._open and max(self._felt_until[:_SELLER]) <= now_ms  # the one that is pressed stands out
 
     def _play(self, tones):
         self._tones = tones
@@ -149,11 +150,11 @@ class Lamps:
         self._tone_until = now_ms + length_ms
         if hertz:
             self._sounder.freq(hertz)
-        self._sounder.duty_u16(LOUD if hertz else 0)
+        self._sounder.duty_u16(_LOUD if hertz else 0)
 
     def _track(self, number):
         if self._player is None:
             port, tx, rx = self._player_at
             self._player = UART(port, baudrate=9600, tx=Pin(tx), rx=Pin(rx))
-            self._player.write(player_frame(VOLUME, 25))
-        self._player.write(player_frame(PLAY_TRACK, number))
+            self._player.write(player_frame(_VOLUME, 25))
+        self._player.write(player_frame(_PLAY_TRACK, number))

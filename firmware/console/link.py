@@ -9,21 +9,24 @@ import random
 import time
 
 import machine
+from micropython import const
 
 from console import events, udp
 from console.clock import port_seconds
 from console.delivery import Delivery
 from console.health import report
 
-JOIN_LIMIT_MS = 15000
-PAUSE_MIN_MS = 250
-PAUSE_REACHABLE_MS = 2000  # nobody listens at the broker's address: asking costs little
-PAUSE_MAX_MS = 30000  # no network, or a broker that answers wrongly: a TLS handshake blocks a board for a second
-DOWN_MS = 10000  # so long without a session is worth telling the seller
-CLOCK_AGAIN_MS = 3600000
-CLOCK_RETRY_MS = 15000
-CLOCK_WAIT_MS = 5000
-OUTGOING_MAX = 8
+_JOIN_LIMIT_MS = const(15000)
+_PAUSE_MIN_MS = const(250)
+_PAUSE_REACHABLE_MS = const(2000)  # nobody listens at the broker's address: asking costs little
+_PAUSE_MAX_MS = const(
+    30000
+)  # no network, or a broker that refuses: a TLS handshake blocks for a second
+_DOWN_MS = const(10000)  # so long without a session is worth telling the seller
+_CLOCK_AGAIN_MS = const(3600000)
+_CLOCK_RETRY_MS = const(15000)
+_CLOCK_WAIT_MS = const(5000)
+_OUTGOING_MAX = const(8)
 LEAVES = ("ack", "settings", "command")
 
 
@@ -47,7 +50,7 @@ class Radio:
         self._wlan.active(True)
         self._wlan.disconnect()  # a board that is still trying refuses to be told again
         self._wlan.connect(self._wifi["ssid"], self._wifi["password"])
-        for _ in range(JOIN_LIMIT_MS // 100):
+        for _ in range(_JOIN_LIMIT_MS // 100):
             await asyncio.sleep_ms(100)
             if self._wlan.isconnected():
                 return
@@ -94,7 +97,7 @@ class Link:
 
     def say(self, leaf, payload, qos=0, retain=False):
         """Sends a message as soon as may be; of too many that wait the oldest goes."""
-        if len(self._outgoing) >= OUTGOING_MAX:
+        if len(self._outgoing) >= _OUTGOING_MAX:
             self._outgoing.pop(0)
             self.dropped += 1
         self._outgoing.append((leaf, json.dumps(payload), qos, retain))
@@ -107,7 +110,7 @@ class Link:
 
     def is_down(self):
         """True if there has been no session for some time."""
-        return not self._is_up and self._app.clock.up_ms() - self._down_since > DOWN_MS
+        return not self._is_up and self._app.clock.up_ms() - self._down_since > _DOWN_MS
 
     def rssi(self):
         """Strength of the signal in dBm; None without radio."""
@@ -115,10 +118,10 @@ class Link:
 
     async def run(self):
         """For ever: a session, and another when it ends."""
-        pause_ms = PAUSE_MIN_MS
+        pause_ms = _PAUSE_MIN_MS
         while True:
             self._app.pulse.beat("link")
-            limit_ms = PAUSE_MAX_MS
+            limit_ms = _PAUSE_MAX_MS
             try:
                 if self._radio:
                     await self._radio.join()
@@ -127,14 +130,14 @@ class Link:
                     await self._session(transport)
                 finally:
                     if not transport.reached:
-                        limit_ms = PAUSE_REACHABLE_MS
+                        limit_ms = _PAUSE_REACHABLE_MS
             except Exception as error:  # OSError, EOFError, a limit, a certificate that does not fit
                 if self._app.board.RADIO:
                     report("link", error)
             if self._is_up:
                 self._is_up = False
                 self._down_since = self._app.clock.up_ms()
-                pause_ms = PAUSE_MIN_MS
+                pause_ms = _PAUSE_MIN_MS
             self._app.pulse.beat("link")
             await asyncio.sleep_ms(pause_ms // 2 + random.getrandbits(16) * pause_ms // 0x20000)
             pause_ms = min(2 * pause_ms, limit_ms)
@@ -251,7 +254,7 @@ class Link:
         if not self._radio:
             return
         if self._broker.get("tls") and self._app.board.SETS_RTC and self._config.get("ntp_host"):
-            for _ in range(CLOCK_WAIT_MS // 100):  # certificates are dated
+            for _ in range(_CLOCK_WAIT_MS // 100):  # certificates are dated
                 if self._clock_is_set:
                     break
                 await asyncio.sleep_ms(100)
@@ -262,11 +265,11 @@ class Link:
         """For ever: asks the NTP server each hour, if there is one."""
         host, radio = self._config.get("ntp_host"), self._radio
         while host and radio:
-            pause_ms = CLOCK_RETRY_MS
+            pause_ms = _CLOCK_RETRY_MS
             if not radio.is_joined():
                 pause_ms = 1000
             elif await self._ask_time(host, radio):
-                pause_ms = CLOCK_AGAIN_MS
+                pause_ms = _CLOCK_AGAIN_MS
             await asyncio.sleep_ms(pause_ms)
 
     async def _ask_time(self, host, radio):

@@ -11,18 +11,25 @@ import socket
 import struct
 import time
 
-KEEPALIVE_S = 30
-PING_MS = 10000
-SILENCE_LIMIT_MS = 20000  # nothing heard, or no PUBACK, for so long: the link is half open
-OPEN_LIMIT_MS = 15000
-WRITE_LIMIT_MS = 10000
-IN_FLIGHT_LIMIT = 16
-PAYLOAD_LIMIT = 8192
-TOPIC_LIMIT = 128
-OTHER_LIMIT = 64  # bytes of any packet that carries no message
+from micropython import const
 
-CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 0x10, 0x20, 0x30, 0x40, 0x82, 0x90
-REFUSED = 0x80
+_KEEPALIVE_S = const(30)
+_PING_MS = const(10000)
+_SILENCE_LIMIT_MS = const(20000)  # nothing heard, or no _PUBACK, for so long: the link is half open
+_OPEN_LIMIT_MS = const(15000)
+_WRITE_LIMIT_MS = const(10000)
+_IN_FLIGHT_LIMIT = const(16)
+_PAYLOAD_LIMIT = const(8192)
+_TOPIC_LIMIT = const(128)
+_OTHER_LIMIT = const(64)  # bytes of any packet that carries no message
+
+_CONNECT = const(0x10)
+_CONNACK = const(0x20)
+_PUBLISH = const(0x30)
+_PUBACK = const(0x40)
+_SUBSCRIBE = const(0x82)
+_SUBACK = const(0x90)
+_REFUSED = const(0x80)
 PINGREQ = b"\xc0\x00"
 
 
@@ -97,7 +104,7 @@ class Mqtt:
 
     async def open(self, address, will):
         """Connects to the broker at the numeric address; `will` is the retained payload of its leaf `status`."""
-        await asyncio.wait_for_ms(self._open(address, will), OPEN_LIMIT_MS)
+        await asyncio.wait_for_ms(self._open(address, will), _OPEN_LIMIT_MS)
 
     async def _open(self, address, will):
         broker = self._broker
@@ -116,27 +123,27 @@ class Mqtt:
             if value is not None:
                 flags |= flag
                 fields.append(text(value))
-        await self._send(packet(CONNECT, text("MQTT"), struct.pack(">BBH", 4, flags, KEEPALIVE_S), *fields))
+        await self._send(packet(_CONNECT, text("MQTT"), struct.pack(">BBH", 4, flags, _KEEPALIVE_S), *fields))
         answer = await self._read(4)
-        if answer[0] != CONNACK or answer[3]:
+        if answer[0] != _CONNACK or answer[3]:
             raise OSError("broker refused the connection, code %d" % answer[3])
         self._heard = self._pinged = time.ticks_ms()
 
     async def publish(self, leaf, payload, qos=0, retain=False):
-        """Sends a message (`payload` is a string) and returns once it is written; its PUBACK comes later."""
+        """Sends a message (`payload` is a string) and returns once it is written; its _PUBACK comes later."""
         topic = text(self._prefix + leaf)
         number = b""
         if qos:
-            while len(self._in_flight) >= IN_FLIGHT_LIMIT:  # `tick` ends this wait, at the latest
+            while len(self._in_flight) >= _IN_FLIGHT_LIMIT:  # `tick` ends this wait, at the latest
                 await asyncio.sleep_ms(10)
             number = self._number()
             self._in_flight[number] = time.ticks_ms()
-        await self._send(packet(PUBLISH | qos << 1 | retain, topic, number, payload.encode()))
+        await self._send(packet(_PUBLISH | qos << 1 | retain, topic, number, payload.encode()))
 
     async def subscribe(self, leaves):
         """Asks for the leaves, QoS 1."""
         filters = [text(self._prefix + leaf) + b"\x01" for leaf in leaves]
-        await self._send(packet(SUBSCRIBE, self._number(), *filters))
+        await self._send(packet(_SUBSCRIBE, self._number(), *filters))
 
     async def run(self):
         """Takes packets until the link breaks."""
@@ -150,29 +157,29 @@ class Mqtt:
                 more = (await self._read(1))[0]
                 size |= (more & 127) << shift
                 shift += 7
-            if first & 0xF0 == PUBLISH:
+            if first & 0xF0 == _PUBLISH:
                 await self._take(first, size)
-            elif size > OTHER_LIMIT:
+            elif size > _OTHER_LIMIT:
                 raise OSError("malformed packet")
             else:
                 self._answered(first, await self._read(size))
             self._heard = time.ticks_ms()
 
     def _answered(self, first, body):
-        if first == PUBACK:
+        if first == _PUBACK:
             self._in_flight.pop(body, None)
-        elif first == SUBACK and REFUSED in body[2:]:
+        elif first == _SUBACK and _REFUSED in body[2:]:
             raise OSError("broker refused a subscription")
 
     async def _take(self, first, size):
         topic_size = struct.unpack(">H", await self._read(2))[0]
         qos = first >> 1 & 3
         size -= 2 + topic_size + (2 if qos else 0)
-        if size < 0 or topic_size > TOPIC_LIMIT:
+        if size < 0 or topic_size > _TOPIC_LIMIT:
             raise OSError("malformed packet")
         topic = (await self._read(topic_size)).decode()
         number = await self._read(2) if qos else b""
-        if size > PAYLOAD_LIMIT:
+        if size > _PAYLOAD_LIMIT:
             self.oversize += 1
             while size:
                 size -= len(await self._read(min(size, 256)))
@@ -181,17 +188,17 @@ class Mqtt:
             if topic.startswith(self._prefix):
                 self._on_message(topic[len(self._prefix) :], payload)
         if qos:
-            await self._send(packet(PUBACK, number))
+            await self._send(packet(_PUBACK, number))
 
     async def tick(self):
         """Called each second: keeps the link alive, raises OSError if it turns out half open."""
         now = time.ticks_ms()
-        if time.ticks_diff(now, self._heard) > SILENCE_LIMIT_MS:
+        if time.ticks_diff(now, self._heard) > _SILENCE_LIMIT_MS:
             raise OSError("broker is silent")
         for sent in self._in_flight.values():
-            if time.ticks_diff(now, sent) > SILENCE_LIMIT_MS:
+            if time.ticks_diff(now, sent) > _SILENCE_LIMIT_MS:
                 raise OSError("broker does not acknowledge")
-        if time.ticks_diff(now, self._pinged) > PING_MS:
+        if time.ticks_diff(now, self._pinged) > _PING_MS:
             self._pinged = now
             await self._send(PINGREQ)
 
@@ -210,4 +217,4 @@ class Mqtt:
     async def _send(self, data):
         async with self._writing:
             self._writer.write(data)
-            await asyncio.wait_for_ms(self._writer.drain(), WRITE_LIMIT_MS)
+            await asyncio.wait_for_ms(self._writer.drain(), _WRITE_LIMIT_MS)

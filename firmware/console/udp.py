@@ -5,12 +5,15 @@ import os
 import socket
 import struct
 
+from micropython import const
+
 from console.clock import ntp_utc_ms
 
-DNS_PORT, NTP_PORT = 53, 123
-LIMIT_MS = 2000
-POLL_MS = 5
-ADDRESS_RECORD = 1
+_DNS_PORT = const(53)
+_NTP_PORT = const(123)
+_LIMIT_MS = const(2000)
+_POLL_MS = const(5)
+_ADDRESS_RECORD = const(1)
 
 
 async def ask(address, port, question):
@@ -20,8 +23,8 @@ async def ask(address, port, question):
         link.setblocking(False)
         link.connect(socket.getaddrinfo(address, port)[0][-1])
         link.send(question)
-        for _ in range(LIMIT_MS // POLL_MS):
-            await asyncio.sleep_ms(POLL_MS)
+        for _ in range(_LIMIT_MS // _POLL_MS):
+            await asyncio.sleep_ms(_POLL_MS)
             try:
                 return link.recv(512)
             except OSError:  # nothing there yet
@@ -45,7 +48,7 @@ async def resolve(host, server):
     number = os.urandom(2)
     name = b"".join(bytes((len(part),)) + part.encode() for part in host.split("."))
     question = number + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + name + b"\x00\x00\x01\x00\x01"
-    answer = await ask(server, DNS_PORT, question)
+    answer = await ask(server, _DNS_PORT, question)
     address = None
     if answer and answer[:2] == number:
         address = address_in(answer, len(question))
@@ -62,7 +65,7 @@ def address_in(answer, at):
         at += 2 if answer[at] else 1
         kind, _, _, _, size = struct.unpack_from(">HHHHH", answer, at)
         at += 10
-        if kind == ADDRESS_RECORD and size == len(answer[at : at + 4]):
+        if kind == _ADDRESS_RECORD and size == len(answer[at : at + 4]):
             return ".".join(str(byte) for byte in answer[at : at + 4])
         at += size
     return None
@@ -71,7 +74,7 @@ def address_in(answer, at):
 async def ntp(address, up_ms):
     """(UTC in ms since 1970, the up_ms at which it was so), or None. `up_ms` is a function."""
     asked = up_ms()
-    answer = await ask(address, NTP_PORT, b"\x23" + bytes(47))
+    answer = await ask(address, _NTP_PORT, b"\x23" + bytes(47))
     answered = up_ms()
     if not answer or len(answer) < 48 or not 0 < answer[1] < 16:  # noqa: PLR2004 - stratum 1 to 15 knows the time
         return None

@@ -9,10 +9,12 @@ import select
 import sys
 import time
 
-HELLO_MS = 10000  # a gateway that came later learns who is here
-WRITE_LIMIT_MS = 10000
+from micropython import const
+
+_HELLO_MS = const(10000)  # a gateway that came later learns who is here
+_WRITE_LIMIT_MS = const(10000)
 LINE_LIMIT = 8192 + 64
-PIECE = 64  # bytes: what a USB packet takes, so that a write never waits long
+_PIECE = const(64)  # bytes: what a USB packet takes, so that a write never waits long
 
 
 def line(leaf, payload):
@@ -76,7 +78,7 @@ class UsbSerial:
 
     async def tick(self):
         """Called each second."""
-        if time.ticks_diff(time.ticks_ms(), self._said_hello) > HELLO_MS:
+        if time.ticks_diff(time.ticks_ms(), self._said_hello) > _HELLO_MS:
             await self._say_hello()
 
     def close(self):
@@ -96,9 +98,9 @@ class UsbSerial:
     async def _send(self, data):
         began = time.ticks_ms()
         async with self._writing:
-            for at in range(0, len(data), PIECE):
+            for at in range(0, len(data), _PIECE):
                 while not self._writable.poll(0):
-                    if time.ticks_diff(time.ticks_ms(), began) > WRITE_LIMIT_MS:
+                    if time.ticks_diff(time.ticks_ms(), began) > _WRITE_LIMIT_MS:
                         raise OSError("nobody reads the serial line")
                     await asyncio.sleep_ms(5)
-                self._out.write(data[at : at + PIECE])
+                self._out.write(data[at : at + _PIECE])
