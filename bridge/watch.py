@@ -23,6 +23,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from bridge.commands.options import DATABASE, Database
 from bridge.report import report_rows
 from bridge.store import open_store
 from bridge.store.live import figures, live_consoles, timezones
@@ -213,8 +214,8 @@ def register(app: typer.Typer) -> None:
 
 
 def command(
-    database: Annotated[Path, typer.Option(help="The database that the bridge writes.")],
     *,
+    database: Database = DATABASE,
     once: Annotated[bool, typer.Option("--once", help="Print the table once and end.")] = False,
     svg: Annotated[Path | None, typer.Option(help="Also keep the last table as a picture.", hidden=True)] = None,
 ) -> None:

@@ -105,7 +105,7 @@ def configure(database: Path) -> None:
         "force_majeure_scope_s": RULES.force_majeure_scope_s,
     }
     trivox("settings", "set", "--all", *(f"{name}={value}" for name, value in settings.items()), *where)
-    trivox("question", "set", "office", "--silent-weight", "0.3", "--origin", "a guess", *where)
+    trivox("question", "set", "office", "--silent-weight", "0.3", "--silent-weight-origin", "a guess", *where)
     for site_id, zone in ZONES.items():
         trivox("site", "set", site_id, "--timezone", zone, *where)
     for till in TILLS:
