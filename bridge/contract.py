@@ -6,7 +6,7 @@ Times are integers in milliseconds: `up_ms` since the console's start, `at_ms` s
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -17,12 +17,14 @@ LEAVES_TO_BRIDGE = ("events", "status", "health", "reply", "counts")
 
 _TOPIC = re.compile(r"trivox/v1/([a-z0-9][a-z0-9_-]{0,31})/([a-z0-9][a-z0-9_-]{0,31})/([a-z]+)", re.ASCII)
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 MAX_NUMBER = 2**53
 MAX_AT_MS = 253_402_300_799_999  # the end of the year 9999
 Natural = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
 Positive = Annotated[int, Meta(ge=1, le=MAX_NUMBER)]
+Revision = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+HardwareId = Annotated[str, Meta(min_length=1)]
 Step = Annotated[int, Meta(ge=-MAX_AT_MS, le=MAX_AT_MS)]
 AtMs = Annotated[int, Meta(ge=0, le=MAX_AT_MS)]
 QuestionId = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -31,8 +33,9 @@ Button = Literal["yes", "no", "cant_say", "seller"]
 Outcome = Literal["yes", "no", "cant_say", "silent", "error"]
 
 # Which outcomes a known cause goes with; an unknown cause goes with any.
+ANSWERS = ("yes", "no", "cant_say")
 OUTCOMES_OF_CAUSE = {
-    "answered": ("yes", "no", "cant_say"),
+    "answered": ANSWERS,
     "expired": ("silent",),
     "superseded": ("silent",),
     "fault": ("error",),
@@ -61,7 +64,7 @@ class Booted(Event, tag="booted"):
     reset: str
     firmware: str
     board: str
-    hardware_id: str
+    hardware_id: HardwareId
 
 
 class ClockSet(Event, tag="clock_set"):
@@ -74,14 +77,14 @@ class ClockSet(Event, tag="clock_set"):
 class SettingsApplied(Event, tag="settings_applied"):
     """The console uses these settings from its next survey on."""
 
-    revision: Natural
+    revision: Revision
 
 
 class SurveyOpened(Event, tag="survey_opened"):
     """The seller asked a customer; the survey is named by this event's number."""
 
     question_id: QuestionId
-    question_revision: Natural
+    question_revision: Revision
 
 
 class SurveyClosed(Event, tag="survey_closed"):
@@ -90,7 +93,7 @@ class SurveyClosed(Event, tag="survey_closed"):
     survey: Positive
     opened_up_ms: Natural
     question_id: QuestionId
-    question_revision: Natural
+    question_revision: Revision
     outcome: Outcome
     cause: str
     response_ms: Natural | UnsetType | None = UNSET
@@ -101,7 +104,7 @@ class ForceMajeureDeclared(Event, tag="force_majeure_declared"):
 
     survey: Positive | None
     question_id: QuestionId
-    question_revision: Natural
+    question_revision: Revision
 
 
 class StrayPressed(Event, tag="stray_pressed"):
@@ -127,8 +130,8 @@ class SelfTested(Event, tag="self_tested"):
     """A technician led the console through its self-test."""
 
     passed: bool
-    buttons: list[Any] | dict[str, Any]
-    lamps: list[Any] | dict[str, Any]
+    buttons: list[Button]
+    lamps: list[Button]
 
 
 AnyEvent = (
@@ -143,6 +146,9 @@ AnyEvent = (
     | ButtonFreed
     | SelfTested
 )
+
+
+E = TypeVar("E", bound=Event)
 
 
 class Batch(Struct, forbid_unknown_fields=True):
@@ -171,6 +177,13 @@ class Health(Struct):
     settings_revision: Natural = 0
 
 
+class Reply(Struct):
+    """A console's answer to a command."""
+
+    id: str
+    ok: bool
+
+
 class Ack(Struct):
     """Every event of `epoch` up to `through` is durable (or gone from the console for good)."""
 
@@ -180,11 +193,12 @@ class Ack(Struct):
 
 
 _event_decoder = msgspec.json.Decoder(AnyEvent)
+_kind_decoders = {kind: msgspec.json.Decoder(kind) for kind in get_args(AnyEvent)}
 _batch_decoder = msgspec.json.Decoder(Batch)
 _fields_decoder = msgspec.json.Decoder(dict[str, Raw])
-_status_decoder = msgspec.json.Decoder(Status)
-_health_decoder = msgspec.json.Decoder(Health)
-_decoders: dict[type, msgspec.json.Decoder[Any]] = {Status: _status_decoder, Health: _health_decoder}
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Status, Health, Reply)
+}
 _encoder = msgspec.json.Encoder()
 
 
@@ -239,6 +253,12 @@ def read_health(payload: bytes) -> Health:
     return health
 
 
+def read_reply(payload: bytes) -> Reply:
+    """A reply to a command; raises Unreadable."""
+    reply: Reply = _read(payload, Reply)
+    return reply
+
+
 def _read(payload: bytes, kind: type) -> Any:
     _check_text(payload)
     try:
@@ -275,6 +295,12 @@ def judge(raw: bytes | Raw, seq: int) -> AnyEvent:
     return event
 
 
+def read_event(raw: str, kind: type[E]) -> E:
+    """An event that was judged before, of the kind that it is known to be."""
+    event: E = _kind_decoders[kind].decode(raw)
+    return event
+
+
 def _judge_close(event: SurveyClosed, seq: int) -> None:
     if event.survey >= seq:
         raise Impossible("impossible value: the survey's number is not below the close's own")
@@ -284,7 +310,7 @@ def _judge_close(event: SurveyClosed, seq: int) -> None:
         raise Impossible("impossible value: question_id holds control characters")
     if event.outcome not in OUTCOMES_OF_CAUSE.get(event.cause, (event.outcome,)):
         raise Impossible(f"impossible value: outcome {event.outcome} does not go with cause {event.cause}")
-    if event.cause == "answered" and not isinstance(event.response_ms, int):
+    if event.outcome in ANSWERS and not isinstance(event.response_ms, int):
         raise Impossible("missing field: an answered survey needs response_ms")
 
 
@@ -342,3 +368,8 @@ def _whole(value: Any) -> Any:
 def ack_payload(epoch: str, through: int, at_ms: int) -> bytes:
     """What is published on `ack` after a commit."""
     return _encoder.encode(Ack(epoch, through, at_ms))
+
+
+def encode(message: Any) -> bytes:
+    """A message as JSON."""
+    return _encoder.encode(message)

@@ -1,13 +1,160 @@
-"""Surveys as a function of the set of events, and rollups that follow every change to them."""
+"""Surveys as a function of the set of events, and rollups that follow every change to them.
+
+There is one way for everything: what a change may touch is marked, derived anew from the stored events, compared with
+what was derived before, and the difference goes into the rollups.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bridge.dating import DAY_MS, date_event
+from bridge.derive import EVER, Facts, Neighbours, Reach, derive_force_majeure, derive_survey
+from bridge.store import events, surveys
+from bridge.store.consoles import console_ids, find_console, site_ids
+from bridge.store.rollups import Deltas
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
     from bridge.store import Store
+    from bridge.store.events import Boot, Epoch
+    from bridge.store.surveys import ForceMajeureRow, SurveyRow
+
+CHUNK = 2_000  # surveys derived at once, to bound memory
+
+
+class Fold:
+    """What one transaction has to make anew. Mark, then `finish`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._deltas = Deltas()
+        self._surveys: dict[int, set[int]] = {}
+        self._force_majeures: dict[int, set[int]] = {}
+        self._fresh: dict[tuple[int, int], Facts] = {}
+
+    def mark(self, epoch_key: int, survey: int) -> None:
+        """This survey may have changed."""
+        marked = self._surveys.get(epoch_key)
+        if marked is None:
+            marked = self._surveys[epoch_key] = set()
+        marked.add(survey)
+
+    def mark_all(self, keys: Iterable[tuple[int, int]]) -> None:
+        """These surveys, as (epoch_key, survey), may have changed."""
+        for epoch_key, survey in keys:
+            self.mark(epoch_key, survey)
+
+    def mark_force_majeure(self, epoch_key: int, seq: int) -> None:
+        """This force majeure is new or may have changed."""
+        self._force_majeures.setdefault(epoch_key, set()).add(seq)
+
+    def mark_lost(self, epoch: Epoch) -> None:
+        """Something came, or `through` rose: open surveys of the epoch may be lost now."""
+        for survey in epoch.open:
+            if survey < epoch.last_opener:
+                self.mark(epoch.key, survey)
+
+    def fresh(self, epoch_key: int, survey: int) -> Facts:
+        """The facts of a survey all of whose events come in this transaction, to be filled in by the caller."""
+        facts = self._fresh.get((epoch_key, survey))
+        if facts is None:
+            facts = self._fresh[epoch_key, survey] = Facts()
+        return facts
+
+    def redate(self, epoch: Epoch, number: int, boot: Boot) -> None:
+        """Date a boot's events anew, if what they are dated by has changed."""
+        if boot.basis == boot.dated_by:
+            return
+        boot.dated_by = boot.basis
+        dates = []
+        for seq, kind, up_ms, old_ms, old_by, survey in events.undated_events(self._store, epoch.key, number):
+            at_ms, by = date_event(None, up_ms, boot.clock_offset_ms, boot.arrival_offset_ms)
+            if (at_ms, by) == (old_ms, old_by):
+                continue
+            dates.append((at_ms, by, seq))
+            if kind == "force_majeure_declared":
+                self.mark_force_majeure(epoch.key, seq)
+            elif survey is not None or kind == "survey_opened":
+                named = seq if survey is None else survey
+                self.mark(epoch.key, named)
+                self._fresh.pop((epoch.key, named), None)
+        events.redate_events(self._store, epoch.key, dates)
+
+    def finish(self) -> None:
+        """Derive what was marked, store it, and let the rollups follow."""
+        self._fold_marked_force_majeures()
+        for epoch_key in sorted(self._surveys):
+            epoch = events.epoch_by_key(self._store, epoch_key)
+            marked_surveys = sorted(self._surveys[epoch_key])
+            for start in range(0, len(marked_surveys), CHUNK):
+                self._fold_surveys(epoch, marked_surveys[start : start + CHUNK])
+        self._deltas.save(self._store)
+        self._surveys.clear()
+        self._fresh.clear()
+
+    def finish_force_majeures(self) -> None:
+        """Do force majeures alone: a rebuild makes all of them first, then the surveys that they touch."""
+        self._fold_marked_force_majeures()
+        self._deltas.save(self._store)
+
+    def _fold_marked_force_majeures(self) -> None:
+        for epoch_key, marked in self._force_majeures.items():
+            self._fold_force_majeures(events.epoch_by_key(self._store, epoch_key), sorted(marked))
+        self._force_majeures.clear()
+
+    def _fold_force_majeures(self, epoch: Epoch, marked: list[int]) -> None:
+        console = epoch.console
+        changed = []
+        for seq in marked:
+            old = surveys.force_majeure_row(self._store, epoch.key, seq)
+            event = surveys.declaration(self._store, epoch.key, seq)
+            new = derive_force_majeure(epoch, seq, event) if event else None
+            if new == old:
+                continue
+            for row, sign in ((old, -1), (new, 1)):
+                if row is not None:
+                    self._deltas.add_force_majeure(console.site_id, console.console_id, row, sign)
+                    self._mark_touched(row, console.scope_ms)
+            if new is not None:
+                changed.append(new)
+        surveys.save_force_majeures(self._store, changed)
+
+    def _mark_touched(self, row: ForceMajeureRow, scope_ms: int) -> None:
+        self.mark_all(surveys.surveys_near(self._store, row, scope_ms))
+
+    def _fold_surveys(self, epoch: Epoch, marked: list[int]) -> None:
+        scope_ms = epoch.console.scope_ms
+        derived: list[tuple[SurveyRow | None, SurveyRow, Facts, Reach]] = []
+        for survey in marked:
+            facts = self._fresh.get((epoch.key, survey))
+            old = None
+            if facts is None:
+                old = surveys.survey_row(self._store, epoch.key, survey)
+                facts = Facts.read(self._store, epoch.key, survey)
+            if facts.opening is not None or facts.closing is not None:
+                new = derive_survey(epoch, survey, facts, self._store.now_ms)
+                derived.append((old, new, facts, Reach.of(new, facts, scope_ms)))
+        if derived:
+            neighbours = Neighbours(self._store, epoch, [reach for _, _, _, reach in derived])
+            self._save_surveys(epoch, [(old, neighbours.mark(new, facts, reach)) for old, new, facts, reach in derived])
+
+    def _save_surveys(self, epoch: Epoch, pairs: list[tuple[SurveyRow | None, SurveyRow]]) -> None:
+        site_id, console_id = epoch.console.site_id, epoch.console.console_id
+        changed = []
+        for old, new in pairs:
+            if old == new:
+                continue
+            changed.append(new)
+            if old is not None:
+                self._deltas.add_survey(site_id, console_id, old, -1)
+            self._deltas.add_survey(site_id, console_id, new, 1)
+            if new.outcome == "open":
+                epoch.open.add(new.survey)
+            else:
+                epoch.open.discard(new.survey)
+        surveys.save_surveys(self._store, changed)
 
 
 def refold_console(
@@ -17,19 +164,34 @@ def refold_console(
 
     To be called, inside the transaction, after a change to its shifts, placements, settings sent or scope.
     """
-    raise NotImplementedError
+    store.forget()
+    console = find_console(store, site_id, console_id)
+    if console is None:
+        return
+    low, high = -EVER if from_ms is None else from_ms, EVER if to_ms is None else to_ms
+    fold = Fold(store)
+    for row in surveys.force_majeures_dated(store, console.key, low, high):
+        fold.mark_force_majeure(row.epoch_key, row.seq)
+    fold.mark_all(surveys.surveys_opened(store, console.key, low, high))
+    fold.finish()
 
 
 def refold_site(store: Store, site_id: str) -> None:
     """Make anew all surveys of a site: its time zone or scope changed."""
-    raise NotImplementedError
+    for console_id in console_ids(store, site_id):
+        refold_console(store, site_id, console_id)
 
 
 def refold_all(store: Store) -> None:
     """Make anew all surveys: the scope of all changed."""
-    raise NotImplementedError
+    for site_id in site_ids(store):
+        refold_site(store, site_id)
 
 
-def rebuild(store: Store, now_ms: int, progress: Callable[[int, int], None] | None = None) -> dict[str, int]:
-    """Judge rejects again and make everything anew from raw events; `progress(done, of)` is called now and then."""
-    raise NotImplementedError
+def sweep(store: Store) -> int:
+    """Call surveys lost that have been open for 24 h; how many were looked at."""
+    fold = Fold(store)
+    keys = surveys.open_since(store, store.now_ms - DAY_MS)
+    fold.mark_all(keys)
+    fold.finish()
+    return len(keys)

@@ -138,6 +138,7 @@ CREATE TABLE force_majeure (           -- one a force_majeure_declared event, as
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX force_majeure_when ON force_majeure (console_key, dated_at_ms);
 CREATE INDEX force_majeure_boot ON force_majeure (epoch_key, boot, up_ms);
+CREATE INDEX force_majeure_survey ON force_majeure (epoch_key, survey) WHERE survey IS NOT NULL;
 
 CREATE TABLE survey (
   epoch_key INTEGER NOT NULL REFERENCES epoch,

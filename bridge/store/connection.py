@@ -43,7 +43,7 @@ class Store:
 
     def one(self, sql: str, bindings: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""
-        return self._cursor.execute(sql, bindings).fetchone()  # type: ignore[no-any-return]
+        return self._cursor.execute(sql, bindings).fetchone()
 
     def each(self, sql: str, bindings: Sequence[Any] = ()) -> Iterator[Row]:
         """Rows one by one, for results that are too big for memory; other queries may run meanwhile."""

@@ -1,0 +1,268 @@
+"""Messages to what is stored: each event new, the same again, in conflict, or rejected with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bridge import contract
+from bridge.console_settings import refresh_console
+from bridge.contract import (
+    Booted,
+    ClockSet,
+    ForceMajeureDeclared,
+    Impossible,
+    SettingsApplied,
+    SurveyClosed,
+    SurveyOpened,
+    Unreadable,
+)
+from bridge.counts import take_counts
+from bridge.dating import date_event
+from bridge.fold import Fold
+from bridge.store import consoles, events
+
+if TYPE_CHECKING:
+    from bridge.contract import AnyEvent, Batch
+    from bridge.store import Store
+    from bridge.store.consoles import Console
+    from bridge.store.events import Epoch
+
+NOT_ENROLLED = "not enrolled"
+
+
+@dataclass
+class Tally:
+    """What became of the messages of a transaction; `acks` are (topic, payload) to publish after the commit."""
+
+    messages: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    rejected: int = 0
+    unreadable: int = 0
+    acks: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def figures(self) -> dict[str, int]:
+        """The counts alone."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, int)}
+
+
+class Touched:
+    """An epoch in this transaction: what was received before, and boots that may date events anew."""
+
+    __slots__ = ("boots", "epoch", "highest_before")
+
+    def __init__(self, epoch: Epoch) -> None:
+        self.epoch = epoch
+        self.highest_before = epoch.received.highest
+        self.boots: set[int] = set()
+
+
+class Intake:
+    """Takes in the messages of one transaction: `take` each, then `finish`, then commit."""
+
+    def __init__(self, store: Store, *, enrolled_only: bool = False) -> None:
+        self._store = store
+        self._enrolled_only = enrolled_only
+        self._fold = Fold(store)
+        self._rows: list[tuple[Any, ...]] = []
+        self._touched: dict[int, Touched] = {}
+        self._seen: dict[int, tuple[Console, int]] = {}
+        self.tally = Tally()
+
+    def take(self, topic: str, payload: bytes, arrived_at_ms: int) -> None:
+        """Take in one message, whatever it holds."""
+        self.tally.messages += 1
+        try:
+            self.take_readable(topic, payload, arrived_at_ms)
+        except Unreadable as error:
+            self.tally.unreadable += 1
+            hash_ = hashlib.sha256(payload).hexdigest()
+            events.save_reject(self._store, None, topic, str(error), payload, hash_, arrived_at_ms)
+
+    def take_readable(self, topic: str, payload: bytes, arrived_at_ms: int) -> None:
+        """Take in one message; raises Unreadable, and has done nothing then."""
+        site_id, console_id, leaf = contract.read_topic(topic)
+        if leaf == "events":
+            batch = contract.read_batch(payload)
+            self._take_batch(self._console(site_id, console_id, arrived_at_ms), batch, topic, arrived_at_ms)
+        elif leaf == "counts":
+            ack = take_counts(self._store, site_id, console_id, payload, self._store.now_ms)
+            self.tally.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
+        elif payload:  # an empty one only clears what the broker retained
+            self._take_word(site_id, console_id, leaf, payload, arrived_at_ms)
+
+    def finish(self) -> Tally:
+        """Bring everything that depends on the new events up to date."""
+        self._flush()
+        for touched in self._touched.values():
+            epoch = touched.epoch
+            epoch.through = epoch.received.through(epoch.first)
+            for number in touched.boots:
+                self._fold.redate(epoch, number, epoch.boots[number])
+            self._fold.mark_lost(epoch)
+            events.save_epoch(self._store, epoch)
+            ack = contract.ack_payload(epoch.epoch, epoch.through, self._store.now_ms)
+            self.tally.acks.append((f"trivox/v1/{epoch.console.site_id}/{epoch.console.console_id}/ack", ack))
+        for console, at_ms in self._seen.values():
+            consoles.note_seen(self._store, console, at_ms)
+        self._fold.finish()
+        return self.tally
+
+    def _console(self, site_id: str, console_id: str, arrived_at_ms: int) -> Console:
+        console = consoles.find_console(self._store, site_id, console_id)
+        if self._enrolled_only and (console is None or not console.enrolled):
+            raise Unreadable(f"{NOT_ENROLLED}: enroll the console, or run the bridge without --enrolled-only")
+        if console is None:
+            console = consoles.add_console(self._store, site_id, console_id, arrived_at_ms)
+            refresh_console(self._store, site_id, console_id, self._store.now_ms)
+        return console
+
+    def _take_word(self, site_id: str, console_id: str, leaf: str, payload: bytes, arrived_at_ms: int) -> None:
+        """A console about itself: `status`, `health`, or a `reply` (which only shows that it is there)."""
+        if leaf == "status":
+            status = contract.read_status(payload)
+            console = self._console(site_id, console_id, arrived_at_ms)
+            consoles.note_status(self._store, console, arrived_at_ms, online=status.state == "online")
+        elif leaf == "health":
+            health = contract.read_health(payload)
+            console = self._console(site_id, console_id, arrived_at_ms)
+            consoles.note_health(self._store, console, payload.decode(), health.settings_revision, arrived_at_ms)
+            refresh_console(self._store, site_id, console_id, self._store.now_ms)
+        else:
+            contract.read_reply(payload)
+            self._console(site_id, console_id, arrived_at_ms)
+
+    def _take_batch(self, console: Console, batch: Batch, topic: str, arrived_at_ms: int) -> None:
+        epoch = events.find_epoch(self._store, console, batch.epoch, arrived_at_ms)
+        touched = self.touched(epoch)
+        self._seen[console.key] = console, arrived_at_ms
+        epoch.first = max(epoch.first, batch.first)
+        if batch.extra:
+            events.save_extra(self._store, epoch.key, batch.base, arrived_at_ms, str(batch.extra))
+        received, base = epoch.received, batch.base
+        is_new = base > received.highest
+        for seq, raw in enumerate(batch.events, base):
+            if is_new or seq not in received:
+                self._take_event(touched, seq, bytes(raw), topic, arrived_at_ms)
+            else:
+                self._take_again(epoch, seq, bytes(raw), topic, arrived_at_ms)
+        received.add(base, base + len(batch.events) - 1)
+
+    def touched(self, epoch: Epoch) -> Touched:
+        """The epoch as this transaction found it."""
+        found = self._touched.get(epoch.key)
+        if found is None:
+            found = self._touched[epoch.key] = Touched(epoch)
+        return found
+
+    def _take_again(self, epoch: Epoch, seq: int, raw: bytes, topic: str, arrived_at_ms: int) -> None:
+        """A number that was received before: the same again, or a conflict, where the first stays."""
+        self._flush()
+        first = events.first_content(self._store, epoch.key, seq)
+        if first is None or contract.same_content(first, raw):
+            self.tally.duplicates += 1
+            return
+        self.tally.conflicts += 1
+        self._reject(
+            epoch, seq, "conflict: this number was received before with other content", raw, topic, arrived_at_ms
+        )
+
+    def _reject(self, epoch: Epoch, seq: int, reason: str, raw: bytes, topic: str, arrived_at_ms: int) -> None:
+        hash_ = hashlib.sha256(contract.canonical(raw)).hexdigest()
+        events.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms)
+
+    def _take_event(self, touched: Touched, seq: int, raw: bytes, topic: str, arrived_at_ms: int) -> None:
+        epoch = touched.epoch
+        try:
+            event = contract.judge(raw, seq)
+        except Impossible as error:
+            self.tally.rejected += 1
+            self._reject(epoch, seq, str(error), raw, topic, arrived_at_ms)
+            return
+        self.tally.stored += 1
+        self.store_event(touched, seq, event, raw.decode(), arrived_at_ms)
+
+    def store_event(self, touched: Touched, seq: int, event: AnyEvent, raw: str, arrived_at_ms: int) -> None:
+        """A good event with a number that is new."""
+        epoch = touched.epoch
+        boot = epoch.note_event(event.boot, event.up_ms, arrived_at_ms)
+        if boot.changed:
+            touched.boots.add(event.boot)
+        kind = type(event)
+        if kind is ClockSet and event.at_ms is not None:
+            boot.note_clock(seq, event.at_ms - event.up_ms)
+            touched.boots.add(event.boot)
+        at_ms, by = date_event(event.at_ms, event.up_ms, boot.clock_offset_ms, boot.arrival_offset_ms)
+        survey = event.survey if kind is SurveyClosed else None  # type: ignore[union-attr]
+        self._rows.append(
+            (
+                epoch.key,
+                seq,
+                kind.__struct_config__.tag,
+                event.boot,
+                event.up_ms,
+                event.at_ms,
+                at_ms,
+                by,
+                arrived_at_ms,
+                survey,
+                raw,
+            )
+        )
+        mark = _MARKS.get(kind)
+        if mark is not None:
+            mark(self, touched, seq, event, at_ms)
+
+    def _mark_opened(self, touched: Touched, seq: int, event: SurveyOpened, at_ms: int) -> None:
+        self._fold.mark(touched.epoch.key, seq)
+        if seq > touched.highest_before:
+            facts = self._fold.fresh(touched.epoch.key, seq)
+            facts.opening, facts.opened_at_ms = event, at_ms
+        touched.epoch.last_opener = max(touched.epoch.last_opener, seq)
+
+    def _mark_closed(self, touched: Touched, seq: int, event: SurveyClosed, at_ms: int) -> None:
+        self._fold.mark(touched.epoch.key, event.survey)
+        if event.survey > touched.highest_before:
+            self._fold.fresh(touched.epoch.key, event.survey).note_close(seq, event, at_ms)
+
+    def _mark_force_majeure(self, touched: Touched, seq: int, _event: ForceMajeureDeclared, _at_ms: int) -> None:
+        self._fold.mark_force_majeure(touched.epoch.key, seq)
+
+    def _mark_settings(self, touched: Touched, seq: int, event: SettingsApplied, _at_ms: int) -> None:
+        if seq < touched.highest_before:
+            self._flush()
+        self._fold.mark_all(touched.epoch.note_applied(seq, event.revision))
+        consoles.note_revision(self._store, touched.epoch.console, event.revision)
+
+    def _mark_booted(self, touched: Touched, seq: int, event: Booted, _at_ms: int) -> None:
+        touched.epoch.last_opener = max(touched.epoch.last_opener, seq)
+        touched.epoch.hardware_id = event.hardware_id
+
+    def _flush(self) -> None:
+        if self._rows:
+            events.insert_events(self._store, self._rows)
+            self._rows.clear()
+
+
+_MARKS: dict[type, Any] = {
+    SurveyOpened: Intake._mark_opened,  # noqa: SLF001
+    SurveyClosed: Intake._mark_closed,  # noqa: SLF001
+    ForceMajeureDeclared: Intake._mark_force_majeure,  # noqa: SLF001
+    SettingsApplied: Intake._mark_settings,  # noqa: SLF001
+    Booted: Intake._mark_booted,  # noqa: SLF001
+}
+
+
+def take_messages(
+    store: Store, messages: list[tuple[str, bytes, int]], now_ms: int, *, enrolled_only: bool = False
+) -> Tally:
+    """Take in messages, as (topic, payload, received_at_ms), in one transaction; durable on return."""
+    events.forget_if_many(store)
+    with store.transaction(now_ms):
+        intake = Intake(store, enrolled_only=enrolled_only)
+        for topic, payload, arrived_at_ms in messages:
+            intake.take(topic, payload, arrived_at_ms)
+        return intake.finish()

@@ -1,0 +1,65 @@
+"""A set of whole numbers as closed ranges, which remembers what changed. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class Ranges:
+    """Numbers received of an epoch; `take_changes` tells which ranges to store and which to drop."""
+
+    def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
+        pairs = sorted(ranges)
+        self._lows = [low for low, _ in pairs]
+        self._highs = [high for _, high in pairs]
+        self._changed: set[int] = set()
+        self._dropped: set[int] = set()
+
+    def __contains__(self, number: int) -> bool:
+        index = bisect_right(self._lows, number) - 1
+        return index >= 0 and number <= self._highs[index]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self._lows, self._highs, strict=True)
+
+    @property
+    def highest(self) -> int:
+        """The highest number, 0 when there is none."""
+        return self._highs[-1] if self._highs else 0
+
+    def add(self, low: int, high: int) -> None:
+        """Add all numbers from `low` to `high`; ranges that touch become one."""
+        index = bisect_right(self._lows, low)
+        if index and self._highs[index - 1] >= low - 1:
+            index -= 1
+            low = self._lows[index]
+        end = index
+        while end < len(self._lows) and self._lows[end] <= high + 1:
+            high = max(high, self._highs[end])
+            self._dropped.add(self._lows[end])
+            end += 1
+        self._lows[index:end] = [low]
+        self._highs[index:end] = [high]
+        self._changed -= self._dropped
+        self._changed.add(low)
+        self._dropped.discard(low)
+
+    def through(self, first: int) -> int:
+        """The highest number up to which every one is here or lies below `first`."""
+        reach = first - 1
+        index = bisect_right(self._lows, first) - 1
+        if index >= 0:
+            reach = max(reach, self._highs[index])
+        return reach
+
+    def take_changes(self) -> tuple[list[tuple[int, int]], list[int]]:
+        """(ranges to store, lows of ranges to drop) since the last call."""
+        changed = [(low, self._highs[bisect_right(self._lows, low) - 1]) for low in sorted(self._changed)]
+        dropped = sorted(self._dropped)
+        self._changed.clear()
+        self._dropped.clear()
+        return changed, dropped

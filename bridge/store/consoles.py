@@ -1,0 +1,186 @@
+"""Consoles as the bridge knows them: where they stand, who is on shift, what they were told."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from bridge.store.connection import Store
+
+DEFAULT_SCOPE_S = 600
+
+
+class Console:
+    """A console with what a survey takes from it; read when first asked for, and kept until the store forgets."""
+
+    def __init__(self, store: Store, key: int, site_id: str, console_id: str, timezone: str, *, enrolled: bool) -> None:
+        self.key = key
+        self.site_id = site_id
+        self.console_id = console_id
+        self.timezone = timezone
+        self.enrolled = enrolled
+        self._store = store
+        self._shifts: tuple[list[int], list[int], list[str]] | None = None
+        self._placements: tuple[list[int], list[str]] | None = None
+        self._scope_ms: int | None = None
+        self._ask_every: dict[int, int] = {}
+
+    def seller_at(self, at_ms: int) -> str | None:
+        """Who is on shift: from the start up to, not including, the end."""
+        if self._shifts is None:
+            rows = self._store.all(
+                "SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ? ORDER BY started_at_ms",
+                (self.key,),
+            )
+            self._shifts = [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+        starts, ends, sellers = self._shifts
+        index = bisect_right(starts, at_ms) - 1
+        return sellers[index] if index >= 0 and at_ms < ends[index] else None
+
+    def checkout_point_at(self, at_ms: int) -> str | None:
+        """Where the console stands."""
+        if self._placements is None:
+            rows = self._store.all(
+                "SELECT from_ms, checkout_point_id FROM placement WHERE console_key = ? ORDER BY from_ms", (self.key,)
+            )
+            self._placements = [row[0] for row in rows], [row[1] for row in rows]
+        starts, points = self._placements
+        index = bisect_right(starts, at_ms) - 1
+        return points[index] if index >= 0 else None
+
+    @property
+    def scope_ms(self) -> int:
+        """How long before an opening a force majeure still touches it."""
+        if self._scope_ms is None:
+            row = self._store.one(
+                "SELECT value FROM setting WHERE name = 'force_majeure_scope_s'"
+                " AND (site_id, console_id) IN (VALUES (?1, ?2), (?1, ''), ('', ''))"
+                " ORDER BY site_id DESC, console_id DESC LIMIT 1",
+                (self.site_id, self.console_id),
+            )
+            self._scope_ms = int(1000 * (float(row[0]) if row else DEFAULT_SCOPE_S))
+        return self._scope_ms
+
+    def ask_every(self, revision: int) -> int | None:
+        """`ask_every` of these settings, None when the bridge does not know them."""
+        if revision not in self._ask_every:
+            row = self._store.one(
+                "SELECT payload FROM settings_sent WHERE site_id = ? AND console_id = ? AND revision = ?",
+                (self.site_id, self.console_id, revision),
+            )
+            if row is None:
+                return None
+            self._ask_every[revision] = int(msgspec.json.decode(row[0])["ask_every"])
+        return self._ask_every[revision]
+
+
+def find_console(store: Store, site_id: str, console_id: str) -> Console | None:
+    """The console, or None when it was never heard of."""
+    known: dict[tuple[str, str], Console] = store.remember("consoles", dict)
+    console = known.get((site_id, console_id))
+    if console is None:
+        row = store.one(
+            "SELECT console_key, timezone, enrolled FROM console JOIN site USING (site_id)"
+            " WHERE site_id = ? AND console_id = ?",
+            (site_id, console_id),
+        )
+        if row is None:
+            return None
+        console = Console(store, row[0], site_id, console_id, row[1], enrolled=bool(row[2]))
+        known[site_id, console_id] = console
+    return console
+
+
+def add_console(store: Store, site_id: str, console_id: str, at_ms: int) -> Console:
+    """Take in a console (and its site) that was never heard of before `at_ms`."""
+    store.run("INSERT OR IGNORE INTO site (site_id, first_seen_at_ms) VALUES (?, ?)", (site_id, at_ms))
+    store.run(
+        "INSERT INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms) VALUES (?, ?, ?, ?)",
+        (site_id, console_id, at_ms, at_ms),
+    )
+    console = find_console(store, site_id, console_id)
+    if console is None:
+        raise LookupError(console_id)
+    return console
+
+
+def console_by_key(store: Store, console_key: int) -> Console:
+    """The console with this key; raises LookupError."""
+    row = store.one("SELECT site_id, console_id FROM console WHERE console_key = ?", (console_key,))
+    console = find_console(store, *row) if row else None
+    if console is None:
+        raise LookupError(console_key)
+    return console
+
+
+def site_ids(store: Store) -> list[str]:
+    """All sites."""
+    return [row[0] for row in store.all("SELECT site_id FROM site ORDER BY site_id")]
+
+
+def console_ids(store: Store, site_id: str) -> list[str]:
+    """All consoles of a site."""
+    rows = store.all("SELECT console_id FROM console WHERE site_id = ? ORDER BY console_id", (site_id,))
+    return [row[0] for row in rows]
+
+
+def note_seen(store: Store, console: Console, at_ms: int) -> None:
+    """The console was heard at `at_ms`."""
+    store.run(
+        "UPDATE console SET last_seen_at_ms = max(last_seen_at_ms, ?) WHERE console_key = ?", (at_ms, console.key)
+    )
+
+
+def note_status(store: Store, console: Console, at_ms: int, *, online: bool) -> None:
+    """The console, or the broker for it, said whether it is there."""
+    store.run("UPDATE console SET online = ? WHERE console_key = ?", (int(online), console.key))
+    if online:
+        note_seen(store, console, at_ms)
+
+
+def note_health(store: Store, console: Console, raw: str, revision: int, at_ms: int) -> None:
+    """Keep the latest health message, and the highest settings revision that the console ever named."""
+    store.run("UPDATE console SET health = ?, health_at_ms = ? WHERE console_key = ?", (raw, at_ms, console.key))
+    note_revision(store, console, revision)
+    note_seen(store, console, at_ms)
+
+
+def note_revision(store: Store, console: Console, revision: int) -> None:
+    """The console told of this settings revision: new ones must lie above it."""
+    store.run(
+        "UPDATE console SET settings_revision_reported = max(settings_revision_reported, ?) WHERE console_key = ?",
+        (revision, console.key),
+    )
+
+
+def latest_settings(store: Store) -> list[tuple[str, str, int, str]]:
+    """(site_id, console_id, revision, payload) of the newest settings of every console."""
+    return store.all(
+        "SELECT site_id, console_id, max(revision), payload FROM settings_sent GROUP BY site_id, console_id"
+    )
+
+
+def unpublished_settings(store: Store) -> list[tuple[str, str, int, str]]:
+    """The newest settings of every console that has some not yet published."""
+    return store.all(
+        "SELECT site_id, console_id, max(revision), payload FROM settings_sent"
+        " WHERE (site_id, console_id) IN (SELECT site_id, console_id FROM settings_sent WHERE published = 0)"
+        " GROUP BY site_id, console_id"
+    )
+
+
+def note_published(store: Store, site_id: str, console_id: str, revision: int) -> None:
+    """The broker has taken these settings, and so none before them is needed."""
+    store.run(
+        "UPDATE settings_sent SET published = 1 WHERE site_id = ? AND console_id = ? AND revision <= ?",
+        (site_id, console_id, revision),
+    )
+
+
+def identity(store: Store) -> str:
+    """What this database is known by at the broker."""
+    row = store.one("SELECT identity FROM identity")
+    return str(row[0]) if row else ""

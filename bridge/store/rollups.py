@@ -1,0 +1,83 @@
+"""Rollups by local hour and day: they follow every change to a survey, plus and minus."""
+
+# ruff: noqa: S608 - statements are put together from this module's own constants
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bridge.store.connection import Store
+    from bridge.store.surveys import ForceMajeureRow, SurveyRow
+
+
+_OUTCOMES = {"yes": 0, "no": 1, "cant_say": 2, "silent": 3, "error": 4}
+_FORCE_MAJEURES, _ASKED, _ASK_EVERY_UNKNOWN, _WIDTH = 5, 6, 7, 8
+_KEY = "site_id, console_id, checkout_point_id, seller_id, question_id, question_revision, affected"
+_FIGURES = "yes, no, cant_say, silent, error, force_majeures, asked, ask_every_unknown"
+
+
+class Deltas:
+    """What a transaction changes about the rollups, gathered so that each row is written once."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str | int, ...], list[int]] = {}
+
+    def add_survey(self, site_id: str, console_id: str, row: SurveyRow, sign: int) -> None:
+        """Count a survey (`sign` 1), or no longer (-1)."""
+        outcome = _OUTCOMES.get(row.outcome)
+        if outcome is None:
+            return
+        figures = self._figures(
+            *(row.hour, site_id, console_id, row.checkout_point_id or "", row.seller_id or ""),
+            *(row.question_id, row.question_revision, row.affected),
+        )
+        figures[outcome] += sign
+        if row.outcome != "error":
+            figures[_ASKED] += sign * (1 if row.ask_every is None else row.ask_every)
+            figures[_ASK_EVERY_UNKNOWN] += sign * (row.ask_every is None)
+
+    def add_force_majeure(self, site_id: str, console_id: str, row: ForceMajeureRow, sign: int) -> None:
+        """Count a force majeure, or no longer."""
+        figures = self._figures(
+            *(row.hour, site_id, console_id, row.checkout_point_id or "", row.seller_id or ""),
+            *(row.question_id, row.question_revision, 0),
+        )
+        figures[_FORCE_MAJEURES] += sign
+
+    def _figures(self, *group: str | int) -> list[int]:
+        figures = self._rows.get(group)
+        if figures is None:
+            figures = self._rows[group] = [0] * _WIDTH
+        return figures
+
+    def save(self, store: Store) -> None:
+        """Write what was gathered, by hour and by day."""
+        hours = {group: figures for group, figures in self._rows.items() if any(figures)}
+        days: dict[tuple[str | int, ...], list[int]] = {}
+        for (hour, *rest), figures in hours.items():
+            day = (str(hour)[:10], *rest)
+            days[day] = [sum(pair) for pair in zip(days.get(day, [0] * _WIDTH), figures, strict=True)]
+        _save(store, "rollup_hour", "hour", hours)
+        _save(store, "rollup_day", "day", days)
+        self._rows.clear()
+
+
+def _save(store: Store, table: str, period: str, rows: dict[tuple[str | int, ...], list[int]]) -> None:
+    columns = _FIGURES.split(", ")
+    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in columns)
+    store.run_many(
+        f"INSERT INTO {table} ({period}, {_KEY}, {_FIGURES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        f" ON CONFLICT DO UPDATE SET {sums}",
+        [(*group, *figures) for group, figures in rows.items()],
+    )
+    keys = " AND ".join(f"{name} = ?" for name in (period, *_KEY.split(", ")))
+    nothing = " AND ".join(f"{name} = 0" for name in columns)
+    lessened = [group for group, figures in rows.items() if min(figures) < 0]
+    store.run_many(f"DELETE FROM {table} WHERE {keys} AND {nothing}", lessened)
+
+
+def clear_rollups(store: Store) -> None:
+    """Empty both, before a rebuild."""
+    store.run("DELETE FROM rollup_hour")
+    store.run("DELETE FROM rollup_day")

@@ -1,0 +1,164 @@
+"""Surveys and force majeures as they are made of events, and what of the events they are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from bridge.store.connection import Row, Store
+
+
+class SurveyRow(NamedTuple):
+    """A survey, in the order of the table's columns."""
+
+    epoch_key: int
+    survey: int
+    console_key: int
+    boot: int
+    opened_up_ms: int
+    opened_at_ms: int
+    closed_at_ms: int | None
+    question_id: str
+    question_revision: int
+    outcome: str
+    cause: str | None
+    response_ms: int | None
+    affected: int
+    ask_every: int | None
+    seller_id: str | None
+    checkout_point_id: str | None
+    hour: str
+    long: int
+
+
+class ForceMajeureRow(NamedTuple):
+    """A force majeure, in the order of the table's columns."""
+
+    epoch_key: int
+    seq: int
+    console_key: int
+    boot: int
+    up_ms: int
+    dated_at_ms: int
+    survey: int | None
+    question_id: str
+    question_revision: int
+    seller_id: str | None
+    checkout_point_id: str | None
+    hour: str
+
+
+class Stored(NamedTuple):
+    """An event as the fold reads it back."""
+
+    boot: int
+    up_ms: int
+    dated_at_ms: int
+    raw: str
+
+
+_STORED = "SELECT boot, up_ms, dated_at_ms, raw FROM event WHERE epoch_key = ?"
+_FORCE_MAJEURE = "SELECT * FROM force_majeure WHERE "
+HOUR_MS = 3_600_000  # a survey longer than this, by either clock, is marked long
+
+
+def opening(store: Store, epoch_key: int, survey: int) -> Stored | None:
+    """The survey_opened with this number."""
+    row = store.one(f"{_STORED} AND seq = ? AND type = 'survey_opened'", (epoch_key, survey))
+    return Stored(*row) if row else None
+
+
+def closing(store: Store, epoch_key: int, survey: int) -> Stored | None:
+    """The survey_closed that decides: of several, the one with the lowest number."""
+    row = store.one(f"{_STORED} AND survey = ? ORDER BY seq LIMIT 1", (epoch_key, survey))
+    return Stored(*row) if row else None
+
+
+def declaration(store: Store, epoch_key: int, seq: int) -> Stored | None:
+    """The force_majeure_declared with this number."""
+    row = store.one(f"{_STORED} AND seq = ? AND type = 'force_majeure_declared'", (epoch_key, seq))
+    return Stored(*row) if row else None
+
+
+def survey_row(store: Store, epoch_key: int, survey: int) -> SurveyRow | None:
+    """The survey as it was last made."""
+    row = store.one("SELECT * FROM survey WHERE epoch_key = ? AND survey = ?", (epoch_key, survey))
+    return SurveyRow(*row) if row else None
+
+
+def force_majeure_row(store: Store, epoch_key: int, seq: int) -> ForceMajeureRow | None:
+    """The force majeure as it was last made."""
+    row = store.one(f"{_FORCE_MAJEURE} epoch_key = ? AND seq = ?", (epoch_key, seq))
+    return ForceMajeureRow(*row) if row else None
+
+
+def save_surveys(store: Store, rows: list[SurveyRow]) -> None:
+    """Store surveys as they are now."""
+    store.run_many("INSERT OR REPLACE INTO survey VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def save_force_majeures(store: Store, rows: list[ForceMajeureRow]) -> None:
+    """Store force majeures as they are now."""
+    store.run_many("INSERT OR REPLACE INTO force_majeure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def force_majeures_dated(store: Store, console_key: int, from_ms: int, to_ms: int) -> list[ForceMajeureRow]:
+    """A console's force majeures from one date to another, both included."""
+    rows = store.all(f"{_FORCE_MAJEURE} console_key = ? AND dated_at_ms BETWEEN ? AND ?", (console_key, from_ms, to_ms))
+    return [ForceMajeureRow(*row) for row in rows]
+
+
+def force_majeures_of_boot(store: Store, epoch_key: int, boot: int, from_ms: int, to_ms: int) -> list[ForceMajeureRow]:
+    """A boot's force majeures from one `up_ms` to another, both included."""
+    rows = store.all(
+        f"{_FORCE_MAJEURE} epoch_key = ? AND boot = ? AND up_ms BETWEEN ? AND ?", (epoch_key, boot, from_ms, to_ms)
+    )
+    return [ForceMajeureRow(*row) for row in rows]
+
+
+def is_named_by_force_majeure(store: Store, epoch_key: int, survey: int) -> bool:
+    """Whether a force majeure was declared while this survey was open, as the console saw it."""
+    return store.one("SELECT 1 FROM force_majeure WHERE epoch_key = ? AND survey = ?", (epoch_key, survey)) is not None
+
+
+def surveys_near(store: Store, row: ForceMajeureRow, scope_ms: int) -> list[Row]:
+    """(epoch_key, survey) of all surveys that this force majeure may touch, and some that it does not."""
+    at, up = row.dated_at_ms, row.up_ms
+    return store.all(
+        "SELECT epoch_key, survey FROM survey WHERE console_key = ?1 AND opened_at_ms BETWEEN ?2 AND ?3"
+        " UNION SELECT epoch_key, survey FROM survey WHERE epoch_key = ?4 AND boot = ?5"
+        " AND opened_up_ms BETWEEN ?6 AND ?7"
+        " UNION SELECT epoch_key, survey FROM survey WHERE console_key = ?1 AND long = 1"
+        " UNION SELECT epoch_key, survey FROM survey WHERE epoch_key = ?4 AND survey = ?8",
+        (
+            *(row.console_key, at - HOUR_MS, at + scope_ms, row.epoch_key, row.boot),
+            *(up - HOUR_MS, up + scope_ms, row.survey),
+        ),
+    )
+
+
+def surveys_between(store: Store, epoch_key: int, after: int, before: int | None) -> list[Row]:
+    """(epoch_key, survey) of an epoch's surveys numbered after one number and before another (None: no end)."""
+    return store.all(
+        "SELECT epoch_key, survey FROM survey WHERE epoch_key = ? AND survey > ? AND survey < ?",
+        (epoch_key, after, 2**62 if before is None else before),
+    )
+
+
+def surveys_opened(store: Store, console_key: int, from_ms: int, to_ms: int) -> list[Row]:
+    """(epoch_key, survey) of a console's surveys opened between two instants, both included."""
+    return store.all(
+        "SELECT epoch_key, survey FROM survey WHERE console_key = ? AND opened_at_ms BETWEEN ? AND ?",
+        (console_key, from_ms, to_ms),
+    )
+
+
+def open_since(store: Store, at_ms: int) -> list[Row]:
+    """(epoch_key, survey) of surveys that are open, and were opened at or before this instant."""
+    return store.all("SELECT epoch_key, survey FROM survey WHERE outcome = 'open' AND opened_at_ms <= ?", (at_ms,))
+
+
+def clear(store: Store) -> None:
+    """Empty both tables, before a rebuild."""
+    store.run("DELETE FROM survey")
+    store.run("DELETE FROM force_majeure")

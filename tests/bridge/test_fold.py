@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.ingest import take_messages
+from bridge.operations import OPERATIONS
+from bridge.rebuild import rebuild
+from bridge.store import Store, open_store
+from tests.bridge.histories import NOW_MS, Message, random_messages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHIFTS = (
+    "site_id,console_id,seller_id,seller_name,started_at,ended_at\n"
+    "s1,c1,anna,Anna,2025-11-20T00:00,2025-11-21T06:00\n"
+    "s1,c1,boris,Boris,2025-11-21T06:00,2025-11-22T00:00\n"
+    "s1,c2,anna,Anna,2025-11-19T12:00,2025-11-22T02:00\n"
+)
+CHANGES: list[tuple[str, dict[str, Any]]] = [
+    ("set_site", {"site_id": "s1", "timezone": "Europe/Sofia"}),
+    ("import_shifts", {"name": "shifts.csv", "text": SHIFTS}),
+    (
+        "set_checkout_point",
+        {"site_id": "s1", "checkout_point_id": "p1", "console_id": "c1", "from": "2025-11-21"},
+    ),
+    ("set_settings", {"site_id": "", "console_id": "", "values": {"force_majeure_scope_s": "3000"}}),
+]
+EVERYTHING = {
+    name: f"SELECT * FROM {name}"  # noqa: S608 - names are those below
+    for name in ("survey", "force_majeure", "epoch", "received", "boot", "rollup_hour", "rollup_day")
+}
+EVERYTHING["event"] = "SELECT epoch_key, seq, dated_at_ms, dated_by, arrived_at_ms, raw FROM event"
+
+
+def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """What the database holds, without order."""
+    return {name: sorted(store.all(sql), key=repr) for name, sql in EVERYTHING.items()}
+
+
+def fill(folder: Path, name: str, groups: list[list[Message]], changes: dict[int, list[int]]) -> Store:
+    """Take in groups of messages, a transaction each; `changes` says after how many groups which changes come."""
+    store = open_store(folder / name, writing=True)
+    with store.transaction(NOW_MS):
+        for console, key in (("c1", 1), ("c2", 2)):
+            store.run("INSERT OR IGNORE INTO site (site_id, first_seen_at_ms) VALUES ('s1', 0)")
+            store.run("INSERT INTO console VALUES (?, 's1', ?, 0, 0, 0, NULL, NULL, NULL, 0)", (key, console))
+            for revision in (1, 2, 3):
+                payload = json.dumps({"ask_every": revision * 2})
+                store.run("INSERT INTO settings_sent VALUES ('s1', ?, ?, ?, 0, 1)", (console, revision, payload))
+        for position, (console_key, epoch) in enumerate(((1, "0000000a"), (1, "0000000b"), (2, "0000000a")), 1):
+            store.run("INSERT INTO epoch VALUES (?, ?, ?, 'ab', 0, 1, 0)", (position, console_key, epoch))
+    for index, group in enumerate([*groups, []]):
+        for change in changes.get(index, []):
+            operation, args = CHANGES[change]
+            with store.transaction(NOW_MS):
+                OPERATIONS[operation](store, args, NOW_MS)
+        take_messages(store, group, NOW_MS)
+    return store
+
+
+def grouped(messages: list[Message], chance: random.Random) -> list[list[Message]]:
+    groups: list[list[Message]] = []
+    while messages:
+        size = chance.choice((1, 2, 5, 50))
+        groups.append(messages[:size])
+        messages = messages[size:]
+    return groups
+
+
+def check_any_order(folder: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    messages = random_messages(seed, chance.choice((5, 20, 60)))
+    wanted = [index for index in range(len(CHANGES)) if chance.random() < 0.5]
+    in_order = fill(folder, f"{seed}-order.db", [messages], {0: wanted})
+    expected = everything(in_order)
+    shuffled = messages + chance.sample(messages, len(messages) // 3)
+    chance.shuffle(shuffled)
+    groups = grouped(shuffled, chance)
+    changes: dict[int, list[int]] = {}
+    positions = sorted(chance.randrange(len(groups) + 1) for _ in wanted)  # a time zone changes what later dates mean
+    for index, position in zip(wanted, positions, strict=True):
+        changes.setdefault(position, []).append(index)
+    store = fill(folder, f"{seed}-shuffled.db", groups, changes)
+    found = everything(store)
+    for name, rows in expected.items():
+        assert found[name] == rows, (seed, name)
+    with store.transaction(NOW_MS):
+        rebuild(store)
+    rebuilt = everything(store)
+    for name, rows in expected.items():
+        assert rebuilt[name] == rows, (seed, name)
+    in_order.close()
+    store.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_surveys_are_a_function_of_the_set_of_events(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    check_any_order(tmp_path_factory.mktemp("fold"), seed)
