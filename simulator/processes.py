@@ -37,7 +37,7 @@ class Child:
         """The last line that it wrote, or how it ended."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n") if self.log else []
         spoken = [line.strip() for line in lines if line.strip()]
-        return spoken[-1] if spoken else f"exit status {self.process.returncode}"
+        return spoken[-1].removeprefix("trivox: ") if spoken else f"exit status {self.process.returncode}"
 
 
 class Children:
@@ -109,7 +109,7 @@ def run(words: Sequence[str], limit_s: float = 60.0) -> None:
     except subprocess.TimeoutExpired as error:
         raise ProcessError(f"`{' '.join(words)}` did not end in {limit_s:.0f} s.") from error
     if done.returncode:
-        raise ProcessError(f"`{' '.join(words)}` could not: {' '.join(done.stderr.split())}")
+        raise ProcessError(f"`{' '.join(words)}` could not: {' '.join(done.stderr.split()).removeprefix('trivox: ')}")
 
 
 def free_port(wanted: int) -> int:

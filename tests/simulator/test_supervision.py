@@ -1,0 +1,106 @@
+"""What supervises `trivox run`: children that end together, and shifts that a later run does not cross."""
+
+import csv
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from simulator.processes import Children, EndError, ProcessError, free_port, lock, run, wait_for_port
+from simulator.run import write_shifts
+
+FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()",
+]
+
+
+@pytest.fixture
+def children(tmp_path: Path) -> Iterator[Children]:
+    started = Children(tmp_path / "logs")
+    yield started
+    started.stop()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    end_s = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+
+
+def test_children_end_with_their_parent_in_whatever_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.processes.STOP_LIMIT_S", 0.1)
+    children = Children(tmp_path)
+    meek, stubborn = children.start("meek", FOREVER), children.start("stubborn", STUBBORN)
+    wait_until(lambda: "ready" in (tmp_path / "stubborn.log").read_text())
+    children.check()
+    children.stop()
+    assert meek.process.returncode == -signal.SIGTERM
+    assert stubborn.process.returncode == -signal.SIGKILL
+
+
+def test_a_child_that_ends_is_named_with_its_last_words(children: Children) -> None:
+    child = children.start("bridge", [sys.executable, "-c", "print('hello'); print('trivox: The disk is full.')"])
+    child.process.wait(20)
+    with pytest.raises(ProcessError, match=r"The bridge ended by itself: The disk is full\. \(see .*bridge\.log\)"):
+        children.check()
+
+
+def test_a_signal_asks_for_the_end_and_handlers_come_back(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    children = Children(tmp_path)
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(EndError):
+        children.check()
+    children.stop()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_port_that_is_taken_is_replaced_and_a_listener_is_found(children: Children) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port(port) != port
+        wait_for_port("127.0.0.1", port, children, 5)
+    assert free_port(port) == port
+    with pytest.raises(ProcessError, match="Nobody answers"):
+        wait_for_port("127.0.0.1", port, children, 0.2)
+
+
+def test_a_command_that_fails_is_told_with_what_it_said() -> None:
+    with pytest.raises(ProcessError, match="could not: no such shift"):
+        run([sys.executable, "-c", "import sys; sys.exit('trivox: no such shift')"])
+
+
+def test_a_folder_is_used_by_one_run_at_a_time(tmp_path: Path) -> None:
+    held = lock(tmp_path / "run.lock")
+    with pytest.raises(ProcessError, match="Another `trivox run`"):
+        lock(tmp_path / "run.lock")
+    os.close(held)
+    os.close(lock(tmp_path / "run.lock"))
+
+
+def test_shifts_of_a_later_run_lie_on_those_of_the_first(tmp_path: Path) -> None:
+    def shifts(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
+        write_shifts(tmp_path / "shifts.csv", 2, now)
+        with (tmp_path / "shifts.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {(row["console_id"], row["started_at"]): (row["ended_at"], row["seller_id"]) for row in rows}
+
+    now = datetime(2026, 11, 22, 12, 7, 31, tzinfo=UTC)
+    first, later = shifts(now), shifts(now + timedelta(minutes=40))
+    assert ("till-1", "2026-11-22T12:00:00+00:00") in first
+    assert {seller for (console, _), (_, seller) in first.items() if console == "till-2"} == {"seller-3", "seller-4"}
+    common = first.keys() & later.keys()
+    assert len(common) > 300
+    assert all(first[key] == later[key] for key in common)
