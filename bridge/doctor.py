@@ -1,0 +1,131 @@
+"""What is wrong with database, consoles and delivery, in plain sentences. Reads only; the time comes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bridge.store import condition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.store import Store
+    from bridge.store.condition import ConsoleRow, EpochRow
+
+SILENT_FOR_MS = 15 * 60_000
+CLOCK_OFF_MS = 60_000
+MINUTE_MS = 60_000
+DAY_MINUTES = 1440
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence, and whether something has to be done about it."""
+
+    sentence: str
+    bad: bool = True
+
+
+def examine(store: Store, now_ms: int) -> Iterator[Finding]:
+    """Look at everything that the database can tell of."""
+    faults = condition.integrity(store)
+    for fault in faults:
+        yield Finding(f"The database is damaged ({fault}): put back a copy made by `trivox backup`.")
+    if not faults:
+        yield Finding(f"The database {store.path} is whole.", bad=False)
+    yield from _rejects(store)
+    consoles = condition.consoles(store)
+    if not consoles:
+        yield Finding("No console was ever heard of: check the broker's address, and that a bridge runs.")
+    for console in consoles:
+        yield from _console(console, condition.epochs(store, console.console_key), now_ms)
+    waiting = condition.waiting_settings(store)
+    if waiting:
+        yield Finding(f"Settings for {waiting} consoles wait to be published: start the bridge.")
+
+
+def _rejects(store: Store) -> Iterator[Finding]:
+    rejects = condition.rejects(store)
+    for reason, count, last_at_ms, topic in rejects:
+        yield Finding(f"Rejected as {reason}: {count}, last at {_utc(last_at_ms)}, for example from {topic}.")
+    if not rejects:
+        yield Finding("Nothing was rejected.", bad=False)
+
+
+def _console(console: ConsoleRow, epochs: list[EpochRow], now_ms: int) -> Iterator[Finding]:
+    name = f"{console.site_id}/{console.console_id}"
+    lost = sum(epoch.lost for epoch in epochs)
+    if lost:
+        yield Finding(f"Console {name} lost {lost} events for good: it was offline for longer than its flash holds.")
+    yield from (Finding(sentence) for sentence in two_boards(name, epochs))
+    silent_ms = now_ms - console.last_seen_at_ms
+    if not console.last_seen_at_ms or not (epochs or console.health):
+        yield Finding(f"Console {name} was never heard: check its power, Wi-Fi and broker address.")
+    elif silent_ms > SILENT_FOR_MS or console.online == 0:
+        state = "says that it is offline" if console.online == 0 else "is silent"
+        yield Finding(f"Console {name} {state}, last heard {ago(silent_ms)}: check its power and Wi-Fi.")
+    else:
+        yield Finding(f"Console {name} was heard {ago(silent_ms)}.", bad=False)
+    yield from _health(name, console)
+
+
+def _health(name: str, console: ConsoleRow) -> Iterator[Finding]:
+    health = health_of(console)
+    faults = [str(fault) for fault in health.get("faults") or []]
+    if faults:
+        yield Finding(f"Console {name} reports faults: {', '.join(faults)}.")
+    at_ms = health.get("at_ms")
+    if isinstance(at_ms, int) and console.health_at_ms is not None:
+        off_ms = at_ms - console.health_at_ms
+        if abs(off_ms) > CLOCK_OFF_MS:
+            ahead = "ahead" if off_ms > 0 else "behind"
+            yield Finding(f"The clock of console {name} is {abs(off_ms) // 1000} s {ahead}: check its time server.")
+
+
+def two_boards(name: str, epochs: list[EpochRow]) -> list[str]:
+    """Tell of boards that share an id: epochs that arrive in turn, where one board would end one to begin the next."""
+    alive = sorted(
+        (epoch.first_arrival_ms, epoch.last_arrival_ms, epoch)
+        for epoch in epochs
+        if epoch.first_arrival_ms is not None and epoch.last_arrival_ms is not None
+    )
+    sentences = []
+    for (_, ended_ms, earlier), (began_ms, _, later) in pairwise(alive):
+        apart = earlier.hardware_id and later.hardware_id and earlier.hardware_id != later.hardware_id
+        boards = f"{earlier.hardware_id or 'unknown'} and {later.hardware_id or 'unknown'}"
+        if began_ms < ended_ms and apart:
+            sentences.append(
+                f"Two boards ({boards}) use the console id {name} at once: give one of them another id. Their events"
+                f" are kept apart (epochs {earlier.epoch} and {later.epoch})."
+            )
+        elif began_ms < ended_ms:
+            sentences.append(
+                f"Console {name} sends under two epochs in turn ({earlier.epoch} and {later.epoch}): two boards have"
+                " its id, or its flash fails and it works from RAM."
+            )
+    return sentences
+
+
+def health_of(console: ConsoleRow) -> dict[str, Any]:
+    """The fields of a console's last health message."""
+    found = msgspec.json.decode(console.health) if console.health else {}
+    return found if isinstance(found, dict) else {}
+
+
+def ago(elapsed_ms: int) -> str:
+    """How long ago, in words."""
+    minutes = max(0, elapsed_ms) // MINUTE_MS
+    if not minutes:
+        return "just now"
+    if minutes < 2 * 60:
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 2 * DAY_MINUTES else f"{minutes // DAY_MINUTES} days ago"
+
+
+def _utc(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,95 @@
+"""What tells how the database, the consoles and their delivery are: asked by `doctor` and `console list`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import apsw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bridge.store.connection import Store
+
+BACKUP_PAGES = -1
+"""All at once: one consistent copy, while the bridge writes on."""
+
+
+class ConsoleRow(NamedTuple):
+    """A console as it was last heard; `health` is its last health message, as sent."""
+
+    console_key: int
+    site_id: str
+    console_id: str
+    enrolled: int
+    online: int | None
+    last_seen_at_ms: int
+    health: str | None
+    health_at_ms: int | None
+    settings_revision_reported: int
+
+
+class EpochRow(NamedTuple):
+    """An epoch of a console: what it lost, and when its first and last numbers arrived (None: no events)."""
+
+    epoch: str
+    hardware_id: str | None
+    seen_at_ms: int
+    lost: int
+    first_arrival_ms: int | None
+    last_arrival_ms: int | None
+
+
+def integrity(store: Store) -> list[str]:
+    """What SQLite finds wrong with the file; empty when nothing."""
+    return [str(row[0]) for row in store.all("PRAGMA integrity_check(20)") if row[0] != "ok"]
+
+
+def rejects(store: Store) -> list[tuple[str, int, int, str]]:
+    """(reason's first words, how many, when last, an example's topic) of all rejects, the most frequent first."""
+    rows = store.all(
+        "SELECT CASE instr(reason, ':') WHEN 0 THEN reason ELSE substr(reason, 1, instr(reason, ':') - 1) END AS word,"
+        " sum(count), max(last_at_ms), min(topic) FROM reject GROUP BY word ORDER BY 2 DESC, 1"
+    )
+    return [(str(reason), int(count), int(last), str(topic)) for reason, count, last, topic in rows]
+
+
+def consoles(store: Store) -> list[ConsoleRow]:
+    """All consoles heard of."""
+    rows = store.all(
+        "SELECT console_key, site_id, console_id, enrolled, online, last_seen_at_ms, health, health_at_ms,"
+        " settings_revision_reported FROM console ORDER BY site_id, console_id"
+    )
+    return [ConsoleRow(*row) for row in rows]
+
+
+def epochs(store: Store, console_key: int) -> list[EpochRow]:
+    """A console's epochs in the order in which they were first seen."""
+    rows = store.all(
+        "SELECT epoch, hardware_id, seen_at_ms,"
+        " through - (SELECT coalesce(sum(min(high, through) - low + 1), 0) FROM received"
+        "            WHERE received.epoch_key = epoch.epoch_key AND low <= through),"
+        " (SELECT arrived_at_ms FROM event WHERE event.epoch_key = epoch.epoch_key ORDER BY seq LIMIT 1),"
+        " (SELECT arrived_at_ms FROM event WHERE event.epoch_key = epoch.epoch_key ORDER BY seq DESC LIMIT 1)"
+        " FROM epoch WHERE console_key = ? ORDER BY seen_at_ms, epoch_key",
+        (console_key,),
+    )
+    return [EpochRow(*row) for row in rows]
+
+
+def waiting_settings(store: Store) -> int:
+    """How many consoles have settings that were not published yet."""
+    row = store.one("SELECT count(DISTINCT site_id || '/' || console_id) FROM settings_sent WHERE published = 0")
+    return int(row[0]) if row else 0
+
+
+def copy_to(store: Store, target: Path) -> None:
+    """Copy the whole database to a new file, as it is at one instant."""
+    destination = apsw.Connection(str(target))
+    try:
+        with destination.backup("main", store.connection, "main") as backup:
+            while not backup.done:
+                backup.step(BACKUP_PAGES)
+        destination.execute("PRAGMA journal_mode = DELETE")  # one file alone, without a log beside it
+    finally:
+        destination.close()
