@@ -42,8 +42,10 @@ class TaskQueue:
 
 
 class Task:
-    """A coroutine under way. `state`: True running, a TaskQueue of who awaits it, a function called at its end,
-    None or False finished. `data`: what it waits for, or what it ended with.
+    """A coroutine under way.
+
+    `state`: True running, a TaskQueue of who awaits it, a function called at its end, None or False finished.
+    `data`: what it waits for, or what it ended with.
     """
 
     def __init__(self, coro, globals=None):

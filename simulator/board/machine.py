@@ -1,7 +1,10 @@
 """`machine` as the board's port has it: what a port lacks is not here either, and what it refuses is refused."""
 
 import struct
+import sys
 
+import asyncio_queue
+import clockwork
 import utime
 import wires
 from pins import Pin, disable_irq, enable_irq  # noqa: F401
@@ -16,7 +19,8 @@ if wires.board == "esp32":
 
 _RP2_LONGEST_MS = 8388
 _ITIMER_REAL = 0
-_setitimer = wires._libc.func("i", "setitimer", "ipp")
+QUIET_LOOKS = 3
+_setitimer = wires.libc.func("i", "setitimer", "ipp")
 _causes = {"power_on": 1, "hard": 2, "watchdog": 3, "soft": 5}
 
 
@@ -79,33 +83,26 @@ if wires.board != "unix":
 
         def datetime(self, when=None):
             """Year, month, day, weekday, hour, minute, second, subsecond; sets it if given."""
-            import time
-
             if when is None:
-                now = time.gmtime()
-                return now[:3] + (now[6],) + now[3:6] + (0,)
+                now = utime.gmtime(clockwork.now_ns() // 1000000000)
+                return now[0], now[1], now[2], now[6], now[3], now[4], now[5], 0
             year, month, day, _, hour, minute, second, _ = when
-            time._set(int(utime.mktime((year, month, day, hour, minute, second, 0, 0, 0))))
+            clockwork.set_calendar(int(utime.mktime((year, month, day, hour, minute, second, 0, 0, 0))))
             return None
 
 
 @wires.command
 def _step(ms):
     """Lets time jump, and waits until the main loop has done all that is due by then."""
-    import sys
-    import time
-
-    import _asyncio
-
-    time._jump(ms)
+    clockwork.jump(ms)
     core = sys.modules.get("asyncio.core")
-    before, quiet = _asyncio.pops, 0
+    before, quiet = asyncio_queue.pops, 0
     limit = utime.ticks_add(utime.ticks_ms(), 20000)
-    while core and quiet < 3:
+    while core and quiet < QUIET_LOOKS:
         utime.sleep_ms(2)
-        first, pops = core._task_queue.peek(), _asyncio.pops
-        due = first and time.ticks_diff(first.ph_key, time.ticks_ms()) <= 0
+        first, pops = core._task_queue.peek(), asyncio_queue.pops  # noqa: SLF001
+        due = first and utime.ticks_diff(first.ph_key, clockwork.ticks_ms()) <= 0
         quiet = quiet + 1 if pops != before and not due else 0
         if utime.ticks_diff(limit, utime.ticks_ms()) < 0:
             raise RuntimeError("the main loop does not come round")
-    return time.ticks_ms()
+    return clockwork.ticks_ms()

@@ -1,4 +1,5 @@
 """`network` of boards with a radio: one access point, which the simulator takes away and brings back."""
+# ruff: noqa: ARG002, PLR2004 - the real thing's arguments, and its limits
 
 import utime
 import wires
@@ -66,15 +67,14 @@ class WLAN:
 
     def _look(self):
         """What has become of joining by now."""
+        if not _air["up"]:
+            if _state.joined and wires.rp2:  # this driver does not join again by itself
+                _state.wanted = None
+            _state.joined = False
+            _state.since = utime.ticks_ms()
         if not _state.wanted:
             return STAT_IDLE
         if not _air["up"]:
-            if _state.joined:
-                _state.joined = False
-                if wires.rp2:  # this driver does not join again by itself
-                    _state.wanted = None
-                    return STAT_IDLE
-            _state.since = utime.ticks_ms()
             return STAT_NO_AP_FOUND
         if _state.joined:
             return STAT_GOT_IP
@@ -86,6 +86,7 @@ class WLAN:
         return STAT_GOT_IP
 
     def isconnected(self):
+        """Is it joined, with an address?"""
         return self._look() == STAT_GOT_IP
 
     def status(self, param=None):

@@ -1,8 +1,8 @@
 """Pins: contacts from the simulator come in, lamps go out; interrupts as the board's port runs them."""
 
+import _thread
 import sys
 
-import _thread
 import micropython
 import wires
 from umachine import PinBase
@@ -88,14 +88,14 @@ class _Pin(PinBase):
     IRQ_RISING, IRQ_FALLING = RISING, FALLING
 
     def __init__(self, id, mode=-1, pull=-1, *, value=None):
-        self._pad = pad(id)
-        self._pad.pin = self
+        self.pad = pad(id)
+        self.pad.pin = self
         if mode != -1:
             self.init(mode, pull, value=value)
 
     def init(self, mode=-1, pull=-1, *, value=None):
         """Sets mode, pull and, of an output, its first level."""
-        this = self._pad
+        this = self.pad
         if mode not in MODES:
             raise ValueError("invalid pin mode")
         if pull not in (-1, None, PULL_UP, PULL_DOWN):
@@ -109,7 +109,7 @@ class _Pin(PinBase):
             self._drive(value)
 
     def _drive(self, value):
-        this = self._pad
+        this = self.pad
         if this.mode not in (OUT, OPEN_DRAIN):
             wires.fault("pin %d is driven, but is no output" % this.number)
         this.out = 1 if value else 0
@@ -120,7 +120,7 @@ class _Pin(PinBase):
         """Reads an input, or drives an output."""
         if value is not None:
             return self._drive(value)
-        this = self._pad
+        this = self.pad
         if this.mode != IN:
             wires.fault("pin %d is read, but is no input" % this.number)
         return this.level()
@@ -134,7 +134,7 @@ class _Pin(PinBase):
         self._drive(0)
 
     def _irq(self, handler, trigger, hard):
-        this = self._pad
+        this = self.pad
         if this.mode != IN:
             wires.fault("pin %d has an interrupt, but is no input" % this.number)
         if not trigger or trigger & ~(RISING | FALLING):
@@ -155,7 +155,7 @@ class _Rp2Pin(_Pin):
     high, low = _Pin.on, _Pin.off
 
     def toggle(self):
-        self._drive(1 - self._pad.out)
+        self._drive(1 - self.pad.out)
 
     def irq(self, handler=None, trigger=RISING | FALLING, hard=False):
         """Calls `handler(pin)`, when `hard` at once and without heap."""
@@ -192,6 +192,11 @@ def enable_irq(state):
             if this.latched:
                 this.latched = False
                 _call_hard(this)
+
+
+def pad_of(pin):
+    """The pad of a Pin or of its number."""
+    return pin.pad if isinstance(pin, _Pin) else pad(pin)
 
 
 def contact(number, level):
@@ -235,7 +240,7 @@ def _call_hard(this):
     micropython.heap_unlock()
     if failed is not None:
         this.handler = None
-        print("Uncaught exception in IRQ callback handler")
+        print("Uncaught exception in IRQ callback handler")  # noqa: T201 - as a board does
         sys.print_exception(failed)
         wires.tell("fault", "a hard interrupt failed: %r" % failed)
 

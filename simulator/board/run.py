@@ -1,8 +1,9 @@
 """What a simulated board's process starts with: sets the board up, then runs boot.py and main.py as the board would.
 
-    MICROPYPATH=.frozen:.../simulator/board micropython run.py INCOMING OUTGOING   (numbers of two open pipes)
+MICROPYPATH=.frozen:.../simulator/board micropython run.py INCOMING OUTGOING   (numbers of two open pipes)
 """
 
+import errno
 import os
 import sys
 
@@ -32,13 +33,14 @@ def main():
 
 def load_stand_ins():
     """Loads them all, so that the firmware finds them, and not what is built in."""
-    import time
-
-    time._begin(wires.config["ticks_ms"])
     import asyncio_queue
+    import clockwork
+
+    clockwork.begin(wires.config["ticks_ms"])
 
     sys.modules["_asyncio"] = asyncio_queue
     import asyncio  # noqa: F401
+
     import machine  # noqa: F401
 
     if wires.board != "pico":
@@ -64,7 +66,7 @@ def mount_flash():
         os.chdir(root)
         write(root.rstrip("/"))
     except OSError as error:
-        print("flash:", error)
+        print("flash:", error)  # noqa: T201 - as a board does
 
 
 def made(config):
@@ -114,9 +116,9 @@ def run(path):
     try:
         with open(path) as file:
             code = compile(file.read(), path, "exec")
-        exec(code, {"__name__": "__main__"})
+        exec(code, {"__name__": "__main__"})  # noqa: S102 - what else
     except OSError as error:
-        if error.errno == 2 and path.endswith("boot.py"):
+        if error.errno == errno.ENOENT and path.endswith("boot.py"):
             return None
         return report(error)
     except SystemExit:

@@ -1,14 +1,15 @@
 """What sounds and speaks: PWM for the piezo, UART for the player. The simulator hears both."""
+# ruff: noqa: ARG002, PLR2004 - the real thing's arguments, and its limits
 
 import wires
-from pins import pad
+from pins import pad_of
 
 
 class PWM:
     """A pin that swings; `duty_u16` 0 is silence. `duty` (0 to 1023) is ESP32's alone."""
 
     def __init__(self, dest, freq=None, duty_u16=None, duty_ns=None, **port):
-        self._pad = dest._pad if hasattr(dest, "_pad") else pad(dest)
+        self._pad = pad_of(dest)
         self._freq, self._duty, self._told = 0, 0, 0
         if wires.board == "esp32":
             self._freq, self._duty = 5000, 32768  # as that port begins
@@ -89,13 +90,18 @@ class UART:
         self._id = id
         for number in (tx, rx):
             if number is not None:
-                pad(number if type(number) is int else number._pad.number)
+                pad_of(number)
         _only(buffers, ("rts", "cts", "txbuf", "rxbuf", "timeout", "timeout_char", "invert", "flow"))
         self.init(baudrate, bits, parity, stop)
 
     def init(self, baudrate=115200, bits=8, parity=None, stop=1):
         """Sets the line's speed and form."""
-        if not 300 <= baudrate <= 5000000 or bits not in (5, 6, 7, 8) or stop not in (1, 2) or parity not in (None, 0, 1):
+        if (
+            not 300 <= baudrate <= 5000000
+            or bits not in (5, 6, 7, 8)
+            or stop not in (1, 2)
+            or parity not in (None, 0, 1)
+        ):
             raise ValueError("no such serial line")
 
     def write(self, data):
@@ -106,21 +112,26 @@ class UART:
         return len(data)
 
     def any(self):
+        """How many bytes have come in."""
         return 0
 
     def read(self, nbytes=-1):
-        return None
+        """None: nothing has come in."""
+        return
 
     def readinto(self, buffer, nbytes=-1):
-        return None
+        """None: nothing has come in."""
+        return
 
     def readline(self):
-        return None
+        """None: nothing has come in."""
+        return
 
     def flush(self):
         """All is sent."""
 
     def txdone(self):
+        """Is all sent?"""
         return True
 
     def deinit(self):

@@ -1,22 +1,23 @@
-"""What joins the stand-ins with the simulator on the host: two pipes, and a thread that obeys while the main one stalls.
+"""What joins the stand-ins with the host: two pipes, and a thread that obeys while the main one stalls.
 
 To the board come frames of JSON behind their length (two bytes, little-endian): `[request, command, ...]`.
 From it come lines of JSON: `["reply", request, ...]`, and what the board does, as it does it: `["pin", 6, 1, ...]`.
 """
 
+import _thread
 import gc
 import json
 import sys
 
-import _thread
 import ffi
 import micropython
 import utime
 
-_libc = ffi.open("libc.so.6")
-_exit = _libc.func("v", "_exit", "i")
+libc = ffi.open("libc.so.6")
+_exit = libc.func("v", "_exit", "i")
 
 RESET, SOFT_RESET, LOST = 71, 72, 73  # exit statuses
+HEAD_BYTES = 2
 
 config = {}  # what this board is, see `Console`
 commands = {}  # name: function of the command's arguments, called by the thread; its answer is the reply
@@ -59,9 +60,9 @@ def fault(sentence):
 
 def moment():
     """Two stamps: the console's clock (ms), and the machine's monotonic one (us, wrapping as `ticks_us`)."""
-    import time
+    import clockwork
 
-    return time.ticks_ms(), utime.ticks_us()
+    return clockwork.ticks_ms(), utime.ticks_us()
 
 
 def in_thread():
@@ -84,8 +85,8 @@ def end(status):
 
 
 def _frame():
-    head = _incoming.read(2)
-    if len(head) < 2:
+    head = _incoming.read(HEAD_BYTES)
+    if len(head) < HEAD_BYTES:
         end(LOST)
     return json.loads(_incoming.read(head[0] | head[1] << 8))
 
