@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import schemas
+
+from tests.schema import schemas
 
 DOCUMENT = schemas.read(schemas.ROOT / "asyncapi.json")
 README = (schemas.ROOT / "README.md").read_text(encoding="utf-8")

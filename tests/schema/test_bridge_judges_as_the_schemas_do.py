@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
-import schemas
 
 from bridge import contract
+from tests.schema import schemas
 
 SEQ = 100  # an event's own number, above every survey that the examples name
 # What consoles keep to and the bridge does not insist on.

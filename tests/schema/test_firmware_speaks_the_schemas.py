@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import schemas
+
+from tests.schema import schemas
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 COMMON = schemas.read(schemas.path_of("common"))["$defs"]

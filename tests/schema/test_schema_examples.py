@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import schemas
 from jsonschema import Draft202012Validator, ValidationError
+
+from tests.schema import schemas
 
 # The first words of an invalid example's name, and the rules that it may break.
 FAULTS = {
