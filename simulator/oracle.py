@@ -199,14 +199,11 @@ def _outcome(entry: Entry, later_asks: Sequence[Press], rules: Rules) -> tuple[s
 def _affected(entry: Entry, ask: Press, closed_ms: tuple[int, int], declared: Iterable[Declared], rules: Rules) -> bool:
     """Whether one was declared during the survey or at most the scope before its opening, on the same console."""
     reach_ms = rules.force_majeure_scope_s * 1000
-    affected = False
-    for force_majeure in declared:
-        if (force_majeure.site_id, force_majeure.console_id) != (entry.site_id, entry.console_id):
-            continue
-        at_ms = force_majeure.at_ms
-        for boundary_ms in (ask.at_ms - reach_ms, ask.at_ms, *closed_ms):
-            _certainly(abs(at_ms - boundary_ms) > DOUBT_MS, "a force majeure came near a survey's boundary")
-        affected = affected or ask.at_ms - reach_ms <= at_ms <= closed_ms[1]
+    here = [one.at_ms for one in declared if (one.site_id, one.console_id) == (entry.site_id, entry.console_id)]
+    boundaries_ms = (ask.at_ms - reach_ms, ask.at_ms, *closed_ms)
+    clear = [at_ms for at_ms in here if all(abs(at_ms - boundary_ms) > DOUBT_MS for boundary_ms in boundaries_ms)]
+    affected = any(ask.at_ms - reach_ms <= at_ms <= closed_ms[1] for at_ms in clear)
+    _certainly(affected or len(clear) == len(here), "a force majeure came near a survey's boundary")
     return affected
 
 

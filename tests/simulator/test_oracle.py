@@ -98,6 +98,13 @@ def test_force_majeure_touches_what_is_open_and_what_opens_within_its_scope() ->
     assert len(declarations(diary)) == 1
 
 
+def test_a_doubtful_force_majeure_does_not_matter_where_another_is_certain() -> None:
+    declared = [
+        alone("force_majeure", after_ms, press(after_ms, "seller", "force_majeure", 1500)) for after_ms in (0, 4000)
+    ]
+    assert [survey.affected for survey in surveys([*declared, customer(8050, "yes", "answered")], RULES)] == [True]
+
+
 def test_strays_by_button_and_reason() -> None:
     diary = [
         alone("stray", 0, press(0, "yes", "stray")),
