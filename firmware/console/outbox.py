@@ -95,7 +95,7 @@ class Outbox:
         self.boot += 1
         try:
             if not self._certain:
-                self._renew(names, [header[1] for header in headers])
+                self._renew([header[1] for header in headers])
             self._begin()
         finally:
             self._settle()
@@ -119,25 +119,19 @@ class Outbox:
     def _headers(self, names):
         """Returns the slots' headers in the order of their turns, and whether all that should be there are."""
         headers = []
-        torn = []
-        whole = True
+        empty = 0
         for slot in range(self._slot_count):
-            if str(slot) not in names:
-                continue
-            fields = self._header(slot)
-            if fields and fields[1] % self._slot_count == slot:
+            fields = self._header(slot) if str(slot) in names else None
+            if fields == ():
+                empty += 1  # not used yet, or power went when its turn had come
+            elif fields and fields[1] % self._slot_count == slot:
                 headers.append(fields)
-            elif fields == ():
-                torn.append(slot)
-            else:
-                whole = False
         if not headers:
             return headers, False
         headers.sort(key=lambda fields: fields[1])
         oldest, newest = headers[0], headers[-1]
-        whole = whole and newest[1] - oldest[1] + 1 == len(headers)
-        whole = whole and torn in ([], [(newest[1] + 1) % self._slot_count])
-        return headers, whole and (oldest[2] == 1 or len(headers) + len(torn) == self._slot_count)
+        whole = len(headers) + empty == self._slot_count and newest[1] - oldest[1] + 1 == len(headers)
+        return headers, whole and (empty <= 1 or oldest[2] == 1)
 
     def _take(self, headers):
         """Takes over the state from the newest slot; returns whether the highest number used is certain."""
@@ -161,18 +155,18 @@ class Outbox:
         self._scan((turn, self.epoch, self.next), take, self._slot(turn))
         return turn >= self._merged and not damaged and not self.fault
 
-    def _renew(self, names, turns):
+    def _renew(self, turns):
         """Begins a new epoch; what is readable of the old one goes into segments, to be delivered first."""
         waiting = self._waiting()
         if waiting:
             self._merge(waiting)
         self._parts = [part for part in self._parts if part[0] <= self._merged]
-        # Damaged slots go last: should power go before, they still show that a new epoch is due.
+        # All slots are emptied, damaged ones last: should power go before, they still show that a new epoch is due.
         slots = [turn % self._slot_count for turn in turns]
         slots += [slot for slot in range(self._slot_count) if slot not in slots]
         for slot in slots:
-            if str(slot) in names:
-                os.remove(self._slot(slot))
+            with open(self._slot(slot), "wb") as file:
+                file.write(b"")
         self._new_numbers()
         self._certain = True
 
@@ -243,7 +237,7 @@ class Outbox:
         with open(self._path(MERGING), "wb") as file:
             for index, part in enumerate(self._parts):
                 if part in slots:
-                    self._copy(part, self._end(index), file)
+                    file.write(self._copied(part, self._end(index)))
         turn = slots[-1][0]
         segment = (turn, slots[0][1], slots[0][2])
         os.rename(self._path(MERGING), self._path(records.name(*segment)))
@@ -251,12 +245,15 @@ class Outbox:
         self._parts = segments + [segment] + [part for part in self._parts if part[0] > turn]
         self._merged = turn
 
-    def _copy(self, part, end, file):
+    def _copied(self, part, end):
+        copied = bytearray()
+
         def take(seq, data, mark, _):
-            file.write(records.gone(seq) if data is None else records.record(data, seq, mark))
+            copied.extend(records.gone(seq) if data is None else records.record(data, seq, mark))
 
         for seq in range(self._scan(part, take, end=end), end):
-            file.write(records.gone(seq))
+            copied.extend(records.gone(seq))
+        return copied
 
     def _with_room(self, act, argument):
         """Acts; when flash is full the oldest segments go until it succeeds."""

@@ -1,0 +1,91 @@
+"""Files that fail: every change to the disk is counted, and one of them is the last, or an error."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from typing import Any
+
+
+class PowerCut(BaseException):
+    """Power went; what was under way is half done."""
+
+
+class Files:
+    """Stands in for `open` and `os` of the outbox's modules.
+
+    `atomic`: a file changes when it is closed, as LittleFS does it; else with each write. `fail_after(n, error)` makes
+    the n-th change from now fail: with PowerCut half of a write is done, with an OSError all of it or none.
+    """
+
+    def __init__(self, atomic: bool) -> None:
+        self.atomic = atomic
+        self.error: BaseException | None = None
+        self.left = 0
+
+    def fail_after(self, changes: int, error: BaseException | None) -> None:
+        self.left = changes
+        self.error = error
+
+    def change(self) -> bool:
+        """Counts a change; true if it is to fail."""
+        self.left -= 1
+        return self.error is not None and self.left == 0
+
+    def fail(self) -> None:
+        error, self.error = self.error, None
+        assert error is not None
+        raise error
+
+    def open(self, path: str, mode: str) -> Any:
+        return builtins.open(path, mode) if mode == "rb" else _Writing(self, path, mode)
+
+    def __getattr__(self, name: str) -> Any:
+        plain = getattr(os, name)
+        if name not in {"remove", "rename", "mkdir"}:
+            return plain
+
+        def changing(*arguments: Any) -> Any:
+            if self.change():
+                self.fail()
+            return plain(*arguments)
+
+        return changing
+
+
+class _Writing:
+    def __init__(self, files: Files, path: str, mode: str) -> None:
+        self.files = files
+        self.path = path
+        self.mode = mode
+        self.buffer = b""
+        self.failed = False
+        if not files.atomic and mode == "wb":
+            if files.change():
+                files.fail()
+            builtins.open(path, "wb").close()
+            self.mode = "ab"
+
+    def __enter__(self) -> _Writing:
+        return self
+
+    def write(self, data: bytes) -> None:
+        if self.files.atomic:
+            self.buffer += data
+            return
+        self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        failing = self.files.change()
+        if failing and not self.files.atomic:
+            data = data[: len(data) // 2]
+        if not (failing and self.files.atomic):
+            with builtins.open(self.path, self.mode) as file:
+                file.write(data)
+        if failing:
+            self.failed = True
+            self.files.fail()
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if self.files.atomic and kind is None:
+            self._put(self.buffer)
