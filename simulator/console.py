@@ -247,6 +247,17 @@ class Console:
         path = self._serial_path
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def wait_output(self, text: str, timeout_s: float = 10.0) -> str:
+        """Wait until the serial output holds `text`; answers the whole output, or raises ConsoleError."""
+        deadline = time.monotonic() + timeout_s
+        while text not in (output := self.output()):
+            if time.monotonic() > deadline:
+                raise ConsoleError(
+                    f"The console did not write {text!r} in {timeout_s} s; its last words: {output[-300:]}"
+                )
+            time.sleep(0.01)
+        return output
+
     @property
     def _serial_path(self) -> Path:
         return self.folder / "serial.log"

@@ -1,0 +1,50 @@
+"""Consoles whose firmware is a few lines, to try the stand-ins one by one."""
+
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator import Console
+
+Maker = Callable[..., Console]
+Runner = Callable[..., str]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Maker]:
+    """Makes consoles that run the given lines as main.py; all are off at the end."""
+    consoles: list[Console] = []
+
+    def maker(lines: str, **options: object) -> Console:
+        folder = tmp_path / str(len(consoles))
+        firmware = folder / "firmware"
+        firmware.mkdir(parents=True)
+        (firmware / "main.py").write_text(textwrap.dedent(lines))
+        console = Console(folder / "console", firmware=firmware, **options)
+        consoles.append(console)
+        return console
+
+    yield maker
+    for console in consoles:
+        console.power_off()
+
+
+@pytest.fixture
+def run(make: Maker) -> Runner:
+    """Runs lines on a board and answers what they printed, or the name of the error that ended them."""
+
+    def runner(lines: str, board: str = "unix", **options: object) -> str:
+        body = textwrap.indent(textwrap.dedent(lines).strip(), "    ")
+        console = make(
+            f"try:\n{body}\nexcept Exception as error:\n    print(type(error).__name__)\nprint('-- end')\n",
+            board=board,
+            **options,
+        )
+        console.power_on()
+        output = console.wait_output("-- end\n")
+        console.power_off()
+        return output.removesuffix("-- end\n").replace("\r", "").strip()
+
+    return runner
