@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bridge.store import Store
 
+
 OPERATIONS: dict[str, Callable[[Store, dict[str, Any], int], dict[str, Any]]] = {
     "set_question": set_question,
     "set_settings": set_settings,

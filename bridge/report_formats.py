@@ -53,11 +53,11 @@ def as_csv(rows: list[Row], columns: tuple[str, ...]) -> str:
             json.dumps(row["settings"], ensure_ascii=False),
             "; ".join(row["notes"]),
         ]
-        writer.writerow([*(_unchanged(row[head]) for head in heads), *values, *tail])
+        writer.writerow([*(_harmless(row[head]) for head in heads), *values, *tail])
     return out.getvalue()
 
 
-def _unchanged(value: Any) -> Any:
+def _harmless(value: Any) -> Any:
     """Keep a spreadsheet from taking an id for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 

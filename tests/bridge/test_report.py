@@ -1,0 +1,289 @@
+"""`trivox report` as its readers use it: what goes in is counted by hand, what comes out is compared with that."""
+
+import csv
+import io
+import json
+from math import isclose
+from pathlib import Path
+
+import jsonschema
+import pytest
+from referencing import Registry, Resource
+
+from tests.bridge.office import MINUTE_MS, Office, Till, at
+
+SCHEMA = Path(__file__).parents[2] / "schema"
+HOUR_MS = 60 * MINUTE_MS
+NINE = at("2026-11-02T09:00+00:00")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def test_counts_and_index_are_those_of_the_method(office: Office) -> None:
+    till = Till()
+    till.surveys(NINE, yes=12, no=6, cant_say=2, silent=80, error=3)
+    office.take(till)
+    (row,) = office.rows("site")
+    assert [row[name] for name in ("surveys", "yes", "no", "cant_say", "silent", "error")] == [100, 12, 6, 2, 80, 3]
+    index = row["dissatisfaction_index"]
+    assert isclose(index["value"], (6 + 0.5 * 80) / 100)
+    assert (index["at_k0"], index["at_k1"]) == (0.06, 0.86)
+    assert 0.06 < index["low"] < index["value"] < index["high"] < 0.86
+    assert row["emotional_loyalty_index"] is None
+    assert row["response_rate"]["value"] == 0.2
+    assert (row["site_id"], row["kind"], row["question_revision"]) == ("demo", "personnel", 1)
+    assert (row["transactions"], row["visitors"], row["exact_conversion"]) == (None, None, None)
+    assert row["assessable"] is True
+    assert row["notes"] == []
+    assert row["settings"]["silent_weight"] == 0.5
+    assert row["settings"]["silent_weight_origin"] == "not estimated"
+
+
+def test_columns_stand_in_the_contracts_order(office: Office) -> None:
+    till = Till()
+    till.surveys(NINE, yes=1)
+    office.take(till)
+    (row,) = office.rows("console,day")
+    assert list(row) == [
+        *("site_id", "console_id", "day", "question_id", "question_revision", "kind", "surveys", "yes", "no"),
+        *("cant_say", "silent", "error", "force_majeures", "transactions", "visitors", "dissatisfaction_index"),
+        *("emotional_loyalty_index", "response_rate", "exact_conversion", "visitor_coverage", "force_majeure_level"),
+        *("assessable", "settings", "notes"),
+    ]
+
+
+def test_each_kind_has_its_own_index_and_an_unknown_question_none(office: Office) -> None:
+    till = Till()
+    end = till.surveys(NINE, "staff", yes=40, no=20)
+    end = till.surveys(end, "office", yes=40, no=20)
+    end = till.surveys(end, "loyalty", yes=40, no=5, silent=20, cant_say=15)
+    till.surveys(end, "riddle", 7, yes=40, no=20)
+    office.take(till)
+    rows = {row["question_id"]: row for row in office.rows("question")}
+    has = {name: (bool(r["dissatisfaction_index"]), bool(r["emotional_loyalty_index"])) for name, r in rows.items()}
+    assert has == {"staff": (True, False), "office": (True, False), "loyalty": (False, True), "riddle": (False, False)}
+    assert isclose(rows["loyalty"]["emotional_loyalty_index"]["value"], (40 - 5 - 10) / 80)
+    assert rows["riddle"]["kind"] == "unknown"
+    assert rows["riddle"]["surveys"] == 60
+    assert "not defined" in rows["riddle"]["notes"][0]
+    assert [row["question_id"] for row in office.rows("site", "--question", "office")] == ["office"]
+
+
+@pytest.mark.parametrize(
+    ("surveys", "shown", "note"), [(29, False, "too few"), (30, True, "few"), (59, True, "few"), (60, True, None)]
+)
+def test_small_numbers(office: Office, surveys: int, shown: bool, note: str | None) -> None:  # noqa: FBT001
+    till = Till()
+    till.surveys(NINE, yes=surveys)
+    office.take(till)
+    (row,) = office.rows("site")
+    assert bool(row["dissatisfaction_index"]) is shown
+    assert row["response_rate"]["value"] == 1
+    assert [text.startswith(note) for text in row["notes"]] == ([True] if note else [])
+
+
+def test_days_are_the_sites_own(office: Office) -> None:
+    till = Till()
+    till.survey(at("2026-11-02T23:59:59+02:00"), "yes")
+    till.survey(at("2026-11-03T00:00:01+02:00"), "no")
+    office.take(till)
+    assert [row["day"] for row in office.rows("day")] == ["2026-11-02"]
+    office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
+    rows = office.rows("site,day,week,month,hour")
+    assert [(row["day"], row["yes"], row["no"]) for row in rows] == [("2026-11-02", 1, 0), ("2026-11-03", 0, 1)]
+    assert [row["hour"] for row in rows] == ["2026-11-02T23:00+02:00", "2026-11-03T00:00+02:00"]
+    assert {(row["week"], row["month"]) for row in rows} == {("2026-W45", "2026-11")}
+    assert office.rows("site", from_day="2026-11-03", to_day="2026-11-04")[0]["no"] == 1
+    assert office.rows("site", from_day="2026-11-04", to_day="2026-11-05") == []
+
+
+def test_the_hour_that_autumn_strikes_twice_stands_twice_in_order(office: Office) -> None:
+    till = Till(base_ms=at("2026-10-24T00:00+00:00"))
+    for text in ("2026-10-25T03:30+03:00", "2026-10-25T03:30+02:00", "2026-10-25T04:30+02:00"):
+        till.survey(at(text), "yes")
+    office.take(till)
+    office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
+    hours = [row["hour"] for row in office.rows("hour", from_day="2026-10-25", to_day="2026-10-26")]
+    assert hours == ["2026-10-25T03:00+03:00", "2026-10-25T03:00+02:00", "2026-10-25T04:00+02:00"]
+
+
+def test_iso_weeks_turn_with_the_year(office: Office) -> None:
+    till = Till(base_ms=at("2026-12-01T00:00+00:00"))
+    for day in ("2026-12-31", "2027-01-03", "2027-01-04"):
+        till.survey(at(f"{day}T12:00+00:00"), "yes")
+    office.take(till)
+    rows = office.rows("week", from_day="2026-12-01", to_day="2027-02-01")
+    assert [(row["week"], row["surveys"]) for row in rows] == [("2026-W53", 2), ("2027-W01", 1)]
+
+
+def test_sellers_are_on_shift_from_the_start_up_to_the_end(office: Office) -> None:
+    till = Till()
+    for minute in (59, 60, 119, 120):
+        till.survey(at("2026-11-02T08:00+00:00") + minute * MINUTE_MS, "yes")
+    office.take(till)
+    assert office.shifts("demo,till-1,elena,Elena Ivanova,2026-11-02T09:00,2026-11-02T10:00").status == 0
+    assert [(row["seller_id"], row["surveys"]) for row in office.rows("seller")] == [("elena", 2), (None, 2)]
+
+
+def test_each_kinds_own_force_majeure_rule_and_the_readers_choice(office: Office) -> None:
+    till = Till()
+    for day, question in ((2, "staff"), (3, "office")):
+        nine = at(f"2026-11-0{day}T09:00+00:00")
+        till.survey(nine, "yes", question)
+        till.force_majeure(nine + HOUR_MS, question)
+        till.survey(nine + HOUR_MS + 10 * MINUTE_MS, "no", question)  # at most 600 s: affected
+        till.survey(nine + HOUR_MS + 10 * MINUTE_MS + 1000 * 60, "cant_say", question)  # later: not
+    office.take(till)
+
+    def counted(*options: str) -> dict[str, list[int]]:
+        rows = office.rows("question", *options)
+        assert [(row["force_majeures"], row["force_majeure_level"]["value"]) for row in rows] == [(1, 1 / 3)] * 2
+        return {row["question_id"]: [row[name] for name in ("surveys", "yes", "no", "cant_say")] for row in rows}
+
+    assert counted() == {"staff": [2, 1, 0, 1], "office": [3, 1, 1, 1]}
+    assert counted("--force-majeure", "with") == {"staff": [3, 1, 1, 1], "office": [3, 1, 1, 1]}
+    assert counted("--force-majeure", "without") == {"staff": [2, 1, 0, 1], "office": [2, 1, 0, 1]}
+    assert counted("--force-majeure", "only") == {"staff": [1, 0, 1, 0], "office": [1, 0, 1, 0]}
+    office.do("settings", "set", "--all", "force_majeure_scope_s=599")
+    assert counted() == {"staff": [3, 1, 1, 1], "office": [3, 1, 1, 1]}
+
+
+def test_too_much_force_majeure_is_not_assessable(office: Office) -> None:
+    till = Till()
+    end = till.surveys(NINE, yes=10)
+    till.force_majeure(end + HOUR_MS)
+    office.take(till)
+    assert office.rows("site")[0]["assessable"] is True  # 0.10 is not above 0.10
+    office.do("settings", "set", "--all", "force_majeure_level_max=0.05")
+    (row,) = office.rows("site")
+    assert row["assessable"] is False
+    assert row["settings"]["force_majeure_level_max"] == 0.05
+    assert any(note.startswith("not assessable") for note in row["notes"])
+
+
+def test_force_majeure_alone_has_a_row_without_any_value(office: Office) -> None:
+    till = Till()
+    till.force_majeure(NINE)
+    office.take(till)
+    (row,) = office.rows("site")
+    assert (row["surveys"], row["force_majeures"], row["assessable"]) == (0, 1, False)
+    assert row["force_majeure_level"] is row["response_rate"] is row["dissatisfaction_index"] is None
+
+
+def test_revisions_are_kept_apart_unless_merged(office: Office) -> None:
+    till = Till()
+    end = till.surveys(NINE, revision=1, yes=3)
+    till.surveys(end, revision=2, no=4)
+    office.take(till)
+    assert [(row["question_revision"], row["surveys"]) for row in office.rows("site")] == [(1, 3), (2, 4)]
+    (row,) = office.rows("site", "--merge-revisions")
+    assert (row["question_revision"], row["surveys"], row["settings"]["merge_revisions"]) == (None, 7, True)
+
+
+def test_the_silent_weight_in_force_holds_with_its_origin(office: Office) -> None:
+    till = Till()
+    till.surveys(NINE, yes=50, silent=50)
+    office.take(till)
+    weight = ["--silent-weight", 0.4, "--silent-weight-origin", "calls", "--silent-weight-on", "2026-11-01"]
+    office.do("question", "set", "staff", *weight)
+    (row,) = office.rows("site")
+    assert isclose(row["dissatisfaction_index"]["value"], 0.2)
+    settings = row["settings"]
+    origin = [settings[name] for name in ("silent_weight", "silent_weight_origin", "silent_weight_on")]
+    assert origin == [0.4, "calls", "2026-11-01"]
+    assert "silent weight 0.4 (calls, 2026-11-01)" in office.do(
+        "report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "site"
+    )
+
+
+def test_a_survey_open_for_a_day_is_an_error(office: Office) -> None:
+    till = Till()
+    till.event("survey_opened", NINE, question_id="staff", question_revision=1)
+    office.take(till)
+    (row,) = office.rows("site")
+    assert (row["surveys"], row["error"]) == (0, 1)
+
+
+def test_csv_says_the_same_as_json(office: Office) -> None:
+    till = Till()
+    till.surveys(NINE, yes=40, silent=30)
+    office.take(till)
+    office.shifts("demo,till-1,elena,Elena Ivanova,2026-11-02T09:00,2026-11-02T09:30")
+    rows = office.rows("seller")
+    text = office.do("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "seller", "--format", "csv")
+    flat = list(csv.DictReader(io.StringIO(text)))
+    assert [line["seller_id"] for line in flat] == ["elena", ""]
+    for line, row in zip(flat, rows, strict=True):
+        for name in ("surveys", "yes", "silent"):
+            assert int(line[name]) == row[name]
+        rate = row["response_rate"]
+        assert [float(line[f"response_rate{part}"]) for part in ("", "_low", "_high")] == [*rate.values()]
+        assert json.loads(line["settings"]) == row["settings"]
+        assert line["transactions"] == ""
+        assert line["assessable"] == "true"
+
+
+def test_nothing_found_is_shown_as_nothing(office: Office) -> None:
+    office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
+    ask = ("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "seller,day")
+    assert json.loads(office.do(*ask, "--format", "json")) == []
+    assert office.do(*ask, "--format", "csv").startswith("seller_id,day,question_id,")
+    assert office.do(*ask, "--format", "csv").count("\n") == 1
+    assert "no surveys" in office.do(*ask)
+
+
+def test_rows_keep_to_the_schema(office: Office) -> None:
+    till = Till()
+    end = till.surveys(NINE, yes=40, silent=30)
+    till.surveys(end, "riddle", 1, yes=1)
+    till.force_majeure(NINE)
+    office.take(till)
+    office.count("shop", {"id": "a", "kind": "transactions", "from_ms": NINE, "to_ms": NINE + HOUR_MS, "count": 9})
+    common = json.loads((SCHEMA / "common.json").read_text("utf-8"))
+    registry: Registry = Registry().with_resource("common.json", Resource.from_contents(common))
+    schema = json.loads((SCHEMA / "report_row.json").read_text("utf-8"))
+    check = jsonschema.Draft202012Validator(schema, registry=registry)
+    rows = office.rows("site,console,checkout_point,seller,hour,day,week,month")
+    rows += office.rows("question", "--merge-revisions")
+    assert len(rows) >= 4
+    for row in rows:
+        check.validate(row)
+
+
+def test_the_table_shows_interval_bounds_and_weight(office: Office) -> None:
+    till = Till()
+    till.surveys(NINE, yes=20, no=5, silent=10)
+    office.take(till)
+    text = office.do("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "seller")
+    assert "28.6 % (" in text  # (5 + 5) / 35
+    assert "14.3 % … 42.9 %" in text
+    assert "(1) few surveys (35)" in text
+    assert "silent weight 0.5 (not estimated)" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--from", "2026-11-01"),
+        ("--from", "2026-11-31", "--to", "2026-12-01"),
+        ("--from", "2026-11-01", "--to", "2026-11-01"),
+        ("--from", "2026-11-01", "--to", "2026-12-01", "--by", "shop"),
+        ("--from", "2026-11-01", "--to", "2026-12-01", "--format", "xml"),
+        ("--from", "2026-11-01", "--to", "2026-12-01", "--force-majeure", "maybe"),
+        ("--from", "20261101", "--to", "2026-12-01"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(office: Office, arguments: tuple[str, ...]) -> None:
+    result = office.run("report", *arguments)
+    assert (result.status, result.out) == (2, "")
+    assert result.err.count("\n") == 1
+
+
+def test_without_a_database_it_says_so_and_makes_none(office: Office) -> None:
+    result = office.run("report", "--from", "2026-11-01", "--to", "2026-12-01")
+    assert (result.status, result.out) == (1, "")
+    assert "no database" in result.err
+    assert not office.database.exists()
