@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -95,7 +94,7 @@ def test_without_its_newest_file_a_new_epoch_begins_and_the_old_goes_first(tmp_p
     assert 195 <= end < 201
     assert not outbox.acknowledge(outbox.epoch, 1)
     found = drained(outbox)
-    assert list(found)[0] == (old, 1)
+    assert next(iter(found)) == (old, 1)
     assert list(found)[-1] == (outbox.epoch, 1)
 
 

@@ -100,7 +100,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(back=st.integers(-3, 60))
     def acknowledge(self, back: int) -> None:
-        epoch, first, end = self.outbox.delivery()
+        epoch, _, end = self.outbox.delivery()
         through = max(0, end - 1 - back) if back >= 0 else end - 1
         assert self.outbox.acknowledge(epoch, through)
         self.through[epoch] = max(through, self.through.get(epoch, 0))

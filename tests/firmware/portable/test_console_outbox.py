@@ -1,0 +1,163 @@
+"""The outbox in a plain folder, and its sister in RAM."""
+
+from console import events
+from console.outbox import Outbox, RamOutbox
+
+
+def opened(prog_size=32):
+    outbox = Outbox("outbox", bytes, bytes, prog_size)
+    outbox.open()
+    return outbox
+
+
+def filled(outbox, count):
+    for number in range(1, count + 1):
+        assert outbox.append(b"event %d" % number) == number
+    return outbox
+
+
+def delivered(outbox):
+    """Returns what is delivered until nothing waits, as (epoch, number, event)."""
+    found = []
+    epoch, first, end = outbox.delivery()
+    while first < end:
+        base, waiting = outbox.batch(first)
+        found += [(epoch, base + index, event) for index, event in enumerate(waiting)]
+        assert outbox.acknowledge(epoch, base + len(waiting) - 1)
+        epoch, first, end = outbox.delivery()
+    return found
+
+
+def test_a_new_outbox_is_empty():
+    for outbox in (opened(), RamOutbox(bytes, bytes, boot=1)):
+        assert (outbox.first, outbox.next, outbox.boot, outbox.lost) == (1, 1, 1, 0)
+        assert len(outbox.epoch) == 8
+        assert int(outbox.epoch, 16) >= 0
+        assert outbox.delivery() == (outbox.epoch, 1, 1)
+        assert outbox.batch(1) == (1, [])
+
+
+def test_numbers_and_epoch_go_on_over_restarts():
+    outbox = opened()
+    epoch = outbox.epoch
+    seq = 0
+    for boot in range(2, 40):
+        for _ in range(boot % 7):
+            seq += 1
+            assert outbox.append(b"event %d" % seq) == seq
+        outbox = opened()
+        assert (outbox.epoch, outbox.next, outbox.boot) == (epoch, seq + 1, boot)
+    assert delivered(outbox) == [(epoch, number, b"event %d" % number) for number in range(1, seq + 1)]
+
+
+def test_every_size_of_event_comes_back():
+    outbox = opened(256)
+    sizes = [size * size for size in range(64)]
+    for size in sizes:
+        outbox.append(bytes(size))
+    assert [len(event) for _, _, event in delivered(opened(256))] == sizes
+
+
+def test_a_batch_has_at_most_32_events():
+    for outbox in (filled(opened(), 64), filled(RamOutbox(bytes, bytes), 64)):
+        base, waiting = outbox.batch(3)
+        assert (base, len(waiting)) == (3, 32)
+        assert outbox.batch(60, 3) == (60, [b"event 60", b"event 61", b"event 62"])
+        assert outbox.batch(64) == (64, [b"event 64"])
+        assert outbox.batch(65) == (65, [])
+
+
+def test_what_is_acknowledged_does_not_come_again_after_a_restart():
+    outbox = filled(opened(), 300)
+    assert outbox.acknowledge(outbox.epoch, 250)
+    assert outbox.first == 251
+    filled_on = [outbox.append(b"more") for _ in range(5)]
+    assert filled_on == [301, 302, 303, 304, 305]
+    again = opened()
+    assert 200 < again.first <= 251
+    assert delivered(again)[-55:][0] == (outbox.epoch, 251, b"event 251")
+
+
+def test_an_acknowledgement_that_goes_back_brings_back_what_is_still_held():
+    for outbox in (filled(opened(256), 60), filled(RamOutbox(bytes, bytes), 60)):
+        assert outbox.acknowledge(outbox.epoch, 60)
+        assert outbox.delivery() == (outbox.epoch, 61, 61)
+        assert outbox.acknowledge(outbox.epoch, 50)
+        assert outbox.delivery() == (outbox.epoch, 51, 61)
+        assert outbox.batch(51)[1][0] == b"event 51"
+
+
+def test_another_epochs_acknowledgement_is_none():
+    for outbox in (filled(opened(), 5), filled(RamOutbox(bytes, bytes), 5)):
+        assert not outbox.acknowledge("00000000", 3)
+        assert outbox.first == 1
+
+
+def test_an_acknowledgement_beyond_the_last_number_begins_an_epoch():
+    outbox = filled(opened(), 5)
+    old = outbox.epoch
+    assert outbox.acknowledge(old, 6)
+    assert outbox.epoch != old
+    assert outbox.append(b"new") == 1
+    assert delivered(opened()) == [(outbox.epoch, 1, b"new")]
+
+
+def test_when_full_the_oldest_go():
+    outbox = Outbox("outbox", bytes, bytes, 32, limit=200)
+    outbox.open()
+    filled(outbox, 1000)
+    assert 200 <= outbox.next - outbox.first < 400
+    assert outbox.lost == outbox.first - 1
+    assert delivered(outbox)[-1] == (outbox.epoch, 1000, b"event 1000")
+
+
+def test_ram_keeps_the_newest():
+    outbox = filled(RamOutbox(bytes, bytes, limit=64), 100)
+    assert (outbox.first, outbox.next, outbox.lost) == (37, 101, 36)
+    assert [number for _, number, _ in delivered(outbox)] == list(range(37, 101))
+    assert outbox.lost == 36
+
+
+def test_presses_count_over_the_epoch():
+    outbox = opened()
+    for number in range(100):
+        outbox.append(b"event", (None, 0, 1, 2, 3)[number % 5])
+    assert outbox.presses == [20, 20, 20, 20]
+    outbox.append(b"event", 3)
+    outbox.acknowledge(outbox.epoch, 101)
+    assert opened().presses == [20, 20, 20, 21]
+
+
+def test_a_record_cut_short_was_never_kept():
+    outbox = filled(opened(), 7)
+    epoch = outbox.epoch
+    newest = "outbox/" + str(outbox._turn % 32)
+    with open(newest, "rb") as file:
+        data = file.read()
+    with open(newest, "wb") as file:
+        file.write(data[:-3])
+    outbox = opened()
+    assert (outbox.epoch, outbox.next) == (epoch, 7)
+    assert outbox.append(b"seven") == 7
+    assert delivered(opened())[-1] == (epoch, 7, b"seven")
+
+
+def test_a_folder_that_can_not_be_made_is_an_error_and_harmless():
+    outbox = Outbox("not/there", bytes, bytes)
+    for act in (outbox.open, lambda: outbox.append(b"event")):
+        try:
+            act()
+            raised = False
+        except OSError:
+            raised = True
+        assert raised
+    assert outbox.delivery()[1:] == (1, 1)
+    assert outbox.batch(1) == (1, [])
+
+
+def test_real_events_come_back():
+    outbox = Outbox("outbox", events.encode, events.decode)
+    outbox.open()
+    opening = events.event((events.STRAY_PRESSED, 12345, 1, 2), 1, None, None)
+    outbox.append(opening, 1)
+    assert outbox.batch(1) == (1, [opening])
