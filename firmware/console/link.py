@@ -16,12 +16,10 @@ from console.clock import port_seconds
 from console.delivery import Delivery
 from console.health import report
 
-_JOIN_LIMIT_MS = const(15000)
+_JOIN_LIMIT_MS = const(8000)  # then it is told again: not every driver tries on by itself
 _PAUSE_MIN_MS = const(250)
-_PAUSE_REACHABLE_MS = const(2000)  # nobody listens at the broker's address: asking costs little
-_PAUSE_MAX_MS = const(
-    30000
-)  # no network, or a broker that refuses: a TLS handshake blocks for a second
+_PAUSE_MAX_MS = const(2000)  # no network, or nobody listens at the broker's address: asking costs little
+_PAUSE_REFUSED_MAX_MS = const(30000)  # a broker that hangs or refuses: a TLS handshake blocks a board for a second
 _DOWN_MS = const(10000)  # so long without a session is worth telling the seller
 _CLOCK_AGAIN_MS = const(3600000)
 _CLOCK_RETRY_MS = const(15000)
@@ -121,18 +119,14 @@ class Link:
         pause_ms = _PAUSE_MIN_MS
         while True:
             self._app.pulse.beat("link")
-            limit_ms = _PAUSE_MAX_MS
+            transport = None
             try:
                 if self._radio:
                     await self._radio.join()
                 transport = self._transport()
-                try:
-                    await self._session(transport)
-                finally:
-                    if not transport.reached:
-                        limit_ms = _PAUSE_REACHABLE_MS
+                await self._session(transport)
             except Exception as error:  # OSError, EOFError, a limit, a certificate that does not fit
-                if self._app.board.RADIO:
+                if self._radio:
                     report("link", error)
             if self._is_up:
                 self._is_up = False
@@ -140,7 +134,8 @@ class Link:
                 pause_ms = _PAUSE_MIN_MS
             self._app.pulse.beat("link")
             await asyncio.sleep_ms(pause_ms // 2 + random.getrandbits(16) * pause_ms // 0x20000)
-            pause_ms = min(2 * pause_ms, limit_ms)
+            refused = transport and transport.reached
+            pause_ms = min(2 * pause_ms, _PAUSE_REFUSED_MAX_MS if refused else _PAUSE_MAX_MS)
 
     def _transport(self):
         site_id, console_id = self._config["site_id"], self._config["console_id"]

@@ -1,0 +1,239 @@
+"""The real firmware, a real mosquitto, and a stand-in for the bridge."""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from broker import Bridge, Broker, make_certificates, wait_until
+
+from simulator.console import Console
+
+SETTINGS: dict[str, Any] = {
+    "revision": 3,
+    "question": {"id": "office", "revision": 2, "kind": "office", "text": {"en": "Did you like our office?"}},
+    "survey_window_ms": 5000,
+    "long_press_ms": 600,
+    "reopen_guard_ms": 200,
+    "debounce_ms": 20,
+    "stuck_ms": 3000,
+    "heartbeat_ms": 1000,
+    "ask_every": 5,
+    "prompt": "track:7",
+}
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    made = Broker(tmp_path)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def bridge(broker: Broker) -> Iterator[Bridge]:
+    made = Bridge(broker)
+    yield made
+    made.close()
+
+
+def answer(console: Console, button: str = "yes") -> None:
+    """A whole survey, which ends with thanks."""
+    console.press("seller", 60)
+    console.wait_lamp("yes")
+    console.press(button, 60)
+    other = "no" if button == "yes" else "yes"
+    console.wait_lamp(other, on=False)
+
+
+def said(bridge: Bridge, kind: str, count: int = 1, limit_s: float = 30.0) -> list[dict[str, Any]]:
+    """At least `count` events of the type."""
+    return wait_until(f"{count} {kind}", lambda: bridge.of(kind) if len(bridge.of(kind)) >= count else None, limit_s)
+
+
+@pytest.mark.parametrize(("board", "architecture"), [("unix", "amd64"), ("esp32", "i386"), ("pico_w", "i386")])
+def test_events_are_delivered_and_deleted(
+    board: str, architecture: Any, broker: Broker, bridge: Bridge, tmp_path: Path
+) -> None:
+    bridge.publish("settings", SETTINGS, retain=True)
+    with Console(tmp_path / "console", board=board, architecture=architecture, broker=broker.url()) as console:
+        said(bridge, "settings_applied")
+        answer(console)
+        closed = said(bridge, "survey_closed")[0]
+        assert (closed["outcome"], closed["cause"], closed["question_id"]) == ("yes", "answered", "office")
+        assert closed["response_ms"] == closed["up_ms"] - closed["opened_up_ms"]
+        opened = next(number for (_, number), event in bridge.events.items() if event["type"] == "survey_opened")
+        assert closed["survey"] == opened
+        wait_until("the prompt plays", lambda: [sound.track for sound in console.sounds() if sound.track] == [7])
+        health = wait_until("the outbox is empty", lambda: emptied(bridge))
+        assert health["presses"] == {"yes": 1, "no": 0, "cant_say": 0, "seller": 1}
+        assert health["settings_revision"] == SETTINGS["revision"]
+        assert health["board"] == board
+        assert bridge.last("status") == {
+            "state": "online",
+            "epoch": health["epoch"],
+            "hardware_id": console.hardware_id,
+        }
+    wait_until("the will", lambda: bridge.last("status")["state"] == "offline")
+
+
+def emptied(bridge: Bridge) -> Any:
+    health = bridge.last("health")
+    return health if health and health["outbox"]["first"] == health["outbox"]["next"] > 1 else None
+
+
+def test_the_bridges_time_is_taken(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", board="esp32", broker=broker.url()):
+        clock_set = said(bridge, "clock_set")[0]
+    assert (clock_set["source"], clock_set["step_ms"]) == ("bridge", None)
+    assert abs(clock_set["at_ms"] - time.time() * 1000) < 60000
+
+
+def test_what_is_not_acknowledged_is_sent_again(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    bridge.acknowledges = False
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        said(bridge, "booted")
+        answer(console)
+        said(bridge, "survey_closed")
+        console.wifi(False)
+        wait_until("it is offline", lambda: bridge.last("status")["state"] == "offline")
+        before = len(bridge.batches)
+        answer(console, "no")
+        bridge.acknowledges = True
+        console.wifi(True)
+        said(bridge, "survey_closed", 2)
+        again = bridge.batches[before]
+        assert again["base"] == again["first"] == 1
+
+
+def test_an_acknowledgement_that_goes_back_brings_the_events_again(
+    broker: Broker, bridge: Bridge, tmp_path: Path
+) -> None:
+    bridge.acknowledges = False
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        said(bridge, "booted")
+        answer(console)
+        said(bridge, "survey_closed")
+        epoch = bridge.batches[0]["epoch"]
+        bridge.acknowledge(epoch, 2)
+        before = len(bridge.batches)
+        bridge.acknowledge(epoch, 1)
+        wait_until("it is sent again", lambda: any(batch["base"] <= 3 for batch in bridge.batches[before:]))
+
+
+def test_a_bridge_that_is_silent_hears_everything_again(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    bridge.acknowledges = False
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        said(bridge, "booted")
+        before = len(bridge.batches)
+        console.step(11000)
+        wait_until("it is sent again", lambda: any(batch["base"] == 1 for batch in bridge.batches[before:]))
+
+
+def test_the_console_comes_back_after_the_broker_was_killed(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        said(bridge, "booted")
+        answer(console)
+        said(bridge, "survey_closed")
+        broker.stop(signal.SIGKILL)
+        answer(console, "no")
+        broker.start()
+        said(bridge, "survey_closed", 2)
+
+
+def test_a_broker_that_hangs_hurts_nobody(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        peers: list[socket.socket] = []
+        accepting = threading.Thread(target=lambda: peers.append(server.accept()[0]))
+        accepting.start()
+        with Console(tmp_path / "console", broker=f"mqtt://127.0.0.1:{server.getsockname()[1]}") as console:
+            accepting.join(30)
+            for button in ("yes", "no", "cant_say"):
+                answer(console, button)
+                console.wait_lamp(button, on=False)
+        for peer in peers:
+            peer.close()
+
+
+def test_a_link_that_hangs_is_found_out(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        said(bridge, "booted")
+        console.hang(True)
+        answer(console)
+        console.step(25000)
+        console.hang(False)
+        said(bridge, "survey_closed")
+
+
+def test_tls_with_user_and_password(tmp_path: Path) -> None:
+    authority = make_certificates(tmp_path)
+    broker = Broker(tmp_path, tmp_path)
+    broker.start()
+    bridge = Bridge(broker)
+    try:
+        with Console(tmp_path / "console", architecture="i386", broker=broker.tls_url(), ca=authority) as console:
+            said(bridge, "booted")
+            answer(console)
+            said(bridge, "survey_closed")
+    finally:
+        bridge.close()
+        broker.stop()
+
+
+def test_a_wrong_password_leaves_the_buttons_alone(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url("wrong")) as console:
+        wait_until("it is refused", lambda: "refused" in console.output())
+        answer(console)
+    assert not bridge.batches
+
+
+def test_settings_that_do_not_check_are_a_fault(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url()):
+        said(bridge, "booted")
+        bridge.publish("settings", SETTINGS | {"debounce_ms": -1})
+        wait_until("the fault", lambda: "settings" in bridge.last("health")["faults"])
+        bridge.publish("settings", b"x" * 9000)  # too long for a console: skipped
+        bridge.publish("settings", SETTINGS)
+        said(bridge, "settings_applied")
+        wait_until("no fault", lambda: "settings" not in bridge.last("health")["faults"])
+
+
+def test_commands(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    def order(number: int, command: str, left_ms: int = 60000) -> Any:
+        expires_at_ms = int(time.time() * 1000) + left_ms
+        bridge.publish("command", {"id": str(number), "command": command, "expires_at_ms": expires_at_ms})
+        return wait_until(f"the reply to {command}", lambda: replies().get(str(number)))
+
+    def replies() -> dict[str, Any]:
+        return {payload["id"]: payload for leaf, payload in list(bridge.messages) if leaf == "reply"}
+
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        said(bridge, "clock_set")
+        assert order(1, "identify")["ok"]
+        console.wait_lamp("seller")
+        assert order(2, "identify", -1000) == {"id": "2", "ok": False, "reason": "expired"}
+        assert not order(3, "maintenance")["ok"]
+        assert not order(4, "dance")["ok"]
+        assert order(5, "restart")["ok"]
+        assert [event["reset"] for event in said(bridge, "booted", 2)] == ["power_on", "soft"]
+
+
+def test_a_self_test_is_no_survey(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        said(bridge, "clock_set")
+        expires_at_ms = int(time.time() * 1000) + 60000
+        bridge.publish("command", {"id": "t", "command": "self_test", "expires_at_ms": expires_at_ms})
+        for button in ("yes", "no", "cant_say", "seller"):
+            console.wait_lamp(button)
+            console.press(button)
+        tested = said(bridge, "self_tested")[0]
+        assert tested["passed"]
+        assert tested["buttons"] == tested["lamps"] == ["yes", "no", "cant_say", "seller"]
+        assert wait_until("the reply", lambda: bridge.last("reply")) == {"id": "t", "ok": True}
+        assert not bridge.of("survey_opened")
+        assert not bridge.of("stray_pressed")
