@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections import deque
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -225,43 +226,42 @@ def command(
         watcher = Watcher(store)
         if once:
             Terminal().print(draw(watcher.look()))
-        elif sys.stdout.isatty():
-            _live(watcher)
         else:
-            _lines(watcher)
+            with _until_ended():
+                _live(watcher) if sys.stdout.isatty() else _lines(watcher)
         if svg is not None:
             _save(watcher.look(), svg)
     finally:
         store.close()
 
 
-def _live(watcher: Watcher) -> None:
-    with Live(draw(watcher.look()), auto_refresh=False) as live:
-        for _ in _ticks(REFRESH_S):
-            live.update(draw(watcher.look()), refresh=True)
-
-
-def _lines(watcher: Watcher) -> None:
-    for _ in _ticks(LINE_S):
-        typer.echo(line(watcher.look()))
-        sys.stdout.flush()
-
-
-def _ticks(seconds: float) -> Iterator[None]:
-    """One after each pause, until Ctrl-C or SIGTERM; the terminal is left tidy either way."""
+@contextmanager
+def _until_ended() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end what is inside in peace, so that the terminal is left tidy."""
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, end)
     try:
-        while True:
-            time.sleep(seconds)
+        with suppress(KeyboardInterrupt):
             yield
-    except KeyboardInterrupt:
-        return
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _live(watcher: Watcher) -> None:
+    with Live(draw(watcher.look()), auto_refresh=False) as live:
+        while True:
+            time.sleep(REFRESH_S)
+            live.update(draw(watcher.look()), refresh=True)
+
+
+def _lines(watcher: Watcher) -> None:
+    while True:
+        typer.echo(line(watcher.look()))
+        sys.stdout.flush()
+        time.sleep(LINE_S)
 
 
 def _save(look: Look, file: Path) -> None:

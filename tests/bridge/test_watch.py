@@ -2,6 +2,11 @@
 
 import io
 import json
+import os
+import pty
+import signal
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -123,3 +128,48 @@ def test_the_rate_is_that_of_the_last_looks(database: Path) -> None:
     assert watcher.look().rate is None
     assert watcher.look().rate == 0
     store.close()
+
+
+TRIVOX = str(Path(sys.executable).with_name("trivox"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_terminal_is_left_tidy(database: Path, number: signal.Signals) -> None:
+    ours, theirs = pty.openpty()
+    words = [TRIVOX, "watch", "--database", str(database)]
+    process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    shown = b""
+    asked = False
+    try:
+        while chunk := read(ours):
+            shown += chunk
+            if not asked and b"Events stored" in shown:
+                process.send_signal(number)
+                asked = True
+        assert process.wait(20) == 0, shown
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")  # the cursor is back
+
+
+def read(terminal: int) -> bytes:
+    """What the program wrote; nothing once it has gone."""
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:
+        return b""
+
+
+def test_without_a_terminal_it_prints_lines(database: Path) -> None:
+    process = subprocess.Popen([TRIVOX, "watch", "--database", str(database)], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert b"0 of 0 consoles online" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
