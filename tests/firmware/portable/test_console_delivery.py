@@ -1,0 +1,132 @@
+"""What is sent next, and what acknowledgements mean; the outbox is a list here."""
+
+import json
+
+from console.delivery import Delivery
+
+AHEAD, RESEND_MS, BATCH_BYTES = 4, 10000, 8192  # from the contract
+
+
+class ListOutbox:
+    """Events numbered from 1; `first` is the lowest held."""
+
+    def __init__(self, count=0, size=10):
+        self.epoch = "9f2c1ab0"
+        self.first = 1
+        self.events = [{"type": "t", "fill": "x" * size} for _ in range(count)]
+
+    def delivery(self):
+        return self.epoch, self.first, len(self.events) + 1
+
+    def batch(self, seq, max_events=32):
+        base = max(seq, self.first)
+        return base, self.events[base - 1 : base - 1 + max_events]
+
+    def acknowledge(self, epoch, through):
+        if epoch != self.epoch:
+            return False
+        self.first = through + 1
+        return True
+
+
+def taken(delivery, now_ms=0):
+    """(base, how many) of each batch that goes now."""
+    batches = []
+    text = delivery.next_batch(now_ms)
+    while text:
+        batch = json.loads(text)
+        assert len(text) <= BATCH_BYTES
+        batches.append((batch["base"], len(batch["events"])))
+        text = delivery.next_batch(now_ms)
+    return batches
+
+
+def test_at_most_four_batches_ahead():
+    outbox = ListOutbox(300)
+    delivery = Delivery(outbox)
+    assert taken(delivery) == [(1, 32), (33, 32), (65, 32), (97, 32)]
+    assert len(taken(delivery)) == 0
+    assert delivery.acknowledged(outbox.epoch, 40, 5)
+    assert taken(delivery) == [(129, 32)]
+    delivery.acknowledged(outbox.epoch, 160, 5)
+    assert len(taken(delivery)) == AHEAD
+
+
+def test_nothing_waits_nothing_goes():
+    outbox = ListOutbox()
+    delivery = Delivery(outbox)
+    assert taken(delivery) == []
+    outbox.events.append({"type": "t"})
+    assert taken(delivery) == [(1, 1)]
+    assert taken(delivery) == []
+
+
+def test_long_events_make_short_batches():
+    outbox = ListOutbox(40, size=500)
+    assert taken(Delivery(outbox))[0] == (1, 7)
+    assert json.loads(Delivery(ListOutbox(1, size=3000)).next_batch(0))["events"]
+
+
+def test_no_progress_sends_again():
+    outbox = ListOutbox(40)
+    delivery = Delivery(outbox)
+    assert taken(delivery, 1000) == [(1, 32), (33, 8)]
+    assert taken(delivery, 1000 + RESEND_MS - 1) == []
+    assert taken(delivery, 1000 + RESEND_MS) == [(1, 32), (33, 8)]
+    delivery.acknowledged(outbox.epoch, 32, 15000)
+    assert taken(delivery, 15000 + RESEND_MS - 1) == []
+    assert taken(delivery, 15000 + RESEND_MS) == [(33, 8)]
+
+
+def test_a_new_connection_sends_again():
+    outbox = ListOutbox(40)
+    delivery = Delivery(outbox)
+    taken(delivery)
+    delivery.acknowledged(outbox.epoch, 32, 0)
+    delivery.restart()
+    assert taken(delivery) == [(33, 8)]
+
+
+def test_an_acknowledgement_that_goes_back():
+    outbox = ListOutbox(40)
+    delivery = Delivery(outbox)
+    taken(delivery)
+    delivery.acknowledged(outbox.epoch, 40, 0)
+    assert taken(delivery) == []
+    delivery.acknowledged(outbox.epoch, 10, 0)
+    assert taken(delivery) == [(11, 30)]
+
+
+def test_another_epoch_is_not_ours():
+    outbox = ListOutbox(40)
+    delivery = Delivery(outbox)
+    taken(delivery)
+    assert not delivery.acknowledged("00000000", 40, 0)
+    assert outbox.first == 1
+
+
+def test_a_new_epoch_begins_at_its_first():
+    outbox = ListOutbox(40)
+    delivery = Delivery(outbox)
+    taken(delivery)
+    outbox.epoch, outbox.events = "00000001", [{"type": "t"}]
+    assert taken(delivery) == [(1, 1)]
+
+
+def test_only_an_answer_to_ones_own_sending_tells_the_time():
+    outbox = ListOutbox(1)
+    delivery = Delivery(outbox)
+    assert not delivery.acknowledged(outbox.epoch, 0, 0)
+    taken(delivery, 1000)
+    assert not delivery.acknowledged(outbox.epoch, 1, 3000)
+    outbox.events.append({"type": "t"})
+    taken(delivery, 4000)
+    assert delivery.acknowledged(outbox.epoch, 2, 5999)
+
+
+def test_numbers_that_went_are_not_sent():
+    outbox = ListOutbox(40)
+    delivery = Delivery(outbox)
+    outbox.first = 20
+    text = delivery.next_batch(0)
+    assert json.loads(text)["first"] == json.loads(text)["base"] == 20
