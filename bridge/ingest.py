@@ -43,10 +43,11 @@ class Tally:
     rejected: int = 0
     unreadable: int = 0
     acks: list[tuple[str, bytes]] = field(default_factory=list)
+    settings_made: bool = False
 
     def figures(self) -> dict[str, int]:
         """The counts alone."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, int)}
+        return {name: value for name, value in vars(self).items() if type(value) is int}
 
 
 class Touched:
@@ -78,9 +79,12 @@ class Intake:
         try:
             self.take_readable(topic, payload, arrived_at_ms)
         except Unreadable as error:
-            self.tally.unreadable += 1
-            hash_ = hashlib.sha256(payload).hexdigest()
-            events.save_reject(self._store, None, topic, str(error), payload, hash_, arrived_at_ms)
+            self.reject(topic, payload, str(error), arrived_at_ms)
+
+    def reject(self, topic: str, payload: bytes, reason: str, at_ms: int) -> None:
+        """Keep a message that could not be taken in, once, with a count."""
+        self.tally.unreadable += 1
+        events.save_reject(self._store, None, topic, reason, payload, hashlib.sha256(payload).hexdigest(), at_ms)
 
     def take_readable(self, topic: str, payload: bytes, arrived_at_ms: int) -> None:
         """Take in one message; raises Unreadable, and has done nothing then."""
@@ -117,8 +121,13 @@ class Intake:
             raise Unreadable(f"{NOT_ENROLLED}: enroll the console, or run the bridge without --enrolled-only")
         if console is None:
             console = consoles.add_console(self._store, site_id, console_id, arrived_at_ms)
-            refresh_console(self._store, site_id, console_id, self._store.now_ms)
+            self._refresh(console)
         return console
+
+    def _refresh(self, console: Console) -> None:
+        """Make settings for a console that is new, or uses some that this database does not know."""
+        made = refresh_console(self._store, console.site_id, console.console_id, self._store.now_ms)
+        self.tally.settings_made |= made
 
     def _take_word(self, site_id: str, console_id: str, leaf: str, payload: bytes, arrived_at_ms: int) -> None:
         """A console about itself: `status`, `health`, or a `reply` (which only shows that it is there)."""
@@ -130,7 +139,7 @@ class Intake:
             health = contract.read_health(payload)
             console = self._console(site_id, console_id, arrived_at_ms)
             consoles.note_health(self._store, console, payload.decode(), health.settings_revision, arrived_at_ms)
-            refresh_console(self._store, site_id, console_id, self._store.now_ms)
+            self._refresh(console)
         else:
             contract.read_reply(payload)
             self._console(site_id, console_id, arrived_at_ms)

@@ -147,7 +147,8 @@ def find_epoch(store: Store, console: Console, epoch: str, seen_at_ms: int) -> E
         if row is None:
             raise LookupError(epoch)
         found = known[console.key, epoch] = Epoch(store, console, row)
-        store.remember("epochs by key", dict)[found.key] = found
+        by_key: dict[int, Epoch] = store.remember("epochs by key", dict)
+        by_key[found.key] = found
     return found
 
 

@@ -1,0 +1,41 @@
+"""The embedded broker: amqtt on loopback, for trying things out; production wants mosquitto."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import Any
+
+from amqtt.broker import Broker  # type: ignore[import-untyped]
+
+from bridge.errors import TrivoxError
+
+LOOPBACK = "127.0.0.1"
+
+
+def run_broker(port: int) -> None:
+    """Serve on loopback until SIGTERM or Ctrl-C."""
+    asyncio.run(_serve(port))
+
+
+def _config(port: int) -> dict[str, Any]:
+    return {
+        "listeners": {"default": {"type": "tcp", "bind": f"{LOOPBACK}:{port}"}},
+        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+    }
+
+
+async def _serve(port: int) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    broker = Broker(_config(port))
+    try:
+        await broker.start()
+    except Exception as error:
+        raise TrivoxError(f"Port {port} of {LOOPBACK} cannot be used ({error}): give another --port.") from error
+    sys.stderr.write(f"The embedded broker listens on mqtt://{LOOPBACK}:{port} (this machine only); Ctrl-C ends it.\n")
+    await ended.wait()
+    await broker.shutdown()

@@ -1,0 +1,73 @@
+"""Operations on what was received: recorded messages taken in, everything made anew, open surveys called lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from bridge import fold
+from bridge.contract import AtMs
+from bridge.ingest import Intake
+from bridge.operations import OPERATIONS
+from bridge.rebuild import rebuild
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.ingest import Tally
+    from bridge.store import Store
+
+    Progress = Callable[[int, int], None]
+
+
+class RecordedMessage(Struct):
+    """A line of a file of recorded messages; the payload as JSON, or as a string where it was none."""
+
+    topic: Annotated[str, Meta(max_length=65_535)]
+    payload: Raw
+    received_at_ms: AtMs
+
+
+_decoder = msgspec.json.Decoder(RecordedMessage)
+
+
+def execute(
+    store: Store, operation: str, args: dict[str, Any], now_ms: int, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Do an operation by its name, inside the transaction; its result. Raises TrivoxError."""
+    if operation == "ingest":
+        return ingest(store, args)
+    if operation == "rebuild":
+        return rebuild(store, progress)
+    if operation == "sweep":
+        return {"surveys": fold.sweep(store)}
+    return OPERATIONS[operation](store, args, now_ms)
+
+
+def ingest(store: Store, args: dict[str, Any]) -> dict[str, Any]:
+    """Take in recorded messages as if they had come by MQTT: args `lines`, a text each."""
+    intake = Intake(store)
+    for line in args["lines"]:
+        take_line(intake, line.encode("utf-8", "surrogateescape"), store.now_ms)
+    return _figures(intake.finish())
+
+
+def take_line(intake: Intake, line: bytes, now_ms: int) -> None:
+    """Take in one recorded message; a line that is none is kept among the rejects."""
+    try:
+        message = _decoder.decode(line)
+        payload = bytes(message.payload)
+        if payload.startswith(b'"'):
+            payload = msgspec.json.decode(payload, type=str).encode()
+        topic = message.topic
+        topic.encode()
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        intake.reject("", line, f"recorded line: {error}", now_ms)
+        return
+    intake.take(topic, payload, message.received_at_ms)
+
+
+def _figures(tally: Tally) -> dict[str, Any]:
+    return dict(tally.figures())
