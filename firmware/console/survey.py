@@ -172,13 +172,15 @@ class SurveyTable:
         self._stuck_at[button] = up_ms + self.settings.stuck_ms
         if self._testing:
             self._facts.append((PRESS_TESTED, up_ms, button))
-            return
-        self.presses[button] += 1
-        if button == SELLER:
-            self._seller_ms = up_ms
-            self._long_at = up_ms + self.settings.long_press_ms
         else:
-            self._answer(button, up_ms)
+            self.presses[button] += 1
+            if button == SELLER:
+                self._seller_ms = up_ms
+                self._long_at = up_ms + self.settings.long_press_ms
+            else:
+                self._answer(button, up_ms)
+        if button != SELLER:
+            self._contacts[button] = up_ms
 
     def _released(self, button, up_ms):
         self._stuck_at[button] = None
@@ -190,9 +192,7 @@ class SurveyTable:
             self._ask(contact_ms, up_ms)
 
     def _answer(self, button, up_ms):
-        together = self._is_together(button, up_ms)
-        self._contacts[button] = up_ms
-        if together:
+        if self._is_together(button, up_ms):
             self._stray(button, TOGETHER, up_ms)
         elif self.opened_ms is not None:
             self._close(button, ANSWERED, up_ms)
