@@ -18,8 +18,8 @@ from console.health import report
 
 _JOIN_LIMIT_MS = const(8000)  # then it is told again: not every driver tries on by itself
 _PAUSE_MIN_MS = const(250)
-_PAUSE_MAX_MS = const(2000)  # no network, or nobody listens at the broker's address: asking costs little
-_PAUSE_REFUSED_MAX_MS = const(30000)  # a broker that hangs or refuses: a TLS handshake blocks a board for a second
+_PAUSE_MAX_MS = const(2000)  # no network, or no broker: asking costs little
+_PAUSE_REFUSED_MAX_MS = const(30000)  # it refuses us, or TLS fails: a handshake blocks a board for a second
 _DOWN_MS = const(10000)  # so long without a session is worth telling the seller
 _CLOCK_AGAIN_MS = const(3600000)
 _CLOCK_RETRY_MS = const(15000)
@@ -128,13 +128,13 @@ class Link:
             except Exception as error:  # OSError, EOFError, a limit, a certificate that does not fit
                 if self._radio:
                     report("link", error)
+            refused = transport and transport.refused
             if self._is_up:
                 self._is_up = False
                 self._down_since = self._app.clock.up_ms()
-                pause_ms = _PAUSE_MIN_MS
+                pause_ms = pause_ms if refused else _PAUSE_MIN_MS
             self._app.pulse.beat("link")
             await asyncio.sleep_ms(pause_ms // 2 + random.getrandbits(16) * pause_ms // 0x20000)
-            refused = transport and transport.reached
             pause_ms = min(2 * pause_ms, _PAUSE_REFUSED_MAX_MS if refused else _PAUSE_MAX_MS)
 
     def _transport(self):

@@ -100,6 +100,7 @@ class Mqtt:
         self._last_id = 0
         self._heard = self._pinged = 0
         self.reached = False  # TCP's handshake at least has been done
+        self.refused = False  # the broker does not want us, or TLS failed, which is costly to try again
         self.oversize = 0
 
     async def open(self, address, will):
@@ -110,6 +111,7 @@ class Mqtt:
         broker = self._broker
         self._socket = await connect(address, broker["port"])
         self.reached = True
+        self.refused = bool(broker.get("tls"))
         if broker.get("tls"):
             self._socket = tls_context(broker["ca"]).wrap_socket(
                 self._socket, server_hostname=broker["host"], do_handshake_on_connect=False
@@ -125,7 +127,8 @@ class Mqtt:
                 fields.append(text(value))
         await self._send(packet(_CONNECT, text("MQTT"), struct.pack(">BBH", 4, flags, _KEEPALIVE_S), *fields))
         answer = await self._read(4)
-        if answer[0] != _CONNACK or answer[3]:
+        self.refused = answer[0] != _CONNACK or answer[3] > 0
+        if self.refused:
             raise OSError("broker refused the connection, code %d" % answer[3])
         self._heard = self._pinged = time.ticks_ms()
 
@@ -169,6 +172,7 @@ class Mqtt:
         if first == _PUBACK:
             self._in_flight.pop(body, None)
         elif first == _SUBACK and _REFUSED in body[2:]:
+            self.refused = True
             raise OSError("broker refused a subscription")
 
     async def _take(self, first, size):

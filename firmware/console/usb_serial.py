@@ -47,6 +47,7 @@ class UsbSerial:
         self._writable.register(self._out, select.POLLOUT)
         self._said_hello = 0
         self.reached = True
+        self.refused = False
         self.dropped = 0
 
     async def open(self, _address, _will):
