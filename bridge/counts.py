@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bridge.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable, valid_id
-from bridge.local_time import instant_ms, local_hour
+from bridge.dating import hour_of
+from bridge.local_time import instant_ms
 from bridge.store import admin
 from bridge.store import counts as table
 from bridge.table_file import Line, read_lines
@@ -164,5 +165,5 @@ def _derived(count: table.Count, places: Places) -> table.Count:
     return count._replace(
         at_console_id=standing[0].console_id if len(standing) == 1 else None,
         of_seller_id=count.seller_id or (min(sellers) if len(sellers) == 1 else None),
-        hour=local_hour(at_ms, places.timezone),
+        hour=hour_of(at_ms, places.timezone),
     )

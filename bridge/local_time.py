@@ -10,19 +10,20 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bridge.errors import TrivoxError
+from bridge.errors import UsageError
 
 SECOND_MS = 1000
 HOUR_MS = 3_600_000
+FIRST_YEAR, LAST_YEAR = 1971, 9998  # whose every instant is from 1970 to 9999 in every zone
 
 
 @lru_cache(maxsize=512)
 def zone(name: str) -> ZoneInfo:
-    """The time zone of this name, such as `Europe/Sofia`; raises TrivoxError when there is none."""
+    """The time zone of this name, such as `Europe/Sofia`; raises UsageError when there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise TrivoxError(f"There is no time zone {name!r}: give a name such as Europe/Sofia or UTC.") from error
+        raise UsageError(f"There is no time zone {name!r}: give a name such as Europe/Sofia or UTC.") from error
 
 
 def local(at_ms: int, timezone: str) -> datetime:
@@ -56,15 +57,13 @@ def instant_ms(text: str, timezone: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{text!r} is no time such as 2026-11-22T13:00 or 2026-11-22T13:00+02:00") from error
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"{text!r} is not from {FIRST_YEAR} to {LAST_YEAR}")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone(timezone))
         if moment.astimezone(UTC).astimezone(zone(timezone)).replace(tzinfo=None) != moment.replace(tzinfo=None):
             raise ValueError(f"{text!r} does not exist in {timezone}: the clock went forward over it")
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    at_ms = since // timedelta(milliseconds=1)
-    if at_ms < 0:
-        raise ValueError(f"{text!r} is before 1970")
-    return at_ms
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def period_of(unit: str, name: str, timezone: str) -> tuple[int, int]:
@@ -77,12 +76,11 @@ def period_of(unit: str, name: str, timezone: str) -> tuple[int, int]:
 
 
 def days_of(unit: str, name: str) -> tuple[date, date]:
-    """The first day of a day, week or month, and the first day after it."""
-    if unit == "day":
-        first = date.fromisoformat(name)
-        return first, first + timedelta(days=1)
-    if unit == "week":
-        first = date.fromisoformat(name)
-        return first, first + timedelta(days=7)
-    first = date.fromisoformat(f"{name}-01")
-    return first, (first + timedelta(days=31)).replace(day=1)
+    """The first day of a day, week or month, and the first day after it (the last day of all where time ends)."""
+    first = date.fromisoformat(f"{name}-01" if unit == "month" else name)
+    try:
+        if unit == "month":
+            return first, (first + timedelta(days=31)).replace(day=1)
+        return first, first + timedelta(days=7 if unit == "week" else 1)
+    except OverflowError:
+        return first, date.max

@@ -9,7 +9,7 @@ import typer
 
 from bridge.errors import TrivoxError, UsageError
 
-MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_FILE_BYTES = 16 * 1024 * 1024  # it may have to fit into one request to the bridge, three times as long
 
 Database = Annotated[
     Path, typer.Option("--database", envvar="TRIVOX_DATABASE", help="The database file.", show_default=True)

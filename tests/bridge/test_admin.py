@@ -1,0 +1,410 @@
+"""Key questions, settings, sites, checkout points and shifts, set as a manager sets them."""
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from referencing import Registry, Resource
+
+from bridge import console_settings
+from tests.bridge.office import MINUTE_MS, Office, Till, at
+
+SCHEMA = Path(__file__).parents[2] / "schema"
+NINE = at("2026-11-02T09:00+00:00")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """An office whose one console, demo/till-1, was heard of."""
+    office = Office(tmp_path)
+    till = Till()
+    till.survey(NINE, "yes")
+    office.take(till)
+    return office
+
+
+def query(office: Office, sql: str) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(office.database) as connection:
+        found = connection.execute(sql).fetchall()
+    connection.close()
+    return found
+
+
+def told(office: Office, console: str = "demo/till-1") -> dict[str, Any] | None:
+    """The newest settings made for a console."""
+    site_id, console_id = console.split("/")
+    rows = query(
+        office,
+        f"SELECT revision, payload FROM settings_sent WHERE site_id = '{site_id}' AND console_id = '{console_id}'"  # noqa: S608
+        " ORDER BY revision DESC LIMIT 1",
+    )
+    if not rows:
+        return None
+    payload: dict[str, Any] = json.loads(rows[0][1])
+    assert payload["revision"] == rows[0][0]
+    return payload
+
+
+def heard(office: Office, site: str, console: str) -> None:
+    till = Till(site_id=site, console_id=console)
+    till.survey(NINE, "yes")
+    office.take(till)
+
+
+def health(office: Office, revision: int) -> None:
+    payload = {"epoch": "0000abcd", "hardware_id": "c0ffee", "settings_revision": revision}
+    message = {"topic": "trivox/v1/demo/till-1/health", "payload": payload, "received_at_ms": NINE + MINUTE_MS}
+    office.take_messages([message])
+
+
+# Key questions ----------------------------------------------------------------------------------------------------
+
+
+def test_a_new_database_knows_three_questions(office: Office) -> None:
+    text = office.do("question", "list")
+    assert re.findall(r"^(\w+), revision 1, (\w+), silent weight 0.5 \(not estimated\)", text, re.MULTILINE) == [
+        ("loyalty", "loyalty"),
+        ("office", "office"),
+        ("staff", "personnel"),
+    ]
+    assert len(re.findall(r"^ {2}(en|ru|bg): ", text, re.MULTILINE)) == 9
+
+
+def test_a_question_is_defined_and_given_to_a_console(office: Office) -> None:
+    text = ["--text", "en=Was the queue short?", "--text", "ru=Была ли очередь короткой?"]
+    office.do("question", "set", "queue", "--kind", "office", *text, "--console", "demo/till-1")
+    payload = told(office)
+    assert payload is not None
+    assert payload["question"] == {
+        "id": "queue",
+        "revision": 1,
+        "kind": "office",
+        "text": {"en": "Was the queue short?", "ru": "Была ли очередь короткой?"},
+    }
+
+
+def test_other_text_is_a_new_revision_above_any_heard_of(office: Office) -> None:
+    till = Till(epoch="0000beef")
+    till.survey(NINE, "yes", "staff", 6)
+    office.take(till)
+    assert told(office) is None
+    office.do("question", "set", "staff", "--text", "en=Are you happy with Elena?")
+    first = told(office)
+    assert first is not None
+    assert (
+        first["question"]["revision"] == 7
+    )  # all consoles ask `staff`, so this one is told, though nothing was chosen
+    office.do("question", "set", "staff", "--text", "en=Are you happy with Elena?")
+    assert told(office) == first
+    office.do("question", "set", "staff", "--silent-weight", "0.3")
+    assert told(office) == first
+
+
+def test_every_change_of_kind_and_weight_stays_in_the_history(office: Office) -> None:
+    office.do("question", "set", "staff", "--silent-weight", 0.4, "--silent-weight-origin", "calls")
+    office.do("question", "set", "staff", "--kind", "office", "--silent-weight-on", "2026-11-01")
+    office.do("question", "set", "staff", "--kind", "office")
+    found = query(office, "SELECT kind, silent_weight, silent_weight_origin, silent_weight_on FROM question_history")
+    today = found[0][3]
+    assert found == [("personnel", 0.4, "calls", today), ("office", 0.4, "calls", "2026-11-01")]
+    assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", today)
+    office.do("question", "set", "staff", "--silent-weight", 0.6)  # a new value does not keep the old one's origin
+    assert "0.6 (origin not stated" in office.do("question", "list")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("new", "--text", "en=Text"),
+        ("new", "--kind", "office"),
+        ("Staff", "--kind", "office", "--text", "en=x"),
+        ("staff", "--kind", "mood"),
+        ("staff", "--silent-weight", "1.1"),
+        ("staff", "--silent-weight", "nan"),
+        ("staff", "--silent-weight", "much"),
+        ("staff", "--silent-weight-on", "today"),
+        ("staff", "--text", "no language"),
+        ("staff", "--text", "en=" + "x" * 301),
+        ("staff", "--console", "till-1"),
+        ("staff", "--all", "--site", "demo"),
+    ],
+)
+def test_wrong_questions_are_refused_in_one_sentence(office: Office, arguments: tuple[str, ...]) -> None:
+    result = office.run("question", "set", *arguments)
+    assert result.status == 2
+    assert result.err.count("\n") == 1
+    assert query(office, "SELECT count(*) FROM question_history") == [(0,)]
+
+
+# Settings ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_console_is_told_nothing_until_something_is_chosen(office: Office) -> None:
+    assert told(office) is None
+    office.do("settings", "set", "--all", "survey_window_ms=15000")
+    payload = told(office)
+    assert payload is not None
+    assert (payload["revision"], payload["survey_window_ms"], payload["long_press_ms"]) == (1, 15000, 1500)
+    assert payload["question"]["id"] == "staff"
+
+
+def test_the_console_wins_over_its_site_and_the_site_over_all(office: Office) -> None:
+    heard(office, "demo", "till-2")
+    heard(office, "shop", "till-1")
+    office.do("settings", "set", "--console", "demo/till-1", "ask_every=3")
+    office.do("settings", "set", "--site", "demo", "ask_every=2", "prompt=none")
+    office.do("settings", "set", "--all", "ask_every=1", "prompt=track:7")
+    found = {name: told(office, name) or {} for name in ("demo/till-1", "demo/till-2", "shop/till-1")}
+    assert {name: (p["ask_every"], p["prompt"]) for name, p in found.items()} == {
+        "demo/till-1": (3, "none"),
+        "demo/till-2": (2, "none"),
+        "shop/till-1": (1, "track:7"),
+    }
+    office.do("settings", "set", "--site", "demo", "--console", "till-1", "ask_every=default")
+    assert (told(office) or {})["ask_every"] == 2
+    listed = office.do("settings", "list").splitlines()
+    assert listed == ["all: ask_every=1", "all: prompt=track:7", "demo: ask_every=2", "demo: prompt=none"]
+
+
+def test_a_revision_is_made_only_where_something_changes(office: Office) -> None:
+    heard(office, "shop", "till-1")
+    office.do("settings", "set", "--all", "ask_every=2")
+    office.do("settings", "set", "--all", "ask_every=2")
+    office.do("settings", "set", "--site", "shop", "ask_every=4")
+    assert (told(office) or {})["revision"] == 1
+    assert (told(office, "shop/till-1") or {})["revision"] == 2
+
+
+def test_a_console_that_comes_later_gets_its_settings_at_first_sight(office: Office) -> None:
+    office.do("settings", "set", "--site", "shop", "ask_every=4")
+    assert told(office, "shop/till-1") is None
+    heard(office, "shop", "till-1")
+    assert (told(office, "shop/till-1") or {})["ask_every"] == 4
+
+
+def test_settings_for_a_console_not_yet_heard_of_wait_for_it(office: Office) -> None:
+    office.do("settings", "set", "--console", "shop/till-5", "ask_every=4")
+    first = told(office, "shop/till-5")
+    assert first is not None
+    heard(office, "shop", "till-5")
+    assert told(office, "shop/till-5") == first
+
+
+def test_revisions_count_on_from_what_the_console_reports(office: Office) -> None:
+    office.do("settings", "set", "--all", "ask_every=2")
+    health(office, 12)
+    payload = told(office)
+    assert payload is not None
+    assert (payload["revision"], payload["ask_every"]) == (13, 2)
+    health(office, 13)
+    assert (told(office) or {})["revision"] == 13
+
+
+def test_the_bridges_own_settings_are_told_to_no_console(office: Office) -> None:
+    office.do("settings", "set", "--all", "force_majeure_scope_s=300", "force_majeure_level_max=0.2")
+    assert told(office) is None
+    row = office.rows("site")[0]
+    assert (row["settings"]["force_majeure_scope_s"], row["settings"]["force_majeure_level_max"]) == (300, 0.2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ask_every=2",),
+        ("--all",),
+        ("--all", "ask_every"),
+        ("--all", "ask_every=0"),
+        ("--all", "ask_every=1001"),
+        ("--all", "ask_every=2.5"),
+        ("--all", "survey_window_ms=199"),
+        ("--all", "prompt=track:256"),
+        ("--all", "prompt=song"),
+        ("--all", "volume=3"),
+        ("--all", "question_id=riddle"),
+        ("--all", "stuck_ms=1000"),
+        ("--all", "force_majeure_level_max=1.5"),
+        ("--site", "demo", "force_majeure_scope_s=60"),
+        ("--site", "DEMO", "ask_every=2"),
+        ("--all", "ask_every=2", "ask_every=3"),
+    ],
+)
+def test_wrong_settings_are_refused_in_one_sentence(office: Office, arguments: tuple[str, ...]) -> None:
+    result = office.run("settings", "set", *arguments)
+    assert result.status == 2
+    assert result.err.count("\n") == 1
+    assert query(office, "SELECT count(*) FROM setting") == [(0,)]
+
+
+def test_a_stuck_time_too_short_at_some_site_is_refused_for_all(office: Office) -> None:
+    office.do("settings", "set", "--site", "shop", "long_press_ms=9000")
+    result = office.run("settings", "set", "--all", "stuck_ms=8000")
+    assert result.status == 2
+    assert "shop" in result.err
+
+
+def test_ranges_and_defaults_are_those_of_the_schema() -> None:
+    properties = json.loads((SCHEMA / "settings.json").read_text("utf-8"))["properties"]
+    for name, (low, high, default) in console_settings.RANGES.items():
+        if name not in console_settings.OF_THE_BRIDGE:
+            of = properties.pop(name)
+            assert (of["minimum"], of["maximum"], of["default"]) == (low, high, default)
+    assert properties["prompt"]["default"] == console_settings.DEFAULTS["prompt"]
+    assert properties["prompt"]["pattern"] == f"^({console_settings.PROMPT.pattern})$"
+    assert set(properties) == {"revision", "question", "prompt"}
+
+
+def test_what_consoles_are_told_keeps_to_the_schema(office: Office) -> None:
+    common = json.loads((SCHEMA / "common.json").read_text("utf-8"))
+    registry: Registry = Registry().with_resource("common.json", Resource.from_contents(common))
+    schema = json.loads((SCHEMA / "settings.json").read_text("utf-8"))
+    office.do("settings", "set", "--all", "prompt=track:255", "question_id=loyalty", "reopen_guard_ms=0")
+    jsonschema.Draft202012Validator(schema, registry=registry).validate(told(office))
+
+
+# Sites and checkout points ----------------------------------------------------------------------------------------
+
+
+def points(office: Office) -> list[tuple[str | None, int]]:
+    rows = office.rows("checkout_point", from_day="2026-01-01", to_day="2028-01-01")
+    return [(row["checkout_point_id"], row["surveys"]) for row in rows]
+
+
+def test_a_console_stands_where_it_is_put_since_its_first_event(office: Office) -> None:
+    assert points(office) == [(None, 1)]
+    office.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
+    assert points(office) == [("cash", 1)]
+
+
+def test_a_console_that_is_moved_stands_there_since_today(office: Office) -> None:
+    office.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
+    office.do("checkout-point", "set", "demo", "desk", "--console", "till-1")
+    assert points(office) == [("cash", 1)]  # the survey is older than today
+
+
+def test_a_console_stands_there_since_a_local_day(office: Office) -> None:
+    till = Till(epoch="0000beef")
+    till.survey(at("2026-11-09T23:59+02:00"), "yes")
+    till.survey(at("2026-11-10T00:00+02:00"), "yes")
+    office.take(till)
+    office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
+    office.do("checkout-point", "set", "demo", "cash", "--console", "till-1", "--from", "2026-11-10")
+    assert points(office) == [("cash", 1), (None, 2)]
+
+
+def test_a_place_set_before_the_console_is_heard_of(office: Office) -> None:
+    office.do("checkout-point", "set", "shop", "cash", "--console", "till-1")
+    heard(office, "shop", "till-1")
+    assert points(office) == [(None, 1), ("cash", 1)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("site", "set", "demo", "--timezone", "Europe/Sofa"), 2),
+        (("site", "set", "demo", "--timezone", "../../etc/passwd"), 2),
+        (("site", "set", "De mo", "--timezone", "UTC"), 2),
+        (("checkout-point", "set", "demo", "cash", "--console", "Till"), 2),
+        (("checkout-point", "set", "demo", "cash", "--console", "till-1", "--from", "Monday"), 2),
+        (("checkout-point", "set", "demo", "", "--console", "till-1"), 2),
+    ],
+)
+def test_wrong_sites_and_places_are_refused(office: Office, arguments: tuple[str, ...], status: int) -> None:
+    result = office.run(*arguments)
+    assert result.status == status
+    assert result.err.count("\n") == 1
+
+
+# Shifts -----------------------------------------------------------------------------------------------------------
+
+
+def sellers(office: Office) -> dict[str | None, int]:
+    return {row["seller_id"]: row["surveys"] for row in office.rows("seller")}
+
+
+def test_the_same_console_and_start_replaces_a_shift(office: Office) -> None:
+    assert office.shifts("demo,till-1,elena,Elena,2026-11-02T08:00,2026-11-02T17:00").status == 0
+    assert sellers(office) == {"elena": 1}
+    assert office.shifts("demo,till-1,ivan,Ivan,2026-11-02T08:00,2026-11-02T08:30").status == 0
+    assert sellers(office) == {None: 1}
+
+
+def test_shifts_may_touch_but_not_overlap(office: Office) -> None:
+    assert office.shifts("demo,till-1,elena,Elena,2026-11-02T08:00,2026-11-02T12:00").status == 0
+    assert office.shifts("demo,till-1,ivan,Ivan,2026-11-02T12:00,2026-11-02T17:00").status == 0
+    assert office.shifts("demo,till-2,ivan,Ivan,2026-11-02T09:00,2026-11-02T17:00").status == 0
+    result = office.shifts("demo,till-1,maria,Maria,2026-11-02T11:59,2026-11-02T12:00")
+    assert result.status == 1
+    assert "line 2: the shift overlaps one of elena" in result.err
+    result = office.shifts(
+        "demo,till-1,maria,Maria,2026-11-03T08:00,2026-11-03T12:00",
+        "demo,till-1,maria,Maria,2026-11-03T11:00,2026-11-03T13:00",
+    )
+    assert "line 3: the shift overlaps that of line 2" in result.err
+    assert query(office, "SELECT count(*) FROM shift") == [(3,)]
+
+
+def test_times_without_an_offset_are_the_sites_own(office: Office) -> None:
+    office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
+    office.shifts("demo,till-1,elena,Elena,2026-11-02T11:00,2026-11-02T11:01")  # 9:00 UTC
+    assert sellers(office) == {"elena": 1}
+    office.shifts("demo,till-1,ivan,Ivan,2026-11-02T10:00:00+01:00,2026-11-02T09:01:00Z")  # the same start
+    assert sellers(office) == {"ivan": 1}
+
+
+def test_hours_that_summer_time_skips_do_not_exist(office: Office) -> None:
+    office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
+    result = office.shifts("demo,till-1,elena,Elena,2026-03-29T03:30,2026-03-29T11:00")
+    assert result.status == 1
+    assert "does not exist in Europe/Sofia" in result.err
+    assert office.shifts("demo,till-1,elena,Elena,2026-10-25T03:30,2026-10-25T11:00").status == 0
+    assert query(office, "SELECT started_at_ms FROM shift") == [(at("2026-10-25T03:30+03:00"),)]  # the first of two
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("demo,till-1,elena,Elena,2026-11-02T12:00,2026-11-02T12:00", "end after it starts"),
+        ("demo,till-1,elena,Elena,2026-11-02T12:00,noon", "no time"),
+        ("demo,till-1,,Elena,2026-11-02T12:00,2026-11-02T13:00", "seller_id"),
+        ("demo,Till,elena,Elena,2026-11-02T12:00,2026-11-02T13:00", "console_id"),
+        ("demo,till-1,elena,2026-11-02T12:00,2026-11-02T13:00", "values"),
+    ],
+)
+def test_a_bad_line_is_named_and_nothing_is_imported(office: Office, line: str, word: str) -> None:
+    good = "demo,till-1,ivan,Ivan,2026-11-02T08:00,2026-11-02T10:00"
+    result = office.shifts(good, line, "shop,till-1,x,X,never,never")
+    assert result.status == 1
+    assert "line 3: " in result.err
+    assert "line 4: " in result.err
+    assert word in result.err
+    assert sellers(office) == {None: 1}
+    assert query(office, "SELECT count(*) FROM seller") == [(0,)]
+
+
+def test_a_file_without_the_right_columns_is_refused(office: Office) -> None:
+    for text, word in (
+        ("site_id,console_id,seller_id,seller_name,started_at\n", "ended_at is missing"),
+        ("site_id;console_id\n", "site_id is missing"),
+        ("", "site_id is missing"),
+        ("site_id,console_id,seller_id,seller_name,started_at,ended_at,mood\n", "no column 'mood'"),
+    ):
+        result = office.run("shift", "import", office.file("shifts.csv", text))
+        assert result.status == 1
+        assert word in result.err
+    assert office.run("shift", "import", office.folder / "nowhere.csv").status == 1
+    (office.folder / "latin.csv").write_bytes("продавец".encode("cp1251"))
+    assert "UTF-8" in office.run("shift", "import", office.folder / "latin.csv").err
+
+
+def test_rollups_follow_shifts_places_and_zones_as_a_rebuild_would_have_them(office: Office) -> None:
+    office.shifts("demo,till-1,elena,Elena,2026-11-02T08:00,2026-11-02T17:00")
+    office.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
+    office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
+    tables = ("rollup_hour", "rollup_day", "survey", "counts")
+    before = [sorted(map(repr, query(office, f"SELECT * FROM {table}"))) for table in tables]  # noqa: S608
+    office.do("rebuild")
+    assert [sorted(map(repr, query(office, f"SELECT * FROM {table}"))) for table in tables] == before  # noqa: S608

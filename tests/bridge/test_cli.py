@@ -1,0 +1,158 @@
+"""The `trivox` command as a whole: exit statuses, sentences, backup, doctor and the list of consoles."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.bridge.office import MINUTE_MS, Office, Till, at
+
+NINE = at("2026-11-02T09:00+00:00")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def real(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = "import sys; from bridge.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_program_itself_ends_with_the_right_status(tmp_path: Path) -> None:
+    database = str(tmp_path / "trivox.db")
+    done = real("site", "set", "demo", "--timezone", "UTC", "--database", database)
+    assert (done.returncode, done.stderr) == (0, "")
+    wrong = real("report", "--by", "nothing")
+    assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
+    could_not = real("doctor", "--database", str(tmp_path / "other.db"))
+    assert (could_not.returncode, could_not.stdout, could_not.stderr.count("\n")) == (1, "", 1)
+    assert real("--version").stdout.startswith("trivox ")
+
+
+@pytest.mark.parametrize("arguments", [(), ("report", "--help"), ("question",)])
+def test_help_is_help(arguments: tuple[str, ...]) -> None:
+    result = real(*arguments)
+    assert "Usage: trivox" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("dance",), ("--loud",), ("report", "--loud"), ("site", "set")])
+def test_wrong_usage_is_one_sentence_that_says_where_to_look(office: Office, arguments: tuple[str, ...]) -> None:
+    result = office.run(*arguments)
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("trivox: ")
+    assert result.err.count("\n") == 1
+    assert "--help" in result.err
+
+
+def test_a_damaged_database_is_told_of_in_one_sentence(office: Office) -> None:
+    office.database.write_bytes(b"This is no database, it is a letter to the manager." * 100)
+    result = office.run("report", "--from", "2026-11-01", "--to", "2026-12-01")
+    assert result.status == 1
+    assert "trivox backup" in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_backup_holds_all_and_is_for_its_owner_alone(office: Office) -> None:
+    till = Till()
+    till.surveys(NINE, yes=40)
+    office.take(till)
+    copy = office.folder / "copy.db"
+    office.do("backup", copy)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in office.folder.glob("copy*")) == ["copy.db"]
+    before = office.rows("site")
+    for left in office.folder.glob("trivox.db*"):
+        left.unlink()
+    shutil.copy(copy, office.database)
+    assert office.rows("site") == before
+    again = office.run("backup", copy)
+    assert again.status == 1
+    assert "there already" in again.err
+    assert office.run("backup", office.folder / "no" / "copy.db").status == 1
+
+
+def test_reading_goes_on_while_somebody_writes(office: Office) -> None:
+    till = Till()
+    till.surveys(NINE, yes=40)
+    office.take(till)
+    writer = sqlite3.connect(office.database, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("DELETE FROM rollup_day")
+    office.do("console", "list")
+    office.do("backup", office.folder / "copy.db")
+    office.do("question", "list")
+    assert "All is well" in office.do("doctor") or "things to look at" in office.do("doctor")
+    writer.execute("ROLLBACK")
+    writer.close()
+
+
+def test_doctor_finds_losses_rejects_and_the_silent(office: Office) -> None:
+    till = Till()
+    till.surveys(NINE, yes=4)
+    messages = till.messages()
+    messages[0]["payload"]["events"][2] = {"type": "danced", "boot": 1, "up_ms": 5, "at_ms": None}
+    later = Till()
+    later.surveys(NINE + 60 * MINUTE_MS, yes=1)
+    (lost,) = later.messages()
+    lost["payload"] |= {"first": 14, "base": 14}
+    lost["payload"]["events"] = lost["payload"]["events"][:1]
+    office.take_messages([*messages, lost])
+    text = office.do("doctor")
+    assert "Console demo/till-1 lost 5 events for good" in text  # 9 to 13
+    assert "Rejected as unknown type: 1" in text
+    assert "Console demo/till-1 is silent" in text
+
+
+def test_doctor_tells_two_boards_from_one_that_was_replaced(office: Office) -> None:
+    def booted(till: Till, at_ms: int) -> None:
+        till.event("booted", at_ms, reset="power_on", firmware="1", board="esp32", hardware_id=till.hardware_id)
+
+    old, new = (Till(epoch=epoch, hardware_id=board) for epoch, board in (("0000000a", "aa"), ("0000000b", "bb")))
+    booted(old, NINE)
+    office.take(old)
+    booted(new, NINE + MINUTE_MS)
+    new.survey(NINE + 2 * MINUTE_MS, "yes")
+    office.take(new)
+    assert "Two boards" not in office.do("doctor")
+    old.survey(NINE + 3 * MINUTE_MS, "yes")
+    office.take(old)
+    text = office.do("doctor")
+    assert "Two boards (aa and bb) use the console id demo/till-1 at once" in text
+    assert office.rows("console")[0]["surveys"] == 2  # kept apart, both counted
+
+
+def test_doctor_and_list_show_what_health_says(office: Office) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    till = Till()
+    till.survey(NINE, "yes")
+    faulty = {
+        "topic": "trivox/v1/demo/till-1/health",
+        "payload": {
+            "epoch": till.epoch,
+            "hardware_id": "c0ffee",
+            "firmware": "1.0.0",
+            "board": "esp32",
+            "at_ms": now_ms - 3_600_000,
+            "outbox": {"first": 41, "next": 57},
+            "settings_revision": 0,
+            "faults": ["flash", "stuck:yes"],
+        },
+        "received_at_ms": now_ms,
+    }
+    online = {"topic": "trivox/v1/demo/till-1/status", "payload": {"state": "online"}, "received_at_ms": now_ms}
+    office.take_messages([*till.messages(), faulty, online])
+    text = office.do("doctor")
+    assert "reports faults: flash, stuck:yes" in text
+    assert "clock of console demo/till-1 is 3600 s behind" in text
+    assert "is silent" not in text
+    listed = office.do("console", "list")
+    for word in ("demo", "till-1", "online", "1.0.0", "esp32", "c0ffee", "16", "flash, stuck:yes"):
+        assert word in listed

@@ -1,0 +1,51 @@
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bridge.errors import UsageError
+from bridge.local_time import day_starts_ms, days_of, instant_ms, local_hour, period_of, zone
+from tests.bridge.office import at
+
+
+def test_hours_are_local_with_their_offset() -> None:
+    assert local_hour(at("2026-11-22T11:59:59+00:00"), "Europe/Sofia") == "2026-11-22T13:00+02:00"
+    assert local_hour(at("2026-06-22T11:59:59+00:00"), "Asia/Kolkata") == "2026-06-22T17:00+05:30"
+    assert local_hour(0, "UTC") == "1970-01-01T00:00+00:00"
+
+
+def test_days_begin_at_local_midnight_or_where_it_is_skipped_right_after() -> None:
+    assert day_starts_ms(date(2026, 3, 30), "Europe/Sofia") == at("2026-03-30T00:00+03:00")
+    assert day_starts_ms(date(2018, 11, 4), "America/Sao_Paulo") == at("2018-11-04T01:00-02:00")
+
+
+def test_a_day_of_summer_time_is_shorter_or_longer() -> None:
+    lengths = [
+        to_ms - from_ms
+        for from_ms, to_ms in (period_of("day", day, "Europe/Sofia") for day in ("2026-03-29", "2026-10-25"))
+    ]
+    assert lengths == [23 * 3_600_000, 25 * 3_600_000]
+
+
+def test_weeks_and_months() -> None:
+    assert days_of("week", "2026-W53") == (date(2026, 12, 28), date(2027, 1, 4))
+    assert days_of("month", "2026-12") == (date(2026, 12, 1), date(2027, 1, 1))
+    assert days_of("month", "9999-12")[1] == date.max
+    assert period_of("hour", "2026-11-22T13:00+02:00", "UTC") == (at("2026-11-22T11:00+00:00"), at("2026-11-22T12:00Z"))
+
+
+@pytest.mark.parametrize("text", ["", "noon", "0001-01-01T00:00", "9999-12-31T23:00", "2026-03-29T03:59"])
+def test_what_is_no_instant_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="."):
+        instant_ms(text, "Europe/Sofia")
+
+
+def test_an_instant_keeps_its_milliseconds() -> None:
+    assert instant_ms("2026-11-22T13:00:00.123", "Europe/Sofia") == at("2026-11-22T11:00:00+00:00") + 123
+
+
+def test_only_real_zones_are_zones() -> None:
+    assert zone("Europe/Sofia") == ZoneInfo("Europe/Sofia")
+    for name in ("Europe/Sofa", "", "/etc/passwd", "../x", "Europe"):
+        with pytest.raises(UsageError):
+            zone(name)
