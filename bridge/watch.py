@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +41,7 @@ LINE_S = 5.0  # between plain lines, where there is no terminal
 RATE_SAMPLES = 10  # the rate is that of so many refreshes
 CONSOLES_SHOWN = 20
 WIDTH = 100  # of the picture
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 INDEX_OF = {
     "personnel": ("dissatisfaction_index", "dissatisfaction"),
@@ -227,41 +228,39 @@ def command(
         if once:
             Terminal().print(draw(watcher.look()))
         else:
-            with _until_ended():
-                _live(watcher) if sys.stdout.isatty() else _lines(watcher)
+            _live(watcher) if sys.stdout.isatty() else _lines(watcher)
         if svg is not None:
             _save(watcher.look(), svg)
     finally:
         store.close()
 
 
-@contextmanager
-def _until_ended() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end what is inside in peace, so that the terminal is left tidy."""
-
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        with suppress(KeyboardInterrupt):
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _live(watcher: Watcher) -> None:
-    with Live(draw(watcher.look()), auto_refresh=False) as live:
-        while True:
-            time.sleep(REFRESH_S)
+    with _signals_held(), Live(draw(watcher.look()), auto_refresh=False) as live:
+        while not _ended_within(REFRESH_S):
             live.update(draw(watcher.look()), refresh=True)
 
 
 def _lines(watcher: Watcher) -> None:
-    while True:
+    with _signals_held():
         typer.echo(line(watcher.look()))
-        sys.stdout.flush()
-        time.sleep(LINE_S)
+        while not _ended_within(LINE_S):
+            typer.echo(line(watcher.look()))
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until `_ended_within` asks for them, so that the terminal is always left tidy."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ended_within(seconds: float) -> bool:
+    """Wait so long; True as soon as Ctrl-C or SIGTERM comes."""
+    return signal.sigtimedwait(ENDING, seconds) is not None
 
 
 def _save(look: Look, file: Path) -> None:

@@ -79,6 +79,15 @@ class Children:
                 where = f" (see {child.log})" if child.log else ""
                 raise ProcessError(f"The {child.name} ended by itself: {child.last_words()}{where}")
 
+    def wait_for_words(self, child: Child, words: str, limit_s: float = 30.0) -> None:
+        """Wait until a child has said so; raises what `check` raises, and ProcessError when it does not in time."""
+        end_s = time.monotonic() + limit_s
+        while child.log and words not in child.log.read_text(encoding="utf-8", errors="replace"):
+            self.check()
+            if time.monotonic() > end_s:
+                raise ProcessError(f"The {child.name} does not get ready: {child.last_words()} (see {child.log})")
+            time.sleep(POLL_S)
+
     def stop(self) -> None:
         """End all, the youngest first; those that do not end in time are killed. Signals are as before then."""
         while self._children:

@@ -88,7 +88,8 @@ def _start(children: Children, database: Path, broker: str | None, consoles: int
     _prepare(database, consoles)
     children.check()
     _say("Starting the bridge ...")
-    children.start("bridge", [*_trivox(), "bridge", "--broker", broker, "--database", str(database)])
+    bridge = children.start("bridge", [*_trivox(), "bridge", "--broker", broker, "--database", str(database)])
+    children.wait_for_words(bridge, "connected to")
     _say(f"Starting {consoles} consoles; people come in (--seed {seed}) ...")
     return Shop(database.parent / "consoles", consoles, broker, seed)
 
