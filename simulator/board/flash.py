@@ -12,6 +12,10 @@ import struct
 BLOCK_SIZE = 4096
 COUNTS = "<QQQ"
 ERASED = b"\xff"
+QUIET = (1, 2, 3)  # MicroPython's requests: start, stop, sync
+BLOCK_COUNT_ASKED = 4
+BLOCK_SIZE_ASKED = 5
+ERASE = 6
 
 
 class FlashError(Exception):
@@ -19,7 +23,7 @@ class FlashError(Exception):
 
 
 class PowerCut(BaseException):
-    """Power went; the flash answers no more in this process."""
+    """Power went; nothing that this process does from here on reaches the flash."""
 
 
 class Flash:
@@ -27,7 +31,7 @@ class Flash:
 
     `fault(kind, number)`, if given, is asked before operation `number` (counted over the file's life, from 1) of
     `kind` "program" or "erase". It answers None (go on) or how many bytes of it still reach the flash before power
-    goes: then PowerCut is raised, and for all operations after it.
+    goes: then PowerCut is raised, and what is done after that is done to nothing.
     """
 
     def __init__(self, path, size=848 * 1024, prog_size=256, fault=None):
@@ -37,7 +41,7 @@ class Flash:
         self.prog_size = prog_size
         self.fault = fault
         self.reads = self.programs = self.erases = 0
-        self._powered = True
+        self.powered = True
         self._size = size
         self._file = self._opened(path)
 
@@ -61,13 +65,16 @@ class Flash:
 
     def readblocks(self, block, buffer, offset):
         """Reads into `buffer` from `offset` of `block` on; may run on into the next blocks."""
-        self._seek(block, offset, len(buffer))
-        self.reads += 1
-        self._file.readinto(buffer)
+        if self.powered:
+            self._seek(block, offset, len(buffer))
+            self.reads += 1
+            self._file.readinto(buffer)
 
     def writeblocks(self, block, buffer, offset):
         """Programs whole pages; FlashError if a bit would have to rise, which takes an erase."""
         length = len(buffer)
+        if not self.powered:
+            return
         if offset % self.prog_size or length % self.prog_size or length == 0:
             raise FlashError("programs are whole pages")
         place = self._seek(block, offset, length)
@@ -78,14 +85,14 @@ class Flash:
         self._write(place, bytes(buffer), "program")
 
     def ioctl(self, request, argument):
-        """Block-device requests: 1 start, 2 stop, 3 sync, 4 block count, 5 block size, 6 erase a block."""
-        if request in (1, 2, 3):
+        """Answers MicroPython's requests to a block device."""
+        if request in QUIET or not self.powered:
             return 0
-        if request == 4:
+        if request == BLOCK_COUNT_ASKED:
             return self.block_count
-        if request == 5:
+        if request == BLOCK_SIZE_ASKED:
             return BLOCK_SIZE
-        if request != 6:
+        if request != ERASE:
             raise FlashError("no such request: %d" % request)
         place = self._seek(argument, 0, BLOCK_SIZE)
         self.erases += 1
@@ -101,8 +108,6 @@ class Flash:
         self._file.close()
 
     def _seek(self, block, offset, length):
-        if not self._powered:
-            raise PowerCut
         place = block * BLOCK_SIZE + offset
         if block < 0 or offset < 0 or place + length > self._size:
             raise FlashError("outside the flash: block %d, offset %d" % (block, offset))
@@ -116,5 +121,5 @@ class Flash:
         self._file.seek(self._size)
         self._file.write(struct.pack(COUNTS, self.reads, self.programs, self.erases))
         if kept is not None:
-            self._powered = False
+            self.powered = False
             raise PowerCut

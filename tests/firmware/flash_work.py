@@ -1,0 +1,202 @@
+"""Work for the outbox on LittleFS on a NOR flash: `micropython flash_work.py JOB PROG_SIZE [SEED]`.
+
+It makes its files in the working folder. Run by MicroPython with the firmware on its path. Prints a line of JSON; an
+exception ends it.
+"""
+
+import gc
+import json
+import os
+import random
+import struct
+import sys
+import time
+
+import vfs
+
+HERE = __file__.rsplit("/", 1)[0]
+sys.path.append(HERE + "/../../simulator/board")
+from console.outbox import Outbox  # noqa: E402
+from flash import Flash, PowerCut  # noqa: E402
+
+sys.path.pop()
+
+FULL = 5000
+
+
+def encode(event):
+    """An event of 20 to 30 bytes, as they are."""
+    return struct.pack("<I", event) + bytes(16 + event % 11)
+
+
+def decode(record):
+    return struct.unpack("<I", record)[0]
+
+
+def mounted(path, prog_size, size=848 * 1024, fault=None):
+    """Mounts the flash in the file `path` at /flash; with a new filesystem if there is no such file."""
+    fresh = path not in os.listdir()
+    flash = Flash(path, size, prog_size)
+    if fresh:
+        vfs.VfsLfs2.mkfs(flash, progsize=prog_size)
+    vfs.mount(vfs.VfsLfs2(flash, progsize=prog_size), "/flash")
+    flash.fault = fault
+    return flash
+
+
+def opened(prog_size):
+    outbox = Outbox("/flash/outbox", encode, decode, prog_size)
+    outbox.open()
+    return outbox
+
+
+def drained(outbox):
+    """Takes and acknowledges all that waits; returns it, which must be without a gap."""
+    found = []
+    epoch, first, end = outbox.delivery()
+    for seq in range(first, end):
+        if seq >= first + len(found):
+            base, events = outbox.batch(seq)
+            assert base == seq, (base, seq)
+            assert events
+            found += events
+            outbox.acknowledge(epoch, base + len(events) - 1)
+    return found
+
+
+def wear(prog_size):
+    """Erases per 1,000 events, and what 5,000 events take to open and to drain."""
+    flash = mounted("wear.bin", prog_size)
+    outbox = opened(prog_size)
+    figures = {}
+    for name, behind, count in (("acknowledged", 0, 1000), ("32 behind", 32, 1000), ("offline", 1 << 30, FULL)):
+        erases = flash.erases
+        for _ in range(count):
+            seq = outbox.append(outbox.next)
+            if behind < seq:
+                outbox.acknowledge(outbox.epoch, seq - behind)
+        figures["erases, " + name] = (flash.erases - erases) * 1000 / count
+    assert outbox.delivery()[1:] == (2000 - 31, 2000 + FULL + 1)
+    assert outbox.lost == 0
+    figures["free blocks"] = os.statvfs("/flash")[3]
+    outbox = None
+    gc.collect()
+    before = gc.mem_alloc()
+    begun = time.ticks_us()
+    outbox = opened(prog_size)
+    figures["open ms"] = time.ticks_diff(time.ticks_us(), begun) / 1000
+    gc.collect()
+    figures["heap bytes"] = gc.mem_alloc() - before
+    begun = time.ticks_us()
+    assert drained(outbox) == list(range(2000 - 31, 2000 + FULL + 1))
+    figures["drain ms"] = time.ticks_diff(time.ticks_us(), begun) / 1000
+    return figures
+
+
+def no_space(prog_size):
+    """A flash too small: the oldest go, the newest stay, and all works again once there is room."""
+    mounted("small.bin", prog_size, 32 * 4096)
+    with open("/flash/other", "wb") as file:
+        file.write(bytes(6 * 4096))
+    outbox = opened(prog_size)
+    for _ in range(FULL):
+        outbox.append(outbox.next)
+    first = outbox.first
+    assert outbox.lost == first - 1 > 0
+    assert opened(prog_size).delivery() == outbox.delivery()
+    assert drained(outbox) == list(range(first, FULL + 1))
+    for _ in range(100):
+        outbox.append(outbox.next)
+    assert drained(opened(prog_size))[-100:] == list(range(FULL + 1, FULL + 101))
+    return {"held": FULL + 1 - first}
+
+
+class Cut:
+    """Cuts power at the n-th operation from now; `share` of it is still done."""
+
+    def __init__(self, flash, operation, share):
+        self.last = flash.programs + flash.erases + operation
+        self.bytes = {"program": flash.prog_size, "erase": 4096}
+        self.share = share
+
+    def __call__(self, kind, number):
+        return int(self.bytes[kind] * self.share) if number == self.last else None
+
+
+def power_cuts(prog_size):
+    """Power goes at many points of a life of appending, acknowledging and restarting; nothing kept is lost."""
+    random.seed(int(sys.argv[3]))
+    flash = mounted("cut.bin", prog_size, 40 * 4096)
+    life = Life(prog_size)
+    cuts = 0
+    while cuts < 150:
+        flash.fault = Cut(flash, random.randrange(1, 120), random.choice((0, 0.25, 0.5, 0.75, 1)))
+        behind = random.choice((0, 5, 40, 300))
+        try:
+            while True:
+                life.live(behind)
+        except (PowerCut, OSError):  # files that were open are closed on nothing
+            assert not flash.powered
+            cuts += 1
+        flash.close()
+        vfs.umount("/flash")
+        gc.collect()
+        flash = mounted("cut.bin", prog_size, 40 * 4096)
+        life.check()
+    return {"cuts": cuts, "events": life.kept}
+
+
+class Life:
+    """What the outbox was given; event n has number n."""
+
+    def __init__(self, prog_size):
+        self.prog_size = prog_size
+        self.kept = self.acknowledged = self.boots = 0
+        self.outbox = None
+        self.epoch = None
+        self.check()
+
+    def live(self, behind):
+        self.outbox.append(self.kept + 1)
+        self.kept += 1
+        if self.kept - behind > self.acknowledged:
+            self.acknowledged = self.kept - behind
+            self.outbox.acknowledge(self.epoch, self.acknowledged)
+
+    def check(self):
+        """Opens the outbox anew: all that was kept, and perhaps what was being kept, is there."""
+        self.outbox = opened(self.prog_size)
+        epoch, first, end = self.outbox.delivery()
+        self.epoch = self.epoch or epoch
+        assert epoch == self.epoch
+        assert self.outbox.boot > self.boots
+        self.boots = self.outbox.boot
+        assert end - 2 <= self.kept < end
+        self.kept = end - 1
+        assert first <= self.acknowledged + 1
+        while first < end:
+            base, events = self.outbox.batch(first)
+            assert base == first
+            assert events == list(range(base, base + len(events)))
+            first += len(events)
+
+
+def endless(prog_size):
+    """Appends and tells each number, until killed."""
+    mounted("killed.bin", prog_size)
+    outbox = opened(prog_size)
+    while True:
+        print(outbox.append(outbox.next))  # noqa: T201 - what the test reads
+
+
+def held(prog_size):
+    """What the flash holds after that."""
+    mounted("killed.bin", prog_size)
+    outbox = opened(prog_size)
+    return {"boot": outbox.boot, "events": drained(outbox)}
+
+
+JOBS = {"wear": wear, "no_space": no_space, "power_cuts": power_cuts, "endless": endless, "held": held}
+
+if __name__ == "__main__":
+    print(json.dumps(JOBS[sys.argv[1]](int(sys.argv[2]))))  # noqa: T201 - its answer

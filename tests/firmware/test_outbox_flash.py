@@ -1,0 +1,76 @@
+"""The outbox on LittleFS on a NOR flash, under MicroPython: room for 5,000 events, wear, power cuts."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.micropython import Architecture, command
+
+HERE = Path(__file__).parent
+ENVIRONMENT = {"MICROPYPATH": f".frozen:{HERE.parents[1] / 'firmware'}"}
+
+both_geometries = pytest.mark.parametrize("prog_size", [32, 256])
+
+
+def words(job: str, prog_size: int, *more: int, architecture: Architecture = "amd64") -> list[str]:
+    return [*command(architecture), str(HERE / "flash_work.py"), job, str(prog_size), *map(str, more)]
+
+
+def work(folder: Path, *job: Any, architecture: Architecture = "amd64") -> dict[str, Any]:
+    run = subprocess.run(
+        words(*job, architecture=architecture),
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, f"{job}: {run.stdout}{run.stderr}"  # a failure is a seed
+    answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return answer
+
+
+@both_geometries
+def test_5000_events_in_848_kb_at_little_wear(prog_size: int, tmp_path: Path) -> None:
+    figures = work(tmp_path, "wear", prog_size, architecture="i386")
+    assert figures["erases, acknowledged"] <= 150
+    assert figures["erases, 32 behind"] <= 150
+    assert figures["erases, offline"] <= 250
+    assert figures["heap bytes"] <= 8000
+    assert figures["free blocks"] >= 90
+
+
+@both_geometries
+def test_without_space_the_newest_stay(prog_size: int, tmp_path: Path) -> None:
+    assert work(tmp_path, "no_space", prog_size)["held"] >= 500
+
+
+@both_geometries
+def test_power_cuts_lose_nothing_that_was_kept(prog_size: int, tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(1 << 24)
+    assert work(tmp_path, "power_cuts", prog_size, seed)["cuts"] == 150
+
+
+@both_geometries
+def test_a_killed_process_leaves_what_it_told_of(prog_size: int, tmp_path: Path) -> None:
+    told = 0
+    for count in (1, 40, 200):
+        with subprocess.Popen(
+            words("endless", prog_size), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout
+            for _ in range(count):
+                told = int(process.stdout.readline())
+            process.kill()
+            told = int((process.stdout.read().rpartition("\n")[0] or str(told)).splitlines()[-1])
+    answer = work(tmp_path, "held", prog_size)
+    assert answer["boot"] == 4
+    assert answer["events"][:told] == list(range(1, told + 1))
+    assert len(answer["events"]) <= told + 1
