@@ -218,7 +218,7 @@ class Console:
         """Let the network hang: connected, but nothing arrives or leaves."""
         if not self._radio:
             raise ConsoleError(f"The board {self.board} has no radio.")
-        self._radio.hang(on)
+        self._radio.hang(on=on)
 
     def stall(self, ms: int, *, interrupts: bool = True) -> None:
         """Block the main loop for that long, as a TLS handshake does; returns once the stall has begun.

@@ -48,7 +48,7 @@ class Radio:
         """Cut all streams; new ones are taken."""
         self._order("cut")
 
-    def hang(self, on: bool) -> None:  # noqa: FBT001
+    def hang(self, *, on: bool) -> None:
         """Take streams, but let nothing through; what was sent meanwhile goes through afterwards."""
         self._hung = on
         self._order("watch")
@@ -151,11 +151,11 @@ class Radio:
         self._drop(end, reset=False)
 
     def _drop(self, end: socket.socket, *, reset: bool = True) -> None:
-        other = self._peers.pop(end, None)
+        if end not in self._peers:  # gone with its other end
+            return
+        other = self._peers[end]
         for each in (end, other):
-            if each is None:
-                continue
-            self._peers.pop(each, None)
+            del self._peers[each]
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(each)
             if reset:

@@ -11,6 +11,8 @@ import utime
 import vfs
 import wires
 
+names = {"__name__": "__main__"}  # one for both files, and kept, as on a board
+
 HOST = "/sim"  # where a board whose own filesystem is at the root still sees the host's
 
 
@@ -116,7 +118,7 @@ def run(path):
     try:
         with open(path) as file:
             code = compile(file.read(), path, "exec")
-        exec(code, {"__name__": "__main__"})  # noqa: S102 - what else
+        exec(code, names)  # noqa: S102 - what else
     except OSError as error:
         if error.errno == errno.ENOENT and path.endswith("boot.py"):
             return None

@@ -1,0 +1,145 @@
+"""Contacts reach the firmware as the port's interrupts do, whatever the main thread is about."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from simulator import Console, FirmwareError
+
+CATCH = """
+import time, machine
+from machine import Pin
+button = Pin({pin}, Pin.IN, Pin.PULL_UP)
+levels, ticks, count = bytearray(64), [0] * 64, 0
+def caught(pin):
+    global count
+    levels[count] = pin.value()
+    ticks[count] = time.ticks_ms()
+    count += 1
+button.irq(caught, Pin.IRQ_FALLING | Pin.IRQ_RISING{hard})
+print("ready")
+told = 0
+while True:
+    time.sleep_ms(1)
+    while told < count:
+        print("edge", told, levels[told], ticks[told])
+        told += 1
+"""
+PINS = {"unix": 2, "pico_w": 2, "pico": 2, "esp32": 32}
+HARD = [("unix", "hard"), ("pico_w", "hard"), ("pico", "hard")]
+SOFT = [("unix", "soft"), ("esp32", "soft")]
+
+
+def caught(board: str) -> str:
+    return CATCH.format(pin=PINS[board], hard="" if board == "esp32" else ", hard=True")
+
+
+def edges(console: Console, count: int) -> list[tuple[int, int]]:
+    """The first edges as (level, ticks), once there are so many."""
+    output = console.wait_output(f"edge {count - 1} ")
+    found = re.findall(r"edge \d+ (\d) (\d+)\n", output)
+    return [(int(level), int(ticks)) for level, ticks in found[:count]]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("board", "interrupts"), HARD + SOFT)
+def test_both_edges_of_a_press_are_caught(make: Callable[..., Console], board: str, interrupts: str) -> None:
+    with make(caught(board), board=board, interrupts=interrupts) as console:
+        console.wait_output("ready")
+        console.press("yes", 30)
+        (first, down), (second, up) = edges(console, 2)
+        assert (first, second) == (0, 1)
+        assert up > down
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("board", "interrupts"), HARD)
+def test_a_hard_interrupt_runs_during_a_stall(make: Callable[..., Console], board: str, interrupts: str) -> None:
+    with make(caught(board), board=board, interrupts=interrupts) as console:
+        console.wait_output("ready")
+        console.stall(500)
+        console.press("yes", 50)
+        assert "edge" not in console.output()
+        pressed, released = console.changes()[-2:]
+        (first, down), (second, up) = edges(console, 2)
+        assert (first, second) == (0, 1)
+        assert (down - pressed.ticks_ms, up - released.ticks_ms) < (20, 20)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("board", "interrupts"), SOFT)
+def test_a_soft_interrupt_is_late_by_the_stall_and_sees_the_level_of_then(
+    make: Callable[..., Console], board: str, interrupts: str
+) -> None:
+    with make(caught(board), board=board, interrupts=interrupts) as console:
+        console.wait_output("ready")
+        console.stall(500)
+        console.press("yes", 50)
+        (first, down), (second, _) = edges(console, 2)
+        assert (first, second) == (1, 1)
+        assert down >= console.changes()[-2].ticks_ms + 400
+
+
+@pytest.mark.timeout(60)
+def test_the_queue_of_soft_interrupts_holds_eight(make: Callable[..., Console]) -> None:
+    with make(caught("esp32"), board="esp32") as console:
+        console.wait_output("ready")
+        console.stall(500)
+        for _ in range(6):
+            console.press("yes", 5)
+        edges(console, 8)
+        console.press("yes", 30)
+        assert [level for level, _ in edges(console, 10)] == [1] * 8 + [0, 1]
+
+
+@pytest.mark.timeout(60)
+def test_bounces_are_all_contacts(make: Callable[..., Console]) -> None:
+    with make(caught("unix")) as console:
+        console.wait_output("ready")
+        console.bounce("yes", 40, times=3)
+        assert [level for level, _ in edges(console, 14)] == [0, 1] * 3 + [0] + [1, 0] * 3 + [1]
+
+
+@pytest.mark.timeout(60)
+def test_a_hard_interrupt_may_not_allocate(make: Callable[..., Console]) -> None:
+    lines = """
+    import time
+    from machine import Pin
+    kept = []
+    button = Pin(2, Pin.IN, Pin.PULL_UP)
+    button.irq(lambda pin: kept.append([pin] * 100), Pin.IRQ_FALLING, hard=True)
+    print("ready")
+    while True:
+        time.sleep_ms(10)
+    """
+    console = make(lines, board="pico")
+    console.power_on()
+    console.wait_output("ready")
+    console.hold("yes")
+    console.wait_output("Uncaught exception in IRQ callback handler")
+    with pytest.raises(FirmwareError, match="MemoryError"):
+        console.release("yes")
+
+
+@pytest.mark.timeout(60)
+def test_interrupts_that_are_off_come_once_afterwards(make: Callable[..., Console]) -> None:
+    with make(caught("pico_w"), board="pico_w") as console:
+        console.wait_output("ready")
+        console.stall(500, interrupts=False)
+        console.press("yes", 20)
+        console.press("yes", 20)
+        assert [level for level, _ in edges(console, 1)] == [1]
+        console.press("yes", 20)
+        assert [level for level, _ in edges(console, 3)] == [1, 0, 1]
+
+
+@pytest.mark.timeout(60)
+def test_a_button_held_when_power_comes_is_seen(make: Callable[..., Console]) -> None:
+    lines = "from machine import Pin\nprint('level', Pin(2, Pin.IN, Pin.PULL_UP).value())"
+    console = make(lines)
+    with console:
+        console.wait_output("level 1")
+        console.hold("yes")
+    with console:
+        console.wait_output("level 0")
