@@ -14,7 +14,8 @@ from bridge.commands.options import DATABASE, Database
 from bridge.control import perform
 from bridge.errors import TrivoxError, UsageError
 from bridge.report import COLUMNS_OF, report_rows
-from bridge.report_formats import as_csv, as_json, print_table
+from bridge.report_formats import as_csv, as_json
+from bridge.report_table import as_text
 from bridge.store import open_store
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def report(
         sys.stdout.write(as_csv(rows, columns))
     else:
         width = os.get_terminal_size().columns if sys.stdout.isatty() else None
-        sys.stdout.write(print_table(rows, columns, terminal_width=width))
+        sys.stdout.write(as_text(rows, columns, terminal_width=width))
 
 
 def _groups(by: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from math import isclose
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 
+from bridge.report_table import as_text
 from tests.bridge.office import MINUTE_MS, Office, Till, at
 
 SCHEMA = Path(__file__).parents[2] / "schema"
@@ -262,6 +264,18 @@ def test_the_table_shows_interval_bounds_and_weight(office: Office) -> None:
     assert "14.3 % … 42.9 %" in text
     assert "(1) few surveys (35)" in text
     assert "silent weight 0.5 (not estimated)" in text
+
+
+@pytest.mark.parametrize("width", [60, 240])
+def test_a_narrow_terminal_gets_paragraphs_with_the_same_figures(office: Office, width: int) -> None:
+    till = Till()
+    till.surveys(NINE, yes=20, no=5, silent=10)
+    office.take(till)
+    office.count("shop", {"id": "a", "kind": "transactions", "from_ms": NINE, "to_ms": NINE + HOUR_MS, "count": 50})
+    text = as_text(office.rows("seller"), ("seller_id",), terminal_width=width)
+    for words in ("28.6 % (", "14.3 % … 42.9 %", "few surveys (35)", "70.0 % of 50", "silent weight 0.5"):
+        assert words in text
+    assert max(map(len, re.sub("\x1b[^m]*m", "", text).splitlines())) <= width
 
 
 @pytest.mark.parametrize(
