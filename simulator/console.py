@@ -277,7 +277,9 @@ class Console:
 
     def _ask(self, command: str, *arguments: Any) -> Any:
         self.check()
-        return self._running().ask(command, *arguments)
+        answer = self._running().ask(command, *arguments)
+        self.check()  # what was said before the answer is known now
+        return answer
 
     def _running(self) -> Process:
         """The process, which may just be starting after a reset."""
