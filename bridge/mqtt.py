@@ -12,11 +12,11 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from bridge.contract import LEAVES_TO_BRIDGE
-from bridge.corked_socket import CorkedSocket
+from bridge.tapped_socket import TappedSocket
 from bridge.writer import Arrived, Done, Writer
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from bridge.config import Broker
     from bridge.store import Store
+    from bridge.tapped_socket import Take
 
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 5.0
@@ -37,11 +38,13 @@ MAX_UNCONFIRMED = 10_000  # publications that the broker has not confirmed
 log = logging.getLogger("trivox.bridge")
 
 
-class CorkedClient(Client):
-    """A paho client that reads and writes in large pieces."""
+class TappedClient(Client):
+    """A paho client whose messages go to `take` without paho's doing, see tapped_socket."""
+
+    take: Take
 
     def _create_socket(self) -> Any:
-        return CorkedSocket(super()._create_socket())  # type: ignore[arg-type]
+        return TappedSocket(super()._create_socket(), self.take)  # type: ignore[arg-type]
 
 
 class Bridge:
@@ -59,11 +62,12 @@ class Bridge:
         self._is_stopping = False
         self._refused = ""
         self._arrived: list[Arrived] = []
+        self._now_ms = 0
         self._client = self._make_client(f"trivox-bridge-{identity}")
         self.perform = self._writer.perform
 
-    def _make_client(self, client_id: str) -> CorkedClient:
-        client = CorkedClient(
+    def _make_client(self, client_id: str) -> TappedClient:
+        client = TappedClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=False,
@@ -79,7 +83,7 @@ class Bridge:
             client.tls_set(ca_certs=None if self._broker.ca_file is None else str(self._broker.ca_file))
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
+        client.take = self._on_message
         client.on_subscribe = self._on_subscribe
         return client
 
@@ -135,17 +139,18 @@ class Bridge:
             self._turn(sock)
         return self._connection != connection
 
-    def _socket(self) -> CorkedSocket | None:
+    def _socket(self) -> TappedSocket | None:
         sock = self._client.socket()
-        return sock if isinstance(sock, CorkedSocket) and sock.fileno() >= 0 else None
+        return sock if isinstance(sock, TappedSocket) and sock.fileno() >= 0 else None
 
-    def _turn(self, sock: CorkedSocket) -> None:
+    def _turn(self, sock: TappedSocket) -> None:
         """Wait until there is something to do, and do it."""
         is_reading = self._writer.backlog() < MAX_BACKLOG
         wake = self._wake_reader.fileno()
         readers = [wake, sock.fileno()] if is_reading else [wake]
         readable, _, _ = select.select(readers, [sock.fileno()] if sock.waiting() else [], [], TICK_S)
         if sock.fileno() in readable:
+            self._now_ms = time.time_ns() // 1_000_000
             sock.fill()
             while sock.pending() and self._client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 pass
@@ -193,14 +198,8 @@ class Bridge:
         if any(reason.is_failure for reason in reasons):
             log.error("the broker does not let the bridge subscribe: give its user the right to read trivox/v1/#")
 
-    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""
-        mid = message.mid if message.qos else 0
-        now_ms = time.time_ns() // 1_000_000
-        self._arrived.append(Arrived(topic, bytes(message.payload), now_ms, mid, self._connection))
+    def _on_message(self, topic: bytes, payload: bytes, mid: int) -> None:
+        self._arrived.append(Arrived(topic.decode("utf-8", "replace"), payload, self._now_ms, mid, self._connection))
 
     # -- what the writer hands back ------------------------------------------------------------------------------
 
@@ -217,13 +216,11 @@ class Bridge:
 
     def _hand_over(self) -> None:
         """Publish and acknowledge what commits allowed, unless the connection that it belongs to is gone."""
-        client = self._client
+        sock = self._socket()
         while self._allowed:
             done = self._allowed.popleft()
-            if not self._is_connected:
+            if sock is None or not self._is_connected:
                 continue
             for topic, payload, retain in done.publications:
-                client.publish(topic, payload, qos=1, retain=retain)
-            for mid, connection in done.acknowledgements:
-                if connection == self._connection:
-                    client.ack(mid, 1)
+                self._client.publish(topic, payload, qos=1, retain=retain)
+            sock.acknowledge(mid for mid, connection in done.acknowledgements if connection == self._connection)

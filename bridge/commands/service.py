@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bridge.config import Broker
 
 BROKER_PORT = 1883
+SWITCH_S = 0.0005  # receiving and writing take turns often, so that neither makes the other late
 DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
 
 
@@ -58,6 +60,7 @@ def run_bridge(broker: Broker, database: Path, *, enrolled_only: bool) -> None:
         raise WriterBusyError(
             f"Another bridge or command is writing {database}: end it first, or use another database."
         )
+    sys.setswitchinterval(SWITCH_S)
     store = open_store(database, writing=True)
     runner = Bridge(broker, store, identity(store), enrolled_only=enrolled_only)
     for number in (signal.SIGTERM, signal.SIGINT):
