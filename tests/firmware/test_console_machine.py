@@ -17,7 +17,7 @@ from survey_model import Change, Model, Press
 DEBOUNCE_MS = 20
 POLL_MS = 10
 REST_MS = 2 * DEBOUNCE_MS  # what a button must rest after a press, so that the next is another
-LATEST_MS = 100_000
+LATEST_MS = 300_000
 
 BOUNCES = st.lists(st.tuples(st.integers(1, DEBOUNCE_MS - 1), st.integers(1, DEBOUNCE_MS - 1)), max_size=3)
 GAPS = st.one_of(st.integers(0, 45), st.integers(0, 700))
@@ -95,6 +95,12 @@ class ConsoleMachine(RuleBasedStateMachine):
         break_ms = self.contact(button, start_ms, bounces, held_ms, bounces_after)
         self.presses.append(Press(button, start_ms, break_ms))
 
+    @rule(button=st.integers(0, 3), gap_ms=GAPS, held_ms=st.integers(900, 4000), asked=st.booleans())
+    def hold(self, button, gap_ms, held_ms, asked):
+        self.press(button, gap_ms, [], held_ms, [])
+        if asked:
+            self.seller_asks(gap_ms + held_ms // 2, 100)
+
     @rule(gap_ms=GAPS, held_ms=st.integers(0, 150))
     def seller_asks(self, gap_ms, held_ms):
         self.press(SELLER, gap_ms, [], held_ms, [])
@@ -107,7 +113,7 @@ class ConsoleMachine(RuleBasedStateMachine):
         self.free_ms[button] = start_ms + lasts_ms + REST_MS
 
     @rule(
-        window_ms=st.integers(200, 2000),
+        window_ms=st.one_of(st.integers(200, 2000), st.integers(2000, 6000)),
         long_ms=st.integers(200, 900),
         guard_ms=st.integers(0, 1200),
         debounce_ms=st.sampled_from([5, 20, 60]),

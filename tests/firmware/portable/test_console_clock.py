@@ -53,9 +53,15 @@ def test_ticks_noted_by_an_interrupt_get_their_time_later():
 def test_the_ports_own_ticks_serve():
     import time
 
-    ticks_ms = getattr(time, "ticks_ms", lambda: 5)
-    clock = Clock(ticks_ms, getattr(time, "ticks_diff", lambda ticks, before: ticks - before))
-    assert 0 <= clock.up_ms() < 1000
+    if not hasattr(time, "ticks_add"):
+        return  # CPython has none; there the stand-ins above have to do
+    ticks = [time.ticks_ms()]
+    clock = Clock(lambda: ticks[0], time.ticks_diff)
+    true_ms = 0
+    while true_ms < 13 * DAY_MS:
+        ticks[0] = time.ticks_add(ticks[0], DAY_MS + 7)
+        true_ms += DAY_MS + 7
+        assert clock.up_ms() == true_ms
 
 
 def utc_clock():

@@ -86,6 +86,19 @@ def test_an_answer_after_a_silent_survey_has_none():
     ]
 
 
+def test_an_answer_to_an_earlier_survey_is_no_answer_to_a_silent_one():
+    console = table()
+    press(console, SELLER, 5000)
+    press(console, YES, 6000)
+    press(console, SELLER, 7000)
+    press(console, YES, 27000)
+    assert facts(console, 30000)[2:] == [
+        opened(7000),
+        closed(27000, 7000, SILENT, EXPIRED),
+        stray(27000, YES, NO_SURVEY),
+    ]
+
+
 def test_an_answer_in_the_windows_last_millisecond_wins_though_it_is_known_later():
     console = table()
     press(console, SELLER, 5000)

@@ -11,9 +11,10 @@ from console.events import (
     SETTINGS_APPLIED,
     SILENT,
     SUPERSEDED,
+    TOGETHER,
     YES,
 )
-from console.survey import PRESS_TESTED
+from console.survey import PRESS_TESTED, SurveyTable
 from survey_stage import closed, declared, facts, opened, other, press, stray, table
 
 # Stuck buttons
@@ -64,6 +65,19 @@ def test_a_stuck_seller_button_has_declared_long_before_and_closes_nothing():
         (BUTTON_STUCK, 35000, SELLER),
         (BUTTON_FREED, 60000, SELLER),
         opened(61000),
+    ]
+
+
+def test_a_stuck_seller_button_leaves_the_open_survey_open():
+    console = SurveyTable(other(survey_window_ms=60000))
+    press(console, SELLER, 1000)
+    console.press(SELLER, 5000)
+    press(console, YES, 40000)
+    assert facts(console, 41000) == [
+        opened(1000, "office", 4),
+        declared(5000, True, "office", 4),
+        (BUTTON_STUCK, 35000, SELLER),
+        closed(40000, 1000, YES, ANSWERED, "office", 4),
     ]
 
 
@@ -152,6 +166,15 @@ def test_presses_during_a_self_test_are_no_surveys():
 
 
 # Counting, and another epoch
+
+
+def test_an_answer_just_after_a_self_test_may_be_together_with_one_just_before():
+    console = table()
+    console.test(True, 5000)
+    press(console, YES, 6000)
+    console.test(False, 6010)
+    press(console, NO, 6020)
+    assert facts(console, 12000) == [(PRESS_TESTED, 6000, YES), stray(6020, NO, TOGETHER)]
 
 
 def test_each_press_is_counted_by_its_button():
