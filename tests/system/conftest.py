@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from programs import MOSQUITTO, Programs, free_port, listens, wait_until
+
+from tests.system.programs import MOSQUITTO, Programs, free_port, listens, wait_until
 
 
 @pytest.fixture

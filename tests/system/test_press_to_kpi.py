@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 import paho.mqtt.client as paho
 import pytest
-from programs import TRIVOX, Programs, ask, trivox, wait_until
 
 from simulator.console import Console
 from simulator.diary import Diary, Entry
 from simulator.oracle import Count, Question, Row, World, expected, strays, transactions, visitors
 from simulator.people import HostWatch, People, Place, Rules, Temperament, plan
+from tests.system.programs import TRIVOX, Programs, ask, trivox, wait_until
 
 RULES = Rules(survey_window_ms=2600, long_press_ms=1000, reopen_guard_ms=1000, force_majeure_scope_s=8)
 TEMPERAMENT = Temperament(yes=0.40, no=0.20, cant_say=0.12, silent=0.28, superseding=0.75, force_majeure=0.03)
@@ -286,6 +286,11 @@ def report(database: Path, by: str, *more: str) -> list[Row]:
 def compare(database: Path, diary: Sequence[Entry], counts: Sequence[Count]) -> None:
     for by in GROUPS:
         equal(report(database, by), expected(diary, WORLD, by.split(","), counts), f"by {by}")
+    every = report(database, "question", "--force-majeure", "with")
+    assert sum(row["surveys"] for row in every) == SURVEYS
+    assert all(row["force_majeure_level"]["value"] > 0 for row in every if row["question_id"] == "staff")
+    assert all(row["dissatisfaction_index"] or row["emotional_loyalty_index"] for row in every)
+    assert all(row["exact_conversion"] for row in every)
     for which in ("with", "without", "only"):
         rows = report(database, "console", "--force-majeure", which)
         equal(rows, expected(diary, WORLD, ["console"], counts, force_majeure=which), f"force majeure {which}")

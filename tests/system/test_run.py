@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from programs import TRIVOX, ask, free_port, wait_until
+
+from tests.system.programs import TRIVOX, ask, free_port, wait_until
 
 DATABASE = Path("trivox-data/trivox.db")
 
