@@ -108,7 +108,9 @@ def _keep(store: Store, site_id: str, source_id: str, message: CountMessage, raw
         None,
         "",
     )
-    table.keep(store, _derived(count, _places(store, site_id)), raw)
+    count = _derived(count, _places(store, site_id))
+    if table.in_force(store, site_id, source_id, message.id) != count:  # sent again, it changes nothing
+        table.keep(store, count, raw)
 
 
 def _message(line: Line, timezone: str) -> CountMessage:

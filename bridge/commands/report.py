@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
+import apsw
 import typer
 
 from bridge.commands.options import DATABASE, Database
@@ -62,6 +63,7 @@ def report(
     open_store(database).close()
     _close_what_is_lost(database)
     store = open_store(database)
+    store.run("BEGIN")  # all of the report is of one instant
     rows = report_rows(
         store,
         *days,
@@ -100,10 +102,10 @@ def _day(option: str, text: str) -> date:
 
 def _close_what_is_lost(database: Path) -> None:
     """Have surveys that are open for too long closed as lost, where the database may be written at all."""
-    if os.access(database, os.W_OK):
+    if os.access(database, os.W_OK) and os.access(database.absolute().parent, os.W_OK):
         try:
             perform(database, "sweep", {})
-        except TrivoxError as error:
+        except (TrivoxError, apsw.Error, OSError) as error:
             sys.stderr.write(f"trivox: surveys open for over 24 h may still be left out: {error}\n")
 
 

@@ -8,6 +8,12 @@ if TYPE_CHECKING:
     from bridge.store.connection import Store
 
 
+_SELECT = (
+    "SELECT site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id,"
+    " of_seller_id, hour FROM counts WHERE "
+)
+
+
 class Count(NamedTuple):
     """The figure in force of (site, source, id); the last three columns are derived."""
 
@@ -38,11 +44,16 @@ def keep(store: Store, count: Count, raw: str) -> None:
     )
 
 
+def in_force(store: Store, site_id: str, source_id: str, count_id: str) -> Count | None:
+    """The figure in force of (site, source, id), or None."""
+    row = store.one(_SELECT + "(site_id, source_id, id) = (?, ?, ?)", (site_id, source_id, count_id))
+    return Count(*row) if row else None
+
+
 def of_site(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[Count]:
     """The figures of a site whose interval begins in a period (its end included)."""
     rows = store.all(
-        "SELECT site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id,"
-        " of_seller_id, hour FROM counts WHERE site_id = ? AND from_ms BETWEEN ? AND ? ORDER BY source_id, id",
+        _SELECT + "site_id = ? AND from_ms BETWEEN ? AND ? ORDER BY source_id, id",
         (site_id, from_ms, to_ms),
     )
     return [Count(*row) for row in rows]
