@@ -1,7 +1,7 @@
 """The outbox: events wait here, numbered and in flash, until the bridge has acknowledged them.
 
     outbox = Outbox("/flash/outbox", events.encode, events.decode, prog_size=256)
-    outbox.open()                               # counts this boot
+    outbox.open()
     seq = outbox.append(event, button)          # in flash when it returns
     epoch, first, next = outbox.delivery()      # what is to be sent now: the oldest epoch that still waits
     base, events = outbox.batch(first)          # up to 32 events, numbered base, base + 1, ...
@@ -17,9 +17,11 @@ what is readable of the old one is delivered first. `records.py` says how the fi
 """
 
 import os
-from binascii import hexlify
 
 from console import records
+from console.ram_outbox import RamOutbox
+
+__all__ = ("Outbox", "RamOutbox")
 
 MERGING = "new"
 NO_SPACE = 28
@@ -42,7 +44,7 @@ class Outbox:
         next: the number that the next event gets.
         presses: [yes, no, cant_say, seller], counted over the epoch.
         lost: events that went unacknowledged since this start: unreadable, or the oldest when it was full.
-        fault: the last error met in deleting, or None; what could not be deleted may be sent again.
+        fault: the last error met in reading or deleting, or None.
     """
 
     def __init__(self, root, encode, decode, prog_size=256, limit=5000):
@@ -60,14 +62,14 @@ class Outbox:
         self._through = {}  # acknowledged numbers of `epoch` and of the epoch in delivery
         self._way = ""  # the epoch in delivery
         self._way_end = 0  # … and, if it is an old one, the number after its last
-        self._gap = 0  # the number after the last gap found in it
+        self._gap = self._lost_through = 0  # the number after the last gap found in it; the last counted as lost
         self._cursor = (0, 0, 0)  # turn, number, offset: where the last batch ended
         self._certain = False  # whether the highest number used is
         self._new_numbers()
         self._settle()
 
     def _new_numbers(self):
-        self.epoch = _new_epoch()
+        self.epoch = records.new_epoch()
         self.next = 1
         self.presses = [0, 0, 0, 0]
         self._through[self.epoch] = 0
@@ -88,9 +90,9 @@ class Outbox:
         """
         self._reset()
         names = self._names()
-        self._parts = self._segments(names)
+        self._parts = records.segments(names)
         self._turn = self._merged = self._parts[-1][0] if self._parts else 0
-        headers, whole = self._headers(names)
+        headers, whole = records.headers(self._slot, self._slot_count, names)
         self._certain = self._take(headers) and whole
         self.boot += 1
         try:
@@ -106,32 +108,6 @@ class Outbox:
         except OSError:
             os.mkdir(self.root)
             return []
-
-    def _segments(self, names):
-        segments = []
-        epoch = ""
-        for name in sorted(name for name in names if "-" in name):
-            turn, other, base = records.parse(name)
-            epoch = epoch if epoch == other else other  # one text for all
-            segments.append((turn, epoch, base))
-        return segments
-
-    def _headers(self, names):
-        """Returns the slots' headers in the order of their turns, and whether all that should be there are."""
-        headers = []
-        empty = 0
-        for slot in range(self._slot_count):
-            fields = self._header(slot) if str(slot) in names else None
-            if fields == ():
-                empty += 1  # not used yet, or power went when its turn had come
-            elif fields and fields[1] % self._slot_count == slot:
-                headers.append(fields)
-        if not headers:
-            return headers, False
-        headers.sort(key=lambda fields: fields[1])
-        oldest, newest = headers[0], headers[-1]
-        whole = len(headers) + empty == self._slot_count and newest[1] - oldest[1] + 1 == len(headers)
-        return headers, whole and (empty <= 1 or oldest[2] == 1)
 
     def _take(self, headers):
         """Takes over the state from the newest slot; returns whether the highest number used is certain."""
@@ -157,9 +133,8 @@ class Outbox:
 
     def _renew(self, turns):
         """Begins a new epoch; what is readable of the old one goes into segments, to be delivered first."""
-        waiting = self._waiting()
-        if waiting:
-            self._merge(waiting)
+        if self._waiting():
+            self._with_room(self._merge, self._waiting())
         self._parts = [part for part in self._parts if part[0] <= self._merged]
         # All slots are emptied, damaged ones last: should power go before, they still show that a new epoch is due.
         slots = [turn % self._slot_count for turn in turns]
@@ -191,16 +166,17 @@ class Outbox:
     def _add(self, record):
         if self._used is None or (self._used > records.HEADER_SIZE and self._used + len(record) > self._slot_size):
             self._begin()
-        used, self._used = self._used, None  # not known, should the writing fail
+        used = self._used or 0
+        self._used = None  # not known, should the writing fail
         with open(self._slot(self._turn), "ab") as file:
             file.write(record)
         self._used = used + len(record)
 
     def _begin(self):
-        """Begins the next slot with a header that tells all there is to know, the count of boots too."""
         self._with_room(self._begin_slot, self._turn + 1)
 
     def _begin_slot(self, turn):
+        """Begins the slot of this turn with a header that tells all there is to know, the count of boots too."""
         if not self._certain:
             raise OSError(NOT_OPEN)
         self._used = None
@@ -237,23 +213,13 @@ class Outbox:
         with open(self._path(MERGING), "wb") as file:
             for index, part in enumerate(self._parts):
                 if part in slots:
-                    file.write(self._copied(part, self._end(index)))
+                    file.write(records.copied(self._slot(part[0]), part[2], self._end(index)))
         turn = slots[-1][0]
         segment = (turn, slots[0][1], slots[0][2])
         os.rename(self._path(MERGING), self._path(records.name(*segment)))
         segments = [part for part in self._parts if part[0] <= self._merged]
         self._parts = segments + [segment] + [part for part in self._parts if part[0] > turn]
         self._merged = turn
-
-    def _copied(self, part, end):
-        copied = bytearray()
-
-        def take(seq, data, mark, _):
-            copied.extend(records.gone(seq) if data is None else records.record(data, seq, mark))
-
-        for seq in range(self._scan(part, take, end=end), end):
-            copied.extend(records.gone(seq))
-        return copied
 
     def _with_room(self, act, argument):
         """Acts; when flash is full the oldest segments go until it succeeds."""
@@ -272,13 +238,16 @@ class Outbox:
         return True
 
     def _drop_above_limit(self):
-        held = self.next - self._parts[-1][2]
-        sizes = [b[2] - a[2] if a[1] == b[1] else 0 for a, b in zip(self._parts, self._parts[1:])]
-        held += sum(sizes)
-        for size in sizes:
-            held -= size
-            if held < self.limit or not self._drop_oldest():
-                return
+        while len(self._parts) > 1 and self._held_without_oldest() >= self.limit and self._drop_oldest():
+            pass
+
+    def _held_without_oldest(self):
+        _, epoch, base = self._parts[1]
+        held = 0
+        for _, other, number in self._parts[2:]:
+            held += number - base if other == epoch else 0
+            epoch, base = other, number
+        return held + self.next - base
 
     # Delivering
 
@@ -301,12 +270,12 @@ class Outbox:
             self._gap = max(self._gap, base)
             through = self._through[self._way]
             if seq <= through + 1 < base:
-                self.lost += base - 1 - through
+                self._lose(through, base - 1)
                 self._advance(base - 1)
         return base, events
 
     def _gather(self, seq, max_events):
-        """Returns (base, events), or (next, []) if there is nothing from `seq` on."""
+        """Returns (base, events), or (next, []) if nothing from `seq` on can be read."""
         base = seq
         events = []
         full = False
@@ -350,16 +319,16 @@ class Outbox:
         return True
 
     def _advance(self, through):
-        way = self._way
-        self._through[way] = max(through, self._parts[0][2] - 1 if self._parts else self.next - 1)
-        while (
-            self._parts
-            and self._parts[0][0] <= self._merged
-            and self._parts[0][1] == way
-            and self._end(0) <= through + 1
-        ):
+        parts = self._parts
+        self._through[self._way] = max(through, parts[0][2] - 1 if parts else self.next - 1)
+        while parts and parts[0][0] <= self._merged and parts[0][1] == self._way and self._end(0) <= through + 1:
             self._remove_oldest()
         self._settle()
+
+    def _lose(self, through, number):
+        """Counts what is gone above `through`, up to `number`, once."""
+        self.lost += max(0, number - max(through, self._lost_through))
+        self._lost_through = max(number, self._lost_through)
 
     def _settle(self):
         """Finds the epoch to deliver, and its first number, after parts have come or gone."""
@@ -367,30 +336,22 @@ class Outbox:
             way = self._parts[0][1] if self._parts else self.epoch
             base = self._parts[0][2] if self._parts else self.next
             if way == self._way:
-                self.lost += max(0, base - 1 - self._through[way])
-            elif self._way != self.epoch:
-                self._through.pop(self._way, 0)
+                self._lose(self._through[way], base - 1)
+            else:
+                self._gap = self._lost_through = 0
+                if self._way != self.epoch:
+                    self._through.pop(self._way, 0)
             self._through[way] = max(self._through.get(way, 0), base - 1)
             if way == self.epoch:
                 self._way = way
                 return
             if way != self._way:
-                self._way, self._gap, self._way_end = way, 0, self._end_of_epoch(way)
+                last = [part for part in self._parts if part[1] == way][-1]
+                self._way, self._way_end = way, records.end(self._path(records.name(*last)), last[2])
             if self._way_end > self._through[way] + 1:
                 return
             while self._parts and self._parts[0][1] == way:
                 self._remove_oldest()
-
-    def _end_of_epoch(self, epoch):
-        last = [part for part in self._parts if part[1] == epoch][-1]
-        end = last[2]
-
-        def take(seq, data, *_):
-            nonlocal end
-            end = end if data is None else seq + 1
-
-        self._scan(last, take)
-        return end
 
     def _end(self, index):
         """Returns the number after the last of this part."""
@@ -402,13 +363,6 @@ class Outbox:
     def _next(self):
         return self.next if self._way == self.epoch else self._way_end
 
-    def _event(self, data):
-        """Returns the event, or None for a record that this firmware can't read."""
-        try:
-            return None if data is None else self._decode(data)
-        except Exception:
-            return None
-
     # Files
 
     def _path(self, name):
@@ -416,13 +370,6 @@ class Outbox:
 
     def _slot(self, turn):
         return self._path(str(turn % self._slot_count))
-
-    def _header(self, slot):
-        try:
-            return records.read_header(self._slot(slot))
-        except OSError as error:
-            self.fault = error
-            return None
 
     def _scan(self, part, take, slot=None, end=records.ANY, wanted=0):
         """Scans a part as `records.scan` does; records below `wanted` may be passed over."""
@@ -446,58 +393,8 @@ class Outbox:
             except OSError as error:
                 self.fault = error
 
-
-class RamOutbox:
-    """The same in RAM: an epoch of its own, at most `limit` events, gone with the power.
-
-    `boot` is what the caller knows of it (0: nothing).
-    """
-
-    def __init__(self, encode, decode, limit=64, boot=0):
-        self.limit = limit
-        self.boot = boot
-        self.epoch = _new_epoch()
-        self.next = self.first = 1
-        self.presses = [0, 0, 0, 0]
-        self.lost = 0
-        self.fault = None
-        self._encode = encode
-        self._decode = decode
-        self._records = []  # the last ones up to next - 1, acknowledged ones too while there is room
-
-    def open(self):
-        """Does nothing: there is nothing to read."""
-
-    def append(self, event, button=None):
-        """Keeps the event and returns its number; the oldest goes if there are more than `limit`."""
-        self._records.append(self._encode(event))
-        self.next += 1
-        if button is not None:
-            self.presses[button] += 1
-        if len(self._records) > self.limit:
-            self._records.pop(0)
-            lowest = self.next - len(self._records)
-            self.lost += max(0, lowest - self.first)
-            self.first = max(self.first, lowest)
-        return self.next - 1
-
-    def delivery(self):
-        """Returns (epoch, first, next), as Outbox does."""
-        return self.epoch, self.first, self.next
-
-    def batch(self, seq, max_events=32):
-        """Returns (base, events), as Outbox does."""
-        lowest = self.next - len(self._records)
-        base = min(max(seq, lowest), self.next)
-        return base, [self._decode(data) for data in self._records[base - lowest :][:max_events]]
-
-    def acknowledge(self, epoch, through):
-        """Lets go of events up to number `through`, as Outbox does."""
-        if epoch != self.epoch:
-            return False
-        self.first = min(max(through + 1, self.next - len(self._records)), self.next)
-        return True
-
-
-def _new_epoch():
-    return str(hexlify(os.urandom(4)), "ascii")
+    def _event(self, data):
+        try:
+            return None if data is None else self._decode(data)
+        except Exception:
+            return None  # written by another firmware

@@ -9,6 +9,7 @@ length was being written when power went, and nobody was told that it was kept. 
 damage.
 """
 
+import os
 import struct
 from binascii import crc32, hexlify, unhexlify
 
@@ -26,16 +27,41 @@ def header(epoch, *fields):
     return data + struct.pack("<I", crc32(data))
 
 
-def read_header(path):
+def _read_header(path):
     """Returns (epoch, turn, base, acknowledged, boot, presses…); () if it was cut short, None if it does not check."""
-    with open(path, "rb") as file:
-        data = file.read(HEADER_SIZE)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(HEADER_SIZE)
+    except OSError:
+        return None
     if len(data) < HEADER_SIZE:
         return ()
     if struct.unpack("<I", data[-4:])[0] != crc32(data[:-4]):
         return None
     fields = struct.unpack(_HEADER, data[:-4])
     return (str(hexlify(fields[0]), "ascii"),) + fields[1:]  # noqa: RUF005 - MicroPython has no such unpacking
+
+
+def headers(path, count, names):
+    """Reads the headers of `count` slots, whose files are path(slot), of those in `names`.
+
+    Returns them in the order of their turns, and whether all are there that should be: turns without a gap, and files
+    without a header only where none was yet or, one at most, where power went when its turn had come.
+    """
+    found = []
+    empty = 0
+    for slot in range(count):
+        fields = _read_header(path(slot)) if str(slot) in names else None
+        if fields == ():
+            empty += 1
+        elif fields and fields[1] % count == slot:
+            found.append(fields)
+    if not found:
+        return found, False
+    found.sort(key=lambda fields: fields[1])
+    oldest, newest = found[0], found[-1]
+    whole = len(found) + empty == count and newest[1] - oldest[1] + 1 == len(found)
+    return found, whole and (empty <= 1 or oldest[2] == 1)
 
 
 def record(data, seq, mark):
@@ -70,12 +96,53 @@ def scan(path, offset, seq, end, take):
     return seq
 
 
+def copied(path, seq, end):
+    """Returns the records `seq` to `end` - 1 of a slot; those that are gone keep their places."""
+    copy = bytearray()
+
+    def take(number, data, mark, _):
+        copy.extend(gone(number) if data is None else record(data, number, mark))
+
+    try:
+        seq = scan(path, HEADER_SIZE, seq, end, take)
+    except OSError:
+        copy = bytearray()  # it can't be read, now or later
+    for number in range(seq, end):
+        copy.extend(gone(number))
+    return copy
+
+
+def end(path, base):
+    """Returns the number after the last that can be read in a segment."""
+    found = base
+
+    def take(seq, data, *_):
+        nonlocal found
+        found = found if data is None else seq + 1
+
+    try:
+        scan(path, 0, base, ANY, take)
+    except OSError:
+        return base
+    return found
+
+
 def name(turn, epoch, base):
     """Returns the name of a segment."""
     return "%08x-%s-%x" % (turn, epoch, base)
 
 
-def parse(text):
-    """Returns (turn, epoch, base) of a segment's name."""
-    turn, epoch, base = text.split("-")
-    return int(turn, 16), epoch, int(base, 16)
+def segments(names):
+    """Returns (turn, epoch, base) of each segment, oldest first."""
+    found = []
+    epoch = ""
+    for text in sorted(text for text in names if "-" in text):
+        turn, other, base = text.split("-")
+        epoch = epoch if epoch == other else other  # one text for all, to save memory
+        found.append((int(turn, 16), epoch, int(base, 16)))
+    return found
+
+
+def new_epoch():
+    """Returns eight hex digits by chance."""
+    return str(hexlify(os.urandom(4)), "ascii")
