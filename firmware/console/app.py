@@ -15,7 +15,7 @@ from console.buttons import POLL_MS, Buttons
 from console.clock import Clock
 from console.lamps import Lamps, blink_code
 from console.link import Link
-from console.outbox import Outbox, RamOutbox
+from console.outbox import Outbox
 from console.survey import PRESS_TESTED, SurveyTable
 from console.version import VERSION
 
@@ -84,6 +84,13 @@ def button_of(fact):
     return fact[2] if kind == events.STRAY_PRESSED else None
 
 
+def ram_outbox(failed):
+    """An outbox in RAM, in the place of one that failed."""
+    from console.ram_outbox import RamOutbox
+
+    return RamOutbox(events.encode, events.decode, boot=getattr(failed, "boot", 0))
+
+
 class App:
     """The console. `folder` is where its files lie, `marker` what the last boot left for this one."""
 
@@ -118,7 +125,7 @@ class App:
             outbox.open()
         except OSError as error:
             self.flash_failed(error)
-            return RamOutbox(events.encode, events.decode, boot=getattr(outbox, "boot", 0))
+            return ram_outbox(outbox)
         return outbox
 
     def _load_settings(self):
@@ -149,7 +156,7 @@ class App:
             number = self._append(fact)
         except OSError as error:
             self.flash_failed(error)
-            self.outbox = RamOutbox(events.encode, events.decode, boot=self.outbox.boot)
+            self.outbox = ram_outbox(self.outbox)
             self.link.outbox_changed()
             fact = self.table.forget(fact)
             if fact is None:
@@ -214,7 +221,7 @@ class App:
 
     def faults(self):
         """What is wrong now, by the names of contract.md."""
-        faults = ["flash"] if self._flash_failed else []
+        faults = ["flash"] if self._flash_failed or self.outbox.fault else []
         if self._settings_fault:
             faults.append("settings")
         for name, is_stuck in zip(events.BUTTONS, self.table.stuck):

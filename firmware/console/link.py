@@ -11,7 +11,7 @@ import time
 import machine
 from micropython import const
 
-from console import events, udp
+from console import events
 from console.clock import port_seconds
 from console.delivery import Delivery
 from console.health import report
@@ -54,9 +54,13 @@ class Radio:
                 return
         raise OSError("no Wi-Fi")
 
-    def name_server(self):
-        """Its numeric address."""
-        return self._wlan.ifconfig()[3]
+    async def resolve(self, host):
+        """The numeric address of `host`. OSError if there is none."""
+        if all(part.isdigit() for part in host.split(".")):
+            return host
+        from console import udp  # only those who need it give it memory
+
+        return await udp.resolve(host, self._wlan.ifconfig()[3])
 
     def rssi(self):
         """Strength of the signal in dBm, or None."""
@@ -254,7 +258,7 @@ class Link:
                     break
                 await asyncio.sleep_ms(100)
         if self._address is None:
-            self._address = await udp.resolve(self._broker["host"], self._radio.name_server())
+            self._address = await self._radio.resolve(self._broker["host"])
 
     async def keep_time(self):
         """For ever: asks the NTP server each hour, if there is one."""
@@ -268,8 +272,10 @@ class Link:
             await asyncio.sleep_ms(pause_ms)
 
     async def _ask_time(self, host, radio):
+        from console import udp
+
         try:
-            address = await udp.resolve(host, radio.name_server())
+            address = await radio.resolve(host)
             answer = await udp.ntp(address, self._app.clock.up_ms)
         except OSError as error:
             report("time", error)

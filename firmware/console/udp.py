@@ -34,15 +34,8 @@ async def ask(address, port, question):
         link.close()
 
 
-def is_numeric(host):
-    """True for an IPv4 address."""
-    return all(part.isdigit() for part in host.split("."))
-
-
 async def resolve(host, server):
     """The numeric address of `host`, asked of the name server at the address `server`. OSError if there is none."""
-    if is_numeric(host):
-        return host
     if host == "localhost":
         return "127.0.0.1"
     number = os.urandom(2)

@@ -1,7 +1,7 @@
 """Packets of MQTT, lines of the serial port, answers of name servers: byte by byte."""
 
 from console.mqtt import packet, text
-from console.udp import address_in, is_numeric
+from console.udp import address_in
 from console.usb_serial import line, parse
 
 
@@ -32,8 +32,3 @@ def test_name_server_answers():
     assert address_in(question + alias + address, len(question)) == "192.0.2.7"
     assert address_in(question + alias, len(question)) is None
     assert address_in(question + address[:-1], len(question)) is None
-
-
-def test_addresses():
-    assert is_numeric("192.0.2.7")
-    assert not is_numeric("broker.example")

@@ -1,0 +1,105 @@
+"""Presses on simulated boards, whose interrupts run as each port's do, also while the main loop is blocked."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from broker import Bridge, Broker, wait_until
+
+from simulator.console import Console
+
+BOARDS = [("esp32", "i386"), ("pico_w", "i386"), ("unix", "amd64")]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    made = Broker(tmp_path)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def bridge(broker: Broker) -> Iterator[Bridge]:
+    made = Bridge(broker)
+    yield made
+    made.close()
+
+
+def presses(bridge: Bridge, count: int) -> list[tuple[str, str]]:
+    """What came of the answer buttons' presses."""
+
+    def seen() -> Any:
+        found = [("answered", event["outcome"]) for event in bridge.of("survey_closed")]
+        found += [("stray", event["button"]) for event in bridge.of("stray_pressed")]
+        return found if len(found) >= count else None
+
+    return wait_until(f"{count} presses", seen)
+
+
+@pytest.mark.parametrize(("board", "architecture"), BOARDS)
+def test_presses_during_a_stall_are_not_lost(
+    board: str, architecture: Any, broker: Broker, bridge: Bridge, tmp_path: Path
+) -> None:
+    with Console(tmp_path / "console", board=board, architecture=architecture, broker=broker.url()) as console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        console.press("seller")
+        console.wait_lamp("yes")
+        console.stall(2000)
+        console.press("no", 80)
+        assert presses(bridge, 1) == [("answered", "no")]
+
+
+@pytest.mark.parametrize("board", ["pico_w"])
+def test_a_press_during_a_flash_erase_is_not_lost(board: str, broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", board=board, broker=broker.url()) as console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        console.press("seller")
+        console.wait_lamp("yes")
+        console.stall(400, interrupts=False)
+        console.press("no", 80)
+        assert presses(bridge, 1) == [("answered", "no")]
+
+
+@pytest.mark.parametrize(("board", "architecture"), BOARDS)
+def test_a_press_that_bounces_is_one(
+    board: str, architecture: Any, broker: Broker, bridge: Bridge, tmp_path: Path
+) -> None:
+    with Console(tmp_path / "console", board=board, architecture=architecture, broker=broker.url()) as console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        for count in (1, 2, 3):
+            console.bounce("no", held_ms=80, times=6)
+            assert presses(bridge, count) == [("stray", "no")] * count
+        health = {"yes": 0, "no": 3, "cant_say": 0, "seller": 0}
+        console.step(61000)
+        wait_until("presses are counted", lambda: bridge.last("health")["presses"] == health)
+
+
+def test_the_press_is_shown_at_its_contact_and_thanked_for_when_it_is_safe(
+    broker: Broker, bridge: Bridge, tmp_path: Path
+) -> None:
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        console.press("seller")
+        console.wait_lamp("no")
+        before = time.monotonic()
+        console.hold("no")
+        console.wait_lamp("yes", on=False)
+        console.release("no")
+        console.wait_lamp("no", on=False)
+        tones = [sound.hertz for sound in console.sounds() if sound.hertz and sound.at_s > before]
+        assert tones[-1] == 2093
+        assert presses(bridge, 1) == [("answered", "no")]
+
+
+def test_the_sellers_lamp_tells_that_there_is_no_network(tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker="mqtt://127.0.0.1:9") as console:
+        wait_until("it has tried", lambda: "link:" in console.output())
+        console.step(11000)
+        console.wait_lamp("seller")
+        console.wait_lamp("seller", on=False)
+        console.wait_lamp("seller")
+        lamps = {change.name for change in console.changes() if change.kind == "lamp"}
+        assert lamps == {"seller"}

@@ -1,0 +1,65 @@
+"""What MicroPython's own tools install and freeze is what lies in the folder."""
+
+import importlib
+import json
+import runpy
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console.version import VERSION
+
+FIRMWARE = Path(__file__).parents[2] / "firmware"
+BOARDS = ("esp32", "pico_w", "pico", "unix")
+
+
+def on_the_board() -> set[str]:
+    modules = {path.relative_to(FIRMWARE).as_posix() for path in FIRMWARE.rglob("*.py")}
+    return modules - {"manifest.py"}
+
+
+def test_the_package_lists_every_file() -> None:
+    package = json.loads((FIRMWARE / "package.json").read_text())
+    assert {source for _, source in package["urls"]} == on_the_board()
+    assert all(target == "/" + source for target, source in package["urls"])
+
+
+def test_one_version() -> None:
+    project = tomllib.loads((FIRMWARE.parent / "pyproject.toml").read_text())
+    package = json.loads((FIRMWARE / "package.json").read_text())
+    assert project["project"]["version"] == package["version"] == VERSION
+
+
+def test_the_manifest_freezes_every_file() -> None:
+    frozen: set[str] = set()
+
+    def package(name: str) -> None:
+        frozen.update(path.relative_to(FIRMWARE).as_posix() for path in (FIRMWARE / name).rglob("*.py"))
+
+    names = {"include": lambda _: None, "package": package, "module": frozen.add}
+    runpy.run_path(str(FIRMWARE / "manifest.py"), names)
+    assert frozen == on_the_board() - {"boot.py"}
+
+
+def test_main_is_wiring_only() -> None:
+    assert len((FIRMWARE / "main.py").read_text().splitlines()) <= 40
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_each_pin_has_one_use(name: str) -> None:
+    board: Any = importlib.import_module("boards." + name)
+    pins = [*board.BUTTONS, *board.LAMPS, board.SOUNDER, *board.PLAYER[1:]]
+    assert len(pins) == len(set(pins)) == 11
+    assert name == board.NAME
+
+
+def test_the_readme_tells_every_pin() -> None:
+    readme = (FIRMWARE / "README.md").read_text()
+    for name in ("esp32", "pico_w"):
+        board: Any = importlib.import_module("boards." + name)
+        for part, pin in zip(
+            ("Yes button", "No button", "Can't say button", "Seller button"), board.BUTTONS, strict=True
+        ):
+            row = next(line for line in readme.splitlines() if line.startswith(f"| {part} |"))
+            assert f"GPIO{pin} " in row or f"GP{pin} " in row
