@@ -49,10 +49,12 @@ def command(architecture: Architecture = "amd64") -> list[str]:
     if on_path and _serves([on_path], architecture):
         return [on_path]
     folder = CACHE / architecture
-    with _lock(architecture):
-        if not _serves(_unpacked(folder, architecture), architecture):
-            _fetch(folder, architecture)
-    return _unpacked(folder, architecture)
+    words = _unpacked(folder, architecture)
+    if not _serves(words, architecture):
+        with _lock(architecture):
+            if not _serves(words, architecture):  # another process may have fetched it meanwhile
+                _fetch(folder, architecture)
+    return words
 
 
 def _serves(words: list[str], architecture: Architecture) -> bool:

@@ -14,7 +14,6 @@ else:
     STAT_WRONG_PASSWORD, STAT_NO_AP_FOUND = 202, 201
     STAT_BEACON_TIMEOUT, STAT_ASSOC_FAIL, STAT_HANDSHAKE_TIMEOUT = 200, 203, 204
 
-_air = {"up": wires.config["radio"]}
 _hostname = "mpy-esp32" if wires.board == "esp32" else "PicoW"
 
 
@@ -67,14 +66,14 @@ class WLAN:
 
     def _look(self):
         """What has become of joining by now."""
-        if not _air["up"]:
+        if not wires.config["radio"]:
             if _state.joined and wires.rp2:  # this driver does not join again by itself
                 _state.wanted = None
             _state.joined = False
             _state.since = utime.ticks_ms()
         if not _state.wanted:
             return STAT_IDLE
-        if not _air["up"]:
+        if not wires.config["radio"]:
             return STAT_NO_AP_FOUND
         if _state.joined:
             return STAT_GOT_IP
@@ -152,4 +151,4 @@ def country(code=None):
 
 @wires.command
 def _radio(up):
-    _air["up"] = up
+    wires.config["radio"] = up

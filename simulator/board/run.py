@@ -46,7 +46,9 @@ def load_stand_ins():
     import machine  # noqa: F401
 
     if wires.board != "pico":
-        import network  # noqa: F401
+        import air
+
+        sys.modules["socket"] = air
 
 
 def mount_flash():

@@ -256,3 +256,51 @@ def test_micropython_that_can_not_be_had_is_told(make: Callable[..., Console], m
     monkeypatch.setattr("simulator.micropython.command", nowhere)
     with pytest.raises(MicroPythonError, match="nowhere"):
         make(LAMP).power_on()
+
+
+JOINED = """
+import network, socket, time
+wlan, was = network.WLAN(network.STA_IF), None
+wlan.active(True)
+wlan.connect("shop", "simulated")
+def sockets():
+    try:
+        socket.getaddrinfo("127.0.0.1", 1)
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+    except OSError:
+        return "cut"
+    return "there"
+while True:
+    now = wlan.isconnected()
+    if now != was:
+        print("joined", now, sockets())
+        was = now
+    time.sleep_ms(10)
+"""
+
+
+@pytest.mark.parametrize("board", ["unix", "esp32", "pico_w"])
+def test_the_radio_network_goes_and_comes(make: Callable[..., Console], board: str) -> None:
+    with make(JOINED, board=board) as console:
+        console.wait_output("joined True there\n")
+        console.wifi(on=False)
+        output = console.wait_output("joined False cut\n")
+        console.wifi(on=True)
+        if board == "pico_w":  # its driver does not join again by itself
+            assert output.count("joined True") == 1
+        else:
+            console.wait_output(output + "joined True there\n")
+
+
+def test_without_network_a_console_starts_without(make: Callable[..., Console]) -> None:
+    console = make(JOINED)
+    console.wifi(on=False)
+    with console:
+        console.wait_output("joined False cut\n")
+        console.wifi(on=True)
+        console.wait_output("joined True there\n")
+
+
+def test_a_console_without_radio_has_no_network(make: Callable[..., Console]) -> None:
+    with make(LAMP, board="pico") as console, pytest.raises(ConsoleError, match="no radio"):
+        console.wifi(on=False)
