@@ -47,6 +47,7 @@ def load_stand_ins():
 
     if wires.board != "pico":
         import air
+        import network  # noqa: F401
 
         sys.modules["socket"] = air
 
