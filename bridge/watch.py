@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import sys
 import time
@@ -225,12 +226,13 @@ def command(
     store = open_store(database)
     try:
         watcher = Watcher(store)
-        if once:
-            Terminal().print(draw(watcher.look()))
-        else:
+        if not once:
             _live(watcher) if sys.stdout.isatty() else _lines(watcher)
+        last = watcher.look()
+        if once:
+            Terminal().print(draw(last))
         if svg is not None:
-            _save(watcher.look(), svg)
+            _save(last, svg)
     finally:
         store.close()
 
@@ -266,4 +268,6 @@ def _ended_within(seconds: float) -> bool:
 def _save(look: Look, file: Path) -> None:
     terminal = Terminal(record=True, width=WIDTH, file=io.StringIO())
     terminal.print(draw(look))
-    terminal.save_svg(str(file), title="trivox watch")
+    svg = terminal.export_svg(title="trivox watch")
+    # The picture fetches nothing from elsewhere: any monospaced font will do.
+    file.write_text(re.sub(r"@font-face {.*?}", "", svg, flags=re.DOTALL), encoding="utf-8")

@@ -119,7 +119,9 @@ def test_once_prints_the_table_and_keeps_a_picture(database: Path, tmp_path: Pat
     done = CliRunner().invoke(app, ["--database", str(database), "--once", "--svg", str(picture)])
     assert done.exit_code == 0, done.output
     assert "Events stored: 0" in done.output
-    assert picture.read_text(encoding="utf-8").startswith("<svg")
+    drawn = picture.read_text(encoding="utf-8")
+    assert drawn.startswith("<svg")
+    assert "url(http" not in drawn.replace('"', "")
 
 
 def test_the_rate_is_that_of_the_last_looks(database: Path) -> None:
