@@ -13,6 +13,7 @@ from bridge.operations import OPERATIONS
 from bridge.rebuild import rebuild
 from bridge.store import Store, open_store
 from tests.bridge.histories import NOW_MS, Message, random_messages
+from tests.bridge.survey_oracle import expected_surveys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,34 @@ def fill(folder: Path, name: str, groups: list[list[Message]], changes: dict[int
     return store
 
 
+def surveys(store: Store) -> dict[tuple[str, str, int], dict[str, Any]]:
+    names = ("outcome", "opened_at_ms", "closed_at_ms", "question_id", "affected", "ask_every")
+    rows = store.all(
+        f"SELECT console_id, epoch, survey, {', '.join(names)} FROM survey"  # noqa: S608 - names are those above
+        " JOIN epoch USING (epoch_key) JOIN console ON console.console_key = survey.console_key"
+    )
+    return {row[:3]: dict(zip(names, row[3:], strict=True)) for row in rows}
+
+
+def check_rollups(store: Store) -> None:
+    """Both rollups hold what the surveys and force majeures say."""
+    counted = store.all(
+        "SELECT hour, console_key, coalesce(checkout_point_id, ''), coalesce(seller_id, ''), question_id,"
+        " question_revision, affected, sum(outcome = 'yes'), sum(outcome = 'error'),"
+        " sum(iif(outcome IN ('open', 'error'), 0, coalesce(ask_every, 1)))"
+        " FROM survey WHERE outcome <> 'open' GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7"
+    )
+    rolled = store.all(
+        "SELECT hour, console_key, checkout_point_id, seller_id, question_id, question_revision, affected, yes, error,"
+        " asked FROM rollup_hour JOIN console USING (site_id, console_id)"
+        " WHERE yes + no + cant_say + silent + error > 0 ORDER BY 1, 2, 3, 4, 5, 6, 7"
+    )
+    assert rolled == counted
+    for table in ("rollup_hour", "rollup_day"):
+        total = store.one(f"SELECT sum(force_majeures) FROM {table}")  # noqa: S608 - names are those above
+        assert total == store.one("SELECT nullif(count(*), 0) FROM force_majeure") or total == (0,)
+
+
 def grouped(messages: list[Message], chance: random.Random) -> list[list[Message]]:
     groups: list[list[Message]] = []
     while messages:
@@ -80,6 +109,8 @@ def check_any_order(folder: Path, seed: int) -> None:
     wanted = [index for index in range(len(CHANGES)) if chance.random() < 0.5]
     in_order = fill(folder, f"{seed}-order.db", [messages], {0: wanted})
     expected = everything(in_order)
+    assert surveys(in_order) == expected_surveys(messages, NOW_MS, 3_000_000 if 3 in wanted else 600_000), seed
+    check_rollups(in_order)
     shuffled = messages + chance.sample(messages, len(messages) // 3)
     chance.shuffle(shuffled)
     groups = grouped(shuffled, chance)

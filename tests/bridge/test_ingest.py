@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import apsw
+import pytest
+
+from bridge.ingest import Tally, take_messages
+from bridge.rebuild import rebuild
+from bridge.store import Store, open_store
+from bridge.upkeep import execute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW_MS = 1_763_800_000_000
+DAY_MS = 86_400_000
+QUESTION = {"question_id": "staff", "question_revision": 3}
+
+
+def event(kind: str, up_ms: int, **more: Any) -> dict[str, Any]:
+    return {"boot": 1, "up_ms": up_ms, "at_ms": NOW_MS + up_ms, "type": kind, **more}
+
+
+def opened(up_ms: int, **more: Any) -> dict[str, Any]:
+    return event("survey_opened", up_ms, **QUESTION, **more)
+
+
+def closed(up_ms: int, survey: int, opened_up_ms: int, outcome: str = "yes", **more: Any) -> dict[str, Any]:
+    cause = {"silent": "expired", "error": "fault"}.get(outcome, "answered")
+    fields = {"survey": survey, "opened_up_ms": opened_up_ms, "outcome": outcome, "cause": cause, "response_ms": 5}
+    return event("survey_closed", up_ms, **QUESTION, **fields, **more)
+
+
+def booted(up_ms: int = 0) -> dict[str, Any]:
+    return event("booted", up_ms, reset="power_on", firmware="1", board="unix", hardware_id="ab")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = open_store(tmp_path / "a.db", writing=True)
+    yield store
+    store.close()
+
+
+def take(
+    store: Store,
+    base: int,
+    *events: Any,
+    first: int = 1,
+    epoch: str = "0000000a",
+    arrived: int = NOW_MS,
+    now: int = NOW_MS,
+    **more: Any,
+) -> Tally:
+    batch = {"epoch": epoch, "first": first, "base": base, "events": list(events), **more}
+    return take_messages(store, [("trivox/v1/s1/c1/events", json.dumps(batch).encode(), arrived)], now)
+
+
+def through(tally: Tally) -> int:
+    ((topic, payload),) = tally.acks
+    assert topic == "trivox/v1/s1/c1/ack"
+    return int(json.loads(payload)["through"])
+
+
+def outcome(store: Store, survey: int) -> Any:
+    row = store.one("SELECT outcome, cause FROM survey WHERE survey = ?", (survey,))
+    return row and row[0] + (f":{row[1]}" if row[0] == "error" else "")
+
+
+def rejects(store: Store) -> list[tuple[Any, ...]]:
+    return store.all("SELECT seq, reason, count FROM reject ORDER BY reject_key")
+
+
+def test_through_and_losses(store: Store) -> None:
+    assert through(take(store, 1, booted())) == 1
+    assert through(take(store, 4, opened(9))) == 1
+    assert through(take(store, 3, opened(8), first=3)) == 4
+    assert through(take(store, 2, opened(7))) == 4
+    assert store.all("SELECT low, high FROM received") == [(1, 4)]
+
+
+def test_every_batch_is_followed_by_an_ack(store: Store) -> None:
+    assert through(take(store, 1, booted())) == 1
+    again = take(store, 1, booted())
+    assert through(again) == 1
+    assert (again.stored, again.duplicates) == (0, 1)
+
+
+def test_other_content_under_a_taken_name_is_a_conflict_once(store: Store) -> None:
+    take(store, 1, opened(1))
+    take(store, 1, opened(2))
+    tally = take(store, 1, opened(2))
+    assert (tally.conflicts, through(tally)) == (1, 1)
+    ((seq, reason, count),) = rejects(store)
+    assert (seq, count) == (1, 2)
+    assert reason.startswith("conflict")
+    assert store.all("SELECT opened_up_ms FROM survey") == [(1,)]
+
+
+def test_a_reject_holds_its_name(store: Store) -> None:
+    bad = opened(-1)
+    assert through(take(store, 1, bad)) == 1
+    assert take(store, 1, bad).duplicates == 1
+    assert take(store, 1, opened(5)).conflicts == 1
+    assert [row[1].split(":")[0] for row in rejects(store)] == ["impossible value", "conflict"]
+    assert store.all("SELECT * FROM event") == []
+
+
+def test_a_bad_event_does_not_block_the_others(store: Store) -> None:
+    tally = take(store, 1, opened(1), {"type": "new_thing"}, 5, closed(9, 1, 1))
+    assert (tally.stored, tally.rejected, through(tally)) == (2, 2, 4)
+    assert outcome(store, 1) == "yes"
+
+
+def test_an_unreadable_message_is_kept_once_and_not_acknowledged(store: Store) -> None:
+    for _ in range(3):
+        tally = take_messages(store, [("trivox/v1/s1/c1/events", b"{", NOW_MS)], NOW_MS)
+        assert not tally.acks
+    ((seq, _, count),) = rejects(store)
+    assert (seq, count) == (None, 3)
+    assert store.all("SELECT * FROM console") == []
+
+
+def test_extra_fields_are_kept(store: Store) -> None:
+    take(store, 1, opened(1, colour="blue"), mac="00ff")
+    assert json.loads(store.all("SELECT raw FROM event")[0][0])["colour"] == "blue"
+    assert store.all("SELECT base, raw FROM envelope_extra") == [(1, '{"mac":"00ff"}')]
+
+
+def test_an_open_survey_is_lost_at_a_later_opening_below_through(store: Store) -> None:
+    take(store, 1, opened(1))
+    assert outcome(store, 1) == "open"
+    take(store, 3, opened(3))
+    assert outcome(store, 1) == "open"
+    take(store, 2, event("stray_pressed", 2, button="yes", reason="guard"))
+    assert outcome(store, 1) == "error:lost"
+    take(store, 4, closed(9, 1, 1, "no"))
+    assert outcome(store, 1) == "no"
+
+
+def test_an_open_survey_is_lost_after_24_hours(store: Store) -> None:
+    take(store, 1, opened(0))
+    with store.transaction(NOW_MS + DAY_MS - 1):
+        execute(store, "sweep", {}, NOW_MS)
+    assert outcome(store, 1) == "open"
+    with store.transaction(NOW_MS + DAY_MS):
+        execute(store, "sweep", {}, NOW_MS)
+    assert outcome(store, 1) == "error:lost"
+
+
+def test_of_two_closes_the_lower_number_decides(store: Store) -> None:
+    take(store, 1, opened(1))
+    take(store, 3, closed(9, 1, 1, "no"))
+    take(store, 2, closed(8, 1, 1, "yes"))
+    assert outcome(store, 1) == "yes"
+    assert store.all("SELECT yes, no, silent, error FROM rollup_day") == [(1, 0, 0, 0)]
+
+
+def test_a_close_alone_tells_the_survey(store: Store) -> None:
+    take(store, 2, closed(9000, 1, 2000, "silent"))
+    assert store.all("SELECT outcome, opened_at_ms FROM survey") == [("silent", NOW_MS + 2000)]
+
+
+def test_a_late_clock_dates_what_had_none(store: Store) -> None:
+    take(store, 1, opened(1000, at_ms=None) | {"at_ms": None}, arrived=NOW_MS + 7000)
+    assert store.all("SELECT opened_at_ms FROM survey") == [(NOW_MS + 7000,)]
+    clock = {"boot": 1, "up_ms": 2000, "at_ms": NOW_MS, "type": "clock_set", "source": "ntp", "step_ms": None}
+    take(store, 2, clock)
+    assert store.all("SELECT opened_at_ms FROM survey") == [(NOW_MS - 1000,)]
+    assert store.all("SELECT dated_by FROM event ORDER BY seq") == [("clock_set",), ("console",)]
+
+
+@pytest.mark.parametrize(
+    ("up_ms", "affected"), [(399_999, 0), (400_000, 1), (1_000_000, 1), (1_009_000, 1), (1_009_001, 0)]
+)
+def test_force_majeure_touches_what_it_lies_before_or_in(store: Store, up_ms: int, affected: int) -> None:
+    take(store, 1, opened(1_000_000), closed(1_009_000, 1, 1_000_000))
+    take(store, 3, event("force_majeure_declared", up_ms, survey=None, **QUESTION))
+    assert store.all("SELECT affected FROM survey") == [(affected,)]
+    assert store.all("SELECT affected, yes, force_majeures FROM rollup_day ORDER BY affected")[-1][0] == affected
+
+
+def test_two_boards_with_one_id_are_kept_apart(store: Store) -> None:
+    take(store, 1, opened(1))
+    assert through(take(store, 1, opened(2), epoch="0000000b")) == 1
+    assert store.all("SELECT count(*) FROM survey") == [(2,)]
+
+
+def test_enrolled_only(store: Store) -> None:
+    batch = json.dumps({"epoch": "0000000a", "first": 1, "base": 1, "events": [opened(1)]}).encode()
+    message = ("trivox/v1/s1/c1/events", batch, NOW_MS)
+    assert not take_messages(store, [message], NOW_MS, enrolled_only=True).acks
+    with store.transaction(NOW_MS):
+        assert rebuild(store)["taken"] == 0
+        store.run("INSERT INTO site (site_id, first_seen_at_ms) VALUES ('s1', 0)")
+        store.run("INSERT INTO console VALUES (1, 's1', 'c1', 1, 0, 0, NULL, NULL, NULL, 0)")
+        assert rebuild(store)["taken"] == 1
+    assert store.all("SELECT seq FROM event") == [(1,)]
+    assert through(take_messages(store, [message], NOW_MS, enrolled_only=True)) == 1
+
+
+def test_a_rebuild_takes_what_an_older_bridge_could_not(store: Store) -> None:
+    take(store, 1, opened(1), {"type": "junk"})
+    good = json.dumps(closed(9, 1, 1))
+    with store.transaction(NOW_MS):
+        store.run("UPDATE reject SET raw = ?", (good.encode(),))
+        assert rebuild(store) == {"taken": 1, "surveys": 1}
+    assert outcome(store, 1) == "yes"
+    assert rejects(store) == []
+
+
+def test_a_transaction_that_fails_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(store, 1, opened(1))
+    with monkeypatch.context() as patch:
+        patch.setattr("bridge.fold.Fold.finish", _full)
+        with pytest.raises(apsw.FullError):
+            take(store, 2, closed(9, 1, 1))
+    assert outcome(store, 1) == "open"
+    assert through(take(store, 2, closed(9, 1, 1))) == 2
+    assert outcome(store, 1) == "yes"
+
+
+def _full(_fold: Any) -> None:
+    raise apsw.FullError
+
+
+def test_status_and_health_are_kept(store: Store) -> None:
+    health = json.dumps({"epoch": "0000000a", "settings_revision": 12, "more": 1}).encode()
+    messages = [
+        ("trivox/v1/s1/c1/status", b'{"state":"online"}', NOW_MS),
+        ("trivox/v1/s1/c1/health", health, NOW_MS + 5),
+        ("trivox/v1/s1/c1/status", b"", NOW_MS + 6),
+        ("trivox/v1/s1/c1/reply", b'{"id":"x","ok":true}', NOW_MS + 7),
+    ]
+    take_messages(store, messages, NOW_MS)
+    row = store.one("SELECT online, health, settings_revision_reported, last_seen_at_ms FROM console")
+    assert row == (1, health.decode(), 12, NOW_MS + 5)
+    assert rejects(store) == []
+
+
+def test_counts_are_acknowledged(store: Store) -> None:
+    payload = b'{"id":"a","kind":"transactions","from_ms":0,"to_ms":1,"count":1}'
+    tally = take_messages(store, [("trivox/v1/s1/pos/counts", payload, NOW_MS)], NOW_MS)
+    assert tally.acks == [("trivox/v1/s1/pos/ack", b'{"id":"a"}')]
+
+
+def test_recorded_lines(store: Store) -> None:
+    batch = {"epoch": "0000000a", "first": 1, "base": 1, "events": [opened(1)]}
+    topic = "trivox/v1/s1/c1/events"
+    lines = [
+        json.dumps({"topic": topic, "payload": batch, "received_at_ms": 5}),
+        json.dumps({"topic": topic, "payload": json.dumps(batch), "received_at_ms": 6}),
+        json.dumps({"topic": topic, "payload": "\u00e9{", "received_at_ms": 6}),
+        "no json",
+        "\udcff",
+    ]
+    with store.transaction(NOW_MS):
+        result = execute(store, "ingest", {"lines": lines}, NOW_MS)
+    assert (result["stored"], result["duplicates"], result["unreadable"]) == (1, 1, 3)
+    assert store.all("SELECT arrived_at_ms FROM event") == [(5,)]
