@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import typer
 
@@ -83,7 +83,12 @@ def _start(children: Children, database: Path, broker: str | None, consoles: int
         children.start("broker", [*_trivox(), "broker", "--port", str(port)])
         broker = f"mqtt://127.0.0.1:{port}"
     address = urlsplit(broker)
-    wait_for_port(address.hostname or "127.0.0.1", address.port or PORT, children)
+    if address.username or address.scheme != "mqtt" or not address.hostname:
+        raise SimulatorError(
+            f"{broker} is no broker for this; give mqtt://HOST:PORT, with TRIVOX_MQTT_USER and TRIVOX_MQTT_PASSWORD in "
+            "the environment if it wants a login."
+        )
+    wait_for_port(address.hostname, address.port or PORT, children)
     _say("Setting key questions, short windows and shifts ...")
     _prepare(database, consoles)
     children.check()
@@ -91,7 +96,14 @@ def _start(children: Children, database: Path, broker: str | None, consoles: int
     bridge = children.start("bridge", [*_trivox(), "bridge", "--broker", broker, "--database", str(database)])
     children.wait_for_words(bridge, "connected to")
     _say(f"Starting {consoles} consoles; people come in (--seed {seed}) ...")
-    return Shop(database.parent / "consoles", consoles, broker, seed)
+    return Shop(database.parent / "consoles", consoles, _with_login(broker), seed)
+
+
+def _with_login(broker: str) -> str:
+    """The broker as consoles want it, with the login that the bridge takes from the environment."""
+    user, password = os.environ.get("TRIVOX_MQTT_USER"), os.environ.get("TRIVOX_MQTT_PASSWORD")
+    login = ":".join(quote(part, safe="") for part in (user, password) if part)
+    return broker.replace("://", f"://{login}@", 1) if login else broker
 
 
 def _watch(children: Children, shop: Shop, database: Path, seconds: float | None) -> None:
