@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import selectors
 import threading
 import tty
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PIECE = 4096
+_PATIENCE_S = 0.5  # as the USB stack of a board has
 
 
 class SerialLine:
@@ -21,6 +23,7 @@ class SerialLine:
         self._from_board: tuple[int, int] | None = None
         self._stop: tuple[int, int] | None = None
         self._thread: threading.Thread | None = None
+        self._deaf: set[int] = set()
         self.plugged = True
 
     @property
@@ -71,5 +74,13 @@ class SerialLine:
                     if key.fd == self._from_board[0]:
                         record.write(piece)
                     if self.plugged:
-                        with contextlib.suppress(BlockingIOError):
-                            os.write(ways[key.fd], piece)
+                        self._put(ways[key.fd], piece)
+
+    def _put(self, end: int, piece: bytes) -> None:
+        """Write it all, if somebody reads; who has not read for a while is not waited for again."""
+        while piece:
+            if not select.select([], [end], [], 0 if end in self._deaf else _PATIENCE_S)[1]:
+                self._deaf.add(end)
+                return
+            self._deaf.discard(end)
+            piece = piece[os.write(end, piece) :]

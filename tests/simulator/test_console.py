@@ -231,6 +231,14 @@ def test_a_board_without_radio_speaks_over_a_serial_port(make: Callable[..., Con
     with make(lines, board="pico") as console, serial.Serial(console.serial_port, timeout=10) as port:
         port.write(b"hello\n")
         assert port.readline() == b"heard hello\n"
+        port.write(b"x" * 20000 + b"\n")
+        assert port.readline() == b"heard " + b"x" * 20000 + b"\n"
+
+
+def test_a_board_whose_serial_port_nobody_reads_goes_on(make: Callable[..., Console]) -> None:
+    lines = "for number in range(200):\n    print(number, 'x' * 1000)\nprint('-- end')"
+    with make(lines, board="pico") as console:
+        console.wait_output("-- end")
 
 
 def test_a_console_ends_with_whoever_started_it(tmp_path: Path) -> None:

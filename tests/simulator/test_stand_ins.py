@@ -73,6 +73,12 @@ def test_what_is_wrong_on_a_board_is_wrong_here(run: Callable[..., str], board: 
     assert run(f"import machine, time\nfrom machine import PWM, UART, WDT, Pin\n{line}", board) == error
 
 
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_signal_turns_a_pin_round(run: Callable[..., str], board: str) -> None:
+    line = "from machine import Pin, Signal\nprint(Signal(Pin(5, Pin.IN, Pin.PULL_UP), invert=True).value())"
+    assert run(line, board) == "0"
+
+
 def test_a_broken_rule_reaches_the_host_even_if_the_firmware_catches_it(make: Callable[..., Console]) -> None:
     console = make("from machine import Pin\ntry:\n    Pin(5, Pin.IN).value()\nexcept Exception:\n    print('went on')")
     with pytest.raises(FirmwareError, match="nothing drives it"), console:
