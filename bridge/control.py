@@ -91,15 +91,15 @@ class Here:
 class There:
     """Hands operations to the process that holds the lock."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, answers: IO[bytes]) -> None:
         self._connection = connection
-        self._file = connection.makefile("rb")
+        self._answers = answers
 
     def perform(self, operation: str, args: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
         """Have an operation done, and wait for its result."""
         try:
             self._connection.sendall(json.dumps({"operation": operation, "args": args}).encode() + b"\n")
-            for line in self._file:
+            for line in self._answers:
                 answer = json.loads(line)
                 if "progress" in answer:
                     if progress is not None:
@@ -135,8 +135,8 @@ def writer(database: Path) -> Iterator[Here | There]:
             return
         connection = _connect(database)
         if connection is not None:
-            with connection:
-                yield There(connection)
+            with connection, connection.makefile("rb") as answers:
+                yield There(connection, answers)
             return
         if time.monotonic() > end_s:
             raise WriterBusyError(f"Another trivox command is writing {database}: try again when it has ended.")

@@ -1,0 +1,222 @@
+"""The bridge as a program, at a real mosquitto: restarts, kills, a second bridge, commands while it runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import apsw
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+TRIVOX = str(Path(sys.executable).with_name("trivox"))
+LIMIT_S = 30.0
+
+
+def until(what: str, condition: Callable[[], Any]) -> Any:
+    end_s = time.monotonic() + LIMIT_S
+    pause = threading.Event()
+    while time.monotonic() < end_s:
+        if found := condition():
+            return found
+        pause.wait(0.02)
+    raise AssertionError(f"after {LIMIT_S} s still not: {what}")
+
+
+class World:
+    """A broker, a bridge and a console's connection, each to be started and killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = folder / "a.db"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.config = folder / "mosquitto.conf"
+        self.config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 1000\n")
+        self.broker: subprocess.Popen[bytes] | None = None
+        self.bridge: subprocess.Popen[bytes] | None = None
+        self.log = folder / "bridge.log"
+        self.acks: list[tuple[str, dict[str, Any]]] = []
+        self.settings: list[dict[str, Any]] = []
+        self.client = Client(CallbackAPIVersion.VERSION2, client_id="test")
+        self.client.on_message = lambda *given: self._on_message(given[2])
+        self.client.on_connect = lambda *_: self.client.subscribe(
+            [("trivox/v1/+/+/ack", 1), ("trivox/v1/+/+/settings", 1)]
+        )
+        self.client.reconnect_delay_set(1, 1)
+
+    def _on_message(self, message: Any) -> None:
+        if message.topic.endswith("/ack"):
+            self.acks.append((message.topic.split("/")[3], json.loads(message.payload)))
+        else:
+            self.settings.append(json.loads(message.payload))
+
+    def start_broker(self) -> None:
+        self.broker = subprocess.Popen([MOSQUITTO, "-c", str(self.config)], stderr=subprocess.DEVNULL)
+        if not self.client.is_connected():
+            until("the broker listens", self._listens)
+            self.client.connect("127.0.0.1", self.port)
+            self.client.loop_start()
+        until("the test is connected", self.client.is_connected)
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def start_bridge(self) -> None:
+        words = [TRIVOX, "bridge", "--broker", f"mqtt://127.0.0.1:{self.port}", "--database", str(self.database)]
+        with self.log.open("ab") as log:
+            self.bridge = subprocess.Popen(words, stderr=log)
+
+    def said(self, words: str, times: int = 1) -> None:
+        until(words, lambda: self.log.exists() and self.log.read_text().count(words) >= times)
+
+    def kill(self, process: subprocess.Popen[bytes] | None) -> None:
+        assert process is not None
+        process.kill()
+        process.wait()
+
+    def publish(self, base: int, count: int = 1, console: str = "c1") -> None:
+        events = [
+            {"boot": 1, "up_ms": seq, "at_ms": 10**12 + seq, "type": "button_stuck", "button": "yes"}
+            for seq in range(base, base + count)
+        ]
+        batch = {"epoch": "0000000a", "first": 1, "base": base, "events": events}
+        self.client.publish(f"trivox/v1/s1/{console}/events", json.dumps(batch), qos=1)
+
+    def through(self, console: str = "c1") -> int:
+        return max((ack["through"] for name, ack in self.acks if name == console), default=0)
+
+    def stored(self) -> int:
+        with closing(apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+            return int(connection.execute("SELECT count(*) FROM event").fetchall()[0][0])
+
+    def trivox(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [TRIVOX, *words, "--database", str(self.database)], capture_output=True, text=True, check=False
+        )
+
+    def close(self) -> None:
+        self.client.loop_stop()
+        self.client.disconnect()
+        for process in (self.bridge, self.broker):
+            if process is not None and process.poll() is None:
+                self.kill(process)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+def test_it_waits_for_a_broker_acknowledges_after_commit_and_ends_cleanly(world: World) -> None:
+    world.start_bridge()
+    world.said("no broker")
+    world.start_broker()
+    world.said("connected")
+    world.publish(1, 5)
+    until("an ack", lambda: world.through() == 5)
+    assert world.stored() == 5
+    assert world.bridge is not None
+    world.bridge.send_signal(signal.SIGTERM)
+    assert world.bridge.wait(LIMIT_S) == 0
+    assert sorted(path.name for path in world.folder.glob("a.db*")) == ["a.db", "a.db.lock"]
+
+
+def test_it_follows_the_broker_through_a_restart_that_forgets_its_session(world: World) -> None:
+    world.start_broker()
+    world.start_bridge()
+    world.said("connected")
+    world.kill(world.broker)
+    world.said("is gone")
+    world.start_broker()
+    world.said("connected", 2)
+    world.publish(1)
+    until("an ack after the restart", lambda: world.through() == 1)
+
+
+def test_a_killed_bridge_costs_nothing(world: World) -> None:
+    world.start_broker()
+    world.start_bridge()
+    world.said("connected")
+    for base in range(1, 2001):
+        world.publish(base)
+        if base == 1000:
+            until("some are stored", lambda: world.through() > 0)
+            world.kill(world.bridge)
+    world.start_bridge()
+    until("everything is acknowledged", lambda: world.through() == 2000)
+    assert world.stored() == 2000
+
+
+def test_a_second_bridge_is_refused_in_one_sentence(world: World) -> None:
+    world.start_broker()
+    world.start_bridge()
+    world.said("connected")
+    second = world.trivox("bridge", "--broker", f"mqtt://127.0.0.1:{world.port}")
+    assert second.returncode == 1
+    assert second.stderr.startswith("trivox: Another bridge")
+    assert second.stderr.count("\n") == 1
+
+
+def test_commands_hand_their_work_to_the_bridge(world: World) -> None:
+    world.start_broker()
+    world.start_bridge()
+    world.said("connected")
+    world.publish(1)
+    until("the console is known", lambda: world.through() == 1)
+    assert world.trivox("settings", "set", "ask_every=5", "--all").returncode == 0
+    until("settings are published", lambda: [one for one in world.settings if one["ask_every"] == 5])
+    lines = [{"topic": "trivox/v1/s1/c2/events", "payload": "{", "received_at_ms": 1}] * 3
+    recording = world.folder / "recorded.ndjson"
+    recording.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ingested = world.trivox("ingest", str(recording))
+    assert (ingested.returncode, ingested.stderr) == (0, "")
+    assert "3 messages could not be read" in ingested.stdout
+    assert world.trivox("rebuild").returncode == 0
+
+
+def test_what_is_no_message_of_ours_stops_nothing(world: World) -> None:
+    world.start_broker()
+    world.start_bridge()
+    world.said("connected")
+    world.client.publish("trivox/v1/S1/c1/events", b"x", qos=1)
+    world.client.publish("trivox/v1/s1/c1/events", bytes(1_000_000), qos=1)
+    world.client.publish("trivox/v1/s1/c1/health", b"", qos=0)
+    world.publish(1)
+    until("an ack", lambda: world.through() == 1)
+
+
+@pytest.mark.parametrize("url", ["localhost", "http://x", "mqtt://", "mqtt://u:p@host", "mqtt://host:99999"])
+def test_a_broker_that_is_none_is_wrong_usage(world: World, url: str) -> None:
+    refused = world.trivox("bridge", "--broker", url)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+
+
+def test_a_config_that_others_may_read_is_refused(world: World) -> None:
+    config = world.folder / "bridge.toml"
+    config.write_text('user = "u"\npassword = "p"\n')
+    config.chmod(0o644)
+    refused = world.trivox("bridge", "--config", str(config))
+    assert refused.returncode == 1
+    assert "chmod 600" in refused.stderr
