@@ -44,7 +44,7 @@ class Console:
         firmware: the root of the board's filesystem: `.py` files, or what `compile_firmware` made.
         interrupts: how contacts reach the firmware on the `unix` board: `hard` as on RP2040, `soft` as on ESP32.
         flash_kb: the size of the flash; 848 is what a Pico W leaves.
-        prog_size: bytes in one program operation: 256 on RP2040, 32 is what ESP32 uses.
+        prog_size: bytes in one program operation; None for the board's (256 on RP2040, 32 on ESP32).
         heap_kb: the heap given to MicroPython; None for its default.
         hardware_id: six bytes in hex (eight on RP2040), else made from site and console.
         ticks_ms: where the board's counter stands when power comes.
@@ -64,7 +64,7 @@ class Console:
         firmware: Path | None = None,
         interrupts: Literal["hard", "soft"] = "hard",
         flash_kb: int = 848,
-        prog_size: int = 256,
+        prog_size: int | None = None,
         heap_kb: int | None = None,
         hardware_id: str | None = None,
         ticks_ms: int = 0,
@@ -89,7 +89,11 @@ class Console:
             "interrupts": interrupts,
             "hardware_id": self.hardware_id,
             "firmware": str(self._firmware),
-            "flash": {"path": str(self.folder / "flash.bin"), "size": flash_kb * 1024, "prog_size": prog_size},
+            "flash": {
+                "path": str(self.folder / "flash.bin"),
+                "size": flash_kb * 1024,
+                "prog_size": prog_size or self._pins.prog_size,
+            },
             "ticks_ms": ticks_ms,
             **_WIFI,
         }

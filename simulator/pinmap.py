@@ -12,13 +12,14 @@ BUTTONS = ("yes", "no", "cant_say", "seller")
 
 @dataclass(frozen=True)
 class PinMap:
-    """Pin numbers by button; the sounder's; the UART of the player; where the flash is mounted."""
+    """Pin numbers by button; the sounder's; the UART of the player; where flash is mounted, and its page in bytes."""
 
     buttons: dict[str, int]
     lamps: dict[str, int]
     sounder: int
     player: int
     flash: str
+    prog_size: int
 
 
 def pin_map(board: str, firmware: Path) -> PinMap:
@@ -37,4 +38,5 @@ def pin_map(board: str, firmware: Path) -> PinMap:
         sounder=values["SOUNDER"],
         player=values["PLAYER"][0],
         flash=values["FLASH"],
+        prog_size=values["PROG_SIZE"],
     )
