@@ -217,7 +217,6 @@ class SurveyTable:
                 return
             self._close(SILENT, SUPERSEDED, contact_ms)
         self.opened_ms = contact_ms
-        self._answered = False
         self._facts.append((SURVEY_OPENED, contact_ms, self.settings.question_id, self.settings.question_revision))
         if True in self.stuck[:SELLER]:
             self._close(ERROR, FAULT, released_ms)

@@ -51,9 +51,12 @@ class Model:
             if now_ms in self.busy:
                 self.happenings(now_ms)
 
-    def deadlines(self, now_ms):
+    def expire(self, now_ms):
         if self.opened_ms is not None and now_ms >= self.opened_ms + self.settings.survey_window_ms:
             self.close(events.SILENT, events.EXPIRED, self.opened_ms + self.settings.survey_window_ms)
+
+    def deadlines(self, now_ms):
+        self.expire(now_ms)
         if self.asking and now_ms == self.asking.contact_ms + self.limits[self.asking][0]:
             self.say(
                 events.FORCE_MAJEURE_DECLARED, self.asking.contact_ms, self.opened_ms is not None, *self.question()
@@ -118,7 +121,7 @@ class Model:
         self.say(events.SURVEY_OPENED, press.contact_ms, *self.question())
         if any(held.button != events.SELLER for held in self.stuck):
             self.fault(now_ms)
-        self.deadlines(now_ms)
+        self.expire(now_ms)  # its window may be shorter than the press was
 
     def fault(self, now_ms):
         if self.opened_ms is not None:
