@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import UsageError
 from bridge.fold import refold_all
-from bridge.sites import check_id
+from bridge.identifiers import check_id
 from bridge.store import settings as table
 
 if TYPE_CHECKING:

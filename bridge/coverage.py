@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from bridge.local_time import day_starts_ms, period_of
@@ -61,13 +63,15 @@ class Periods:
     columns: tuple[str, ...]
     timezones: dict[str, str]
     shifts: dict[tuple[str, str], list[Span]] = field(default_factory=dict)
+    longest_shift_ms: int = 0
 
     def with_shifts(self, shifts: Iterable[tuple[str, str, int, int]]) -> Periods:
-        """Take in (seller_id, site_id, started_at_ms, ended_at_ms)."""
+        """Take in (seller_id, site_id, started_at_ms, ended_at_ms), of each seller in order."""
         by_seller: dict[tuple[str, str], list[Span]] = {}
         for seller_id, site_id, started_at_ms, ended_at_ms in shifts:
             by_seller.setdefault((seller_id, site_id), []).append((started_at_ms, ended_at_ms))
-        return replace(self, shifts=by_seller)
+        longest_ms = max((end - start for spans in by_seller.values() for start, end in spans), default=0)
+        return replace(self, shifts=by_seller, longest_shift_ms=longest_ms)
 
     def widest(self) -> Span:
         """From the first to the last instant at any site."""
@@ -91,11 +95,10 @@ class Periods:
         """The spans that figures should tell of: the row's period, or what of it the seller was on shift."""
         from_ms, to_ms = self.whole(group, site_id)
         seller_id = group[self.columns.index("seller_id")] if "seller_id" in self.columns else None
-        on_shift = [
-            (max(from_ms, start), min(to_ms, end))
-            for start, end in self.shifts.get((seller_id or "", site_id), [])
-            if start < to_ms and end > from_ms
-        ]
+        shifts = self.shifts.get((seller_id or "", site_id), [])
+        first = bisect_left(shifts, from_ms - self.longest_shift_ms, key=itemgetter(0))
+        last = bisect_left(shifts, to_ms, key=itemgetter(0))
+        on_shift = [(max(from_ms, start), min(to_ms, end)) for start, end in shifts[first:last] if end > from_ms]
         return on_shift or [(from_ms, to_ms)]
 
 
@@ -107,7 +110,7 @@ def notes(kind: str, gathered: Gathered, periods: Periods, group: Group, sites: 
         spans = gathered.spans.get(site_id, [])
         for from_ms, to_ms in periods.wanted(group, site_id):
             wanted_ms += to_ms - from_ms
-            known_ms += sum(max(0, min(to_ms, end) - max(from_ms, start)) for start, end in spans)
+            known_ms += _overlap_ms(spans, from_ms, to_ms)
         beyond = beyond or any(end > periods.whole(group, site_id)[1] for _, end in spans)
     found = []
     if known_ms < wanted_ms:
@@ -115,3 +118,10 @@ def notes(kind: str, gathered: Gathered, periods: Periods, group: Group, sites: 
     if beyond:
         found.append(f"some {kind} were counted over an interval that reaches beyond the period")
     return found
+
+
+def _overlap_ms(spans: list[Span], from_ms: int, to_ms: int) -> int:
+    """How much of a period the spans tell of."""
+    first = bisect_left(spans, from_ms, key=itemgetter(1))
+    last = bisect_left(spans, to_ms, key=itemgetter(0))
+    return sum(min(to_ms, end) - max(from_ms, start) for start, end in spans[first:last])

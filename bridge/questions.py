@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from bridge import console_settings
 from bridge.errors import UsageError
+from bridge.identifiers import check_id
 from bridge.local_time import utc_date
-from bridge.sites import check_id
 from bridge.store import settings as table
 
 if TYPE_CHECKING:

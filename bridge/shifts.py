@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge import counts
+from bridge.console_settings import refresh_console
 from bridge.fold import refold_console
 from bridge.local_time import instant_ms
 from bridge.store import admin
@@ -30,7 +31,7 @@ class Given(NamedTuple):
     shift: admin.Shift
 
 
-def import_shifts(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
+def import_shifts(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
     """Take shifts in, inside the transaction: args `name` and `text` of the file. Surveys and counts follow."""
     lines = read_lines(args["name"], args["text"], COLUMNS)
     by_console: dict[tuple[str, str], list[Given]] = {}
@@ -42,8 +43,14 @@ def import_shifts(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str,
     for console, given_here in by_console.items():
         _refuse_overlaps(lines, before[console], given_here)
     lines.check()
+    touched: dict[str, tuple[int, int]] = {}
     for (site_id, console_id), given_here in by_console.items():
-        _set(store, site_id, console_id, before[site_id, console_id], given_here)
+        from_ms, to_ms = _set(store, site_id, console_id, before[site_id, console_id], given_here)
+        first, last = touched.get(site_id, (from_ms, to_ms))
+        touched[site_id] = min(first, from_ms), max(last, to_ms)
+        refresh_console(store, site_id, console_id, now_ms)  # the console may be new here
+    for site_id, (from_ms, to_ms) in touched.items():
+        counts.derive(store, site_id, from_ms, to_ms)
     return {"shifts": len(lines)}
 
 
@@ -79,7 +86,10 @@ def _refuse_overlaps(lines: Lines, before: list[admin.Shift], given_here: list[G
             lines.faults.append(f"line {number or other}: the shift overlaps one of {known} that is known already")
 
 
-def _set(store: Store, site_id: str, console_id: str, before: list[admin.Shift], given_here: list[Given]) -> None:
+def _set(
+    store: Store, site_id: str, console_id: str, before: list[admin.Shift], given_here: list[Given]
+) -> tuple[int, int]:
+    """Set a console's shifts and have its surveys follow; from when to when something may have changed."""
     console_key = admin.ensure_console(store, site_id, console_id)
     starts = {given.shift.started_at_ms for given in given_here}
     changed = [given.shift for given in given_here] + [shift for shift in before if shift.started_at_ms in starts]
@@ -89,4 +99,4 @@ def _set(store: Store, site_id: str, console_id: str, before: list[admin.Shift],
     store.forget()
     from_ms, to_ms = min(starts), max(shift.ended_at_ms for shift in changed)
     refold_console(store, site_id, console_id, from_ms, to_ms)
-    counts.derive(store, site_id, from_ms, to_ms)
+    return from_ms, to_ms

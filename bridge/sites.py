@@ -6,9 +6,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from bridge import counts
-from bridge.contract import valid_id
+from bridge.console_settings import refresh_console
 from bridge.errors import UsageError
 from bridge.fold import refold_console, refold_site
+from bridge.identifiers import check_id
 from bridge.local_time import day_starts_ms, today_starts_ms, zone
 from bridge.store import admin
 
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
     from bridge.store import Store
 
 MAX_CHECKOUT_POINT_ID = 64
-
-
-def check_id(what: str, text: str) -> str:
-    """An id as it stands in topics; raises UsageError."""
-    if not valid_id(text):
-        raise UsageError(f"{what} {text!r} is no id: small letters, digits, _ and -, at most 32, no sign in front.")
-    return text
 
 
 def set_site(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
@@ -59,6 +53,7 @@ def set_checkout_point(store: Store, args: dict[str, Any], now_ms: int) -> dict[
         from_ms = admin.first_event_at_ms(store, console_key) or 0
     admin.place(store, console_key, checkout_point_id, from_ms)
     store.forget()
+    refresh_console(store, site_id, console_id, now_ms)  # the console may be new here
     refold_console(store, site_id, console_id, from_ms)
     counts.derive(store, site_id)
     return {"from_ms": from_ms}

@@ -186,6 +186,15 @@ def test_a_console_that_comes_later_gets_its_settings_at_first_sight(office: Off
     assert (told(office, "shop/till-1") or {})["ask_every"] == 4
 
 
+def test_a_console_first_named_by_a_shift_or_a_place_gets_its_settings_too(office: Office) -> None:
+    office.do("settings", "set", "--all", "ask_every=4")
+    office.shifts("shop,till-1,elena,Elena,2026-11-02T08:00,2026-11-02T17:00")
+    office.do("checkout-point", "set", "shop", "cash", "--console", "till-2")
+    for console in ("till-1", "till-2"):
+        heard(office, "shop", console)
+        assert (told(office, f"shop/{console}") or {})["ask_every"] == 4
+
+
 def test_settings_for_a_console_not_yet_heard_of_wait_for_it(office: Office) -> None:
     office.do("settings", "set", "--console", "shop/till-5", "ask_every=4")
     first = told(office, "shop/till-5")
