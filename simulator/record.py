@@ -38,6 +38,7 @@ class Record:
     def __init__(self, pins: PinMap) -> None:
         self._pins = pins
         self._lamp_names = {pin: name for name, pin in pins.lamps.items()}
+        self._button_names = {pin: name for name, pin in pins.buttons.items()}
         self._changed = threading.Condition()
         self._lamps = dict.fromkeys(pins.lamps, False)
         self._changes: list[Change] = []
@@ -56,17 +57,14 @@ class Record:
                 if on:
                     self._change("lamp", name, [0, _stamp(time.monotonic())], on=False)
 
-    def button(self, name: str, moment: list[int], *, on: bool) -> None:
-        """A button was pressed or let go."""
-        with self._changed:
-            self._change("button", name, moment, on=on)
-
     def take(self, words: list[Any]) -> None:
         """Something that the board said."""
         kind, *rest = words
         with self._changed:
             if kind == "pin" and rest[0] in self._lamp_names:
                 self._change("lamp", self._lamp_names[rest[0]], rest[2:], on=bool(rest[1]))
+            elif kind == "contact":
+                self._change("button", self._button_names[rest[0]], rest[2:], on=rest[1])
             elif kind == "tone" and rest[0] == self._pins.sounder:
                 self._sounds.append(Sound(_moment(rest[3]), hertz=rest[1]))
             elif kind == "uart" and rest[0] == self._pins.player:

@@ -4,6 +4,7 @@ import _thread
 import sys
 
 import micropython
+import utime
 import wires
 from umachine import PinBase
 
@@ -205,7 +206,6 @@ def contact(number, level):
     before = _seen(this)
     this.contact = level
     after = _seen(this)
-    at = wires.moment()
     if before != after and this.handler and this.trigger & (RISING if after else FALLING):
         if this.hard:
             with _running:
@@ -216,7 +216,6 @@ def contact(number, level):
             _tell_all()
         else:
             _call_soft(this)
-    return at
 
 
 def _seen(this):
@@ -267,17 +266,19 @@ def _drain(_):
 
 @wires.command
 def _contact(number, level):
-    return contact(number, level)
+    _told(number, level)
+    contact(number, level)
 
 
 @wires.command
 def _contacts(number, edges):
     """Drives the pin through `edges`: levels, each held for some microseconds."""
-    import utime
-
-    first = None
+    _told(number, edges[-1][0])
     for level, held_us in edges:
-        at = contact(number, level)
-        first = first or at
+        contact(number, level)
         utime.sleep_us(held_us)
-    return first
+
+
+def _told(number, level):
+    """Tells the host before anything can follow from it."""
+    wires.tell("contact", number, level is not None, *wires.moment())
