@@ -128,8 +128,8 @@ def end(path, base):
 
 
 def name(turn, epoch, base):
-    """Returns the name of a segment."""
-    return "%08x-%s-%x" % (turn, epoch, base)
+    """Returns the name of a segment. It sorts after the slots, for LittleFS looks names up in order."""
+    return "s%08x-%s-%x" % (turn, epoch, base)
 
 
 def segments(names):
@@ -139,7 +139,7 @@ def segments(names):
     for text in sorted(text for text in names if "-" in text):
         turn, other, base = text.split("-")
         epoch = epoch if epoch == other else other  # one text for all, to save memory
-        found.append((int(turn, 16), epoch, int(base, 16)))
+        found.append((int(turn[1:], 16), epoch, int(base, 16)))
     return found
 
 

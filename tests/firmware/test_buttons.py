@@ -72,6 +72,7 @@ def test_a_press_that_bounces_is_one(
         for count in (1, 2, 3):
             console.bounce("no", held_ms=80, times=6)
             assert presses(bridge, count) == [("stray", "no")] * count
+            console.wait_lamp("no", on=False)
         health = {"yes": 0, "no": 3, "cant_say": 0, "seller": 0}
         console.step(61000)
         wait_until("presses are counted", lambda: bridge.last("health")["presses"] == health)
