@@ -95,7 +95,7 @@ class Mqtt:
         self._prefix = prefix
         self._on_message = on_message
         self._socket = None
-        self._writing = asyncio.Lock()
+        self._is_writing = False
         self._in_flight = {}  # packet id: ticks when it was sent
         self._last_id = 0
         self._heard = self._pinged = 0
@@ -219,6 +219,9 @@ class Mqtt:
         return await self._reader.readexactly(size) if size else b""
 
     async def _send(self, data):
-        async with self._writing:
-            self._writer.write(data)
-            await asyncio.wait_for_ms(self._writer.drain(), _WRITE_LIMIT_MS)
+        while self._is_writing:  # the one that writes has a limit, and if it meets it the link ends
+            await asyncio.sleep_ms(5)
+        self._is_writing = True
+        self._writer.write(data)
+        await asyncio.wait_for_ms(self._writer.drain(), _WRITE_LIMIT_MS)
+        self._is_writing = False

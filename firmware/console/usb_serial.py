@@ -38,7 +38,7 @@ class UsbSerial:
     def __init__(self, hello, on_message):
         self._hello = hello
         self._on_message = on_message
-        self._writing = asyncio.Lock()
+        self._is_writing = False
         self._in = sys.stdin.buffer
         self._out = sys.stdout.buffer
         self._readable = select.poll()
@@ -97,11 +97,14 @@ class UsbSerial:
         await self._send(line("hello", self._hello))
 
     async def _send(self, data):
+        while self._is_writing:  # the one that writes has a limit, and if it meets it the link ends
+            await asyncio.sleep_ms(5)
+        self._is_writing = True
         began = time.ticks_ms()
-        async with self._writing:
-            for at in range(0, len(data), _PIECE):
-                while not self._writable.poll(0):
-                    if time.ticks_diff(time.ticks_ms(), began) > _WRITE_LIMIT_MS:
-                        raise OSError("nobody reads the serial line")
-                    await asyncio.sleep_ms(5)
-                self._out.write(data[at : at + _PIECE])
+        for at in range(0, len(data), _PIECE):
+            while not self._writable.poll(0):
+                if time.ticks_diff(time.ticks_ms(), began) > _WRITE_LIMIT_MS:
+                    raise OSError("nobody reads the serial line")
+                await asyncio.sleep_ms(5)
+            self._out.write(data[at : at + _PIECE])
+        self._is_writing = False
