@@ -11,12 +11,10 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
-import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console as Terminal
 from rich.console import Group
@@ -25,7 +23,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bridge.commands.options import DATABASE, Database
 from bridge.report import report_rows
 from bridge.store import open_store
 from bridge.store.live import figures, live_consoles, timezones
@@ -33,6 +30,7 @@ from bridge.store.live import figures, live_consoles, timezones
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
+    from pathlib import Path
 
     from bridge.store import Store
     from bridge.store.live import Figures, LiveConsole
@@ -211,18 +209,8 @@ class Watcher:
         return (after - before) / (last_s - first_s) if last_s > first_s else None
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("watch")(command)
-
-
-def command(
-    *,
-    database: Database = DATABASE,
-    once: Annotated[bool, typer.Option("--once", help="Print the table once and end.")] = False,
-    svg: Annotated[Path | None, typer.Option(help="Also keep the last table as a picture.", hidden=True)] = None,
-) -> None:
-    """Show consoles, surveys and indices of today, live; Ctrl-C ends it."""
+def watch(database: Path, *, once: bool, svg: Path | None) -> None:
+    """Show the table until Ctrl-C or SIGTERM, or `once`; with `svg` also keep the last look as a picture."""
     store = open_store(database)
     try:
         watcher = Watcher(store)
@@ -245,9 +233,9 @@ def _live(watcher: Watcher) -> None:
 
 def _lines(watcher: Watcher) -> None:
     with _signals_held():
-        typer.echo(line(watcher.look()))
+        print(line(watcher.look()), flush=True)  # noqa: T201 - what it is for
         while not _ended_within(LINE_S):
-            typer.echo(line(watcher.look()))
+            print(line(watcher.look()), flush=True)  # noqa: T201 - what it is for
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from rich.console import Console as Terminal
 from typer.testing import CliRunner
 
 from bridge import watch
+from bridge.commands.watch import register
 from bridge.store import open_store
 from bridge.store.live import Figures, LiveConsole, figures, live_consoles
 
@@ -114,7 +115,7 @@ def database(tmp_path: Path) -> Path:
 
 def test_once_prints_the_table_and_keeps_a_picture(database: Path, tmp_path: Path) -> None:
     app = typer.Typer()
-    watch.register(app)
+    register(app)
     picture = tmp_path / "watch.svg"
     done = CliRunner().invoke(app, ["--database", str(database), "--once", "--svg", str(picture)])
     assert done.exit_code == 0, done.output

@@ -271,7 +271,7 @@ def publish_transactions(port: int, diary: Sequence[Entry]) -> None:
 # The comparison ---------------------------------------------------------------------------------------------------
 
 
-GROUPS = ("site", "console", "seller", "checkout_point", "question", "day", "hour", "site,seller", "week", "month")
+GROUPS = ("question", "console", "seller", "checkout_point", "hour", "site,day,week,month")
 
 
 def report(database: Path, by: str, *more: str) -> list[Row]:
