@@ -18,7 +18,7 @@ lint: setup ## Style, types and import rules
 	.venv/bin/mypy
 	.venv/bin/pyright --project firmware/pyright-esp32.json
 	.venv/bin/pyright --project firmware/pyright-rp2.json
-	.venv/bin/lint-imports
+	PYTHONPATH=firmware .venv/bin/lint-imports
 
 test: lint ## Lint, types, import rules and every test
 	.venv/bin/pytest -n 4
