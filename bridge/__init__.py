@@ -1,0 +1,1 @@
+"""The bridge: what consoles publish becomes stored events, surveys and key figures."""
