@@ -23,7 +23,7 @@ async def worker(name, pause, rounds):
         log.append((name, "ends"))
     return name
 async def fails():
-    await asyncio.sleep_ms(5)
+    await asyncio.sleep_ms(50)
     raise ValueError("wrong")
 async def waits(event, name):
     await event.wait()
@@ -34,24 +34,24 @@ async def in_turn(lock, name):
         await asyncio.sleep_ms(0)
     log.append((name, "out"))
 async def main():
-    log.append(await asyncio.gather(worker("a", 30, 3), worker("b", 70, 2), fails(), return_exceptions=True))
+    log.append(await asyncio.gather(worker("a", 100, 3), worker("b", 250, 2), fails(), return_exceptions=True))
     try:
-        await asyncio.wait_for_ms(worker("slow", 40, 100), 100)
+        await asyncio.wait_for_ms(worker("slow", 200, 100), 500)
     except asyncio.TimeoutError:
         log.append("timeout")
-    task = asyncio.create_task(worker("c", 20, 9))
-    await asyncio.sleep_ms(30)
+    task = asyncio.create_task(worker("c", 100, 9))
+    await asyncio.sleep_ms(150)
     log.append((task.done(), task.cancel()))
     try:
         await task
     except asyncio.CancelledError:
         log.append("seen")
     log.append((task.done(), task.cancel()))
-    inner = asyncio.create_task(worker("d", 20, 9))
+    inner = asyncio.create_task(worker("d", 100, 9))
     async def outer():
         await inner
     task = asyncio.create_task(outer())
-    await asyncio.sleep_ms(30)
+    await asyncio.sleep_ms(150)
     task.cancel()
     await asyncio.sleep_ms(10)
     log.append((inner.done(), task.done()))
