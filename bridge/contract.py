@@ -6,6 +6,7 @@ Times are integers in milliseconds: `up_ms` since the console's start, `at_ms` s
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
@@ -207,6 +208,7 @@ def valid_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=65_536)
 def read_topic(topic: str) -> tuple[str, str, str]:
     """(site_id, console_id, leaf) of a topic; raises Unreadable."""
     match = _TOPIC.fullmatch(topic)

@@ -33,6 +33,7 @@ class Fold:
         self._surveys: dict[int, set[int]] = {}
         self._force_majeures: dict[int, set[int]] = {}
         self._fresh: dict[tuple[int, int], Facts] = {}
+        self._changed: list[SurveyRow] = []
 
     def mark(self, epoch_key: int, survey: int) -> None:
         """This survey may have changed."""
@@ -68,6 +69,8 @@ class Fold:
         if boot.basis == boot.dated_by:
             return
         boot.dated_by = boot.basis
+        if not boot.may_be_undated:
+            return
         dates = []
         for seq, kind, up_ms, old_ms, old_by, survey in events.undated_events(self._store, epoch.key, number):
             at_ms, by = date_event(None, up_ms, boot.clock_offset_ms, boot.arrival_offset_ms)
@@ -90,9 +93,16 @@ class Fold:
             marked_surveys = sorted(self._surveys[epoch_key])
             for start in range(0, len(marked_surveys), CHUNK):
                 self._fold_surveys(epoch, marked_surveys[start : start + CHUNK])
+                if len(self._changed) >= CHUNK:
+                    self._flush()
+        self._flush()
         self._deltas.save(self._store)
         self._surveys.clear()
         self._fresh.clear()
+
+    def _flush(self) -> None:
+        surveys.save_surveys(self._store, self._changed)
+        self._changed.clear()
 
     def finish_force_majeures(self) -> None:
         """Do force majeures alone: a rebuild makes all of them first, then the surveys that they touch."""
@@ -142,11 +152,10 @@ class Fold:
 
     def _save_surveys(self, epoch: Epoch, pairs: list[tuple[SurveyRow | None, SurveyRow]]) -> None:
         site_id, console_id = epoch.console.site_id, epoch.console.console_id
-        changed = []
         for old, new in pairs:
             if old == new:
                 continue
-            changed.append(new)
+            self._changed.append(new)
             if old is not None:
                 self._deltas.add_survey(site_id, console_id, old, -1)
             self._deltas.add_survey(site_id, console_id, new, 1)
@@ -154,7 +163,6 @@ class Fold:
                 epoch.open.add(new.survey)
             else:
                 epoch.open.discard(new.survey)
-        surveys.save_surveys(self._store, changed)
 
 
 def refold_console(

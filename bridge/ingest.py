@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from bridge import contract
 from bridge.console_settings import refresh_console
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bridge.store.events import Epoch
 
 NOT_ENROLLED = "not enrolled"
+TYPES = {kind: str(kind.__struct_config__.tag) for kind in get_args(contract.AnyEvent)}
 
 
 @dataclass
@@ -107,11 +108,10 @@ class Intake:
             for number in touched.boots:
                 self._fold.redate(epoch, number, epoch.boots[number])
             self._fold.mark_lost(epoch)
-            events.save_epoch(self._store, epoch)
             ack = contract.ack_payload(epoch.epoch, epoch.through, self._store.now_ms)
             self.tally.acks.append((f"trivox/v1/{epoch.console.site_id}/{epoch.console.console_id}/ack", ack))
-        for console, at_ms in self._seen.values():
-            consoles.note_seen(self._store, console, at_ms)
+        events.save_epochs(self._store, [touched.epoch for touched in self._touched.values()])
+        consoles.note_seen(self._store, self._seen.values())
         self._fold.finish()
         return self.tally
 
@@ -204,13 +204,15 @@ class Intake:
         if kind is ClockSet and event.at_ms is not None:
             boot.note_clock(seq, event.at_ms - event.up_ms)
             touched.boots.add(event.boot)
+        if event.at_ms is None:
+            boot.may_be_undated = True
         at_ms, by = date_event(event.at_ms, event.up_ms, boot.clock_offset_ms, boot.arrival_offset_ms)
         survey = event.survey if kind is SurveyClosed else None  # type: ignore[union-attr]
         self._rows.append(
             (
                 epoch.key,
                 seq,
-                kind.__struct_config__.tag,
+                TYPES[kind],
                 event.boot,
                 event.up_ms,
                 event.at_ms,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import select
 import socket
+import ssl
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -123,6 +124,12 @@ class Bridge:
         connection = self._connection
         try:
             self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
+        except ssl.SSLCertVerificationError as error:
+            if attempt == 0:
+                log.warning(
+                    "the certificate of %s is not trusted (%s): see --ca-file", self._broker.address, error.reason
+                )
+            return False
         except OSError as error:
             if attempt == 0:
                 log.warning("no broker at %s (%s): waiting for it", self._broker.address, error)

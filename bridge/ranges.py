@@ -33,6 +33,10 @@ class Ranges:
 
     def add(self, low: int, high: int) -> None:
         """Add all numbers from `low` to `high`; ranges that touch become one."""
+        if self._highs and low == self._highs[-1] + 1:  # nearly always
+            self._highs[-1] = high
+            self._changed.add(self._lows[-1])
+            return
         index = bisect_right(self._lows, low)
         if index and self._highs[index - 1] >= low - 1:
             index -= 1

@@ -89,7 +89,7 @@ def _date_again(store: Store, epoch: Epoch) -> None:
     for seq in events.declarations(store, epoch.key):
         fold.mark_force_majeure(epoch.key, seq)
     fold.finish_force_majeures()
-    events.save_epoch(store, epoch)
+    events.save_epochs(store, [epoch])
 
 
 def _fold_again(store: Store, epoch_key: int) -> int:

@@ -1,8 +1,8 @@
 """A socket for paho that takes the messages out before paho sees them, and reads and writes in large pieces.
 
 Paho reads a message in four system calls and takes 40 microseconds over it, which would make it the narrowest place of
-the whole way. So it keeps the connection (log-in, TLS, subscriptions, keep-alive, publishing), and PUBLISH packets, which
-are nearly all that comes, are cut out of the stream here. They are acknowledged by `acknowledge`, after the commit.
+the whole way. So it keeps the connection (log-in, TLS, subscriptions, keep-alive, publishing), and PUBLISH packets,
+nearly all that comes, are cut out of the stream here. They are acknowledged by `acknowledge`, after the commit.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class TappedSocket:
         """Read what has arrived; to be called when the socket is readable."""
         try:
             data = self._inner.recv(READ_BYTES)
+            while data and isinstance(self._inner, ssl.SSLSocket) and self._inner.pending():
+                data += self._inner.recv(READ_BYTES)  # TLS gives a record at a time, and select does not see the rest
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
         except OSError:

@@ -221,11 +221,15 @@ class Writer:
     def _settings(self, *, every: bool = False) -> list[Publication]:
         """Settings to publish: those never published, or every console's newest."""
         find = consoles.latest_settings if every else consoles.unpublished_settings
-        rows = find(self._store)
-        if rows:
-            with self._store.transaction(_now_ms()):
-                for site_id, console_id, revision, _ in rows:
-                    consoles.note_published(self._store, site_id, console_id, revision)
+        try:
+            rows = find(self._store)
+            if rows:
+                with self._store.transaction(_now_ms()):
+                    for site_id, console_id, revision, _ in rows:
+                        consoles.note_published(self._store, site_id, console_id, revision)
+        except apsw.Error as error:
+            log.warning("cannot write the database (%s): settings are published at the next connection", error)
+            return []
         return [
             Publication(f"trivox/v1/{site_id}/{console_id}/settings", payload.encode(), retain=True)
             for site_id, console_id, _, payload in rows

@@ -80,5 +80,5 @@ def broker(
     """Run the embedded broker alone, on this machine only; production wants mosquitto."""
     from bridge.broker import run_broker  # noqa: PLC0415 - the other commands start faster without it
 
-    logging.basicConfig(level="ERROR")
+    logging.basicConfig(level="CRITICAL")  # it tells of every client that goes away, with a traceback
     run_broker(port)

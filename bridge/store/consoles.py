@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bridge.store.connection import Store
 
 DEFAULT_SCOPE_S = 600
@@ -127,10 +129,11 @@ def console_ids(store: Store, site_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def note_seen(store: Store, console: Console, at_ms: int) -> None:
-    """The console was heard at `at_ms`."""
-    store.run(
-        "UPDATE console SET last_seen_at_ms = max(last_seen_at_ms, ?) WHERE console_key = ?", (at_ms, console.key)
+def note_seen(store: Store, seen: Iterable[tuple[Console, int]]) -> None:
+    """These consoles were heard, each at its instant."""
+    store.run_many(
+        "UPDATE console SET last_seen_at_ms = max(last_seen_at_ms, ?) WHERE console_key = ?",
+        [(at_ms, console.key) for console, at_ms in seen],
     )
 
 
@@ -138,14 +141,14 @@ def note_status(store: Store, console: Console, at_ms: int, *, online: bool) -> 
     """The console, or the broker for it, said whether it is there."""
     store.run("UPDATE console SET online = ? WHERE console_key = ?", (int(online), console.key))
     if online:
-        note_seen(store, console, at_ms)
+        note_seen(store, [(console, at_ms)])
 
 
 def note_health(store: Store, console: Console, raw: str, revision: int, at_ms: int) -> None:
     """Keep the latest health message, and the highest settings revision that the console ever named."""
     store.run("UPDATE console SET health = ?, health_at_ms = ? WHERE console_key = ?", (raw, at_ms, console.key))
     note_revision(store, console, revision)
-    note_seen(store, console, at_ms)
+    note_seen(store, [(console, at_ms)])
 
 
 def note_revision(store: Store, console: Console, revision: int) -> None:

@@ -12,7 +12,7 @@ from bridge.store.consoles import Console, console_by_key
 from bridge.store.surveys import surveys_between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from bridge.store.connection import Row, Store
 
@@ -23,13 +23,14 @@ OPENERS = "('booted', 'survey_opened')"
 class Boot:
     """What events of one boot without a date are dated by."""
 
-    __slots__ = ("arrival_offset_ms", "changed", "clock_offset_ms", "clock_seq", "dated_by")
+    __slots__ = ("arrival_offset_ms", "changed", "clock_offset_ms", "clock_seq", "dated_by", "may_be_undated")
 
     def __init__(self, clock_seq: int | None, clock_offset_ms: int | None, arrival_offset_ms: int) -> None:
         self.clock_seq = clock_seq
         self.clock_offset_ms = clock_offset_ms
         self.arrival_offset_ms = arrival_offset_ms
         self.changed = False
+        self.may_be_undated = True  # False: all its events have dates of their own
         self.dated_by: tuple[int, bool] | None = self.basis  # what the stored events are dated by
 
     @property
@@ -98,6 +99,7 @@ class Epoch:
             known = self.boots[boot] = Boot(None, None, arrived_at_ms - up_ms)
             known.changed = True
             known.dated_by = None
+            known.may_be_undated = False
         else:
             known.note(up_ms, arrived_at_ms)
         return known
@@ -169,30 +171,35 @@ def forget_if_many(store: Store) -> None:
         store.forget()
 
 
-def save_epoch(store: Store, epoch: Epoch) -> None:
-    """Store what a transaction changed about an epoch."""
-    changed, dropped = epoch.received.take_changes()
-    if dropped:
-        store.run_many("DELETE FROM received WHERE epoch_key = ? AND low = ?", [(epoch.key, low) for low in dropped])
+def save_epochs(store: Store, epochs: Iterable[Epoch]) -> None:
+    """Store what a transaction changed about these epochs."""
+    changed: list[Row] = []
+    dropped: list[Row] = []
+    boots: list[Row] = []
+    states: list[Row] = []
+    for epoch in epochs:
+        ranges, lows = epoch.received.take_changes()
+        changed += [(epoch.key, low, high) for low, high in ranges]
+        dropped += [(epoch.key, low) for low in lows]
+        states.append((epoch.first, epoch.through, epoch.hardware_id, epoch.key))
+        for number, boot in epoch.boots.items():
+            if boot.changed:
+                boots.append((epoch.key, number, boot.clock_seq, boot.clock_offset_ms, boot.arrival_offset_ms))
+                boot.changed = False
+        if len(epoch.boots) > MAX_REMEMBERED:
+            epoch.boots.clear()
+    store.run_many("DELETE FROM received WHERE epoch_key = ? AND low = ?", dropped)
     store.run_many(
         "INSERT INTO received (epoch_key, low, high) VALUES (?, ?, ?)"
         " ON CONFLICT (epoch_key, low) DO UPDATE SET high = excluded.high",
-        [(epoch.key, low, high) for low, high in changed],
+        changed,
     )
-    store.run(
-        "UPDATE epoch SET first = ?, through = ?, hardware_id = ? WHERE epoch_key = ?",
-        (epoch.first, epoch.through, epoch.hardware_id, epoch.key),
-    )
-    boots = [(number, boot) for number, boot in epoch.boots.items() if boot.changed]
+    store.run_many("UPDATE epoch SET first = ?, through = ?, hardware_id = ? WHERE epoch_key = ?", states)
     store.run_many(
         "INSERT OR REPLACE INTO boot (epoch_key, boot, clock_seq, clock_offset_ms, arrival_offset_ms)"
         " VALUES (?, ?, ?, ?, ?)",
-        [(epoch.key, n, boot.clock_seq, boot.clock_offset_ms, boot.arrival_offset_ms) for n, boot in boots],
+        boots,
     )
-    for _, boot in boots:
-        boot.changed = False
-    if len(epoch.boots) > MAX_REMEMBERED:
-        epoch.boots.clear()
 
 
 def epoch_keys(store: Store) -> list[int]:
