@@ -7,7 +7,7 @@ import time
 from binascii import hexlify
 
 import machine
-from micropython import const, kbd_intr
+from micropython import kbd_intr
 
 from console import events, health
 from console import settings as settings_file
@@ -20,9 +20,6 @@ from console.survey import PRESS_TESTED, SurveyTable
 from console.version import VERSION
 
 TASK_LIMITS_MS = {"buttons": 5000, "link": 60000, "heart": 10000}
-_TEST_STEP_MS = const(15000)
-_ALL = const(0b1111)  # buttons or lamps
-MAINTENANCE = "maintenance"
 
 
 def board_named(name):
@@ -101,7 +98,7 @@ class App:
         self.board = board
         self.hardware_id = hexlify(machine.unique_id()).decode()
         self.clock = Clock(time.ticks_ms, time.ticks_diff)
-        self._folder = folder
+        self.folder = folder
         self._marker = marker
         self._flash_failed = False
         self._settings_fault = not config
@@ -115,12 +112,12 @@ class App:
         self.link = Link(self, config)
         self._survey = None  # the number of the last survey_opened
         self._blinks = 0
-        self._tested = None  # presses of a self-test under way
         self._last_command = None
-        self._errand = None  # the task of a command that takes time
+        self.tested = None  # presses of a self-test under way
+        self.errand = None  # the task of a command that takes time
 
     def _open_outbox(self):
-        outbox = Outbox(self._folder + "/outbox", events.encode, events.decode, self.board.PROG_SIZE)
+        outbox = Outbox(self.folder + "/outbox", events.encode, events.decode, self.board.PROG_SIZE)
         try:
             outbox.open()
         except OSError as error:
@@ -129,7 +126,7 @@ class App:
         return outbox
 
     def _load_settings(self):
-        settings = settings_file.load(self._folder + "/settings.json")
+        settings = settings_file.load(self.folder + "/settings.json")
         if isinstance(settings, str):
             health.report("settings", settings)
             self._settings_fault = True
@@ -204,8 +201,8 @@ class App:
             while fact is not None:
                 if fact[0] != PRESS_TESTED:
                     self.record(fact)
-                elif self._tested is not None:
-                    self._tested.append(fact[2])
+                elif self.tested is not None:
+                    self.tested.append(fact[2])
                 fact = self.table.take(settled_ms)
             if self._in_force is not self.table.settings:
                 self._in_force = self.table.settings
@@ -263,73 +260,26 @@ class App:
         if not settings_file.is_news(settings, self._newest):
             return
         try:
-            settings_file.keep(self._folder + "/settings.json", settings)
+            settings_file.keep(self.folder + "/settings.json", settings)
         except OSError as error:
             self.flash_failed(error)
         self._newest = settings
         self.table.apply(settings, self.clock.up_ms())
 
     def command_came(self, command_id, command, expires_at_ms):
-        """Obeys a command, or says why not."""
-        if command_id == self._last_command:
-            return
-        self._last_command = command_id
-        now_ms = self.clock.up_ms()
-        at_ms = self.clock.at_ms(now_ms)
-        reason = None
-        if at_ms is None:
-            reason = "the console does not know the time yet"
-        elif at_ms > expires_at_ms:
-            reason = "expired"
-        elif command == "identify":
-            self.lamps.identify(now_ms)
-        elif command == "restart" or (command == MAINTENANCE and not self.board.RADIO):
-            self._errand = asyncio.create_task(self._restart(command))
-        elif command == "self_test" and self._tested is None:
-            self._errand = asyncio.create_task(self._self_test(command_id))
-            return
-        else:
-            reason = "busy" if command == "self_test" else "not a command for this board"
-        self.link.say("reply", events.reply(command_id, reason), 1)
+        """Obeys a command, or says why not; the same one only once."""
+        if command_id != self._last_command:
+            self._last_command = command_id
+            from console import commands  # few consoles ever get one
 
-    async def _restart(self, command):
-        await asyncio.sleep_ms(1000)  # for the reply
-        try:
-            with open(self._folder + "/restart", "w") as file:
-                file.write(command)
-        except OSError as error:
-            self.flash_failed(error)
-        machine.reset()
-
-    async def _self_test(self, command_id):
-        """Lights one lamp after the other; who sees it presses the button in it."""
-        self._tested = []
-        self.table.test(True, self.clock.up_ms())
-        buttons = lamps = 0
-        for place in range(4):
-            self.lamps.test(1 << place)
-            until_ms = self.clock.up_ms() + _TEST_STEP_MS
-            while not lamps >> place & 1 and self.clock.up_ms() < until_ms:
-                await asyncio.sleep_ms(50)
-                for pressed in self._tested:
-                    buttons |= 1 << pressed
-                    if pressed == place:
-                        lamps |= 1 << place
-                self._tested = []
-        self.lamps.test(None)
-        now_ms = self.clock.up_ms()
-        self.table.test(False, now_ms)
-        self._tested = None
-        passed = buttons == lamps == _ALL
-        self.record((events.SELF_TESTED, now_ms, passed, buttons, lamps))
-        self.link.say("reply", events.reply(command_id, None if passed else "the self-test has failed"), 1)
+            commands.obey(self, command_id, command, expires_at_ms)
 
 
 def run():
     """Runs the console; returns only to leave a board to its technician."""
     config, folder = read_config()
     marker = take_marker(folder + "/restart")
-    if marker == MAINTENANCE:
+    if marker == "maintenance":
         return
     board = board_named(config.get("board"))
     if not board.RADIO:

@@ -1,0 +1,67 @@
+"""What the bridge may tell a console to do."""
+
+import asyncio
+
+import machine
+from micropython import const
+
+from console import events
+
+_STEP_MS = const(15000)
+_ALL = const(0b1111)  # buttons or lamps
+
+
+def obey(app, command_id, command, expires_at_ms):
+    """Does it, or replies why not."""
+    now_ms = app.clock.up_ms()
+    at_ms = app.clock.at_ms(now_ms)
+    reason = None
+    if at_ms is None:
+        reason = "the console does not know the time yet"
+    elif at_ms > expires_at_ms:
+        reason = "expired"
+    elif command == "identify":
+        app.lamps.identify(now_ms)
+    elif command == "restart" or (command == "maintenance" and not app.board.RADIO):
+        app.errand = asyncio.create_task(restart(app, command))
+    elif command == "self_test" and app.tested is None:
+        app.errand = asyncio.create_task(self_test(app, command_id))
+        return
+    else:
+        reason = "busy" if command == "self_test" else "not a command for this board"
+    app.link.say("reply", events.reply(command_id, reason), 1)
+
+
+async def restart(app, command):
+    """Starts the board anew, with a word for its next boot."""
+    await asyncio.sleep_ms(1000)  # for the reply
+    try:
+        with open(app.folder + "/restart", "w") as file:
+            file.write(command)
+    except OSError as error:
+        app.flash_failed(error)
+    machine.reset()
+
+
+async def self_test(app, command_id):
+    """Lights one lamp after the other; who sees it presses the button in it."""
+    app.tested = []
+    app.table.test(True, app.clock.up_ms())
+    buttons = lamps = 0
+    for place in range(4):
+        app.lamps.test(1 << place)
+        until_ms = app.clock.up_ms() + _STEP_MS
+        while not lamps >> place & 1 and app.clock.up_ms() < until_ms:
+            await asyncio.sleep_ms(50)
+            for pressed in app.tested:
+                buttons |= 1 << pressed
+                if pressed == place:
+                    lamps |= 1 << place
+            app.tested = []
+    app.lamps.test(None)
+    now_ms = app.clock.up_ms()
+    app.table.test(False, now_ms)
+    app.tested = None
+    passed = buttons == lamps == _ALL
+    app.record((events.SELF_TESTED, now_ms, passed, buttons, lamps))
+    app.link.say("reply", events.reply(command_id, None if passed else "the self-test has failed"), 1)
