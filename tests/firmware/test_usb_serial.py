@@ -1,0 +1,67 @@
+"""A board without radio speaks over its serial line."""
+
+import json
+import os
+import select
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+from broker import wait_until
+
+from simulator.console import Console
+
+
+class Gateway:
+    """The host's end of the line: messages that check, in order; others are kept in `broken`."""
+
+    def __init__(self, path: str) -> None:
+        self._port = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        self._data = b""
+        self.messages: list[tuple[str, Any]] = []
+        self.broken: list[bytes] = []
+
+    def close(self) -> None:
+        os.close(self._port)
+
+    def last(self, leaf: str) -> Any:
+        while select.select([self._port], [], [], 0)[0]:
+            self._data += os.read(self._port, 4096)
+        *lines, self._data = self._data.split(b"\n")
+        for line in lines:
+            body, _, crc = line.rstrip(b"\r").rpartition(b"\t")
+            if crc == b"%08x" % zlib.crc32(body):
+                name, _, payload = body.partition(b"\t")
+                self.messages.append((name.decode(), json.loads(payload)))
+            else:
+                self.broken.append(line)
+        return next((payload for name, payload in reversed(self.messages) if name == leaf), None)
+
+    def send(self, leaf: str, payload: Any) -> None:
+        body = f"{leaf}\t{json.dumps(payload)}".encode()
+        os.write(self._port, body + b"\t%08x\n" % zlib.crc32(body))
+
+    def acknowledge(self) -> None:
+        batch = self.last("events")
+        through = batch["base"] + len(batch["events"]) - 1
+        self.send("ack", {"epoch": batch["epoch"], "through": through, "at_ms": int(time.time() * 1000)})
+
+
+def test_events_go_and_acknowledgements_come(tmp_path: Path) -> None:
+    with Console(tmp_path / "console", board="pico") as console:
+        gateway = Gateway(console.serial_port)
+        wait_until("the first batch", lambda: gateway.last("events"))
+        assert gateway.messages[0] == (
+            "hello",
+            {"site_id": "demo", "console_id": "till-1", "hardware_id": console.hardware_id},
+        )
+        os.write(gateway._port, b"\x03noise\tthat does not check\n")  # Ctrl-C does not stop it
+        gateway.acknowledge()
+        wait_until("it knows the time", lambda: gateway.last("events")["events"][0]["type"] == "clock_set")
+        gateway.acknowledge()
+        gateway.send("command", {"id": "m", "command": "maintenance", "expires_at_ms": int(time.time() * 1000) + 60000})
+        assert wait_until("the reply", lambda: gateway.last("reply")) == {"id": "m", "ok": True}
+        wait_until("it restarts", lambda: console.resets)
+        assert not gateway.broken
+        gateway.close()
