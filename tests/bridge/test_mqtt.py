@@ -47,7 +47,8 @@ class World:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.config = folder / "mosquitto.conf"
-        self.config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 1000\n")
+        limits = "max_inflight_messages 1000\nmax_queued_messages 1000000\n"
+        self.config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n{limits}")
         self.broker: subprocess.Popen[bytes] | None = None
         self.bridge: subprocess.Popen[bytes] | None = None
         self.log = folder / "bridge.log"

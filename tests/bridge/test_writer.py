@@ -1,0 +1,107 @@
+"""The writer on bad days: a locked database, a message that makes the code fail."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+
+from bridge import contract
+from bridge.store import Store, open_store
+from bridge.writer import Arrived, Done, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LIMIT_S = 30.0
+
+
+class Bench:
+    """A writer and what it hands back."""
+
+    def __init__(self, database: Path) -> None:
+        self.database = database
+        self.store: Store = open_store(database, writing=True)
+        self.store.connection.set_busy_timeout(10)
+        self.done: queue.SimpleQueue[Done] = queue.SimpleQueue()
+        self.writer = Writer(self.store, self.done.put)
+        self.writer.start()
+
+    def put(self, *seqs: int) -> None:
+        messages = []
+        for seq in seqs:
+            event = {"boot": 1, "up_ms": seq, "at_ms": 5, "type": "button_freed", "button": "no"}
+            batch = {"epoch": "0000000a", "first": 1, "base": seq, "events": [event]}
+            messages.append(Arrived("trivox/v1/s1/c1/events", json.dumps(batch).encode(), 5, seq, 1))
+        self.writer.put(messages)
+
+    def acknowledged(self, count: int) -> list[int]:
+        """Packet identifiers in the order of their release, once there are `count`."""
+        found: list[int] = []
+        while len(found) < count:
+            found += [mid for mid, _ in self.done.get(timeout=LIMIT_S).acknowledgements]
+        return found
+
+    def close(self) -> None:
+        self.writer.stop()
+        self.store.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path / "a.db")
+    yield bench
+    bench.close()
+
+
+def test_what_comes_is_released_after_its_commit(bench: Bench) -> None:
+    bench.put(1, 2)
+    bench.put(3)
+    assert bench.acknowledged(3) == [1, 2, 3]
+
+
+def test_a_locked_database_only_delays(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    handler = logging.Handler()
+    handler.emit = lambda record: told.put(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("trivox.bridge").addHandler(handler)
+    other = apsw.Connection(str(bench.database))
+    other.execute("BEGIN IMMEDIATE")
+    bench.put(1)
+    assert "cannot write the database" in told.get(timeout=LIMIT_S)
+    assert bench.done.empty()
+    other.execute("ROLLBACK")
+    other.close()
+    assert bench.acknowledged(1) == [1]
+    logging.getLogger("trivox.bridge").removeHandler(handler)
+
+
+def test_a_message_that_makes_the_code_fail_is_kept_and_stops_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = contract.judge
+
+    def failing(raw: bytes, seq: int) -> contract.AnyEvent:
+        if seq == 2:
+            raise RuntimeError("a fault in the code")
+        return judge(raw, seq)
+
+    monkeypatch.setattr(contract, "judge", failing)
+    bench.put(1, 2, 3)
+    assert bench.acknowledged(3) == [1, 2, 3]
+    reader = open_store(bench.database)
+    assert reader.all("SELECT seq FROM event ORDER BY seq") == [(1,), (3,)]
+    ((reason,),) = reader.all("SELECT reason FROM reject")
+    assert reason.startswith("failed: RuntimeError")
+    reader.close()
+
+
+def test_an_operation_comes_between_groups(bench: Bench) -> None:
+    assert bench.writer.perform("sweep", {}) == {"surveys": 0}
+    with pytest.raises(KeyError):
+        bench.writer.perform("dance", {})
