@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, Literal, Self
 
 Wanted = Literal["yes", "no", "cant_say", "silent"]
-Ends = Literal["answered", "expired", "superseded", "not_asked", "unfinished"]
+Ends = Literal["answered", "expired", "superseded", "not_asked", "cut_off", "unfinished"]
 Kind = Literal["customer", "force_majeure", "stray", "shift"]
 
 
@@ -17,7 +17,8 @@ class Press:
     """One press by a finger, by this machine's clock (ms since 1970 UTC).
 
     The first contact lies between `at_ms` and `until_ms - held_ms`; the button was up again at `until_ms`.
-    `why`: ask, again (inside the guard), answer, late_answer (after the answer), force_majeure, stray.
+    `why`: ask, again (inside the guard), answer, late_answer (after the answer), force_majeure, stray; or power_cut:
+    the plug, as button `power`, was pulled and put back.
     """
 
     button: str
@@ -37,9 +38,9 @@ class Press:
 class Entry:
     """One happening, whole. Instants are ms since 1970 UTC; `planned_ms` counts from the plan's start.
 
-    A `customer` was served at `at_ms` and, unless `ends` is not_asked, asked by the first press; `ends` is
-    unfinished when people were told to stop. `shift`: the seller stood there from `at_ms` to `until_ms`.
-    `visitors`: so many came through the door with that customer.
+    A `customer` was served at `at_ms` and, unless `ends` is not_asked, asked by the first press; `ends` is cut_off when
+    the power went meanwhile, unfinished when people were told to stop. `shift`: the seller stood there from `at_ms` to
+    `until_ms`. `visitors`: so many came through the door with that customer.
     """
 
     kind: Kind

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from simulator.diary import Entry, Press
 from simulator.errors import SimulatorError
-from simulator.people import Rules
+from simulator.people import MARGIN_MS, Rules
 
 DOUBT_MS = 100  # how near to a boundary a press may be and still be certain
 FEW = 30  # below this many surveys no index is shown
@@ -148,8 +148,8 @@ def strays(diary: Iterable[Entry], rules: Rules) -> dict[tuple[str, str], int]:
                 answered[console] = False
             elif press.why == "again":
                 reasons.append((press.button, "guard"))
-            elif press.why == "answer":
-                answered[console] = True
+            elif press.why in {"answer", "power_cut"}:
+                answered[console] = press.why == "answer"
             elif press.why in {"late_answer", "stray"}:
                 reasons.append((press.button, "already_answered" if answered.get(console) else "no_survey"))
         for reason in reasons:
@@ -181,6 +181,10 @@ def _outcome(entry: Entry, later_asks: Sequence[Press], rules: Rules) -> tuple[s
     for press in entry.presses:
         if press.why == "again":
             _certainly(press.latest_ms < ask.at_ms + rules.reopen_guard_ms - DOUBT_MS, "a press came near the guard")
+    if entry.ends == "cut_off":
+        cut = entry.presses[-1]
+        _certainly(ask.until_ms + MARGIN_MS < cut.at_ms < ends_ms[0], "the power went too near to a press")
+        return "error", (cut.at_ms, cut.until_ms)
     answers = [press for press in entry.presses if press.why == "answer"]
     if answers:
         answer = answers[0]
@@ -310,13 +314,15 @@ def _figures(
     force_majeure: ForceMajeure,
 ) -> Row:
     facts = list(facts)
-    every = [fact for fact in facts if isinstance(fact, Survey)]
+    opened = [fact for fact in facts if isinstance(fact, Survey)]
+    every = [survey for survey in opened if survey.outcome != "error"]
     kept = [survey for survey in every if _kept(survey, question, force_majeure)]
-    declared = len(facts) - len(every)
+    errors = sum(survey.outcome == "error" and _kept(survey, question, force_majeure) for survey in opened)
+    declared = len(facts) - len(opened)
     row: Row = {"surveys": len(kept)}
     for outcome in (*ANSWERS, "silent"):
         row[outcome] = sum(survey.outcome == outcome for survey in kept)
-    row |= {"error": 0, "force_majeures": declared}
+    row |= {"error": errors, "force_majeures": declared}
     for kind in ("transactions", "visitors"):
         figures = [count.count for count in counts if count.kind == kind]
         row[kind] = sum(figures) if figures else None

@@ -15,6 +15,8 @@ from simulator.diary import Diary, Ends, Entry, Kind, Press, Wanted
 
 MARGIN_MS = 500  # how far people stay from a boundary, at least
 HELD_MS = 90  # a short press
+CUT_MS = 1000  # how long after the question the plug is pulled; by then the survey's opening is in flash
+START_MS = 3000  # how long people let a console start
 CHANGE_MS = 4000  # nobody presses this long while sellers change, nor around a quarter of an hour
 QUARTER_MS = 15 * 60_000  # local hours and days begin at one, in every time zone
 
@@ -49,6 +51,7 @@ class Temperament:
     stray: float = 0.05  # an answer though nobody was asked
     force_majeure: float = 0.05  # between customers
     force_majeure_during: float = 0.03  # while one decides
+    power_cut: float = 0.0  # while one decides: somebody pulls the console's plug, and puts it back
     bought: float = 0.9
 
 
@@ -78,6 +81,12 @@ class Happening:
 
 class Pressable(Protocol):
     """What people need of a console."""
+
+    def power_on(self) -> None:
+        """Put the plug in; returns once it starts."""
+
+    def power_off(self) -> None:
+        """Pull the plug."""
 
     def press(self, button: str, held_ms: int = 120) -> None:
         """Press and let go; returns once released."""
@@ -170,6 +179,9 @@ def _asked(nature: random.Random, ways: Temperament, rules: Rules) -> Happening:
     wants: list[Wanted] = ["yes", "no", "cant_say", "silent"]
     wanted = nature.choices(wants, weights=[shares[want] for want in wants])[0]
     touches = [Touch(0, "seller", "ask")]
+    if nature.random() < ways.power_cut:
+        touches.append(Touch(CUT_MS, "power", "power_cut", 0))
+        return Happening("customer", 0, CUT_MS + START_MS, wanted, "cut_off", tuple(touches), visitors=1)
     earliest_ms = 300
     if nature.random() < ways.guard:
         touches.append(Touch(150, "seller", "again"))
@@ -282,7 +294,11 @@ class People:
 
     def _press(self, happening: Happening, touch: Touch) -> Press:
         at_ms = self._watch.now_ms()
-        self._place.console.press(touch.button, held_ms=touch.held_ms)
+        if touch.why == "power_cut":
+            self._place.console.power_off()
+            self._place.console.power_on()
+        else:
+            self._place.console.press(touch.button, held_ms=touch.held_ms)
         until_ms = self._watch.now_ms()
         if touch.why == "force_majeure":
             self._declared_ms = at_ms

@@ -105,6 +105,20 @@ def test_a_doubtful_force_majeure_does_not_matter_where_another_is_certain() -> 
     assert [survey.affected for survey in surveys([*declared, customer(8050, "yes", "answered")], RULES)] == [True]
 
 
+def test_a_survey_that_lost_its_power_is_an_error_and_part_of_nothing_else() -> None:
+    cut = customer(5000, "yes", "cut_off", press(6000, "power", "power_cut", 0))
+    stray = alone("stray", 10_000, press(10_000, "no", "stray"))
+    diary = [customer(0, "yes", "answered"), cut, stray, *many({"no": 1}, console_id="till-2")]
+    rows = {
+        row["console_id"]: row
+        for row in expected(diary, WORLD, ["console"], [Count("transactions", "demo", NOON_MS, 4, "till-1")])
+    }
+    assert (rows["till-1"]["surveys"], rows["till-1"]["yes"], rows["till-1"]["error"]) == (1, 1, 1)
+    assert rows["till-1"]["exact_conversion"] == {"value": 0.25}
+    assert rows["till-2"]["error"] == 0
+    assert strays(diary, RULES) == {("no", "no_survey"): 1}
+
+
 def test_strays_by_button_and_reason() -> None:
     diary = [
         alone("stray", 0, press(0, "yes", "stray")),

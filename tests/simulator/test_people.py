@@ -35,6 +35,7 @@ class Pretended:
         self.time_ms = now_ms
         self.stop_at_ms = None if stop_after_ms is None else now_ms + stop_after_ms
         self.pressed: list[tuple[int, str, int]] = []
+        self.cuts = 0
 
     def now_ms(self) -> int:
         return self.time_ms
@@ -42,6 +43,12 @@ class Pretended:
     def wait(self, ms: int) -> bool:
         self.time_ms += ms
         return self.stop_at_ms is not None and self.time_ms >= self.stop_at_ms
+
+    def power_off(self) -> None:
+        self.cuts += 1
+
+    def power_on(self) -> None:
+        self.time_ms += 200
 
     def press(self, button: str, held_ms: int = 120) -> None:
         self.pressed.append((self.time_ms, button, held_ms))
@@ -145,6 +152,14 @@ def test_sellers_change_in_the_middle_of_a_quiet_while() -> None:
     assert [shift.until_ms for shift in shifts[:-1]] == [shift.at_ms for shift in shifts[1:]]
     for shift in shifts:
         assert all(min(abs(at_ms - shift.at_ms), abs(at_ms - shift.until_ms)) >= 1900 for at_ms, _, _ in world.pressed)
+
+
+def test_a_plug_is_pulled_while_a_survey_is_open() -> None:
+    world = Pretended()
+    entries, _ = performed(plan(12, RULES, 40, Temperament(power_cut=0.2)), world)
+    cut = [entry for entry in entries if entry.ends == "cut_off"]
+    assert len(cut) == world.cuts > 0
+    assert all([press.why for press in entry.presses] == ["ask", "power_cut"] for entry in cut)
 
 
 def test_people_who_are_stopped_say_that_they_did_not_finish() -> None:

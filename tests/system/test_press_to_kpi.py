@@ -23,7 +23,9 @@ from simulator.people import HostWatch, People, Place, Rules, Temperament, plan
 from tests.system.programs import TRIVOX, Programs, ask, trivox, wait_until
 
 RULES = Rules(survey_window_ms=2600, long_press_ms=1000, reopen_guard_ms=1000, force_majeure_scope_s=8)
-TEMPERAMENT = Temperament(yes=0.40, no=0.20, cant_say=0.12, silent=0.28, superseding=0.75, force_majeure=0.03)
+TEMPERAMENT = Temperament(
+    yes=0.40, no=0.20, cant_say=0.12, silent=0.28, superseding=0.75, force_majeure=0.03, power_cut=0.03
+)
 
 
 @dataclass(frozen=True)
@@ -287,7 +289,7 @@ def compare(database: Path, diary: Sequence[Entry], counts: Sequence[Count]) -> 
     for by in GROUPS:
         equal(report(database, by), expected(diary, WORLD, by.split(","), counts), f"by {by}")
     every = report(database, "question", "--force-majeure", "with")
-    assert sum(row["surveys"] for row in every) == SURVEYS
+    assert sum(row["surveys"] + row["error"] for row in every) == SURVEYS
     assert all(row["force_majeure_level"]["value"] > 0 for row in every if row["question_id"] == "staff")
     assert all(row["dissatisfaction_index"] or row["emotional_loyalty_index"] for row in every)
     assert all(row["exact_conversion"] for row in every)
@@ -336,7 +338,7 @@ def check_facts(database: Path, diary: Sequence[Entry]) -> None:
     stored = {(row[0], row[1]): row[2] for row in ask(database, f"{query} WHERE type = 'stray_pressed' GROUP BY 1, 2")}
     assert stored == strays(diary, RULES)
     fates = {entry.ends for entry in diary} | {entry.wanted for entry in diary}
-    assert fates >= {"answered", "expired", "superseded", "yes", "no", "cant_say", "silent"}
+    assert fates >= {"answered", "expired", "superseded", "cut_off", "yes", "no", "cant_say", "silent"}
 
 
 def check_rebuild(database: Path) -> None:
