@@ -155,9 +155,9 @@ class App:
             self.flash_failed(error)
             self.outbox = ram_outbox(self.outbox)
             self.link.outbox_changed()
+            self.lamps.survey_closed()
             fact = self.table.forget(fact)
             if fact is None:
-                self.lamps.survey_closed()
                 return
             number = self._append(fact)
         if fact[0] == events.SURVEY_OPENED:

@@ -80,7 +80,7 @@ class Link:
         self._app = app
         self._config = config
         self._broker = config.get("broker") or {}
-        self._radio = Radio(config["wifi"]) if app.board.RADIO else None
+        self._radio = Radio(config.get("wifi") or {}) if app.board.RADIO else None
         self._wake = asyncio.Event()
         self._outgoing = []  # (leaf, payload, QoS, retained)
         self._delivery = None
@@ -123,6 +123,9 @@ class Link:
         pause_ms = _PAUSE_MIN_MS
         while True:
             self._app.pulse.beat("link")
+            if not self._config:  # nobody has told it who it is
+                await asyncio.sleep_ms(_PAUSE_MAX_MS)
+                continue
             transport = None
             try:
                 if self._radio:
