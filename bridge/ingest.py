@@ -74,11 +74,11 @@ class Intake:
         self._seen: dict[int, tuple[Console, int]] = {}
         self.tally = Tally()
 
-    def take(self, topic: str, payload: bytes, arrived_at_ms: int) -> None:
-        """Take in one message, whatever it holds."""
+    def take(self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False) -> None:
+        """Take in one message, whatever it holds; a retained one does not show that its console is there now."""
         self.tally.messages += 1
         try:
-            self.take_readable(topic, payload, arrived_at_ms)
+            self.take_readable(topic, payload, arrived_at_ms, is_retained=is_retained)
         except Unreadable as error:
             self.reject(topic, payload, str(error), arrived_at_ms)
 
@@ -87,7 +87,7 @@ class Intake:
         self.tally.unreadable += 1
         events.save_reject(self._store, None, topic, reason, payload, hashlib.sha256(payload).hexdigest(), at_ms)
 
-    def take_readable(self, topic: str, payload: bytes, arrived_at_ms: int) -> None:
+    def take_readable(self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False) -> None:
         """Take in one message; raises Unreadable, and has done nothing then."""
         site_id, console_id, leaf = contract.read_topic(topic)
         if leaf == "events":
@@ -97,7 +97,9 @@ class Intake:
             ack = take_counts(self._store, site_id, console_id, payload, self._store.now_ms)
             self.tally.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
         elif payload:  # an empty one only clears what the broker retained
-            self._take_word(site_id, console_id, leaf, payload, arrived_at_ms)
+            is_there = self._take_word(site_id, console_id, leaf, payload, arrived_at_ms)
+            if is_there and not is_retained:
+                self._see(self._console(site_id, console_id, arrived_at_ms), arrived_at_ms)
 
     def finish(self) -> Tally:
         """Bring everything that depends on the new events up to date."""
@@ -129,25 +131,30 @@ class Intake:
         made = refresh_console(self._store, console.site_id, console.console_id, self._store.now_ms)
         self.tally.settings_made |= made
 
-    def _take_word(self, site_id: str, console_id: str, leaf: str, payload: bytes, arrived_at_ms: int) -> None:
-        """A console about itself: `status`, `health`, or a `reply` (which only shows that it is there)."""
+    def _take_word(self, site_id: str, console_id: str, leaf: str, payload: bytes, arrived_at_ms: int) -> bool:
+        """A console about itself: `status`, `health`, or a `reply`; whether it is there."""
         if leaf == "status":
-            status = contract.read_status(payload)
-            console = self._console(site_id, console_id, arrived_at_ms)
-            consoles.note_status(self._store, console, arrived_at_ms, online=status.state == "online")
-        elif leaf == "health":
+            is_online = contract.read_status(payload).state == "online"
+            consoles.note_status(self._store, self._console(site_id, console_id, arrived_at_ms), online=is_online)
+            return is_online
+        if leaf == "health":
             health = contract.read_health(payload)
             console = self._console(site_id, console_id, arrived_at_ms)
             consoles.note_health(self._store, console, payload.decode(), health.settings_revision, arrived_at_ms)
             self._refresh(console)
         else:
             contract.read_reply(payload)
-            self._console(site_id, console_id, arrived_at_ms)
+        return True
+
+    def _see(self, console: Console, arrived_at_ms: int) -> None:
+        """The console is there."""
+        _, before = self._seen.get(console.key, (console, 0))
+        self._seen[console.key] = console, max(before, arrived_at_ms)
 
     def _take_batch(self, console: Console, batch: Batch, topic: str, arrived_at_ms: int) -> None:
         epoch = events.find_epoch(self._store, console, batch.epoch, arrived_at_ms)
         touched = self.touched(epoch)
-        self._seen[console.key] = console, arrived_at_ms
+        self._see(console, arrived_at_ms)
         epoch.first = max(epoch.first, batch.first)
         if batch.extra:
             events.save_extra(self._store, epoch.key, batch.base, arrived_at_ms, str(batch.extra))

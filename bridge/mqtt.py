@@ -205,8 +205,9 @@ class Bridge:
         if any(reason.is_failure for reason in reasons):
             log.error("the broker does not let the bridge subscribe: give its user the right to read trivox/v1/#")
 
-    def _on_message(self, topic: bytes, payload: bytes, mid: int) -> None:
-        self._arrived.append(Arrived(topic.decode("utf-8", "replace"), payload, self._now_ms, mid, self._connection))
+    def _on_message(self, topic: bytes, payload: bytes, mid: int, is_retained: bool) -> None:  # noqa: FBT001 - one of many
+        text = topic.decode("utf-8", "replace")
+        self._arrived.append(Arrived(text, payload, self._now_ms, mid, self._connection, is_retained))
 
     # -- what the writer hands back ------------------------------------------------------------------------------
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
 
-    Take = Callable[[bytes, bytes, int], None]
-    """Called with topic, payload and packet identifier (0: QoS 0, nothing to acknowledge)."""
+    Take = Callable[[bytes, bytes, int, bool], None]
+    """Called with topic, payload, packet identifier (0: nothing to acknowledge), and whether it was retained."""
 
 READ_BYTES = 262_144
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 MAX_LENGTH_BYTES = 4
-PUBLISH, QOS = 0x30, 0x06
+PUBLISH, QOS, RETAINED = 0x30, 0x06, 0x01
 PUBACK = struct.Struct("!BBH")
 
 
@@ -86,9 +86,10 @@ class TappedSocket:
         payload = start + 2 + (data[start] << 8 | data[start + 1])
         topic = data[start + 2 : payload]
         if head & QOS:
-            self._take(topic, data[payload + 2 : end], data[payload] << 8 | data[payload + 1])
+            mid = data[payload] << 8 | data[payload + 1]
+            self._take(topic, data[payload + 2 : end], mid, bool(head & RETAINED))
         else:
-            self._take(topic, data[payload:end], 0)
+            self._take(topic, data[payload:end], 0, bool(head & RETAINED))
 
     def acknowledge(self, identifiers: Iterable[int]) -> None:
         """Send a PUBACK for each packet identifier."""

@@ -38,6 +38,7 @@ class Arrived(NamedTuple):
     arrived_at_ms: int
     mid: int
     connection: int
+    is_retained: bool = False
 
 
 class Publication(NamedTuple):
@@ -188,8 +189,8 @@ class Writer:
         events.forget_if_many(self._store)
         with self._store.transaction(_now_ms()):
             intake = Intake(self._store, enrolled_only=self._enrolled_only)
-            for topic, payload, arrived_at_ms, _, _ in group:
-                intake.take(topic, payload, arrived_at_ms)
+            for topic, payload, arrived_at_ms, _, _, is_retained in group:
+                intake.take(topic, payload, arrived_at_ms, is_retained=is_retained)
             return intake.finish()
 
     def _reject(self, message: Arrived, reason: str) -> Tally:

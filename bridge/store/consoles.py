@@ -137,18 +137,19 @@ def note_seen(store: Store, seen: Iterable[tuple[Console, int]]) -> None:
     )
 
 
-def note_status(store: Store, console: Console, at_ms: int, *, online: bool) -> None:
+def note_status(store: Store, console: Console, *, online: bool) -> None:
     """The console, or the broker for it, said whether it is there."""
     store.run("UPDATE console SET online = ? WHERE console_key = ?", (int(online), console.key))
-    if online:
-        note_seen(store, [(console, at_ms)])
 
 
 def note_health(store: Store, console: Console, raw: str, revision: int, at_ms: int) -> None:
     """Keep the latest health message, and the highest settings revision that the console ever named."""
-    store.run("UPDATE console SET health = ?, health_at_ms = ? WHERE console_key = ?", (raw, at_ms, console.key))
+    store.run(
+        "UPDATE console SET health = ?1, health_at_ms = ?2"
+        " WHERE console_key = ?3 AND health IS NOT ?1 AND coalesce(health_at_ms, 0) <= ?2",
+        (raw, at_ms, console.key),
+    )
     note_revision(store, console, revision)
-    note_seen(store, [(console, at_ms)])
 
 
 def note_revision(store: Store, console: Console, revision: int) -> None:

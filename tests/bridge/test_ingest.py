@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import pytest
 
-from bridge.ingest import Tally, take_messages
+from bridge.ingest import Intake, Tally, take_messages
 from bridge.rebuild import rebuild
 from bridge.store import Store, open_store
 from bridge.upkeep import execute
@@ -237,8 +237,17 @@ def test_status_and_health_are_kept(store: Store) -> None:
     ]
     take_messages(store, messages, NOW_MS)
     row = store.one("SELECT online, health, settings_revision_reported, last_seen_at_ms FROM console")
-    assert row == (1, health.decode(), 12, NOW_MS + 5)
+    assert row == (1, health.decode(), 12, NOW_MS + 7)
     assert rejects(store) == []
+
+
+def test_what_was_retained_does_not_show_that_a_console_is_there(store: Store) -> None:
+    take(store, 1, opened(1))
+    with store.transaction(NOW_MS):
+        intake = Intake(store)
+        intake.take("trivox/v1/s1/c1/status", b'{"state":"online"}', NOW_MS + 9, is_retained=True)
+        intake.finish()
+    assert store.all("SELECT online, last_seen_at_ms FROM console") == [(1, NOW_MS)]
 
 
 def test_counts_are_acknowledged(store: Store) -> None:
