@@ -5,13 +5,14 @@ import json
 import random
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import paho.mqtt.client as paho
 import pytest
@@ -19,7 +20,7 @@ import pytest
 from simulator.console import Console
 from simulator.diary import Diary, Entry
 from simulator.oracle import Count, Question, Row, World, expected, strays, transactions, visitors
-from simulator.people import HostWatch, People, Place, Rules, Temperament, plan
+from simulator.people import CHANGE_MS, HostWatch, People, Place, Rules, Temperament, plan
 from tests.system.programs import TRIVOX, Programs, ask, trivox, wait_until
 
 RULES = Rules(survey_window_ms=2600, long_press_ms=1000, reopen_guard_ms=1000, force_majeure_scope_s=8)
@@ -74,14 +75,18 @@ def test_the_report_equals_the_oracle(tmp_path: Path, mosquitto: int, programs: 
     bridge = start_bridge(programs, mosquitto, database)
     configure(database)
     diary = Diary(tmp_path / "diary.ndjson")
-    with consoles(tmp_path, mosquitto) as running:
+    with consoles(tmp_path, mosquitto) as running, Crowd(running, diary, seed) as crowd:
         wait_until("settings are applied", lambda: all_applied(database), 60)
-        with crowd(running, diary, seed) as threads:
-            wait_until("half the surveys are made", lambda: asked(diary) > SURVEYS // 2, 150)
-            bridge.send_signal(signal.SIGKILL)
-            bridge.wait()
-            start_bridge(programs, mosquitto, database)
-            wait_until("people have gone home", lambda: not any(thread.is_alive() for thread in threads), 150)
+        crowd.come()
+        wait_until("some surveys are made", lambda: asked(diary) > SURVEYS // 4, 90)
+        bridge.send_signal(signal.SIGKILL)
+        bridge.wait()
+        start_bridge(programs, mosquitto, database)
+        wait_until("people have gone home", crowd.has_gone, 150)
+        trivox("question", "set", "loyalty", "--text", "en=Will you tell your friends?", "--database", str(database))
+        wait_until("the new question is applied", lambda: all_applied(database), 60)
+        crowd.come(loyalty_revision=2)
+        wait_until("people have gone home", crowd.has_gone, 150)
         wait_until("all surveys are there", lambda: surveys_closed(database) == SURVEYS, 60)
         wait_until("the outboxes are empty", lambda: all_empty(database), 60)
     counts = [*transactions(diary.entries()), *visitors(diary.entries())]
@@ -138,32 +143,60 @@ def consoles(folder: Path, port: int) -> Iterator[list[Console]]:
         ]
 
 
-@contextmanager
-def crowd(running: Sequence[Console], diary: Diary, seed: int) -> Iterator[list[Thread]]:
-    """People around every console; whatever went wrong with them is raised at the end."""
-    stop = Event()
-    failures: list[BaseException] = []
+class Crowd:
+    """People around every console, who come twice, each time with the other seller; what goes wrong is raised."""
 
-    def serve(console: Console, till: Till) -> None:
-        sellers = (f"{till.console_id}-ann", f"{till.console_id}-bob")
-        place = Place(console, till.site_id, till.console_id, till.rules, till.question_id, 1, sellers)
-        happenings = plan(f"{seed}/{till.console_id}", till.rules, till.surveys, TEMPERAMENT, changes=1)
-        try:
-            People(place, diary, HostWatch(stop)).perform(happenings)
-        except BaseException as failure:  # noqa: BLE001  # raised below
-            failures.append(failure)
+    def __init__(self, running: Sequence[Console], diary: Diary, seed: int) -> None:
+        self._diary, self._seed = diary, seed
+        self._stop = Event()
+        self._failures: list[BaseException] = []
+        self._threads: list[Thread] = []
+        self._visits = 0
+        self._places = [
+            Place(
+                console,
+                till.site_id,
+                till.console_id,
+                till.rules,
+                till.question_id,
+                sellers=(f"{till.console_id}-ann", f"{till.console_id}-bob"),
+            )
+            for console, till in zip(running, TILLS, strict=True)
+        ]
+        self._people = [People(place, diary, HostWatch(self._stop)) for place in self._places]
 
-    threads = [Thread(target=serve, args=pair) for pair in zip(running, TILLS, strict=True)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield threads
-    finally:
-        stop.set()
-        for thread in threads:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
             thread.join(30)
-    for failure in failures:
-        raise failure
+
+    def come(self, loyalty_revision: int = 1) -> None:
+        """Half of the surveys. Shifts begin and end in a quiet while, so the second visit waits for its own."""
+        wait_until("the shifts are over", lambda: time.time() * 1000 > self._last_shift_ms() + CHANGE_MS)
+        self._visits += 1
+        for place in self._places:
+            place.question_revision = loyalty_revision if place.question_id == "loyalty" else 1
+        self._threads = [Thread(target=self._serve, args=pair) for pair in zip(self._people, TILLS, strict=True)]
+        for thread in self._threads:
+            thread.start()
+
+    def has_gone(self) -> bool:
+        for failure in self._failures:
+            raise failure
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _last_shift_ms(self) -> int:
+        return max((entry.until_ms for entry in self._diary.entries() if entry.kind == "shift"), default=0)
+
+    def _serve(self, people: People, till: Till) -> None:
+        name = f"{self._seed}/{till.console_id}/{self._visits}"
+        try:
+            people.perform(plan(name, till.rules, till.surveys // 2, TEMPERAMENT))
+        except BaseException as failure:  # noqa: BLE001  # raised by `has_gone`
+            self._failures.append(failure)
 
 
 # What the database knows ------------------------------------------------------------------------------------------
@@ -291,6 +324,7 @@ def compare(database: Path, diary: Sequence[Entry], counts: Sequence[Count]) -> 
     every = report(database, "question", "--force-majeure", "with")
     assert sum(row["surveys"] + row["error"] for row in every) == SURVEYS
     assert all(row["force_majeure_level"]["value"] > 0 for row in every if row["question_id"] == "staff")
+    assert {row["question_revision"] for row in every if row["question_id"] == "loyalty"} == {1, 2}
     assert all(row["dissatisfaction_index"] or row["emotional_loyalty_index"] for row in every)
     assert all(row["exact_conversion"] for row in every)
     for which in ("with", "without", "only"):
