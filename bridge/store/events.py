@@ -110,8 +110,8 @@ class Epoch:
         self.applied.insert(index, (seq, revision))
         if seq > self.received.highest:
             return []
-        before = self.applied[index + 1][0] if index + 1 < len(self.applied) else None
-        return surveys_between(self._store, self.key, seq, before)
+        following = self.applied[index + 1][0] if index + 1 < len(self.applied) else None
+        return surveys_between(self._store, self.key, seq, following)
 
     def next_opener(self, seq: int) -> int | None:
         """The number of the first booted or survey_opened after `seq`."""

@@ -137,11 +137,14 @@ def surveys_near(store: Store, row: ForceMajeureRow, scope_ms: int) -> list[Row]
     )
 
 
-def surveys_between(store: Store, epoch_key: int, after: int, before: int | None) -> list[Row]:
-    """(epoch_key, survey) of an epoch's surveys numbered after one number and before another (None: no end)."""
+def surveys_between(store: Store, epoch_key: int, after: int, upto: int | None) -> list[Row]:
+    """(epoch_key, survey) of an epoch's surveys numbered after one number, up to another (None: no end).
+
+    The other is included: a close may name a survey whose number another event holds.
+    """
     return store.all(
-        "SELECT epoch_key, survey FROM survey WHERE epoch_key = ? AND survey > ? AND survey < ?",
-        (epoch_key, after, 2**62 if before is None else before),
+        "SELECT epoch_key, survey FROM survey WHERE epoch_key = ? AND survey > ? AND survey <= ?",
+        (epoch_key, after, 2**62 if upto is None else upto),
     )
 
 
