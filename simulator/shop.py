@@ -63,7 +63,7 @@ class Shop:
     def check(self) -> None:
         """Raise SimulatorError when a console failed its people."""
         for failure in self._failures:
-            raise SimulatorError(f"A simulated console failed: {failure}") from failure
+            raise SimulatorError(f"A simulated console failed: {failure} (see {self._folder})") from failure
 
     def close(self) -> None:
         """Send everybody home and cut the power."""

@@ -16,7 +16,7 @@ DATABASE = Path("trivox-data/trivox.db")
 
 
 class Run:
-    """A `trivox run` in a session of its own, so that whatever it leaves behind is found."""
+    """A `trivox run` in a folder of its own, so that whatever it leaves behind is found."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
@@ -37,20 +37,21 @@ class Run:
         return self.output.read_text(encoding="utf-8")
 
     def left(self) -> list[int]:
-        """Processes of the session that are there."""
+        """Processes that run in its folder: what it started, and it itself, in whatever session."""
         found = []
-        for entry in Path("/proc").glob("[0-9]*/stat"):
+        for entry in Path("/proc").glob("[0-9]*/cwd"):
             try:
-                words = entry.read_text().rpartition(")")[2].split()
+                state = (entry.parent / "stat").read_text().rpartition(")")[2].split()[0]
+                if entry.readlink() == self.folder and state != "Z":
+                    found.append(int(entry.parent.name))
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if int(words[3]) == self.process.pid and words[0] != "Z":
-                found.append(int(entry.parent.name))
         return found
 
     def named(self, word: str) -> list[int]:
-        """Those of them whose command line has this word."""
-        return [pid for pid in self.left() if word in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
+        """Those of them whose command line has this in one of its words, at its end."""
+        words = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in self.left()}
+        return [pid for pid, line in words.items() if any(one.endswith(word) for one in line)]
 
     def wait_for_presses(self) -> None:
         wait_until("surveys are shown", lambda: re.search(r"[1-9]\d* surveys", self.said) or self._ended(), 90)
@@ -106,15 +107,21 @@ def test_a_signal_ends_everything_and_a_second_run_goes_on(
     assert ask(tmp_path / DATABASE, "SELECT count(*) FROM epoch") == [(1,)]
 
 
-def test_it_says_which_program_died_and_ends(tmp_path: Path, runs: list[Run]) -> None:
+@pytest.mark.parametrize(
+    ("program", "sentence"),
+    [("bridge", "The bridge ended by itself"), ("/micropython", "A simulated console failed: demo/till-1")],
+)
+def test_it_says_what_died_and_ends(tmp_path: Path, runs: list[Run], program: str, sentence: str) -> None:
     run = Run(tmp_path, "--consoles", "1")
     runs.append(run)
     run.wait_for_presses()
-    for pid in run.named("bridge"):
+    found = run.named(program)
+    assert found
+    for pid in found:
         os.kill(pid, signal.SIGKILL)
     assert run.process.wait(60) == 1, run.said
     assert not run.left()
-    assert "The bridge ended by itself" in run.said
+    assert sentence in run.said
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path, runs: list[Run]) -> None:
