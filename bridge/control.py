@@ -61,6 +61,23 @@ def take_lock(database: Path) -> Lock | None:
     return Lock(file)
 
 
+def take_lock_to_serve(database: Path) -> Lock:
+    """The writer's lock for a bridge: a command that holds it is waited for, another bridge is not.
+
+    Raises WriterBusyError.
+    """
+    end_s = time.monotonic() + WAIT_S
+    while (lock := take_lock(database)) is None:
+        connection = _connect(database)
+        if connection is not None:
+            connection.close()
+            raise WriterBusyError(f"Another bridge writes {database}: end it first, or use another database.")
+        if time.monotonic() > end_s:
+            raise WriterBusyError(f"Another trivox command is writing {database}: try again when it has ended.")
+        time.sleep(POLL_S)
+    return lock
+
+
 @contextmanager
 def socket_address(database: Path) -> Iterator[str]:
     """A short address of the writer's socket beside the database, however long its path is."""

@@ -14,9 +14,8 @@ import typer
 
 from bridge.commands.options import DATABASE, Database
 from bridge.config import read_broker
-from bridge.control import take_lock
+from bridge.control import take_lock_to_serve
 from bridge.control_server import Server
-from bridge.errors import WriterBusyError
 from bridge.store import open_store
 from bridge.store.consoles import identity
 
@@ -55,11 +54,7 @@ def run_bridge(broker: Broker, database: Path, *, enrolled_only: bool) -> None:
     """Run until SIGTERM or Ctrl-C, as the one process that writes this database."""
     from bridge.mqtt import Bridge  # noqa: PLC0415 - the other commands start faster without paho
 
-    lock = take_lock(database)
-    if lock is None:
-        raise WriterBusyError(
-            f"Another bridge or command is writing {database}: end it first, or use another database."
-        )
+    lock = take_lock_to_serve(database)
     sys.setswitchinterval(SWITCH_S)
     store = open_store(database, writing=True)
     runner = Bridge(broker, store, identity(store), enrolled_only=enrolled_only)
