@@ -54,12 +54,15 @@ def test_each_pin_has_one_use(name: str) -> None:
     assert name == board.NAME
 
 
-def test_the_readme_tells_every_pin() -> None:
-    readme = (FIRMWARE / "README.md").read_text()
-    for name in ("esp32", "pico_w"):
-        board: Any = importlib.import_module("boards." + name)
-        for part, pin in zip(
-            ("Yes button", "No button", "Can't say button", "Seller button"), board.BUTTONS, strict=True
-        ):
-            row = next(line for line in readme.splitlines() if line.startswith(f"| {part} |"))
-            assert f"GPIO{pin} " in row or f"GP{pin} " in row
+@pytest.mark.parametrize("name", ["esp32", "pico_w", "pico"])
+def test_the_readme_tells_every_pin(name: str) -> None:
+    board: Any = importlib.import_module("boards." + name)
+    section = next(
+        text for text in (FIRMWARE / "boards/README.md").read_text().split("\n## ") if f"({name}.svg)" in text
+    )
+    prefix = "IO" if name == "esp32" else "GP"
+    answers = ("Yes", "No", "Can't say", "Seller")
+    parts = [f"{which} button" for which in answers] + [f"{which} lamp" for which in answers]
+    parts += ["Piezo", "DFPlayer RX", "DFPlayer TX"]
+    for part, pin in zip(parts, [*board.BUTTONS, *board.LAMPS, board.SOUNDER, *board.PLAYER[1:]], strict=True):
+        assert f"| {part} | {prefix}{pin} |" in section
