@@ -197,6 +197,7 @@ class App:
         before_ms = self.clock.up_ms()
         while True:
             settled_ms = self.buttons.poll()
+            self.lamps.show(self.clock.up_ms(), self._blinks)  # before flash takes its time
             fact = self.table.take(settled_ms)
             while fact is not None:
                 if fact[0] != PRESS_TESTED:
@@ -208,7 +209,6 @@ class App:
                 self._in_force = self.table.settings
                 self.buttons.set_debounce(self._in_force.debounce_ms)
             now_ms = self.clock.up_ms()
-            self.lamps.show(now_ms, self._blinks)
             self.pulse.beat("buttons")
             self.pulse.late(max(now_ms - before_ms - POLL_MS, 0))
             before_ms = now_ms

@@ -13,7 +13,7 @@ from micropython import const
 from console.debounce import Debounce, settled_ms
 
 POLL_MS = 10
-_FEEL_MS = const(20)  # a contact that lasts so long is shown, even while a longer debounce_ms has not decided yet
+_FEEL_MS = const(5)  # a contact that a poll finds closed after so long is shown, before debounce_ms has decided on it
 _RING_SIZE = const(64)
 
 
@@ -108,8 +108,9 @@ class Buttons:
             self._edge(self._debounces[seen[0] >> 1], seen[0] & 1 == 1, up_ms, stalled)
             seen = self._ring.peek()
         for button, debounce in enumerate(self._debounces):
-            debounce.poll(self._contacts[button].pressed(), now_ms)
-            self._feel(button, debounce, now_ms)
+            pressed = self._contacts[button].pressed()
+            debounce.poll(pressed, now_ms)
+            self._feel(debounce, pressed, now_ms)
         return settled_ms(self._debounces, now_ms)
 
     def _edge(self, debounce, pressed, up_ms, stalled):
@@ -121,14 +122,11 @@ class Buttons:
         if debounce.missed(self._missed_ms):
             self._on_contact(debounce.button)
 
-    def _feel(self, button, debounce, now_ms):
-        since = debounce.pending_since()
-        if debounce.is_pressed():
-            felt = True
-        elif since is None:
-            felt = False
-        else:
-            felt = self._felt[button] or now_ms - since >= _FEEL_MS
+    def _feel(self, debounce, pressed, now_ms):
+        button, since = debounce.button, debounce.pending_since()
+        felt = debounce.is_pressed()
+        if not felt and since is not None:
+            felt = self._felt[button] or (pressed and now_ms - since >= _FEEL_MS)
         if felt and not self._felt[button]:
             self._on_contact(button)
         self._felt[button] = felt
