@@ -29,7 +29,7 @@ NOT_OPEN = 5
 
 # Bytes and number of slots by what LittleFS programs at once. It keeps 128 B inside the directory if that is 32 B; if
 # it is 256 B it would keep 512 B, but a commit should fit one page. Together they make a segment of about one block.
-SLOTS = {32: (128, 32), 256: (220, 16)}
+SLOTS = {32: (128, 32), 256: (440, 8)}
 
 
 class Outbox:

@@ -100,7 +100,7 @@ def test_without_its_newest_file_a_new_epoch_begins_and_the_old_goes_first(tmp_p
 
 def test_a_gap_is_passed_over_once_what_is_before_it_is_acknowledged(tmp_path: Path) -> None:
     outbox = opened(tmp_path, 256)
-    for number in range(1, 201):
+    for number in range(1, 401):
         outbox.append(b"event %03d" % number)
     segment = min(path for path in Path(outbox.root).iterdir() if "-" in path.name)
     segment.write_bytes(segment.read_bytes().replace(b"event 040", b"event !!!"))
@@ -108,9 +108,9 @@ def test_a_gap_is_passed_over_once_what_is_before_it_is_acknowledged(tmp_path: P
     epoch = outbox.epoch
     assert outbox.batch(33) == (33, [b"event %03d" % number for number in range(33, 40)])
     assert outbox.batch(40, 2) == (41, [b"event 041", b"event 042"])
-    assert outbox.delivery() == (epoch, 1, 201)
+    assert outbox.delivery() == (epoch, 1, 401)
     outbox.acknowledge(epoch, 39)
-    assert outbox.delivery() == (epoch, 41, 201)
+    assert outbox.delivery() == (epoch, 41, 401)
     assert outbox.lost == 1
-    outbox.acknowledge(epoch, 200)
-    assert (outbox.first, outbox.lost) == (201, 1)
+    outbox.acknowledge(epoch, 400)
+    assert (outbox.first, outbox.lost) == (401, 1)

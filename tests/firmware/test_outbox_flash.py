@@ -40,8 +40,8 @@ def work(folder: Path, *job: Any, architecture: Architecture = "amd64") -> dict[
 @both_geometries
 def test_5000_events_in_848_kb_at_little_wear(prog_size: int, tmp_path: Path) -> None:
     figures = work(tmp_path, "wear", prog_size, architecture="i386")
-    assert figures["erases, acknowledged"] <= 150
-    assert figures["erases, 32 behind"] <= 150
+    assert figures["erases, acknowledged"] <= 200
+    assert figures["erases, 32 behind"] <= 200
     assert figures["erases, offline"] <= 250
     assert figures["heap bytes"] <= 8000
     assert figures["free blocks"] >= 90
