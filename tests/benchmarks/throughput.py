@@ -74,7 +74,8 @@ def mosquitto(folder: Path) -> Iterator[int]:
         port: int = free.getsockname()[1]
     config = folder / f"mosquitto-{port}.conf"
     config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 1000\nmax_queued_messages 1000000\n"
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
+        "max_inflight_messages 1000\nmax_queued_messages 1000000\n"
     )
     process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.DEVNULL)
     try:
