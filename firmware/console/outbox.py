@@ -19,16 +19,14 @@ what is readable of the old one is delivered first. `records.py` says how the fi
 import os
 
 from console import records
-from console.ram_outbox import RamOutbox
-
-__all__ = ("Outbox", "RamOutbox")
 
 MERGING = "new"
 NO_SPACE = 28
 NOT_OPEN = 5
 
-# Bytes and number of slots by what LittleFS programs at once. It keeps 128 B inside the directory if that is 32 B; if
-# it is 256 B it would keep 512 B, but a commit should fit one page. Together they make a segment of about one block.
+# Bytes and number of slots by what LittleFS programs at once. It keeps 128 B inside the directory if that is 32 B, and
+# 512 B if it is 256 B. Together they make a segment of about one block. The fewer files, the less LittleFS has to read
+# when it puts a directory in order, which it does within an append.
 SLOTS = {32: (128, 32), 256: (440, 8)}
 
 
@@ -89,7 +87,7 @@ class Outbox:
         `append` raises OSError until `open` succeeds.
         """
         self._reset()
-        names = self._names()
+        names = records.listed(self.root)
         self._parts = records.segments(names)
         self._turn = self._merged = self._parts[-1][0] if self._parts else 0
         headers, whole = records.headers(self._slot, self._slot_count, names)
@@ -101,13 +99,6 @@ class Outbox:
             self._begin()
         finally:
             self._settle()
-
-    def _names(self):
-        try:
-            return os.listdir(self.root)
-        except OSError:
-            os.mkdir(self.root)
-            return []
 
     def _take(self, headers):
         """Takes over the state from the newest slot; returns whether the highest number used is certain."""
@@ -140,8 +131,7 @@ class Outbox:
         slots = [turn % self._slot_count for turn in turns]
         slots += [slot for slot in range(self._slot_count) if slot not in slots]
         for slot in slots:
-            with open(self._slot(slot), "wb") as file:
-                file.write(b"")
+            records.write(self._slot(slot), "wb", b"")
         self._new_numbers()
         self._certain = True
 
@@ -163,13 +153,19 @@ class Outbox:
         self.next += 1
         return self.next - 1
 
+    def tidy(self):
+        """Does ahead what an append would have to do soon. Raises OSError as `append` does."""
+        full = [part for part in self._waiting() if part[0] < self._turn]
+        if 4 * len(full) >= 3 * self._slot_count:
+            self._put_together(full)
+            self._settle()
+
     def _add(self, record):
         if self._used is None or (self._used > records.HEADER_SIZE and self._used + len(record) > self._slot_size):
             self._begin()
         used = self._used or 0
         self._used = None  # not known, should the writing fail
-        with open(self._slot(self._turn), "ab") as file:
-            file.write(record)
+        records.write(self._slot(self._turn), "ab", record)
         self._used = used + len(record)
 
     def _begin(self):
@@ -181,8 +177,8 @@ class Outbox:
             raise OSError(NOT_OPEN)
         self._used = None
         self._make_room(turn)
-        with open(self._slot(turn), "wb") as file:
-            file.write(records.header(self.epoch, turn, self.next, self.first - 1, self.boot, *self.presses))
+        header = records.header(self.epoch, turn, self.next, self.first - 1, self.boot, *self.presses)
+        records.write(self._slot(turn), "wb", header)
         self._turn = turn
         self._used = records.HEADER_SIZE
         self._parts.append((turn, self.epoch, self.next))
@@ -191,15 +187,18 @@ class Outbox:
         """Sees to it that nothing which waits is in the slot of this turn."""
         waiting = self._waiting()
         if any((turn - part[0]) % self._slot_count == 0 for part in waiting):
-            try:
-                self._with_room(self._merge, waiting)
-            except OSError as error:
-                if error.errno != NO_SPACE:
-                    raise
-                # Full, and no segment left to drop: what is in the slot is the oldest.
-            self._drop_above_limit()
+            self._put_together(waiting)
         self._parts = [p for p in self._parts if p[0] <= self._merged or (turn - p[0]) % self._slot_count]
         self._settle()
+
+    def _put_together(self, slots):
+        try:
+            self._with_room(self._merge, slots)
+        except OSError as error:
+            if error.errno != NO_SPACE:
+                raise
+            # Full, and no segment left to drop: the oldest are in a slot, and go when its turn comes.
+        self._drop_above_limit()
 
     def _waiting(self):
         """Returns the slots that hold events not acknowledged."""
@@ -210,10 +209,11 @@ class Outbox:
     def _merge(self, slots):
         """Puts the slots together into a segment; numbers that are gone keep their places."""
         self._cursor = (0, 0, 0)
-        with open(self._path(MERGING), "wb") as file:
-            for index, part in enumerate(self._parts):
-                if part in slots:
-                    file.write(records.copied(self._slot(part[0]), part[2], self._end(index)))
+        copy = bytearray()
+        for index, part in enumerate(self._parts):
+            if part in slots:
+                copy.extend(records.copied(self._slot(part[0]), part[2], self._end(index)))
+        records.write(self._path(MERGING), "wb", copy)
         turn = slots[-1][0]
         segment = (turn, slots[0][1], slots[0][2])
         os.rename(self._path(MERGING), self._path(records.name(*segment)))

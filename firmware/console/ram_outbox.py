@@ -37,6 +37,9 @@ class RamOutbox:
             self.first = max(self.first, lowest)
         return self.next - 1
 
+    def tidy(self):
+        """Does nothing."""
+
     def delivery(self):
         """Returns (epoch, first, next), as Outbox does."""
         return self.epoch, self.first, self.next

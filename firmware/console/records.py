@@ -20,6 +20,30 @@ ANY = 1 << 32
 _HEADER = "<4sIIII4I"
 _RECORD = "<HI"  # length in the low 12 bits, mark above them; CRC
 
+_unclosed = []  # files that a failing flash left open: collected, they would write while the heap is locked
+
+
+def write(path, mode, data):
+    """Writes `data` to a file, which is closed then. Raises OSError."""
+    file = open(path, mode)
+    try:
+        file.write(data)
+    finally:
+        try:
+            file.close()
+        except OSError:
+            _unclosed.append(file)
+            raise
+
+
+def listed(folder):
+    """Returns the names in a folder, which is made if there is none. Raises OSError."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        os.mkdir(folder)
+        return []
+
 
 def header(epoch, *fields):
     """Returns the bytes of a header; `fields`: turn, base, acknowledged, boot and the four counts of presses."""

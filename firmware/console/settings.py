@@ -5,6 +5,7 @@ import os
 from errno import ENOENT
 
 from console.events import is_int
+from console.records import write
 
 # name, lowest, highest: the only place where the firmware has them; the schema is compared with it.
 RANGES = (
@@ -148,6 +149,5 @@ def load(path):
 def keep(path, settings):
     """Keep `settings` at `path`; the old ones stay until the new ones are whole. OSError if that fails."""
     beside = path + ".new"
-    with open(beside, "w") as file:
-        json.dump(settings.payload(), file)
+    write(beside, "w", json.dumps(settings.payload()))
     os.rename(beside, path)

@@ -66,9 +66,6 @@ class _Writing:
             builtins.open(path, "wb").close()
             self.mode = "ab"
 
-    def __enter__(self) -> _Writing:
-        return self
-
     def write(self, data: bytes) -> None:
         if self.files.atomic:
             self.buffer += data
@@ -86,6 +83,6 @@ class _Writing:
             self.failed = True
             self.files.fail()
 
-    def __exit__(self, kind: Any, *_: object) -> None:
-        if self.files.atomic and kind is None:
+    def close(self) -> None:
+        if self.files.atomic and not self.failed:
             self._put(self.buffer)

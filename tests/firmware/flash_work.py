@@ -159,6 +159,8 @@ class Life:
     def live(self, behind):
         self.outbox.append(self.kept + 1)
         self.kept += 1
+        if random.random() < 0.1:
+            self.outbox.tidy()
         if self.kept - behind > self.acknowledged:
             self.acknowledged = self.kept - behind
             self.outbox.acknowledge(self.epoch, self.acknowledged)

@@ -1,7 +1,8 @@
 """The outbox in a plain folder, and its sister in RAM."""
 
 from console import events
-from console.outbox import Outbox, RamOutbox
+from console.outbox import Outbox
+from console.ram_outbox import RamOutbox
 
 
 def opened(prog_size=32):
