@@ -7,7 +7,7 @@ import time
 from binascii import hexlify
 
 import machine
-from micropython import kbd_intr
+from micropython import const, kbd_intr
 
 from console import events, health
 from console import settings as settings_file
@@ -19,6 +19,7 @@ from console.outbox import Outbox
 from console.survey import PRESS_TESTED, SurveyTable
 from console.version import VERSION
 
+_QUIET_MS = const(3000)  # without a survey or a contact: then a press in the next moment is not likely
 TASK_LIMITS_MS = {"buttons": 5000, "link": 60000, "heart": 10000}
 
 
@@ -81,11 +82,11 @@ def button_of(fact):
     return fact[2] if kind == events.STRAY_PRESSED else None
 
 
-def ram_outbox(failed):
-    """An outbox in RAM, in the place of one that failed."""
+def ram_outbox(boot):
+    """An outbox in RAM, for a boot in which flash has failed."""
     from console.ram_outbox import RamOutbox
 
-    return RamOutbox(events.encode, events.decode, boot=getattr(failed, "boot", 0))
+    return RamOutbox(events.encode, events.decode, boot=boot)
 
 
 class App:
@@ -102,7 +103,9 @@ class App:
         self._marker = marker
         self._flash_failed = False
         self._settings_fault = not config
+        self._older = None  # the outbox in flash, once it takes no more, for as long as something in it waits
         self.outbox = self._open_outbox()
+        self._epoch = self.outbox.epoch
         self._newest = self._load_settings()
         self.table = SurveyTable(self._newest)
         self._in_force = self._newest
@@ -111,7 +114,7 @@ class App:
         self.pulse = health.Pulse(self.clock, TASK_LIMITS_MS)
         self.link = Link(self, config)
         self._survey = None  # the number of the last survey_opened
-        self._blinks = 0
+        self._contact_ms = self._blinks = 0
         self._last_command = None
         self.tested = None  # presses of a self-test under way
         self.errand = None  # the task of a command that takes time
@@ -122,7 +125,8 @@ class App:
             outbox.open()
         except OSError as error:
             self.flash_failed(error)
-            return ram_outbox(outbox)
+            self._older = outbox
+            return ram_outbox(outbox.boot)
         return outbox
 
     def _load_settings(self):
@@ -149,25 +153,23 @@ class App:
         """Keeps a fact as an event, and shows it once it is safe. None is no fact."""
         if fact is None:
             return
-        try:
-            number = self._append(fact)
-        except OSError as error:
-            self.flash_failed(error)
-            self.outbox = ram_outbox(self.outbox)
-            self.link.outbox_changed()
+        if self._epoch != self.outbox.epoch:
+            self._epoch = self.outbox.epoch
             self.lamps.survey_closed()
             fact = self.table.forget(fact)
             if fact is None:
                 return
-            number = self._append(fact)
+        try:
+            event = events.event(fact, self.outbox.boot, self.clock.at_ms(fact[1]), self._survey)
+            number = self.outbox.append(event, button_of(fact))
+        except OSError as error:
+            self._leave_flash(error)
+            self.record(fact)
+            return
         if fact[0] == events.SURVEY_OPENED:
             self._survey = number
         self.link.wake()
         self._show(fact)
-
-    def _append(self, fact):
-        event = events.event(fact, self.outbox.boot, self.clock.at_ms(fact[1]), self._survey)
-        return self.outbox.append(event, button_of(fact))
 
     def _show(self, fact):
         kind, now_ms = fact[0], self.clock.up_ms()
@@ -187,11 +189,26 @@ class App:
         self._flash_failed = True
         health.report("flash", error)
 
+    def _leave_flash(self, error):
+        self.flash_failed(error)
+        self._older = self.outbox
+        self.outbox = ram_outbox(self._older.boot)
+
+    def in_delivery(self):
+        """The outbox whose events are to be sent now: that in flash as long as it can be read, then that in use."""
+        if self._older:
+            _, first, end = self._older.delivery()
+            if first < end and not self._older.fault:
+                return self._older
+            self._older = None
+        return self.outbox
+
     # Buttons.
 
     def _contact(self, button):
+        self._contact_ms = self.clock.up_ms()
         if not self.table.stuck[button]:
-            self.lamps.press_taken(button, self.clock.up_ms())
+            self.lamps.press_taken(button, self._contact_ms)
 
     async def _watch_buttons(self):
         before_ms = self.clock.up_ms()
@@ -243,9 +260,17 @@ class App:
             if self.link.is_down():
                 faults.append("network")
             self._blinks = blink_code(faults)
+            if self.table.opened_ms is None and self.clock.up_ms() - self._contact_ms > _QUIET_MS:
+                self._tidy()
             if self.clock.up_ms() - said_ms >= self.table.settings.heartbeat_ms:
                 said_ms = self.clock.up_ms()
                 self.say_health()
+
+    def _tidy(self):
+        try:
+            self.outbox.tidy()
+        except OSError as error:
+            self._leave_flash(error)
 
     # What the bridge says.
 

@@ -16,7 +16,7 @@ class Delivery:
     """The delivery from one outbox. Times are up_ms."""
 
     def __init__(self, outbox):
-        self._outbox = outbox
+        self.outbox = outbox
         self._epoch = None
         self._through = 0
         self._next = 0  # number to be sent next
@@ -27,12 +27,12 @@ class Delivery:
     def restart(self):
         """A new connection: all that waits is to be sent again."""
         self._in_flight = []
-        self._next = self._outbox.delivery()[1]
+        self._next = self.outbox.delivery()[1]
         self._sent_ms = None
 
     def next_batch(self, now_ms):
         """The next batch as JSON, or None if nothing is to be sent now."""
-        epoch, first, end = self._outbox.delivery()
+        epoch, first, end = self.outbox.delivery()
         if epoch != self._epoch:
             self._epoch = epoch
             self._through = first - 1
@@ -42,7 +42,7 @@ class Delivery:
         self._next = max(self._next, first)
         if len(self._in_flight) >= _AHEAD or self._next >= end:
             return None
-        base, events = self._outbox.batch(self._next)
+        base, events = self.outbox.batch(self._next)
         if not events:
             return None
         parts = fitting(events)
@@ -51,12 +51,12 @@ class Delivery:
             self._progress_ms = now_ms
         self._in_flight.append(self._next - 1)
         self._sent_ms = now_ms
-        head = '{"epoch":"%s","first":%d,"base":%d,"events":[' % (epoch, self._outbox.delivery()[1], base)
+        head = '{"epoch":"%s","first":%d,"base":%d,"events":[' % (epoch, self.outbox.delivery()[1], base)
         return head + ",".join(parts) + "]}"
 
     def acknowledged(self, epoch, through, now_ms):
         """The bridge has all of `epoch` up to `through`. True if this answers a sending of the last two seconds."""
-        if not self._outbox.acknowledge(epoch, through):
+        if not self.outbox.acknowledge(epoch, through):
             return False
         if epoch != self._epoch:
             return False

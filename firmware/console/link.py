@@ -105,11 +105,6 @@ class Link:
         self._outgoing.append((leaf, json.dumps(payload), qos, retain))
         self._wake.set()
 
-    def outbox_changed(self):
-        """Another outbox is in use from now on."""
-        self._delivery = None
-        self._wake.set()
-
     def is_down(self):
         """True if there has been no session for some time."""
         return not self._is_up and self._app.clock.up_ms() - self._down_since > _DOWN_MS
@@ -213,8 +208,9 @@ class Link:
                 batch = self._next_batch()
 
     def _next_batch(self):
-        if self._delivery is None:
-            self._delivery = Delivery(self._app.outbox)
+        outbox = self._app.in_delivery()
+        if self._delivery is None or self._delivery.outbox is not outbox:
+            self._delivery = Delivery(outbox)
         try:
             return self._delivery.next_batch(self._app.clock.up_ms())
         except OSError as error:

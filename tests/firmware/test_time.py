@@ -1,0 +1,144 @@
+"""The console's time: asked of an NTP server, over the wrap of a board's ticks, and up to the watchdog's."""
+
+import shutil
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from broker import Bridge, Broker, wait_until
+
+from simulator.console import Console
+
+FIRMWARE = Path(__file__).parents[2] / "firmware"
+DAY_MS = 24 * 3600 * 1000
+NTP_MINUS_UNIX_S = 2208988800
+AHEAD_MS = 5_000_000
+
+OTHER_PORT = """
+from console import app, udp
+
+ask = udp.ask
+udp.ask = lambda address, port, question: ask(address, {port} if port == 123 else port, question)
+app.run()
+"""
+
+HUNG_TASK = """
+import asyncio
+import machine
+from boards import unix
+from console import app
+
+async def hang(self):
+    await asyncio.sleep(3600)
+
+unix.WATCHDOG_MS = 1500
+app.TASK_LIMITS_MS["buttons"] = 1000
+if machine.reset_cause() == 1:
+    app.App._watch_buttons = hang
+app.run()
+"""
+
+
+class TimeServer:
+    """Answers by NTP, `AHEAD_MS` ahead; its first answer says that it does not know the time (stratum 0)."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.questions: list[bytes] = []
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            question, asker = self._socket.recvfrom(512)
+            if question == b"end":
+                return
+            stratum = 2 if self.questions else 0
+            self.questions.append(question)
+            seconds, ms = divmod(int(time.time() * 1000) + AHEAD_MS, 1000)
+            stamp = struct.pack(">II", seconds + NTP_MINUS_UNIX_S, (ms << 32) // 1000)
+            self._socket.sendto(bytes((0x24, stratum)) + bytes(38) + stamp, asker)
+
+    def close(self) -> None:
+        self._socket.sendto(b"end", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    made = Broker(tmp_path)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def bridge(broker: Broker) -> Iterator[Bridge]:
+    made = Bridge(broker)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def time_server() -> Iterator[TimeServer]:
+    made = TimeServer()
+    yield made
+    made.close()
+
+
+def firmware_with(main: str, folder: Path) -> Path:
+    shutil.copytree(FIRMWARE, folder)
+    (folder / "main.py").write_text(main)
+    return folder
+
+
+def test_the_time_is_asked_of_a_server(broker: Broker, bridge: Bridge, time_server: TimeServer, tmp_path: Path) -> None:
+    firmware = firmware_with(OTHER_PORT.format(port=time_server.port), tmp_path / "firmware")
+    with Console(
+        tmp_path / "console", board="esp32", broker=broker.url(), ntp_host="127.0.0.1", firmware=firmware
+    ) as console:
+        wait_until("it asks", lambda: time_server.questions)
+        assert not [event for event in bridge.of("clock_set") if event["source"] == "ntp"]
+        console.step(15000)
+        wait_until("the time", lambda: [event for event in bridge.of("clock_set") if event["source"] == "ntp"])
+        clock_set = bridge.of("clock_set")[-1]
+    assert abs(clock_set["at_ms"] - time.time() * 1000 - AHEAD_MS) < 60000
+    assert all(len(question) == 48 and question[0] == 0x23 for question in time_server.questions)
+
+
+def test_surveys_after_the_wrap_of_a_boards_ticks(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", architecture="i386", broker=broker.url()) as console:
+        wait_until("it knows the time", lambda: bridge.of("clock_set"))
+        console.step(13 * DAY_MS)
+        console.press("seller")
+        console.wait_lamp("no")
+        console.press("no")
+        console.wait_lamp("yes", on=False)
+        answered = wait_until("the close", lambda: bridge.of("survey_closed"))[0]
+        console.wait_lamp("no", on=False)
+        console.press("seller")
+        console.wait_lamp("no")
+        console.step(20000)
+        silent = wait_until("the other close", lambda: bridge.of("survey_closed")[1:])[0]
+    assert answered["cause"] == "answered"
+    assert 0 < answered["response_ms"] == answered["up_ms"] - answered["opened_up_ms"] < 60000
+    assert (silent["outcome"], silent["up_ms"]) == ("silent", silent["opened_up_ms"] + 20000)
+    for event in (*bridge.of("survey_opened"), answered, silent):
+        assert 13 * DAY_MS < event["up_ms"] < 13 * DAY_MS + 600000
+        assert event["at_ms"] is not None
+
+
+def test_the_watchdog_ends_a_console_whose_task_hangs(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    firmware = firmware_with(HUNG_TASK, tmp_path / "firmware")
+    with Console(tmp_path / "console", broker=broker.url(), firmware=firmware) as console:
+        wait_until("it starts anew", lambda: len(bridge.of("booted")) == 2)
+        assert [event["reset"] for event in bridge.of("booted")] == ["power_on", "watchdog"]
+        console.press("yes")
+        wait_until("it takes presses", lambda: bridge.of("stray_pressed"))
