@@ -14,6 +14,7 @@ import apsw
 import typer
 
 from bridge.errors import TrivoxError
+from bridge.store.connection import DAMAGED, damaged
 
 INTERRUPTED = 130
 
@@ -30,7 +31,12 @@ def build() -> typer.Typer:
     )
     app.callback()(_options)
     for entry_point in sorted(entry_points(group="trivox.commands"), key=lambda entry_point: entry_point.name):
-        entry_point.load()(app)
+        try:
+            entry_point.load()(app)
+        except (ImportError, AttributeError) as error:
+            raise TrivoxError(
+                f"The subcommands {entry_point.name} can't be loaded ({error}): run `make setup`."
+            ) from error
     return app
 
 
@@ -77,6 +83,8 @@ def _told(error: Exception) -> tuple[str, int]:
         return f"{message}: see `{context.command_path if context else 'trivox'} --help`.", error.exit_code
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename or 'check disk and network'}", 1
+    if isinstance(error, DAMAGED):
+        return str(damaged("file", error)), 1
     return f"The database cannot be used ({error}): see `trivox doctor`.", 1
 
 

@@ -148,9 +148,11 @@ def effective(store: Store, site_id: str, console_id: str) -> dict[str, Any] | N
 def _payload(store: Store, chosen: dict[str, Any]) -> dict[str, Any]:
     settings = {**DEFAULTS, **{name: value for name, value in chosen.items() if name in DEFAULTS}}
     question_id = settings.pop("question_id")
-    revision, text = table.text(store, question_id)
-    kind = table.questions(store)[question_id].kind
-    return {"question": {"id": question_id, "revision": revision, "kind": kind, "text": text}, **settings}
+    revision = table.newest_revision(store, question_id)
+    if revision is None:
+        raise KeyError(question_id)  # it was checked when it was chosen, and questions are never deleted
+    number, kind, texts = revision
+    return {"question": {"id": question_id, "revision": number, "kind": kind, "text": texts}, **settings}
 
 
 def _refuse_short_stuck(store: Store) -> None:

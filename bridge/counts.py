@@ -61,14 +61,14 @@ def take_counts(store: Store, site_id: str, source_id: str, payload: bytes, _now
 def import_counts(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
     """Keep the figures of a CSV file, all or none: args `name` and `text` of the file."""
     lines = read_lines(args["name"], args["text"], COLUMNS, MORE_COLUMNS)
-    made: dict[tuple[str, str, str], tuple[str | None, str | None]] = {}
+    named: set[tuple[str, str, str]] = set()
     for line in lines:
         with line.judged():
             site_id, source_id = line.identifier("site_id"), line.identifier("source_id")
             message = _message(line, admin.ensure_site(store, site_id))
-            whose = (line.get("checkout_point_id"), line.get("seller_id"))
-            if not line.get("id") and made.setdefault((site_id, source_id, message.id), whose) != whose:
+            if not line.get("id") and (site_id, source_id, message.id) in named:
                 raise ValueError("source, kind and `from` are those of an earlier line: give each an id")
+            named.add((site_id, source_id, message.id))
             _keep(store, site_id, source_id, message, msgspec.json.encode(message).decode())
     lines.check()
     return {"counts": len(lines)}

@@ -33,11 +33,12 @@ class Finding:
 
 def examine(store: Store, now_ms: int) -> Iterator[Finding]:
     """Look at everything that the database can tell of."""
-    faults = condition.integrity(store)
+    faults = condition.integrity(store.connection)
     for fault in faults:
         yield Finding(f"The database is damaged ({fault}): put back a copy made by `trivox backup`.")
-    if not faults:
-        yield Finding(f"The database {store.path} is whole.", bad=False)
+    if faults:
+        return  # what else it says can't be believed
+    yield Finding(f"The database {store.path} is whole.", bad=False)
     yield from _rejects(store)
     consoles = condition.consoles(store)
     if not consoles:

@@ -7,12 +7,14 @@ An hour that summer time skips does not exist and is refused.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from datetime import timezone as fixed_zone
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.errors import UsageError
 
 SECOND_MS = 1000
+MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 FIRST_YEAR, LAST_YEAR = 1971, 9998  # whose every instant is from 1970 to 9999 in every zone
 
@@ -33,7 +35,9 @@ def local(at_ms: int, timezone: str) -> datetime:
 
 def local_hour(at_ms: int, timezone: str) -> str:
     """The local hour of an instant, as `2026-11-22T13:00+02:00`; its first ten characters are the local day."""
-    return local(at_ms, timezone).replace(minute=0, second=0).isoformat(timespec="minutes")
+    moment = local(at_ms, timezone)  # by the offset of this very instant: clocks are put back by half an hour too
+    hour = moment.replace(minute=0, second=0, tzinfo=fixed_zone(moment.utcoffset() or timedelta()))
+    return hour.isoformat(timespec="minutes")
 
 
 def day_starts_ms(day: date, timezone: str) -> int:
@@ -70,7 +74,12 @@ def period_of(unit: str, name: str, timezone: str) -> tuple[int, int]:
     """From when up to when an hour, day, week or month (as reports name it) lasts at a site."""
     if unit == "hour":
         from_ms = int(datetime.fromisoformat(name).timestamp() * SECOND_MS)
-        return from_ms, from_ms + HOUR_MS
+        to_ms = from_ms + HOUR_MS
+        if local_hour(from_ms, timezone) == local_hour(to_ms - 1, timezone) == name:
+            return from_ms, to_ms
+        # The clock was changed in the midst of it: only a part of it is of this name.
+        minutes = [at_ms for at_ms in range(from_ms, to_ms, MINUTE_MS) if local_hour(at_ms, timezone) == name]
+        return (minutes[0], minutes[-1] + MINUTE_MS) if minutes else (from_ms, to_ms)
     first, following = days_of(unit, name)
     return day_starts_ms(first, timezone), day_starts_ms(following, timezone)
 

@@ -45,7 +45,9 @@ class TappedClient(Client):
     take: Take
 
     def _create_socket(self) -> Any:
-        return TappedSocket(super()._create_socket(), self.take)  # type: ignore[arg-type]
+        inner: Any = super()._create_socket()
+        inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an ack must not wait for the one before it
+        return TappedSocket(inner, self.take)
 
 
 class Bridge:

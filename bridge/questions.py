@@ -28,31 +28,33 @@ def set_question(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, A
 
     Args `question_id`, and each of them None where it stays: `kind`, `texts` (by language: all of a new revision),
     `silent_weight`, `silent_weight_origin`, `silent_weight_on`; `assign` is None, or whom the question is given to
-    (see `set_settings`). A new text is a new revision, above any that a console ever told of.
+    (see `set_settings`). Another text or kind is a new revision, above any that a console ever told of; surveys keep
+    the kind and text that they were asked with.
     """
     question_id = check_id("question", args["question_id"])
     before = table.questions(store).get(question_id)
-    if before is None and not (args["kind"] and args["texts"]):
+    revision = table.newest_revision(store, question_id)
+    kind, texts = args["kind"] or (revision and revision.kind), args["texts"] or (revision and revision.texts)
+    if not (kind and texts):
         raise UsageError(f"There is no key question {question_id!r} yet: give --kind and --text to define it.")
-    after = _changed(before or table.Question(question_id, args["kind"], 0.5, "not estimated", None), args, now_ms)
+    if kind not in KINDS:
+        raise UsageError(f"A question's kind is {', '.join(KINDS)}, not {kind!r}.")
+    after = _weighted(before or table.Question(question_id, 0.5, "not estimated", None), args, now_ms)
     if after != before:
         table.keep_question(store, after)
-    revision, texts = table.text(store, question_id)
-    if args["texts"] and _checked_texts(args["texts"]) != texts:
-        revision = max(revision, table.highest_revision_heard(store, question_id)) + 1
-        table.keep_text(store, question_id, revision, args["texts"])
+    _check_texts(texts)
+    if revision is None or (kind, texts) != (revision.kind, revision.texts):
+        number = max(revision.question_revision if revision else 0, table.highest_revision_heard(store, question_id))
+        revision = table.Revision(number + 1, kind, texts)
+        table.keep_revision(store, question_id, revision)
     if args["assign"] is not None:
         site_id, console_id = console_settings.scope_of(args["assign"])
         table.choose(store, site_id, console_id, "question_id", question_id)
-    return {"question_revision": revision, "told": console_settings.refresh_all(store, now_ms)}
+    return {"question_revision": revision.question_revision, "told": console_settings.refresh_all(store, now_ms)}
 
 
-def _changed(question: table.Question, args: dict[str, Any], now_ms: int) -> table.Question:
-    """The question with what the arguments change; a new weight needs its own origin and date."""
-    if args["kind"] is not None:
-        if args["kind"] not in KINDS:
-            raise UsageError(f"A question's kind is {', '.join(KINDS)}, not {args['kind']!r}.")
-        question = question._replace(kind=args["kind"])
+def _weighted(question: table.Question, args: dict[str, Any], now_ms: int) -> table.Question:
+    """The question with the silent weight that the arguments give it; a new one needs its own origin and date."""
     weight, origin, on = args["silent_weight"], args["silent_weight_origin"], args["silent_weight_on"]
     if weight is not None:
         if not 0 <= weight <= 1:
@@ -74,7 +76,7 @@ def _date(text: str) -> str:
         raise UsageError(f"{text!r} is no date such as 2026-11-01.") from error
 
 
-def _checked_texts(texts: dict[str, str]) -> dict[str, str]:
+def _check_texts(texts: dict[str, str]) -> None:
     if len(texts) > MAX_LANGUAGES:
         raise UsageError(f"A key question has at most {MAX_LANGUAGES} languages.")
     for language, text in texts.items():
@@ -82,4 +84,3 @@ def _checked_texts(texts: dict[str, str]) -> dict[str, str]:
             raise UsageError(f"{language!r} is no language such as en.")
         if not 0 < len(text) <= MAX_TEXT:
             raise UsageError(f"The text in {language!r} must have 1 to {MAX_TEXT} characters.")
-    return texts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bridge import coverage, kpi
 from bridge.console_settings import DEFAULT_FORCE_MAJEURE_LEVEL_MAX, DEFAULT_FORCE_MAJEURE_SCOPE_S
@@ -30,8 +30,9 @@ COLUMNS_OF: dict[str, tuple[str, ...]] = {
     "week": ("week",),
     "month": ("month",),
 }
+UNKNOWN = "unknown"
 RULES: tuple[Rule, ...] = ("with", "without", "only")
-RULE_OF_KIND: dict[str, Rule] = {"personnel": "without", "office": "with", "loyalty": "with", "unknown": "with"}
+RULE_OF_KIND: dict[str, Rule] = {"personnel": "without", "office": "with", "loyalty": "with", UNKNOWN: "with"}
 COUNTS = ("surveys", "yes", "no", "cant_say", "silent", "error", "force_majeures", "transactions", "visitors")
 INDICES = {
     "dissatisfaction_index": ("value", "low", "high", "at_k0", "at_k1"),
@@ -59,6 +60,15 @@ class Question:
     def columns(self) -> tuple[str, ...]:
         """The group's columns, each once, in the order asked for."""
         return tuple(dict.fromkeys(column for name in self.by for column in COLUMNS_OF[name]))
+
+
+class Key(NamedTuple):
+    """What a row stands for; `revision` is None where revisions are merged, which those of one kind alone are."""
+
+    group: read.Group
+    question_id: str
+    revision: int | None
+    kind: str
 
 
 @dataclass
@@ -102,9 +112,17 @@ class Context:
 
     asked: Question
     questions: dict[str, settings_table.Question]
+    kinds: dict[str, dict[int, str]]
     timezones: dict[str, str]
     scope_s: int
     level_max: float
+
+    def kind_of(self, question_id: str, revision: int) -> str:
+        """The kind that a question had in a revision; of one that nobody defined, in the nearest before it."""
+        kinds = self.kinds.get(question_id)
+        if not kinds:
+            return UNKNOWN
+        return kinds[max((known for known in kinds if known <= revision), default=min(kinds))]
 
 
 def report_rows(
@@ -121,16 +139,17 @@ def report_rows(
     asked = Question(from_day, to_day, by, question_id, merge_revisions, force_majeure)
     context = _context(store, asked)
     from_text, to_text = from_day.isoformat(), to_day.isoformat()
-    cells: dict[tuple[read.Group, str, int | None], Cell] = {}
+    cells: dict[Key, Cell] = {}
     for tally in read.tallies(store, asked.columns, from_text, to_text, question_id):
+        kind = context.kind_of(tally.question_id, tally.question_revision)
         revision = None if merge_revisions else tally.question_revision
-        cells.setdefault((tally.group, tally.question_id, revision), Cell()).add(tally)
+        cells.setdefault(Key(tally.group, tally.question_id, revision, kind), Cell()).add(tally)
     feeds = coverage.gather(read.feeds(store, asked.columns, from_text, to_text), asked.columns)
     periods = coverage.Periods(from_day, to_day, asked.columns, context.timezones)
     if "seller_id" in asked.columns and feeds:
         periods = periods.with_shifts(admin.shifts_of_sellers(store, *periods.widest()))
     return [
-        _row(context, key, cells[key], {kind: feeds.get((key[0], kind)) for kind in coverage.KINDS}, periods)
+        _row(context, key, cells[key], {kind: feeds.get((key.group, kind)) for kind in coverage.KINDS}, periods)
         for key in sorted(cells, key=lambda key: _order(asked.columns, key))
     ]
 
@@ -141,34 +160,33 @@ def _context(store: Store, asked: Question) -> Context:
     return Context(
         asked,
         settings_table.questions(store),
+        settings_table.kinds(store),
         admin.timezones(store),
         DEFAULT_FORCE_MAJEURE_SCOPE_S if scope_s is None else scope_s,
         DEFAULT_FORCE_MAJEURE_LEVEL_MAX if level_max is None else level_max,
     )
 
 
-def _order(columns: tuple[str, ...], key: tuple[read.Group, str, int | None]) -> tuple[Any, ...]:
+def _order(columns: tuple[str, ...], key: Key) -> tuple[Any, ...]:
     """Sort by group, null last; the hour that autumn strikes twice by its instant."""
-    group, question_id, revision = key
     parts: list[tuple[Any, ...]] = []
-    for column, value in zip(columns, group, strict=True):
+    for column, value in zip(columns, key.group, strict=True):
         if column == "hour" and value is not None:
             parts.append((False, value[:16], datetime.fromisoformat(value).timestamp()))
         else:
             parts.append((value is None, value or "", 0.0))
-    return (*parts, question_id, revision or 0)
+    return (*parts, key.question_id, key.revision or 0, key.kind)
 
 
 def _row(
     context: Context,
-    key: tuple[read.Group, str, int | None],
+    key: Key,
     cell: Cell,
     feeds: dict[str, coverage.Gathered | None],
     periods: coverage.Periods,
 ) -> Row:
-    group, question_id, revision = key
+    group, question_id, revision, kind = key
     question = context.questions.get(question_id)
-    kind = question.kind if question else "unknown"
     rule = context.asked.force_majeure or RULE_OF_KIND[kind]
     answers, errors = cell.chosen(rule)
     figures = {name: gathered.figure if gathered else None for name, gathered in feeds.items()}
@@ -235,7 +253,7 @@ def _notes(row: Row, cell: Cell, context: Context) -> list[str]:
     """What a reader must know before he believes a row."""
     notes = []
     surveys, level = row["surveys"], row["force_majeure_level"]
-    if row["kind"] == "unknown":
+    if row["kind"] == UNKNOWN:
         notes.append(f"key question {row['question_id']} is not defined: no index (see `trivox question set`)")
     if surveys < kpi.TOO_FEW:
         notes.append(f"too few surveys ({surveys}): counts only, no index below {kpi.TOO_FEW}")

@@ -37,7 +37,7 @@ def set_checkout_point(store: Store, args: dict[str, Any], now_ms: int) -> dict[
     """Say that a console stands at a checkout point (args `site_id`, `checkout_point_id`, `console_id`, `from`).
 
     `from` is a local date or None: since its first event if the console stood nowhere before, else since today's
-    local midnight. A console that has no event yet stands there from the beginning.
+    local midnight.
     """
     site_id, console_id = check_id("site", args["site_id"]), check_id("console", args["console_id"])
     checkout_point_id = args["checkout_point_id"].strip()
@@ -50,7 +50,7 @@ def set_checkout_point(store: Store, args: dict[str, Any], now_ms: int) -> dict[
     elif admin.stands_somewhere(store, console_key):
         from_ms = today_starts_ms(now_ms, timezone)
     else:
-        from_ms = admin.first_event_at_ms(store, console_key) or 0
+        from_ms = 0  # nothing lies before its first event, wherever late clocks and late events may move that
     admin.place(store, console_key, checkout_point_id, from_ms)
     store.forget()
     refresh_console(store, site_id, console_id, now_ms)  # the console may be new here

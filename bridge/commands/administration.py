@@ -84,13 +84,15 @@ def question_list(database: Database = DATABASE) -> None:
     """Show all key questions."""
     store = open_store(database)
     for question in settings_table.questions(store).values():
-        revision, texts = settings_table.text(store, question.question_id)
+        revision = settings_table.newest_revision(store, question.question_id)
+        if revision is None:
+            continue
         since = f", {question.silent_weight_on}" if question.silent_weight_on else ""
         _say(
-            f"{question.question_id}, revision {revision}, {question.kind}, "
+            f"{question.question_id}, revision {revision.question_revision}, {revision.kind}, "
             f"silent weight {question.silent_weight:g} ({question.silent_weight_origin}{since})"
         )
-        for language, words in texts.items():
+        for language, words in revision.texts.items():
             _say(f"  {language}: {words}")
     store.close()
 

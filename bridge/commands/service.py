@@ -54,6 +54,8 @@ def run_bridge(broker: Broker, database: Path, *, enrolled_only: bool) -> None:
     """Run until SIGTERM or Ctrl-C, as the one process that writes this database."""
     from bridge.mqtt import Bridge  # noqa: PLC0415 - the other commands start faster without paho
 
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))  # nothing is taken in yet
     lock = take_lock_to_serve(database)
     sys.setswitchinterval(SWITCH_S)
     store = open_store(database, writing=True)

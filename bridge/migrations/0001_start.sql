@@ -239,16 +239,14 @@ CREATE TABLE counts_received (         -- every figure ever sent, corrections in
 
 CREATE TABLE question (
   question_id TEXT PRIMARY KEY,
-  kind TEXT NOT NULL CHECK (kind IN ('personnel', 'office', 'loyalty')),
   silent_weight REAL NOT NULL DEFAULT 0.5 CHECK (silent_weight BETWEEN 0 AND 1),
   silent_weight_origin TEXT NOT NULL DEFAULT 'not estimated',
   silent_weight_on TEXT                -- the date of the value
 ) STRICT;
 
-CREATE TABLE question_history (        -- every change of kind or silent weight
+CREATE TABLE question_history (        -- every change of silent weight
   question_id TEXT NOT NULL,
   changed_at_ms INTEGER NOT NULL,
-  kind TEXT NOT NULL,
   silent_weight REAL NOT NULL,
   silent_weight_origin TEXT NOT NULL,
   silent_weight_on TEXT
@@ -257,6 +255,7 @@ CREATE TABLE question_history (        -- every change of kind or silent weight
 CREATE TABLE question_revision (
   question_id TEXT NOT NULL REFERENCES question,
   question_revision INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('personnel', 'office', 'loyalty')),
   text TEXT NOT NULL,                  -- {"en": "…", "ru": "…"}
   created_at_ms INTEGER NOT NULL,
   PRIMARY KEY (question_id, question_revision)
@@ -280,8 +279,8 @@ CREATE TABLE settings_sent (           -- every settings message made for a cons
   PRIMARY KEY (site_id, console_id, revision)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO question (question_id, kind) VALUES ('staff', 'personnel'), ('office', 'office'), ('loyalty', 'loyalty');
-INSERT INTO question_revision (question_id, question_revision, text, created_at_ms) VALUES
-  ('staff', 1, '{"en":"Are you satisfied with how you were served?","ru":"Вы довольны тем, как вас обслужили?","bg":"Доволни ли сте от обслужването?"}', 0),
-  ('office', 1, '{"en":"Did you like the atmosphere and organisation of our office?","ru":"Понравились ли вам атмосфера и организация нашего офиса?","bg":"Харесаха ли ви атмосферата и организацията в нашия офис?"}', 0),
-  ('loyalty', 1, '{"en":"Would you recommend our company to your friends?","ru":"Порекомендуете ли вы нашу компанию друзьям?","bg":"Бихте ли препоръчали нашата компания на приятели?"}', 0);
+INSERT INTO question (question_id) VALUES ('staff'), ('office'), ('loyalty');
+INSERT INTO question_revision (question_id, question_revision, kind, text, created_at_ms) VALUES
+  ('staff', 1, 'personnel', '{"en":"Are you satisfied with how you were served?","ru":"Вы довольны тем, как вас обслужили?","bg":"Доволни ли сте от обслужването?"}', 0),
+  ('office', 1, 'office', '{"en":"Did you like the atmosphere and organisation of our office?","ru":"Понравились ли вам атмосфера и организация нашего офиса?","bg":"Харесаха ли ви атмосферата и организацията в нашия офис?"}', 0),
+  ('loyalty', 1, 'loyalty', '{"en":"Would you recommend our company to your friends?","ru":"Порекомендуете ли вы нашу компанию друзьям?","bg":"Бихте ли препоръчали нашата компания на приятели?"}', 0);

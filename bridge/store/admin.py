@@ -129,12 +129,3 @@ def place(store: Store, console_key: int, checkout_point_id: str, from_ms: int) 
         " ON CONFLICT DO UPDATE SET checkout_point_id = excluded.checkout_point_id",
         (console_key, from_ms, checkout_point_id),
     )
-
-
-def first_event_at_ms(store: Store, console_key: int) -> int | None:
-    """When a console's earliest event happened, or None when it has none."""
-    row = store.one(
-        "SELECT min(dated_at_ms) FROM event WHERE epoch_key IN (SELECT epoch_key FROM epoch WHERE console_key = ?)",
-        (console_key,),
-    )
-    return None if row is None or row[0] is None else int(row[0])

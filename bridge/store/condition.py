@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
 
+from bridge.store.connection import DAMAGED, damaged
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bridge.store.connection import Store
 
+FAULT_LENGTH = 200
 BACKUP_PAGES = -1
 """All at once: one consistent copy, while the bridge writes on."""
 
@@ -40,9 +43,13 @@ class EpochRow(NamedTuple):
     last_arrival_ms: int | None
 
 
-def integrity(store: Store) -> list[str]:
+def integrity(connection: apsw.Connection) -> list[str]:
     """What SQLite finds wrong with the file; empty when nothing."""
-    return [str(row[0]) for row in store.all("PRAGMA integrity_check(20)") if row[0] != "ok"]
+    try:
+        found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
+    except DAMAGED as error:
+        found = [str(error)]
+    return [" ".join(fault.split())[:FAULT_LENGTH] for fault in found]
 
 
 def rejects(store: Store) -> list[tuple[str, int, int, str]]:
@@ -84,12 +91,14 @@ def waiting_settings(store: Store) -> int:
 
 
 def copy_to(store: Store, target: Path) -> None:
-    """Copy the whole database to a new file, as it is at one instant."""
+    """Copy the whole database to a new file, as it is at one instant; DatabaseError when it turns out damaged."""
     destination = apsw.Connection(str(target))
     try:
         with destination.backup("main", store.connection, "main") as backup:
             while not backup.done:
                 backup.step(BACKUP_PAGES)
+        if faults := integrity(destination):
+            raise damaged(str(store.path), faults[0])
         destination.execute("PRAGMA journal_mode = DELETE")  # one file alone, without a log beside it
     finally:
         destination.close()

@@ -20,6 +20,7 @@ T = TypeVar("T")
 CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 4_000
 BUSY_MS = 5_000
+DAMAGED = (apsw.NotADBError, apsw.CorruptError)
 
 
 class Store:
@@ -108,14 +109,19 @@ def open_store(path: Path, *, writing: bool = False) -> Store:
         _set_pragmas(connection, writing=writing)
         store = Store(connection, path)
         _migrate(store, writing=writing)
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise DatabaseError(
-            f"The database {path} is damaged ({error}): move it away and put back a copy made by `trivox backup`; "
-            "what the consoles still hold comes again by itself."
-        ) from error
+    except DAMAGED as error:
+        raise damaged(str(path), error) from error
     except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError) as error:
         raise DatabaseError(f"The database {path} cannot be opened ({error}): check path and rights.") from error
     return store
+
+
+def damaged(name: str, why: object) -> DatabaseError:
+    """What to say of a damaged database."""
+    return DatabaseError(
+        f"The database {name} is damaged ({why}): move it away and put back a copy made by `trivox backup`; "
+        "what the consoles still hold comes again by itself."
+    )
 
 
 def _set_pragmas(connection: apsw.Connection, *, writing: bool) -> None:
@@ -146,6 +152,8 @@ def _migrate(store: Store, *, writing: bool) -> None:
         raise DatabaseError(f"The database {store.path} is of a newer Trivox: use that one, or a newer one.")
     if version == known[-1][0]:
         return
+    if version == 0 and store.one("SELECT 1 FROM sqlite_schema LIMIT 1"):
+        raise DatabaseError(f"The database {store.path} is not one of Trivox: give another file by --database.")
     if not writing:
         raise DatabaseError(f"The database {store.path} is of an older Trivox: start the bridge once to renew it.")
     for number, sql in known:

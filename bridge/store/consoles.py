@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bridge.contract import REVISION_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -153,7 +155,9 @@ def note_health(store: Store, console: Console, raw: str, revision: int, at_ms: 
 
 
 def note_revision(store: Store, console: Console, revision: int) -> None:
-    """The console told of this settings revision: new ones must lie above it."""
+    """The console told of this settings revision: new ones must lie above it, which nothing does above the highest."""
+    if revision >= REVISION_MAX:
+        return
     store.run(
         "UPDATE console SET settings_revision_reported = max(settings_revision_reported, ?) WHERE console_key = ?",
         (revision, console.key),

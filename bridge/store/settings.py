@@ -10,13 +10,20 @@ if TYPE_CHECKING:
 
 
 class Question(NamedTuple):
-    """A key question as it is now; `silent_weight_on` is the date of its weight, or None."""
+    """A key question's silent weight as it is now; `silent_weight_on` is its date, or None."""
 
     question_id: str
-    kind: str
     silent_weight: float
     silent_weight_origin: str
     silent_weight_on: str | None
+
+
+class Revision(NamedTuple):
+    """What a key question is in one of its revisions: its kind, and its text by language."""
+
+    question_revision: int
+    kind: str
+    texts: dict[str, str]
 
 
 class Sent(NamedTuple):
@@ -29,40 +36,51 @@ class Sent(NamedTuple):
 def questions(store: Store) -> dict[str, Question]:
     """All key questions, by id."""
     rows = store.all(
-        "SELECT question_id, kind, silent_weight, silent_weight_origin, silent_weight_on FROM question ORDER BY 1"
+        "SELECT question_id, silent_weight, silent_weight_origin, silent_weight_on FROM question ORDER BY 1"
     )
     return {str(row[0]): Question(*row) for row in rows}
 
 
 def keep_question(store: Store, question: Question) -> None:
-    """Define a question or change its kind or silent weight; every change stays in the history."""
-    store.run("INSERT OR IGNORE INTO question (question_id, kind) VALUES (?, ?)", question[:2])
+    """Define a question or change its silent weight; every change stays in the history."""
+    store.run("INSERT OR IGNORE INTO question (question_id) VALUES (?)", question[:1])
     store.run(
-        "UPDATE question SET kind = ?2, silent_weight = ?3, silent_weight_origin = ?4, silent_weight_on = ?5"
+        "UPDATE question SET silent_weight = ?2, silent_weight_origin = ?3, silent_weight_on = ?4"
         " WHERE question_id = ?1",
         question,
     )
     store.run(
-        "INSERT INTO question_history (question_id, kind, silent_weight, silent_weight_origin, silent_weight_on,"
-        " changed_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO question_history (question_id, silent_weight, silent_weight_origin, silent_weight_on,"
+        " changed_at_ms) VALUES (?, ?, ?, ?, ?)",
         (*question, store.now_ms),
     )
 
 
-def text(store: Store, question_id: str) -> tuple[int, dict[str, str]]:
-    """A question's newest revision and its text by language; (0, {}) when it has none."""
+def newest_revision(store: Store, question_id: str) -> Revision | None:
+    """A question's newest revision, or None when there is no such question."""
     row = store.one(
-        "SELECT question_revision, text FROM question_revision WHERE question_id = ? ORDER BY 1 DESC LIMIT 1",
+        "SELECT question_revision, kind, text FROM question_revision WHERE question_id = ? ORDER BY 1 DESC LIMIT 1",
         (question_id,),
     )
-    return (int(row[0]), json.loads(row[1])) if row else (0, {})
+    return Revision(int(row[0]), str(row[1]), json.loads(row[2])) if row else None
 
 
-def keep_text(store: Store, question_id: str, revision: int, texts: dict[str, str]) -> None:
-    """Keep a new revision of a question's text."""
+def kinds(store: Store) -> dict[str, dict[int, str]]:
+    """The kind of each question in each of its revisions, lowest first."""
+    found: dict[str, dict[int, str]] = {}
+    for question_id, revision, kind in store.all(
+        "SELECT question_id, question_revision, kind FROM question_revision ORDER BY 1, 2"
+    ):
+        found.setdefault(str(question_id), {})[int(revision)] = str(kind)
+    return found
+
+
+def keep_revision(store: Store, question_id: str, revision: Revision) -> None:
+    """Keep a new revision of a question."""
     store.run(
-        "INSERT INTO question_revision (question_id, question_revision, text, created_at_ms) VALUES (?, ?, ?, ?)",
-        (question_id, revision, json.dumps(texts, ensure_ascii=False), store.now_ms),
+        "INSERT INTO question_revision (question_id, question_revision, kind, text, created_at_ms)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (question_id, *revision[:2], json.dumps(revision.texts, ensure_ascii=False), store.now_ms),
     )
 
 

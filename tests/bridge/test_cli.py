@@ -1,5 +1,6 @@
 """The `trivox` command as a whole: exit statuses, sentences, backup, doctor and the list of consoles."""
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
@@ -156,3 +157,28 @@ def test_doctor_and_list_show_what_health_says(office: Office) -> None:
     listed = office.do("console", "list")
     for word in ("demo", "till-1", "online", "1.0.0", "esp32", "c0ffee", "16", "flash, stuck:yes"):
         assert word in listed
+
+
+def test_damage_in_the_midst_is_told_of_and_not_copied(office: Office) -> None:
+    till = Till()
+    till.surveys(at("2026-11-03T09:00+00:00"), yes=500)
+    office.take(till)
+    with office.database.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * 60_000)
+    doctor = office.run("doctor")
+    assert "damaged" in doctor.out + doctor.err
+    assert "trivox doctor" not in doctor.out + doctor.err
+    copied = office.run("backup", office.folder / "copy.db")
+    assert (copied.status, copied.err.count("\n")) == (1, 1)
+    assert "damaged" in copied.err
+    assert not (office.folder / "copy.db").exists()
+
+
+def test_another_programs_database_is_left_alone(office: Office) -> None:
+    with contextlib.closing(sqlite3.connect(office.database)) as connection:
+        connection.execute("CREATE TABLE foo (a)")
+    result = office.run("site", "set", "demo", "--timezone", "Europe/Sofia")
+    assert (result.status, result.err.count("\n")) == (1, 1)
+    with contextlib.closing(sqlite3.connect(office.database)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("foo",)]

@@ -270,3 +270,12 @@ def test_recorded_lines(store: Store) -> None:
         result = execute(store, "ingest", {"lines": lines}, NOW_MS)
     assert (result["stored"], result["duplicates"], result["unreadable"]) == (1, 1, 3)
     assert store.all("SELECT arrived_at_ms FROM event") == [(5,)]
+
+
+def test_half_a_surrogate_pair_spoils_its_own_event_alone(store: Store) -> None:
+    odd = b'{"boot":1,"up_ms":1,"at_ms":1,"type":"survey_opened","question_id":"\\ud800","question_revision":1}'
+    good = json.dumps(booted(5)).encode()
+    payload = b'{"epoch":"0000000a","first":1,"base":1,"mac":"00","events":[' + odd + b"," + good + b"]}"
+    tally = take_messages(store, [("trivox/v1/s1/c1/events", payload, NOW_MS)], NOW_MS)
+    assert (tally.stored, tally.rejected, tally.unreadable) == (1, 1, 0)
+    assert json.loads(tally.acks[0][1])["through"] == 2

@@ -49,3 +49,12 @@ def test_only_real_zones_are_zones() -> None:
     for name in ("Europe/Sofa", "", "/etc/passwd", "../x", "Europe"):
         with pytest.raises(UsageError):
             zone(name)
+
+
+def test_an_hour_that_is_cut_by_half_an_hour_is_two() -> None:
+    zone_name = "Australia/Lord_Howe"  # on that night clocks went back by half an hour, at 02:00
+    hours = [local_hour(at(f"2026-04-04T{time}+00:00"), zone_name) for time in ("14:10", "14:50", "15:15", "15:40")]
+    first, second, after = "2026-04-05T01:00+11:00", "2026-04-05T01:00+10:30", "2026-04-05T02:00+10:30"
+    assert hours == [first, first, second, after]
+    assert period_of("hour", first, zone_name) == (at("2026-04-04T14:00+00:00"), at("2026-04-04T15:00+00:00"))
+    assert period_of("hour", second, zone_name) == (at("2026-04-04T15:00+00:00"), at("2026-04-04T15:30+00:00"))
