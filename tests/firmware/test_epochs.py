@@ -1,0 +1,119 @@
+"""A survey ends with the epoch under which it was opened: no close of it, its answers are strays, nothing is lost."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from broker import Bridge, Broker, wait_until
+
+from simulator.console import Console
+
+FIRMWARE = Path(__file__).parents[2] / "firmware"
+FAILING = """
+import os
+import flash
+
+write = flash.Flash._write
+
+def failing(self, *arguments):
+    try:
+        os.stat({trigger!r})
+    except OSError:
+        return write(self, *arguments)
+    raise OSError(5)
+
+flash.Flash._write = failing
+from console.app import run
+
+run()
+"""
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    made = Broker(tmp_path)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def bridge(broker: Broker) -> Iterator[Bridge]:
+    made = Bridge(broker)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Path:
+    """Firmware on a flash that takes nothing more once the file `failing` is beside it."""
+    folder = shutil.copytree(FIRMWARE, tmp_path / "firmware")
+    (folder / "main.py").write_text(FAILING.format(trigger=str(tmp_path / "failing")))
+    return folder
+
+
+def told(bridge: Bridge, epoch: str) -> list[Any]:
+    """What came under the epoch, in order: the type, and of a close its outcome, of a stray its reason; no clocks."""
+    events = [event for (other, _), event in sorted(bridge.events.copy().items()) if other == epoch]
+    words = [(event["type"], event.get("outcome") or event.get("reason")) for event in events]
+    return [word for word in words if word[0] != "clock_set"]
+
+
+def a_later_epoch(bridge: Bridge, first: str) -> Any:
+    epochs = dict.fromkeys(epoch for epoch, _ in bridge.events.copy())
+    return next((epoch for epoch in epochs if epoch != first and told(bridge, epoch)), None)
+
+
+def test_an_acknowledgement_of_what_never_was_ends_the_survey(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        console.press("seller")
+        wait_until("the opening", lambda: bridge.of("survey_opened"))
+        first = bridge.batches[0]["epoch"]
+        bridge.acknowledge(first, 1000)
+        wait_until("another epoch", lambda: bridge.last("status")["epoch"] != first)
+        console.press("yes")
+        second = wait_until("an event of it", lambda: a_later_epoch(bridge, first))
+        console.wait_lamp("yes", on=False)
+        console.press("seller")
+        console.wait_lamp("no")
+        console.press("no")
+        expected = [("stray_pressed", "no_survey"), ("survey_opened", None), ("survey_closed", "no")]
+        wait_until("the next survey", lambda: told(bridge, second) == expected)
+        assert not any(name == "survey_closed" for name, _ in told(bridge, first))
+
+
+def test_a_failing_flash_ends_the_survey(broker: Broker, bridge: Bridge, failing: Path, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url(), firmware=failing) as console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        first = bridge.batches[0]["epoch"]
+        console.press("seller")
+        console.wait_lamp("no")
+        (tmp_path / "failing").touch()
+        console.press("no")
+        second = wait_until("an event of another epoch", lambda: a_later_epoch(bridge, first))
+        assert told(bridge, second) == [("stray_pressed", "no_survey")]
+        assert not any(name == "survey_closed" for name, _ in told(bridge, first))
+
+
+def test_what_a_failing_flash_holds_is_delivered(broker: Broker, bridge: Bridge, failing: Path, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url(), firmware=failing) as console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        first = bridge.batches[0]["epoch"]
+        console.wifi(on=False)
+        wait_until("it is offline", lambda: bridge.last("status")["state"] == "offline")
+        for button in ("no", "yes"):
+            console.press("seller")
+            console.wait_lamp("cant_say")
+            console.press(button)
+            console.wait_lamp("cant_say", on=False)
+            (tmp_path / "failing").touch()
+            console.wait_lamp(button, on=False)
+        console.wifi(on=True)
+        second = wait_until("an event of another epoch", lambda: a_later_epoch(bridge, first))
+        wait_until("its survey", lambda: told(bridge, second) == [("survey_opened", None), ("survey_closed", "yes")])
+        assert told(bridge, first)[-2:] == [("survey_opened", None), ("survey_closed", "no")]
+        wait_until("the fault is told", lambda: bridge.last("health")["faults"] == ["flash"])
+        assert "locked" not in console.output()
