@@ -1,5 +1,6 @@
 """Compiles the firmware as boards get it: `boot.py` and `main.py` as they are, all else as `.mpy`."""
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -35,3 +36,24 @@ def _compile(path: Path, name: Path, target: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SimulatorError(f"{name} can't be compiled: {' '.join(done.stderr.split())}")
+
+
+def main() -> int:
+    """`python -m simulator.compiled FOLDER`: the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m simulator.compiled", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where to put it; what is there goes")
+    folder = parser.parse_args().folder
+    if folder.exists() and not (folder / "main.py").exists():
+        sys.stderr.write(f"{folder} is there and holds no firmware: give a folder that may be replaced.\n")
+        return 1
+    try:
+        compile_firmware(folder)
+    except SimulatorError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"The firmware is in {folder}; copy it with: mpremote fs cp -r {folder}/. :\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
