@@ -51,7 +51,7 @@ def main() -> int:
     except SimulatorError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"The firmware is in {folder}; copy it with: mpremote fs cp -r {folder}/. :\n")
+    sys.stdout.write(f"The firmware is in {folder}; copy it with: mpremote fs cp -r {folder}/* :\n")
     return 0
 
 
