@@ -128,10 +128,11 @@ class Outbox:
             self._with_room(self._merge, self._waiting())
         self._parts = [part for part in self._parts if part[0] <= self._merged]
         # All slots are emptied, damaged ones last: should power go before, they still show that a new epoch is due.
+        # They are filled first, so that LittleFS divides the folder now and not in an append.
         slots = [turn % self._slot_count for turn in turns]
         slots += [slot for slot in range(self._slot_count) if slot not in slots]
-        for slot in slots:
-            records.write(self._slot(slot), "wb", b"")
+        for size, slot in [(size, slot) for size in (self._slot_size, 0) for slot in slots]:
+            records.write(self._slot(slot), "wb", bytes(size))
         self._new_numbers()
         self._certain = True
 
@@ -195,9 +196,8 @@ class Outbox:
         try:
             self._with_room(self._merge, slots)
         except OSError as error:
-            if error.errno != NO_SPACE:
+            if error.errno != NO_SPACE:  # full: the oldest are in a slot, and go when its turn comes
                 raise
-            # Full, and no segment left to drop: the oldest are in a slot, and go when its turn comes.
         self._drop_above_limit()
 
     def _waiting(self):

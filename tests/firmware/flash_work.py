@@ -65,17 +65,23 @@ def drained(outbox):
 
 
 def wear(prog_size):
-    """Erases per 1,000 events, and what 5,000 events take to open and to drain."""
+    """Erases per 1,000 events, reads of the longest append, and what 5,000 events take to open and to drain."""
     flash = mounted("wear.bin", prog_size)
     outbox = opened(prog_size)
     figures = {}
     for name, behind, count in (("acknowledged", 0, 1000), ("32 behind", 32, 1000), ("offline", 1 << 30, FULL)):
         erases = flash.erases
-        for _ in range(count):
+        longest = 0
+        for number in range(count):
+            if number % 5 == 0:
+                outbox.tidy()  # nobody presses for a while
+            reads = flash.reads
             seq = outbox.append(outbox.next)
+            longest = max(longest, flash.reads - reads)
             if behind < seq:
                 outbox.acknowledge(outbox.epoch, seq - behind)
         figures["erases, " + name] = (flash.erases - erases) * 1000 / count
+        figures["reads, " + name] = longest
     assert outbox.delivery()[1:] == (2000 - 31, 2000 + FULL + 1)
     assert outbox.lost == 0
     figures["free blocks"] = os.statvfs("/flash")[3]

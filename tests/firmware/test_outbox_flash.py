@@ -45,6 +45,8 @@ def test_5000_events_in_848_kb_at_little_wear(prog_size: int, tmp_path: Path) ->
     assert figures["erases, offline"] <= 250
     assert figures["heap bytes"] <= 8000
     assert figures["free blocks"] >= 90
+    for name in ("reads, acknowledged", "reads, 32 behind", "reads, offline"):
+        assert figures[name] <= {32: 40000, 256: 10000}[prog_size]
 
 
 @both_geometries
