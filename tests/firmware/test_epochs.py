@@ -115,5 +115,5 @@ def test_what_a_failing_flash_holds_is_delivered(broker: Broker, bridge: Bridge,
         second = wait_until("an event of another epoch", lambda: a_later_epoch(bridge, first))
         wait_until("its survey", lambda: told(bridge, second) == [("survey_opened", None), ("survey_closed", "yes")])
         assert told(bridge, first)[-2:] == [("survey_opened", None), ("survey_closed", "no")]
-        wait_until("the fault is told", lambda: bridge.last("health")["faults"] == ["flash"])
+        wait_until("the fault is told", lambda: "flash" in bridge.last("health")["faults"])
         assert "locked" not in console.output()
