@@ -26,7 +26,9 @@ TASK_LIMITS_MS = {"buttons": 5000, "link": 60000, "heart": 10000}
 def board_named(name):
     """The constants of a board, by its name or else by what the port tells."""
     if not name:
-        name = {"linux": "unix", "rp2": "pico_w"}.get(sys.platform, sys.platform)
+        name = {"linux": "unix", "rp2": "pico"}.get(sys.platform, sys.platform)
+        if "Pico W" in getattr(sys.implementation, "_machine", ""):
+            name = "pico_w"
     return __import__("boards." + name, None, None, ("NAME",))
 
 
@@ -142,10 +144,16 @@ class App:
         self.record(
             (events.BOOTED, self.clock.up_ms(), reset_kind(self._marker), VERSION, self.board.NAME, self.hardware_id)
         )
+        self._say_settings()
         tasks = [self._watch_buttons(), self._heart(), self.link.run(), self.link.keep_time()]
         running = [asyncio.create_task(task) for task in tasks]
         await self.pulse.supervise(self.board.WATCHDOG_MS)
         del running
+
+    def _say_settings(self):
+        """Told at each start and in each epoch: power may have gone before, and an epoch must speak for itself."""
+        if self._newest.revision:
+            self.record((events.SETTINGS_APPLIED, self.clock.up_ms(), self._newest.revision))
 
     # Facts: into the outbox, then shown.
 
@@ -157,6 +165,7 @@ class App:
             self._epoch = self.outbox.epoch
             self.lamps.survey_closed()
             fact = self.table.forget(fact)
+            self._say_settings()
             if fact is None:
                 return
         try:
@@ -277,12 +286,15 @@ class App:
     def settings_came(self, message):
         """Takes a decoded `settings` message, or says in `health.faults` that it can't."""
         settings = settings_file.check(message)
-        self._settings_fault = isinstance(settings, str)
-        if isinstance(settings, str):
+        refused = isinstance(settings, str)
+        if refused:
             health.report("settings", settings)
-            self.say_health()
+        elif settings.revision < self._newest.revision:
             return
-        if not settings_file.is_news(settings, self._newest):
+        if refused != self._settings_fault:
+            self._settings_fault = refused
+            self.say_health()
+        if refused or not settings_file.is_news(settings, self._newest):
             return
         try:
             settings_file.keep(self.folder + "/settings.json", settings)
@@ -308,5 +320,6 @@ def run():
         return
     board = board_named(config.get("board"))
     if not board.RADIO:
+        health.be_quiet()  # the serial line is the bridge's
         kbd_intr(-1)
     asyncio.run(App(board, config, folder, marker).main())

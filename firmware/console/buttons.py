@@ -55,11 +55,13 @@ class Contact:
         self._ring = ring
         self._pin = Pin(pin_number, Pin.IN, Pin.PULL_UP)
         handler = self._caught  # bound here: the interrupt must not allocate
+        self.is_late = False  # interrupts wait until a stall is over
         edges = Pin.IRQ_FALLING | Pin.IRQ_RISING
         try:
             self._pin.irq(handler, edges, hard=True)
         except TypeError:  # this port has soft interrupts only, and no such argument
             self._pin.irq(handler, edges)
+            self.is_late = True
 
     def pressed(self):
         """The level now."""
@@ -96,8 +98,8 @@ class Buttons:
 
     def poll(self):
         """Hands on what happened; answers the up_ms up to which all contacts and breaks are decided."""
-        now_ms = self._clock.up_ms()
-        stalled = now_ms - self._polled_ms > max(self._debounces[0].debounce_ms, 2 * POLL_MS)
+        now_ms, before_ms = self._clock.up_ms(), self._polled_ms
+        stalled = now_ms - before_ms > max(self._debounces[0].debounce_ms, 2 * POLL_MS)
         self._polled_ms = now_ms
         seen = self._ring.peek()
         while seen:
@@ -105,7 +107,7 @@ class Buttons:
             if up_ms > now_ms:
                 break
             self._ring.drop()
-            self._edge(self._debounces[seen[0] >> 1], seen[0] & 1 == 1, up_ms, stalled)
+            self._edge(self._debounces[seen[0] >> 1], seen[0] & 1 == 1, up_ms, before_ms if stalled else None)
             seen = self._ring.peek()
         for button, debounce in enumerate(self._debounces):
             pressed = self._contacts[button].pressed()
@@ -113,9 +115,18 @@ class Buttons:
             self._feel(debounce, pressed, now_ms)
         return settled_ms(self._debounces, now_ms)
 
-    def _edge(self, debounce, pressed, up_ms, stalled):
-        """An interrupt that ran after a stall may find the button released already: that was a press all the same."""
-        if pressed or not stalled or debounce.is_pressed() or debounce.pending_since() is not None:
+    def _edge(self, debounce, pressed, up_ms, stalled_ms):
+        """An interrupt that ran after a stall (since `stalled_ms`) may find the button released already.
+
+        That was a press all the same; and a release that may have been early must not make a short press long.
+        """
+        since = debounce.pending_since()
+        if not pressed and stalled_ms is not None and self._contacts[debounce.button].is_late:
+            if debounce.is_pressed():
+                up_ms = stalled_ms
+            elif since is not None:
+                up_ms = min(up_ms, max(stalled_ms, since + debounce.debounce_ms))
+        if pressed or stalled_ms is None or debounce.is_pressed() or since is not None:
             debounce.edge(pressed, up_ms)
             return
         self._missed_ms = max(up_ms, self._missed_ms + 1)  # in the order of the interrupts

@@ -8,6 +8,8 @@ from micropython import const
 
 from console.events import BRIDGE, CLOCK_SET, NTP
 
+_UTC_MIN_S = const(1577836800)  # 2020
+_UTC_MAX_S = const(4102444800)  # 2100
 _MARK_EVERY_MS = const(1 << 27)  # 1.5 days
 _BRIDGE_STEP_MIN_MS = const(2000)  # the bridge's time has been under way: less is no news (contract.md, Delivery 7)
 _NTP_STEP_MIN_MS = const(50)  # spares an event an hour that would only tell of the network's jitter
@@ -48,8 +50,10 @@ class Clock:
         """Take `utc_ms`, as it was at `up_ms`, from `source` (NTP or BRIDGE).
 
         Answers the fact `clock_set`, or None where nothing changes: NTP goes before the bridge in a boot, and small
-        differences are left.
+        differences are left, and so is a time at which no such console can run.
         """
+        if not _UTC_MIN_S <= utc_ms // 1000 <= _UTC_MAX_S:
+            return None
         old_ms = self.at_ms(up_ms)
         step_ms = None if old_ms is None else utc_ms - old_ms
         if source == BRIDGE:

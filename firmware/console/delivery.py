@@ -9,6 +9,7 @@ from micropython import const
 
 _AHEAD = const(4)  # batches ahead of the acknowledgement
 _RESEND_MS = const(10000)
+_ANSWER_MS = const(2000)
 _BATCH_BYTES = const(4096)  # of JSON: half of what the contract allows, since a board's heap has it three times
 
 
@@ -20,15 +21,13 @@ class Delivery:
         self._epoch = None
         self._through = 0
         self._next = 0  # number to be sent next
-        self._in_flight = []  # the last number of each batch that is not acknowledged
+        self._in_flight = []  # (last number, when it was sent) of each batch that is not acknowledged
         self._progress_ms = 0
-        self._sent_ms = None
 
     def restart(self):
         """A new connection: all that waits is to be sent again."""
         self._in_flight = []
         self._next = self.outbox.delivery()[1]
-        self._sent_ms = None
 
     def next_batch(self, now_ms):
         """The next batch as JSON, or None if nothing is to be sent now."""
@@ -49,13 +48,12 @@ class Delivery:
         self._next = base + len(parts)
         if not self._in_flight:
             self._progress_ms = now_ms
-        self._in_flight.append(self._next - 1)
-        self._sent_ms = now_ms
+        self._in_flight.append((self._next - 1, now_ms))
         head = '{"epoch":"%s","first":%d,"base":%d,"events":[' % (epoch, self.outbox.delivery()[1], base)
         return head + ",".join(parts) + "]}"
 
     def acknowledged(self, epoch, through, now_ms):
-        """The bridge has all of `epoch` up to `through`. True if this answers a sending of the last two seconds."""
+        """The bridge has all of `epoch` up to `through`. True if this answers a batch sent in the last two seconds."""
         if not self.outbox.acknowledge(epoch, through):
             return False
         if epoch != self._epoch:
@@ -65,9 +63,10 @@ class Delivery:
         elif through > self._through:
             self._progress_ms = now_ms
         self._through = through
-        while self._in_flight and self._in_flight[0] <= through:
-            self._in_flight.pop(0)
-        return self._sent_ms is not None and now_ms - self._sent_ms < 2000  # noqa: PLR2004 - from the contract
+        answers = False
+        while self._in_flight and self._in_flight[0][0] <= through:
+            answers = now_ms - self._in_flight.pop(0)[1] < _ANSWER_MS
+        return answers
 
 
 def fitting(events):

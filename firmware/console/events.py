@@ -58,6 +58,7 @@ _RECORD_MAX = const(255)  # bytes of an encoded event
 _SEVEN_BITS = const(0x7F)
 _MORE = const(0x80)
 _BITS_MAX = const(63)
+_COMMAND_ID_MAX = const(64)
 
 
 def event(fact, boot, at_ms, survey=None):
@@ -185,8 +186,8 @@ def _from_number(kind, number, up_ms):
 
 
 def _put(out, number):
-    if number < 0:
-        raise ValueError("negative number")
+    if number < 0 or number >> _BITS_MAX:
+        raise ValueError("number out of range")
     while number > _SEVEN_BITS:
         out.append(number & _SEVEN_BITS | _MORE)
         number >>= 7
@@ -245,7 +246,12 @@ def read_command(message):
     if not isinstance(message, dict):
         raise ValueError("no command")
     command_id, command, expires_at_ms = message.get("id"), message.get("command"), message.get("expires_at_ms")
-    if not isinstance(command_id, (str, int)) or not isinstance(command, str) or not is_int(expires_at_ms):
+    if (
+        not isinstance(command_id, str)
+        or not 1 <= len(command_id) <= _COMMAND_ID_MAX
+        or not isinstance(command, str)
+        or not is_int(expires_at_ms)
+    ):
         raise ValueError("no command")
     return command_id, command, expires_at_ms
 

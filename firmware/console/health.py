@@ -8,6 +8,7 @@ from machine import WDT
 from micropython import const
 
 _SUPERVISE_MS = const(500)
+_quiet = False
 
 
 class Pulse:
@@ -69,6 +70,14 @@ def figures(app):
     }
 
 
+def be_quiet():
+    """From now on nothing is reported."""
+    global _quiet
+    _quiet = True
+
+
 def report(where, what):
     """Writes a line for a technician who listens at the serial port."""
+    if _quiet:
+        return
     sys.stdout.write("%s: %s\n" % (where, what if isinstance(what, str) else repr(what)))

@@ -20,6 +20,7 @@ _JOIN_LIMIT_MS = const(8000)  # then it is told again: not every driver tries on
 _PAUSE_MIN_MS = const(250)
 _PAUSE_MAX_MS = const(2000)  # no network, or no broker: asking costs little
 _PAUSE_REFUSED_MAX_MS = const(30000)  # it refuses us, or TLS fails: a handshake blocks a board for a second
+_SHORT_MS = const(5000)  # a session that broke so soon is followed by a longer pause
 _DOWN_MS = const(10000)  # so long without a session is worth telling the seller
 _CLOCK_AGAIN_MS = const(3600000)
 _CLOCK_RETRY_MS = const(15000)
@@ -133,8 +134,9 @@ class Link:
             refused = transport and transport.refused
             if self._is_up:
                 self._is_up = False
-                self._down_since = self._app.clock.up_ms()
-                pause_ms = pause_ms if refused else _PAUSE_MIN_MS
+                up_since, self._down_since = self._down_since, self._app.clock.up_ms()
+                if not refused and self._down_since - up_since > _SHORT_MS:
+                    pause_ms = _PAUSE_MIN_MS
             self._app.pulse.beat("link")
             await asyncio.sleep_ms(pause_ms // 2 + random.getrandbits(16) * pause_ms // 0x20000)
             pause_ms = min(2 * pause_ms, _PAUSE_REFUSED_MAX_MS if refused else _PAUSE_MAX_MS)
@@ -163,6 +165,7 @@ class Link:
             self._wake.set()
             tasks = [asyncio.create_task(self._guarded(work)) for work in (transport.run(), self._send(transport))]
             self._is_up = True
+            self._down_since = self._app.clock.up_ms()  # while it is up: since when
             await self._watch(transport)
         finally:
             if not transport.reached:
@@ -223,17 +226,18 @@ class Link:
     def _took(self, leaf, payload):
         try:
             message = json.loads(payload) if payload else None
-        except ValueError:
+        except (ValueError, MemoryError, RuntimeError):  # no JSON, or more of it than there is room for
             message = None
         try:
             if leaf == "ack":
                 self._acknowledged(*events.read_ack(message))
-            elif leaf == "settings" and payload:
+            elif leaf == "settings" and payload != b"":  # an empty one only clears what the broker retained
                 self._app.settings_came(message)
             elif leaf == "command":
                 self._app.command_came(*events.read_command(message))
-        except ValueError:
+        except Exception as error:  # whatever it holds, the session goes on: the broker would only send it again
             self.rejected += 1
+            report(leaf, error)
 
     def _acknowledged(self, epoch, through, at_ms):
         now_ms = self._app.clock.up_ms()

@@ -86,7 +86,7 @@ class Mqtt:
     """One connection to a broker. Topics are `prefix` plus a leaf; `on_message(leaf, payload)` gets what comes in.
 
     `broker` has host, port, tls, ca, user and password, as in console.json. `oversize` counts messages skipped because
-    they were too long.
+    they were too long; their payload is given as None.
     """
 
     def __init__(self, broker, client_id, prefix, on_message):
@@ -187,12 +187,15 @@ class Mqtt:
             self.oversize += 1
             while size:
                 size -= len(await self._read(min(size, 256)))
+            self._tell(topic, None)
         else:
-            payload = await self._read(size)
-            if topic.startswith(self._prefix):
-                self._on_message(topic[len(self._prefix) :], payload)
+            self._tell(topic, await self._read(size))
         if qos:
             await self._send(packet(_PUBACK, number))
+
+    def _tell(self, topic, payload):
+        if topic.startswith(self._prefix):
+            self._on_message(topic[len(self._prefix) :], payload)
 
     async def tick(self):
         """Called each second: keeps the link alive, raises OSError if it turns out half open."""

@@ -118,7 +118,7 @@ def _is_text(value):
     if not isinstance(value, dict) or not 1 <= len(value) <= LANGUAGES_MAX:
         return False
     for language, text in value.items():
-        if not 1 <= len(language) <= LANGUAGE_LENGTH_MAX:
+        if not isinstance(language, str) or not 1 <= len(language) <= LANGUAGE_LENGTH_MAX:
             return False
         if not isinstance(text, str) or not 1 <= len(text) <= TEXT_LENGTH_MAX:
             return False

@@ -104,3 +104,14 @@ def test_the_sellers_lamp_tells_that_there_is_no_network(tmp_path: Path) -> None
         console.wait_lamp("seller")
         lamps = {change.name for change in console.changes() if change.kind == "lamp"}
         assert lamps == {"seller"}
+
+
+def test_a_stall_that_hides_the_release_makes_no_force_majeure(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", board="esp32", broker=broker.url()) as console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        console.hold("seller")
+        console.wait_lamp("seller")
+        console.stall(2000)
+        console.release("seller")
+        wait_until("a survey is open", lambda: bridge.of("survey_opened"))
+        assert not bridge.of("force_majeure_declared")

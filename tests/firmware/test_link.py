@@ -237,3 +237,49 @@ def test_a_self_test_is_no_survey(broker: Broker, bridge: Bridge, tmp_path: Path
         assert wait_until("the reply", lambda: bridge.last("reply")) == {"id": "t", "ok": True}
         assert not bridge.of("survey_opened")
         assert not bridge.of("stray_pressed")
+
+
+def test_settings_in_use_are_told_at_each_start(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    bridge.publish("settings", SETTINGS, retain=True)
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        said(bridge, "settings_applied")
+        console.power_off()
+        console.power_on()
+        told = said(bridge, "settings_applied", 2)
+    assert [(event["boot"], event["revision"]) for event in told] == [(1, 3), (2, 3)]
+
+
+@pytest.mark.parametrize("at_ms", [-5000, 1, 2**63, 10**30])
+def test_an_impossible_time_is_not_taken(at_ms: int, broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    bridge.at_ms = at_ms
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        said(bridge, "booted")
+        for count in (1, 2):
+            answer(console)
+            assert said(bridge, "survey_closed", count)[-1]["at_ms"] is None
+        wait_until("all is acknowledged", lambda: len(bridge.batches) > 2)
+        assert not bridge.of("clock_set")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"revision":3,"question":{"id":"office","revision":2,"kind":"office","text":{1:"Q?"}}}',
+        b"\x80\xff",
+        "[" * 4000,
+        "x" * 20_000,
+    ],
+    ids=["a number for a language", "no text", "nested", "too long"],
+)
+def test_odd_settings_are_named_once_and_end_no_session(
+    payload: Any, broker: Broker, bridge: Bridge, tmp_path: Path
+) -> None:
+    bridge.publish("settings", payload, retain=True)
+    with Console(tmp_path / "console", architecture="i386", heap_kb=192, broker=broker.url()) as console:
+        wait_until("the fault is told", lambda: "settings" in (bridge.last("health") or {"faults": []})["faults"])
+        answer(console)
+        said(bridge, "survey_closed")
+        bridge.publish("settings", SETTINGS, retain=True)
+        said(bridge, "settings_applied")
+        wait_until("the fault is gone", lambda: "settings" not in bridge.last("health")["faults"])
+        assert [name for name, payload in bridge.messages if name == "status"] == ["status"]

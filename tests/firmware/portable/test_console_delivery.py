@@ -122,6 +122,12 @@ def test_only_an_answer_to_ones_own_sending_tells_the_time():
     outbox.events.append({"type": "t"})
     taken(delivery, 4000)
     assert delivery.acknowledged(outbox.epoch, 2, 5999)
+    outbox.events += [{"type": "t"}] * 2
+    assert delivery.next_batch(10000)
+    outbox.events.append({"type": "t"})
+    taken(delivery, 14000)
+    assert not delivery.acknowledged(outbox.epoch, 4, 14500)  # it answers the sending of four seconds ago
+    assert delivery.acknowledged(outbox.epoch, 5, 14500)
 
 
 def test_numbers_that_went_are_not_sent():
