@@ -20,6 +20,7 @@ KINDS = ("personnel", "office", "loyalty")
 MAX_LANGUAGES = 16
 MAX_LANGUAGE = 35
 MAX_TEXT = 300
+MAX_BYTES = 6000  # so that settings stay below the 8 KiB that a console reads
 ORIGIN_UNSAID = "origin not stated"
 
 
@@ -79,6 +80,9 @@ def _date(text: str) -> str:
 def _check_texts(texts: dict[str, str]) -> None:
     if len(texts) > MAX_LANGUAGES:
         raise UsageError(f"A key question has at most {MAX_LANGUAGES} languages.")
+    size = sum(len(language.encode()) + len(text.encode()) for language, text in texts.items())
+    if size > MAX_BYTES:
+        raise UsageError(f"The texts come to {size} bytes together, and consoles take {MAX_BYTES}: shorten them.")
     for language, text in texts.items():
         if not 0 < len(language) <= MAX_LANGUAGE:
             raise UsageError(f"{language!r} is no language such as en.")

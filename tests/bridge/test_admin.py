@@ -468,3 +468,10 @@ def test_a_revision_that_no_console_can_use_is_not_counted_on_from(office: Offic
     office.take_messages([{"topic": topic, "payload": health, "received_at_ms": at("2026-11-03T10:00+00:00")}])
     office.do("settings", "set", "--all", "ask_every=5")
     assert query(office, "SELECT revision FROM settings_sent") == [(1,)]
+
+
+def test_texts_that_consoles_can_not_read_are_refused(office: Office) -> None:
+    texts = [word for number in range(16) for word in ("--text", f"l{number}=" + "ы" * 300)]
+    result = office.run("question", "set", "staff", *texts)
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert "shorten" in result.err
