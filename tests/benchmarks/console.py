@@ -18,7 +18,8 @@ import paho.mqtt.client as paho
 from simulator import Console
 from simulator.compiled import compile_firmware
 from tests.benchmarks.figure import Figure
-from tests.firmware.broker import PASSWORD, PREFIX, USER, Bridge, Broker, wait_until
+from tests.firmware.broker import PASSWORD, PREFIX, USER, Bridge, Broker
+from tests.support.programs import wait_until
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 HEAP_KB_MAX = 60
@@ -48,16 +49,12 @@ def figures() -> Iterator[Figure]:
     """Measured on simulated consoles (MicroPython i386, the firmware compiled) at a real mosquitto."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        broker = Broker(folder)
-        broker.start()
-        try:
+        with Broker(folder) as broker:
             firmware = compile_firmware(folder / "firmware")
             yield from _heap(folder, firmware, broker)
             yield from _press_to_lamp(folder, firmware, broker)
             yield from _drain(folder, firmware, broker)
             yield from _back(folder, firmware, broker)
-        finally:
-            broker.stop()
 
 
 @contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
 import struct
 import subprocess
 import sys
@@ -18,12 +16,12 @@ import apsw
 
 from tests.benchmarks import _wire
 from tests.benchmarks.figure import Figure
+from tests.support.mosquitto import Mosquitto
+from tests.support.programs import TRIVOX, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-TRIVOX = str(Path(sys.executable).with_name("trivox"))
 CONSOLES = 50
 ONE_BY_ONE = 60_000
 IN_BATCHES = 240_000
@@ -67,32 +65,12 @@ def write_packets(file: Path, sent: list[tuple[str, bytes]]) -> None:
 
 
 @contextmanager
-def mosquitto(folder: Path) -> Iterator[int]:
-    """A broker on a free port, set up as the README says."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    config = folder / f"mosquitto-{port}.conf"
-    config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
-        "max_inflight_messages 1000\nmax_queued_messages 1000000\n"
-    )
-    process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.DEVNULL)
-    try:
-        _wait(lambda: _listens(port))
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@contextmanager
-def bridge(port: int, database: Path) -> Iterator[None]:
-    words = [TRIVOX, "bridge", "--broker", f"mqtt://127.0.0.1:{port}", "--database", str(database)]
+def bridge(broker: Mosquitto, database: Path) -> Iterator[None]:
+    words = [TRIVOX, "bridge", "--broker", broker.url(), "--database", str(database)]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     try:
-        while process.stderr and "connected" not in process.stderr.readline():
-            pass
+        if not any("connected" in line for line in process.stderr or ()):
+            raise RuntimeError("the bridge ended")
         yield
     finally:
         process.terminate()
@@ -110,10 +88,10 @@ def figures() -> Iterator[Figure]:
 
 def _one_a_message(folder: Path) -> Iterator[Figure]:
     write_packets(folder / "one", messages(ONE_BY_ONE, 1))
-    with mosquitto(folder) as port:
-        bare = _bare_rate(port, folder / "one", ONE_BY_ONE)
-    with mosquitto(folder) as port, bridge(port, folder / "one.db"):
-        rate = _durable_rate(port, folder / "one", folder / "one.db", ONE_BY_ONE)
+    with Mosquitto(folder) as broker:
+        bare = _bare_rate(broker.port, folder / "one", ONE_BY_ONE)
+    with Mosquitto(folder) as broker, bridge(broker, folder / "one.db"):
+        rate = _durable_rate(broker.port, folder / "one", folder / "one.db", ONE_BY_ONE)
     name = "durable events a second, one a message"
     yield Figure(
         name, rate, "events/s", 0.4 * bare, at_most=False, beside=f"a bare socket subscriber takes {bare:,.0f}"
@@ -124,8 +102,8 @@ def _many_a_message(folder: Path) -> Iterator[Figure]:
     sent = messages(IN_BATCHES, BATCH)
     count = len(sent) * BATCH
     write_packets(folder / "many", sent)
-    with mosquitto(folder) as port, bridge(port, folder / "many.db"):
-        rate = _durable_rate(port, folder / "many", folder / "many.db", count)
+    with Mosquitto(folder) as broker, bridge(broker, folder / "many.db"):
+        rate = _durable_rate(broker.port, folder / "many", folder / "many.db", count)
     bare = _bare_inserts(folder, count)
     name = f"durable events a second, {BATCH} a message"
     beside = f"SQLite inserting the same rows bare: {bare:,.0f}, which makes {rate / bare:.2f}"
@@ -154,9 +132,9 @@ def _durable_rate(port: int, file: Path, database: Path, count: int) -> float:
         return int(stored.execute("SELECT coalesce(max(event_key), 0) FROM event").fetchall()[0][0])
 
     publisher = subprocess.Popen([*words, "publish", str(port), str(file), str(WINDOW)])
-    _wait(lambda: rows() > 0)
+    wait_until("the first rows are stored", lambda: rows() > 0, LIMIT_S)
     started, before = time.monotonic(), rows()
-    _wait(lambda: rows() >= count)
+    wait_until("all rows are stored", lambda: rows() >= count, LIMIT_S)
     seconds = time.monotonic() - started
     publisher.wait()
     reader.close()
@@ -181,8 +159,8 @@ def _bare_inserts(folder: Path, count: int) -> float:
 
 
 def _publish_to_ack(folder: Path) -> Iterator[Figure]:
-    with mosquitto(folder) as port, bridge(port, folder / "ack.db"):
-        delays = sorted(_delays_ms(port))
+    with Mosquitto(folder) as broker, bridge(broker, folder / "ack.db"):
+        delays = sorted(_delays_ms(broker.port))
     beside = f"{STEADY_RATE} messages a second for {STEADY_S} s"
     for share, limit in ((0.5, 3.0), (0.99, 15.0)):
         value = delays[int(share * (len(delays) - 1))]
@@ -229,19 +207,3 @@ def _covered(
     for seq in range(waiting.get(console, 1), through + 1):
         yield (now - sent_at[console, seq]) * 1000
     waiting[console] = max(waiting.get(console, 1), through + 1)
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _wait(condition: object) -> None:
-    end_s = time.monotonic() + LIMIT_S
-    while not condition():  # type: ignore[operator]
-        if time.monotonic() > end_s:
-            raise TimeoutError("the benchmark took too long")
-        time.sleep(0.01)

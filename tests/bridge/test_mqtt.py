@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
-import socket
 import subprocess
-import sys
-import threading
-import time
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -19,22 +13,14 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.support.mosquitto import Mosquitto
+from tests.support.programs import TRIVOX, wait_until
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
-MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-TRIVOX = str(Path(sys.executable).with_name("trivox"))
 LIMIT_S = 30.0
-
-
-def until(what: str, condition: Callable[[], Any]) -> Any:
-    end_s = time.monotonic() + LIMIT_S
-    pause = threading.Event()
-    while time.monotonic() < end_s:
-        if found := condition():
-            return found
-        pause.wait(0.02)
-    raise AssertionError(f"after {LIMIT_S} s still not: {what}")
 
 
 class World:
@@ -43,13 +29,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.database = folder / "a.db"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        self.config = folder / "mosquitto.conf"
-        limits = "max_inflight_messages 1000\nmax_queued_messages 1000000\n"
-        self.config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n{limits}")
-        self.broker: subprocess.Popen[bytes] | None = None
+        self.broker = Mosquitto(folder)
         self.bridge: subprocess.Popen[bytes] | None = None
         self.log = folder / "bridge.log"
         self.acks: list[tuple[str, dict[str, Any]]] = []
@@ -68,32 +48,25 @@ class World:
             self.settings.append(json.loads(message.payload))
 
     def start_broker(self) -> None:
-        self.broker = subprocess.Popen([MOSQUITTO, "-c", str(self.config)], stderr=subprocess.DEVNULL)
+        self.broker.start()
         if not self.client.is_connected():
-            until("the broker listens", self._listens)
-            self.client.connect("127.0.0.1", self.port)
+            self.client.connect("127.0.0.1", self.broker.port)
             self.client.loop_start()
-        until("the test is connected", self.client.is_connected)
-
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        wait_until("the test is connected", self.client.is_connected)
 
     def start_bridge(self) -> None:
-        words = [TRIVOX, "bridge", "--broker", f"mqtt://127.0.0.1:{self.port}", "--database", str(self.database)]
+        words = [TRIVOX, "bridge", "--broker", self.broker.url(), "--database", str(self.database)]
         with self.log.open("ab") as log:
             self.bridge = subprocess.Popen(words, stderr=log)
 
     def said(self, words: str, times: int = 1) -> None:
-        until(words, lambda: self.log.exists() and self.log.read_text().count(words) >= times)
+        wait_until(words, lambda: self.log.exists() and self.log.read_text().count(words) >= times)
 
-    def kill(self, process: subprocess.Popen[bytes] | None) -> None:
-        assert process is not None
-        process.kill()
-        process.wait()
+    def kill_bridge(self) -> None:
+        assert self.bridge is not None
+        assert self.bridge.poll() is None
+        self.bridge.kill()
+        self.bridge.wait()
 
     def publish(self, base: int, count: int = 1, console: str = "c1") -> None:
         events = [
@@ -118,9 +91,9 @@ class World:
     def close(self) -> None:
         self.client.loop_stop()
         self.client.disconnect()
-        for process in (self.bridge, self.broker):
-            if process is not None and process.poll() is None:
-                self.kill(process)
+        if self.bridge is not None and self.bridge.poll() is None:
+            self.kill_bridge()
+        self.broker.stop()
 
 
 @pytest.fixture
@@ -136,7 +109,7 @@ def test_it_waits_for_a_broker_acknowledges_after_commit_and_ends_cleanly(world:
     world.start_broker()
     world.said("connected")
     world.publish(1, 5)
-    until("an ack", lambda: world.through() == 5)
+    wait_until("an ack", lambda: world.through() == 5)
     assert world.stored() == 5
     assert world.bridge is not None
     world.bridge.send_signal(signal.SIGTERM)
@@ -148,12 +121,12 @@ def test_it_follows_the_broker_through_a_restart_that_forgets_its_session(world:
     world.start_broker()
     world.start_bridge()
     world.said("connected")
-    world.kill(world.broker)
+    world.broker.stop()
     world.said("is gone")
     world.start_broker()
     world.said("connected", 2)
     world.publish(1)
-    until("an ack after the restart", lambda: world.through() == 1)
+    wait_until("an ack after the restart", lambda: world.through() == 1)
 
 
 def test_a_killed_bridge_costs_nothing(world: World) -> None:
@@ -163,10 +136,10 @@ def test_a_killed_bridge_costs_nothing(world: World) -> None:
     for base in range(1, 2001):
         world.publish(base)
         if base == 1000:
-            until("some are stored", lambda: world.through() > 0)
-            world.kill(world.bridge)
+            wait_until("some are stored", lambda: world.through() > 0)
+            world.kill_bridge()
     world.start_bridge()
-    until("everything is acknowledged", lambda: world.through() == 2000)
+    wait_until("everything is acknowledged", lambda: world.through() == 2000)
     assert world.stored() == 2000
 
 
@@ -174,7 +147,7 @@ def test_a_second_bridge_is_refused_in_one_sentence(world: World) -> None:
     world.start_broker()
     world.start_bridge()
     world.said("connected")
-    second = world.trivox("bridge", "--broker", f"mqtt://127.0.0.1:{world.port}")
+    second = world.trivox("bridge", "--broker", world.broker.url())
     assert second.returncode == 1
     assert second.stderr.startswith("trivox: Another bridge")
     assert second.stderr.count("\n") == 1
@@ -185,9 +158,9 @@ def test_commands_hand_their_work_to_the_bridge(world: World) -> None:
     world.start_bridge()
     world.said("connected")
     world.publish(1)
-    until("the console is known", lambda: world.through() == 1)
+    wait_until("the console is known", lambda: world.through() == 1)
     assert world.trivox("settings", "set", "ask_every=5", "--all").returncode == 0
-    until("settings are published", lambda: [one for one in world.settings if one["ask_every"] == 5])
+    wait_until("settings are published", lambda: [one for one in world.settings if one["ask_every"] == 5])
     lines = [{"topic": "trivox/v1/s1/c2/events", "payload": "{", "received_at_ms": 1}] * 3
     recording = world.folder / "recorded.ndjson"
     recording.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -205,7 +178,7 @@ def test_what_is_no_message_of_ours_stops_nothing(world: World) -> None:
     world.client.publish("trivox/v1/s1/c1/events", bytes(1_000_000), qos=1)
     world.client.publish("trivox/v1/s1/c1/health", b"", qos=0)
     world.publish(1)
-    until("an ack", lambda: world.through() == 1)
+    wait_until("an ack", lambda: world.through() == 1)
 
 
 @pytest.mark.parametrize("url", ["localhost", "http://x", "mqtt://", "mqtt://u:p@host", "mqtt://host:99999"])

@@ -6,7 +6,6 @@ import os
 import pty
 import signal
 import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from bridge import watch
 from bridge.commands.watch import register
 from bridge.store import open_store
 from bridge.store.live import Figures, LiveConsole, figures, live_consoles
+from tests.support.programs import TRIVOX
 
 NOW_MS = 1_763_812_800_000
 HEALTH = {"outbox": {"first": 41, "next": 57}, "faults": ["clock"], "firmware": "1.0.0", "board": "unix"}
@@ -131,9 +131,6 @@ def test_the_rate_is_that_of_the_last_looks(database: Path) -> None:
     assert watcher.look().rate is None
     assert watcher.look().rate == 0
     store.close()
-
-
-TRIVOX = str(Path(sys.executable).with_name("trivox"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,115 +1,24 @@
 """A real mosquitto, and a stand-in for the bridge, for tests of the link."""
 
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
 
-MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+from tests.support.mosquitto import Mosquitto
+
 USER, PASSWORD = "bench", "secret"
 PREFIX = "trivox/v1/demo/till-1/"
 
 
-def wait_until(what: str, condition: Callable[[], Any], limit_s: float = 30.0) -> Any:
-    """Poll until the condition holds; its value."""
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"after {limit_s} s still not: {what}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def make_certificates(folder: Path) -> Path:
-    """An authority (the answer: its PEM file) and, signed by it, server.pem and server.key for 127.0.0.1."""
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    names = folder / "names"
-    names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    for words in (
-        ["req", "-x509", *curve, "-days", "30", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem"],
-        ["req", *curve, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr"],
-        [
-            "x509",
-            "-req",
-            "-in",
-            "server.csr",
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-CAcreateserial",
-            "-days",
-            "30",
-            "-extfile",
-            str(names),
-            "-out",
-            "server.pem",
-        ],
-    ):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-    return folder / "ca.pem"
-
-
-class Broker:
-    """A mosquitto on a port of its own that asks for user and password; with TLS too if `certificates` are given."""
+class Broker(Mosquitto):
+    """One that asks for user and password; with TLS too if `certificates` are given."""
 
     def __init__(self, folder: Path, certificates: Path | None = None) -> None:
-        self.port, self.tls_port = free_port(), free_port()
-        self._log = folder / "mosquitto.txt"
-        passwords = folder / "passwords"
-        subprocess.run(
-            [shutil.which("mosquitto_passwd") or "/usr/bin/mosquitto_passwd", "-b", "-c", passwords, USER, PASSWORD],
-            check=True,
-            capture_output=True,
-        )
-        lines = ["allow_anonymous false", f"password_file {passwords}", f"listener {self.port} 127.0.0.1"]
-        if certificates:
-            lines += [f"listener {self.tls_port} 127.0.0.1", f"cafile {certificates / 'ca.pem'}"]
-            lines += [f"certfile {certificates / 'server.pem'}", f"keyfile {certificates / 'server.key'}"]
-        if os.geteuid() == 0:
-            lines.append("user root")
-        self._config = folder / "mosquitto.conf"
-        self._config.write_text("\n".join(lines) + "\n")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def url(self, password: str = PASSWORD) -> str:
-        return f"mqtt://{USER}:{password}@127.0.0.1:{self.port}"
-
-    def tls_url(self) -> str:
-        return f"mqtts://{USER}:{PASSWORD}@127.0.0.1:{self.tls_port}"
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen([MOSQUITTO, "-c", self._config], stdout=log, stderr=log)
-        wait_until("mosquitto listens", self._listens)
-
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
-
-    def stop(self, how: int = signal.SIGKILL) -> None:
-        if self._process:
-            self._process.send_signal(how)
-            self._process.wait()
-            self._process = None
+        super().__init__(folder, account=(USER, PASSWORD), certificates=certificates)
 
 
 class Bridge:

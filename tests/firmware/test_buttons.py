@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import Bridge, Broker, wait_until
+from broker import Bridge, Broker
 
 from simulator.console import Console
+from tests.support.programs import wait_until
 
 BOARDS = [("esp32", "i386"), ("pico_w", "i386"), ("unix", "amd64")]
 

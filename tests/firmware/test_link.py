@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import Bridge, Broker, make_certificates, wait_until
+from broker import Bridge, Broker
 
 from simulator.console import Console
+from tests.support.certificates import make_certificates
+from tests.support.programs import wait_until
 
 SETTINGS: dict[str, Any] = {
     "revision": 3,

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broker import Bridge, Broker, wait_until
+from broker import Bridge, Broker
 
 from simulator.console import Console
+from tests.support.programs import wait_until
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 DAY_MS = 24 * 3600 * 1000

@@ -8,9 +8,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from broker import wait_until
-
 from simulator.console import Console
+from tests.support.programs import wait_until
 
 
 class Gateway:

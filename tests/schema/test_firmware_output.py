@@ -1,10 +1,6 @@
 """What the real firmware says, over MQTT and over the serial line, is what the schemas say, and the bridge takes it."""
 
 import json
-import os
-import shutil
-import socket
-import subprocess
 import threading
 import time
 import zlib
@@ -20,6 +16,8 @@ import serial
 from bridge import contract
 from simulator.console import Console
 from tests.schema import schemas
+from tests.support.mosquitto import Mosquitto
+from tests.support.programs import wait_until
 
 FROM_CONSOLES = ("events", "status", "health", "reply")
 SETTINGS: dict[str, Any] = {
@@ -34,15 +32,6 @@ SETTINGS: dict[str, Any] = {
     "ask_every": 5,
     "prompt": "tone",
 }
-
-
-def wait_until(what: str, condition: Callable[[], Any], limit_s: float = 60.0) -> Any:
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"after {limit_s} s still not: {what}")
 
 
 class Listener:
@@ -100,31 +89,13 @@ class Listener:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[int]:
-    """The port of a mosquitto of our own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    config = tmp_path / "mosquitto.conf"
-    user = "user root\n" if os.geteuid() == 0 else ""
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n{user}")
-    mosquitto = subprocess.Popen([shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c", str(config)])
-    wait_until("mosquitto listens", lambda: listens(port))
-    yield port
-    mosquitto.terminate()
-    mosquitto.wait(10)
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path) as started:
+        yield started
 
 
 @pytest.fixture
-def by_mqtt(broker: int) -> Iterator[Listener]:
+def by_mqtt(broker: Mosquitto) -> Iterator[Listener]:
     listener = Listener()
     prefix = "trivox/v1/demo/till-1/"
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
@@ -133,7 +104,7 @@ def by_mqtt(broker: int) -> Iterator[Listener]:
         listener.take(message.topic.removeprefix(prefix), message.payload)
 
     client.on_message = took
-    client.connect("127.0.0.1", broker)
+    client.connect("127.0.0.1", broker.port)
     client.subscribe([(prefix + leaf, 1) for leaf in FROM_CONSOLES])
     client.loop_start()
     listener.send = lambda leaf, text, retain: client.publish(prefix + leaf, text, qos=1, retain=retain)
@@ -203,8 +174,8 @@ def judge_all(listener: Listener) -> None:
     assert listener.payloads("health")
 
 
-def test_every_message_over_mqtt_is_valid(by_mqtt: Listener, broker: int, tmp_path: Path) -> None:
-    with Console(tmp_path / "console", broker=f"mqtt://127.0.0.1:{broker}") as console:
+def test_every_message_over_mqtt_is_valid(by_mqtt: Listener, broker: Mosquitto, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url()) as console:
         go_through_all(console, by_mqtt)
     wait_until("the last will", lambda: by_mqtt.payloads("status")[-1]["state"] == "offline")
     judge_all(by_mqtt)

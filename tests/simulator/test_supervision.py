@@ -5,8 +5,7 @@ import os
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from simulator.processes import Children, EndError, ProcessError, free_port, lock, run, wait_for_port
 from simulator.run import write_shifts
+from tests.support.programs import wait_until
 
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
 STUBBORN = [
@@ -30,18 +30,11 @@ def children(tmp_path: Path) -> Iterator[Children]:
     started.stop()
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    end_s = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
-
-
 def test_children_end_with_their_parent_in_whatever_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simulator.processes.STOP_LIMIT_S", 0.1)
     children = Children(tmp_path)
     meek, stubborn = children.start("meek", FOREVER), children.start("stubborn", STUBBORN)
-    wait_until(lambda: "ready" in (tmp_path / "stubborn.log").read_text())
+    wait_until("it is ready", lambda: "ready" in (tmp_path / "stubborn.log").read_text())
     children.check()
     children.stop()
     assert meek.process.returncode == -signal.SIGTERM

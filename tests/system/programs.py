@@ -1,37 +1,13 @@
-"""What system tests do with real programs: start them, wait for them, ask the database."""
+"""What system tests do with real programs: start them, run commands, ask the database."""
 
-import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-TRIVOX = str(Path(sys.executable).with_name("trivox"))
-POLL_S = 0.05
-
-
-def wait_until(what: str, condition: Callable[[], Any], limit_s: float = 30.0) -> Any:
-    """Poll until the condition holds; its value."""
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
-        if value := condition():
-            return value
-        time.sleep(POLL_S)
-    raise AssertionError(f"after {limit_s} s still not: {what}")
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+from tests.support.programs import TRIVOX
 
 
 class Programs:
@@ -62,12 +38,6 @@ class Programs:
                 process.kill()
                 process.wait()
             sys.stdout.write(f"--- {output.name}\n{output.read_text(encoding='utf-8', errors='replace')[-4000:]}\n")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def trivox(*words: str, cwd: Path | None = None) -> str:

@@ -21,7 +21,8 @@ from simulator.console import Console
 from simulator.diary import Diary, Entry
 from simulator.oracle import Count, Question, Row, World, expected, strays, transactions, visitors
 from simulator.people import CHANGE_MS, HostWatch, People, Place, Rules, Temperament, plan
-from tests.system.programs import TRIVOX, Programs, ask, trivox, wait_until
+from tests.support.programs import TRIVOX, wait_until
+from tests.system.programs import Programs, ask, trivox
 
 RULES = Rules(survey_window_ms=2600, long_press_ms=1000, reopen_guard_ms=1000, force_majeure_scope_s=8)
 TEMPERAMENT = Temperament(

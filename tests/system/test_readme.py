@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.programs import TRIVOX
+from tests.support.programs import TRIVOX
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

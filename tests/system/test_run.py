@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.programs import TRIVOX, ask, free_port, wait_until
+from tests.support.programs import TRIVOX, free_port, wait_until
+from tests.system.programs import ask
 
 DATABASE = Path("trivox-data/trivox.db")
 
