@@ -17,15 +17,12 @@ class Programs:
         self.folder = folder
         self._running: list[tuple[subprocess.Popen[bytes], Path]] = []
 
-    def start(self, *words: str, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
         output = self.folder / f"{len(self._running)}-{Path(words[0]).name}.txt"
         with output.open("wb") as file:
-            process = subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT, cwd=cwd, stdin=subprocess.DEVNULL)
+            process = subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         self._running.append((process, output))
         return process
-
-    def output(self, process: subprocess.Popen[bytes]) -> str:
-        return next(output.read_text(encoding="utf-8") for mine, output in self._running if mine is process)
 
     def stop(self) -> None:
         for process, _ in reversed(self._running):
@@ -40,9 +37,9 @@ class Programs:
             sys.stdout.write(f"--- {output.name}\n{output.read_text(encoding='utf-8', errors='replace')[-4000:]}\n")
 
 
-def trivox(*words: str, cwd: Path | None = None) -> str:
+def trivox(*words: str) -> str:
     """What the command prints; it must succeed."""
-    done = subprocess.run([TRIVOX, *words], capture_output=True, text=True, cwd=cwd, timeout=60, check=False)
+    done = subprocess.run([TRIVOX, *words], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"trivox {' '.join(words)}: {done.stderr}"
     return done.stdout
 
