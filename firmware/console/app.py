@@ -1,15 +1,13 @@
 """The console: its parts wired together, and the tasks that run them."""
 
 import asyncio
-import json
-import sys
 import time
 from binascii import hexlify
 
 import machine
 from micropython import const, kbd_intr
 
-from console import events, health
+from console import events, health, records
 from console import settings as settings_file
 from console.buttons import POLL_MS, Buttons
 from console.clock import Clock
@@ -21,57 +19,6 @@ from console.version import VERSION
 
 _QUIET_MS = const(3000)  # without a survey or a contact: then a press in the next moment is not likely
 TASK_LIMITS_MS = {"buttons": 5000, "link": 60000, "heart": 10000}
-
-
-def board_named(name):
-    """The constants of a board, by its name or else by what the port tells."""
-    if not name:
-        name = {"linux": "unix", "rp2": "pico"}.get(sys.platform, sys.platform)
-        if "Pico W" in getattr(sys.implementation, "_machine", ""):
-            name = "pico_w"
-    return __import__("boards." + name, None, None, ("NAME",))
-
-
-def read_config():
-    """(console.json as a dict, empty if it can't be read; the folder that it lies in)."""
-    error = None
-    for folder in ("", "/flash"):
-        try:
-            with open(folder + "/console.json") as file:
-                return json.load(file), folder
-        except (OSError, ValueError) as failed:
-            error = failed
-    health.report("console.json", error)
-    return {}, ""
-
-
-def take_marker(path):
-    """What a wanted restart has written for this boot, or None."""
-    import os
-
-    try:
-        with open(path) as file:
-            word = file.read()
-        os.remove(path)
-        return word
-    except OSError:
-        return None
-
-
-def reset_kind(marker):
-    """The code of `booted.reset`."""
-    if marker:
-        return events.SOFT
-    cause = machine.reset_cause()
-    for name, code in (
-        ("PWRON_RESET", events.POWER_ON),
-        ("HARD_RESET", events.HARD),
-        ("WDT_RESET", events.WATCHDOG),
-        ("SOFT_RESET", events.SOFT),
-    ):
-        if getattr(machine, name, None) == cause:
-            return code
-    return events.UNKNOWN
 
 
 def button_of(fact):
@@ -92,17 +39,17 @@ def ram_outbox(boot):
 
 
 class App:
-    """The console. `folder` is where its files lie, `marker` what the last boot left for this one."""
+    """The console. `folder` is where its files lie, `reset` the code of `booted.reset`."""
 
     firmware = VERSION
     button_names = events.BUTTONS
 
-    def __init__(self, board, config, folder, marker=None):
+    def __init__(self, board, config, folder, reset):
         self.board = board
         self.hardware_id = hexlify(machine.unique_id()).decode()
         self.clock = Clock(time.ticks_ms, time.ticks_diff)
         self.folder = folder
-        self._marker = marker
+        self._reset = reset
         self._flash_failed = False
         self._settings_fault = not config
         self._older = None  # the outbox in flash, once it takes no more, for as long as something in it waits
@@ -141,9 +88,7 @@ class App:
 
     async def main(self):
         """Runs the console for ever."""
-        self.record(
-            (events.BOOTED, self.clock.up_ms(), reset_kind(self._marker), VERSION, self.board.NAME, self.hardware_id)
-        )
+        self.record((events.BOOTED, self.clock.up_ms(), self._reset, VERSION, self.board.NAME, self.hardware_id))
         self._say_settings()
         tasks = [self._watch_buttons(), self._heart(), self.link.run(), self.link.keep_time()]
         running = [asyncio.create_task(task) for task in tasks]
@@ -314,12 +259,14 @@ class App:
 
 def run():
     """Runs the console; returns only to leave a board to its technician."""
-    config, folder = read_config()
-    marker = take_marker(folder + "/restart")
-    if marker == "maintenance":
+    from console import startup
+
+    found = startup.found()
+    del startup
+    records.let_go("startup")
+    if found is None:
         return
-    board = board_named(config.get("board"))
-    if not board.RADIO:
+    if not found[0].RADIO:
         health.be_quiet()  # the serial line is the bridge's
         kbd_intr(-1)
-    asyncio.run(App(board, config, folder, marker).main())
+    asyncio.run(App(*found).main())

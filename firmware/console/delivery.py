@@ -27,7 +27,7 @@ class Delivery:
     def restart(self):
         """A new connection: all that waits is to be sent again."""
         self._in_flight = []
-        self._next = self.outbox.delivery()[1]
+        self._next = 0
 
     def next_batch(self, now_ms):
         """The next batch as JSON, or None if nothing is to be sent now."""
@@ -38,18 +38,25 @@ class Delivery:
             self.restart()
         if self._in_flight and now_ms - self._progress_ms >= _RESEND_MS:
             self.restart()
+        doubt = self.outbox.doubt if epoch == self.outbox.epoch else 0
+        if doubt:  # the last one before them is sent, again if need be, to learn whether the bridge knows of more
+            end = doubt
+            first = min(first, end - 1)
         self._next = max(self._next, first)
         if len(self._in_flight) >= _AHEAD or self._next >= end:
             return None
         base, events = self.outbox.batch(self._next)
+        events = events[: max(end - base, 0)]
         if not events:
+            if doubt:
+                self.outbox.trust()  # nothing is left to ask with
             return None
         parts = fitting(events)
         self._next = base + len(parts)
         if not self._in_flight:
             self._progress_ms = now_ms
         self._in_flight.append((self._next - 1, now_ms))
-        head = '{"epoch":"%s","first":%d,"base":%d,"events":[' % (epoch, self.outbox.delivery()[1], base)
+        head = '{"epoch":"%s","first":%d,"base":%d,"events":[' % (epoch, min(self.outbox.delivery()[1], base), base)
         return head + ",".join(parts) + "]}"
 
     def acknowledged(self, epoch, through, now_ms):

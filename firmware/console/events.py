@@ -209,11 +209,6 @@ def _get(record, at):
 # The other messages. They are dicts; making JSON of them is the link's work.
 
 
-def batch(epoch, first, base, events):
-    """The envelope of leaf `events`."""
-    return {"epoch": epoch, "first": first, "base": base, "events": events}
-
-
 def status(online, epoch, hardware_id):
     """What leaf `status` holds, also as last will (`online` False)."""
     return {"state": "online" if online else "offline", "epoch": epoch, "hardware_id": hardware_id}

@@ -204,7 +204,10 @@ class Link:
                 self._status_epoch = self._app.outbox.epoch
                 await transport.publish("status", self._status(True, self._status_epoch), 1, True)
             while self._outgoing:
-                await transport.publish(*self._outgoing.pop(0))
+                message = self._outgoing[0]
+                await transport.publish(*message)
+                if self._outgoing and self._outgoing[0] is message:  # else it went meanwhile, as the oldest of too many
+                    self._outgoing.pop(0)
             batch = self._next_batch()
             while batch:
                 await transport.publish("events", batch, 1)

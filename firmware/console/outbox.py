@@ -13,7 +13,10 @@ comes while it holds events that wait, all such slots are put together into one 
 when the bridge has all of it. What a slot held is readable until its next turn, in case the bridge is restored.
 
 Numbers must never be given twice: where damage leaves the highest number used uncertain, a new epoch begins, and
-what is readable of the old one is delivered first. `records.py` says how the files look.
+what is readable of the old one is delivered first. Damage may also take LittleFS back to an older state that looks
+whole. So the numbers given since a start stay in doubt, and are not sent, until the bridge has acknowledged the last
+one before them, and no more. If it knows of more, what is in doubt goes over into a new epoch, under new numbers.
+`records.py` says how the files look.
 """
 
 import os
@@ -40,9 +43,10 @@ class Outbox:
         epoch: eight hex digits; new events are numbered in it.
         boot: how many times the console has started, this time included.
         next: the number that the next event gets.
+        doubt: from this number on they may have been used before; 0: none.
         presses: [yes, no, cant_say, seller], counted over the epoch.
         lost: events that went unacknowledged since this start: unreadable, or the oldest when it was full.
-        fault: the last error met in reading or deleting, or None.
+        fault: the last error met in reading or deleting, or what flash forgot; None: all is well.
     """
 
     def __init__(self, root, encode, decode, prog_size=256, limit=5000):
@@ -69,6 +73,7 @@ class Outbox:
     def _new_numbers(self):
         self.epoch = records.new_epoch()
         self.next = 1
+        self.doubt = 0
         self.presses = [0, 0, 0, 0]
         self._through[self.epoch] = 0
         self._used = None  # bytes in the newest slot; None: it takes no more
@@ -87,15 +92,23 @@ class Outbox:
         `append` raises OSError until `open` succeeds.
         """
         self._reset()
-        names = records.listed(self.root)
-        self._parts = records.segments(names)
+        from console import opening
+
+        names = opening.listed(self.root)
+        self._parts = opening.segments(names)
         self._turn = self._merged = self._parts[-1][0] if self._parts else 0
-        headers, whole = records.headers(self._slot, self._slot_count, names)
+        headers, whole = opening.headers(self._slot, self._slot_count, names)
+        records.let_go("opening")
         self._certain = self._take(headers) and whole
         self.boot += 1
         try:
             if not self._certain:
                 self._renew([header[1] for header in headers])
+            elif self.next > 1:
+                self.doubt = self.doubt or self.next
+            else:  # nothing was given out, or all of it is forgotten
+                self._parts = [part for part in self._parts if part[0] <= self._merged]
+                self._new_numbers()
             self._begin()
         finally:
             self._settle()
@@ -104,8 +117,8 @@ class Outbox:
         """Takes over the state from the newest slot; returns whether the highest number used is certain."""
         if not headers:
             return False
-        self.epoch, turn, self.next, through, self.boot = headers[-1][:5]
-        self.presses = list(headers[-1][5:])
+        self.epoch, turn, self.next, through, self.boot, self.doubt = headers[-1][:6]
+        self.presses = list(headers[-1][6:])
         self._through = {self.epoch: through}
         self._parts += [(h[1], self.epoch, h[2]) for h in headers if h[0] == self.epoch and h[1] > self._merged]
         self._turn = max(turn, self._merged)
@@ -178,7 +191,7 @@ class Outbox:
             raise OSError(NOT_OPEN)
         self._used = None
         self._make_room(turn)
-        header = records.header(self.epoch, turn, self.next, self.first - 1, self.boot, *self.presses)
+        header = records.header(self.epoch, turn, self.next, self.first - 1, self.boot, self.doubt, *self.presses)
         records.write(self._slot(turn), "wb", header)
         self._turn = turn
         self._used = records.HEADER_SIZE
@@ -304,19 +317,51 @@ class Outbox:
         """Lets go of the epoch's events up to number `through`; returns whether `epoch` is the one in delivery.
 
         A number behind an earlier one (the bridge was restored) takes back what flash still holds. A number that was
-        never given out shows that flash forgot events: a new epoch begins.
+        never given out, or not sent yet, shows that flash forgot events: a new epoch begins. Raises OSError if flash
+        can't be written then.
         """
         if epoch != self._way:
             return False
-        forgot = epoch == self.epoch and through >= self.next
+        if epoch == self.epoch and through >= (self.doubt or self.next):
+            self._forget()
+            return True
         self._advance(min(through, self._next() - 1))
-        if forgot:
-            self._parts = []
-            self._new_numbers()
-            self._settle()
+        if epoch == self.epoch and through + 1 == self.doubt:
+            self.trust()
         elif self._way == epoch and self._through[epoch] + 1 < self._gap:
             self.batch(self._through[epoch] + 1, 1)  # the first may be gone
         return True
+
+    def trust(self):
+        """The numbers in doubt are new. In flash at once: the next start must not doubt what is sent from now on."""
+        doubt, self.doubt = self.doubt, 0
+        try:
+            self._begin()
+        except OSError as error:
+            self.doubt, self.fault = doubt, error
+            raise
+
+    def _forget(self):
+        """Begins a new epoch; what was in doubt, and so not sent, goes into it."""
+        from console.carrying import carry
+
+        doubt = self.doubt or self.next
+        parts = [(p, self._end(i)) for i, p in enumerate(self._parts) if self._end(i) > doubt]
+        files = [self._file(part) + (part[2], end) for part, end in parts]  # noqa: RUF005 - as in records.py
+        count, presses = carry(self._path(MERGING), files, doubt, self._decode, self._encode)
+        self._new_numbers()
+        moved = (self._turn, self.epoch, 1)
+        if count:
+            os.rename(self._path(MERGING), self._path(records.name(*moved)))
+        while self._parts:
+            self._remove_oldest()
+        self.next, self.presses = 1 + count, presses
+        if count:
+            self._parts.append(moved)
+            self._merged = self._turn
+        self._begin()
+        self._settle()
+        self.fault = OSError("flash forgot events")
 
     def _advance(self, through):
         parts = self._parts
@@ -371,16 +416,20 @@ class Outbox:
     def _slot(self, turn):
         return self._path(str(turn % self._slot_count))
 
+    def _file(self, part):
+        """Returns where a part's records lie: (path, offset)."""
+        if part[0] > self._merged:
+            return self._slot(part[0]), records.HEADER_SIZE
+        return self._path(records.name(*part)), 0
+
     def _scan(self, part, take, slot=None, end=records.ANY, wanted=0):
         """Scans a part as `records.scan` does; records below `wanted` may be passed over."""
         turn, _, seq = part
-        if slot is None and turn > self._merged:
-            slot = self._slot(turn)
-        offset = records.HEADER_SIZE if slot else 0
+        path, offset = (slot, records.HEADER_SIZE) if slot else self._file(part)
         if self._cursor[0] == turn and self._cursor[1] <= wanted:
             _, seq, offset = self._cursor
         try:
-            return records.scan(slot or self._path(records.name(*part)), offset, seq, end, take)
+            return records.scan(path, offset, seq, end, take)
         except OSError as error:
             self.fault = error
             return seq

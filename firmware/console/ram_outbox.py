@@ -14,6 +14,7 @@ class RamOutbox:
         self.boot = boot
         self.epoch = records.new_epoch()
         self.next = self.first = 1
+        self.doubt = 0
         self.presses = [0, 0, 0, 0]
         self.lost = 0
         self.fault = None

@@ -1,6 +1,6 @@
 """How the outbox's files look in flash: headers, records and names.
 
-    slot     header (epoch, turn, base number, acknowledged number, boot, presses, CRC) and records
+    slot     header (epoch, turn, base number, acknowledged number, boot, doubt, presses, CRC) and records
     segment  records; its name tells the last turn in it, the epoch and the first number
     record   length and mark, CRC over the event with its number as seed, the event
 
@@ -11,13 +11,14 @@ damage.
 
 import os
 import struct
+import sys
 from binascii import crc32, hexlify, unhexlify
 
 LENGTH_MAX = 0xFFF
 RECORD_SIZE = 6
-HEADER_SIZE = 40  # with its CRC
+HEADER_SIZE = 44  # with its CRC
 ANY = 1 << 32
-_HEADER = "<4sIIII4I"
+HEADER = "<4sIIIII4I"
 _RECORD = "<HI"  # length in the low 12 bits, mark above them; CRC
 
 _unclosed = []  # files that a failing flash left open: collected, they would write while the heap is locked
@@ -36,56 +37,10 @@ def write(path, mode, data):
             raise
 
 
-def listed(folder):
-    """Returns the names in a folder, which is made if there is none. Raises OSError."""
-    try:
-        return os.listdir(folder)
-    except OSError:
-        os.mkdir(folder)
-        return []
-
-
 def header(epoch, *fields):
-    """Returns the bytes of a header; `fields`: turn, base, acknowledged, boot and the four counts of presses."""
-    data = struct.pack(_HEADER, unhexlify(epoch), *fields)
+    """Returns the bytes of a header; `fields`: turn, base, acknowledged, boot, doubt and four counts of presses."""
+    data = struct.pack(HEADER, unhexlify(epoch), *fields)
     return data + struct.pack("<I", crc32(data))
-
-
-def _read_header(path):
-    """Returns (epoch, turn, base, acknowledged, boot, presses…); () if it was cut short, None if it does not check."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(HEADER_SIZE)
-    except OSError:
-        return None
-    if len(data) < HEADER_SIZE:
-        return ()
-    if struct.unpack("<I", data[-4:])[0] != crc32(data[:-4]):
-        return None
-    fields = struct.unpack(_HEADER, data[:-4])
-    return (str(hexlify(fields[0]), "ascii"),) + fields[1:]  # noqa: RUF005 - MicroPython has no such unpacking
-
-
-def headers(path, count, names):
-    """Reads the headers of `count` slots, whose files are path(slot), of those in `names`.
-
-    Returns them in the order of their turns, and whether all are there that should be: turns without a gap, and files
-    without a header only where none was yet or, one at most, where power went when its turn had come.
-    """
-    found = []
-    empty = 0
-    for slot in range(count):
-        fields = _read_header(path(slot)) if str(slot) in names else None
-        if fields == ():
-            empty += 1
-        elif fields and fields[1] % count == slot:
-            found.append(fields)
-    if not found:
-        return found, False
-    found.sort(key=lambda fields: fields[1])
-    oldest, newest = found[0], found[-1]
-    whole = len(found) + empty == count and newest[1] - oldest[1] + 1 == len(found)
-    return found, whole and (empty <= 1 or oldest[2] == 1)
 
 
 def record(data, seq, mark):
@@ -156,15 +111,12 @@ def name(turn, epoch, base):
     return "s%08x-%s-%x" % (turn, epoch, base)
 
 
-def segments(names):
-    """Returns (turn, epoch, base) of each segment, oldest first."""
-    found = []
-    epoch = ""
-    for text in sorted(text for text in names if "-" in text):
-        turn, other, base = text.split("-")
-        epoch = epoch if epoch == other else other  # one text for all, to save memory
-        found.append((int(turn[1:], 16), epoch, int(base, 16)))
-    return found
+def let_go(name):
+    """Unloads a module that has done its work; its memory is free once nothing else refers to it."""
+    module = "console." + name
+    if module in sys.modules:
+        del sys.modules[module]
+        delattr(sys.modules["console"], name)
 
 
 def new_epoch():

@@ -47,6 +47,8 @@ def mounted(path, prog_size, size=848 * 1024, fault=None):
 def opened(prog_size):
     outbox = Outbox("/flash/outbox", encode, decode, prog_size)
     outbox.open()
+    if outbox.doubt:
+        outbox.trust()  # the bridge knows of no more
     return outbox
 
 
@@ -94,7 +96,14 @@ def wear(prog_size):
     gc.collect()
     figures["heap bytes"] = gc.mem_alloc() - before
     begun = time.ticks_us()
-    assert drained(outbox) == list(range(2000 - 31, 2000 + FULL + 1))
+    epoch, seq, end = outbox.delivery()
+    assert (seq, end) == (2000 - 31, 2000 + FULL + 1)
+    while seq < end:  # in pieces: a list of all finds no room in a heap that has been at work
+        base, events = outbox.batch(seq)
+        assert base == seq
+        assert events == list(range(seq, seq + len(events)))
+        seq += len(events)
+        outbox.acknowledge(epoch, seq - 1)
     figures["drain ms"] = time.ticks_diff(time.ticks_us(), begun) / 1000
     return figures
 

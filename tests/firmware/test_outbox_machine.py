@@ -47,6 +47,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.files.error = None
         self.outbox = Outbox(self.folder + "/outbox", bytes, bytes, self.prog_size, LIMIT)
         self.outbox.open()
+        if self.outbox.doubt:
+            self.outbox.trust()  # the bridge knows of no more
         self.started()
 
     def started(self) -> None:
@@ -54,7 +56,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert outbox.boot >= self.boots
         self.boots = outbox.boot
         if not self.epochs or outbox.epoch != self.epochs[-1]:
-            assert not self.epochs, "an epoch without need"
+            assert not any(epoch == self.epochs[-1] for epoch, _ in self.kept), "an epoch without need"
             self.epochs.append(outbox.epoch)
         self.settle_doubt()
 

@@ -119,7 +119,7 @@ def test_its_other_messages_are_valid(firmware: Any) -> None:
     schemas.validator("reply").validate(events.reply("c-17", "expired"))
     schemas.validator("hello").validate(events.hello("sofia-1", "till-2", "e6614103e7452f2f"))
     event = {"boot": 1, "up_ms": 9, "at_ms": None, "type": "button_stuck", "button": "yes"}
-    schemas.validator("events").validate(events.batch("9f2c1ab0", 1, 1, [event]))
+    schemas.validator("events").validate({"epoch": "9f2c1ab0", "first": 1, "base": 1, "events": [event]})
 
 
 @pytest.mark.parametrize(

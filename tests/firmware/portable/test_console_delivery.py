@@ -13,6 +13,7 @@ class ListOutbox:
     def __init__(self, count=0, size=10):
         self.epoch = "9f2c1ab0"
         self.first = 1
+        self.doubt = 0
         self.events = [{"type": "t", "fill": "x" * size} for _ in range(count)]
 
     def delivery(self):
@@ -136,3 +137,17 @@ def test_numbers_that_went_are_not_sent():
     outbox.first = 20
     text = delivery.next_batch(0)
     assert json.loads(text)["first"] == json.loads(text)["base"] == 20
+
+
+def test_numbers_in_doubt_wait_for_the_answer_to_the_one_before():
+    outbox = ListOutbox(12)
+    outbox.first = outbox.doubt = 11  # all before this start is acknowledged
+    delivery = Delivery(outbox)
+    outbox.batch = lambda seq: (seq, outbox.events[seq - 1 :])
+    batch = json.loads(delivery.next_batch(0))
+    assert (batch["first"], batch["base"], len(batch["events"])) == (10, 10, 1)
+    assert taken(delivery) == []
+    assert taken(delivery, RESEND_MS) == [(10, 1)]
+    outbox.doubt = 0
+    delivery.acknowledged(outbox.epoch, 10, RESEND_MS)
+    assert taken(delivery, RESEND_MS) == [(11, 2)]

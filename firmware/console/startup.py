@@ -1,0 +1,67 @@
+"""What the console finds when it starts. It is needed once, and let go of then."""
+
+import json
+import os
+import sys
+
+import machine
+
+from console import events, health
+
+
+def found():
+    """(board, config, folder, code of `booted.reset`); None if the board is left to its technician."""
+    config, folder = read_config()
+    marker = take_marker(folder + "/restart")
+    if marker == "maintenance":
+        return None
+    return board_named(config.get("board")), config, folder, reset_kind(marker)
+
+
+def board_named(name):
+    """The constants of a board, by its name or else by what the port tells."""
+    if not name:
+        name = {"linux": "unix", "rp2": "pico"}.get(sys.platform, sys.platform)
+        if "Pico W" in getattr(sys.implementation, "_machine", ""):
+            name = "pico_w"
+    return __import__("boards." + name, None, None, ("NAME",))
+
+
+def read_config():
+    """(console.json as a dict, empty if it can't be read; the folder that it lies in)."""
+    error = None
+    for folder in ("", "/flash"):
+        try:
+            with open(folder + "/console.json") as file:
+                return json.load(file), folder
+        except (OSError, ValueError) as failed:
+            error = failed
+    health.report("console.json", error)
+    return {}, ""
+
+
+def take_marker(path):
+    """What a wanted restart has written for this boot, or None."""
+    try:
+        with open(path) as file:
+            word = file.read()
+        os.remove(path)
+        return word
+    except OSError:
+        return None
+
+
+def reset_kind(marker):
+    """The code of `booted.reset`."""
+    if marker:
+        return events.SOFT
+    cause = machine.reset_cause()
+    for name, code in (
+        ("PWRON_RESET", events.POWER_ON),
+        ("HARD_RESET", events.HARD),
+        ("WDT_RESET", events.WATCHDOG),
+        ("SOFT_RESET", events.SOFT),
+    ):
+        if getattr(machine, name, None) == cause:
+            return code
+    return events.UNKNOWN
