@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from simulator.errors import ConsoleError, FirmwareError
+from simulator.errors import ConsoleError, ConsoleGoneError, FirmwareError
 from simulator.pinmap import BUTTONS, FIRMWARE, pin_map
 from simulator.process import REPLY_LIMIT_S, Process
 from simulator.radio import Radio
@@ -281,9 +281,22 @@ class Console:
 
     def _ask(self, command: str, *arguments: Any) -> Any:
         self.check()
-        answer = self._running().ask(command, *arguments)
+        answer = self._answer(command, *arguments)
         self.check()  # what was said before the answer is known now
         return answer
+
+    def _answer(self, command: str, *arguments: Any) -> Any:
+        """The answer of the process; of the next one, if a reset comes between."""
+        deadline = time.monotonic() + REPLY_LIMIT_S
+        while True:
+            process = self._running()
+            try:
+                return process.ask(command, *arguments)
+            except ConsoleGoneError:
+                if time.monotonic() > deadline:
+                    raise
+            with self._power:
+                self._power.wait_for(lambda old=process: self._process is not old or self._lost, 5)  # type: ignore[misc]
 
     def _running(self) -> Process:
         """The process, which may just be starting after a reset."""

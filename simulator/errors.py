@@ -13,5 +13,9 @@ class ConsoleError(SimulatorError):
     """A simulated console did not do what was asked of it: not powered, gone, or too slow."""
 
 
+class ConsoleGoneError(ConsoleError):
+    """The board's process ended before it answered: a reset, a power cut, or a fault."""
+
+
 class FirmwareError(ConsoleError):
     """The firmware broke a rule of its board (unknown argument, wrong pin …) or ended by an error."""

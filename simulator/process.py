@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from simulator.errors import ConsoleError
+from simulator.errors import ConsoleError, ConsoleGoneError
 
 BOARD = Path(__file__).resolve().parent / "board"
 REPLY_LIMIT_S = 30.0
@@ -93,7 +93,9 @@ class Process:
         with self._changed:
             self._changed.wait_for(lambda: request in self._replies or not self._running, limit_s)
             if request not in self._replies:
-                raise ConsoleError(f"The console {'does not answer' if self._running else 'is gone'} ({command}).")
+                if not self._running:
+                    raise ConsoleGoneError(f"The console is gone ({command}).")
+                raise ConsoleError(f"The console does not answer ({command}).")
             answer = self._replies.pop(request)
         if isinstance(answer, ConsoleError):
             raise answer
@@ -112,7 +114,7 @@ class Process:
             try:
                 os.write(self._to_board, len(frame).to_bytes(2, "little") + frame)
             except OSError as error:
-                raise ConsoleError("The console is gone.") from error
+                raise ConsoleGoneError("The console is gone.") from error
 
     def _listen(self, from_board: int) -> None:
         with os.fdopen(from_board, "rb") as lines:

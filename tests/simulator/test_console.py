@@ -68,6 +68,18 @@ def test_the_watchdog_bites_even_where_nothing_else_runs(make: Callable[..., Con
         console.wait_output("boot 2 3\n")
 
 
+def test_a_press_during_a_reset_waits_for_the_next_start(make: Callable[..., Console]) -> None:
+    lines = (
+        COUNT_BOOTS + "if machine.reset_cause() == 1:\n    machine.WDT(timeout=300)\n    while True:\n        pass\n"
+    )
+    with make(lines) as console:
+        for _ in range(10000):
+            console.press("yes", held_ms=0)
+            if console.resets:
+                break
+        assert console.resets == ["watchdog"]
+
+
 def test_a_process_that_is_killed_from_outside_is_told(make: Callable[..., Console]) -> None:
     console = make(LAMP)
     console.power_on()
