@@ -10,6 +10,7 @@ from micropython import const
 _AHEAD = const(4)  # batches ahead of the acknowledgement
 _RESEND_MS = const(10000)
 _ANSWER_MS = const(2000)
+_DOUBT_MS = const(3000)  # so long a bridge is asked which numbers it knows; one that is away must not hold up events
 _BATCH_BYTES = const(4096)  # of JSON: half of what the contract allows, since a board's heap has it three times
 
 
@@ -23,6 +24,7 @@ class Delivery:
         self._next = 0  # number to be sent next
         self._in_flight = []  # (last number, when it was sent) of each batch that is not acknowledged
         self._progress_ms = 0
+        self._asked_ms = None  # when it was first asked about numbers in doubt
 
     def restart(self):
         """A new connection: all that waits is to be sent again."""
@@ -38,7 +40,7 @@ class Delivery:
             self.restart()
         if self._in_flight and now_ms - self._progress_ms >= _RESEND_MS:
             self.restart()
-        doubt = self.outbox.doubt if epoch == self.outbox.epoch else 0
+        doubt = self._doubt(epoch, now_ms)
         if doubt:  # the last one before them is sent, again if need be, to learn whether the bridge knows of more
             end = doubt
             first = min(first, end - 1)
@@ -58,6 +60,16 @@ class Delivery:
         self._in_flight.append((self._next - 1, now_ms))
         head = '{"epoch":"%s","first":%d,"base":%d,"events":[' % (epoch, min(self.outbox.delivery()[1], base), base)
         return head + ",".join(parts) + "]}"
+
+    def _doubt(self, epoch, now_ms):
+        """From which number on events wait for an answer, 0 if none do."""
+        if epoch != self.outbox.epoch or not self.outbox.doubt:
+            return 0
+        if self._asked_ms is None:
+            self._asked_ms = now_ms
+        if now_ms - self._asked_ms >= _DOUBT_MS:
+            self.outbox.trust()
+        return self.outbox.doubt
 
     def acknowledged(self, epoch, through, now_ms):
         """The bridge has all of `epoch` up to `through`. True if this answers a batch sent in the last two seconds."""

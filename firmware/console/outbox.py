@@ -14,7 +14,7 @@ when the bridge has all of it. What a slot held is readable until its next turn,
 
 Numbers must never be given twice: where damage leaves the highest number used uncertain, a new epoch begins, and
 what is readable of the old one is delivered first. Damage may also take LittleFS back to an older state that looks
-whole. So the numbers given since a start stay in doubt, and are not sent, until the bridge has acknowledged the last
+whole. So the numbers given since a start are in doubt, and wait a little, until the bridge has acknowledged the last
 one before them, and no more. If it knows of more, what is in doubt goes over into a new epoch, under new numbers.
 `records.py` says how the files look.
 """
@@ -333,13 +333,15 @@ class Outbox:
         return True
 
     def trust(self):
-        """The numbers in doubt are new. In flash at once: the next start must not doubt what is sent from now on."""
-        doubt, self.doubt = self.doubt, 0
+        """The numbers in doubt are new. In flash at once: the next start must not doubt what is sent from now on.
+
+        Flash that can't be written now is a fault, and no reason to hold back what it has.
+        """
+        self.doubt = 0
         try:
             self._begin()
         except OSError as error:
-            self.doubt, self.fault = doubt, error
-            raise
+            self.fault = error
 
     def _forget(self):
         """Begins a new epoch; what was in doubt, and so not sent, goes into it."""

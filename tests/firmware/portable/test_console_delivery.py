@@ -146,8 +146,17 @@ def test_numbers_in_doubt_wait_for_the_answer_to_the_one_before():
     outbox.batch = lambda seq: (seq, outbox.events[seq - 1 :])
     batch = json.loads(delivery.next_batch(0))
     assert (batch["first"], batch["base"], len(batch["events"])) == (10, 10, 1)
-    assert taken(delivery) == []
-    assert taken(delivery, RESEND_MS) == [(10, 1)]
+    assert taken(delivery, 2999) == []
     outbox.doubt = 0
-    delivery.acknowledged(outbox.epoch, 10, RESEND_MS)
-    assert taken(delivery, RESEND_MS) == [(11, 2)]
+    delivery.acknowledged(outbox.epoch, 10, 2999)
+    assert taken(delivery, 2999) == [(11, 2)]
+
+
+def test_a_bridge_that_is_away_holds_up_no_numbers_in_doubt():
+    outbox = ListOutbox(12)
+    outbox.first = outbox.doubt = 11
+    outbox.batch = lambda seq: (seq, outbox.events[seq - 1 :])
+    outbox.trust = lambda: setattr(outbox, "doubt", 0)
+    delivery = Delivery(outbox)
+    assert taken(delivery) == [(10, 1)]
+    assert taken(delivery, 3000) == [(11, 2)]
