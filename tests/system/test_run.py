@@ -54,8 +54,14 @@ class Run:
         words = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in self.left()}
         return [pid for pid, line in words.items() if any(one.endswith(word) for one in line)]
 
-    def wait_for_presses(self) -> None:
-        wait_until("surveys are shown", lambda: re.search(r"[1-9]\d* surveys", self.said) or self._ended(), 90)
+    def wait_for_presses(self, stored_before: int = 0) -> None:
+        """Until it shows surveys, and more events than there were before it."""
+
+        def shown() -> bool:
+            stored = [int(count) for count in re.findall(r"(\d+) events stored", self.said)]
+            return bool(re.search(r"[1-9]\d* surveys", self.said)) and max(stored, default=0) > stored_before
+
+        wait_until("surveys are shown", lambda: shown() or self._ended(), 90)
         assert self.process.poll() is None, self.said
 
     def _ended(self) -> bool:
@@ -97,7 +103,7 @@ def test_a_signal_ends_everything_and_a_second_run_goes_on(
     for _ in range(2):
         run = Run(tmp_path, "--consoles", "1")
         runs.append(run)
-        run.wait_for_presses()
+        run.wait_for_presses(before)
         run.process.send_signal(number)
         assert run.process.wait(60) == 0, run.said
         assert not run.left()
