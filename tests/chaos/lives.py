@@ -124,7 +124,7 @@ def _strangers(told: Told) -> Iterator[str]:
     known = {id(event) for event in told.by_press.values()}
     for event in told.events:
         if event.button and id(event) not in known:
-            yield f"{told.name}: {_spelt(event)} is stored, and nobody pressed {event.button} then, or it is there twice"
+            yield f"{told.name}: {_spelt(event)} is there twice, or nobody pressed {event.button} then"
     numbers = Counter((event.epoch, event.seq) for event in told.events)
     yield from (f"{told.name}: number {seq} is there {count} times" for (_, seq), count in numbers.items() if count > 1)
 
