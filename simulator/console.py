@@ -14,7 +14,7 @@ from simulator.errors import ConsoleError, ConsoleGoneError, FirmwareError
 from simulator.pinmap import BUTTONS, FIRMWARE, pin_map
 from simulator.process import REPLY_LIMIT_S, Process
 from simulator.radio import Radio
-from simulator.record import Change, Record, Sound
+from simulator.record import Change, Record, Run, Sound
 from simulator.serial_line import SerialLine
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STEP_MS = 2 * 24 * 3600 * 1000  # the longest jump of the clock at once: its differences hold to 6.2 days on 32 bits
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
+_NTP_PORT = 123
 _NOWHERE = ("127.0.0.1", 1)
 _WIFI = {"ssid": "shop", "password": "simulated"}
 
@@ -40,7 +41,7 @@ class Console:
         architecture: `amd64`, or `i386` with the object sizes and the clock's wrap of a 32-bit board.
         broker: `mqtt://user:password@host:port` (or `mqtts://`); None leaves the console without a broker.
         ca: the PEM file of the authority that signed the broker's certificate.
-        ntp_host: whom the console asks for the time.
+        ntp_host: whom the console asks for the time, as `HOST`, or `HOST:PORT` if another port than 123 answers there.
         firmware: the root of the board's filesystem: `.py` files, or what `compile_firmware` made.
         interrupts: how contacts reach the firmware on the `unix` board: `hard` as on RP2040, `soft` as on ESP32.
         flash_kb: the size of the flash; 848 is what a Pico W leaves.
@@ -79,7 +80,8 @@ class Console:
         digits = 16 if board.startswith("pico") else 12
         self.hardware_id = hardware_id or hashlib.sha256(f"{site_id}/{console_id}".encode()).hexdigest()[:digits]
         self._broker, target = _broker(broker, ca is not None, self._pins.flash)
-        self._ca, self._ntp_host = ca, ntp_host
+        self._ca = ca
+        self._ntp_host, _, time_port = (ntp_host or "").partition(":")
         self._radio = None if board == "pico" else Radio(*target)
         self._line = SerialLine(self._serial_path) if board == "pico" else None
         self._in_the_air = True
@@ -95,6 +97,7 @@ class Console:
                 "prog_size": prog_size or self._pins.prog_size,
             },
             "ticks_ms": ticks_ms,
+            "time_port": int(time_port or _NTP_PORT),
             **_WIFI,
         }
         self._power = threading.Condition(threading.RLock())
@@ -204,6 +207,10 @@ class Console:
     def changes(self) -> list[Change]:
         """All changes of lamps and buttons since this object was made, in order; a bouncing contact is one."""
         return self._record.changes()
+
+    def runs(self) -> list[Run]:
+        """Every power-on and reset since this object was made, with what happened until the next."""
+        return self._record.runs(self._serial_path.read_bytes() if self._serial_path.exists() else b"")
 
     def sounds(self) -> list[Sound]:
         """Tones and tracks since power-on."""
@@ -317,6 +324,7 @@ class Console:
     def _started(self, reset: str) -> Process:
         from simulator.micropython import command  # noqa: PLC0415 - that module is also run by itself
 
+        self._record.starts(reset, self._serial_path.stat().st_size if self._serial_path.exists() else 0)
         words = command(self.architecture)
         if self._heap_kb:
             words = [*words, "-X", f"heapsize={self._heap_kb}k"]
@@ -359,7 +367,7 @@ class Console:
         if self._radio:
             config["wifi"] = _WIFI
             config["broker"] = {**self._broker, "port": self._radio.port}
-            config["ntp_host"] = self._ntp_host
+            config["ntp_host"] = self._ntp_host or None
         files = {"console.json": json.dumps(config)}
         if self._ca:
             files["ca.pem"] = self._ca.read_text()

@@ -54,7 +54,7 @@ def check_lives(epochs: dict[EpochName, Epoch], testimony: Testimony) -> Iterato
         yield from _lost(
             told, [gap for name in gaps if boards.get(name) == board for gap in gaps[name]], missing, pressed
         )
-        yield from _meanings(told, testimony.rules, {name for name in gaps if gaps[name]})
+        yield from _meanings(told, testimony.rules.get(board[:2], {}), {name for name in gaps if gaps[name]})
         yield from _thanks(told)
     for (board, boot), those in events.items():
         yield f"{'/'.join(board)}: {len(those)} events of boot {boot}, which never was"
@@ -88,31 +88,42 @@ def _told(life: Life, events: list[Event]) -> Told:
     told = Told(life, events, _offset(life, telling))
     for event in telling:
         near = [
-            (abs(press.contact_ms + told.offset_ms - event.up_ms), index)
+            (off_ms, index)
             for index, press in enumerate(life.presses)
-            if press.button == event.button and index not in told.by_press
+            if index not in told.by_press and (off_ms := _off_ms(press, event, told.offset_ms)) is not None
         ]
         if near and min(near)[0] <= LATE_MS:
             told.by_press[min(near)[1]] = event
     return told
 
 
+def _off_ms(press: Press, event: Event, offset_ms: int) -> int | None:
+    """How far apart a press and an event are; None if the event is not of this press."""
+    if press.button != event.button:
+        return None
+    contact_ms = press.contact_ms + offset_ms
+    if press.from_start and event.up_ms <= contact_ms + press.held_ms + LATE_MS:
+        return 0
+    return abs(contact_ms - event.up_ms)
+
+
 def _offset(life: Life, telling: list[Event]) -> int:
     """What to add to the board's clock to get up_ms: the value that explains most events, and those best."""
     if life.offset_ms is not None:
         return life.offset_ms
+    timed = [press for press in life.presses if not press.from_start]
     tries = {
         event.up_ms - press.contact_ms
         for event in telling
-        for press in life.presses
+        for press in timed
         if press.button == event.button and -OFFSET_MAX_MS <= event.up_ms - press.contact_ms <= CLOSE_MS
     }
 
     def fit(offset_ms: int) -> tuple[int, int]:
         off = [
-            min(abs(p.contact_ms + offset_ms - event.up_ms) for p in life.presses if p.button == event.button)
+            min(abs(p.contact_ms + offset_ms - event.up_ms) for p in timed if p.button == event.button)
             for event in telling
-            if any(p.button == event.button for p in life.presses)
+            if any(p.button == event.button for p in timed)
         ]
         return sum(ms <= CLOSE_MS for ms in off), -sum(min(ms, LATE_MS) for ms in off)
 
@@ -190,14 +201,21 @@ def _meanings(told: Told, rules: dict[int, Rules], torn: set[EpochName]) -> Iter
         [*told.by_press, *told.lost],
         key=lambda index: (_at_ms(told, index), told.by_press[index].seq if index in told.by_press else 0),
     )
-    taken = [replace(told.life.presses[index], contact_ms=_at_ms(told, index)) for index in indices]
-    true = story(taken, _applied(told, rules), _forgets(told), _ended(told), rules[min(rules)])
+    taken = [_taken(told, index) for index in indices]
+    true = story(taken, _applied(told, rules), _forgets(told), _ended(told), rules.get(0, Rules()))
     for place, index in enumerate(indices):
         event = told.by_press.get(index)
         if event is not None:
             yield from _same(told, event, place, true, told.life.presses[index])
     openings = {indices[survey.opened_by]: survey for survey in true.surveys}
     yield from _closes(told, openings, torn)
+
+
+def _taken(told: Told, index: int) -> Press:
+    """The press as the firmware stamped it; it ended when it ended."""
+    press, at_ms = told.life.presses[index], _at_ms(told, index)
+    held_ms = press.contact_ms + told.offset_ms + press.held_ms - at_ms if press.from_start else press.held_ms
+    return replace(press, contact_ms=at_ms, held_ms=max(1, held_ms))
 
 
 def _at_ms(told: Told, index: int) -> int:
@@ -234,8 +252,12 @@ def _same(told: Told, event: Event, place: int, true: Story, press: Press) -> It
         yield f"{told.name}: {_spelt(event)} is stored, and by the contract {press} is {meaning.type} {meaning.detail}"
     elif event.type == "stray_pressed" and event.said["reason"] != meaning.detail:
         yield f"{told.name}: {_spelt(event)} is stray because of {event.said['reason']}, and truly of {meaning.detail}"
-    elif event.type == "survey_opened" and meaning.survey and _question(event) != _asked(meaning.survey):
-        yield f"{told.name}: {_spelt(event)} asks {_question(event)}, and {_asked(meaning.survey)} was in force"
+    elif (
+        event.type == "survey_opened"
+        and meaning.survey
+        and _question(event) != (asked := _asked(event, meaning.survey))
+    ):
+        yield f"{told.name}: {_spelt(event)} asks {_question(event)}, and {asked} was in force"
     elif event.type == "force_majeure_declared" and (event.said["survey"] is None) != (meaning.survey is None):
         yield f"{told.name}: {_spelt(event)} names survey {event.said['survey']}, truly {meaning.survey}"
 
@@ -244,8 +266,8 @@ def _question(event: Event) -> tuple[str, int]:
     return event.said["question_id"], event.said["question_revision"]
 
 
-def _asked(survey: Survey) -> tuple[str, int]:
-    return survey.rules.question_id, survey.rules.question_revision
+def _asked(event: Event, survey: Survey) -> tuple[str, int]:
+    return survey.rules.question or _question(event)
 
 
 def _closes(told: Told, openings: dict[int, Survey], torn: set[EpochName]) -> Iterator[str]:

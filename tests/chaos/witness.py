@@ -11,13 +11,15 @@ ANSWERS = ("yes", "no", "cant_say")
 class Press:
     """A button pressed for `held_ms`, its first contact at `contact_ms` on the board's own clock since power came.
 
-    `sure`: power stayed so long after it that it must have been kept; else it may have been.
+    `sure`: power stayed so long after it that it must have been kept; else it may have been. `from_start`: it was held
+    when power came, and its contact is whenever the board first looked.
     """
 
     button: str
     contact_ms: int
     held_ms: int
     sure: bool = True
+    from_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,17 @@ class Life:
 
 @dataclass(frozen=True)
 class Rules:
-    """Settings of one revision, as far as they decide what a press means. Times in ms."""
+    """Settings of one revision, as far as they decide what a press means. Times in ms.
+
+    `question` is (id, revision); None: not certain, since a bridge that forgot gave the number to other settings too.
+    """
 
     survey_window_ms: int = 20_000
     long_press_ms: int = 1500
     reopen_guard_ms: int = 1000
     debounce_ms: int = 20
     stuck_ms: int = 30_000
-    question_id: str = "staff"
-    question_revision: int = 1
+    question: tuple[str, int] | None = ("staff", 1)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Testimony:
 
     Attributes:
         lives: every power-on of every board.
-        rules: by revision of the settings; 0 are the defaults.
+        rules: by (site_id, console_id) and revision of the settings; without an entry the defaults.
         counters: by epoch, as its board said last.
         forgotten: by epoch, the highest number that a bridge had acknowledged before its database was put back to an
             older state: up to there consoles were free to delete.
@@ -86,7 +90,7 @@ class Testimony:
     """
 
     lives: tuple[Life, ...]
-    rules: dict[int, Rules] = field(default_factory=lambda: {0: Rules()})
+    rules: dict[tuple[str, str], dict[int, Rules]] = field(default_factory=dict)
     counters: dict[EpochName, Counters] = field(default_factory=dict)
     forgotten: dict[EpochName, int] = field(default_factory=dict)
     overflowed: frozenset[str] = frozenset()
