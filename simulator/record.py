@@ -121,7 +121,7 @@ class Record:
     def runs(self, output: bytes) -> list[Run]:
         """All runs; `output` is all that the serial line brought."""
         with self._changed:
-            bounds = [*(span.first_byte for span in self._spans[1:]), len(output)]
+            ends = [span.first_byte for span in self._spans[1:]] + [len(output)] * bool(self._spans)
             return [
                 Run(
                     span.reset,
@@ -130,7 +130,7 @@ class Record:
                     tuple(self._changes[span.first_change : span.last_change]),
                     output[span.first_byte : end].decode(errors="replace"),
                 )
-                for span, end in zip(self._spans, bounds, strict=True)
+                for span, end in zip(self._spans, ends, strict=True)
             ]
 
     def sounds(self) -> list[Sound]:

@@ -88,6 +88,7 @@ class App:
 
     async def main(self):
         """Runs the console for ever."""
+        health.report("boot", "%d, epoch %s" % (self.outbox.boot, self.outbox.epoch))
         self.record((events.BOOTED, self.clock.up_ms(), self._reset, VERSION, self.board.NAME, self.hardware_id))
         self._say_settings()
         tasks = [self._watch_buttons(), self._heart(), self.link.run(), self.link.keep_time()]

@@ -202,7 +202,7 @@ def _meanings(told: Told, rules: dict[int, Rules], torn: set[EpochName]) -> Iter
         key=lambda index: (_at_ms(told, index), told.by_press[index].seq if index in told.by_press else 0),
     )
     taken = [_taken(told, index) for index in indices]
-    true = story(taken, _applied(told, rules), _forgets(told), _ended(told), rules.get(0, Rules()))
+    true = story(taken, _applied(told, rules), _forgets(told), rules.get(0, Rules()))
     for place, index in enumerate(indices):
         event = told.by_press.get(index)
         if event is not None:

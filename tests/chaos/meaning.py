@@ -65,8 +65,8 @@ class _Console:
     def at(self, at_ms: int, kind: str, what: Any) -> None:
         heapq.heappush(self.queue, (at_ms, _ORDER[kind], next(self.numbers), kind, what))
 
-    def run(self, end_ms: int | None) -> Story:
-        while self.queue and (end_ms is None or self.queue[0][0] <= end_ms):
+    def run(self) -> Story:
+        while self.queue:
             at_ms, _, _, kind, what = heapq.heappop(self.queue)
             getattr(self, f"_{kind}")(at_ms, what)
         return self.story
@@ -161,13 +161,12 @@ def story(
     presses: list[Press],
     applied: list[tuple[int, Rules]],
     forgets_ms: list[int],
-    end_ms: int | None,
     defaults: Rules,
 ) -> Story:
     """What these presses, all of them taken, mean.
 
-    `applied`: (up_ms, rules) of each `settings_applied`; `forgets_ms`: when another epoch began; `end_ms`: when power
-    went, or None.
+    `applied`: (up_ms, rules) of each `settings_applied`; `forgets_ms`: when another epoch began. It goes on for ever:
+    what would have come after the power went is told too.
     """
     console = _Console(presses, defaults)
     for at_ms, rules in applied:
@@ -176,4 +175,4 @@ def story(
         console.at(at_ms, FORGET, None)
     for index, press in enumerate(presses):
         console.at(press.contact_ms, CONTACT, index)
-    return console.run(end_ms)
+    return console.run()

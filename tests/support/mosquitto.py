@@ -85,6 +85,11 @@ class Mosquitto:
         self._memory.unlink(missing_ok=True)
 
     @property
+    def is_running(self) -> bool:
+        """Has it been started, and not stopped since?"""
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         """The number of its process."""
         assert self._process is not None

@@ -1,0 +1,74 @@
+"""`make chaos`: breaks everything in a seeded order, and proves that nothing is lost, double or wrong.
+
+The seed is printed first and last; the same seed makes the same plan of faults. Ends with 1 if anything is found.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tests.chaos.plan import KINDS
+from tests.chaos.run import Result, run
+
+SEEDS = 1_000_000
+
+
+def main(
+    seed: Annotated[int | None, typer.Option(help="Replays the plan of an earlier run.")] = None,
+    minutes: Annotated[float, typer.Option(min=0.2, help="How long faults come; quiet comes after.")] = 3.0,
+    consoles: Annotated[int, typer.Option(min=1, max=50, help="How many consoles, each with its people.")] = 5,
+    kind: Annotated[list[str] | None, typer.Option(help="Only these kinds of fault.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Append the result to this file, a line of JSON.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the folder also when all is well.")] = False,  # noqa: FBT002
+) -> None:
+    """Break everything, in a seeded order, and prove that nothing is lost, double or wrong."""
+    unknown = {*(kind or [])} - {one.name for one in KINDS}
+    if unknown:
+        raise typer.BadParameter(
+            f"there is no fault {', '.join(unknown)}: there are {', '.join(k.name for k in KINDS)}"
+        )
+    seed = random.SystemRandom().randrange(SEEDS) if seed is None else seed
+    _say(f"SEED={seed} MINUTES={minutes:g} CONSOLES={consoles}")
+    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
+    began_s = time.monotonic()
+    result = run(folder, seed, minutes, consoles, _say, frozenset(kind or []))
+    _tell(result, time.monotonic() - began_s)
+    if record is not None:
+        with record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**asdict(result), "minutes": minutes, "consoles": consoles}) + "\n")
+    if result.findings or keep:
+        _say(f"Database, logs and flash files are kept in {folder}.")
+    else:
+        shutil.rmtree(folder)
+    _say(f"SEED={seed}")
+    sys.exit(1 if result.findings else 0)
+
+
+def _tell(result: Result, seconds: float) -> None:
+    for kind in KINDS:
+        if result.faults[kind.name]:
+            _say(f"{result.faults[kind.name]:5}  {kind.words}")
+    figures = ", ".join(f"{count} {name}" for name, count in result.figures.items())
+    _say(f"{sum(result.faults.values())} faults in {seconds:.0f} s: {figures}.")
+    for sentence in result.findings:
+        _say(f"WRONG: {sentence}")
+    _say(f"{len(result.findings)} things are wrong." if result.findings else "Nothing is lost, double or wrong.")
+
+
+def _say(sentence: str) -> None:
+    sys.stdout.write(sentence + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,151 @@
+"""People around the consoles: sellers ask, customers answer or keep silent, each till by its own seeded habits.
+
+They keep clear of every boundary (the window's end, the guard, a long press's length), so that what they meant is
+certain. They press whatever happens to the console; what they pressed is in its own record of contacts.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+from simulator.errors import ConsoleError
+from tests.chaos.world import Till
+
+SHORT_MS, LONG_MS = 90, 1400
+WINDOW_S = 4.8  # after so long no survey is open, under any of the settings that are used
+STUCK_MS = 6200
+PLAY_PRESSES, PLAY_HELD_MS = 260, 45
+STOP_LIMIT_S = 90.0
+
+
+class Person:
+    """Whoever is at one till. `press` and `wait` are all that he can do."""
+
+    def __init__(self, till: Till, nature: random.Random, going_home: threading.Event) -> None:
+        self._till = till
+        self._nature = nature
+        self._going_home = going_home
+
+    def live(self) -> None:
+        """Come, ask, answer, until it is time to go home."""
+        ways: list[tuple[float, Callable[[], None]]] = [
+            (40, self.answers),
+            (14, self.keeps_silent),
+            (14, self.is_superseded),
+            (6, self.asks_twice),
+            (6, self.answers_twice),
+            (8, self.strays),
+            (5, self.declares),
+            (4, self.declares_meanwhile),
+            (1, self.leans_on_a_button),
+        ]
+        while not self._going_home.is_set():
+            if self._till.plays.is_set():
+                self.plays()
+            self._nature.choices([way for _, way in ways], weights=[weight for weight, _ in ways])[0]()
+            self.wait(self._nature.uniform(0.3, 1.4))
+
+    def press(self, button: str, held_ms: int = SHORT_MS) -> None:
+        """Press, if there is a console that takes it."""
+        if self._till.is_stopped or not self._till.console.powered:
+            self.wait(0.3)
+            return
+        try:
+            self._till.console.press(button, held_ms=held_ms)
+        except ConsoleError:  # its power went
+            self.wait(0.3)
+
+    def wait(self, seconds: float) -> None:
+        """Wait, at most until it is time to go home."""
+        self._going_home.wait(seconds)
+
+    def answer(self) -> str:
+        """Yes, no or can't say."""
+        return self._nature.choice(("yes", "yes", "no", "cant_say"))
+
+    def answers(self) -> None:
+        self.press("seller")
+        self.wait(self._nature.uniform(0.35, 1.6))
+        self.press(self.answer())
+
+    def keeps_silent(self) -> None:
+        self.press("seller")
+        self.wait(WINDOW_S)
+
+    def is_superseded(self) -> None:
+        self.press("seller")
+        self.wait(self._nature.uniform(1.2, 1.9))
+        self.answers()
+
+    def asks_twice(self) -> None:
+        self.press("seller")
+        self.wait(0.1)
+        self.press("seller")
+        self.wait(0.4)
+        self.press(self.answer())
+
+    def answers_twice(self) -> None:
+        self.answers()
+        self.wait(0.4)
+        self.press(self.answer())
+
+    def strays(self) -> None:
+        self.wait(WINDOW_S)
+        self.press(self.answer())
+
+    def declares(self) -> None:
+        self.press("seller", LONG_MS)
+
+    def declares_meanwhile(self) -> None:
+        self.press("seller")
+        self.wait(0.2)
+        self.press("seller", LONG_MS)
+        self.wait(0.3)
+        self.press(self.answer())
+
+    def leans_on_a_button(self) -> None:
+        self.press(self._nature.choice(("yes", "no", "cant_say", "seller")), STUCK_MS)
+        self.wait(0.5)
+
+    def plays(self) -> None:
+        """A child presses as fast as it can, so that even an outbox overflows."""
+        self._till.plays.clear()
+        button = self.answer()
+        for _ in range(PLAY_PRESSES):
+            if self._going_home.is_set():
+                return
+            self.press(button, PLAY_HELD_MS)
+            self.wait(0.045)
+
+
+class Crowd:
+    """A person at each till, from `come` to `go_home`. What goes wrong with one is raised there."""
+
+    def __init__(self, tills: list[Till], seed: int) -> None:
+        self._going_home = threading.Event()
+        self._errors: list[BaseException] = []
+        self._threads = [
+            threading.Thread(target=self._live, args=(till, random.Random(f"person {seed} {number}")), daemon=True)
+            for number, till in enumerate(tills)
+        ]
+
+    def come(self) -> None:
+        """They begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def go_home(self) -> None:
+        """They end what they are at; raises what went wrong with one of them."""
+        self._going_home.set()
+        for thread in self._threads:
+            thread.join(STOP_LIMIT_S)
+        if self._errors:
+            raise self._errors[0]
+
+    def _live(self, till: Till, nature: random.Random) -> None:
+        try:
+            Person(till, nature, self._going_home).live()
+        except BaseException as error:  # noqa: BLE001 - raised by go_home
+            self._errors.append(error)

@@ -1,0 +1,332 @@
+"""How each fault of the plan begins and ends. Each may meet what another has done."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from simulator.errors import ConsoleError
+from tests.chaos.plan import Fault
+from tests.chaos.world import Bridge, Till, World, send
+
+SLOWEST_S = 1.0
+SETTINGS = (  # people's habits fit all of them
+    ("settings", "set", "--all", "survey_window_ms=4000"),
+    ("settings", "set", "--all", "survey_window_ms=3000", "prompt=none"),
+    ("settings", "set", "--all", "ask_every=2"),
+    ("settings", "set", "--all", "ask_every=1", "prompt=tone"),
+    ("question", "set", "staff", "--text", "en=Were you served well?"),
+    ("question", "set", "staff", "--text", "en=Are you content with the service?"),
+)
+DAY_MS = 24 * 3600 * 1000
+HOUR_MS = 3600 * 1000
+FREE_BLOCKS = 1
+OPERATIONS_MAX = 60  # of the flash, within which its power goes: an event or two, or a whole merge
+
+Effect = Iterator[None]
+FAULTS: dict[str, Callable[[World, Fault], Effect]] = {}
+
+
+def fault(function: Callable[[World, Fault], Effect]) -> Callable[[World, Fault], Effect]:
+    """A generator: what is before its `yield` begins the fault, what is behind ends it."""
+    FAULTS[function.__name__] = function
+    return function
+
+
+# Broker and bridge ------------------------------------------------------------------------------------------------
+
+
+@fault
+def kill_broker(world: World, _: Fault) -> Effect:
+    with world.broker_busy:
+        world.broker.stop(signal.SIGKILL)
+    yield
+    start_broker(world)
+
+
+@fault
+def wipe_broker(world: World, _: Fault) -> Effect:
+    with world.broker_busy:
+        world.broker.stop(signal.SIGKILL)
+        world.broker.wipe()
+    yield
+    start_broker(world)
+
+
+def start_broker(world: World) -> None:
+    """Start it unless it runs."""
+    with world.broker_busy:
+        if not world.broker.is_running:
+            world.broker.start()
+
+
+@fault
+def stop_broker(world: World, _: Fault) -> Effect:
+    with world.broker_busy:
+        pid = world.broker.pid if world.broker.is_running else None
+        if pid is not None:
+            send(pid, signal.SIGSTOP)
+    yield
+    if pid is not None:
+        send(pid, signal.SIGCONT)
+
+
+@fault
+def kill_bridge(world: World, _: Fault) -> Effect:
+    world.bridge.kill()
+    yield
+    world.bridge.start()
+
+
+@fault
+def stop_bridge(world: World, _: Fault) -> Effect:
+    pid = world.bridge.running_pid()
+    if pid is not None:
+        send(pid, signal.SIGSTOP)
+    yield
+    if pid is not None:
+        send(pid, signal.SIGCONT)
+
+
+@fault
+def restore_bridge(world: World, what: Fault) -> Effect:
+    world.bridge.restore(what.lasts_s)
+    yield
+
+
+@fault
+def copy_database(world: World, _: Fault) -> Effect:
+    world.bridge.copy()
+    yield
+
+
+@fault
+def fill_database(world: World, _: Fault) -> Effect:
+    world.bridge.disk(full=True)
+    yield
+    world.bridge.disk(full=False)
+
+
+@fault
+def lock_database(world: World, _: Fault) -> Effect:
+    with world.bridge.locked():
+        yield
+
+
+@fault
+def change_settings(world: World, what: Fault) -> Effect:
+    world.command(*SETTINGS[int(what.share * len(SETTINGS))])
+    yield
+
+
+# Networks ---------------------------------------------------------------------------------------------------------
+
+
+@fault
+def delay_consoles(world: World, what: Fault) -> Effect:
+    world.to_consoles.delay(what.share * SLOWEST_S)
+    yield
+    world.to_consoles.delay(0)
+
+
+@fault
+def delay_bridge(world: World, what: Fault) -> Effect:
+    world.to_bridge.delay(what.share * SLOWEST_S)
+    yield
+    world.to_bridge.delay(0)
+
+
+@fault
+def double_consoles(world: World, _: Fault) -> Effect:
+    world.to_consoles.double(on=True)
+    yield
+    world.to_consoles.double(on=False)
+
+
+@fault
+def double_bridge(world: World, _: Fault) -> Effect:
+    world.to_bridge.double(on=True)
+    yield
+    world.to_bridge.double(on=False)
+
+
+@fault
+def cut_consoles(world: World, _: Fault) -> Effect:
+    world.to_consoles.cut()
+    yield
+
+
+@fault
+def cut_bridge(world: World, _: Fault) -> Effect:
+    world.to_bridge.cut()
+    yield
+
+
+@fault
+def hang_consoles(world: World, _: Fault) -> Effect:
+    world.to_consoles.hang(on=True)
+    yield
+    world.to_consoles.hang(on=False)
+
+
+@fault
+def hang_bridge(world: World, _: Fault) -> Effect:
+    world.to_bridge.hang(on=True)
+    yield
+    world.to_bridge.hang(on=False)
+
+
+# Consoles ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def perhaps() -> Iterator[None]:
+    """It may be off, or stopped, or its power may go just now: then this fault finds nothing to do."""
+    try:
+        yield
+    except ConsoleError:
+        return
+
+
+def tilled(world: World, what: Fault) -> Till:
+    """The till that this fault is about."""
+    return world.tills[what.console]
+
+
+@fault
+def kill_console(world: World, what: Fault) -> Effect:
+    console = tilled(world, what).console
+    console.power_off()
+    yield
+    power_on(tilled(world, what))
+
+
+def power_on(till: Till) -> None:
+    """Let it run, whatever state it is in."""
+    if till.is_stopped:
+        till.stops[-1][1] = time.monotonic()
+    with perhaps():
+        till.console.power_on()
+
+
+@fault
+def tear_flash(world: World, what: Fault) -> Effect:
+    with perhaps():
+        tilled(world, what).console.cut_power_at(1 + int(what.share * OPERATIONS_MAX), (what.number % 9 - 4) / 4)
+    yield
+    power_on(tilled(world, what))
+
+
+@fault
+def stop_console(world: World, what: Fault) -> Effect:
+    till = tilled(world, what)
+    pid = None
+    with perhaps():
+        pid = till.console.pid if till.console.powered and not till.is_stopped else None
+    if pid is not None:
+        till.stops.append([time.monotonic(), float("inf")])
+        send(pid, signal.SIGSTOP)
+    yield
+    if pid is not None:
+        send(pid, signal.SIGCONT)
+        till.stops[-1][1] = min(till.stops[-1][1], time.monotonic())
+
+
+@fault
+def drop_wifi(world: World, what: Fault) -> Effect:
+    console = tilled(world, what).console
+    with perhaps():
+        console.wifi(on=False)
+    yield
+    with perhaps():
+        console.wifi(on=True)
+
+
+@fault
+def hang_console(world: World, what: Fault) -> Effect:
+    console = tilled(world, what).console
+    console.hang(on=True)
+    yield
+    console.hang(on=False)
+
+
+@fault
+def fill_flash(world: World, what: Fault) -> Effect:
+    till = tilled(world, what)
+    with perhaps():
+        till.overflowed = True
+        till.console.fill_flash(FREE_BLOCKS)
+        till.console.wifi(on=False)
+        till.plays.set()
+    yield
+    with perhaps():
+        till.console.wifi(on=True)
+    with perhaps():
+        till.console.free_flash()
+
+
+@fault
+def step_clock(world: World, what: Fault) -> Effect:
+    """The time server's clock is wrong, and an hour passes, so that the console asks it."""
+    steps = (("ahead", DAY_MS), ("ahead", -DAY_MS), ("ahead", 7 * HOUR_MS), ("fixed", 0), ("ahead", 0))
+    how, ms = steps[int(what.share * len(steps))]
+    world.time_server.fixed_ms = ms if how == "fixed" else None
+    world.time_server.ahead_ms = 0 if how == "fixed" else ms
+    with perhaps():
+        if not tilled(world, what).is_stopped:
+            tilled(world, what).console.step(HOUR_MS)
+    yield
+
+
+@fault
+def meet_twin(world: World, _: Fault) -> Effect:
+    world.twin_seen = True
+    with perhaps():
+        world.twin.console.power_on()
+    yield
+    world.twin.console.power_off()
+
+
+# The end ----------------------------------------------------------------------------------------------------------
+
+
+def calm(world: World) -> None:
+    """Everything is as it should be again, whatever faults have left."""
+    for proxy in (world.to_consoles, world.to_bridge):
+        proxy.delay(0)
+        proxy.double(on=False)
+        proxy.hang(on=False)
+    world.time_server.fixed_ms, world.time_server.ahead_ms = None, 0
+    with world.broker_busy:
+        if world.broker.is_running:
+            send(world.broker.pid, signal.SIGCONT)
+    start_broker(world)
+    calm_bridge(world.bridge)
+    for till in world.everyone() if world.twin_seen else world.tills:
+        calm_till(till)
+
+
+def calm_bridge(bridge: Bridge) -> None:
+    """It runs, on a disk with room."""
+    pid = bridge.running_pid()
+    if pid is not None:
+        send(pid, signal.SIGCONT)
+    bridge.disk(full=False)
+    bridge.start()
+
+
+def calm_till(till: Till) -> None:
+    """It is on, in the air, with room in its flash."""
+    if till.is_stopped:
+        with perhaps():
+            send(till.console.pid, signal.SIGCONT)
+        till.stops[-1][1] = time.monotonic()
+    power_on(till)
+    till.console.hang(on=False)
+    with perhaps():
+        till.console.wifi(on=True)
+    if till.overflowed:
+        with perhaps():
+            till.console.free_flash()

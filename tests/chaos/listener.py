@@ -1,0 +1,84 @@
+"""Hears at the broker what consoles say of themselves, and which settings they are sent."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.chaos.witness import Counters, EpochName, Rules
+
+RETRY_S = 1
+
+
+class Said(NamedTuple):
+    """A board's health, of which epoch it was, and when it was heard (`time.monotonic`)."""
+
+    epoch: EpochName
+    at_s: float
+    health: dict[str, Any]
+
+
+class Listener:
+    """From `start` to `close`, over the broker's restarts."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._lock = threading.Lock()
+        self._health: dict[str, Said] = {}
+        self._rules: dict[tuple[str, str], dict[int, Rules]] = {}
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="listener", clean_session=True)
+        self._client.reconnect_delay_set(RETRY_S, RETRY_S)
+        self._client.on_connect = lambda client, *_: client.subscribe("trivox/v1/#", qos=1)
+        self._client.on_message = self._heard
+
+    def start(self) -> None:
+        """Begin; the broker listens."""
+        self._client.connect("127.0.0.1", self._port)
+        self._client.loop_start()
+
+    def close(self) -> None:
+        """End it."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def health(self) -> dict[str, Said]:
+        """The last health of each board, by its hardware id."""
+        with self._lock:
+            return dict(self._health)
+
+    def counters(self) -> dict[EpochName, Counters]:
+        """What each board last said of its events and presses."""
+        last = [(said.epoch, said.health) for said in self.health().values()]
+        return {epoch: Counters(health["outbox"]["next"], dict(health["presses"])) for epoch, health in last}
+
+    def rules(self) -> dict[tuple[str, str], dict[int, Rules]]:
+        """The settings that were sent, by (site_id, console_id) and revision."""
+        with self._lock:
+            return {console: dict(revisions) for console, revisions in self._rules.items()}
+
+    def _heard(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        _, _, site_id, console_id, leaf = message.topic.split("/")
+        if leaf not in {"health", "settings"} or not message.payload:
+            return
+        said = json.loads(message.payload)
+        with self._lock:
+            if leaf == "health":
+                if not message.retain:
+                    name = (site_id, console_id, said["epoch"])
+                    self._health[said["hardware_id"]] = Said(name, time.monotonic(), said)
+            else:
+                self._note(self._rules.setdefault((site_id, console_id), {}), said)
+
+    def _note(self, revisions: dict[int, Rules], said: dict[str, Any]) -> None:
+        question = (said["question"]["id"], said["question"]["revision"])
+        names = ("survey_window_ms", "long_press_ms", "reopen_guard_ms", "debounce_ms", "stuck_ms")
+        rules = Rules(**{name: said[name] for name in names}, question=question)
+        other = revisions.get(said["revision"])
+        if other is not None and other != rules:  # by a bridge that forgot
+            rules = Rules(**{name: said[name] for name in names}, question=None)
+        revisions[said["revision"]] = rules

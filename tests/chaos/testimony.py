@@ -1,0 +1,93 @@
+"""Makes of what was recorded at the boards what a witness would say: lives, presses, thanks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from simulator.record import Change, Run
+from tests.chaos.witness import ANSWERS, Life, Press, Testimony, Thanks
+from tests.chaos.world import Till, World
+
+BOOT = re.compile(r"^boot: (\d+),", re.MULTILINE)
+KEPT_S = 2.5  # a press is sure if its board ran on so long after it was decided
+AWAKE_S = 3.0  # … and had run so long before
+THANKS_MS = 1200  # a lamp that is alone lit for so long gives thanks: a press is felt for 300 ms
+LEFT_MS = 1 << 40  # a button that nobody released
+
+
+def testimony(world: World) -> Testimony:
+    """All that is known of this world, once it is quiet."""
+    lives = tuple(life for till in world.everyone() for run in till.console.runs() if (life := _life(till, run)))
+    overflowed = frozenset(till.console.hardware_id for till in world.everyone() if till.overflowed)
+    return Testimony(lives, world.listener.rules(), world.listener.counters(), dict(world.bridge.forgotten), overflowed)
+
+
+def _life(till: Till, run: Run) -> Life:
+    console = till.console
+    said = BOOT.search(run.output)
+    return Life(
+        console.site_id,
+        console.console_id,
+        console.hardware_id,
+        int(said[1]) if said else None,
+        _ended_ms(run),
+        tuple(_presses(till, run)),
+        tuple(_thanks(till, run)),
+    )
+
+
+def _ended_ms(run: Run) -> int | None:
+    """When power went, on the board's clock, reckoned from its last change."""
+    if run.ended_at_s is None:
+        return None
+    if not run.changes:
+        return round((run.ended_at_s - run.began_at_s) * 1000)
+    last = run.changes[-1]
+    return last.ticks_ms + round((run.ended_at_s - last.at_s) * 1000)
+
+
+def _presses(till: Till, run: Run) -> Iterator[Press]:
+    contacts: dict[str, Change] = {}
+    for change in run.changes:
+        if change.kind != "button":
+            continue
+        if change.on:
+            contacts.setdefault(change.name, change)
+        else:
+            yield _press(till, run, change.name, contacts.pop(change.name, None), change)
+    for name, contact in contacts.items():
+        yield _press(till, run, name, contact, None)
+
+
+def _press(till: Till, run: Run, button: str, contact: Change | None, release: Change | None) -> Press:
+    if contact is None:  # it was held when power came
+        assert release is not None
+        return Press(button, 0, release.ticks_ms, sure=False, from_start=True)
+    if release is None:
+        return Press(button, contact.ticks_ms, LEFT_MS, sure=False)
+    awake = _ran_s(till, run.began_at_s, contact.at_s) >= AWAKE_S
+    kept = run.ended_at_s is None or _ran_s(till, release.at_s, run.ended_at_s) >= KEPT_S
+    return Press(button, contact.ticks_ms, release.ticks_ms - contact.ticks_ms, sure=awake and kept)
+
+
+def _ran_s(till: Till, from_s: float, to_s: float) -> float:
+    """How long its process ran in this time, less while it was stopped."""
+    stopped = sum(max(0.0, min(to_s, end_s) - max(from_s, start_s)) for start_s, end_s in till.stops)
+    return to_s - from_s - stopped
+
+
+def _thanks(till: Till, run: Run) -> Iterator[Thanks]:
+    """Times at which one answer's lamp alone was lit for long, while the board ran."""
+    lit: dict[str, bool] = dict.fromkeys(ANSWERS, False)
+    alone: tuple[str, Change] | None = None
+    for change in run.changes:
+        if change.kind != "lamp" or change.name not in lit:
+            continue
+        if alone and change.ticks_ms - alone[1].ticks_ms >= THANKS_MS:
+            ran_s = _ran_s(till, alone[1].at_s, change.at_s)
+            if ran_s * 1000 >= THANKS_MS:
+                yield Thanks(alone[0], alone[1].ticks_ms)
+        lit[change.name] = change.on
+        on = [name for name, is_on in lit.items() if is_on]
+        alone = (on[0], change) if len(on) == 1 else None

@@ -1,0 +1,229 @@
+"""The world that is broken: consoles, a broker, a bridge on its file, and the networks between them, all real."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Self
+
+from simulator.console import Console
+from simulator.errors import SimulatorError
+from tests.chaos.listener import Listener
+from tests.chaos.proxy import Proxy
+from tests.chaos.witness import EpochName
+from tests.support.mosquitto import Mosquitto
+from tests.support.programs import TRIVOX, wait_until
+from tests.support.time_server import TimeServer
+
+SITE = "shop"
+START_S = 60.0
+FULL_BYTES = 4096  # what a file may still hold while the disk is full: less than any database
+LIMIT = resource.RLIMIT_FSIZE
+SUFFIXES = ("", "-wal", "-shm")
+# What `trivox settings set` is told first: short, so that much happens; people keep clear of every boundary.
+TIMINGS = {"survey_window_ms": 3000, "long_press_ms": 900, "reopen_guard_ms": 700, "stuck_ms": 5000}
+
+
+@dataclass
+class Till:
+    """A console in its place, and since when it has been stopped, as [from, until] by `time.monotonic`."""
+
+    console: Console
+    has_radio: bool
+    stops: list[list[float]] = field(default_factory=list)
+    overflowed: bool = False
+    plays: threading.Event = field(default_factory=threading.Event)  # somebody presses as fast as he can
+
+    @property
+    def is_stopped(self) -> bool:
+        """Does its process stand still?"""
+        return bool(self.stops) and self.stops[-1][1] == float("inf")
+
+
+class Bridge:
+    """`trivox bridge` on its file, started, killed and restored; one thread at a time does so."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.database = folder / "trivox.db"
+        self._folder = folder
+        self._port = port
+        self._log = folder / "bridge.log"
+        self._busy = threading.RLock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._copy: Path | None = None
+        self._copies = 0
+        self.forgotten: dict[EpochName, int] = defaultdict(int)
+        self.deaths: list[str] = []
+
+    def running_pid(self) -> int | None:
+        """The number of its process; None if it does not run."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        with self._busy:
+            if self.running_pid() is not None:
+                return
+            self.kill()  # to note that it died
+            words = [TRIVOX, "bridge", "--broker", f"mqtt://127.0.0.1:{self._port}", "--database", str(self.database)]
+            with self._log.open("ab") as log:
+                self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """End it by SIGKILL. That it had ended by itself is written down: it must not."""
+        with self._busy:
+            if self._process is None:
+                return
+            if self._process.poll() is not None:
+                words = self._log.read_text("utf-8", "replace").strip().split("\n")[-1]
+                self.deaths.append(f"the bridge ended by itself ({self._process.returncode}): {words}")
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def disk(self, *, full: bool) -> None:
+        """Let no file of its grow beyond a few bytes, or again as they like."""
+        with self._busy:
+            pid = self.running_pid()
+            if pid is not None:
+                most = FULL_BYTES if full else resource.RLIM_INFINITY
+                resource.prlimit(pid, LIMIT, (most, resource.RLIM_INFINITY))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Another program holds the database's write lock."""
+        other = sqlite3.connect(self.database, isolation_level=None, check_same_thread=False, timeout=2)
+        with closing(other):
+            with suppress(sqlite3.OperationalError):  # it is locked already
+                other.execute("BEGIN IMMEDIATE")
+            yield
+
+    def copy(self) -> None:
+        """`trivox backup`, for `restore`."""
+        self._copies += 1
+        copy = self._folder / f"copy-{self._copies}.db"
+        if trivox("backup", str(copy), "--database", str(self.database)).returncode == 0:
+            self._copy = copy
+
+    def restore(self, pause_s: float) -> None:
+        """Kill it, put the last copy in the place of its database, start it. Without a copy it is only killed."""
+        with self._busy:
+            self.kill()
+            if self._copy is not None:
+                for name, through in self.throughs().items():
+                    self.forgotten[name] = max(self.forgotten[name], through)
+                for suffix in SUFFIXES:
+                    self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
+                shutil.copyfile(self._copy, self.database)
+            time.sleep(pause_s)
+            self.start()
+
+    def throughs(self) -> dict[EpochName, int]:
+        """How far each epoch is acknowledged, by the database."""
+        query = "SELECT site_id, console_id, epoch, through FROM epoch JOIN console USING (console_key)"
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection:
+            return {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}
+
+
+class World:
+    """Everything, running, from `with` to its end. `tills` are the consoles; the last one is a twin of the first."""
+
+    def __init__(self, folder: Path, consoles: int, heartbeat_ms: int = 1000) -> None:
+        self.folder = folder
+        self._heartbeat_ms = heartbeat_ms
+        self.broker = Mosquitto(folder, persistent=True)
+        self.broker_busy = threading.RLock()
+        self.to_consoles = Proxy(self.broker.port)
+        self.to_bridge = Proxy(self.broker.port)
+        self.time_server = TimeServer()
+        self.bridge = Bridge(folder, self.to_bridge.port)
+        self.listener = Listener(self.broker.port)
+        boards = ("unix", "esp32", "pico_w")
+        self.tills = [self._till(number, boards[number % 3]) for number in range(consoles)]
+        self.twin_seen = False
+        self.twin = self._till(0, "unix", hardware_id="0123456789ab")
+
+    def _till(self, number: int, board: str, hardware_id: str | None = None) -> Till:
+        console_id = f"till-{number + 1}"
+        architecture: Literal["amd64", "i386"] = "i386" if number % 4 == 1 else "amd64"
+        console = Console(
+            self.folder / (console_id if hardware_id is None else f"{console_id}-twin"),
+            site_id=SITE,
+            console_id=console_id,
+            board=board,
+            architecture=architecture,
+            broker=f"mqtt://127.0.0.1:{self.to_consoles.port}",
+            ntp_host=f"127.0.0.1:{self.time_server.port}",
+            interrupts="soft" if number % 2 else "hard",
+            hardware_id=hardware_id,
+        )
+        return Till(console, has_radio=True)
+
+    def __enter__(self) -> Self:
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        self.broker.start()
+        self.listener.start()
+        values = [f"{name}={value}" for name, value in {**TIMINGS, "heartbeat_ms": self._heartbeat_ms}.items()]
+        self.bridge.start()
+        wait_until("the bridge has made its database", self.bridge.database.exists)
+        self.command("settings", "set", "--all", *values)
+        for till in self.tills:
+            till.console.power_on()
+        wait_until("all consoles are heard", lambda: len(self.bridge.throughs()) >= len(self.tills), START_S)
+
+    def command(self, *words: str) -> None:
+        """A command for the bridge; that it can't be done now (a locked or full database) is no fault of the world."""
+        trivox(*words, "--database", str(self.bridge.database))
+
+    def everyone(self) -> list[Till]:
+        """All boards, the twin too."""
+        return [*self.tills, self.twin]
+
+    def close(self) -> None:
+        """End everything."""
+        for till in self.everyone():
+            with suppress(SimulatorError):
+                till.console.power_off()
+        self.bridge.kill()
+        self.listener.close()
+        self.to_consoles.close()
+        self.to_bridge.close()
+        with self.broker_busy:
+            self.broker.stop()
+        self.time_server.close()
+
+
+def send(pid: int, number: signal.Signals) -> bool:
+    """Send a signal; False if there is no such process any more."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def trivox(*words: str, limit_s: float = 120.0) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run([TRIVOX, *words], capture_output=True, text=True, timeout=limit_s, check=False)
