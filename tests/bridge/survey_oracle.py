@@ -106,5 +106,5 @@ def _touches(event: dict[str, Any], epoch: str, opening: dict[str, Any], end: di
     else:
         is_after = event["date"] >= opening["date"] - scope_ms
     if mine and event["boot"] == end["boot"]:
-        return is_after and event["up_ms"] <= end["up_ms"]
+        return bool(is_after and event["up_ms"] <= end["up_ms"])
     return bool(is_after and event["date"] <= end["date"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,8 @@ def check_lives(epochs: dict[EpochName, Epoch], testimony: Testimony) -> Iterato
     gaps = {name: _gaps(epoch) for name, epoch in epochs.items()}
     missing: Counter[EpochName] = Counter()
     pressed: Counter[tuple[EpochName, str]] = Counter()
+    torn = {name for name in gaps if gaps[name]}
+    before: dict[Board, Rules] = {}  # what was in force at the end of a board's last life
     for life in testimony.lives:
         if life.boot is None:
             continue
@@ -54,11 +57,21 @@ def check_lives(epochs: dict[EpochName, Epoch], testimony: Testimony) -> Iterato
         yield from _lost(
             told, [gap for name in gaps if boards.get(name) == board for gap in gaps[name]], missing, pressed
         )
-        yield from _meanings(told, testimony.rules.get(board[:2], {}), {name for name in gaps if gaps[name]})
+        rules = testimony.rules.get(board[:2], {})
+        yield from _meanings(told, rules, before.get(board, _first(board, events, rules)), torn)
+        before.update((board, replace(applied, question=None)) for _, applied in _applied(told, rules))
         yield from _thanks(told)
     for (board, boot), those in events.items():
         yield f"{'/'.join(board)}: {len(those)} events of boot {boot}, which never was"
     yield from _counters(epochs, testimony, missing, pressed)
+
+
+def _first(board: Board, events: dict[tuple[Board, int], list[Event]], rules: dict[int, Rules]) -> Rules:
+    """What a board begins with that does not say so any more, since that event is lost."""
+    for event in (event for (other, _), those in events.items() if other == board for event in those):
+        if event.type == "settings_applied" and event.said["revision"] in rules:
+            return replace(rules[event.said["revision"]], question=None)
+    return Rules()
 
 
 def _boards(epochs: dict[EpochName, Epoch], testimony: Testimony) -> dict[EpochName, Board]:
@@ -108,26 +121,19 @@ def _off_ms(press: Press, event: Event, offset_ms: int) -> int | None:
 
 
 def _offset(life: Life, telling: list[Event]) -> int:
-    """What to add to the board's clock to get up_ms: the value that explains most events, and those best."""
+    """What to add to the board's clock to get up_ms: the value around which most pairs of press and event lie."""
     if life.offset_ms is not None:
         return life.offset_ms
-    timed = [press for press in life.presses if not press.from_start]
-    tries = {
+    apart = sorted(
         event.up_ms - press.contact_ms
         for event in telling
-        for press in timed
-        if press.button == event.button and -OFFSET_MAX_MS <= event.up_ms - press.contact_ms <= CLOSE_MS
-    }
-
-    def fit(offset_ms: int) -> tuple[int, int]:
-        off = [
-            min(abs(p.contact_ms + offset_ms - event.up_ms) for p in timed if p.button == event.button)
-            for event in telling
-            if any(p.button == event.button for p in timed)
-        ]
-        return sum(ms <= CLOSE_MS for ms in off), -sum(min(ms, LATE_MS) for ms in off)
-
-    return max(tries, key=fit, default=0)
+        for press in life.presses
+        if press.button == event.button and not press.from_start
+        if -OFFSET_MAX_MS <= event.up_ms - press.contact_ms <= CLOSE_MS
+    )
+    near = [apart[bisect_left(apart, ms) : bisect_right(apart, ms + CLOSE_MS)] for ms in apart]
+    best = max(near, key=len, default=[0])
+    return best[len(best) // 2]
 
 
 def _strangers(told: Told) -> Iterator[str]:
@@ -195,14 +201,14 @@ def _is_between(moment: tuple[int, int], gap: Gap) -> bool:
 # What they mean ---------------------------------------------------------------------------------------------------
 
 
-def _meanings(told: Told, rules: dict[int, Rules], torn: set[EpochName]) -> Iterator[str]:
+def _meanings(told: Told, rules: dict[int, Rules], before: Rules, torn: set[EpochName]) -> Iterator[str]:
     """Each stored event says what its press means, and each survey is closed as it ended."""
     indices = sorted(
         [*told.by_press, *told.lost],
         key=lambda index: (_at_ms(told, index), told.by_press[index].seq if index in told.by_press else 0),
     )
     taken = [_taken(told, index) for index in indices]
-    true = story(taken, _applied(told, rules), _forgets(told), rules.get(0, Rules()))
+    true = story(taken, _applied(told, rules), _forgets(told), before)
     for place, index in enumerate(indices):
         event = told.by_press.get(index)
         if event is not None:

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from pprint import pformat
 from typing import Any
 
 from simulator.errors import FirmwareError
@@ -59,6 +60,7 @@ def run(
         result.findings += [*world.bridge.deaths, *_broken(world)]
         result.findings += _doctor(world)
         seen = testimony(world)
+        (folder / "testimony.txt").write_text(pformat(seen, width=200), "utf-8")
         world.bridge.kill()
         result.findings += world.bridge.deaths
         with closing(sqlite3.connect(world.bridge.database)) as connection:

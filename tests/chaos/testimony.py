@@ -78,16 +78,25 @@ def _ran_s(till: Till, from_s: float, to_s: float) -> float:
 
 
 def _thanks(till: Till, run: Run) -> Iterator[Thanks]:
-    """Times at which one answer's lamp alone was lit for long, while the board ran."""
+    """Times at which one answer's lamp alone was lit for long after one press, while the board ran."""
     lit: dict[str, bool] = dict.fromkeys(ANSWERS, False)
-    alone: tuple[str, Change] | None = None
+    alone, since = "", None
     for change in run.changes:
         if change.kind != "lamp" or change.name not in lit:
             continue
-        if alone and change.ticks_ms - alone[1].ticks_ms >= THANKS_MS:
-            ran_s = _ran_s(till, alone[1].at_s, change.at_s)
-            if ran_s * 1000 >= THANKS_MS:
-                yield Thanks(alone[0], alone[1].ticks_ms)
+        if since and change.ticks_ms - since.ticks_ms >= THANKS_MS and _is_thanks(till, run, alone, since, change):
+            yield Thanks(alone, since.ticks_ms)
         lit[change.name] = change.on
         on = [name for name, is_on in lit.items() if is_on]
-        alone = (on[0], change) if len(on) == 1 else None
+        alone, since = (on[0], change) if len(on) == 1 else ("", None)
+
+
+def _is_thanks(till: Till, run: Run, name: str, lit: Change, dark: Change) -> bool:
+    """A board that stood still, or was pressed again and again, keeps a lamp lit without giving thanks."""
+    contacts = [
+        change
+        for change in run.changes
+        if change.kind == "button" and change.on and change.name == name
+        if lit.ticks_ms < change.ticks_ms < lit.ticks_ms + THANKS_MS
+    ]
+    return not contacts and _ran_s(till, lit.at_s, dark.at_s) * 1000 >= THANKS_MS
