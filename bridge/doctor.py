@@ -33,7 +33,7 @@ class Finding:
 
 def examine(store: Store, now_ms: int) -> Iterator[Finding]:
     """Look at everything that the database can tell of."""
-    faults = condition.integrity(store.connection)
+    faults = condition.integrity(store.connection, "integrity_check")
     for fault in faults:
         yield Finding(f"The database is damaged ({fault}): put back a copy made by `trivox backup`.")
     if faults:

@@ -65,7 +65,9 @@ class Epoch:
         self.console = console
         self._store = store
         by_key = (self.key,)
+        self.is_new = False
         self.received = Ranges(store.all("SELECT low, high FROM received WHERE epoch_key = ?", by_key))
+        self.lost = self.received.missing(self.through)
         self.applied: list[tuple[int, int]] = store.all(
             "SELECT seq, json_extract(raw, '$.revision') FROM event"
             " WHERE epoch_key = ? AND type = 'settings_applied' ORDER BY seq",
@@ -141,6 +143,7 @@ def find_epoch(store: Store, console: Console, epoch: str, seen_at_ms: int) -> E
             f"SELECT {columns} FROM epoch WHERE console_key = ? AND epoch = ?",
             (console.key, epoch),
         )
+        is_new = row is None
         if row is None:
             row = store.one(
                 f"INSERT INTO epoch (console_key, epoch, seen_at_ms) VALUES (?, ?, ?) RETURNING {columns}",
@@ -149,6 +152,7 @@ def find_epoch(store: Store, console: Console, epoch: str, seen_at_ms: int) -> E
         if row is None:
             raise LookupError(epoch)
         found = known[console.key, epoch] = Epoch(store, console, row)
+        found.is_new = is_new
         by_key: dict[int, Epoch] = store.remember("epochs by key", dict)
         by_key[found.key] = found
     return found
