@@ -22,7 +22,7 @@ from bridge.contract import (
 from bridge.counts import take_counts
 from bridge.dating import date_event
 from bridge.fold import Fold
-from bridge.store import consoles, events
+from bridge.store import consoles, events, rejects
 
 if TYPE_CHECKING:
     from bridge.contract import AnyEvent, Batch, Health
@@ -101,7 +101,7 @@ class Intake:
         """Keep a message that could not be taken in, once, with a count."""
         self.tally.unreadable += 1
         self.tally.note_reject(reason, topic)
-        events.save_reject(self._store, None, topic, reason, payload, hashlib.sha256(payload).hexdigest(), at_ms)
+        rejects.save_reject(self._store, None, topic, reason, payload, hashlib.sha256(payload).hexdigest(), at_ms)
 
     def take_readable(self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False) -> None:
         """Take in one message; raises Unreadable, and has done nothing then."""
@@ -220,7 +220,7 @@ class Intake:
     def _reject(self, epoch: Epoch, seq: int, reason: str, raw: bytes, topic: str, arrived_at_ms: int) -> None:
         self.tally.note_reject(reason, topic)
         hash_ = hashlib.sha256(contract.canonical(raw)).hexdigest()
-        events.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms)
+        rejects.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms)
 
     def _take_event(self, touched: Touched, seq: int, raw: bytes, topic: str, arrived_at_ms: int) -> None:
         epoch = touched.epoch

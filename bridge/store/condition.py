@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import apsw
 
+from bridge.errors import DatabaseError
 from bridge.store.connection import DAMAGED, damaged
 
 if TYPE_CHECKING:
@@ -100,15 +101,36 @@ def waiting_settings(store: Store) -> int:
     return int(row[0]) if row else 0
 
 
-def copy_to(store: Store, target: Path) -> None:
-    """Copy the whole database to a new file, as it is at one instant; DatabaseError when it turns out damaged."""
+def copy_to(source: apsw.Connection, name: str, target: Path) -> None:
+    """Copy a whole database to a new file, as it is at one instant; DatabaseError when it turns out damaged.
+
+    `name` is what people know the source by.
+    """
     destination = apsw.Connection(str(target))
     try:
-        with destination.backup("main", store.connection, "main") as backup:
+        with destination.backup("main", source, "main") as backup:
             while not backup.done:
                 backup.step(BACKUP_PAGES)
         if faults := integrity(destination, "integrity_check"):
-            raise damaged(str(store.path), faults[0])
+            raise damaged(name, faults[0])
         destination.execute("PRAGMA journal_mode = DELETE")  # one file alone, without a log beside it
+    except (apsw.FullError, apsw.IOError) as error:
+        raise DatabaseError(f"{target.parent} has no room for the copy ({error}): make room there.") from error
     finally:
         destination.close()
+
+
+def read_copy(copy: Path) -> apsw.Connection:
+    """Open a copy made by `backup`, to be read; raises DatabaseError when it is none."""
+    refusal = DatabaseError(f"{copy} is no copy made by `trivox backup`: give one.")
+    if not copy.is_file():
+        raise DatabaseError(f"There is no file {copy}: give a copy made by `trivox backup`.")
+    try:
+        connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READONLY)
+        known = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'identity')").fetchall()
+    except apsw.Error as error:
+        raise refusal from error
+    if known != [(2,)]:
+        connection.close()
+        raise refusal
+    return connection
