@@ -15,8 +15,8 @@ from rich.console import Console as Terminal
 from rich.table import Table
 
 from bridge.commands.options import DATABASE, Database
-from bridge.doctor import ago, examine, health_of, outbox_depth
 from bridge.config import read_broker
+from bridge.doctor import ago, examine, health_of, outbox_depth
 from bridge.errors import DatabaseError
 from bridge.restore import restore as put_back
 from bridge.store import condition, open_store
