@@ -173,11 +173,16 @@ class Status(Struct):
 
 
 class Health(Struct):
-    """What the bridge itself uses of a health message; the rest is kept as sent."""
+    """What the bridge itself uses of a health message; the rest is kept as sent. Figures of `Any` are only shown."""
 
     epoch: Epoch | None = None
     hardware_id: str | None = None
     settings_revision: Natural = 0
+    at_ms: Any = None
+    outbox: Any = None
+    loop_lag_max_ms: Any = None
+    heap_free: Any = None
+    faults: Any = None
 
 
 class Reply(Struct):

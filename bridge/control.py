@@ -183,6 +183,16 @@ def _connect(database: Path) -> socket.socket | None:
     return connection
 
 
+def ask_bridge(database: Path, operation: str) -> dict[str, Any] | None:
+    """What the running bridge answers, or None where none runs. Raises TrivoxError."""
+    connection = _connect(database)
+    if connection is None:
+        return None
+    connection.settimeout(WAIT_S)
+    with connection, connection.makefile("rb") as answers:
+        return There(connection, answers).perform(operation, {})
+
+
 def perform(database: Path, operation: str, args: dict[str, Any]) -> dict[str, Any]:
     """Do a writing operation, here under the writer's lock or in the bridge that holds it; its result.
 

@@ -19,8 +19,19 @@ if TYPE_CHECKING:
 
 SILENT_FOR_MS = 15 * 60_000
 CLOCK_OFF_MS = 60_000
+OUTBOX_MANY = 1_000
+SAME_CLOCK_CONSOLES = 3
 MINUTE_MS = 60_000
 DAY_MINUTES = 1440
+
+
+ADVICE = {
+    "not enrolled": "enroll the console, then run `trivox rebuild`",
+    "conflict": "two boards may share an id and an epoch, or a flash was put back",
+    "failed": "the bridge has a fault: report it with the log, then `trivox rebuild` with a newer bridge",
+    "unknown type": "its firmware is newer than the bridge: renew the bridge, then run `trivox rebuild`",
+    "not kept": "somebody sends what is no message of ours: see who writes to that topic",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +44,7 @@ class Finding:
 
 def examine(store: Store, now_ms: int) -> Iterator[Finding]:
     """Look at everything that the database can tell of."""
-    faults = condition.integrity(store.connection)
+    faults = condition.integrity(store.connection, "integrity_check")
     for fault in faults:
         yield Finding(f"The database is damaged ({fault}): put back a copy made by `trivox backup`.")
     if faults:
@@ -43,6 +54,7 @@ def examine(store: Store, now_ms: int) -> Iterator[Finding]:
     consoles = condition.consoles(store)
     if not consoles:
         yield Finding("No console was ever heard of: check the broker's address, and that a bridge runs.")
+    yield from _clock_of_all(consoles)
     for console in consoles:
         yield from _console(console, condition.epochs(store, console.console_key), now_ms)
     waiting = condition.waiting_settings(store)
@@ -53,7 +65,9 @@ def examine(store: Store, now_ms: int) -> Iterator[Finding]:
 def _rejects(store: Store) -> Iterator[Finding]:
     rejects = condition.rejects(store)
     for reason, count, last_at_ms, topic in rejects:
-        yield Finding(f"Rejected as {reason}: {count}, last at {_utc(last_at_ms)}, for example from {topic}.")
+        advice = ADVICE.get(reason, "see who sends there, and with which firmware")
+        example = f", for example from {topic}" if topic else ""
+        yield Finding(f"Rejected as {reason}: {count}, last at {_utc(last_at_ms)}{example}: {advice}.")
     if not rejects:
         yield Finding("Nothing was rejected.", bad=False)
 
@@ -67,6 +81,11 @@ def _console(console: ConsoleRow, epochs: list[EpochRow], now_ms: int) -> Iterat
     silent_ms = now_ms - console.last_seen_at_ms
     if not console.last_seen_at_ms or not (epochs or console.health):
         yield Finding(f"Console {name} was never heard: check its power, Wi-Fi and broker address.")
+    elif silent_ms < -MINUTE_MS:
+        yield Finding(
+            f"Console {name} was last heard at {_utc(console.last_seen_at_ms)}, which is still to come: this machine's "
+            "clock was set back; have a time server set it."
+        )
     elif silent_ms > SILENT_FOR_MS or console.online == 0:
         state = "says that it is offline" if console.online == 0 else "is silent"
         yield Finding(f"Console {name} {state}, last heard {ago(silent_ms)}: check its power and Wi-Fi.")
@@ -80,12 +99,42 @@ def _health(name: str, console: ConsoleRow) -> Iterator[Finding]:
     faults = [str(fault) for fault in health.get("faults") or []]
     if faults:
         yield Finding(f"Console {name} reports faults: {', '.join(faults)}.")
+    depth = outbox_depth(health)
+    if depth is not None and depth >= OUTBOX_MANY:
+        yield Finding(
+            f"Console {name} holds {depth} events that are not acknowledged: see that it reaches the broker and "
+            "that the bridge runs, before its flash is full."
+        )
     at_ms = health.get("at_ms")
     if isinstance(at_ms, int) and console.health_at_ms is not None:
         off_ms = at_ms - console.health_at_ms
         if abs(off_ms) > CLOCK_OFF_MS:
             ahead = "ahead" if off_ms > 0 else "behind"
             yield Finding(f"The clock of console {name} is {abs(off_ms) // 1000} s {ahead}: check its time server.")
+
+
+def _clock_of_all(consoles: list[ConsoleRow]) -> Iterator[Finding]:
+    """Consoles that differ from this machine by the same are right, and this machine is wrong."""
+    offsets = [
+        health["at_ms"] - console.health_at_ms
+        for console in consoles
+        if console.health_at_ms is not None and isinstance((health := health_of(console)).get("at_ms"), int)
+    ]
+    if len(offsets) >= SAME_CLOCK_CONSOLES and min(map(abs, offsets)) > CLOCK_OFF_MS > max(offsets) - min(offsets):
+        off_s = abs(offsets[0]) // 1000
+        yield Finding(
+            f"The clocks of all {len(offsets)} consoles are about {off_s} s {'ahead' if offsets[0] > 0 else 'behind'} "
+            "of this machine's: it is this machine's clock that is wrong; have a time server set it."
+        )
+
+
+def outbox_depth(health: dict[str, Any]) -> int | None:
+    """How many events a console holds by its last health message, None where it does not say."""
+    outbox = health.get("outbox")
+    if not isinstance(outbox, dict):
+        return None
+    first, following = outbox.get("first"), outbox.get("next")
+    return following - first if isinstance(first, int) and isinstance(following, int) else None
 
 
 def two_boards(name: str, epochs: list[EpochRow]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -21,12 +22,12 @@ from bridge.contract import (
 from bridge.counts import take_counts
 from bridge.dating import date_event
 from bridge.fold import Fold
-from bridge.store import consoles, events
+from bridge.store import consoles, events, rejects
 
 if TYPE_CHECKING:
-    from bridge.contract import AnyEvent, Batch
+    from bridge.contract import AnyEvent, Batch, Health
     from bridge.store import Store
-    from bridge.store.consoles import Console
+    from bridge.store.consoles import Console, Name
     from bridge.store.events import Epoch
 
 NOT_ENROLLED = "not enrolled"
@@ -45,6 +46,20 @@ class Tally:
     unreadable: int = 0
     acks: list[tuple[str, bytes]] = field(default_factory=list)
     settings_made: bool = False
+    reasons: Counter[str] = field(default_factory=Counter)
+    example: dict[str, str] = field(default_factory=dict)  # a topic for each reason
+    heard: list[tuple[Name, int, int]] = field(default_factory=list)  # name, last arrival, messages
+    healths: list[tuple[Name, Health, int]] = field(default_factory=list)
+    states: list[tuple[Name, bool]] = field(default_factory=list)  # who is online
+    losses: list[tuple[Name, str, int]] = field(default_factory=list)  # name, epoch, how many more (or fewer)
+    new_consoles: list[Name] = field(default_factory=list)
+    new_epochs: list[tuple[Name, str]] = field(default_factory=list)
+
+    def note_reject(self, reason: str, topic: str) -> None:
+        """One more among the rejects; what stands before a colon is the reason, then come details."""
+        word = reason.partition(":")[0]
+        self.reasons[word] += 1
+        self.example[word] = topic
 
     def figures(self) -> dict[str, int]:
         """The counts alone."""
@@ -71,7 +86,7 @@ class Intake:
         self._fold = Fold(store)
         self._rows: list[tuple[Any, ...]] = []
         self._touched: dict[int, Touched] = {}
-        self._seen: dict[int, tuple[Console, int]] = {}
+        self._seen: dict[int, tuple[Console, int, int]] = {}
         self.tally = Tally()
 
     def take(self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False) -> None:
@@ -85,7 +100,8 @@ class Intake:
     def reject(self, topic: str, payload: bytes, reason: str, at_ms: int) -> None:
         """Keep a message that could not be taken in, once, with a count."""
         self.tally.unreadable += 1
-        events.save_reject(self._store, None, topic, reason, payload, hashlib.sha256(payload).hexdigest(), at_ms)
+        self.tally.note_reject(reason, topic)
+        rejects.save_reject(self._store, None, topic, reason, payload, hashlib.sha256(payload).hexdigest(), at_ms)
 
     def take_readable(self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False) -> None:
         """Take in one message; raises Unreadable, and has done nothing then."""
@@ -112,10 +128,19 @@ class Intake:
             self._fold.mark_lost(epoch)
             ack = contract.ack_payload(epoch.epoch, epoch.through, self._store.now_ms)
             self.tally.acks.append((f"trivox/v1/{epoch.console.site_id}/{epoch.console.console_id}/ack", ack))
+            self._count_losses(epoch)
         events.save_epochs(self._store, [touched.epoch for touched in self._touched.values()])
-        consoles.note_seen(self._store, self._seen.values())
+        consoles.note_seen(self._store, [(console, at_ms) for console, at_ms, _ in self._seen.values()])
         self._fold.finish()
+        self.tally.heard = [(console.name, at_ms, count) for console, at_ms, count in self._seen.values()]
         return self.tally
+
+    def _count_losses(self, epoch: Epoch) -> None:
+        """Numbers below `through` that were never received are lost, until they come after all."""
+        lost = epoch.received.missing(epoch.through)
+        if lost != epoch.lost:
+            self.tally.losses.append((epoch.console.name, epoch.epoch, lost - epoch.lost))
+            epoch.lost = lost
 
     def _console(self, site_id: str, console_id: str, arrived_at_ms: int) -> Console:
         console = consoles.find_console(self._store, site_id, console_id)
@@ -123,6 +148,7 @@ class Intake:
             raise Unreadable(f"{NOT_ENROLLED}: enroll the console, or run the bridge without --enrolled-only")
         if console is None:
             console = consoles.add_console(self._store, site_id, console_id, arrived_at_ms)
+            self.tally.new_consoles.append(console.name)
             self._refresh(console)
         return console
 
@@ -136,23 +162,28 @@ class Intake:
         if leaf == "status":
             is_online = contract.read_status(payload).state == "online"
             consoles.note_status(self._store, self._console(site_id, console_id, arrived_at_ms), online=is_online)
+            self.tally.states.append(((site_id, console_id), is_online))
             return is_online
         if leaf == "health":
             health = contract.read_health(payload)
             console = self._console(site_id, console_id, arrived_at_ms)
             consoles.note_health(self._store, console, payload.decode(), health.settings_revision, arrived_at_ms)
             self._refresh(console)
+            self.tally.healths.append((console.name, health, arrived_at_ms))
         else:
             contract.read_reply(payload)
         return True
 
     def _see(self, console: Console, arrived_at_ms: int) -> None:
         """The console is there."""
-        _, before = self._seen.get(console.key, (console, 0))
-        self._seen[console.key] = console, max(before, arrived_at_ms)
+        _, before, count = self._seen.get(console.key, (console, 0, 0))
+        self._seen[console.key] = console, max(before, arrived_at_ms), count + 1
 
     def _take_batch(self, console: Console, batch: Batch, topic: str, arrived_at_ms: int) -> None:
         epoch = events.find_epoch(self._store, console, batch.epoch, arrived_at_ms)
+        if epoch.is_new:
+            epoch.is_new = False
+            self.tally.new_epochs.append((console.name, epoch.epoch))
         touched = self.touched(epoch)
         self._see(console, arrived_at_ms)
         epoch.first = max(epoch.first, batch.first)
@@ -187,8 +218,9 @@ class Intake:
         )
 
     def _reject(self, epoch: Epoch, seq: int, reason: str, raw: bytes, topic: str, arrived_at_ms: int) -> None:
+        self.tally.note_reject(reason, topic)
         hash_ = hashlib.sha256(contract.canonical(raw)).hexdigest()
-        events.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms)
+        rejects.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms)
 
     def _take_event(self, touched: Touched, seq: int, raw: bytes, topic: str, arrived_at_ms: int) -> None:
         epoch = touched.epoch

@@ -60,6 +60,15 @@ class Ranges:
             reach = max(reach, self._highs[index])
         return reach
 
+    def missing(self, through: int) -> int:
+        """How many of the numbers from 1 to `through` are not here."""
+        index = bisect_right(self._lows, through)
+        if not index:
+            return through
+        last = min(self._highs[index - 1], through) - self._lows[index - 1] + 1
+        before = sum(self._highs[: index - 1]) - sum(self._lows[: index - 1]) + index - 1
+        return through - last - before
+
     def take_changes(self) -> tuple[list[tuple[int, int]], list[int]]:
         """(ranges to store, lows of ranges to drop) since the last call."""
         changed = [(low, self._highs[bisect_right(self._lows, low) - 1]) for low in sorted(self._changed)]

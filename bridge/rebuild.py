@@ -8,7 +8,7 @@ from bridge import contract, counts
 from bridge.contract import Impossible, Unreadable
 from bridge.fold import CHUNK, Fold
 from bridge.ingest import NOT_ENROLLED, Intake
-from bridge.store import consoles, events, rollups, surveys
+from bridge.store import consoles, events, rejects, rollups, surveys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,13 +45,13 @@ def _judge_rejects_again(store: Store) -> int:
     """Take what an older bridge, or one with fewer consoles enrolled, could not; how many."""
     intake = Intake(store)
     taken = 0
-    for reject_key, epoch_key, seq, topic, reason, raw, at_ms in events.rejects(store):
+    for reject_key, epoch_key, seq, topic, reason, raw, at_ms in rejects.rejects(store):
         if epoch_key is None:
             is_taken = _take_message_again(store, intake, topic, bytes(raw), reason, at_ms)
         else:
             is_taken = _take_event_again(store, intake, epoch_key, seq, bytes(raw), at_ms)
         if is_taken:
-            events.drop_reject(store, reject_key)
+            rejects.drop_reject(store, reject_key)
             taken += 1
     intake.finish()
     return taken

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 READ_BYTES = 262_144
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 MAX_LENGTH_BYTES = 4
+MAX_PACKET_BYTES = 4 * 1024 * 1024  # of a larger message only the start is taken, so that none fills the memory
+START_BYTES = 128 * 1024
 PUBLISH, QOS, RETAINED = 0x30, 0x06, 0x01
 PUBACK = struct.Struct("!BBH")
 
@@ -31,7 +33,9 @@ class TappedSocket:
     def __init__(self, inner: socket.socket, take: Take) -> None:
         self._inner = inner
         self._take = take
-        self._left = b""  # the start of a packet that has not arrived whole
+        self._left = bytearray()  # the start of a packet that has not arrived whole
+        self._need = 0  # how long that will be, as far as it is known
+        self._skip = 0  # how much of a packet that is too large is still to come
         self._rest = bytearray()  # packets for paho
         self._waiting = bytearray()
         self._is_over = False
@@ -48,14 +52,23 @@ class TappedSocket:
             data = b""
         if not data:
             self._is_over = True
-        elif self._left:
-            self._left = self._split(self._left + data)
-        else:
-            self._left = self._split(data)
+            return
+        if self._skip:
+            skipped = min(self._skip, len(data))
+            self._skip -= skipped
+            data = data[skipped:]
+        if not self._left:
+            self._left += self._split(data)
+            return
+        self._left += data
+        if len(self._left) >= self._need:
+            whole = bytes(self._left)
+            self._left = bytearray(self._split(whole))
 
     def _split(self, data: bytes) -> bytes:
         """Cut the stream into packets; what is left of it."""
         at, size = 0, len(data)
+        self._need = 0
         while at + 1 < size:
             length = data[at + 1]
             start = at + 2
@@ -72,15 +85,27 @@ class TappedSocket:
                 else:
                     break
             end = start + length
-            if end > size:
-                break
             head = data[at]
+            if end > size:
+                if length > MAX_PACKET_BYTES and head & 0xF0 == PUBLISH:
+                    return self._cut(head, data, at, start, end)
+                self._need = end - at
+                break
             if head & 0xF0 == PUBLISH:
                 self._publish(head, data, start, end)
             else:
                 self._rest += data[at:end]
             at = end
         return data[at:] if at else data
+
+    def _cut(self, head: int, data: bytes, at: int, start: int, end: int) -> bytes:
+        """Take the start of a message that is too large, once there is enough of it; what is left then."""
+        if len(data) - start < START_BYTES:
+            self._need = start + START_BYTES - at
+            return data[at:]
+        self._publish(head, data, start, start + START_BYTES)
+        self._skip = end - len(data)
+        return b""
 
     def _publish(self, head: int, data: bytes, start: int, end: int) -> None:
         payload = start + 2 + (data[start] << 8 | data[start + 1])

@@ -7,23 +7,33 @@ import os
 import signal
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import apsw
 import typer
 
+from bridge import logfmt
 from bridge.commands.options import DATABASE, Database
 from bridge.config import read_broker
 from bridge.control import take_lock_to_serve
 from bridge.control_server import Server
+from bridge.integrity import Check
 from bridge.store import open_store
 from bridge.store.consoles import identity
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from bridge.config import Broker
+    from bridge.mqtt import Bridge
+    from bridge.store import Store
 
 BROKER_PORT = 1883
 SWITCH_S = 0.0005  # receiving and writing take turns often, so that neither makes the other late
+METRICS_PORT = 9883
+BUSY_MS = 500  # a lock of another program is waited for in pieces, so that SIGTERM is obeyed soon
 DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
 
 
@@ -43,32 +53,69 @@ def bridge(
     enrolled_only: Annotated[  # noqa: FBT002 - an option of the command line
         bool, typer.Option("--enrolled-only", help="Take in enrolled consoles alone.")
     ] = False,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Where Prometheus is answered, on loopback; 0: nowhere.")
+    ] = METRICS_PORT,
 ) -> None:
     """Take what consoles send into the database."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ", level="INFO")
-    logging.Formatter.converter = time.gmtime
-    run_bridge(read_broker(broker, os.environ, config, ca_file), database, enrolled_only=enrolled_only)
+    logfmt.set_up()
+    found = read_broker(broker, os.environ, config, ca_file)
+    run_bridge(found, database, enrolled_only=enrolled_only, metrics_port=metrics_port)
 
 
-def run_bridge(broker: Broker, database: Path, *, enrolled_only: bool) -> None:
+def run_bridge(broker: Broker, database: Path, *, enrolled_only: bool, metrics_port: int) -> None:
     """Run until SIGTERM or Ctrl-C, as the one process that writes this database."""
-    from bridge.mqtt import Bridge  # noqa: PLC0415 - the other commands start faster without paho
-
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # nothing is taken in yet
     lock = take_lock_to_serve(database)
     sys.setswitchinterval(SWITCH_S)
-    store = open_store(database, writing=True)
+    store = _open(database)
+    check = Check(database)
+    try:
+        check.wait()
+        logfmt.info("the bridge starts", version=version("trivox"), database=database, enrolled_only=enrolled_only)
+        _serve(broker, store, check, enrolled_only=enrolled_only, metrics_port=metrics_port)
+    finally:
+        check.close()
+        store.close()
+        lock.release()
+
+
+def _open(database: Path) -> Store:
+    """Open the database, however long another program locks it."""
+    is_told = False
+    while True:
+        try:
+            return open_store(database, writing=True, busy_ms=BUSY_MS)
+        except apsw.BusyError:
+            if not is_told:
+                logfmt.warning("another program has locked the database: waiting for it", database=database)
+            is_told = True
+
+
+def _serve(broker: Broker, store: Store, check: Check, *, enrolled_only: bool, metrics_port: int) -> None:
+    from bridge.metrics import Collector, MetricsServer  # noqa: PLC0415 - the other commands start faster without
+    from bridge.mqtt import Bridge  # noqa: PLC0415 - … paho too
+
     runner = Bridge(broker, store, identity(store), enrolled_only=enrolled_only)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())
-    server = Server(database, runner.perform)
+    server = Server(store.path, lambda *request: _perform(runner, *request))
+    metrics = MetricsServer(metrics_port, Collector(runner.vitals, store.path, version("trivox")))
+    check.on_damage(runner.fail)
     try:
         runner.run()
     finally:
+        metrics.close()
         server.close()
-        store.close()
-        lock.release()
+        logfmt.info("the bridge ends", waiting_messages=runner.vitals.backlog())
+
+
+def _perform(runner: Bridge, operation: str, args: dict[str, Any], progress: Any) -> dict[str, Any]:
+    """Do what a command asks for; how the bridge is, also while it cannot write."""
+    if operation == "vitals":
+        return runner.vitals.snapshot(time.time_ns() // 1_000_000)
+    return runner.perform(operation, args, progress)
 
 
 def broker(

@@ -1,10 +1,12 @@
-"""`trivox backup`, `trivox doctor` and `trivox console list`: they only read the database."""
+"""`trivox backup`, `trivox restore`, `trivox doctor` and `trivox console list`."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +15,10 @@ from rich.console import Console as Terminal
 from rich.table import Table
 
 from bridge.commands.options import DATABASE, Database
-from bridge.doctor import ago, examine, health_of
+from bridge.config import read_broker
+from bridge.doctor import ago, examine, health_of, outbox_depth
 from bridge.errors import DatabaseError
+from bridge.restore import restore as put_back
 from bridge.store import condition, open_store
 
 PLAIN_WIDTH = 160
@@ -39,7 +43,7 @@ def backup(
     partial = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL, 0o600))
-        condition.copy_to(store, partial)
+        condition.copy_to(store.connection, str(database), partial)
         with partial.open("rb+") as copy:
             os.fsync(copy.fileno())
         partial.rename(file)
@@ -49,11 +53,34 @@ def backup(
     sys.stdout.write(f"{database} is copied to {file} ({file.stat().st_size} bytes).\n")
 
 
-def doctor(database: Database = DATABASE) -> None:
-    """Say in plain words what is wrong with database, consoles and delivery."""
+def restore(
+    copy: Annotated[Path, typer.Argument(help="A copy made by `trivox backup`.")], database: Database = DATABASE
+) -> None:
+    """Put a copy in the database's place, while no bridge runs; what lay there is kept aside."""
+    aside = put_back(copy, database, datetime.now(UTC))
+    kept = f"; what lay there is kept as {aside}" if aside else ""
+    sys.stdout.write(f"{copy} is now {database}{kept}. Start the bridge: consoles send again what they still hold.\n")
+
+
+def doctor(
+    broker: Annotated[
+        str | None, typer.Option(metavar="URL", help="The broker to look at; else the running bridge's.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML with user, password and ca_file.")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="What the broker's certificate is checked by.")] = None,
+    database: Database = DATABASE,
+) -> None:
+    """Say in plain words what is wrong with database, bridge, broker, consoles and clock."""
+    from bridge.surroundings import look_around  # noqa: PLC0415 - the other commands start faster without paho
+
     store = open_store(database)
     bad = 0
-    for finding in examine(store, now_ms()):
+    asked = None if broker is None else read_broker(broker, os.environ, config, ca_file)
+    findings = chain(
+        examine(store, now_ms()),
+        look_around(store, now_ms(), asked, lambda url: read_broker(url, os.environ, config, ca_file)),
+    )
+    for finding in findings:
         bad += finding.bad
         sys.stdout.write(f"{'!' if finding.bad else ' '} {finding.sentence}\n")
     sys.stdout.write(f"{bad} things to look at.\n" if bad else "All is well.\n")
@@ -71,8 +98,7 @@ def console_list(database: Database = DATABASE) -> None:
     at_ms = now_ms()
     for console in condition.consoles(store):
         health, epochs = health_of(console), condition.epochs(store, console.console_key)
-        outbox = health.get("outbox") or {}
-        depth = outbox.get("next", 0) - outbox.get("first", 0) if outbox else None
+        depth = outbox_depth(health)
         table.add_row(
             console.site_id,
             console.console_id + ("" if console.enrolled else " (not enrolled)"),
@@ -93,5 +119,6 @@ def console_list(database: Database = DATABASE) -> None:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(backup)
+    app.command()(restore)
     app.command()(doctor)
     app.add_typer(console_app, name="console")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import apsw
 
+from bridge.errors import DatabaseError
 from bridge.store.connection import DAMAGED, damaged
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ class EpochRow(NamedTuple):
     last_arrival_ms: int | None
 
 
-def integrity(connection: apsw.Connection) -> list[str]:
-    """What SQLite finds wrong with the file; empty when nothing."""
+def integrity(connection: apsw.Connection, check: Literal["integrity_check", "quick_check"]) -> list[str]:
+    """What SQLite finds wrong with the file; empty when nothing. The quick check leaves out what indices hold."""
     try:
-        found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
+        found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}(20)") if row[0] != "ok"]
     except DAMAGED as error:
         found = [str(error)]
     return [" ".join(fault.split())[:FAULT_LENGTH] for fault in found]
@@ -84,21 +85,52 @@ def epochs(store: Store, console_key: int) -> list[EpochRow]:
     return [EpochRow(*row) for row in rows]
 
 
+def losses(store: Store) -> list[tuple[str, str, int]]:
+    """(site_id, console_id, how many events are missing for good) of every console."""
+    rows = store.all(
+        "SELECT site_id, console_id, coalesce(sum(through - (SELECT coalesce(sum(min(high, through) - low + 1), 0)"
+        "  FROM received WHERE received.epoch_key = epoch.epoch_key AND low <= through)), 0)"
+        " FROM console LEFT JOIN epoch USING (console_key) GROUP BY console_key"
+    )
+    return [(str(site), str(console), int(lost)) for site, console, lost in rows]
+
+
 def waiting_settings(store: Store) -> int:
     """How many consoles have settings that were not published yet."""
     row = store.one("SELECT count(DISTINCT site_id || '/' || console_id) FROM settings_sent WHERE published = 0")
     return int(row[0]) if row else 0
 
 
-def copy_to(store: Store, target: Path) -> None:
-    """Copy the whole database to a new file, as it is at one instant; DatabaseError when it turns out damaged."""
+def copy_to(source: apsw.Connection, name: str, target: Path) -> None:
+    """Copy a whole database to a new file, as it is at one instant; DatabaseError when it turns out damaged.
+
+    `name` is what people know the source by.
+    """
     destination = apsw.Connection(str(target))
     try:
-        with destination.backup("main", store.connection, "main") as backup:
+        with destination.backup("main", source, "main") as backup:
             while not backup.done:
                 backup.step(BACKUP_PAGES)
-        if faults := integrity(destination):
-            raise damaged(str(store.path), faults[0])
+        if faults := integrity(destination, "integrity_check"):
+            raise damaged(name, faults[0])
         destination.execute("PRAGMA journal_mode = DELETE")  # one file alone, without a log beside it
+    except (apsw.FullError, apsw.IOError) as error:
+        raise DatabaseError(f"{target.parent} has no room for the copy ({error}): make room there.") from error
     finally:
         destination.close()
+
+
+def read_copy(copy: Path) -> apsw.Connection:
+    """Open a copy made by `backup`, to be read; raises DatabaseError when it is none."""
+    refusal = DatabaseError(f"{copy} is no copy made by `trivox backup`: give one.")
+    if not copy.is_file():
+        raise DatabaseError(f"There is no file {copy}: give a copy made by `trivox backup`.")
+    try:
+        connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READONLY)
+        known = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'identity')").fetchall()
+    except apsw.Error as error:
+        raise refusal from error
+    if known != [(2,)]:
+        connection.close()
+        raise refusal
+    return connection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +20,16 @@ T = TypeVar("T")
 CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 4_000
 BUSY_MS = 5_000
+WAL_KEPT_BYTES = 64 * 1024 * 1024
 DAMAGED = (apsw.NotADBError, apsw.CorruptError)
+HINDRANCES: dict[str, tuple[type[BaseException], ...]] = {
+    "disk_full": (apsw.FullError,),
+    "locked": (apsw.BusyError, apsw.LockedError, apsw.ProtocolError),
+    "not_writable": (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.AuthError),
+    "no_memory": (MemoryError, apsw.NoMemError),
+    "io_error": (apsw.IOError, apsw.InterruptError, apsw.AbortError),
+}
+"""What keeps from writing and may pass, in a word."""
 
 
 class Store:
@@ -78,6 +87,9 @@ class Store:
         if self._in_transaction:
             raise RuntimeError("a transaction is open already")
         self.now_ms = now_ms
+        if not self.connection.get_autocommit():  # an earlier one could not even be rolled back
+            self.forget()
+            self._cursor.execute("ROLLBACK")
         self._cursor.execute("BEGIN IMMEDIATE")
         self._in_transaction = True
         try:
@@ -93,39 +105,73 @@ class Store:
 
     def close(self) -> None:
         """Close; the connection is of no use afterwards."""
-        self.connection.close()
+        with suppress(apsw.Error):  # what is committed is in the log beside the file, whatever hinders tidying up
+            self.connection.close()
 
 
-def open_store(path: Path, *, writing: bool = False) -> Store:
+def hindrance(error: BaseException) -> str | None:
+    """What outside this program keeps it from writing, in a word; None where the error is of another kind."""
+    return next((word for word, kinds in HINDRANCES.items() if isinstance(error, kinds)), None)
+
+
+def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> Store:
     """Open the database at `path`; `writing` makes and migrates it (the caller holds the writer's lock).
 
-    Raises DatabaseError when it is missing (and not `writing`), damaged, or newer than this program.
+    A lock of another program is waited for, `busy_ms` at a time. Raises DatabaseError when the database is missing
+    (and not `writing`), damaged, newer than this program, or cannot be written; apsw.BusyError when it stays locked.
     """
     if not writing and not path.exists():
         raise DatabaseError(f"There is no database at {path}: give --database, or start a bridge to make one.")
+    _refuse_strange_log(path)
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
-        _set_pragmas(connection, writing=writing)
+        _set_pragmas(connection, busy_ms, writing=writing)
         store = Store(connection, path)
         _migrate(store, writing=writing)
     except DAMAGED as error:
         raise damaged(str(path), error) from error
     except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError) as error:
         raise DatabaseError(f"The database {path} cannot be opened ({error}): check path and rights.") from error
+    except (apsw.FullError, apsw.IOError) as error:
+        raise DatabaseError(
+            f"The database {path} cannot be written ({error}): make room on its disk, then start again; "
+            "the consoles keep their events meanwhile."
+        ) from error
     return store
 
 
 def damaged(name: str, why: object) -> DatabaseError:
     """What to say of a damaged database."""
     return DatabaseError(
-        f"The database {name} is damaged ({why}): move it away and put back a copy made by `trivox backup`; "
-        "what the consoles still hold comes again by itself."
+        f"The database {name} is damaged ({why}): end the bridge and put back a copy made by `trivox backup`, with "
+        "`trivox restore COPY`; what the consoles still hold comes again by itself."
     )
 
 
-def _set_pragmas(connection: apsw.Connection, *, writing: bool) -> None:
-    connection.set_busy_timeout(BUSY_MS)
+def _refuse_strange_log(path: Path) -> None:
+    """Raise DatabaseError where SQLite would play the log of another file into a copy that was put in its place.
+
+    A copy made by `trivox backup` says in its header (bytes 18 and 19) that it has no log; a database in use that it
+    has one.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        is_strange = log.stat().st_size > 0  # looked at first: a bridge that starts changes the header before the log
+        with path.open("rb") as file:
+            head = file.read(20)
+        is_strange &= head[:16] == b"SQLite format 3\0" and head[18:20] == b"\1\1"
+    except OSError:
+        return  # opening tells better what is wrong
+    if is_strange:
+        raise DatabaseError(
+            f"{log} is the log of another database than {path}, which is a copy put in its place: move {log} and "
+            f"{path}-shm away, then start again (`trivox restore COPY` does all of this by itself)."
+        )
+
+
+def _set_pragmas(connection: apsw.Connection, busy_ms: int, *, writing: bool) -> None:
+    connection.set_busy_timeout(busy_ms)
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")
     if not writing:
@@ -133,6 +179,7 @@ def _set_pragmas(connection: apsw.Connection, *, writing: bool) -> None:
         return
     connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
     connection.execute("PRAGMA synchronous = FULL")  # an acknowledged event survives a power cut
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")  # after a long read the log shrinks again
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")  # fewer, larger checkpoints
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bridge.store.connection import Store
 
 DEFAULT_SCOPE_S = 600
+Name = tuple[str, str]
+"""(site_id, console_id)."""
 
 
 class Console:
@@ -24,6 +26,7 @@ class Console:
         self.key = key
         self.site_id = site_id
         self.console_id = console_id
+        self.name: Name = (site_id, console_id)
         self.timezone = timezone
         self.enrolled = enrolled
         self._store = store
@@ -132,10 +135,11 @@ def console_ids(store: Store, site_id: str) -> list[str]:
 
 
 def note_seen(store: Store, seen: Iterable[tuple[Console, int]]) -> None:
-    """These consoles were heard, each at its instant."""
+    """These consoles were heard, each at its instant; one that lies ahead was noted before the clock was set back."""
     store.run_many(
-        "UPDATE console SET last_seen_at_ms = max(last_seen_at_ms, ?) WHERE console_key = ?",
-        [(at_ms, console.key) for console, at_ms in seen],
+        "UPDATE console SET last_seen_at_ms = iif(last_seen_at_ms > ?3, ?1, max(last_seen_at_ms, ?1))"
+        " WHERE console_key = ?2",
+        [(at_ms, console.key, store.now_ms) for console, at_ms in seen],
     )
 
 
@@ -147,9 +151,9 @@ def note_status(store: Store, console: Console, *, online: bool) -> None:
 def note_health(store: Store, console: Console, raw: str, revision: int, at_ms: int) -> None:
     """Keep the latest health message, and the highest settings revision that the console ever named."""
     store.run(
-        "UPDATE console SET health = ?1, health_at_ms = ?2"
-        " WHERE console_key = ?3 AND health IS NOT ?1 AND coalesce(health_at_ms, 0) <= ?2",
-        (raw, at_ms, console.key),
+        "UPDATE console SET health = ?1, health_at_ms = ?2 WHERE console_key = ?3 AND health IS NOT ?1"
+        " AND (coalesce(health_at_ms, 0) <= ?2 OR health_at_ms > ?4)",  # noted before the clock was set back
+        (raw, at_ms, console.key, store.now_ms),
     )
     note_revision(store, console, revision)
 

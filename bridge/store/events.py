@@ -65,7 +65,9 @@ class Epoch:
         self.console = console
         self._store = store
         by_key = (self.key,)
+        self.is_new = False
         self.received = Ranges(store.all("SELECT low, high FROM received WHERE epoch_key = ?", by_key))
+        self.lost = self.received.missing(self.through)
         self.applied: list[tuple[int, int]] = store.all(
             "SELECT seq, json_extract(raw, '$.revision') FROM event"
             " WHERE epoch_key = ? AND type = 'settings_applied' ORDER BY seq",
@@ -141,6 +143,7 @@ def find_epoch(store: Store, console: Console, epoch: str, seen_at_ms: int) -> E
             f"SELECT {columns} FROM epoch WHERE console_key = ? AND epoch = ?",
             (console.key, epoch),
         )
+        is_new = row is None
         if row is None:
             row = store.one(
                 f"INSERT INTO epoch (console_key, epoch, seen_at_ms) VALUES (?, ?, ?) RETURNING {columns}",
@@ -149,6 +152,7 @@ def find_epoch(store: Store, console: Console, epoch: str, seen_at_ms: int) -> E
         if row is None:
             raise LookupError(epoch)
         found = known[console.key, epoch] = Epoch(store, console, row)
+        found.is_new = is_new
         by_key: dict[int, Epoch] = store.remember("epochs by key", dict)
         by_key[found.key] = found
     return found
@@ -285,30 +289,3 @@ def redate_events(store: Store, epoch_key: int, dates: list[tuple[int, str, int]
 def save_extra(store: Store, epoch_key: int, base: int, arrived_at_ms: int, raw: str) -> None:
     """Keep what an envelope held beyond the four fields."""
     store.run("INSERT OR IGNORE INTO envelope_extra VALUES (?, ?, ?, ?)", (epoch_key, base, arrived_at_ms, raw))
-
-
-def save_reject(
-    store: Store, name: tuple[int, int] | None, topic: str, reason: str, raw: bytes, hash_: str, at_ms: int
-) -> None:
-    """Keep a rejected event, (epoch_key, seq) its `name`, or a rejected message (None); once, with a count."""
-    epoch_key, seq = name or (None, None)
-    where = "(epoch_key, seq, hash)" if name else "(topic, hash) WHERE epoch_key IS NULL"
-    store.run(
-        "INSERT INTO reject (epoch_key, seq, topic, reason, raw, hash, first_at_ms, last_at_ms)"
-        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT {where}"
-        " DO UPDATE SET count = count + 1, last_at_ms = max(last_at_ms, excluded.last_at_ms)",
-        (epoch_key, seq, topic, reason, raw, hash_, at_ms, at_ms),
-    )
-
-
-def rejects(store: Store) -> Iterator[Row]:
-    """All rejects but conflicts: (reject_key, epoch_key, seq, topic, reason, raw, first_at_ms)."""
-    return store.each(
-        "SELECT reject_key, epoch_key, seq, topic, reason, raw, first_at_ms FROM reject"
-        " WHERE reason NOT LIKE 'conflict%' ORDER BY reject_key"
-    )
-
-
-def drop_reject(store: Store, reject_key: int) -> None:
-    """The reject has become an event after all; its text stands there."""
-    store.run("DELETE FROM reject WHERE reject_key = ?", (reject_key,))

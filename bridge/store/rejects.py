@@ -1,0 +1,91 @@
+"""What could not be taken in: kept once, with its reason and a count, and within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.store.connection import Row, Store
+
+MAX_RAW_BYTES = 65_536  # of a message; a longer one can never be taken in, its start shows what it was
+MAX_MESSAGES_OF_TOPIC = 1_000
+MAX_BYTES = 256 * 1024 * 1024  # of all rejected messages
+MAX_TOPICS_REMEMBERED = 50_000
+NOT_KEPT = "not kept: there are too many such messages already"
+
+
+@dataclass
+class Kept:
+    """How much is kept of rejected messages."""
+
+    size: int
+    of_topic: dict[str, int] = field(default_factory=dict)
+
+
+def save_reject(
+    store: Store, name: tuple[int, int] | None, topic: str, reason: str, raw: bytes, hash_: str, at_ms: int
+) -> None:
+    """Keep a rejected event, (epoch_key, seq) its `name`, or a rejected message (None); once, with a count."""
+    if name is None:
+        if not _count_again(store, topic, hash_, at_ms):
+            _save_message(store, topic, reason, raw[:MAX_RAW_BYTES], hash_, at_ms)
+        return
+    store.run(
+        "INSERT INTO reject (epoch_key, seq, topic, reason, raw, hash, first_at_ms, last_at_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (epoch_key, seq, hash)"
+        " DO UPDATE SET count = count + 1, last_at_ms = max(last_at_ms, excluded.last_at_ms)",
+        (*name, topic, reason, raw, hash_, at_ms, at_ms),
+    )
+
+
+def _count_again(store: Store, topic: str, hash_: str, at_ms: int) -> bool:
+    """Count a message that was rejected before; whether it was."""
+    store.run(
+        "UPDATE reject SET count = count + 1, last_at_ms = max(last_at_ms, ?)"
+        " WHERE topic = ? AND hash = ? AND epoch_key IS NULL",
+        (at_ms, topic, hash_),
+    )
+    return store.changes() > 0
+
+
+def _save_message(store: Store, topic: str, reason: str, raw: bytes, hash_: str, at_ms: int) -> None:
+    """Keep a message that is new here, or only count it where too many are kept already."""
+    kept = store.remember("rejects kept", lambda: _kept(store))
+    if len(kept.of_topic) > MAX_TOPICS_REMEMBERED:
+        kept.of_topic.clear()
+    if topic not in kept.of_topic:
+        row = store.one("SELECT count(*) FROM reject WHERE topic = ? AND epoch_key IS NULL", (topic,))
+        kept.of_topic[topic] = int(row[0]) if row else 0
+    if kept.size + len(raw) > MAX_BYTES:
+        topic, reason, raw, hash_ = "", NOT_KEPT, b"", ""  # one for all: nobody can fill the disk by many topics
+    elif kept.of_topic[topic] >= MAX_MESSAGES_OF_TOPIC:
+        reason, raw, hash_ = NOT_KEPT, b"", ""
+    if not hash_ and _count_again(store, topic, hash_, at_ms):
+        return
+    store.run(
+        "INSERT INTO reject (topic, reason, raw, hash, first_at_ms, last_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        (topic, reason, raw, hash_, at_ms, at_ms),
+    )
+    kept.size += len(raw)
+    kept.of_topic[topic] = kept.of_topic.get(topic, 0) + 1
+
+
+def _kept(store: Store) -> Kept:
+    row = store.one("SELECT coalesce(sum(length(raw)), 0) FROM reject WHERE epoch_key IS NULL")
+    return Kept(int(row[0]) if row else 0)
+
+
+def rejects(store: Store) -> Iterator[Row]:
+    """All rejects but conflicts: (reject_key, epoch_key, seq, topic, reason, raw, first_at_ms)."""
+    return store.each(
+        "SELECT reject_key, epoch_key, seq, topic, reason, raw, first_at_ms FROM reject"
+        " WHERE reason NOT LIKE 'conflict%' AND hash <> '' ORDER BY reject_key"
+    )
+
+
+def drop_reject(store: Store, reject_key: int) -> None:
+    """The reject has become an event after all; its text stands there."""
+    store.run("DELETE FROM reject WHERE reject_key = ?", (reject_key,))

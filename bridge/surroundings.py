@@ -1,0 +1,134 @@
+"""What lies around the database, in plain sentences: the running bridge, the disk, the broker, this machine's clock."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from bridge.broker_probe import probe
+from bridge.control import ask_bridge
+from bridge.doctor import Finding, ago
+from bridge.errors import TrivoxError
+from bridge.store import consoles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from bridge.config import Broker
+    from bridge.store import Store
+
+MEGABYTE = 1024 * 1024
+FREE_LOW = 256 * MEGABYTE
+LOG_LARGE = 512 * MEGABYTE
+BACKLOG_MANY = 5_000
+DAY_MS = 86_400_000
+TIME_ERROR = 5  # of adjtimex(2): no time server keeps the clock
+HINDRANCES = {
+    "disk_full": "its disk is full: make room",
+    "io_error": "its disk fails, or the file has reached a limit of its size: see the bridge's log, and to the disk",
+    "locked": "another program has locked it: end that program",
+    "not_writable": "it or its folder may not be written: see to their rights",
+    "no_memory": "this machine has no memory left: end what takes it",
+}
+
+
+def look_around(store: Store, now_ms: int, asked: Broker | None, read: Callable[[str], Broker]) -> Iterator[Finding]:
+    """Look at the bridge, the disk, the broker `asked` (else the bridge's, found by `read`) and the clock."""
+    try:
+        vitals = ask_bridge(store.path, "vitals")
+    except TrivoxError as error:
+        vitals = None
+        yield Finding(str(error))
+    else:
+        yield from _bridge(vitals, now_ms) if vitals else iter([Finding("No bridge runs: start `trivox bridge`.")])
+    yield from _disk(store.path)
+    yield from _broker(store, vitals or {}, asked, read)
+    yield from _clock(vitals or {}, now_ms)
+
+
+def _bridge(vitals: dict[str, Any], now_ms: int) -> Iterator[Finding]:
+    yield Finding(f"A bridge runs, started {ago(now_ms - vitals['started_at_ms'])}.", bad=False)
+    if vitals["hindrance"]:
+        why = HINDRANCES.get(vitals["hindrance"], "see its log")
+        yield Finding(
+            f"The bridge has not been able to write the database for {vitals['hindered_s']} s: {why}. It goes on by "
+            "itself then; consoles keep their events meanwhile."
+        )
+    if vitals["refused"]:
+        yield Finding(
+            f"The broker at {vitals['broker']} refuses the bridge ({vitals['refused']}): correct user and password."
+        )
+    elif not vitals["is_connected"] and not vitals["hindrance"]:
+        yield Finding(
+            f"The bridge has no connection to the broker at {vitals['broker']}: start it, or see to the network."
+        )
+    if vitals["backlog"] > BACKLOG_MANY:
+        yield Finding(f"{vitals['backlog']} messages wait to be written: if that lasts, see to a faster disk.")
+    for name in vitals["flooding"]:
+        yield Finding(f"Console {name} floods the broker with messages: take it off the network, and see to its board.")
+
+
+def _disk(database: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(database.resolve().parent).free
+    yield Finding(
+        f"The database's disk has {free // MEGABYTE} MB free"
+        + (": make room before it is full." if free < FREE_LOW else "."),
+        bad=free < FREE_LOW,
+    )
+    log = database.with_name(f"{database.name}-wal")
+    size = log.stat().st_size if log.exists() else 0
+    if size > LOG_LARGE:
+        yield Finding(f"{log} has grown to {size // MEGABYTE} MB: end the program that has been reading for so long.")
+
+
+def _broker(
+    store: Store, vitals: dict[str, Any], asked: Broker | None, read: Callable[[str], Broker]
+) -> Iterator[Finding]:
+    if asked is None and not vitals.get("broker"):
+        yield Finding("The broker was not looked at: give --broker, or start the bridge.", bad=False)
+        return
+    broker = asked or read(vitals["broker"])
+    wanted = {
+        f"trivox/v1/{site_id}/{console_id}/settings": payload.encode()
+        for site_id, console_id, _, payload in consoles.latest_settings(store)
+    }
+    seen = probe(broker)
+    if seen.trouble:
+        is_known = asked is None and vitals["is_connected"]  # then the login is what doctor lacks
+        yield Finding(f"The broker at {broker.address} {seen.trouble}.", bad=not is_known)
+        return
+    yield Finding(f"The broker at {broker.address} answers{f' ({seen.version})' if seen.version else ''}.", bad=False)
+    missing = sorted(topic for topic, payload in wanted.items() if seen.settings.get(topic) != payload)
+    if missing:
+        yield Finding(
+            f"The broker does not hold the newest settings of {len(missing)} consoles (for example {missing[0]}): "
+            "restart the bridge, and let the broker keep what is retained (`persistence true`)."
+        )
+    if seen.dropped:
+        yield Finding(
+            f"The broker has dropped {seen.dropped} messages since it started (consoles send theirs again): set "
+            "max_queued_messages 1000000 and max_inflight_messages 1000 in its configuration."
+        )
+
+
+def _clock(vitals: dict[str, Any], now_ms: int) -> Iterator[Finding]:
+    if vitals.get("clock_steps") and abs(now_ms - vitals["clock_stepped_at_ms"]) < DAY_MS:
+        yield Finding(
+            f"This machine's clock was stepped by {vitals['clock_step_ms'] / 1000:.0f} s "
+            f"{ago(now_ms - vitals['clock_stepped_at_ms'])}: events that came without a date then are dated by it."
+        )
+    if is_clock_kept():
+        yield Finding("This machine's clock is kept by a time server.", bad=False)
+    else:
+        yield Finding(
+            "No time server keeps this machine's clock, by which events without a date are dated: run "
+            "`sudo timedatectl set-ntp true`."
+        )
+
+
+def is_clock_kept() -> bool:
+    """Whether the kernel says that a time server keeps this machine's clock."""
+    timex = ctypes.create_string_buffer(512)  # all zero: asks, and sets nothing
+    return int(ctypes.CDLL(None).adjtimex(timex)) not in {TIME_ERROR, -1}

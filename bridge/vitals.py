@@ -1,0 +1,197 @@
+"""What a running bridge knows of its own condition, in memory: for metrics, for `doctor` and for its log.
+
+Counted by the thread that writes, after each commit and never for what was rolled back; read by any thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bridge import logfmt
+from bridge.logfmt import Seldom
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bridge.contract import Health
+    from bridge.store.consoles import Name
+
+COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+FLOOD_WINDOW_S = 60.0
+FLOOD_MESSAGES = 6_000  # in that time; a console that empties a full outbox sends a few hundred
+STEP_MS = 1_000  # what the clock of the host goes astray by before it is called a step
+
+
+@dataclass
+class ConsoleVitals:
+    """A console as it was last heard; None: it never told."""
+
+    last_seen_at_ms: int = 0
+    online: bool | None = None
+    lost: int = 0
+    outbox: int | None = None
+    clock_offset_ms: int | None = None
+    loop_lag_max_ms: int | None = None
+    heap_free: int | None = None
+    faults: int = 0
+    messages: int = 0
+    flood_count: int = 0  # messages in this window
+    is_flooding: bool = False
+
+    def note_health(self, health: Health, arrived_at_ms: int) -> None:
+        """Take what the console says of itself."""
+        outbox = health.outbox if isinstance(health.outbox, dict) else {}
+        first, following = outbox.get("first"), outbox.get("next")
+        self.outbox = following - first if isinstance(first, int) and isinstance(following, int) else None
+        self.clock_offset_ms = health.at_ms - arrived_at_ms if isinstance(health.at_ms, int) else None
+        self.loop_lag_max_ms = health.loop_lag_max_ms if isinstance(health.loop_lag_max_ms, int) else None
+        self.heap_free = health.heap_free if isinstance(health.heap_free, int) else None
+        self.faults = len(health.faults) if isinstance(health.faults, list) else 0
+
+
+@dataclass
+class Vitals:
+    """The bridge's condition."""
+
+    started_at_ms: int = 0
+    broker: str = ""
+    is_connected: bool = False
+    refused: str = ""
+    connections: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    commit_counts: list[int] = field(default_factory=lambda: [0] * (len(COMMIT_SECONDS) + 1))
+    commit_seconds: float = 0.0
+    hindrance: str | None = None
+    hindered_since_s: float = 0.0
+    hindrances: Counter[str] = field(default_factory=Counter)
+    clock_steps: int = 0
+    clock_step_ms: int = 0
+    clock_stepped_at_ms: int = 0
+    consoles: dict[Name, ConsoleVitals] = field(default_factory=dict)
+    backlog: Callable[[], int] = lambda: 0
+    seldom: Seldom = field(default_factory=Seldom)
+    _window_s: float = field(default_factory=time.monotonic)
+
+    def console(self, name: Name) -> ConsoleVitals:
+        """The console of this name, made if it is new."""
+        found = self.consoles.get(name)
+        if found is None:
+            found = self.consoles[name] = ConsoleVitals()
+        return found
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def note_commit(self, seconds: float) -> None:
+        """A transaction took so long, its commit to disk included."""
+        index = next((index for index, bound in enumerate(COMMIT_SECONDS) if seconds <= bound), -1)
+        self.commit_counts[index] += 1
+        self.commit_seconds += seconds
+
+    def note_hindrance(self, word: str, why: object) -> None:
+        """The database cannot be written; nothing is acknowledged until `note_freed`."""
+        if self.hindrance is None:
+            self.hindered_since_s = time.monotonic()
+        if self.hindrance != word:
+            self.hindrances[word] += 1
+        self.hindrance = word
+        if self.seldom.ask(("hindrance", word)) is not None:
+            logfmt.warning(
+                "cannot write the database: consoles keep their events, nothing is acknowledged, trying again",
+                reason=word,
+                error=why,
+                waiting_messages=self.backlog(),
+                hindered_s=round(time.monotonic() - self.hindered_since_s),
+            )
+
+    def note_freed(self) -> None:
+        """The database was written."""
+        if self.hindrance is None:
+            return
+        hindered_s = time.monotonic() - self.hindered_since_s
+        if self.seldom.ask(("freed", self.hindrance)) is not None:
+            logfmt.info("the database is written again", reason=self.hindrance, after_s=round(hindered_s))
+        self.hindrance = None
+
+    # -- the clock of this machine -------------------------------------------------------------------------------
+
+    def note_step(self, step_ms: int, at_ms: int) -> None:
+        """The clock of this machine was stepped by so much, to `at_ms`."""
+        self.clock_steps += 1
+        self.clock_step_ms, self.clock_stepped_at_ms = step_ms, at_ms
+        if self.seldom.ask("clock") is not None:
+            logfmt.warning(
+                "the clock of this machine was stepped: events without a date of their own and consoles without a "
+                "time server follow it",
+                step_s=step_ms / 1000,
+            )
+
+    # -- consoles ------------------------------------------------------------------------------------------------
+
+    def note_messages(self, counted: Iterable[tuple[Name, int, int]]) -> None:
+        """Consoles were heard, each as (name, last time of arrival, how many messages)."""
+        if time.monotonic() - self._window_s >= FLOOD_WINDOW_S:
+            self._window_s = time.monotonic()
+            for console in self.consoles.values():
+                console.is_flooding, console.flood_count = console.flood_count > FLOOD_MESSAGES, 0
+        for name, at_ms, count in counted:
+            console = self.console(name)
+            console.last_seen_at_ms = at_ms
+            console.messages += count
+            console.flood_count += count
+            if console.flood_count > FLOOD_MESSAGES:
+                console.is_flooding = True
+                if self.seldom.ask(("flood", name)) is not None:
+                    logfmt.warning(
+                        "a console floods: it sends more than any console has to tell",
+                        **_facts(name),
+                        messages=console.flood_count,
+                        within_s=FLOOD_WINDOW_S,
+                    )
+
+    def note_new(self, message: str, name: Name, epoch: str | None = None) -> None:
+        """Something was heard for the first time."""
+        told = self.seldom.ask((message, name if epoch is None else (*name, "epoch")))
+        if told is not None:
+            logfmt.info(message, **_facts(name), epoch=epoch)
+
+    def note_loss(self, name: Name, epoch: str, change: int) -> None:
+        """So many more events of a console are missing for good, or fewer, where some came after all."""
+        console = self.console(name)
+        console.lost += change
+        told = self.seldom.ask(("lost", name), change)
+        if told is not None:
+            message = "events of a console are lost" if told > 0 else "events held to be lost came after all"
+            logfmt.warning(message, **_facts(name), epoch=epoch, events=abs(told), lost_in_all=console.lost)
+
+    def note_reject(self, reason: str, count: int, topic: str) -> None:
+        """So many events or messages were put among the rejects."""
+        self.reasons[reason] += count
+        told = self.seldom.ask(("reject", reason), count)
+        if told is not None:
+            logfmt.warning("rejected, see `trivox doctor`", reason=reason, count=told, example=topic)
+
+    def snapshot(self, now_ms: int) -> dict[str, Any]:
+        """What `doctor` asks for, as JSON can hold it."""
+        flooding = sorted("/".join(name) for name, console in self.consoles.copy().items() if console.is_flooding)
+        return {
+            "started_at_ms": self.started_at_ms,
+            "now_ms": now_ms,
+            "broker": self.broker,
+            "is_connected": self.is_connected,
+            "refused": self.refused,
+            "hindrance": self.hindrance,
+            "hindered_s": round(time.monotonic() - self.hindered_since_s) if self.hindrance else 0,
+            "backlog": self.backlog(),
+            "clock_steps": self.clock_steps,
+            "clock_step_ms": self.clock_step_ms,
+            "clock_stepped_at_ms": self.clock_stepped_at_ms,
+            "flooding": flooding,
+        }
+
+
+def _facts(name: Name) -> dict[str, str]:
+    return {"site_id": name[0], "console_id": name[1]}

@@ -1,0 +1,200 @@
+"""A shop for tests of bad days: a real mosquitto, the real `trivox bridge`, and consoles that keep the contract.
+
+A console here holds its events until an `ack` covers them, and sends again from there whenever it is told to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self
+
+import apsw
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.support.mosquitto import Mosquitto
+from tests.support.programs import TRIVOX, free_port, wait_until
+
+EPOCH = "0000000a"
+START_MS = 1_763_780_000_000
+QUESTION = {"question_id": "staff", "question_revision": 1}
+END_S = 30.0
+FACT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
+
+
+def event(seq: int) -> dict[str, Any]:
+    """An opening at each odd number, its close at the next."""
+    up_ms = seq * 10_000
+    common = {"boot": 1, "up_ms": up_ms, "at_ms": START_MS + up_ms}
+    if seq % 2:
+        return {**common, "type": "survey_opened", **QUESTION}
+    closed = {"survey": seq - 1, "opened_up_ms": up_ms - 10_000, "outcome": "yes", "cause": "answered"}
+    return {**common, "type": "survey_closed", **QUESTION, **closed, "response_ms": 3_000}
+
+
+def batch(base: int, count: int, first: int = 1, epoch: str = EPOCH) -> bytes:
+    events = [event(seq) for seq in range(base, base + count)]
+    return json.dumps({"epoch": epoch, "first": first, "base": base, "events": events}).encode()
+
+
+def facts(line: str) -> dict[str, str]:
+    """A line of the log as its facts."""
+    return {name: value.strip('"') for name, value in FACT.findall(line)}
+
+
+class Shop:
+    """Everything real; `folder` holds what is written, `data` the database."""
+
+    def __init__(self, folder: Path, data: Path | None = None, *, account: tuple[str, str] | None = None) -> None:
+        self.folder = folder
+        self.database = (data or folder) / "a.db"
+        self.log = folder / "bridge.log"
+        self.broker = Mosquitto(folder, account=account, persistent=True)
+        self.account = account
+        self.metrics_port = free_port()
+        self.bridge: subprocess.Popen[bytes] | None = None
+        self.acks: list[tuple[str, dict[str, Any]]] = []
+        self.settings: list[dict[str, Any]] = []
+        self.confirmed: set[int] = set()
+        self.published: list[int] = []
+        self._guard = threading.Lock()
+        self.client = self._make_client()
+
+    def _make_client(self) -> Client:
+        client = Client(CallbackAPIVersion.VERSION2, client_id="consoles")
+        client.max_inflight_messages_set(0)
+        if self.account:
+            client.username_pw_set(*self.account)
+        client.on_connect = lambda *_: client.subscribe([("trivox/v1/+/+/ack", 1), ("trivox/v1/+/+/settings", 1)])
+        client.on_message = lambda *given: self._on_message(given[2])
+        client.on_publish = lambda *given: self.confirmed.add(given[2])
+        client.reconnect_delay_set(1, 1)
+        return client
+
+    def __enter__(self) -> Self:
+        self.broker.start()
+        self.client.connect("127.0.0.1", self.broker.port)
+        self.client.loop_start()
+        wait_until("the consoles are connected", self.client.is_connected)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+        if self.bridge is not None and self.bridge.poll() is None:
+            self.bridge.kill()
+            self.bridge.wait()
+        self.broker.stop()
+
+    def _on_message(self, message: Any) -> None:
+        with self._guard:
+            if message.topic.endswith("/ack"):
+                self.acks.append((message.topic.split("/")[3], json.loads(message.payload)))
+            else:
+                self.settings.append(json.loads(message.payload))
+
+    # -- the bridge ----------------------------------------------------------------------------------------------
+
+    def start_bridge(self, *words: str, connected: bool = True) -> None:
+        """Start it, and wait until it serves."""
+        before = self.lines("connected to the broker")
+        with self.log.open("ab") as log:
+            self.bridge = subprocess.Popen(self.command(*words), stderr=log, env=self.environment())
+        if connected:
+            wait_until("the bridge is connected", lambda: len(self.lines("connected to the broker")) > len(before))
+
+    def command(self, *words: str) -> list[str]:
+        where = ["--broker", f"mqtt://127.0.0.1:{self.broker.port}", "--database", str(self.database)]
+        return [TRIVOX, "bridge", *where, "--metrics-port", str(self.metrics_port), *words]
+
+    def environment(self) -> dict[str, str]:
+        user, password = self.account or ("", "")
+        return {**os.environ, "TRIVOX_MQTT_USER": user, "TRIVOX_MQTT_PASSWORD": password}
+
+    def stop_bridge(self, how: int = signal.SIGTERM) -> int:
+        assert self.bridge is not None
+        self.bridge.send_signal(how)
+        return self.bridge.wait(END_S)
+
+    def limit_files(self, size: int) -> None:
+        """No file of the bridge may grow beyond so many bytes: what a full disk is, on any machine."""
+        assert self.bridge is not None
+        if self.bridge.poll() is None:
+            resource.prlimit(self.bridge.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def trivox(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [TRIVOX, *words, "--database", str(self.database)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=self.environment(),
+        )
+
+    def lines(self, words: str) -> list[dict[str, str]]:
+        """The lines of the log that say so."""
+        found = self.log.read_text("utf-8").splitlines() if self.log.exists() else []
+        return [facts(line) for line in found if words in line]
+
+    def said(self, words: str) -> dict[str, str]:
+        found: list[dict[str, str]] = wait_until(f"the log says {words}", lambda: self.lines(words), END_S)
+        return found[-1]
+
+    def metrics(self) -> dict[str, float]:
+        """Every sample by its name and labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+        samples = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in samples}
+
+    def measured(self, name: str, value: float) -> None:
+        wait_until(f"{name} is {value}", lambda: self.metrics().get(name) == value, END_S)
+
+    # -- consoles ------------------------------------------------------------------------------------------------
+
+    def send(self, payload: bytes, console: str = "c1", leaf: str = "events", qos: int = 1) -> int:
+        """Publish; the packet's number, which is in `confirmed` once the broker has it."""
+        info = self.client.publish(f"trivox/v1/s1/{console}/{leaf}", payload, qos=qos)
+        self.published.append(info.mid)
+        return info.mid
+
+    def send_events(self, base: int, count: int, console: str = "c1", first: int = 1) -> None:
+        for at in range(base, base + count, 32):
+            self.send(batch(at, min(32, base + count - at), first), console)
+
+    def through(self, console: str = "c1") -> int:
+        with self._guard:
+            return max((ack["through"] for name, ack in self.acks if name == console), default=0)
+
+    def acknowledged(self, through: int, console: str = "c1") -> None:
+        wait_until(f"{console} is acknowledged through {through}", lambda: self.through(console) >= through, 60)
+
+    def keep_sending(self, base: int, count: int, console: str = "c1", limit_s: float = 60.0) -> None:
+        """Send again from `through` + 1 until everything is acknowledged, as a console does."""
+        end_s, sent_s = time.monotonic() + limit_s, 0.0
+        while (through := self.through(console)) < base + count - 1:
+            assert time.monotonic() < end_s, f"{console} is acknowledged through {through} alone"
+            if time.monotonic() - sent_s > 1:
+                start = max(base, through + 1)
+                self.send_events(start, base + count - start, console)
+                sent_s = time.monotonic()
+            time.sleep(0.02)
+
+    def rows(self, sql: str) -> list[Any]:
+        with closing(apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+            connection.set_busy_timeout(10_000)
+            return connection.execute(sql).fetchall()
+
+    def stored(self) -> int:
+        return int(self.rows("SELECT count(*) FROM event")[0][0])
