@@ -22,7 +22,7 @@ def check(connection: sqlite3.Connection, testimony: Testimony, now_ms: int) -> 
 
 def _check(connection: sqlite3.Connection, testimony: Testimony, now_ms: int) -> Iterator[str]:
     found = epochs(connection)
-    yield from check_numbers(list(found.values()), testimony)
+    yield from check_numbers(found, testimony)
     yield from check_lives(found, testimony)
     yield from check_derived(connection, list(found.values()), now_ms)
     for reason, count, topic in connection.execute("SELECT reason, sum(count), min(topic) FROM reject GROUP BY reason"):

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from tests.chaos.boards import Board, boards_of, by_boot
 from tests.chaos.meaning import Story, Survey, story
 from tests.chaos.table import Epoch, Event
 from tests.chaos.witness import EpochName, Life, Press, Rules, Testimony
@@ -16,8 +17,6 @@ CLOSE_MS = 30  # contacts of one life are stamped so evenly, mostly
 OFFSET_MAX_MS = 15_000  # how long a board under load takes to start its clock
 KEPT_MS = 2000  # power stayed on so long after something: it is kept
 THANKS_MS = 3000  # so long after the contact thanks may come, should flash take its time
-
-Board = tuple[str, str, str]
 
 
 @dataclass
@@ -38,11 +37,11 @@ class Told:
 
 def check_lives(epochs: dict[EpochName, Epoch], testimony: Testimony) -> Iterator[str]:
     """What is wrong with what the table tells of all lives."""
-    boards = _boards(epochs, testimony)
+    boards = boards_of(epochs, testimony)
     events: dict[tuple[Board, int], list[Event]] = defaultdict(list)
     for name, epoch in epochs.items():
         for event in epoch.events.values():
-            events[boards.get(name) or _by_boot(name, event.boot, testimony), event.boot].append(event)
+            events[boards.get(name) or by_boot(name, event.boot, testimony), event.boot].append(event)
     gaps = {name: _gaps(epoch) for name, epoch in epochs.items()}
     missing: Counter[EpochName] = Counter()
     pressed: Counter[tuple[EpochName, str]] = Counter()
@@ -72,25 +71,6 @@ def _first(board: Board, events: dict[tuple[Board, int], list[Event]], rules: di
         if event.type == "settings_applied" and event.said["revision"] in rules:
             return replace(rules[event.said["revision"]], question=None)
     return Rules()
-
-
-def _boards(epochs: dict[EpochName, Epoch], testimony: Testimony) -> dict[EpochName, Board]:
-    """Whose epochs they are, as far as they say so themselves or only one board has the id."""
-    found: dict[EpochName, Board] = {}
-    for name, epoch in epochs.items():
-        ids = epoch.hardware_ids() or {
-            life.hardware_id for life in testimony.lives if (life.site_id, life.console_id) == name[:2]
-        }
-        if len(ids) == 1:
-            found[name] = (name[0], name[1], ids.pop())
-    return found
-
-
-def _by_boot(name: EpochName, boot: int, testimony: Testimony) -> Board:
-    for life in testimony.lives:
-        if (life.site_id, life.console_id, life.boot) == (name[0], name[1], boot):
-            return (name[0], name[1], life.hardware_id)
-    return (name[0], name[1], "unknown")
 
 
 # Presses and their events ---------------------------------------------------------------------------------------

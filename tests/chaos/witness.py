@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 ANSWERS = ("yes", "no", "cant_say")
 
@@ -88,6 +89,8 @@ class Testimony:
             older state: up to there consoles were free to delete.
         overflowed: hardware ids of boards whose flash was full for a while.
     """
+
+    __test__: ClassVar[bool] = False  # its name does not make it a test
 
     lives: tuple[Life, ...]
     rules: dict[tuple[str, str], dict[int, Rules]] = field(default_factory=dict)

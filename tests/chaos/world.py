@@ -77,7 +77,8 @@ class Bridge:
             if self.running_pid() is not None:
                 return
             self.kill()  # to note that it died
-            words = [TRIVOX, "bridge", "--broker", f"mqtt://127.0.0.1:{self._port}", "--database", str(self.database)]
+            where = ("--broker", f"mqtt://127.0.0.1:{self._port}", "--database", str(self.database))
+            words = [TRIVOX, "bridge", *where, "--metrics-port", "0"]
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 

@@ -1,0 +1,216 @@
+"""The checker is silent about an honest story and names every lie, each planted here in table or testimony."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.ingest import take_messages
+from bridge.store import open_store
+from tests.chaos.checker import check
+from tests.chaos.witness import Counters, Life, Press, Testimony, Thanks
+
+NOW_MS = 1_763_800_000_000
+NAME = ("shop", "till-1", "9f2c1ab0")
+BOARD = "a1b2c3d4e5f6"
+QUESTION = {"question_id": "staff", "question_revision": 1}
+SHIFT_MS = -140  # the firmware's clock started so long after the board's
+
+
+def told(up_ms: int, kind: str, **more: Any) -> dict[str, Any]:
+    return {"boot": 1, "up_ms": up_ms, "at_ms": NOW_MS - 10**6 + up_ms, "type": kind, **more}
+
+
+def closed(up_ms: int, survey: int, opened_ms: int, outcome: str, cause: str) -> dict[str, Any]:
+    more = {"response_ms": up_ms - opened_ms} if cause == "answered" else {}
+    fields = {"survey": survey, "opened_up_ms": opened_ms, **QUESTION, "outcome": outcome, "cause": cause}
+    return told(up_ms, "survey_closed", **fields, **more)
+
+
+EVENTS = [
+    told(10, "booted", reset="power_on", firmware="1", board="unix", hardware_id=BOARD),
+    told(5000, "survey_opened", **QUESTION),  # 2: answered
+    closed(6200, 2, 5000, "yes", "answered"),
+    told(6800, "stray_pressed", button="no", reason="already_answered"),
+    told(9000, "survey_opened", **QUESTION),  # 5: superseded
+    closed(11000, 5, 9000, "silent", "superseded"),
+    told(11000, "survey_opened", **QUESTION),  # 7: expires
+    told(11500, "stray_pressed", button="seller", reason="guard"),
+    told(13000, "force_majeure_declared", survey=7, **QUESTION),
+    closed(31000, 7, 11000, "silent", "expired"),
+    told(40000, "stray_pressed", button="cant_say", reason="no_survey"),
+]
+PRESSES = tuple(
+    Press(button, up_ms - SHIFT_MS, held_ms)
+    for button, up_ms, held_ms in (
+        ("seller", 5000, 90),
+        ("yes", 6200, 90),
+        ("no", 6800, 90),
+        ("seller", 9000, 90),
+        ("seller", 11000, 90),
+        ("seller", 11500, 90),
+        ("seller", 13000, 1700),
+        ("cant_say", 40000, 90),
+    )
+)
+LIFE = Life("shop", "till-1", BOARD, 1, 60_000, PRESSES, (Thanks("yes", 6250 - SHIFT_MS),))
+COUNTERS = Counters(len(EVENTS) + 1, {"yes": 1, "no": 1, "cant_say": 1, "seller": 5})
+TRUE = Testimony((LIFE,), {}, {NAME: COUNTERS})
+
+
+def message(events: list[dict[str, Any]], first: int = 1, base: int = 1) -> tuple[str, bytes, int]:
+    payload = {"epoch": NAME[2], "first": first, "base": base, "events": events}
+    return "trivox/v1/shop/till-1/events", json.dumps(payload, separators=(",", ":")).encode(), NOW_MS
+
+
+def stored(folder: Path, *messages: tuple[str, bytes, int]) -> sqlite3.Connection:
+    store = open_store(folder / "trivox.db", writing=True)
+    take_messages(store, list(messages), NOW_MS)
+    store.close()
+    return sqlite3.connect(folder / "trivox.db", isolation_level=None)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(stored(tmp_path, message(EVENTS))) as connection:
+        yield connection
+
+
+def test_an_honest_story_is_believed(table: sqlite3.Connection) -> None:
+    assert check(table, TRUE, NOW_MS) == []
+
+
+LIES_IN_THE_TABLE: dict[str, tuple[str, str]] = {
+    "a row is gone": ("DELETE FROM event WHERE seq = 4", "`received` and the rows differ"),
+    "a press is gone": (
+        (
+            "DELETE FROM event WHERE seq = 4; UPDATE received SET high = 3; "
+            "INSERT INTO received SELECT epoch_key, 5, 11 FROM epoch"
+        ),
+        "nothing explains it",
+    ),
+    "the last is gone": (
+        "DELETE FROM event WHERE seq = 11; UPDATE received SET high = 10; UPDATE epoch SET through = 10",
+        "stored is up to 10",
+    ),
+    "an answer is another": (
+        """UPDATE event SET raw = replace(raw, '"outcome":"yes"', '"outcome":"no"') WHERE seq = 3""",
+        "nobody pressed no then",
+    ),
+    "an event is there twice": (
+        (
+            "INSERT INTO event SELECT NULL, epoch_key, 12, type, boot, up_ms, at_ms, dated_at_ms, dated_by, arrived_at_ms,"
+            " survey, raw FROM event WHERE seq = 4; UPDATE received SET high = 12; UPDATE epoch SET through = 12"
+        ),
+        "is there twice",
+    ),
+    "a silent was no silent": (
+        """UPDATE event SET raw = replace(raw, 'expired', 'superseded') WHERE seq = 10""",
+        "truly as silent (expired)",
+    ),
+    "a reason is another": (
+        """UPDATE event SET raw = replace(raw, 'no_survey', 'guard') WHERE seq = 11""",
+        "truly of already_answered",
+    ),
+    "a boot that never was": ("UPDATE event SET boot = 2 WHERE seq = 11", "boot 2, which never was"),
+    "a survey's outcome": ("UPDATE survey SET outcome = 'no' WHERE survey = 2", "by its events"),
+    "a survey is gone": ("DELETE FROM survey WHERE survey = 7", "by its events"),
+    "a rollup by hour": ("UPDATE rollup_hour SET silent = silent + 1", "rollup_hour"),
+    "a rollup by day": ("UPDATE rollup_day SET force_majeures = 0", "rollup_day"),
+    "too much is acknowledged": ("UPDATE epoch SET through = 12", "through is 12"),
+    "a reject": (
+        "INSERT INTO reject SELECT NULL, epoch_key, 3, 't', 'conflict: x', x'00', 'h', 1, 0, 0 FROM epoch",
+        "1 rejects on t: conflict: x",
+    ),
+    "a broken reference": ("PRAGMA foreign_keys = OFF; DELETE FROM site", "foreign_key_check"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES_IN_THE_TABLE)
+def test_it_finds_a_lie_in_the_table(table: sqlite3.Connection, lie: str) -> None:
+    change, sentence = LIES_IN_THE_TABLE[lie]
+    if lie == "a reason is another":  # the story is that the last survey expired, so this is it
+        sentence = "is stray because of guard"
+    table.executescript(change)
+    found = check(table, TRUE, NOW_MS)
+    assert [one for one in found if sentence in one], found
+
+
+def presses(change: Callable[[tuple[Press, ...]], tuple[Press, ...]]) -> Testimony:
+    return replace(TRUE, lives=(replace(LIFE, presses=change(PRESSES)),))
+
+
+LIES_OF_THE_WITNESS: dict[str, tuple[Testimony, str]] = {
+    "a press more": (presses(lambda all_: (*all_, Press("no", 50_000, 90))), "no was pressed at 49860 ms"),
+    "a press less": (presses(lambda all_: all_[:-1]), "nobody pressed cant_say then"),
+    "held for long": (
+        presses(lambda all_: (replace(all_[0], held_ms=1800), *all_[1:])),
+        "is force_majeure_declared",
+    ),
+    "thanks for nothing": (
+        replace(TRUE, lives=(replace(LIFE, thanks=(Thanks("no", 20_000),)),)),
+        "no was thanked for at 19860 ms",
+    ),
+    "more numbers": (replace(TRUE, counters={NAME: replace(COUNTERS, next=13)}), "numbers up to 12"),
+    "more presses": (
+        replace(TRUE, counters={NAME: replace(COUNTERS, presses={**COUNTERS.presses, "yes": 2})}),
+        "counted 2 presses of yes",
+    ),
+    "an epoch nobody knows": (
+        replace(TRUE, counters={**TRUE.counters, ("shop", "till-1", "00000000"): Counters(3, {})}),
+        "the epoch is not known",
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES_OF_THE_WITNESS)
+def test_it_finds_what_the_table_does_not_hold(table: sqlite3.Connection, lie: str) -> None:
+    testimony, sentence = LIES_OF_THE_WITNESS[lie]
+    found = check(table, testimony, NOW_MS)
+    assert [one for one in found if sentence in one], found
+
+
+def test_a_press_that_may_not_have_been_kept_may_be_missing(table: sqlite3.Connection) -> None:
+    assert check(table, presses(lambda all_: (*all_, Press("no", 59_900, 90, sure=False))), NOW_MS) == []
+
+
+def test_a_close_that_power_may_have_prevented_may_be_missing(tmp_path: Path) -> None:
+    life = replace(LIFE, ended_ms=31_500, presses=PRESSES[:-1])
+    testimony = replace(TRUE, lives=(life,), counters={})
+    with closing(stored(tmp_path, message(EVENTS[:9]))) as connection:
+        assert check(connection, testimony, NOW_MS) == []
+        longer = replace(testimony, lives=(replace(life, ended_ms=60_000),))
+        found = check(connection, longer, NOW_MS)
+    assert [one for one in found if "no close is stored" in one], found
+
+
+def test_losses_of_a_full_flash_are_counted_to_the_event(tmp_path: Path) -> None:
+    with closing(stored(tmp_path, message(EVENTS[4:], first=5, base=5))) as connection:
+        assert check(connection, replace(TRUE, overflowed=frozenset({BOARD})), NOW_MS) == []
+        assert [one for one in check(connection, TRUE, NOW_MS) if "4 numbers are lost" in one]
+        more = presses(lambda all_: (Press("no", 2000, 90), Press("yes", 3000, 90), Press("no", 4000, 90), *all_))
+        found = check(connection, replace(more, overflowed=frozenset({BOARD}), counters={}), NOW_MS)
+    assert [one for one in found if "nothing is stored or counted as lost" in one], found
+
+
+def test_what_a_restored_bridge_forgot_is_allowed_and_no_more(tmp_path: Path) -> None:
+    with closing(stored(tmp_path, message(EVENTS[4:], first=5, base=5))) as connection:
+        assert check(connection, replace(TRUE, forgotten={NAME: 4}), NOW_MS) == []
+        assert check(connection, replace(TRUE, forgotten={NAME: 3}), NOW_MS)
+
+
+def test_two_boards_with_one_id_are_kept_apart(tmp_path: Path) -> None:
+    other = [{**event, "hardware_id": "0123456789ab"} if event["type"] == "booted" else event for event in EVENTS]
+    payload = {"epoch": "00000001", "first": 1, "base": 1, "events": other}
+    second = ("trivox/v1/shop/till-1/events", json.dumps(payload, separators=(",", ":")).encode(), NOW_MS)
+    twins = replace(TRUE, lives=(LIFE, replace(LIFE, hardware_id="0123456789ab")))
+    with closing(stored(tmp_path, message(EVENTS), second)) as connection:
+        assert check(connection, twins, NOW_MS) == []
+        assert check(connection, TRUE, NOW_MS)

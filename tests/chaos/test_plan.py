@@ -1,0 +1,27 @@
+"""A plan is its seed's, and nothing else's; every kind of fault is known to those who do it."""
+
+from tests.chaos.faults import FAULTS
+from tests.chaos.plan import FAULTS_A_MINUTE, KINDS, make_plan
+
+
+def test_the_same_seed_makes_the_same_plan() -> None:
+    assert make_plan(7, 2, 5) == make_plan(7, 2, 5)
+    assert make_plan(7, 2, 5) != make_plan(8, 2, 5)
+
+
+def test_faults_come_in_order_and_end_with_the_plan() -> None:
+    for seed in range(50):
+        plan = make_plan(seed, 1.5, 3)
+        assert len(plan) == 1.5 * FAULTS_A_MINUTE
+        assert [fault.at_s for fault in plan] == sorted(fault.at_s for fault in plan)
+        assert all(fault.at_s + fault.lasts_s <= 90.3 for fault in plan)
+        assert all(0 <= fault.console < 3 for fault in plan)
+        assert all(fault.lasts_s <= max(fault.kind.longest_s, 0.3) for fault in plan)
+
+
+def test_twenty_plans_hold_every_kind() -> None:
+    assert {fault.kind for seed in range(20) for fault in make_plan(seed, 2, 5)} == set(KINDS)
+
+
+def test_every_kind_can_be_done() -> None:
+    assert {kind.name for kind in KINDS} == set(FAULTS)
