@@ -11,7 +11,6 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +44,7 @@ def main(
     _tell(result, time.monotonic() - began_s)
     if record is not None:
         with record.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**asdict(result), "minutes": minutes, "consoles": consoles}) + "\n")
+            file.write(json.dumps({**vars(result), "minutes": minutes, "consoles": consoles}) + "\n")
     if result.findings or keep:
         _say(f"Database, logs and flash files are kept in {folder}.")
     else:

@@ -16,7 +16,7 @@ from tests.chaos.world import Till
 SHORT_MS, LONG_MS = 90, 1400
 WINDOW_S = 4.8  # after so long no survey is open, under any of the settings that are used
 STUCK_MS = 6200
-PLAY_PRESSES, PLAY_HELD_MS = 260, 45
+PLAY_PRESSES, PLAY_HELD_MS, PLAY_PAUSE_S = 400, 30, 0.03
 STOP_LIMIT_S = 90.0
 
 
@@ -48,7 +48,9 @@ class Person:
             self.wait(self._nature.uniform(0.3, 1.4))
 
     def press(self, button: str, held_ms: int = SHORT_MS) -> None:
-        """Press, if there is a console that takes it."""
+        """Press, if there is a console that takes it; who goes home leaves it, for he would not wait before it either."""
+        if self._going_home.is_set():
+            return
         if self._till.is_stopped or not self._till.console.powered:
             self.wait(0.3)
             return
@@ -117,7 +119,7 @@ class Person:
             if self._going_home.is_set():
                 return
             self.press(button, PLAY_HELD_MS)
-            self.wait(0.045)
+            self.wait(PLAY_PAUSE_S)
 
 
 class Crowd:

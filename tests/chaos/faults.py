@@ -256,15 +256,22 @@ def hang_console(world: World, what: Fault) -> Effect:
 def fill_flash(world: World, what: Fault) -> Effect:
     till = tilled(world, what)
     with perhaps():
-        till.overflowed = True
+        till.overflowed = till.is_full = True
         till.console.fill_flash(FREE_BLOCKS)
         till.console.wifi(on=False)
         till.plays.set()
     yield
     with perhaps():
         till.console.wifi(on=True)
-    with perhaps():
-        till.console.free_flash()
+    free(till)
+
+
+def free(till: Till) -> None:
+    """Give its flash room again, if it is on."""
+    if till.is_full:
+        with perhaps():
+            till.console.free_flash()
+            till.is_full = False
 
 
 @fault
@@ -327,6 +334,4 @@ def calm_till(till: Till) -> None:
     till.console.hang(on=False)
     with perhaps():
         till.console.wifi(on=True)
-    if till.overflowed:
-        with perhaps():
-            till.console.free_flash()
+    free(till)

@@ -11,18 +11,18 @@ Where = Literal["console", "radio console", "shop"]
 FAULTS_A_MINUTE = 40
 STOP_MAX_S = 60.0
 QUIET_BEFORE_S = 6.0  # all comes up first
-SHORTEST_S = 0.3
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault: what it is in words, what it hits, how long it may last (s), and how often it comes."""
+    """A kind of fault: what it is in words, what it hits, how long it lasts (s), and how often it comes."""
 
     name: str
     words: str
     where: Where
     longest_s: float
     weight: float
+    shortest_s: float = 0.3
 
 
 KINDS = (
@@ -49,7 +49,7 @@ KINDS = (
     Kind("stop_console", "console stopped (SIGSTOP) for up to 60 s", "console", STOP_MAX_S, 2),
     Kind("drop_wifi", "Wi-Fi away", "radio console", 20, 4),
     Kind("hang_console", "console's TCP half open", "radio console", 15, 2),
-    Kind("fill_flash", "console's flash full, until the oldest events go", "radio console", 20, 1),
+    Kind("fill_flash", "console's flash full, until the oldest events go", "radio console", 45, 1, 25),
     Kind("step_clock", "console's clock stepped forward, back, to 1970", "radio console", 0, 2),
     Kind("meet_twin", "a second board with the same id", "shop", 15, 1.5),
 )
@@ -76,10 +76,9 @@ def make_plan(seed: int, minutes: float, consoles: int) -> list[Fault]:
     faults = []
     for number, at_s in enumerate(begins):
         kind = nature.choices(KINDS, weights=[kind.weight for kind in KINDS])[0]
-        shortest_s = min(SHORTEST_S, kind.longest_s)
-        lasts_s = shortest_s
-        if kind.longest_s > SHORTEST_S:  # short ones are more frequent, as in life
-            lasts_s = math.exp(nature.uniform(math.log(shortest_s), math.log(kind.longest_s)))
-        lasts_s = min(lasts_s, max(shortest_s, end_s - at_s))
+        lasts_s = kind.longest_s
+        if lasts_s > kind.shortest_s:  # short ones are more frequent, as in life
+            lasts_s = math.exp(nature.uniform(math.log(kind.shortest_s), math.log(kind.longest_s)))
+        lasts_s = min(lasts_s, max(kind.shortest_s, end_s - at_s))
         faults.append(Fault(number, at_s, kind, lasts_s, nature.randrange(consoles), nature.random()))
     return faults

@@ -42,7 +42,8 @@ class Till:
     console: Console
     has_radio: bool
     stops: list[list[float]] = field(default_factory=list)
-    overflowed: bool = False
+    is_full: bool = False
+    overflowed: bool = False  # was it ever full?
     plays: threading.Event = field(default_factory=threading.Event)  # somebody presses as fast as he can
 
     @property
