@@ -48,7 +48,7 @@ class Person:
             self.wait(self._nature.uniform(0.3, 1.4))
 
     def press(self, button: str, held_ms: int = SHORT_MS) -> None:
-        """Press, if there is a console that takes it; who goes home leaves it, for he would not wait before it either."""
+        """Press, if there is a console that takes it; who goes home leaves it: he would not wait either."""
         if self._going_home.is_set():
             return
         if self._till.is_stopped or not self._till.console.powered:

@@ -107,7 +107,8 @@ LIES_IN_THE_TABLE: dict[str, tuple[str, str]] = {
     "an event is there twice": (
         (
             "INSERT INTO event SELECT NULL, epoch_key, 12, type, boot, up_ms, at_ms, dated_at_ms, dated_by,"
-            " arrived_at_ms, survey, raw FROM event WHERE seq = 4; UPDATE received SET high = 12; UPDATE epoch SET through = 12"
+            " arrived_at_ms, survey, raw FROM event WHERE seq = 4;"
+            " UPDATE received SET high = 12; UPDATE epoch SET through = 12"
         ),
         "is there twice",
     ),
