@@ -1,6 +1,6 @@
 # `make run` shows everything at work on this machine; `make test` runs every test. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench lock clean
+.PHONY: help setup run test chaos lint bench lock clean
 PYTHON := .venv/bin/python
 
 help: ## What can be made
@@ -22,6 +22,10 @@ lint: setup ## Style, types and import rules
 
 test: lint ## Lint, types, import rules and every test
 	.venv/bin/pytest -n 4
+
+chaos: setup ## Break everything in a seeded order (SEED=, MINUTES=, CONSOLES=) and prove that nothing is lost
+	$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
+	  $(if $(CONSOLES),--consoles $(CONSOLES))
 
 bench: setup ## Measure, each figure beside a limit measured in the same run
 	$(PYTHON) -m tests.benchmarks
