@@ -120,7 +120,7 @@ class Bridge:
             self._copy = copy
 
     def restore(self, pause_s: float) -> None:
-        """Kill it, put the last copy in the place of its database, start it. Without a copy it is only killed."""
+        """Kill it, put the last copy in the place of its database, start it."""
         with self._busy:
             self.kill()
             if self._copy is not None:
@@ -193,6 +193,7 @@ class World:
         self.command("settings", "set", "--all", *values)
         for till in self.tills:
             till.console.power_on()
+        self.bridge.copy()
         wait_until("all consoles are heard", lambda: len(self.bridge.throughs()) >= len(self.tills), START_S)
 
     def command(self, *words: str) -> None:
