@@ -43,7 +43,7 @@ def check_lives(epochs: dict[EpochName, Epoch], testimony: Testimony) -> Iterato
         for event in epoch.events.values():
             events[boards.get(name) or by_boot(name, event.boot, testimony), event.boot].append(event)
     gaps = {name: _gaps(epoch) for name, epoch in epochs.items()}
-    missing: Counter[EpochName] = Counter()
+    missing: Counter[Gap] = Counter()
     pressed: Counter[tuple[EpochName, str]] = Counter()
     torn = {name for name in gaps if gaps[name]}
     before: dict[Board, Rules] = {}  # what was in force at the end of a board's last life
@@ -53,16 +53,15 @@ def check_lives(epochs: dict[EpochName, Epoch], testimony: Testimony) -> Iterato
         board = (life.site_id, life.console_id, life.hardware_id)
         told = _told(life, sorted(events.pop((board, life.boot), []), key=lambda event: event.up_ms))
         yield from _strangers(told)
-        yield from _lost(
-            told, [gap for name in gaps if boards.get(name) == board for gap in gaps[name]], missing, pressed
-        )
+        room = [gap for name in gaps if boards.get(name) == board for gap in gaps[name]]
+        yield from _lost(told, room, missing, pressed)
         rules = testimony.rules.get(board[:2], {})
         yield from _meanings(told, rules, before.get(board, _first(board, events, rules)), torn)
         before.update((board, replace(applied, question=None)) for _, applied in _applied(told, rules))
-        yield from _thanks(told)
+        yield from _thanks(told, room)
     for (board, boot), those in events.items():
         yield f"{'/'.join(board)}: {len(those)} events of boot {boot}, which never was"
-    yield from _counters(epochs, testimony, missing, pressed)
+    yield from _counters(epochs, testimony, pressed)
 
 
 def _first(board: Board, events: dict[tuple[Board, int], list[Event]], rules: dict[int, Rules]) -> Rules:
@@ -155,19 +154,17 @@ def _moment(epoch: Epoch, seq: int, otherwise: int) -> tuple[int, int]:
     return (event.boot, event.up_ms) if event else (otherwise, otherwise)
 
 
-def _lost(
-    told: Told, gaps: list[Gap], missing: Counter[EpochName], pressed: Counter[tuple[EpochName, str]]
-) -> Iterator[str]:
+def _lost(told: Told, gaps: list[Gap], missing: Counter[Gap], pressed: Counter[tuple[EpochName, str]]) -> Iterator[str]:
     """A sure press without an event lies in a gap of numbers, which has room for it."""
     boot = told.life.boot or 0
     for index, press in enumerate(told.life.presses):
         if index in told.by_press or not press.sure:
             continue
         moment = (boot, press.contact_ms + told.offset_ms)
-        room = [gap for gap in gaps if _is_between(moment, gap) and missing[gap.epoch] <= gap.high - gap.low]
+        room = [gap for gap in gaps if _is_between(moment, gap) and missing[gap] <= gap.high - gap.low]
         if room:
             told.lost.append(index)
-            missing[room[0].epoch] += 1
+            missing[room[0]] += 1
             pressed[room[0].epoch, press.button] += 1
         elif told.life.keeps:
             yield f"{told.name}: {press.button} was pressed at {moment[1]} ms, and nothing is stored or counted as lost"
@@ -293,22 +290,20 @@ def _is_kept(told: Told, at_ms: int) -> bool:
     return ended_ms is None or at_ms + KEPT_MS < ended_ms
 
 
-def _thanks(told: Told) -> Iterator[str]:
-    """Who was thanked is stored."""
-    answers = [_at_ms(told, index) for index in told.lost]
+def _thanks(told: Told, gaps: list[Gap]) -> Iterator[str]:
+    """Who was thanked is stored, or was once, and is counted as lost."""
     for thanks in told.life.thanks:
         at_ms = thanks.at_ms + told.offset_ms
-        stored = [
-            event.up_ms for event in told.events if event.type == "survey_closed" and event.button == thanks.button
-        ]
-        if told.life.keeps and not any(0 <= at_ms - up_ms + LATE_MS <= THANKS_MS for up_ms in [*stored, *answers]):
+        answers = [event for event in told.events if event.type == "survey_closed" and event.button == thanks.button]
+        is_stored = any(0 <= at_ms - event.up_ms + LATE_MS <= THANKS_MS for event in answers)
+        is_lost = any(_is_between((told.life.boot or 0, at_ms), gap) for gap in gaps)
+        if told.life.keeps and not is_stored and not is_lost:
             yield f"{told.name}: {thanks.button} was thanked for at {at_ms} ms, and no such answer is stored"
 
 
 def _counters(
     epochs: dict[EpochName, Epoch],
     testimony: Testimony,
-    missing: Counter[EpochName],
     pressed: Counter[tuple[EpochName, str]],
 ) -> Iterator[str]:
     """The board's own count of presses is what is stored and what is lost."""

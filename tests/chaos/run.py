@@ -57,7 +57,7 @@ def run(
         crowd.go_home()
         calm(world)
         result.findings += _quiet(world, say)
-        result.findings += [*world.bridge.deaths, *_broken(world)]
+        result.findings += _broken(world)
         result.findings += _doctor(world)
         seen = testimony(world)
         (folder / "testimony.txt").write_text(pformat(seen, width=200), "utf-8")

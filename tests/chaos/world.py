@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import IO, Literal, Self
 
 from simulator.console import Console
 from simulator.errors import SimulatorError
@@ -80,8 +80,16 @@ class Bridge:
             self.kill()  # to note that it died
             where = ("--broker", f"mqtt://127.0.0.1:{self._port}", "--database", str(self.database))
             words = [TRIVOX, "bridge", *where, "--metrics-port", "0"]
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+            threading.Thread(target=self._keep_log, args=(self._process.stdout,), daemon=True).start()
+
+    def _keep_log(self, said: IO[bytes]) -> None:
+        """In this process: the limit on its files is the database's, not the log's."""
+        with said, self._log.open("ab", buffering=0) as log:
+            for line in said:
+                log.write(line)
 
     def kill(self) -> None:
         """End it by SIGKILL. That it had ended by itself is written down: it must not."""
