@@ -14,7 +14,7 @@ from tests.chaos.witness import EpochName, Life, Press, Rules, Testimony
 
 LATE_MS = 250  # how late a busy board may stamp a contact
 CLOSE_MS = 30  # contacts of one life are stamped so evenly, mostly
-OFFSET_MAX_MS = 15_000  # how long a board under load takes to start its clock
+OFFSET_MAX_MS = 5000  # how long a board under load takes to start its clock
 KEPT_MS = 2000  # power stayed on so long after something: it is kept
 THANKS_MS = 3000  # so long after the contact thanks may come, should flash take its time
 
@@ -27,7 +27,7 @@ class Told:
     events: list[Event]
     offset_ms: int
     by_press: dict[int, Event] = field(default_factory=dict)
-    lost: list[int] = field(default_factory=list)  # sure presses without an event
+    lost: list[int] = field(default_factory=list)  # presses that were taken, and have no event
 
     @property
     def name(self) -> str:
@@ -56,20 +56,12 @@ def check_lives(epochs: dict[EpochName, Epoch], testimony: Testimony) -> Iterato
         room = [gap for name in gaps if boards.get(name) == board for gap in gaps[name]]
         yield from _lost(told, room, missing, pressed)
         rules = testimony.rules.get(board[:2], {})
-        yield from _meanings(told, rules, before.get(board, _first(board, events, rules)), torn)
-        before.update((board, replace(applied, question=None)) for _, applied in _applied(told, rules))
+        yield from _meanings(told, room, rules, before.get(board, Rules()), torn)
+        before.update((board, applied) for _, applied in _applied(told, rules))
         yield from _thanks(told, room)
     for (board, boot), those in events.items():
         yield f"{'/'.join(board)}: {len(those)} events of boot {boot}, which never was"
     yield from _counters(epochs, testimony, pressed)
-
-
-def _first(board: Board, events: dict[tuple[Board, int], list[Event]], rules: dict[int, Rules]) -> Rules:
-    """What a board begins with that does not say so any more, since that event is lost."""
-    for event in (event for (other, _), those in events.items() if other == board for event in those):
-        if event.type == "settings_applied" and event.said["revision"] in rules:
-            return replace(rules[event.said["revision"]], question=None)
-    return Rules()
 
 
 # Presses and their events ---------------------------------------------------------------------------------------
@@ -86,7 +78,19 @@ def _told(life: Life, events: list[Event]) -> Told:
         ]
         if near and min(near)[0] <= LATE_MS:
             told.by_press[min(near)[1]] = event
+    told.lost += _half_kept(told)
     return told
+
+
+def _half_kept(told: Told) -> list[int]:
+    """Seller's presses whose power went when the close of the survey before was kept, and the opening was not yet."""
+    superseding = [event.up_ms for event in told.events if event.said.get("cause") == "superseded"]
+    return [
+        index
+        for index, press in enumerate(told.life.presses)
+        if press.button == "seller" and not press.sure and index not in told.by_press
+        if any(abs(press.contact_ms + told.offset_ms - up_ms) <= LATE_MS for up_ms in superseding)
+    ]
 
 
 def _off_ms(press: Press, event: Event, offset_ms: int) -> int | None:
@@ -111,7 +115,7 @@ def _offset(life: Life, telling: list[Event]) -> int:
         if -OFFSET_MAX_MS <= event.up_ms - press.contact_ms <= CLOSE_MS
     )
     near = [apart[bisect_left(apart, ms) : bisect_right(apart, ms + CLOSE_MS)] for ms in apart]
-    best = max(near, key=len, default=[0])
+    best = max(near, key=lambda found: (len(found), found[0]), default=[0])
     return best[len(best) // 2]
 
 
@@ -178,14 +182,53 @@ def _is_between(moment: tuple[int, int], gap: Gap) -> bool:
 # What they mean ---------------------------------------------------------------------------------------------------
 
 
-def _meanings(told: Told, rules: dict[int, Rules], before: Rules, torn: set[EpochName]) -> Iterator[str]:
+def _meanings(
+    told: Told, gaps: list[Gap], rules: dict[int, Rules], before: Rules, torn: set[EpochName]
+) -> Iterator[str]:
+    """What is stored of this life is what the contract makes of its presses.
+
+    Where numbers of it are missing, settings may have come in them, and presses that were not sure: then one of the
+    stories that this leaves open has to fit.
+    """
+    applied = _applied(told, rules)
+    inside = [gap for gap in gaps if gap.after[0] <= (told.life.boot or 0) <= gap.before[0]]
+    found = list(_compared(told, told.lost, applied, before, torn))
+    if found and inside:
+        ends = [gap.before[1] - 1 for gap in inside if gap.before[0] == told.life.boot]
+        others = sorted({replace(other, question=None) for other in (*rules.values(), before)}, key=repr)
+        stories = [
+            list(_compared(told, lost, sorted([*applied, *((end, other) for end in ends)], key=_up_ms), other, torn))
+            for other in others
+            for lost in (told.lost, [*told.lost, *_perhaps_lost(told, inside)])
+        ]
+        found = min([found, *stories], key=len)
+    yield from found
+
+
+def _up_ms(applied: tuple[int, Rules]) -> int:
+    return applied[0]
+
+
+def _perhaps_lost(told: Told, gaps: list[Gap]) -> list[int]:
+    """Presses that were not sure, and may have been among the missing."""
+    boot, shift_ms = told.life.boot or 0, told.offset_ms
+    return [
+        index
+        for index, press in enumerate(told.life.presses)
+        if index not in told.by_press and index not in told.lost
+        if any(_is_between((boot, press.contact_ms + shift_ms), gap) for gap in gaps)
+    ]
+
+
+def _compared(
+    told: Told, lost: list[int], applied: list[tuple[int, Rules]], before: Rules, torn: set[EpochName]
+) -> Iterator[str]:
     """Each stored event says what its press means, and each survey is closed as it ended."""
     indices = sorted(
-        [*told.by_press, *told.lost],
+        [*told.by_press, *lost],
         key=lambda index: (_at_ms(told, index), told.by_press[index].seq if index in told.by_press else 0),
     )
-    taken = [_taken(told, index) for index in indices]
-    true = story(taken, _applied(told, rules), _forgets(told), before)
+    true = story([_taken(told, index) for index in indices], applied, _forgets(told), before)
     for place, index in enumerate(indices):
         event = told.by_press.get(index)
         if event is not None:
