@@ -3,7 +3,11 @@
 Programming only clears bits, so a block is erased first; programs are whole pages. Each program and erase is in the
 file when it returns, so SIGKILL at any time is a power cut between two operations. `fault` makes cuts within one.
 
-The file holds the blocks and then the counts of operations (three little-endian 64-bit numbers).
+A cut leaves a block torn until it is erased: a program that meets what the torn one left is told nothing, as by a
+chip, and only bits that are 1 in both stay 1. Elsewhere such a program is the driver's mistake, and a FlashError.
+
+The file holds the blocks and then the counts of operations (three little-endian 64-bit numbers) and the torn blocks
+(16-bit numbers, 1 added to each).
 """
 
 import os
@@ -11,6 +15,9 @@ import struct
 
 BLOCK_SIZE = 4096
 COUNTS = "<QQQ"
+TORN_MAX = 16  # more are forgotten, the oldest first
+TAIL = COUNTS + "%dH" % TORN_MAX
+PAGE_SIZE = 256  # a chip programs page by page; within one, bits change in any order
 ERASED = b"\xff"
 QUIET = (1, 2, 3)  # MicroPython's requests: start, stop, sync
 BLOCK_COUNT_ASKED = 4
@@ -44,10 +51,11 @@ class Flash:
         self.reads = self.programs = self.erases = 0
         self.powered = True
         self._size = size
+        self._torn = []
         self._file = self._opened(path)
 
     def _opened(self, path):
-        whole = self._size + struct.calcsize(COUNTS)
+        whole = self._size + struct.calcsize(TAIL)
         try:
             length = os.stat(path)[6]
         except OSError:
@@ -56,12 +64,14 @@ class Flash:
             with open(path, "wb") as file:
                 for _ in range(self.block_count):
                     file.write(ERASED * BLOCK_SIZE)
-                file.write(bytes(struct.calcsize(COUNTS)))
+                file.write(bytes(struct.calcsize(TAIL)))
         elif length != whole:
             raise FlashError("the file is not a flash of this size")
         file = open(path, "r+b")
         file.seek(self._size)
-        self.reads, self.programs, self.erases = struct.unpack(COUNTS, file.read(struct.calcsize(COUNTS)))
+        tail = struct.unpack(TAIL, file.read(struct.calcsize(TAIL)))
+        self.reads, self.programs, self.erases = tail[:3]
+        self._torn = [number - 1 for number in tail[3:] if number]
         return file
 
     def readblocks(self, block, buffer, offset):
@@ -79,11 +89,15 @@ class Flash:
         if offset % self.prog_size or length % self.prog_size or length == 0:
             raise FlashError("programs are whole pages")
         place = self._seek(block, offset, length)
-        new = int.from_bytes(buffer, "little")
-        if new & int.from_bytes(self._file.read(length), "little") != new:
-            raise FlashError("programmed without an erase: block %d, offset %d" % (block, offset))
+        data = bytes(buffer)
+        new = int.from_bytes(data, "little")
+        left = new & int.from_bytes(self._file.read(length), "little")
+        if left != new:
+            if block not in self._torn:
+                raise FlashError("programmed without an erase: block %d, offset %d" % (block, offset))
+            data = left.to_bytes(length, "little")
         self.programs += 1
-        self._write(place, bytes(buffer), "program")
+        self._write(block, place, data, "program")
 
     def ioctl(self, request, argument):
         """Answers MicroPython's requests to a block device."""
@@ -97,7 +111,9 @@ class Flash:
             raise FlashError("no such request: %d" % request)
         place = self._seek(argument, 0, BLOCK_SIZE)
         self.erases += 1
-        self._write(place, ERASED * BLOCK_SIZE, "erase")
+        if argument in self._torn:
+            self._torn.remove(argument)
+        self._write(argument, place, ERASED * BLOCK_SIZE, "erase")
         return 0
 
     def counts(self):
@@ -119,28 +135,37 @@ class Flash:
         self._file.seek(place)
         return place
 
-    def _write(self, place, data, kind):
+    def _write(self, block, place, data, kind):
         kept = self.fault(kind, self.programs + self.erases, len(data)) if self.fault else None
         first, end = kept or (0, len(data))
         self._file.seek(place + first)
         self._file.write(data[first:end])
+        if kept is not None and block not in self._torn:
+            self._torn.append(block)
+            del self._torn[:-TORN_MAX]
+        torn = [number + 1 for number in self._torn] + [0] * (TORN_MAX - len(self._torn))
         self._file.seek(self._size)
-        self._file.write(struct.pack(COUNTS, self.reads, self.programs, self.erases))
+        self._file.write(struct.pack(TAIL, self.reads, self.programs, self.erases, *torn))
         if kept is not None:
             self.powered = False
             self.power_gone()
 
 
 class Cut:
-    """A `fault` of the flash: power goes at operation `last`, `share` of which is done (below 0: of its end)."""
+    """A `fault` of the flash: power goes at operation `last`, `share` of which is done.
+
+    Below 0 it is the end of an erased block that is done, or the end of the first page that is programmed.
+    """
 
     def __init__(self, last, share):
         self.last = last
         self.share = share
 
-    def __call__(self, _, number, length):
+    def __call__(self, kind, number, length):
         """Answers which bytes are done; None before."""
         if number < self.last:
             return None
+        if self.share < 0 and kind == "program":
+            length = min(length, PAGE_SIZE)
         kept = int(length * abs(self.share))
         return (0, kept) if self.share >= 0 else (length - kept, length)

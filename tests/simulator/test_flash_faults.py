@@ -45,7 +45,7 @@ def test_power_goes_within_an_operation(make: Maker, board: str, share: float) -
 def test_a_cut_is_at_its_operation_and_no_other(make: Maker) -> None:
     with make(WRITER) as console:
         console.wait_output("up 1")
-    before = console.flash.read_bytes()[-16:]
+    before = operations_of(console.flash)
     console.cut_power_at(7)
     console.power_on()
     wait_until("power goes", lambda: not console.powered)
