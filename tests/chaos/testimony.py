@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from simulator.record import Change, Run
 from tests.chaos.witness import ANSWERS, Life, Press, Testimony, Thanks
@@ -20,7 +21,13 @@ def testimony(world: World) -> Testimony:
     """All that is known of this world, once it is quiet."""
     lives = tuple(life for till in world.everyone() for run in till.console.runs() if (life := _life(till, run)))
     overflowed = frozenset(till.console.hardware_id for till in world.everyone() if till.overflowed)
-    return Testimony(lives, world.listener.rules(), world.listener.counters(), dict(world.bridge.forgotten), overflowed)
+    rules = world.listener.rules()
+    if world.bridge.forgotten:  # revisions of questions may have been given out again, unheard
+        rules = {
+            name: {revision: replace(those, question=None) for revision, those in revisions.items()}
+            for name, revisions in rules.items()
+        }
+    return Testimony(lives, rules, world.listener.counters(), dict(world.bridge.forgotten), overflowed)
 
 
 def _life(till: Till, run: Run) -> Life:
