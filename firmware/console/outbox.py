@@ -272,6 +272,15 @@ class Outbox:
         """
         return self._way, self._through[self._way] + 1, self._next()
 
+    def held(self):
+        """Returns the lowest number of the epoch in delivery from which on nothing is gone, acknowledged or not.
+
+        It is what `first` in an envelope tells, so that a bridge that was restored knows what it can have again.
+        """
+        way, parts = self._way, self._parts
+        lowest = parts[0][2] if parts and parts[0][1] == way else self._next()
+        return min(max(lowest, self._gap), self._through[way] + 1)
+
     def batch(self, seq, max_events=32):
         """Returns (base, events) of the epoch in `delivery()`, from number `seq` on, at most `max_events` of them.
 
@@ -335,12 +344,13 @@ class Outbox:
     def trust(self):
         """The numbers in doubt are new. In flash at once: the next start must not doubt what is sent from now on.
 
-        Flash that can't be written now is a fault, and no reason to hold back what it has.
+        Flash that can't be written now is a fault, and they wait on: the next start would doubt what was sent.
         """
-        self.doubt = 0
+        doubt, self.doubt = self.doubt, 0
         try:
             self._begin()
         except OSError as error:
+            self.doubt = doubt
             self.fault = error
 
     def _forget(self):
