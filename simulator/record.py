@@ -32,6 +32,30 @@ class Change(NamedTuple):
     ticks_ms: int
 
 
+@dataclass(frozen=True)
+class Run:
+    """What a console did from power-on or a reset (`reset` says which) until it ended; None: it runs.
+
+    `began_at_s` and `ended_at_s` as in `Change`; `output` is what it wrote to its serial line.
+    """
+
+    reset: str
+    began_at_s: float
+    ended_at_s: float | None
+    changes: tuple[Change, ...]
+    output: str
+
+
+@dataclass
+class _Span:
+    reset: str
+    began_at_s: float
+    first_change: int
+    first_byte: int
+    last_change: int | None = None
+    ended_at_s: float | None = None
+
+
 class Record:
     """Filled by the thread that hears the console; read by any."""
 
@@ -43,6 +67,7 @@ class Record:
         self._lamps = dict.fromkeys(pins.lamps, False)
         self._changes: list[Change] = []
         self._sounds: list[Sound] = []
+        self._spans: list[_Span] = []
         self.faults: list[str] = []
 
     def begin(self) -> None:
@@ -50,9 +75,17 @@ class Record:
         with self._changed:
             self._sounds = []
 
-    def dark(self) -> None:
-        """Power goes, and all lamps with it."""
+    def starts(self, reset: str, written: int) -> None:
+        """A run begins, for this reason; the serial line has brought so many bytes before."""
         with self._changed:
+            self._spans.append(_Span(reset, time.monotonic(), len(self._changes), written))
+
+    def dark(self) -> None:
+        """Power goes, and all lamps with it: the run ends."""
+        with self._changed:
+            if self._spans and self._spans[-1].ended_at_s is None:
+                self._spans[-1].ended_at_s = time.monotonic()
+                self._spans[-1].last_change = len(self._changes)
             for name, on in self._lamps.items():
                 if on:
                     self._change("lamp", name, [0, _stamp(time.monotonic())], on=False)
@@ -84,6 +117,21 @@ class Record:
         """All of lamps and buttons."""
         with self._changed:
             return list(self._changes)
+
+    def runs(self, output: bytes) -> list[Run]:
+        """All runs; `output` is all that the serial line brought."""
+        with self._changed:
+            bounds = [*(span.first_byte for span in self._spans[1:]), len(output)]
+            return [
+                Run(
+                    span.reset,
+                    span.began_at_s,
+                    span.ended_at_s,
+                    tuple(self._changes[span.first_change : span.last_change]),
+                    output[span.first_byte : end].decode(errors="replace"),
+                )
+                for span, end in zip(self._spans, bounds, strict=True)
+            ]
 
     def sounds(self) -> list[Sound]:
         """All since power came."""

@@ -10,6 +10,7 @@ import wires
 from usocket import *  # noqa: F403
 
 _NO_NAME = -2  # EAI_NONAME
+_NTP_PORT = 123
 
 
 def socket(*how):
@@ -19,8 +20,8 @@ def socket(*how):
     return _real.socket(*how)
 
 
-def getaddrinfo(*what):
-    """Addresses of a name; OSError without network."""
+def getaddrinfo(host, port, *what):
+    """Addresses of a name; OSError without network. Who is asked for the time may listen at another port here."""
     if not wires.config["radio"]:
         raise OSError(_NO_NAME)
-    return _real.getaddrinfo(*what)
+    return _real.getaddrinfo(host, wires.config["time_port"] if port == _NTP_PORT else port, *what)

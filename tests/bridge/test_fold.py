@@ -34,7 +34,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("set_settings", {"site_id": "", "console_id": "", "values": {"force_majeure_scope_s": "3000"}}),
 ]
 EVERYTHING = {
-    name: f"SELECT * FROM {name}"  # noqa: S608 - names are those below
+    name: f"SELECT * FROM {name}"
     for name in ("survey", "force_majeure", "epoch", "received", "boot", "rollup_hour", "rollup_day")
 }
 EVERYTHING["event"] = "SELECT epoch_key, seq, dated_at_ms, dated_by, arrived_at_ms, raw FROM event"
@@ -69,7 +69,7 @@ def fill(folder: Path, name: str, groups: list[list[Message]], changes: dict[int
 def surveys(store: Store) -> dict[tuple[str, str, int], dict[str, Any]]:
     names = ("outcome", "opened_at_ms", "closed_at_ms", "question_id", "affected", "ask_every")
     rows = store.all(
-        f"SELECT console_id, epoch, survey, {', '.join(names)} FROM survey"  # noqa: S608 - names are those above
+        f"SELECT console_id, epoch, survey, {', '.join(names)} FROM survey"
         " JOIN epoch USING (epoch_key) JOIN console ON console.console_key = survey.console_key"
     )
     return {row[:3]: dict(zip(names, row[3:], strict=True)) for row in rows}
@@ -90,7 +90,7 @@ def check_rollups(store: Store) -> None:
     )
     assert rolled == counted
     for table in ("rollup_hour", "rollup_day"):
-        total = store.one(f"SELECT sum(force_majeures) FROM {table}")  # noqa: S608 - names are those above
+        total = store.one(f"SELECT sum(force_majeures) FROM {table}")
         assert total == store.one("SELECT nullif(count(*), 0) FROM force_majeure") or total == (0,)
 
 

@@ -1,9 +1,6 @@
 """The console's time: asked of an NTP server, over the wrap of a board's ticks, and up to the watchdog's."""
 
 import shutil
-import socket
-import struct
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,19 +10,11 @@ from broker import Bridge, Broker
 
 from simulator.console import Console
 from tests.support.programs import wait_until
+from tests.support.time_server import TimeServer
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 DAY_MS = 24 * 3600 * 1000
-NTP_MINUS_UNIX_S = 2208988800
 AHEAD_MS = 5_000_000
-
-OTHER_PORT = """
-from console import app, udp
-
-ask = udp.ask
-udp.ask = lambda address, port, question: ask(address, {port} if port == 123 else port, question)
-app.run()
-"""
 
 HUNG_TASK = """
 import asyncio
@@ -42,34 +31,6 @@ if machine.reset_cause() == 1:
     app.App._watch_buttons = hang
 app.run()
 """
-
-
-class TimeServer:
-    """Answers by NTP, `AHEAD_MS` ahead; its first answer says that it does not know the time (stratum 0)."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self.questions: list[bytes] = []
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            question, asker = self._socket.recvfrom(512)
-            if question == b"end":
-                return
-            stratum = 2 if self.questions else 0
-            self.questions.append(question)
-            seconds, ms = divmod(int(time.time() * 1000) + AHEAD_MS, 1000)
-            stamp = struct.pack(">II", seconds + NTP_MINUS_UNIX_S, (ms << 32) // 1000)
-            self._socket.sendto(bytes((0x24, stratum)) + bytes(38) + stamp, asker)
-
-    def close(self) -> None:
-        self._socket.sendto(b"end", ("127.0.0.1", self.port))
-        self._thread.join()
-        self._socket.close()
 
 
 @pytest.fixture
@@ -89,7 +50,7 @@ def bridge(broker: Broker) -> Iterator[Bridge]:
 
 @pytest.fixture
 def time_server() -> Iterator[TimeServer]:
-    made = TimeServer()
+    made = TimeServer(AHEAD_MS, unknowing=1)
     yield made
     made.close()
 
@@ -101,10 +62,8 @@ def firmware_with(main: str, folder: Path) -> Path:
 
 
 def test_the_time_is_asked_of_a_server(broker: Broker, bridge: Bridge, time_server: TimeServer, tmp_path: Path) -> None:
-    firmware = firmware_with(OTHER_PORT.format(port=time_server.port), tmp_path / "firmware")
-    with Console(
-        tmp_path / "console", board="esp32", broker=broker.url(), ntp_host="127.0.0.1", firmware=firmware
-    ) as console:
+    ntp_host = f"127.0.0.1:{time_server.port}"
+    with Console(tmp_path / "console", board="esp32", broker=broker.url(), ntp_host=ntp_host) as console:
         wait_until("it asks", lambda: time_server.questions)
         assert not [event for event in bridge.of("clock_set") if event["source"] == "ntp"]
         console.step(15000)

@@ -47,6 +47,7 @@ class Mosquitto:
         if certificates:
             lines += [f"listener {self.tls_port} 127.0.0.1", f"cafile {certificates / 'ca.pem'}"]
             lines += [f"certfile {certificates / 'server.pem'}", f"keyfile {certificates / 'server.key'}"]
+        self._memory = folder / "mosquitto.db"
         self._config = folder / "mosquitto.conf"
         self._config.write_text("\n".join(lines) + "\n")
 
@@ -78,6 +79,16 @@ class Mosquitto:
             self._process.send_signal(how)
             self._process.wait()
             self._process = None
+
+    def wipe(self) -> None:
+        """Forget all; to be called while it does not run."""
+        self._memory.unlink(missing_ok=True)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._process is not None
+        return self._process.pid
 
     def _login(self, password: str | None) -> str:
         if self._account is None:

@@ -1,0 +1,344 @@
+"""Every press that a board must have kept is stored once, as what it means; no event is stored that nobody made."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from tests.chaos.meaning import Story, Survey, story
+from tests.chaos.table import Epoch, Event
+from tests.chaos.witness import EpochName, Life, Press, Rules, Testimony
+
+LATE_MS = 250  # how late a busy board may stamp a contact
+CLOSE_MS = 30  # contacts of one life are stamped so evenly, mostly
+OFFSET_MAX_MS = 15_000  # how long a board under load takes to start its clock
+KEPT_MS = 2000  # power stayed on so long after something: it is kept
+THANKS_MS = 3000  # so long after the contact thanks may come, should flash take its time
+
+Board = tuple[str, str, str]
+
+
+@dataclass
+class Told:
+    """A life with what the table tells of it: each stored event of a press, by the press's index."""
+
+    life: Life
+    events: list[Event]
+    offset_ms: int
+    by_press: dict[int, Event] = field(default_factory=dict)
+    lost: list[int] = field(default_factory=list)  # sure presses without an event
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.life.site_id}/{self.life.console_id} ({self.life.hardware_id}) boot {self.life.boot}"
+
+
+def check_lives(epochs: dict[EpochName, Epoch], testimony: Testimony) -> Iterator[str]:
+    """What is wrong with what the table tells of all lives."""
+    boards = _boards(epochs, testimony)
+    events: dict[tuple[Board, int], list[Event]] = defaultdict(list)
+    for name, epoch in epochs.items():
+        for event in epoch.events.values():
+            events[boards.get(name) or _by_boot(name, event.boot, testimony), event.boot].append(event)
+    gaps = {name: _gaps(epoch) for name, epoch in epochs.items()}
+    missing: Counter[EpochName] = Counter()
+    pressed: Counter[tuple[EpochName, str]] = Counter()
+    for life in testimony.lives:
+        if life.boot is None:
+            continue
+        board = (life.site_id, life.console_id, life.hardware_id)
+        told = _told(life, sorted(events.pop((board, life.boot), []), key=lambda event: event.up_ms))
+        yield from _strangers(told)
+        yield from _lost(
+            told, [gap for name in gaps if boards.get(name) == board for gap in gaps[name]], missing, pressed
+        )
+        yield from _meanings(told, testimony.rules.get(board[:2], {}), {name for name in gaps if gaps[name]})
+        yield from _thanks(told)
+    for (board, boot), those in events.items():
+        yield f"{'/'.join(board)}: {len(those)} events of boot {boot}, which never was"
+    yield from _counters(epochs, testimony, missing, pressed)
+
+
+def _boards(epochs: dict[EpochName, Epoch], testimony: Testimony) -> dict[EpochName, Board]:
+    """Whose epochs they are, as far as they say so themselves or only one board has the id."""
+    found: dict[EpochName, Board] = {}
+    for name, epoch in epochs.items():
+        ids = epoch.hardware_ids() or {
+            life.hardware_id for life in testimony.lives if (life.site_id, life.console_id) == name[:2]
+        }
+        if len(ids) == 1:
+            found[name] = (name[0], name[1], ids.pop())
+    return found
+
+
+def _by_boot(name: EpochName, boot: int, testimony: Testimony) -> Board:
+    for life in testimony.lives:
+        if (life.site_id, life.console_id, life.boot) == (name[0], name[1], boot):
+            return (name[0], name[1], life.hardware_id)
+    return (name[0], name[1], "unknown")
+
+
+# Presses and their events ---------------------------------------------------------------------------------------
+
+
+def _told(life: Life, events: list[Event]) -> Told:
+    telling = [event for event in events if event.button]
+    told = Told(life, events, _offset(life, telling))
+    for event in telling:
+        near = [
+            (off_ms, index)
+            for index, press in enumerate(life.presses)
+            if index not in told.by_press and (off_ms := _off_ms(press, event, told.offset_ms)) is not None
+        ]
+        if near and min(near)[0] <= LATE_MS:
+            told.by_press[min(near)[1]] = event
+    return told
+
+
+def _off_ms(press: Press, event: Event, offset_ms: int) -> int | None:
+    """How far apart a press and an event are; None if the event is not of this press."""
+    if press.button != event.button:
+        return None
+    contact_ms = press.contact_ms + offset_ms
+    if press.from_start and event.up_ms <= contact_ms + press.held_ms + LATE_MS:
+        return 0
+    return abs(contact_ms - event.up_ms)
+
+
+def _offset(life: Life, telling: list[Event]) -> int:
+    """What to add to the board's clock to get up_ms: the value that explains most events, and those best."""
+    if life.offset_ms is not None:
+        return life.offset_ms
+    timed = [press for press in life.presses if not press.from_start]
+    tries = {
+        event.up_ms - press.contact_ms
+        for event in telling
+        for press in timed
+        if press.button == event.button and -OFFSET_MAX_MS <= event.up_ms - press.contact_ms <= CLOSE_MS
+    }
+
+    def fit(offset_ms: int) -> tuple[int, int]:
+        off = [
+            min(abs(p.contact_ms + offset_ms - event.up_ms) for p in timed if p.button == event.button)
+            for event in telling
+            if any(p.button == event.button for p in timed)
+        ]
+        return sum(ms <= CLOSE_MS for ms in off), -sum(min(ms, LATE_MS) for ms in off)
+
+    return max(tries, key=fit, default=0)
+
+
+def _strangers(told: Told) -> Iterator[str]:
+    """Each event of a press has a press of its own, and no press has two."""
+    known = {id(event) for event in told.by_press.values()}
+    for event in told.events:
+        if event.button and id(event) not in known:
+            yield f"{told.name}: {_spelt(event)} is there twice, or nobody pressed {event.button} then"
+    numbers = Counter((event.epoch, event.seq) for event in told.events)
+    yield from (f"{told.name}: number {seq} is there {count} times" for (_, seq), count in numbers.items() if count > 1)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Numbers that are missing; what is known of when they were given out, as (boot, up_ms)."""
+
+    epoch: EpochName
+    low: int
+    high: int
+    after: tuple[int, int]
+    before: tuple[int, int]
+
+
+def _gaps(epoch: Epoch) -> list[Gap]:
+    gaps: list[Gap] = []
+    missing = epoch.missing()
+    for seq in missing:
+        if gaps and gaps[-1].high == seq - 1:
+            gaps[-1] = replace(gaps[-1], high=seq)
+        else:
+            gaps.append(Gap(epoch.name, seq, seq, (0, 0), (0, 0)))
+    return [
+        replace(gap, after=_moment(epoch, gap.low - 1, 0), before=_moment(epoch, gap.high + 1, 1 << 60)) for gap in gaps
+    ]
+
+
+def _moment(epoch: Epoch, seq: int, otherwise: int) -> tuple[int, int]:
+    event = epoch.events.get(seq)
+    return (event.boot, event.up_ms) if event else (otherwise, otherwise)
+
+
+def _lost(
+    told: Told, gaps: list[Gap], missing: Counter[EpochName], pressed: Counter[tuple[EpochName, str]]
+) -> Iterator[str]:
+    """A sure press without an event lies in a gap of numbers, which has room for it."""
+    boot = told.life.boot or 0
+    for index, press in enumerate(told.life.presses):
+        if index in told.by_press or not press.sure:
+            continue
+        moment = (boot, press.contact_ms + told.offset_ms)
+        room = [gap for gap in gaps if _is_between(moment, gap) and missing[gap.epoch] <= gap.high - gap.low]
+        if room:
+            told.lost.append(index)
+            missing[room[0].epoch] += 1
+            pressed[room[0].epoch, press.button] += 1
+        elif told.life.keeps:
+            yield f"{told.name}: {press.button} was pressed at {moment[1]} ms, and nothing is stored or counted as lost"
+
+
+def _is_between(moment: tuple[int, int], gap: Gap) -> bool:
+    after, before = (gap.after[0], gap.after[1] - LATE_MS), (gap.before[0], gap.before[1] + LATE_MS)
+    return after <= moment <= before
+
+
+# What they mean ---------------------------------------------------------------------------------------------------
+
+
+def _meanings(told: Told, rules: dict[int, Rules], torn: set[EpochName]) -> Iterator[str]:
+    """Each stored event says what its press means, and each survey is closed as it ended."""
+    indices = sorted(
+        [*told.by_press, *told.lost],
+        key=lambda index: (_at_ms(told, index), told.by_press[index].seq if index in told.by_press else 0),
+    )
+    taken = [_taken(told, index) for index in indices]
+    true = story(taken, _applied(told, rules), _forgets(told), _ended(told), rules.get(0, Rules()))
+    for place, index in enumerate(indices):
+        event = told.by_press.get(index)
+        if event is not None:
+            yield from _same(told, event, place, true, told.life.presses[index])
+    openings = {indices[survey.opened_by]: survey for survey in true.surveys}
+    yield from _closes(told, openings, torn)
+
+
+def _taken(told: Told, index: int) -> Press:
+    """The press as the firmware stamped it; it ended when it ended."""
+    press, at_ms = told.life.presses[index], _at_ms(told, index)
+    held_ms = press.contact_ms + told.offset_ms + press.held_ms - at_ms if press.from_start else press.held_ms
+    return replace(press, contact_ms=at_ms, held_ms=max(1, held_ms))
+
+
+def _at_ms(told: Told, index: int) -> int:
+    event = told.by_press.get(index)
+    return event.up_ms if event else told.life.presses[index].contact_ms + told.offset_ms
+
+
+def _ended(told: Told) -> int | None:
+    return None if told.life.ended_ms is None else told.life.ended_ms + told.offset_ms
+
+
+def _applied(told: Told, rules: dict[int, Rules]) -> list[tuple[int, Rules]]:
+    return [
+        (event.up_ms, rules[event.said["revision"]])
+        for event in told.events
+        if event.type == "settings_applied" and event.said["revision"] in rules
+    ]
+
+
+def _forgets(told: Told) -> list[int]:
+    """When an epoch began in the midst of this life."""
+    begun: dict[EpochName, int] = {}
+    for event in told.events:
+        begun.setdefault(event.epoch, event.up_ms)
+    return sorted(begun.values())[1:]
+
+
+def _same(told: Told, event: Event, place: int, true: Story, press: Press) -> Iterator[str]:
+    meaning = true.meanings.get(place)
+    if meaning is None:
+        yield f"{told.name}: {_spelt(event)} is stored, and its press had no meaning yet when power went"
+        return
+    if event.type != meaning.type:
+        yield f"{told.name}: {_spelt(event)} is stored, and by the contract {press} is {meaning.type} {meaning.detail}"
+    elif event.type == "stray_pressed" and event.said["reason"] != meaning.detail:
+        yield f"{told.name}: {_spelt(event)} is stray because of {event.said['reason']}, and truly of {meaning.detail}"
+    elif (
+        event.type == "survey_opened"
+        and meaning.survey
+        and _question(event) != (asked := _asked(event, meaning.survey))
+    ):
+        yield f"{told.name}: {_spelt(event)} asks {_question(event)}, and {asked} was in force"
+    elif event.type == "force_majeure_declared" and (event.said["survey"] is None) != (meaning.survey is None):
+        yield f"{told.name}: {_spelt(event)} names survey {event.said['survey']}, truly {meaning.survey}"
+
+
+def _question(event: Event) -> tuple[str, int]:
+    return event.said["question_id"], event.said["question_revision"]
+
+
+def _asked(event: Event, survey: Survey) -> tuple[str, int]:
+    return survey.rules.question or _question(event)
+
+
+def _closes(told: Told, openings: dict[int, Survey], torn: set[EpochName]) -> Iterator[str]:
+    closes: dict[tuple[EpochName, int], list[Event]] = defaultdict(list)
+    for event in told.events:
+        if event.type == "survey_closed":
+            closes[event.epoch, event.said["survey"]].append(event)
+    for index, survey in openings.items():
+        opening = told.by_press.get(index)
+        if opening is not None:
+            yield from _closed(told, opening, survey, closes.pop((opening.epoch, opening.seq), []), torn)
+    for (epoch, _), events in closes.items():
+        if epoch not in torn:
+            yield f"{told.name}: {_spelt(events[0])} is stored, and no survey {events[0].said['survey']} was opened"
+
+
+def _closed(told: Told, opening: Event, survey: Survey, closes: list[Event], torn: set[EpochName]) -> Iterator[str]:
+    name = f"{told.name}: survey {opening.seq} of epoch {opening.epoch[2]}"
+    if len(closes) > 1:
+        yield f"{name} is closed {len(closes)} times"
+    if not closes:
+        sure = survey.closed_ms is not None and told.life.keeps and _is_kept(told, survey.closed_ms)
+        if sure and opening.epoch not in torn:
+            yield f"{name} ended as {survey.outcome} ({survey.cause}) at {survey.closed_ms} ms, and no close is stored"
+        return
+    said = closes[0].said
+    if (said["outcome"], said["cause"]) != (survey.outcome, survey.cause):
+        yield f"{name} is closed as {said['outcome']} ({said['cause']}), truly as {survey.outcome} ({survey.cause})"
+    elif said["opened_up_ms"] != opening.up_ms or _question(closes[0]) != _question(opening):
+        yield f"{name} is closed by {_spelt(closes[0])}, which does not repeat its opening"
+    elif said["cause"] == "answered" and said["response_ms"] != closes[0].up_ms - opening.up_ms:
+        yield f"{name} was answered after {closes[0].up_ms - opening.up_ms} ms, and says {said['response_ms']}"
+
+
+def _is_kept(told: Told, at_ms: int) -> bool:
+    ended_ms = _ended(told)
+    return ended_ms is None or at_ms + KEPT_MS < ended_ms
+
+
+def _thanks(told: Told) -> Iterator[str]:
+    """Who was thanked is stored."""
+    answers = [_at_ms(told, index) for index in told.lost]
+    for thanks in told.life.thanks:
+        at_ms = thanks.at_ms + told.offset_ms
+        stored = [
+            event.up_ms for event in told.events if event.type == "survey_closed" and event.button == thanks.button
+        ]
+        if told.life.keeps and not any(0 <= at_ms - up_ms + LATE_MS <= THANKS_MS for up_ms in [*stored, *answers]):
+            yield f"{told.name}: {thanks.button} was thanked for at {at_ms} ms, and no such answer is stored"
+
+
+def _counters(
+    epochs: dict[EpochName, Epoch],
+    testimony: Testimony,
+    missing: Counter[EpochName],
+    pressed: Counter[tuple[EpochName, str]],
+) -> Iterator[str]:
+    """The board's own count of presses is what is stored and what is lost."""
+    for name, counters in testimony.counters.items():
+        if name not in epochs:
+            if counters.next > 1:
+                yield f"{'/'.join(name)}: the board numbered {counters.next - 1} events, and the epoch is not known"
+            continue
+        gone = len(epochs[name].missing())
+        stored = Counter(event.button for event in epochs[name].events.values() if event.button)
+        for button, count in counters.presses.items():
+            least = stored[button] + pressed[name, button]
+            most = stored[button] + (gone or 0)
+            if not least <= count <= max(least, most):
+                yield f"{'/'.join(name)}: the board counted {count} presses of {button}, stored are {stored[button]}"
+
+
+def _spelt(event: Event) -> str:
+    return f"number {event.seq} of epoch {event.epoch[2]} ({event.type} {event.button or ''} at {event.up_ms} ms)"

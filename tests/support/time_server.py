@@ -1,0 +1,48 @@
+"""A time server (NTP) whose clock may be wrong."""
+
+import socket
+import struct
+import threading
+import time
+
+NTP_MINUS_UNIX_S = 2208988800
+STRATUM_UNKNOWN = 0  # it says so itself: it does not know the time
+STRATUM_KNOWN = 2
+
+
+class TimeServer:
+    """Answers on `port` of loopback from the start until `close`, `ahead_ms` ahead of this machine's clock.
+
+    `fixed_ms`, if not None, is what it says instead (ms since 1970). It does not know the time for its first
+    `unknowing` questions. `questions` are the packets that came.
+    """
+
+    def __init__(self, ahead_ms: int = 0, unknowing: int = 0) -> None:
+        self.ahead_ms = ahead_ms
+        self.fixed_ms: int | None = None
+        self.questions: list[bytes] = []
+        self._unknowing = unknowing
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = int(self._socket.getsockname()[1])
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it."""
+        self._socket.sendto(b"end", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            question, asker = self._socket.recvfrom(512)
+            if question == b"end":
+                return
+            stratum = STRATUM_UNKNOWN if len(self.questions) < self._unknowing else STRATUM_KNOWN
+            self.questions.append(question)
+            fixed_ms = self.fixed_ms
+            now_ms = int(time.time() * 1000) + self.ahead_ms if fixed_ms is None else fixed_ms
+            seconds, ms = divmod(now_ms, 1000)
+            stamp = struct.pack(">II", seconds + NTP_MINUS_UNIX_S, (ms << 32) // 1000)
+            self._socket.sendto(bytes((0x24, stratum)) + bytes(38) + stamp, asker)
