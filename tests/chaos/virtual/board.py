@@ -73,7 +73,7 @@ class Life:
     def _load(self) -> Any:
         load = self._image.load
         ledger = self.board.ledger
-        ledger.tap(self, load("outbox"), load("ram_outbox"), load("lamps"), self.board.limit)
+        ledger.tap(self, load("outbox"), load("ram_outbox"), load("lamps"))
         load("buttons").POLL_MS = Poll(POLL_MS)
         for plant in self.board.planted:
             plant(load)
@@ -162,6 +162,7 @@ class Board:
         self.ledger = Ledger()
         self.flash = Flash(random.Random(chance.getrandbits(32)), 1 << 20, self.ledger.may_lose)
         self.limit = 5000
+        self.slots: tuple[int, int] | None = None  # size and number of the outbox's slots; None: the board's own
         self.constants = _constants(*chance.choice(BOARDS))
         self.config = {
             "site_id": self.site_id,
@@ -230,10 +231,16 @@ class Board:
         if life is not None and life.up_ms() > life.bites_at_ms:
             raise Failed(f"{self.name}: the watchdog bites")
 
+    def may_overflow(self) -> bool:
+        """Whether flash or outbox may have been full for a while."""
+        return self.flash.was_full or self.limit < len(self.ledger.kept)
+
     def is_quiet(self) -> bool:
-        """Whether everything that it has is delivered."""
+        """Whether no survey is open, and everything that it has is delivered."""
         life = self.life
         if life is None or life.app is None or not life.app.link._is_up:
+            return False
+        if life.app.table.opened_ms is not None:
             return False
         outbox = life.app.in_delivery()
         _, first, end = outbox.delivery()

@@ -65,7 +65,7 @@ def put_back(database: apsw.Connection, copy: apsw.Connection) -> None:
 
 
 class BridgeNode:
-    """The bridge on one database. `hooks` may be replaced by a test that plants a bug."""
+    """The bridge on one database. `acks_before_commit` is a bug to be planted; `before_ack` looks at each ack."""
 
     def __init__(
         self,
@@ -86,6 +86,8 @@ class BridgeNode:
         self.slow_ms = 0
         self.acks_before_commit = False
         self.committed: list[Message] = []  # of the database as it is now; a restored one has fewer
+        self.before_ack: Callable[[str, bytes], None] = _ignore
+        self.settings_told: list[tuple[str, bytes]] = []
         self.note: Callable[..., None] = _ignore
         self._life = 0
         self._links = 0
@@ -255,16 +257,13 @@ class BridgeNode:
             return intake.finish()
 
     def _acknowledge_early(self, group: list[Message]) -> None:
-        """What no bridge may do (planted): acks before the commit, which may never come."""
-        self.database.execute("SAVEPOINT early")
-        store = Store(self.database, Path(":memory:"))
-        store.now_ms = self.wall_ms()
-        intake = Intake(store)
-        for topic, payload, arrived_at_ms, _, _, is_retained in group:
-            intake.take(topic, payload, arrived_at_ms, is_retained=is_retained)
-        acks = intake.finish().acks
-        self.database.execute("ROLLBACK TO early")
-        self.database.execute("RELEASE early")
+        """What no bridge may do (planted): acks for what is not committed, and may never be."""
+        store = Store(copy_of(self.database), Path(":memory:"))
+        with store.transaction(self.wall_ms()):
+            intake = Intake(store)
+            for message in group:
+                intake.take(message.topic, message.payload, message.arrived_at_ms)
+            acks = intake.finish().acks
         self._publish_all([(topic, payload, False) for topic, payload in acks])
 
     def _publish(self, acks: list[tuple[str, bytes]], group: list[Message], *, settings_made: bool) -> None:
@@ -288,6 +287,8 @@ class BridgeNode:
         if not self._is_connected:
             return
         for topic, payload, retain in publications:
+            if topic.endswith("/ack"):
+                self.before_ack(topic, payload)
             mid = self._last_mid = self._last_mid % 65535 + 1
             self._unconfirmed[mid] = topic, payload, retain
             self._send(("publish", topic, payload, 1, retain, mid, False))
@@ -313,10 +314,9 @@ class BridgeNode:
         except apsw.Error as error:
             self.note("cannot note settings", error)
             return []
-        return [
-            (f"trivox/v1/{site_id}/{console_id}/settings", payload.encode(), True)
-            for site_id, console_id, _, payload in rows
-        ]
+        told = [(f"trivox/v1/{site}/{console}/settings", payload.encode()) for site, console, _, payload in rows]
+        self.settings_told += told
+        return [(topic, payload, True) for topic, payload in told]
 
     def _sweep(self) -> None:
         self._later(SWEEP_MS, self._sweep)

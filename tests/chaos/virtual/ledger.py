@@ -24,13 +24,16 @@ class Ledger:
         self.thanks: list[tuple[Life, Name]] = []
         self.attempts: list[tuple[Life, dict[str, Any], int | None]] = []
 
-    def tap(self, life: Life, outbox: Any, ram_outbox: Any, lamps: Any, limit: int) -> None:
+    def tap(self, life: Life, outbox: Any, ram_outbox: Any, lamps: Any) -> None:
         """Put this ledger between the firmware's parts."""
+        limit, slots = life.board.limit, life.board.slots
         ledger, plain_outbox, plain_ram, plain_lamps = self, outbox.Outbox, ram_outbox.RamOutbox, lamps.Lamps
 
         class TappedOutbox(plain_outbox):  # type: ignore[misc, valid-type]
             def __init__(self, root: str, encode: Any, decode: Any, prog_size: int) -> None:
                 super().__init__(root, encode, decode, prog_size, limit)
+                if slots is not None:
+                    self._slot_size, self._slot_count = slots
 
             def append(self, event: dict[str, Any], button: int | None = None) -> int:
                 ledger.attempts.append((life, event, button))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tests.chaos.virtual.board import Board
 from tests.chaos.virtual.bridge_node import BridgeNode, copy_of, template
 from tests.chaos.virtual.broker import Broker
-from tests.chaos.virtual.checks import check
+from tests.chaos.virtual.checks import check, check_ack
 from tests.chaos.virtual.failures import Failed
 from tests.chaos.virtual.faults import SETTINGS, Faults
 from tests.chaos.virtual.people import People
+from tests.chaos.virtual.testimony import check_from_outside
 from tests.chaos.virtual.timeline import Timeline
 from tests.chaos.virtual.wire import Network
 
@@ -41,6 +42,7 @@ class World:
         chance = self.chance = random.Random(seed)
         self.timeline = Timeline()
         self.wall_error_ms = 0
+        self.seen_from_outside = False
         self.forgotten: set[EventName] = set()  # what bridges had committed before older databases were put back
         if not _templates:
             _templates.append(template())
@@ -56,6 +58,7 @@ class World:
             self.bridge_ms,
         )
         self.bridge.note = self._note_of("bridge")
+        self.bridge.before_ack = lambda topic, payload: check_ack(self, topic, payload)
         self.boards = [self._board(*name) for name in chance.choice(CASTS)]
         self._vary()
         self.faults = Faults(self, random.Random(chance.getrandbits(32)))
@@ -83,6 +86,8 @@ class World:
         if chance.random() < 0.2:
             self.bridge.slow_ms = chance.choice((200, 3000))
         for board in self.boards:
+            if chance.random() < 0.6:
+                board.slots = chance.choice(((128, 4), (128, 8), (200, 5)))
             if chance.random() < 0.2:
                 board.limit = chance.choice((40, 90))
             if chance.random() < 0.15:
@@ -115,7 +120,8 @@ class World:
         """People press and things fail; then all is healed, and everything must become quiet, and right."""
         try:
             self._happen()
-            check(self)
+            if check(self) == 0:
+                self.seen_from_outside = check_from_outside(self)
         finally:
             for board in self.boards:
                 if board.life is not None:
@@ -158,9 +164,10 @@ class World:
             self._become_quiet()
 
     def _press_everywhere(self) -> None:
-        for board in self.boards:
-            board.press(3, 60)
-        self._step(4000)
+        for button in (3, 0):
+            for board in self.boards:
+                board.press(button, 60)
+            self._step(400)
 
     def _step(self, length_ms: int) -> None:
         end_ms = self.timeline.now_ms + length_ms
