@@ -47,7 +47,7 @@ class Faults:
             self._moves_ntp,
         ]
         if chance.random() < 0.3:
-            self._kinds += [self._flash_fails] * 2
+            self._kinds += [self._flash_fails] * 2 + [self._flash_fails_after_a_start]
         if chance.random() < 0.3:
             self._kinds += [self._copies_database, self._restores] * 2
             world.timeline.after(chance.randrange(1000, 60_000), self._copies_database)
@@ -100,6 +100,13 @@ class Faults:
             board.note("flash works")
 
         self._for((20, 400, 5000, 30_000), heals)
+
+    def _flash_fails_after_a_start(self) -> None:
+        """Power comes and goes, and what comes first after a start meets flash that fails."""
+        board = self._board()
+        board.power_off("flash is about to fail")
+        board.comes_back_soon()
+        board.timeline.after(self._chance.randrange(6, 2500), self._flash_fails)
 
     def _moves_ntp(self) -> None:
         board = self._board()
