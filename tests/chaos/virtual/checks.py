@@ -93,9 +93,12 @@ def _check_gone(world: World, board: Board, name: EventName, event: dict[str, An
 
 
 def _holds(board: Board, epoch: str, seq: int) -> bool:
-    """Whether the outbox still counts this number among its own (flash may have more, of slots put together)."""
+    """Whether the outbox still counts this number among its own, and never said that it is gone.
+
+    Of slots that were put together flash has more; a start may count them in again when the whole is delivered.
+    """
     parts = getattr(board.life.app.outbox, "_parts", ()) if board.life else ()
-    return any(part[1] == epoch and part[2] <= seq for part in parts[:1])
+    return any(part[1] == epoch and max(part[2], board.ledger.first.get(epoch, 1)) <= seq for part in parts[:1])
 
 
 def _is_gone_from_ram(ledger: Any, epoch: str, seq: int) -> bool:

@@ -30,6 +30,7 @@ class Faults:
         self._world = world
         self._chance = chance
         self._copies: list[Any] = []
+        self._is_over = False
         self._kinds: list[Callable[[], None]] = [
             *[self._power] * 3,
             *[self._power_at_a_change] * 4,
@@ -59,6 +60,7 @@ class Faults:
 
     def heal(self) -> None:
         """Nothing is wrong any more."""
+        self._is_over = True
         world = self._world
         for board in world.boards:
             board.network.is_up, board.network.slow_ms = True, 0
@@ -91,6 +93,8 @@ class Faults:
         board.flash.cut_in(self._chance.choice((1, 1, 2, 3, 4, 6, 9, 14)), after=after)
 
     def _flash_fails(self) -> None:
+        if self._is_over:
+            return
         board = self._board()
         board.note("flash fails")
         board.flash.fails = True

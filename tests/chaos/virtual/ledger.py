@@ -21,6 +21,7 @@ class Ledger:
         self.ram: set[Name] = set()
         self.gone_from_ram: set[Name] = set()
         self.through: dict[str, int] = {}  # the last acknowledgement that the firmware heard, by epoch
+        self.first: dict[str, int] = {}  # the highest that an envelope told: below it all is acknowledged or gone
         self.thanks: list[tuple[Life, Name]] = []
         self.attempts: list[tuple[Life, dict[str, Any], int | None]] = []
 
@@ -82,6 +83,16 @@ class Ledger:
         self.thanks.append((life, name))
         life.thanked.append((button, now_ms))
 
+    def sends(self, life: Life, payload: str) -> None:
+        """A batch goes out: `first` is the lowest number that the outbox still holds."""
+        batch = json.loads(payload)
+        outbox = life.app.link._delivery.outbox
+        parts = getattr(outbox, "_parts", ())
+        if parts and parts[0][1] == batch["epoch"] and batch["first"] > parts[0][2] and not outbox._gap:
+            raise Failed(f"first is {batch['first']} in a batch of {batch['epoch']}, and {parts[0][2]} is held")
+        self.first[batch["epoch"]] = max(self.first.get(batch["epoch"], 1), batch["first"])
+        life.board.note("sends", batch["epoch"], batch["first"], batch["base"], len(batch["events"]))
+
     def heard_ack(self, life: Life, payload: bytes) -> None:
         """An acknowledgement reaches the firmware."""
         ack = json.loads(payload)
@@ -90,9 +101,9 @@ class Ledger:
             self.through[ack["epoch"]] = ack["through"]
 
     def may_lose(self, name: Name) -> bool:
-        """Whether the last copy of an event may go from flash: the bridge has said that it has it."""
+        """Whether the last copy of an event may go from flash: the bridge has it, or was told that it is gone."""
         epoch, seq = name
-        return seq <= self.through.get(epoch, 0)
+        return seq <= self.through.get(epoch, 0) or seq < self.first.get(epoch, 1)
 
     def power_went(self, life: Life) -> None:
         """What was in RAM alone is gone, unless it was delivered."""

@@ -68,6 +68,8 @@ class Mqtt:
 
     async def publish(self, leaf: str, payload: str, qos: int = 0, retain: bool = False) -> None:  # noqa: FBT001, FBT002
         number = 0
+        if leaf == "events":
+            self._life.board.ledger.sends(self._life, payload)
         if qos:
             while len(self._in_flight) >= IN_FLIGHT_LIMIT:
                 await self._life.loop.sleep_ms(10)

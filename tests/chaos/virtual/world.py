@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BEGAN_MS = 1_763_780_000_000
 QUIET_LIMIT_MS = 240_000
 LOOK_MS = 1000
+SETTINGS_SIZE = 1500  # bytes that they take in flash, old and new
 SITE = "s1"
 _templates: list[Any] = []
 
@@ -88,10 +89,19 @@ class World:
         for board in self.boards:
             if chance.random() < 0.6:
                 board.slots = chance.choice(((128, 4), (128, 8), (200, 5)))
-            if chance.random() < 0.2:
-                board.limit = chance.choice((40, 90))
-            if chance.random() < 0.15:
-                board.flash.room = chance.choice((4500, 6000, 9000))
+        if chance.random() < 0.3:
+            self._make_flash_small()
+
+    def _make_flash_small(self) -> None:
+        """Flash or the outbox has little room, and the bridge is away for long: the oldest events go, and count."""
+        chance = self.chance
+        for board in self.boards:
+            size, count = board.slots = chance.choice(((128, 4), (128, 6), (200, 5)))
+            board.limit = chance.choice((20, 40, 90, 5000))
+            board.flash.room = size * count + SETTINGS_SIZE + chance.choice((300, 900, 2000, 20_000))
+        began_ms = chance.randrange(1000, 20_000)
+        self.timeline.at(began_ms, self.bridge.kill)
+        self.timeline.at(began_ms + chance.choice((30_000, 60_000, 100_000)), self.bridge.start)
 
     # Time.
 
