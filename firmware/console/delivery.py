@@ -58,7 +58,7 @@ class Delivery:
         if not self._in_flight:
             self._progress_ms = now_ms
         self._in_flight.append((self._next - 1, now_ms))
-        head = '{"epoch":"%s","first":%d,"base":%d,"events":[' % (epoch, min(self.outbox.delivery()[1], base), base)
+        head = '{"epoch":"%s","first":%d,"base":%d,"events":[' % (epoch, min(self.outbox.held(), base), base)
         return head + ",".join(parts) + "]}"
 
     def _doubt(self, epoch, now_ms):

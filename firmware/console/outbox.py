@@ -67,6 +67,7 @@ class Outbox:
         self._gap = self._lost_through = 0  # the number after the last gap found in it; the last counted as lost
         self._cursor = (0, 0, 0)  # turn, number, offset: where the last batch ended
         self._certain = False  # whether the highest number used is
+        self._said = 0  # the acknowledged number in the newest header
         self._new_numbers()
         self._settle()
 
@@ -120,6 +121,7 @@ class Outbox:
         self.epoch, turn, self.next, through, self.boot, self.doubt = headers[-1][:6]
         self.presses = list(headers[-1][6:])
         self._through = {self.epoch: through}
+        self._said = through
         self._parts += [(h[1], self.epoch, h[2]) for h in headers if h[0] == self.epoch and h[1] > self._merged]
         self._turn = max(turn, self._merged)
         damaged = []
@@ -193,6 +195,7 @@ class Outbox:
         self._make_room(turn)
         header = records.header(self.epoch, turn, self.next, self.first - 1, self.boot, self.doubt, *self.presses)
         records.write(self._slot(turn), "wb", header)
+        self._said = self.first - 1
         self._turn = turn
         self._used = records.HEADER_SIZE
         self._parts.append((turn, self.epoch, self.next))
@@ -272,6 +275,15 @@ class Outbox:
         """
         return self._way, self._through[self._way] + 1, self._next()
 
+    def held(self):
+        """Returns the lowest number of the epoch in delivery from which on nothing is gone, acknowledged or not.
+
+        It is what `first` in an envelope tells, so that a bridge that was restored knows what it can have again.
+        """
+        way, parts = self._way, self._parts
+        lowest = parts[0][2] if parts and parts[0][1] == way else self._next()
+        return min(max(lowest, self._gap), self._through[way] + 1)
+
     def batch(self, seq, max_events=32):
         """Returns (base, events) of the epoch in `delivery()`, from number `seq` on, at most `max_events` of them.
 
@@ -330,17 +342,20 @@ class Outbox:
             self.trust()
         elif self._way == epoch and self._through[epoch] + 1 < self._gap:
             self.batch(self._through[epoch] + 1, 1)  # the first may be gone
+        if epoch == self.epoch and self.first - 1 < self._said:
+            self._begin()  # power may go before all is sent again: the next start must not take it for acknowledged
         return True
 
     def trust(self):
         """The numbers in doubt are new. In flash at once: the next start must not doubt what is sent from now on.
 
-        Flash that can't be written now is a fault, and no reason to hold back what it has.
+        Flash that can't be written now is a fault, and they wait on: the next start would doubt what was sent.
         """
-        self.doubt = 0
+        doubt, self.doubt = self.doubt, 0
         try:
             self._begin()
         except OSError as error:
+            self.doubt = doubt
             self.fault = error
 
     def _forget(self):

@@ -45,6 +45,10 @@ class RamOutbox:
         """Returns (epoch, first, next), as Outbox does."""
         return self.epoch, self.first, self.next
 
+    def held(self):
+        """Returns the lowest number that is held, as Outbox does."""
+        return self.next - len(self._records)
+
     def batch(self, seq, max_events=32):
         """Returns (base, events), as Outbox does."""
         lowest = self.next - len(self._records)

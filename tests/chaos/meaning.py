@@ -15,7 +15,7 @@ from tests.chaos.witness import ANSWERS, Press, Rules
 CONTACT, RELEASE, LONG, STUCK = "contact", "release", "long", "stuck"
 EXPIRY, APPLY, FORGET = "expiry", "apply", "forget"
 # Within a millisecond a deadline goes before a press (contract: an answer *inside* the window wins).
-_ORDER = {FORGET: 0, APPLY: 1, EXPIRY: 2, LONG: 2, STUCK: 2, CONTACT: 3, RELEASE: 4}
+_ORDER = {FORGET: 0, EXPIRY: 2, LONG: 2, STUCK: 2, CONTACT: 3, RELEASE: 4, APPLY: 5}
 
 
 @dataclass

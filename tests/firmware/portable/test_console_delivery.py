@@ -19,6 +19,9 @@ class ListOutbox:
     def delivery(self):
         return self.epoch, self.first, len(self.events) + 1
 
+    def held(self):
+        return self.first
+
     def batch(self, seq, max_events=32):
         base = max(seq, self.first)
         return base, self.events[base - 1 : base - 1 + max_events]

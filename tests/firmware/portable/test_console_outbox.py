@@ -90,6 +90,16 @@ def test_an_acknowledgement_that_goes_back_brings_back_what_is_still_held():
         assert outbox.batch(51)[1][0] == b"event 51"
 
 
+def test_what_is_held_is_told_so_that_a_restored_bridge_asks_for_it():
+    for outbox in (opened(), RamOutbox(bytes, bytes, boot=1)):
+        filled(outbox, 10)
+        assert outbox.acknowledge(outbox.epoch, 10)
+        assert (outbox.first, outbox.held()) == (11, 1)
+        for _ in range(2000):
+            outbox.acknowledge(outbox.epoch, outbox.append(b"more"))
+        assert 1 < outbox.held() < outbox.first
+
+
 def test_another_epochs_acknowledgement_is_none():
     for outbox in (filled(opened(), 5), filled(RamOutbox(bytes, bytes), 5)):
         assert not outbox.acknowledge("00000000", 3)
