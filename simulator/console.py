@@ -1,16 +1,15 @@
 """One simulated console: a MicroPython process that runs the unmodified firmware, with everything around it in hand."""
 
 import hashlib
-import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import unquote, urlsplit
 
 from simulator.errors import ConsoleError, ConsoleGoneError, FirmwareError
+from simulator.installation import WIFI, broker_of, files, operations_of
 from simulator.pinmap import BUTTONS, FIRMWARE, pin_map
 from simulator.process import REPLY_LIMIT_S, Process
 from simulator.radio import Radio
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from simulator.micropython import Architecture
 
 STEP_MS = 2 * 24 * 3600 * 1000  # the longest jump of the clock at once: its differences hold to 6.2 days on 32 bits
-_PORTS = {"mqtt": 1883, "mqtts": 8883}
-_NOWHERE = ("127.0.0.1", 1)
-_WIFI = {"ssid": "shop", "password": "simulated"}
 
 
 class Console:
@@ -70,6 +66,7 @@ class Console:
         ticks_ms: int = 0,
     ) -> None:
         self.folder = Path(folder).resolve()
+        self.flash = self.folder / "flash.bin"
         self.site_id, self.console_id = site_id, console_id
         self.board, self.architecture = board, architecture
         self._firmware = Path(firmware or FIRMWARE).resolve()
@@ -78,7 +75,7 @@ class Console:
         self._heap_kb = heap_kb
         digits = 16 if board.startswith("pico") else 12
         self.hardware_id = hardware_id or hashlib.sha256(f"{site_id}/{console_id}".encode()).hexdigest()[:digits]
-        self._broker, target = _broker(broker, ca is not None, self._pins.flash)
+        self._broker, target = broker_of(broker, ca is not None, self._pins.flash)
         self._ca, self._ntp_host = ca, ntp_host
         self._radio = None if board == "pico" else Radio(*target)
         self._line = SerialLine(self._serial_path) if board == "pico" else None
@@ -90,13 +87,14 @@ class Console:
             "hardware_id": self.hardware_id,
             "firmware": str(self._firmware),
             "flash": {
-                "path": str(self.folder / "flash.bin"),
+                "path": str(self.flash),
                 "size": flash_kb * 1024,
                 "prog_size": prog_size or self._pins.prog_size,
             },
             "ticks_ms": ticks_ms,
-            **_WIFI,
+            **WIFI,
         }
+        self._cut: list[float] | None = None  # the number of the operation at which power goes, and its share
         self._power = threading.Condition(threading.RLock())
         self._process: Process | None = None
         self._lost = False
@@ -142,24 +140,42 @@ class Console:
                 self._line.open()
             self._lost = False
             self._record.begin()
-            self._process = self._started("power_on")
+            process = self._process = self._started("power_on")
         try:
-            self._process.wait_ready()
+            process.wait_ready()
         except ConsoleError:
             self.power_off()
-            raise
+            if process.ended != "power_cut":
+                raise
 
     def power_off(self) -> None:
         """Cut the power: the process is killed wherever it is."""
         with self._power:
             process, self._process = self._process, None
+            self._cut = None
         if process:
             process.kill()
-            self._record.dark()
-            if self._radio:
-                self._radio.close()
-            if self._line:
-                self._line.close()
+            self._go_dark()
+
+    def cut_power_at(self, operations: int, share: float = 0.5) -> None:
+        """Let power go at the n-th program or erase of the flash from now on, over restarts and up to `power_off`.
+
+        `share` of it is still done: its first part, or its last if that is below 0. Then the process ends at once, and
+        `powered` is False until `power_on`. A console that is off starts with this before it.
+        """
+        on = self.powered
+        last = self._ask("cut_power_at", operations, share) if on else operations_of(self.flash) + operations
+        with self._power:
+            if self.powered or not on:  # else it has gone meanwhile
+                self._cut = [last, share]
+
+    def fill_flash(self, free_blocks: int) -> None:
+        """Let another's file take the flash up to that many free blocks; it stays until `free_flash`."""
+        self._ask("fill_flash", free_blocks)
+
+    def free_flash(self) -> None:
+        """Delete that file."""
+        self._ask("free_flash")
 
     def check(self) -> None:
         """Raise FirmwareError if the firmware broke a rule of its board, or ended by an error."""
@@ -271,6 +287,13 @@ class Console:
             raise ConsoleError(f"There is no button {button}; take one of {', '.join(BUTTONS)}.")
         return self._pins.buttons[button]
 
+    def _go_dark(self) -> None:
+        self._record.dark()
+        if self._radio:
+            self._radio.close()
+        if self._line:
+            self._line.close()
+
     def _contact(self, button: str, level: int | None) -> None:
         pin = self._pin(button)
         if level is None:
@@ -325,6 +348,7 @@ class Console:
             "reset": reset,
             "radio": self._in_the_air,
             "contacts": self._closed,
+            "cut": self._cut,
             "files": self._files(),
         }
         with self._streams() as (typed, serial):
@@ -344,6 +368,11 @@ class Console:
         with self._power:
             if self._process is not process:
                 return
+            if why == "power_cut":
+                self._process = self._cut = None
+                self._go_dark()
+                self._power.notify_all()
+                return
             self._record.dark()
             if why == "lost":
                 self._lost = True
@@ -354,29 +383,9 @@ class Console:
             self._power.notify_all()
 
     def _files(self) -> dict[str, str]:
-        """What a technician puts on the flash."""
         config: dict[str, Any] = {"site_id": self.site_id, "console_id": self.console_id, "board": self.board}
         if self._radio:
-            config["wifi"] = _WIFI
+            config["wifi"] = WIFI
             config["broker"] = {**self._broker, "port": self._radio.port}
             config["ntp_host"] = self._ntp_host
-        files = {"console.json": json.dumps(config)}
-        if self._ca:
-            files["ca.pem"] = self._ca.read_text()
-        return files
-
-
-def _broker(url: str | None, ca: bool, flash: str) -> tuple[dict[str, Any], tuple[str, int]]:  # noqa: FBT001
-    """What `console.json` says of the broker, less the port, and where the radio's relay leads."""
-    parts = urlsplit(url or "mqtt://{}:{}".format(*_NOWHERE))
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise ConsoleError(f"{url} is no broker; write mqtt://HOST:PORT or mqtts://HOST:PORT.")
-    tls = parts.scheme == "mqtts"
-    broker = {
-        "host": "localhost" if tls else "127.0.0.1",  # of the relay; a certificate has to be for localhost
-        "tls": tls,
-        "ca": f"{flash.rstrip('/')}/ca.pem" if ca else None,
-        "user": unquote(parts.username) if parts.username else None,
-        "password": unquote(parts.password) if parts.password else None,
-    }
-    return broker, (parts.hostname, parts.port or _PORTS[parts.scheme])
+        return files(config, self._ca)

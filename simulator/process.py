@@ -15,7 +15,7 @@ from simulator.errors import ConsoleError, ConsoleGoneError
 BOARD = Path(__file__).resolve().parent / "board"
 REPLY_LIMIT_S = 30.0
 _FRAME_LIMIT = 65535
-_RESETS = {71: "hard", 72: "soft", -signal.SIGALRM: "watchdog"}
+_RESETS = {71: "hard", 72: "soft", 74: "power_cut", -signal.SIGALRM: "watchdog"}
 
 
 class Process:
@@ -26,7 +26,9 @@ class Process:
         config: what `board/wires.py` is told about this board.
         serial: where standard output and errors go; standard input comes from `typed`.
         tell: called by this object's thread with each line that the board says.
-        gone: called by the same thread once the process has ended, with why: hard, soft, watchdog, or "lost".
+        gone: called by the same thread once the process has ended, with why: see `ended`.
+
+    `ended` tells then what ended it: hard, soft, watchdog, power_cut (within an operation of the flash) or lost.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Process:
         self._sending = threading.Lock()
         self._running = True
         self._ready = False
+        self.ended: str | None = None
         self._send(config)
         self._thread = threading.Thread(target=self._listen, args=(from_board,), daemon=True)
         self._thread.start()
@@ -128,10 +131,11 @@ class Process:
         with self._sending:
             os.close(self._to_board)
             self._to_board = -1
+        self.ended = _RESETS.get(status, "lost")
         with self._changed:
             self._running = False
             self._changed.notify_all()
-        self._gone(self, _RESETS.get(status, "lost"))
+        self._gone(self, self.ended)
 
     def _take(self, words: list[Any]) -> None:
         kind = words[0]

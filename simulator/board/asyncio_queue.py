@@ -6,6 +6,7 @@
 import time
 
 pops = 0  # tasks begun or continued, so that the simulator sees the loop come round
+between = None  # called before each of them
 
 
 class TaskQueue:
@@ -34,6 +35,8 @@ class TaskQueue:
         """Takes out the task that is due first."""
         global pops
         pops += 1
+        if between:
+            between()
         return self._tasks.pop(0)
 
     def remove(self, task):

@@ -29,9 +29,10 @@ class PowerCut(BaseException):
 class Flash:
     """A flash of `size` bytes in the file `path`, made and erased if there is none.
 
-    `fault(kind, number)`, if given, is asked before operation `number` (counted over the file's life, from 1) of
-    `kind` "program" or "erase". It answers None (go on) or how many bytes of it still reach the flash before power
-    goes: then PowerCut is raised, and what is done after that is done to nothing.
+    `fault(kind, number, length)`, if given, is asked before operation `number` (counted over the file's life, from 1)
+    of `kind` "program" or "erase". It answers None (go on) or which bytes of it still reach the flash before power
+    goes, as (first, the one after the last): then `power_gone` is called, which raises PowerCut unless another function
+    stands in its place, and what is done after that is done to nothing.
     """
 
     def __init__(self, path, size=848 * 1024, prog_size=256, fault=None):
@@ -103,6 +104,10 @@ class Flash:
         """Returns {"reads", "programs", "erases"} over the file's life (reads up to the last program or erase)."""
         return {"reads": self.reads, "programs": self.programs, "erases": self.erases}
 
+    def power_gone(self):
+        """Power went within an operation."""
+        raise PowerCut
+
     def close(self):
         """Lets go of the file."""
         self._file.close()
@@ -115,11 +120,27 @@ class Flash:
         return place
 
     def _write(self, place, data, kind):
-        kept = self.fault(kind, self.programs + self.erases) if self.fault else None
-        self._file.seek(place)
-        self._file.write(data if kept is None else data[:kept])
+        kept = self.fault(kind, self.programs + self.erases, len(data)) if self.fault else None
+        first, end = kept or (0, len(data))
+        self._file.seek(place + first)
+        self._file.write(data[first:end])
         self._file.seek(self._size)
         self._file.write(struct.pack(COUNTS, self.reads, self.programs, self.erases))
         if kept is not None:
             self.powered = False
-            raise PowerCut
+            self.power_gone()
+
+
+class Cut:
+    """A `fault` of the flash: power goes at operation `last`, `share` of which is done (below 0: of its end)."""
+
+    def __init__(self, last, share):
+        self.last = last
+        self.share = share
+
+    def __call__(self, _, number, length):
+        """Answers which bytes are done; None before."""
+        if number < self.last:
+            return None
+        kept = int(length * abs(self.share))
+        return (0, kept) if self.share >= 0 else (length - kept, length)

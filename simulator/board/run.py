@@ -40,6 +40,7 @@ def load_stand_ins():
 
     clockwork.begin(wires.config["ticks_ms"])
 
+    asyncio_queue.between = wires.do_errand
     sys.modules["_asyncio"] = asyncio_queue
     import asyncio  # noqa: F401
 
@@ -57,15 +58,17 @@ def mount_flash():
 
     One that can't be mounted is left as it is: the firmware has to get along without.
     """
+    import flash_faults  # while the host's files are where they were
+
     config = wires.config["flash"]
     flash = made(config)
-    wires.commands["flash_counts"] = flash.counts
     root = "/"
     if wires.board == "unix":
         root = "/flash"
     else:
         vfs.umount("/")
         vfs.mount(vfs.VfsPosix("/"), HOST)
+    flash_faults.begin(flash, root, wires.config["cut"])
     try:
         vfs.mount(vfs.VfsLfs2(flash, progsize=config["prog_size"]), root)
         os.chdir(root)

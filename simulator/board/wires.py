@@ -16,7 +16,7 @@ import utime
 libc = ffi.open("libc.so.6")
 _exit = libc.func("v", "_exit", "i")
 
-RESET, SOFT_RESET, LOST = 71, 72, 73  # exit statuses
+RESET, SOFT_RESET, LOST, POWER_CUT = 71, 72, 73, 74  # exit statuses
 HEAD_BYTES = 2
 
 config = {}  # what this board is, see `Console`
@@ -131,6 +131,45 @@ def replying(request_function):
 
     commands[request_function.__name__.strip("_")] = forward
     return request_function
+
+
+_errand = None
+
+
+def between_tasks(function):
+    """Makes a command that the main thread does between two of asyncio's tasks, and answers.
+
+    There no operation of the filesystem is under way, as there may be where the scheduler calls.
+    """
+
+    def forward(*arguments):
+        global _errand
+        done = []
+
+        def call():
+            try:
+                done.append((function(*arguments), None))
+            except Exception as error:
+                done.append((None, error))
+
+        _errand = call
+        while not done:
+            utime.sleep_ms(1)
+        answer, error = done[0]
+        if error:
+            raise error
+        return answer
+
+    commands[function.__name__] = forward
+    return function
+
+
+def do_errand():
+    """Called by the main thread between two tasks."""
+    global _errand
+    if _errand:
+        errand, _errand = _errand, None
+        errand()
 
 
 _baseline = 0

@@ -17,7 +17,7 @@ import vfs
 HERE = __file__.rsplit("/", 1)[0]
 sys.path.append(HERE + "/../../simulator/board")
 from console.outbox import Outbox  # noqa: E402
-from flash import Flash, PowerCut  # noqa: E402
+from flash import Cut, Flash, PowerCut  # noqa: E402
 
 sys.path.pop()
 
@@ -126,18 +126,6 @@ def no_space(prog_size):
     return {"held": FULL + 1 - first}
 
 
-class Cut:
-    """Cuts power at the n-th operation from now; `share` of it is still done."""
-
-    def __init__(self, flash, operation, share):
-        self.last = flash.programs + flash.erases + operation
-        self.bytes = {"program": flash.prog_size, "erase": 4096}
-        self.share = share
-
-    def __call__(self, kind, number):
-        return int(self.bytes[kind] * self.share) if number == self.last else None
-
-
 def power_cut(prog_size):
     """A start, then a life of appending and acknowledging until power goes; nothing kept before is lost.
 
@@ -149,7 +137,8 @@ def power_cut(prog_size):
     random.seed(int(sys.argv[3]))
     flash = mounted("cut.bin", prog_size, 40 * 4096)
     life = Life(prog_size, json.loads(sys.argv[4]))
-    flash.fault = Cut(flash, random.randrange(1, 120), random.choice((0, 0.25, 0.5, 0.75, 1)))
+    last = flash.programs + flash.erases + random.randrange(1, 120)
+    flash.fault = Cut(last, random.choice((0, 0.25, 0.5, 0.75, 1, -0.5)))
     behind = random.choice((0, 5, 40, 300))
     try:
         while True:

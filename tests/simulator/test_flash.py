@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulator.board.flash import ERASE, Flash, FlashError, PowerCut
+from simulator.board.flash import ERASE, Cut, Flash, FlashError, PowerCut
 
 SIZE = 4 * 4096
 
@@ -83,34 +83,34 @@ def test_content_and_counts_stay(tmp_path: Path) -> None:
     again.close()
 
 
-@pytest.mark.parametrize("kept", [0, 100, 256])
-def test_a_power_cut_within_a_program(kept: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("first", "end"), [(0, 0), (0, 100), (0, 256), (100, 256)])
+def test_a_power_cut_within_a_program(first: int, end: int, tmp_path: Path) -> None:
     path = str(tmp_path / "flash.bin")
-    asked: list[tuple[str, int]] = []
+    asked: list[tuple[str, int, int]] = []
 
-    def fault(kind: str, number: int) -> int | None:
-        asked.append((kind, number))
-        return kept if number == 3 else None
+    def fault(kind: str, number: int, length: int) -> tuple[int, int] | None:
+        asked.append((kind, number, length))
+        return (first, end) if number == 3 else None
 
     flash = Flash(path, SIZE, 256, fault)
     flash.writeblocks(0, bytes(256), 0)
     flash.ioctl(ERASE, 0)
     with pytest.raises(PowerCut):
         flash.writeblocks(0, b"\x55" * 256, 0)
-    assert asked == [("program", 1), ("erase", 2), ("program", 3)]
+    assert asked == [("program", 1, 256), ("erase", 2, 4096), ("program", 3, 256)]
     flash.writeblocks(1, bytes(256), 0)
     flash.ioctl(ERASE, 0)
     assert not flash.powered
     flash.close()
     again = Flash(path, SIZE, 256)
-    assert read(again, 0, 0, 256) == b"\x55" * kept + b"\xff" * (256 - kept)
+    assert read(again, 0, 0, 256) == b"\xff" * first + b"\x55" * (end - first) + b"\xff" * (256 - end)
     assert read(again, 1, 0, 256) == b"\xff" * 256
     again.close()
 
 
 def test_a_power_cut_within_an_erase(tmp_path: Path) -> None:
     path = str(tmp_path / "flash.bin")
-    flash = Flash(path, SIZE, 256, lambda kind, _: 1000 if kind == "erase" else None)
+    flash = Flash(path, SIZE, 256, lambda kind, *_: (0, 1000) if kind == "erase" else None)
     flash.writeblocks(2, bytes(4096), 0)
     with pytest.raises(PowerCut):
         flash.ioctl(ERASE, 2)
@@ -118,3 +118,9 @@ def test_a_power_cut_within_an_erase(tmp_path: Path) -> None:
     again = Flash(path, SIZE, 256)
     assert read(again, 2, 0, 4096) == b"\xff" * 1000 + bytes(3096)
     again.close()
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0, (0, 0)), (0.25, (0, 64)), (1, (0, 256)), (-0.25, (192, 256))])
+def test_a_cut_does_a_share_of_its_operation(share: float, kept: tuple[int, int]) -> None:
+    cut = Cut(3, share)
+    assert [cut("program", number, 256) for number in (1, 2, 3)] == [None, None, kept]

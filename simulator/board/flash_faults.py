@@ -1,0 +1,53 @@
+"""What the host does to the flash: power that goes within an operation, and another's file that takes its room."""
+
+import os
+
+import wires
+from flash import BLOCK_SIZE, Cut
+
+_OTHER = "/others.bin"
+_PIECE = bytes(512)
+
+_flash = None
+_root = ""
+
+
+def begin(flash, root, cut):
+    """The flash is there, its filesystem at `root`; `cut`: (operation, share) at which power goes, or None."""
+    global _flash, _root
+    _flash, _root = flash, root.rstrip("/")
+    wires.commands["flash_counts"] = flash.counts
+    flash.power_gone = _end
+    if cut:
+        flash.fault = Cut(*cut)
+
+
+def _end():
+    wires.end(wires.POWER_CUT)  # at once: nothing is closed, nothing is caught
+
+
+@wires.command
+def _cut_power_at(operations, share):
+    """Plans a power cut; answers the number of its operation over the flash's life."""
+    last = _flash.programs + _flash.erases + operations
+    _flash.fault = Cut(last, share)
+    return last
+
+
+@wires.between_tasks
+def fill_flash(free_blocks):
+    """Writes a file that leaves so many blocks free."""
+    with open(_root + _OTHER, "ab") as file:
+        while True:
+            file.flush()
+            spare = os.statvfs(_root or "/")[3] - free_blocks
+            if spare <= 0:
+                return
+            for _ in range(max(spare - 1, 1) * BLOCK_SIZE // len(_PIECE)):  # the last ones one by one
+                file.write(_PIECE)
+
+
+@wires.between_tasks
+def free_flash():
+    """Deletes it."""
+    os.remove(_root + _OTHER)
