@@ -4,7 +4,7 @@ A part of `outbox.py`.
 """
 
 import os
-from binascii import unhexlify
+import struct
 
 from console import records
 
@@ -50,7 +50,7 @@ def carry_over(outbox, doubt):
 
 
 def empty_slots(outbox, turns):
-    """Leaves in all slots but one that has begun only which epoch made them. Raises OSError.
+    """Begins the ring anew: leaves in all slots, but one that has begun, only the ring's first turn. Raises OSError.
 
     Damaged ones go first, then those of `turns`, oldest first: should power go, what is left has no gap. They are
     filled before, so that LittleFS divides the folder now and not in an append.
@@ -58,9 +58,10 @@ def empty_slots(outbox, turns):
     count = outbox._slot_count
     slots = [turn % count for turn in turns]
     slots = [slot for slot in range(count) if slot not in slots] + slots
-    mark = unhexlify(outbox.epoch)
-    for size, slot in [(size, slot) for size in (outbox._slot_size, len(mark)) for slot in slots]:
-        if outbox._used is None or slot != outbox._turn % count:
+    first = outbox._turn + (outbox._used is None)
+    mark = struct.pack("<I", first)
+    for size, slot in [(size, slot) for size in (outbox._slot_size, records.MARK_SIZE) for slot in slots]:
+        if outbox._used is None or slot != first % count:
             records.write(outbox._slot(slot), "wb", mark + bytes(size - len(mark)))
     outbox._end_doubt()
 

@@ -56,15 +56,15 @@ def _segments(names):
 def _read_header(path):
     """Returns (epoch, turn, base, acknowledged, boot, doubt, presses…), or None if it is damaged.
 
-    If there is none yet: (the epoch that made the file,), or () where power went meanwhile.
+    If there is none yet: (the first turn of the ring,), or () where power went meanwhile.
     """
     try:
         with open(path, "rb") as file:
             data = file.read(records.HEADER_SIZE)
     except OSError:
         return None
-    if data[4:] == bytes(max(0, len(data) - 4)):
-        return (str(hexlify(data[:4]), "ascii"),)
+    if len(data) >= records.MARK_SIZE and data[records.MARK_SIZE :] == bytes(len(data) - records.MARK_SIZE):
+        return struct.unpack("<I", data[: records.MARK_SIZE])
     if len(data) < records.HEADER_SIZE:
         return ()
     if struct.unpack("<I", data[-4:])[0] != crc32(data[:-4]):
@@ -97,7 +97,7 @@ def _headers(outbox, names):
         return found, None if damaged else False
     oldest, newest = found[0], found[-1]
     whole = len(found) + len(empty) == count and newest[1] - oldest[1] + 1 == len(found)
-    return found, whole and len([fields for fields in empty if fields != newest[:1]]) <= 1
+    return found, whole and len([1 for mark in empty if not (mark and oldest[1] <= mark[0] <= newest[1])]) <= 1
 
 
 def _take(outbox, headers):

@@ -1,7 +1,7 @@
 """How the outbox's files look in flash: headers, records and names.
 
     slot     header (epoch, turn, base number, acknowledged number, boot, doubt, presses, CRC) and records
-             or, until its first turn, only the epoch that made it
+             or, until its turn, only the first turn of the ring
     segment  records; its name tells the last turn in it, the epoch and the first number
     doubt    an empty file: numbers are in doubt (should the newest header be lost, which says so too)
     record   length and mark, CRC over the event with its number as seed, the event
@@ -19,6 +19,7 @@ from binascii import crc32, hexlify, unhexlify
 LENGTH_MAX = 0xFFF
 RECORD_SIZE = 6
 HEADER_SIZE = 44  # with its CRC
+MARK_SIZE = 4
 ANY = 1 << 32
 DOUBT = "doubt"  # a file that is there as long as numbers are in doubt
 MERGING = "new"

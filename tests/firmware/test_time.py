@@ -73,21 +73,6 @@ class TimeServer:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def bridge(broker: Broker) -> Iterator[Bridge]:
-    made = Bridge(broker)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def time_server() -> Iterator[TimeServer]:
     made = TimeServer()
     yield made
