@@ -54,7 +54,7 @@ class App:
         self._settings_fault = not config
         self._older = None  # the outbox in flash, once it takes no more, for as long as something in it waits
         self.outbox = self._open_outbox()
-        self._epoch = self.outbox.epoch
+        self._epoch = self._epoch_said = self.outbox.epoch
         self._newest = self._load_settings()
         self.table = SurveyTable(self._newest)
         self._in_force = self._newest
@@ -88,13 +88,19 @@ class App:
 
     async def main(self):
         """Runs the console for ever."""
-        health.report("boot", "%d, epoch %s" % (self.outbox.boot, self.outbox.epoch))
+        self._say_epoch()
         self.record((events.BOOTED, self.clock.up_ms(), self._reset, VERSION, self.board.NAME, self.hardware_id))
         self._say_settings()
         tasks = [self._watch_buttons(), self._heart(), self.link.run(), self.link.keep_time()]
         running = [asyncio.create_task(task) for task in tasks]
         await self.pulse.supervise(self.board.WATCHDOG_MS)
         del running
+
+    def _say_epoch(self):
+        """Tells a technician which boot this is, and which numbers wait in which epoch."""
+        outbox = self.outbox
+        self._epoch_said = outbox.epoch
+        health.report("boot", "%d, epoch %s, outbox %d to %d" % (outbox.boot, outbox.epoch, outbox.first, outbox.next))
 
     def _say_settings(self):
         """Told at each start and in each epoch: power may have gone before, and an epoch must speak for itself."""
@@ -209,6 +215,8 @@ class App:
         while True:
             await asyncio.sleep_ms(500)
             self.pulse.beat("heart")
+            if self._epoch_said != self.outbox.epoch:
+                self._say_epoch()
             faults = self.faults()
             if self.outbox.next - self.outbox.first > self.outbox.limit // 2:
                 faults.append("outbox")

@@ -1,6 +1,11 @@
 """What is to be sent next from the outbox, and what an acknowledgement means (contract.md, "Delivery"). No I/O.
 
 The outbox is asked anew each time: its epoch in delivery may change, its lowest number may rise.
+
+Numbers in doubt (see `outbox.py`) wait until the bridge has told which it knows, but no longer than `_DOUBT_MS` of a
+session: who listens without a bridge is not to hear nothing after a restart. So a number is given twice only where
+flash went back unnoticed and the bridge, which had more, was away for those seconds. Then the bridge keeps the first
+event under that number, and has the other among its rejects as `conflict`.
 """
 
 import json
@@ -10,7 +15,7 @@ from micropython import const
 _AHEAD = const(4)  # batches ahead of the acknowledgement
 _RESEND_MS = const(10000)
 _ANSWER_MS = const(2000)
-_DOUBT_MS = const(3000)  # so long a bridge is asked which numbers it knows; one that is away must not hold up events
+_DOUBT_MS = const(3000)  # so long a bridge is asked which numbers it knows
 _BATCH_BYTES = const(4096)  # of JSON: half of what the contract allows, since a board's heap has it three times
 
 
@@ -50,8 +55,8 @@ class Delivery:
         base, events = self.outbox.batch(self._next)
         events = events[: max(end - base, 0)]
         if not events:
-            if doubt:
-                self.outbox.trust()  # nothing is left to ask with
+            if doubt and not self._in_flight:
+                self.outbox.distrust()  # nothing is left to ask with
             return None
         parts = fitting(events)
         self._next = base + len(parts)

@@ -14,23 +14,19 @@ when the bridge has all of it. What a slot held is readable until its next turn,
 
 Numbers must never be given twice: where damage leaves the highest number used uncertain, a new epoch begins, and
 what is readable of the old one is delivered first. Damage may also take LittleFS back to an older state that looks
-whole. So the numbers given since a start are in doubt, and wait a little, until the bridge has acknowledged the last
-one before them, and no more. If it knows of more, what is in doubt goes over into a new epoch, under new numbers.
-`records.py` says how the files look.
+whole. So the numbers given since a start are in doubt, and wait until the bridge has acknowledged the last one before
+them, and no more. If it knows of more, or damage is found meanwhile, what is in doubt goes over into a new epoch, under
+new numbers. Two things remain: a bridge that is away is not waited for (`delivery.py`); and flash that goes back from
+after that answer to before it delivers what was in doubt then a second time, under the numbers of a new epoch.
+`records.py` says how the files look, `opening.py` and `carrying.py` hold what is seldom needed.
 """
 
 import os
 
 from console import records
 
-MERGING = "new"
 NO_SPACE = 28
 NOT_OPEN = 5
-
-# Bytes and number of slots by what LittleFS programs at once. It keeps 128 B inside the directory if that is 32 B, and
-# 512 B if it is 256 B. Together they make a segment of about one block. The fewer files, the less LittleFS has to read
-# when it puts a directory in order, which it does within an append.
-SLOTS = {32: (128, 32), 256: (440, 8)}
 
 
 class Outbox:
@@ -54,7 +50,7 @@ class Outbox:
         self.limit = limit
         self._encode = encode
         self._decode = decode
-        self._slot_size, self._slot_count = SLOTS[prog_size]
+        self._slot_size, self._slot_count = records.SLOTS[prog_size]
         self._reset()
 
     def _reset(self):
@@ -95,61 +91,17 @@ class Outbox:
         self._reset()
         from console import opening
 
-        names = opening.listed(self.root)
-        self._parts = opening.segments(names)
-        self._turn = self._merged = self._parts[-1][0] if self._parts else 0
-        headers, whole = opening.headers(self._slot, self._slot_count, names)
-        records.let_go("opening")
-        self._certain = self._take(headers) and whole
-        self.boot += 1
         try:
-            if not self._certain:
-                self._renew([header[1] for header in headers])
-            elif self.next > 1:
-                self.doubt = self.doubt or self.next
-            else:  # nothing was given out, or all of it is forgotten
-                self._parts = [part for part in self._parts if part[0] <= self._merged]
-                self._new_numbers()
-            self._begin()
+            opening.read(self)
         finally:
+            del opening
+            records.let_go("opening", "carrying")
             self._settle()
 
-    def _take(self, headers):
-        """Takes over the state from the newest slot; returns whether the highest number used is certain."""
-        if not headers:
-            return False
-        self.epoch, turn, self.next, through, self.boot, self.doubt = headers[-1][:6]
-        self.presses = list(headers[-1][6:])
-        self._through = {self.epoch: through}
-        self._said = through
-        self._parts += [(h[1], self.epoch, h[2]) for h in headers if h[0] == self.epoch and h[1] > self._merged]
-        self._turn = max(turn, self._merged)
-        damaged = []
-
-        def take(seq, data, button, _):
-            if data is None:
-                damaged.append(seq)
-            else:
-                self.next = seq + 1
-                if button:
-                    self.presses[button - 1] += 1
-
-        self._scan((turn, self.epoch, self.next), take, self._slot(turn))
-        return turn >= self._merged and not damaged and not self.fault
-
-    def _renew(self, turns):
-        """Begins a new epoch; what is readable of the old one goes into segments, to be delivered first."""
-        if self._waiting():
-            self._with_room(self._merge, self._waiting())
-        self._parts = [part for part in self._parts if part[0] <= self._merged]
-        # All slots are emptied, damaged ones last: should power go before, they still show that a new epoch is due.
-        # They are filled first, so that LittleFS divides the folder now and not in an append.
-        slots = [turn % self._slot_count for turn in turns]
-        slots += [slot for slot in range(self._slot_count) if slot not in slots]
-        for size, slot in [(size, slot) for size in (self._slot_size, 0) for slot in slots]:
-            records.write(self._slot(slot), "wb", bytes(size))
-        self._new_numbers()
-        self._certain = True
+    @property
+    def _needed(self):
+        """The lowest number of `epoch` that must not go: the last before those in doubt is there to ask with."""
+        return min(self.first, self.doubt - 1) if self.doubt else self.first
 
     # Keeping
 
@@ -209,18 +161,23 @@ class Outbox:
         self._settle()
 
     def _put_together(self, slots):
+        older = self._before_doubt(slots)
         try:
-            self._with_room(self._merge, slots)
+            for group in (older, slots[len(older) :]):
+                if group:
+                    self._with_room(self._merge, group)
         except OSError as error:
             if error.errno != NO_SPACE:  # full: the oldest are in a slot, and go when its turn comes
                 raise
         self._drop_above_limit()
 
     def _waiting(self):
-        """Returns the slots that hold events not acknowledged."""
-        first = self.first
-        parts = self._parts
-        return [p for i, p in enumerate(parts) if p[0] > self._merged and self._end(i) > max(first, p[2])]
+        """Returns the slots that hold events not acknowledged, or the one to ask with."""
+        needed, parts = self._needed, self._parts
+        return [p for i, p in enumerate(parts) if p[0] > self._merged and self._end(i) > max(needed, p[2])]
+
+    def _before_doubt(self, slots):
+        return [part for part in slots if part[2] < (self.doubt or records.ANY)]
 
     def _merge(self, slots):
         """Puts the slots together into a segment; numbers that are gone keep their places."""
@@ -229,10 +186,10 @@ class Outbox:
         for index, part in enumerate(self._parts):
             if part in slots:
                 copy.extend(records.copied(self._slot(part[0]), part[2], self._end(index)))
-        records.write(self._path(MERGING), "wb", copy)
+        records.write(self._path(records.MERGING), "wb", copy)
         turn = slots[-1][0]
         segment = (turn, slots[0][1], slots[0][2])
-        os.rename(self._path(MERGING), self._path(records.name(*segment)))
+        os.rename(self._path(records.MERGING), self._path(records.name(*segment)))
         segments = [part for part in self._parts if part[0] <= self._merged]
         self._parts = segments + [segment] + [part for part in self._parts if part[0] > turn]
         self._merged = turn
@@ -254,16 +211,8 @@ class Outbox:
         return True
 
     def _drop_above_limit(self):
-        while len(self._parts) > 1 and self._held_without_oldest() >= self.limit and self._drop_oldest():
+        while len(self._parts) > 1 and records.held(self._parts[1:], self.next) >= self.limit and self._drop_oldest():
             pass
-
-    def _held_without_oldest(self):
-        _, epoch, base = self._parts[1]
-        held = 0
-        for _, other, number in self._parts[2:]:
-            held += number - base if other == epoch else 0
-            epoch, base = other, number
-        return held + self.next - base
 
     # Delivering
 
@@ -335,7 +284,7 @@ class Outbox:
         if epoch != self._way:
             return False
         if epoch == self.epoch and through >= (self.doubt or self.next):
-            self._forget()
+            self.distrust()
             return True
         self._advance(min(through, self._next() - 1))
         if epoch == self.epoch and through + 1 == self.doubt:
@@ -354,36 +303,35 @@ class Outbox:
         doubt, self.doubt = self.doubt, 0
         try:
             self._begin()
+            self._end_doubt()
         except OSError as error:
             self.doubt = doubt
             self.fault = error
 
-    def _forget(self):
-        """Begins a new epoch; what was in doubt, and so not sent, goes into it."""
-        from console.carrying import carry
+    def _end_doubt(self):
+        if records.DOUBT in os.listdir(self.root):
+            os.remove(self._path(records.DOUBT))
 
-        doubt = self.doubt or self.next
-        parts = [(p, self._end(i)) for i, p in enumerate(self._parts) if self._end(i) > doubt]
-        files = [self._file(part) + (part[2], end) for part, end in parts]  # noqa: RUF005 - as in records.py
-        count, presses = carry(self._path(MERGING), files, doubt, self._decode, self._encode)
-        self._new_numbers()
-        moved = (self._turn, self.epoch, 1)
-        if count:
-            os.rename(self._path(MERGING), self._path(records.name(*moved)))
-        while self._parts:
-            self._remove_oldest()
-        self.next, self.presses = 1 + count, presses
-        if count:
-            self._parts.append(moved)
-            self._merged = self._turn
-        self._begin()
-        self._settle()
+    def distrust(self):
+        """Numbers in doubt have been used, or nobody can tell: a new epoch begins, which takes over what has them.
+
+        They were not sent, and all before them has arrived. Raises OSError.
+        """
+        from console import carrying
+
+        try:
+            carrying.forget(self)
+        finally:
+            del carrying
+            records.let_go("carrying")
+            self._settle()
         self.fault = OSError("flash forgot events")
 
     def _advance(self, through):
         parts = self._parts
         self._through[self._way] = max(through, parts[0][2] - 1 if parts else self.next - 1)
-        while parts and parts[0][0] <= self._merged and parts[0][1] == self._way and self._end(0) <= through + 1:
+        needed = self._needed if self._way == self.epoch else through + 1
+        while parts and parts[0][0] <= self._merged and parts[0][1] == self._way and self._end(0) <= needed:
             self._remove_oldest()
         self._settle()
 

@@ -1,7 +1,9 @@
 """How the outbox's files look in flash: headers, records and names.
 
     slot     header (epoch, turn, base number, acknowledged number, boot, doubt, presses, CRC) and records
+             or, until its turn, only the first turn of the ring
     segment  records; its name tells the last turn in it, the epoch and the first number
+    doubt    an empty file: numbers are in doubt (should the newest header be lost, which says so too)
     record   length and mark, CRC over the event with its number as seed, the event
 
 LittleFS changes a file at once, when it is closed. On other filesystems a record or header that ends before its
@@ -17,8 +19,16 @@ from binascii import crc32, hexlify, unhexlify
 LENGTH_MAX = 0xFFF
 RECORD_SIZE = 6
 HEADER_SIZE = 44  # with its CRC
+MARK_SIZE = 4
 ANY = 1 << 32
+DOUBT = "doubt"  # a file that is there as long as numbers are in doubt
+MERGING = "new"
 HEADER = "<4sIIIII4I"
+
+# Bytes and number of slots by what LittleFS programs at once. It keeps 128 B inside the directory if that is 32 B, and
+# 512 B if it is 256 B. Together they make a segment of about one block. The fewer files, the less LittleFS has to read
+# when it puts a directory in order, which it does within an append.
+SLOTS = {32: (128, 32), 256: (440, 8)}
 _RECORD = "<HI"  # length in the low 12 bits, mark above them; CRC
 
 _unclosed = []  # files that a failing flash left open: collected, they would write while the heap is locked
@@ -91,6 +101,16 @@ def copied(path, seq, end):
     return copy
 
 
+def held(parts, next):
+    """Returns how many numbers the parts (turn, epoch, base) hold, of which the last one ends before `next`."""
+    _, epoch, base = parts[0]
+    count = 0
+    for _, other, number in parts[1:]:
+        count += number - base if other == epoch else 0
+        epoch, base = other, number
+    return count + next - base
+
+
 def end(path, base):
     """Returns the number after the last that can be read in a segment."""
     found = base
@@ -111,12 +131,11 @@ def name(turn, epoch, base):
     return "s%08x-%s-%x" % (turn, epoch, base)
 
 
-def let_go(name):
-    """Unloads a module that has done its work; its memory is free once nothing else refers to it."""
-    module = "console." + name
-    if module in sys.modules:
-        del sys.modules[module]
-        delattr(sys.modules["console"], name)
+def let_go(*names):
+    """Unloads modules that have done their work; their memory is free once nothing else refers to them."""
+    for name in names:
+        if sys.modules.pop("console." + name, None):
+            delattr(sys.modules["console"], name)
 
 
 def new_epoch():

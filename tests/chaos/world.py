@@ -93,7 +93,7 @@ class Bridge:
                 log.write(line)
 
     def kill(self) -> None:
-        """End it by SIGKILL. That it had ended by itself is written down: it must not, but for a start on a full disk."""
+        """End it by SIGKILL. That it had ended by itself is written down: it must not, unless disks were full."""
         with self._busy:
             if self._process is None:
                 return

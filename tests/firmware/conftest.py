@@ -1,9 +1,12 @@
-"""Puts the firmware, and a stand-in for `micropython`, within reach of its tests on CPython."""
+"""Puts the firmware, and a stand-in for `micropython`, within reach of its tests on CPython; a broker and a bridge."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.firmware.broker import Bridge, Broker
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1] / "firmware"), str(HERE / "stubs"), str(HERE / "portable"), str(HERE)]
@@ -13,3 +16,19 @@ sys.path[:0] = [str(HERE.parents[1] / "firmware"), str(HERE / "stubs"), str(HERE
 def scratch_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test runs in an empty folder of its own, as it does under MicroPython."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    made = Broker(tmp_path)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def bridge(broker: Broker) -> Iterator[Bridge]:
+    """It fails where a number comes again with other content."""
+    made = Bridge(broker)
+    yield made
+    made.close()

@@ -1,7 +1,6 @@
 """Presses on simulated boards, whose interrupts run as each port's do, also while the main loop is blocked."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,6 @@ from simulator.console import Console
 from tests.support.programs import wait_until
 
 BOARDS = [("esp32", "i386"), ("pico_w", "i386"), ("unix", "amd64")]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def bridge(broker: Broker) -> Iterator[Bridge]:
-    made = Bridge(broker)
-    yield made
-    made.close()
 
 
 def presses(bridge: Bridge, count: int) -> list[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """A survey ends with the epoch under which it was opened: no close of it, its answers are strays, nothing is lost."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +29,6 @@ from console.app import run
 
 run()
 """
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def bridge(broker: Broker) -> Iterator[Bridge]:
-    made = Bridge(broker)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -118,3 +102,17 @@ def test_what_a_failing_flash_holds_is_delivered(broker: Broker, bridge: Bridge,
         assert told(bridge, first)[-2:] == [("survey_opened", None), ("survey_closed", "no")]
         wait_until("the fault is told", lambda: "flash" in bridge.last("health")["faults"])
         assert "locked" not in console.output()
+
+
+def test_a_technician_reads_boot_and_epoch(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        first = bridge.batches[0]["epoch"]
+        assert f"boot: 1, epoch {first}, outbox 1 to 1\n" in console.output()
+        console.power_off()
+        console.power_on()
+        wait_until("it is up again", lambda: len(bridge.of("booted")) == 2)
+        assert f"boot: 2, epoch {first}, outbox " in console.output()
+        bridge.acknowledge(first, 1000)
+        wait_until("another epoch", lambda: bridge.last("status")["epoch"] != first)
+        console.wait_output(f"boot: 2, epoch {bridge.last('status')['epoch']}, outbox ")

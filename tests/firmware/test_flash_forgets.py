@@ -1,6 +1,5 @@
 """Damage that takes LittleFS back to an older state: no number is given twice, and what was thanked for arrives."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,21 +9,6 @@ from console.outbox import Outbox
 
 from simulator.console import Console
 from tests.support.programs import wait_until
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def bridge(broker: Broker) -> Iterator[Bridge]:
-    made = Bridge(broker)  # it fails where a number comes again with other content
-    yield made
-    made.close()
 
 
 def answered(console: Console, bridge: Bridge, count: int) -> None:

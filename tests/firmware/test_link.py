@@ -4,7 +4,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +26,6 @@ SETTINGS: dict[str, Any] = {
     "ask_every": 5,
     "prompt": "track:7",
 }
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def bridge(broker: Broker) -> Iterator[Bridge]:
-    made = Bridge(broker)
-    yield made
-    made.close()
 
 
 def answer(console: Console, button: str = "yes") -> None:
@@ -116,16 +100,19 @@ def test_what_is_not_acknowledged_is_sent_again(broker: Broker, bridge: Bridge, 
 def test_an_acknowledgement_that_goes_back_brings_the_events_again(
     broker: Broker, bridge: Bridge, tmp_path: Path
 ) -> None:
-    bridge.acknowledges = False
     with Console(tmp_path / "console", broker=broker.url()) as console:
         said(bridge, "booted")
         answer(console)
         said(bridge, "survey_closed")
-        epoch = bridge.batches[0]["epoch"]
-        bridge.acknowledge(epoch, 2)
+        wait_until("all is acknowledged", lambda: emptied(bridge) or console.step(61_000))
+        epoch, last = max(bridge.events)
+        bridge.acknowledges = False
         before = len(bridge.batches)
-        bridge.acknowledge(epoch, 1)
-        wait_until("it is sent again", lambda: any(batch["base"] <= 3 for batch in bridge.batches[before:]))
+        bridge.acknowledge(epoch, 1)  # it was restored from a backup
+        wait_until("it is sent again", lambda: bridge.batches[before:])
+        again = bridge.batches[before]
+        assert (again["first"], again["base"]) == (2, 2)
+        assert len(again["events"]) == last - 1
 
 
 def test_a_bridge_that_is_silent_hears_everything_again(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:

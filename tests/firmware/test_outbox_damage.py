@@ -1,16 +1,31 @@
-"""Damaged files: what is readable is delivered, under the old epoch first, and no number is given twice."""
+"""Damaged files: what is readable is delivered, and the bridge never gets two events under one number.
+
+A number is what names an event once the bridge has it. Damage may take back numbers that were given out but of which
+the bridge never heard; they may then be given to other events, and what had them is lost with the flash that held it.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import pytest
+from bridge_model import ModelBridge
 from console.outbox import Outbox
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 Held = dict[tuple[str, int], bytes]
+NAMES = re.compile(rb'"name": "([a-z]+ [0-9]+)"')
+
+
+def encode(event: Any) -> bytes:
+    return json.dumps(event).encode()
 
 
 def opened(folder: Path, prog_size: int) -> Outbox:
@@ -44,39 +59,88 @@ def hurt(path: Path, draw: st.DataObject) -> None:
         path.write_bytes(data)
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    count=st.integers(1, 400),
-    more=st.integers(1, 150),
-    prog_size=st.sampled_from([32, 256]),
-    draw=st.data(),
-)
-def test_after_damage_no_number_is_given_twice(count: int, more: int, prog_size: int, draw: st.DataObject) -> None:
-    folder, started_in_doubt = Path(tempfile.mkdtemp()), True  # the bridge settles such doubts, see Outbox.trust
+def held(paths: Iterable[Path]) -> set[str]:
+    """The names of the events in these files."""
+    return {name.decode() for path in paths for name in NAMES.findall(path.read_bytes())}
+
+
+class Life:
+    """An outbox over its starts, and the bridge that it delivers to. Every event has a name of its own."""
+
+    def __init__(self, prog_size: int) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.prog_size = prog_size
+        self.bridge = ModelBridge()
+        self.outbox: Any = None
+        self.count = 0
+        self.start()
+
+    def start(self) -> None:
+        self.outbox = Outbox(str(self.folder / "outbox"), encode, json.loads, self.prog_size)
+        self.outbox.open()
+
+    def append(self, count: int, kind: str) -> set[str]:
+        names = {f"{kind} {self.count + number}" for number in range(count)}
+        self.count += count
+        for name in sorted(names):
+            self.outbox.append({"name": name})
+        return names
+
+    def files(self) -> list[Path]:
+        return sorted(path for path in (self.folder / "outbox").iterdir() if path.name != "new")
+
+    def arrived(self) -> list[str]:
+        return [event["name"] for event in self.bridge.events.values()]
+
+
+@st.composite
+def parts_of_life(draw: st.DrawFn) -> list[tuple[str, int, int]]:
+    """Some time: (what happens, two numbers that it takes)."""
+    part = st.one_of(
+        st.tuples(st.just("append"), st.integers(1, 120), st.just(0)),
+        st.tuples(st.just("deliver"), st.integers(1, 6), st.integers(0, 6)),
+        st.tuples(st.just("start"), st.just(0), st.just(0)),
+    )
+    return draw(st.lists(part, min_size=1, max_size=8))
+
+
+def live(life: Life, parts: list[tuple[str, int, int]], kind: str) -> set[str]:
+    names: set[str] = set()
+    for what, first, second in parts:
+        if what == "append":
+            names |= life.append(first, kind)
+        elif what == "deliver":
+            life.bridge.session(life.outbox, first, second)
+        else:
+            life.start()
+    return names
+
+
+@settings(max_examples=100, deadline=None, print_blob=True)
+@given(prog_size=st.sampled_from([32, 256]), before=parts_of_life(), after=parts_of_life(), draw=st.data())
+def test_after_damage_the_bridge_gets_no_number_twice(
+    prog_size: int, before: list[tuple[str, int, int]], after: list[tuple[str, int, int]], draw: st.DataObject
+) -> None:
+    life = Life(prog_size)
     try:
-        outbox = opened(folder, prog_size)
-        given_out: Held = {}
-        for number in range(count):
-            event = b"before %d" % number
-            given_out[outbox.epoch, outbox.append(event)] = event
-        sizes = {path: path.stat().st_size for path in (folder / "outbox").iterdir()}
-        for path in draw.draw(st.lists(st.sampled_from(sorted(sizes)), min_size=1, max_size=3, unique=True)):
+        old = live(life, [("append", 1, 0), *before], "before")
+        hurt_files = draw.draw(st.lists(st.sampled_from(life.files()), min_size=1, max_size=3, unique=True))
+        readable = held(path for path in life.files() if path not in hurt_files) - held(hurt_files)
+        for path in hurt_files:
             hurt(path, draw)
-        outbox = opened(folder, prog_size)
-        for number in range(more):
-            event = b"after %d" % number
-            name = (outbox.epoch, outbox.append(event))
-            assert name not in given_out or number == more - 1 or started_in_doubt
-            given_out[name] = event
-        again = opened(folder, prog_size)
-        assert (again.epoch, again.next) == (outbox.epoch, outbox.next)
-        found = drained(again)
-        assert found.items() <= given_out.items()
-        assert {name for name in given_out if given_out[name].startswith(b"after")} <= found.keys()
-        assert again.delivery()[1:] == (again.next, again.next)
-        assert len(found) >= len(given_out) - sum(size // 13 + 1 for size in sorted(sizes.values())[-3:])
+        life.start()
+        new = live(life, after, "after")
+        life.bridge.session(life.outbox)
+        arrived = life.arrived()
+        assert not life.bridge.conflicts
+        assert all(arrived.count(name) == 1 for name in new)
+        assert readable <= set(arrived)
+        assert len(arrived) == len(set(arrived)), "an event came under two names"
+        assert life.outbox.delivery() == (life.outbox.epoch, life.outbox.next, life.outbox.next)
+        assert all(life.bridge.through(epoch) >= number for epoch, number in life.bridge.events)
+        assert life.bridge.holes() <= len(old - set(arrived)), "losses are counted that are none"
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(life.folder)
 
 
 def test_without_its_newest_file_a_new_epoch_begins_and_the_old_goes_first(tmp_path: Path) -> None:
@@ -116,3 +180,95 @@ def test_a_gap_is_passed_over_once_what_is_before_it_is_acknowledged(tmp_path: P
     assert outbox.lost == 1
     outbox.acknowledge(epoch, 400)
     assert (outbox.first, outbox.lost) == (401, 1)
+
+
+def newest_slot(folder: Path) -> Path:
+    slots = [path for path in (folder / "outbox").iterdir() if path.name.isdigit()]
+    return max(slots, key=lambda path: path.read_bytes()[4:8][::-1])
+
+
+def test_damage_found_at_a_start_is_a_fault_and_a_power_cut_is_none(tmp_path: Path) -> None:
+    outbox = opened(tmp_path, 32)
+    assert outbox.fault is None
+    for number in range(200):
+        outbox.append(b"event %03d" % number)
+    assert opened(tmp_path, 32).fault is None
+    newest_slot(tmp_path).unlink()
+    assert opened(tmp_path, 32).fault is not None
+    again = opened(tmp_path, 32)
+    assert (again.fault, again.boot) == (None, 4)
+
+
+@pytest.mark.parametrize("prog_size", [32, 256])
+def test_a_second_damage_sends_nothing_that_was_in_doubt_under_its_old_number(prog_size: int) -> None:
+    life = Life(prog_size)
+    try:
+        life.append(10, "before")
+        life.bridge.session(life.outbox)
+        older = shutil.copytree(life.folder / "outbox", life.folder / "older")
+        life.append(10, "forgotten by flash")
+        life.bridge.session(life.outbox)
+        shutil.rmtree(life.folder / "outbox")
+        older.rename(life.folder / "outbox")  # the first damage: nobody sees it
+        life.start()
+        doubted = life.append(60, "doubted")
+        newest_slot(life.folder).unlink()  # the second
+        kept = held(life.files()) & doubted
+        assert kept
+        life.start()
+        life.bridge.session(life.outbox)
+        assert not life.bridge.conflicts
+        assert kept <= set(life.arrived())
+        assert len(life.arrived()) == len(set(life.arrived()))
+    finally:
+        shutil.rmtree(life.folder)
+
+
+@pytest.mark.parametrize("prog_size", [32, 256])
+def test_a_start_within_a_long_outage_needs_no_epoch(prog_size: int) -> None:
+    life = Life(prog_size)
+    try:
+        life.append(10, "before")
+        for _ in range(2):
+            life.bridge.session(life.outbox)
+            life.start()
+        life.append(600, "doubted")  # all slots are used again: the event to ask with has to be kept
+        life.bridge.session(life.outbox)
+        assert {epoch for epoch, _ in life.bridge.events} == {life.outbox.epoch}
+        assert len(life.arrived()) == 610
+    finally:
+        shutil.rmtree(life.folder)
+
+
+def test_an_event_to_ask_with_that_is_lost_begins_an_epoch() -> None:
+    life = Life(256)
+    try:
+        life.append(3, "before")
+        for _ in range(2):
+            life.bridge.session(life.outbox)
+            life.start()
+        old = life.outbox.epoch
+        doubted = life.append(3, "doubted")
+        for path in life.files():
+            path.write_bytes(path.read_bytes().replace(b'"before 2"', b'"before !"'))
+        life.bridge.session(life.outbox)
+        assert life.outbox.epoch != old
+        assert doubted <= {event["name"] for (epoch, _), event in life.bridge.events.items() if epoch != old}
+    finally:
+        shutil.rmtree(life.folder)
+
+
+def test_what_was_sent_before_the_newest_file_was_lost_comes_under_no_other_number() -> None:
+    life = Life(256)
+    try:
+        life.append(3, "before")
+        life.bridge.session(life.outbox)
+        life.start()
+        life.append(20, "doubted")
+        life.bridge.session(life.outbox)  # the bridge confirms: no doubt any more
+        newest_slot(life.folder).unlink()
+        life.start()
+        life.bridge.session(life.outbox)
+        assert len(life.arrived()) == 23
+    finally:
+        shutil.rmtree(life.folder)

@@ -34,21 +34,6 @@ app.run()
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def bridge(broker: Broker) -> Iterator[Bridge]:
-    made = Bridge(broker)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def time_server() -> Iterator[TimeServer]:
     made = TimeServer(AHEAD_MS, unknowing=1)
     yield made
