@@ -97,7 +97,7 @@ class Flash:
                 raise FlashError("programmed without an erase: block %d, offset %d" % (block, offset))
             data = left.to_bytes(length, "little")
         self.programs += 1
-        self._write(block, place, data, "program")
+        self._write(place, data, "program")
 
     def ioctl(self, request, argument):
         """Answers MicroPython's requests to a block device."""
@@ -113,7 +113,7 @@ class Flash:
         self.erases += 1
         if argument in self._torn:
             self._torn.remove(argument)
-        self._write(argument, place, ERASED * BLOCK_SIZE, "erase")
+        self._write(place, ERASED * BLOCK_SIZE, "erase")
         return 0
 
     def counts(self):
@@ -135,11 +135,12 @@ class Flash:
         self._file.seek(place)
         return place
 
-    def _write(self, block, place, data, kind):
+    def _write(self, place, data, kind):
         kept = self.fault(kind, self.programs + self.erases, len(data)) if self.fault else None
         first, end = kept or (0, len(data))
         self._file.seek(place + first)
         self._file.write(data[first:end])
+        block = place // BLOCK_SIZE
         if kept is not None and block not in self._torn:
             self._torn.append(block)
             del self._torn[:-TORN_MAX]
