@@ -89,11 +89,13 @@ class Writer:
         enrolled_only: bool = False,
         vitals: Vitals | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        elapsed_ms: Callable[[], int] = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
     ) -> None:
         self._store = store
         self._done = done
         self._enrolled_only = enrolled_only
         self._now_ms = now_ms
+        self._elapsed_ms = elapsed_ms  # goes on evenly, while the machine sleeps too
         self._queue: queue.SimpleQueue[list[Arrived] | Job | None] = queue.SimpleQueue()
         self._put = self._taken = 0
         self._put_bytes = self._taken_bytes = 0
@@ -213,7 +215,7 @@ class Writer:
     def _watch_clock(self) -> None:
         """Tell when the clock of this machine was stepped: nothing here waits by it, but dates follow it."""
         now_ms = self._now_ms()
-        astray_ms = now_ms - time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+        astray_ms = now_ms - self._elapsed_ms()
         if self._clock_ms and abs(astray_ms - self._clock_ms) >= STEP_MS:
             self.vitals.note_step(astray_ms - self._clock_ms, now_ms)
         self._clock_ms = astray_ms

@@ -15,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.logfmt import SELDOM_S, Formatter, Seldom
+from bridge.vitals import Vitals
 from tests.bridge.shop import FACT, Shop, batch, event, facts
 from tests.support.programs import free_port, wait_until
 
@@ -204,3 +205,11 @@ def test_what_comes_often_is_told_seldom_with_its_count() -> None:
     assert [seldom.ask("a", 2), seldom.ask("a"), seldom.ask("b")] == [None, None, 1]
     now[0] = SELDOM_S
     assert seldom.ask("a") == 4
+
+
+def test_of_many_things_of_a_kind_some_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    vitals = Vitals()
+    for number in range(10_000):
+        vitals.note_new("a console was heard for the first time", ("s1", f"c{number}"))
+    assert 1 < len(caplog.records) <= 20
