@@ -159,6 +159,11 @@ class Vitals:
         if told is not None:
             logfmt.info(message, **_facts(name), epoch=epoch, others_untold=told - 1 or None)
 
+    def note_warning(self, message: str, name: Name, epoch: str | None = None) -> None:
+        """Something about a console that somebody should look at."""
+        if self.seldom.ask((message, name)) is not None and self.seldom.ask(message, burst=MANY) is not None:
+            logfmt.warning(message, **_facts(name), epoch=epoch)
+
     def note_loss(self, name: Name, epoch: str, change: int) -> None:
         """So many more events of a console are missing for good, or fewer, where some came after all."""
         console = self.console(name)

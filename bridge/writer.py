@@ -299,6 +299,10 @@ class Writer:
             vitals.note_new("a console was heard for the first time", name)
         for name, epoch in tally.new_epochs:
             vitals.note_new("a console sends under a new epoch", name, epoch)
+        for name, epoch in tally.in_turn:
+            vitals.note_warning("a console sends under two epochs in turn: two boards may have its id", name, epoch)
+        for name in tally.ahead:
+            vitals.note_warning("a console uses settings unknown here: is this database an old copy?", name)
         vitals.note_messages(tally.heard)
         for name, health, arrived_at_ms in tally.healths:
             vitals.console(name).note_health(health, arrived_at_ms)

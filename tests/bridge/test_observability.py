@@ -123,6 +123,22 @@ def test_every_line_is_one_event_of_note(shop: Shop) -> None:
     assert 1 <= told.count("rejected, see `trivox doctor`") <= 2
 
 
+def test_two_boards_and_an_old_copy_are_noticed(shop: Shop) -> None:
+    shop.start_bridge()
+    for seq in range(1, 4):
+        for epoch in ("0000000a", "0000000b"):
+            shop.send(batch(seq, 1, epoch=epoch))
+    shop.acknowledged(3)
+    assert shop.trivox("settings", "set", "--all", "ask_every=2").returncode == 0
+    shop.send(health(settings_revision=12), leaf="health")
+    told = shop.said("two boards may have its id")
+    assert (told["level"], told["console_id"], told["epoch"]) == ("warning", "c1", "0000000a")
+    assert shop.said("settings unknown here")["console_id"] == "c1"
+    wait_until("all are counted", lambda: shop.metrics()["trivox_messages_total"] == 7)
+    assert len(shop.lines("two boards may have its id")) == 1
+    assert len(shop.lines("settings unknown here")) == 1
+
+
 def test_nothing_secret_is_told(shop: Shop) -> None:
     payload = json.dumps({"epoch": "0000000a", "first": 1, "base": 1, "events": [{"type": MARK}], "mac": MARK})
     shop.start_bridge()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import apsw
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -170,3 +172,23 @@ def test_a_console_that_is_not_enrolled_is_shown_and_taken_once_it_is(shop: Shop
     shop.send_events(1, 42, "stranger")
     shop.acknowledged(42, "stranger")
     assert shop.stored() == 42
+
+
+def test_more_than_memory_shall_hold_stays_with_the_broker(shop: Shop) -> None:
+    """While nothing can be written, the bridge leaves the broker before it holds too much, and comes back after."""
+    shop.start_bridge()
+    shop.send_events(1, 10)
+    shop.acknowledged(10)
+    with closing(apsw.Connection(str(shop.database))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for number in range(150):
+            shop.send(bytes([number]) * 1_000_000)
+        shop.send_events(11, 100)
+        shop.said("more waits than can be kept")
+        shop.measured("trivox_broker_connected", 0)
+        assert shop.metrics()["trivox_backlog_messages"] < 100
+        assert shop.through() == 10
+        other.execute("ROLLBACK")
+    shop.acknowledged(110)
+    assert shop.stored() == 110
+    assert shop.rows("SELECT count(*) FROM reject") == [(150,)]
