@@ -54,6 +54,8 @@ class Tally:
     losses: list[tuple[Name, str, int]] = field(default_factory=list)  # name, epoch, how many more (or fewer)
     new_consoles: list[Name] = field(default_factory=list)
     new_epochs: list[tuple[Name, str]] = field(default_factory=list)
+    in_turn: list[tuple[Name, str]] = field(default_factory=list)  # an earlier epoch that sends again
+    ahead: list[Name] = field(default_factory=list)  # who uses settings that this database does not know
 
     def note_reject(self, reason: str, topic: str) -> None:
         """One more among the rejects; what stands before a colon is the reason, then come details."""
@@ -152,10 +154,11 @@ class Intake:
             self._refresh(console)
         return console
 
-    def _refresh(self, console: Console) -> None:
-        """Make settings for a console that is new, or uses some that this database does not know."""
+    def _refresh(self, console: Console) -> bool:
+        """Make settings for a console that is new, or uses some that this database does not know; whether it did."""
         made = refresh_console(self._store, console.site_id, console.console_id, self._store.now_ms)
         self.tally.settings_made |= made
+        return made
 
     def _take_word(self, site_id: str, console_id: str, leaf: str, payload: bytes, arrived_at_ms: int) -> bool:
         """A console about itself: `status`, `health`, or a `reply`; whether it is there."""
@@ -168,7 +171,8 @@ class Intake:
             health = contract.read_health(payload)
             console = self._console(site_id, console_id, arrived_at_ms)
             consoles.note_health(self._store, console, payload.decode(), health.settings_revision, arrived_at_ms)
-            self._refresh(console)
+            if self._refresh(console):
+                self.tally.ahead.append(console.name)
             self.tally.healths.append((console.name, health, arrived_at_ms))
         else:
             contract.read_reply(payload)
@@ -184,6 +188,9 @@ class Intake:
         if epoch.is_new:
             epoch.is_new = False
             self.tally.new_epochs.append((console.name, epoch.epoch))
+        elif epoch.key < console.newest_epoch_key:
+            self.tally.in_turn.append((console.name, epoch.epoch))
+        console.newest_epoch_key = max(console.newest_epoch_key, epoch.key)
         touched = self.touched(epoch)
         self._see(console, arrived_at_ms)
         epoch.first = max(epoch.first, batch.first)

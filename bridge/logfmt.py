@@ -71,16 +71,18 @@ class Seldom:
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
-        self._told: dict[Any, tuple[float, int]] = {}
+        self._told: dict[Any, tuple[float, int, int]] = {}  # since when, how often told since, passed over
 
-    def ask(self, key: Any, count: int = 1) -> int | None:
-        """How many are to be told of, these `count` included; None: not now."""
+    def ask(self, key: Any, count: int = 1, *, burst: int = 1) -> int | None:
+        """How many are to be told of, these `count` included; None: not now. At most `burst` times a minute."""
         now_s = self._now_s()
-        told_s, passed_over = self._told.get(key, (None, 0))
-        if told_s is not None and now_s - told_s < SELDOM_S:
-            self._told[key] = told_s, passed_over + count
+        since_s, told, passed_over = self._told.get(key, (now_s, 0, 0))
+        if now_s - since_s >= SELDOM_S:
+            since_s, told = now_s, 0
+        if told >= burst:
+            self._told[key] = since_s, told, passed_over + count
             return None
         if len(self._told) >= MAX_KEYS:
             self._told.clear()
-        self._told[key] = now_s, 0
+        self._told[key] = since_s, told + 1, 0
         return passed_over + count

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from bridge import logfmt
 from bridge.contract import LEAVES_TO_BRIDGE
 from bridge.tapped_socket import TappedSocket
-from bridge.vitals import Vitals
+from bridge.vitals import MANY, Vitals
 from bridge.writer import Arrived, Done, Writer
 
 if TYPE_CHECKING:
@@ -224,7 +224,10 @@ class Bridge:
         self.vitals.connections += 1
         self._is_connected = self.vitals.is_connected = True
         self.vitals.refused = ""
-        logfmt.info("connected to the broker", broker=self._broker.address)
+        if (
+            self.vitals.seldom.ask("connected", burst=MANY) is not None
+        ):  # two bridges of one database throw out each other
+            logfmt.info("connected to the broker", broker=self._broker.address)
         client.subscribe([(f"trivox/v1/+/+/{leaf}", 1) for leaf in LEAVES_TO_BRIDGE])
         self._writer.want_settings()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 FLOOD_WINDOW_S = 60.0
 FLOOD_MESSAGES = 6_000  # in that time; a console that empties a full outbox sends a few hundred
+MANY = 20  # lines a minute about things of a kind
 STEP_MS = 1_000  # what the clock of the host goes astray by before it is called a step
 
 
@@ -144,7 +145,7 @@ class Vitals:
             console.flood_count += count
             if console.flood_count > FLOOD_MESSAGES:
                 console.is_flooding = True
-                if self.seldom.ask(("flood", name)) is not None:
+                if self.seldom.ask(("flood", name)) is not None and self.seldom.ask("flood", burst=MANY) is not None:
                     logfmt.warning(
                         "a console floods: it sends more than any console has to tell",
                         **_facts(name),
@@ -154,16 +155,21 @@ class Vitals:
 
     def note_new(self, message: str, name: Name, epoch: str | None = None) -> None:
         """Something was heard for the first time."""
-        told = self.seldom.ask((message, name if epoch is None else (*name, "epoch")))
+        told = self.seldom.ask(message, burst=MANY)
         if told is not None:
-            logfmt.info(message, **_facts(name), epoch=epoch)
+            logfmt.info(message, **_facts(name), epoch=epoch, others_untold=told - 1 or None)
+
+    def note_warning(self, message: str, name: Name, epoch: str | None = None) -> None:
+        """Something about a console that somebody should look at."""
+        if self.seldom.ask((message, name)) is not None and self.seldom.ask(message, burst=MANY) is not None:
+            logfmt.warning(message, **_facts(name), epoch=epoch)
 
     def note_loss(self, name: Name, epoch: str, change: int) -> None:
         """So many more events of a console are missing for good, or fewer, where some came after all."""
         console = self.console(name)
         console.lost += change
         told = self.seldom.ask(("lost", name), change)
-        if told is not None:
+        if told is not None and self.seldom.ask("lost", burst=MANY) is not None:
             message = "events of a console are lost" if told > 0 else "events held to be lost came after all"
             logfmt.warning(message, **_facts(name), epoch=epoch, events=abs(told), lost_in_all=console.lost)
 

@@ -89,11 +89,13 @@ class Writer:
         enrolled_only: bool = False,
         vitals: Vitals | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        elapsed_ms: Callable[[], int] = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
     ) -> None:
         self._store = store
         self._done = done
         self._enrolled_only = enrolled_only
         self._now_ms = now_ms
+        self._elapsed_ms = elapsed_ms  # goes on evenly, while the machine sleeps too
         self._queue: queue.SimpleQueue[list[Arrived] | Job | None] = queue.SimpleQueue()
         self._put = self._taken = 0
         self._put_bytes = self._taken_bytes = 0
@@ -213,7 +215,7 @@ class Writer:
     def _watch_clock(self) -> None:
         """Tell when the clock of this machine was stepped: nothing here waits by it, but dates follow it."""
         now_ms = self._now_ms()
-        astray_ms = now_ms - time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+        astray_ms = now_ms - self._elapsed_ms()
         if self._clock_ms and abs(astray_ms - self._clock_ms) >= STEP_MS:
             self.vitals.note_step(astray_ms - self._clock_ms, now_ms)
         self._clock_ms = astray_ms
@@ -297,6 +299,10 @@ class Writer:
             vitals.note_new("a console was heard for the first time", name)
         for name, epoch in tally.new_epochs:
             vitals.note_new("a console sends under a new epoch", name, epoch)
+        for name, epoch in tally.in_turn:
+            vitals.note_warning("a console sends under two epochs in turn: two boards may have its id", name, epoch)
+        for name in tally.ahead:
+            vitals.note_warning("a console uses settings unknown here: is this database an old copy?", name)
         vitals.note_messages(tally.heard)
         for name, health, arrived_at_ms in tally.healths:
             vitals.console(name).note_health(health, arrived_at_ms)

@@ -29,6 +29,7 @@ class Console:
         self.name: Name = (site_id, console_id)
         self.timezone = timezone
         self.enrolled = enrolled
+        self.newest_epoch_key = 0  # of those that sent since this was read
         self._store = store
         self._shifts: tuple[list[int], list[int], list[str]] | None = None
         self._placements: tuple[list[int], list[str]] | None = None

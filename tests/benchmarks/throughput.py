@@ -65,13 +65,13 @@ def write_packets(file: Path, sent: list[tuple[str, bytes]]) -> None:
 
 
 @contextmanager
-def bridge(broker: Mosquitto, database: Path) -> Iterator[None]:
+def bridge(broker: Mosquitto, database: Path) -> Iterator[subprocess.Popen[str]]:
     words = [TRIVOX, "bridge", "--broker", broker.url(), "--database", str(database)]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     try:
         if not any("connected" in line for line in process.stderr or ()):
             raise RuntimeError("the bridge ended")
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait()

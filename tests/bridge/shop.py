@@ -100,7 +100,7 @@ class Shop:
         with self._guard:
             if message.topic.endswith("/ack"):
                 self.acks.append((message.topic.split("/")[3], json.loads(message.payload)))
-            else:
+            elif message.payload:
                 self.settings.append(json.loads(message.payload))
 
     # -- the bridge ----------------------------------------------------------------------------------------------

@@ -11,8 +11,10 @@ import apsw
 import pytest
 
 from bridge import contract
+from bridge.errors import TrivoxError
 from bridge.store import Store, open_store
 from bridge.writer import Arrived, Done, Writer
+from tests.support.programs import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,3 +107,73 @@ def test_an_operation_comes_between_groups(bench: Bench) -> None:
     assert bench.writer.perform("sweep", {}) == {"surveys": 0}
     with pytest.raises(KeyError):
         bench.writer.perform("dance", {})
+
+
+def test_a_lock_while_a_message_is_put_among_the_rejects_only_delays(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = apsw.Connection(str(bench.database))
+
+    def failing(_raw: bytes, _seq: int) -> contract.AnyEvent:
+        if not other.in_transaction:
+            bench.store.connection.execute("ROLLBACK")  # lets the other program in, just now
+            other.execute("BEGIN IMMEDIATE")
+        raise RuntimeError("a fault in the code")
+
+    monkeypatch.setattr(contract, "judge", failing)
+    bench.put(1)
+    wait_until("it is hindered", lambda: bench.writer.vitals.hindrance == "locked")
+    assert bench.done.empty()
+    other.execute("ROLLBACK")
+    other.close()
+    assert bench.acknowledged(1) == [1]
+    assert bench.writer.vitals.reasons == {"failed": 1}
+
+
+def test_a_machine_without_memory_rejects_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge, left = contract.judge, [3]
+
+    def failing(raw: bytes, seq: int) -> contract.AnyEvent:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise MemoryError
+        return judge(raw, seq)
+
+    monkeypatch.setattr(contract, "judge", failing)
+    bench.put(1, 2)
+    assert bench.acknowledged(2) == [1, 2]
+    assert bench.writer.vitals.hindrances == {"no_memory": 1}
+    assert bench.writer.vitals.counts["stored"] == 2
+    assert bench.writer.vitals.counts["unreadable"] == 0
+
+
+def test_what_is_rolled_back_is_not_counted(bench: Bench) -> None:
+    other = apsw.Connection(str(bench.database))
+    other.execute("BEGIN IMMEDIATE")
+    bench.put(1, 2)
+    wait_until("it is hindered", lambda: bench.writer.vitals.hindrance == "locked")
+    assert not bench.writer.vitals.counts
+    other.execute("ROLLBACK")
+    other.close()
+    assert bench.acknowledged(2) == [1, 2]
+    assert bench.writer.vitals.counts["stored"] == 2
+    assert sum(bench.writer.vitals.commit_counts) == 1
+
+
+def test_an_operation_that_the_end_overtakes_is_told(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "a.db", writing=True)
+    writer = Writer(store, lambda _: None)
+    writer.start()
+    writer.stop()
+    with pytest.raises(TrivoxError, match="ended before the work was done"):
+        writer.perform("sweep", {})
+    store.close()
+
+
+def test_a_transaction_left_open_is_rolled_back_by_the_next(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "a.db", writing=True)
+    store.connection.execute("BEGIN IMMEDIATE; DELETE FROM identity")
+    with store.transaction(1):
+        pass
+    assert store.one("SELECT count(*) FROM identity") == (1,)
+    store.close()

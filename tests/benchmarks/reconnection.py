@@ -1,0 +1,123 @@
+"""Every console of a large chain comes back at the same moment, each with what it kept: how soon is all of it safe?"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import struct
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+
+from tests.benchmarks import _wire
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.throughput import bridge, message
+from tests.support.mosquitto import Mosquitto
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+CONSOLES = 10_000
+EVENTS = 100
+BATCH = 32
+LIMIT_S = 90.0
+MEMORY_MB = 512
+CONNECTIONS = 200
+"""How many connections play the consoles: what is measured is the bridge, not the file descriptors of the machine."""
+
+
+def figures() -> Iterator[Figure]:
+    """The storm's rate beside the same events of consoles known before, and the bridge's memory at its highest."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Mosquitto(folder) as broker, bridge(broker, folder / "storm.db") as process:
+            storm = _storm(broker.port, folder / "storm.db", 1)
+            steady = _storm(broker.port, folder / "storm.db", EVENTS + 1)
+            memory = _peak_mb(process)
+    beside = f"{CONSOLES:,} consoles, {EVENTS} events each; the next {EVENTS} of each: {steady:,.0f} events/s"
+    yield Figure(
+        "consoles that come back at once, events/s", storm, "events/s", 0.4 * steady, at_most=False, beside=beside
+    )
+    yield Figure("… the bridge's memory at its highest", memory, "MB", MEMORY_MB, at_most=True, beside=beside)
+
+
+def _packets(base: int) -> Iterator[tuple[int, bytes]]:
+    """(console, its packets): what it holds, in batches."""
+    for console in range(CONSOLES):
+        sent = b""
+        for number, start in enumerate(range(base, base + EVENTS, BATCH), 1):
+            topic, payload = message(console, start, min(BATCH, base + EVENTS - start))
+            sent += _wire.publish(topic, payload, console // CONNECTIONS * 8 % 60_000 + number)
+        yield console, sent
+
+
+def _storm(port: int, database: Path, base: int) -> float:
+    """Send everything as fast as the broker takes it; events a second until the last one is stored and answered."""
+    waiting = [bytearray() for _ in range(CONNECTIONS)]
+    for console, sent in _packets(base):
+        waiting[console % CONNECTIONS] += sent
+    listener = _wire.connect(port, "listener", "trivox/v1/+/+/ack")
+    connections = [_wire.connect(port, f"consoles-{number}") for number in range(CONNECTIONS)]
+    started = time.monotonic()
+    reached = _run(connections, waiting, listener, base + EVENTS - 1)
+    seconds = time.monotonic() - started
+    for connection in (*connections, listener):
+        connection.close()
+    with closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)) as reader:
+        ((stored,),) = reader.execute("SELECT count(*) FROM event").fetchall()
+    if reached < CONSOLES or stored != CONSOLES * (base + EVENTS - 1):
+        raise RuntimeError(f"{reached} consoles answered, {stored} events stored")
+    return CONSOLES * EVENTS / seconds
+
+
+def _run(connections: list[socket.socket], waiting: list[bytearray], listener: socket.socket, through: int) -> int:
+    """Write what waits and read every answer, until all consoles are acknowledged; how many are."""
+    chosen = selectors.DefaultSelector()
+    for connection, left in zip(connections, waiting, strict=True):
+        connection.setblocking(False)  # noqa: FBT003 - as socket.socket has it
+        chosen.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE, left)
+    chosen.register(listener, selectors.EVENT_READ)
+    done: set[bytes] = set()
+    rest, end_s = b"", time.monotonic() + LIMIT_S
+    while len(done) < CONSOLES and time.monotonic() < end_s:
+        for key, mask in chosen.select(1):
+            connection = key.fileobj
+            if connection is listener:
+                found, rest = _wire.packets(rest + listener.recv(262_144))
+                listener.sendall(_answers(found, done, through))
+            elif isinstance(connection, socket.socket):
+                _turn(chosen, connection, key.data, mask)
+    return len(done)
+
+
+def _turn(chosen: selectors.BaseSelector, connection: socket.socket, left: bytearray, mask: int) -> None:
+    if mask & selectors.EVENT_READ:
+        connection.recv(65_536)
+    if mask & selectors.EVENT_WRITE:
+        del left[: connection.send(left[:65_536])]
+        if not left:
+            chosen.modify(connection, selectors.EVENT_READ, left)
+
+
+def _answers(found: list[tuple[int, bytes]], done: set[bytes], through: int) -> bytes:
+    """Note who is acknowledged through the last event; the PUBACKs."""
+    answers = b""
+    wanted = b'"through":%d,' % through
+    for head, body in found:
+        if head & 0xF0 != _wire.PUBLISH:
+            continue
+        (size,) = struct.unpack_from("!H", body)
+        answers += b"\x40\x02" + body[2 + size : 4 + size]
+        if wanted in body:
+            done.add(body[2 : 2 + size])
+    return answers
+
+
+def _peak_mb(process: subprocess.Popen[str]) -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024

@@ -1,0 +1,139 @@
+"""A copy made while the bridge writes, and what comes back when it is put in the database's place."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import apsw
+import pytest
+
+from tests.bridge.shop import Shop, batch
+from tests.support.programs import TRIVOX, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROLLUPS = ("rollup_hour", "rollup_day", "survey", "force_majeure", "boot")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with Shop(tmp_path) as shop:
+        yield shop
+
+
+def content(database: Path) -> dict[str, list[Any]]:
+    with closing(apsw.Connection(str(database))) as connection:
+        return {table: sorted(connection.execute(f"SELECT * FROM {table}").fetchall()) for table in ROLLUPS}  # noqa: S608
+
+
+def test_a_copy_made_at_full_speed_is_whole_and_agrees_with_its_own_rebuild(shop: Shop) -> None:
+    shop.start_bridge()
+    copies = []
+    for number in range(3):
+        shop.send_events(number * 20_000 + 1, 20_000)
+        wait_until("it is at work", lambda: shop.through() > number * 20_000)  # noqa: B023
+        copies.append(shop.folder / f"copy-{number}.db")
+        before = shop.through()
+        assert shop.trivox("backup", str(copies[-1])).returncode == 0
+        with closing(apsw.Connection(str(copies[-1]))) as copy:
+            assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert copy.execute("PRAGMA foreign_key_check").fetchall() == []
+            ((events, highest, through),) = copy.execute(
+                "SELECT count(*), max(seq), (SELECT through FROM epoch) FROM event"
+            ).fetchall()
+        assert events == highest == through >= before
+        made = content(copies[-1])
+        assert len(made["survey"]) > 0
+        shop.database, here = copies[-1], shop.database
+        assert shop.trivox("rebuild").returncode == 0
+        shop.database = here
+        assert content(copies[-1]) == made
+    shop.acknowledged(60_000)
+
+
+def test_a_restored_bridge_gets_back_what_consoles_hold_and_counts_on(shop: Shop) -> None:
+    shop.start_bridge()
+    shop.send_events(1, 100)
+    shop.acknowledged(100)
+    copy = shop.folder / "copy.db"
+    assert shop.trivox("settings", "set", "--all", "ask_every=2").returncode == 0
+    wait_until("settings", lambda: [one for one in shop.settings if one["ask_every"] == 2])
+    assert shop.trivox("backup", str(copy)).returncode == 0
+    shop.send_events(101, 100)
+    shop.acknowledged(200)
+    assert shop.trivox("settings", "set", "--all", "ask_every=3").returncode == 0
+    wait_until("newer settings", lambda: [one for one in shop.settings if one["ask_every"] == 3])
+    in_use = max(one["revision"] for one in shop.settings)
+    running = shop.trivox("restore", str(copy))
+    assert (running.returncode, running.stderr.count("\n")) == (1, 1)
+    assert "end it" in running.stderr
+    shop.stop_bridge(9)
+    assert shop.database.with_name("a.db-wal").stat().st_size > 0
+    restored = shop.trivox("restore", str(copy))
+    assert (restored.returncode, restored.stderr) == (0, "")
+    assert shop.stored() == 100
+    (aside,) = shop.folder.glob("a.db.replaced-*Z")
+    with closing(apsw.Connection(str(aside))) as old:
+        assert old.execute("SELECT count(*) FROM event").fetchall() == [(200,)]  # nothing is thrown away
+    shop.acks.clear()
+    shop.settings.clear()
+    shop.start_bridge()
+    shop.send(json.dumps({"epoch": "0000000a", "settings_revision": in_use}).encode(), leaf="health")
+    shop.send(batch(201, 1))
+    wait_until("an ack goes back", lambda: shop.acks)
+    assert shop.through() == 100
+    shop.keep_sending(101, 101)
+    assert shop.stored() == 201
+    assert shop.rows("SELECT count(*) FROM survey WHERE outcome = 'yes'") == [(100,)]
+    wait_until("the revision counts on", lambda: [one for one in shop.settings if one["revision"] > in_use])
+
+
+def test_only_a_copy_is_put_back(shop: Shop) -> None:
+    shop.start_bridge()
+    shop.send_events(1, 10)
+    shop.acknowledged(10)
+    assert shop.stop_bridge() == 0
+    before = shop.database.read_bytes()
+    letter = shop.folder / "letter.db"
+    letter.write_text("This is no database." * 300)
+    other = shop.folder / "other.db"
+    with closing(apsw.Connection(str(other))) as connection:
+        connection.execute("CREATE TABLE foo (a)")
+    damaged = shop.folder / "damaged.db"
+    damaged.write_bytes(before[: len(before) // 2])
+    for copy in (letter, other, damaged, shop.folder / "none.db"):
+        done = shop.trivox("restore", str(copy))
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), copy
+        assert "trivox backup" in done.stderr
+    assert shop.database.read_bytes() == before
+    assert not list(shop.folder.glob("a.db.*replaced*")) + list(shop.folder.glob("*.part"))
+
+
+def test_a_lost_database_is_put_back_too(shop: Shop) -> None:
+    shop.start_bridge()
+    shop.send_events(1, 10)
+    shop.acknowledged(10)
+    copy = shop.folder / "copy.db"
+    assert shop.trivox("backup", str(copy)).returncode == 0
+    assert shop.stop_bridge() == 0
+    shop.database.unlink()
+    assert shop.trivox("restore", str(copy)).returncode == 0
+    assert shop.stored() == 10
+    assert shop.database.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_copy_for_which_there_is_no_room_is_told(shop: Shop) -> None:
+    shop.start_bridge()
+    shop.send_events(1, 2_000)
+    shop.acknowledged(2_000)
+    copy = shop.folder / "copy.db"
+    command = ["prlimit", "--fsize=50000", TRIVOX, "backup", str(copy), "--database", str(shop.database)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "make room" in done.stderr
+    assert not list(shop.folder.glob("copy*"))

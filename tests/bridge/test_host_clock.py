@@ -1,0 +1,133 @@
+"""The clock of the host is stepped: nothing waits by it, events with a date keep it, and it is told.
+
+Time comes into the writer as an argument, so that no test touches the clock of its machine.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bridge.doctor import examine
+from bridge.store import open_store
+from bridge.writer import Arrived, Done, Writer
+from tests.support.programs import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOW_MS = 1_763_800_000_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+QUESTION = {"question_id": "staff", "question_revision": 1}
+LIMIT_S = 30.0
+
+
+class Host:
+    """A writer on a machine whose clock the test holds."""
+
+    def __init__(self, database: Path) -> None:
+        self.database = database
+        self.now_ms = NOW_MS
+        self.done: queue.SimpleQueue[Done] = queue.SimpleQueue()
+        self.store = open_store(database, writing=True)
+        self.writer = Writer(self.store, self.done.put, now_ms=lambda: self.now_ms, elapsed_ms=lambda: 0)
+        self.writer.start()
+
+    def take(self, leaf: str, payload: dict[str, Any], console: str = "c1") -> dict[str, Any]:
+        """Have a message written that arrives now; the `ack`, if there is one."""
+        topic = f"trivox/v1/s1/{console}/{leaf}"
+        self.writer.put([Arrived(topic, json.dumps(payload).encode(), self.now_ms, 1, 1)])
+        while not (done := self.done.get(timeout=LIMIT_S)).acknowledgements:
+            pass
+        acks = [json.loads(one.payload) for one in done.publications if one.topic.endswith("/ack")]
+        return acks[0] if acks else {}
+
+    def event(self, seq: int, up_ms: int, at_ms: int | None, **more: Any) -> dict[str, Any]:
+        event = {"boot": 1, "up_ms": up_ms, "at_ms": at_ms, "type": "survey_opened", **QUESTION, **more}
+        return self.take("events", {"epoch": "0000000a", "first": 1, "base": seq, "events": [event]})
+
+    def rows(self, sql: str) -> list[Any]:
+        reader = open_store(self.database)
+        found = reader.all(sql)
+        reader.close()
+        return found
+
+    def close(self) -> None:
+        self.writer.stop()
+        self.store.close()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    host = Host(tmp_path / "a.db")
+    yield host
+    host.close()
+
+
+@pytest.mark.parametrize("step_ms", [-400 * DAY_MS, -HOUR_MS, HOUR_MS, 400 * DAY_MS])
+def test_delivery_goes_on_and_consoles_get_the_time_that_the_host_has(host: Host, step_ms: int) -> None:
+    assert host.event(1, 1_000, NOW_MS)["at_ms"] == NOW_MS
+    host.now_ms += step_ms
+    ack = host.event(2, 2_000, NOW_MS + 1_000)
+    assert (ack["through"], ack["at_ms"]) == (2, NOW_MS + step_ms)
+    assert host.rows("SELECT dated_at_ms, dated_by, arrived_at_ms FROM event ORDER BY seq") == [
+        (NOW_MS, "console", NOW_MS),
+        (NOW_MS + 1_000, "console", NOW_MS + step_ms),
+    ]
+    wait_until("the step is counted", lambda: host.writer.vitals.clock_steps == 1)
+    assert host.writer.vitals.clock_step_ms == step_ms
+
+
+def test_a_clock_that_only_drifts_is_not_called_stepped(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(1, 20):
+        host.now_ms += 100
+        host.event(number, number, NOW_MS)
+    assert host.writer.vitals.clock_steps == 0
+    assert "stepped" not in caplog.text
+
+
+def test_undated_events_follow_the_smallest_difference_whatever_the_clock_does(host: Host) -> None:
+    """The contract's rule of dating, computed here by hand."""
+    host.event(1, 1_000, None)
+    host.now_ms = NOW_MS + DAY_MS  # a step forward changes nothing that was dated
+    host.event(2, 2_000, None)
+    smallest = NOW_MS - 1_000
+    dates = "SELECT dated_at_ms, dated_by FROM event ORDER BY seq"
+    assert host.rows(dates) == [(smallest + 1_000, "arrival"), (smallest + 2_000, "arrival")]
+    host.now_ms = NOW_MS - DAY_MS  # a step back is the smallest difference from now on
+    host.event(3, 3_000, None)
+    smallest = NOW_MS - DAY_MS - 3_000
+    assert host.rows(dates) == [(smallest + up_ms, "arrival") for up_ms in (1_000, 2_000, 3_000)]
+    clock = {"type": "clock_set", "source": "ntp", "step_ms": None}
+    host.event(4, 4_000, NOW_MS + 4_000, **clock)  # the console's own clock ends the guessing
+    assert host.rows(dates)[:3] == [(NOW_MS + up_ms, "clock_set") for up_ms in (1_000, 2_000, 3_000)]
+
+
+def test_what_was_heard_before_the_clock_was_set_back_does_not_hide_what_comes_after(host: Host) -> None:
+    host.now_ms = NOW_MS + 30 * DAY_MS
+    health = {"epoch": "0000000a", "hardware_id": "ab", "settings_revision": 0, "faults": ["flash"]}
+    host.take("health", health)
+    host.now_ms = NOW_MS
+    reader = open_store(host.database)
+    sentences = [finding.sentence for finding in examine(reader, NOW_MS)]
+    reader.close()
+    assert any("still to come: this machine's clock was set back" in sentence for sentence in sentences)
+    host.take("health", {**health, "faults": []})
+    assert host.rows("SELECT last_seen_at_ms, health_at_ms FROM console") == [(NOW_MS, NOW_MS)]
+    assert '"faults": []' in host.rows("SELECT health FROM console")[0][0]
+
+
+def test_the_step_is_told_once(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    host.event(1, 1_000, NOW_MS)
+    host.now_ms -= HOUR_MS
+    host.event(2, 2_000, NOW_MS)
+    wait_until("the step is counted", lambda: host.writer.vitals.clock_steps == 1)
+    told = [record for record in caplog.records if "stepped" in record.getMessage()]
+    assert len(told) == 1
+    assert vars(told[0])["facts"]["step_s"] == -3_600

@@ -1,0 +1,231 @@
+"""What the bridge lets operators see: metrics and log lines, both without secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bridge.logfmt import SELDOM_S, Formatter, Seldom
+from bridge.vitals import Vitals
+from tests.bridge.shop import FACT, Shop, batch, event, facts
+from tests.support.programs import free_port, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PASSWORD = "correct-horse-battery"  # noqa: S105 - of a broker of this test
+MARK = "what-a-customer-wrote"
+C1 = '{console_id="c1",site_id="s1"}'
+OTHER = '{site_id="s1",console_id="c1"}'
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with Shop(tmp_path, account=("bridge", PASSWORD)) as shop:
+        yield shop
+
+
+def of_c1(shop: Shop, name: str) -> float | None:
+    found = shop.metrics()
+    return found.get(name + C1, found.get(name + OTHER))
+
+
+def health(**more: object) -> bytes:
+    said = {"epoch": "0000000a", "hardware_id": "ab", "settings_revision": 0, "faults": ["flash"], "heap_free": 40_000}
+    return json.dumps({**said, "outbox": {"first": 3, "next": 45}, "loop_lag_max_ms": 70, **more}).encode()
+
+
+def test_metrics_count_what_was_committed(shop: Shop) -> None:
+    shop.start_bridge()
+    shop.send_events(1, 64)
+    shop.acknowledged(64)
+    shop.send(batch(1, 32))
+    conflict = {"epoch": "0000000a", "first": 1, "base": 1, "events": [{**event(1), "up_ms": 1}]}
+    shop.send(json.dumps(conflict).encode())
+    bad = {"epoch": "0000000a", "first": 1, "base": 65, "events": [{"type": "danced"}, event(66)]}
+    shop.send(json.dumps(bad).encode())
+    shop.send(b"{")
+    shop.send(health(at_ms=time.time_ns() // 1_000_000 - 3_600_000), leaf="health")
+    shop.send(b'{"state":"online"}', leaf="status")
+    wait_until("everything is counted", lambda: shop.metrics().get("trivox_messages_total") == 8)
+    at = shop.metrics()
+    assert at["trivox_events_stored_total"] == 65
+    assert at["trivox_events_duplicates_total"] == 32
+    assert at["trivox_events_conflicts_total"] == 1
+    assert at["trivox_events_rejected_total"] == 1
+    assert at["trivox_messages_unreadable_total"] == 1
+    reasons = {name: value for name, value in at.items() if name.startswith("trivox_rejects_total{")}
+    assert reasons == {
+        'trivox_rejects_total{reason="conflict"}': 1,
+        'trivox_rejects_total{reason="unknown type"}': 1,
+        'trivox_rejects_total{reason="envelope"}': 1,
+    }
+    assert at["trivox_commit_seconds_count"] == at['trivox_commit_seconds_bucket{le="+Inf"}'] > 0
+    assert at["trivox_commit_seconds_sum"] > 0
+    assert (at["trivox_broker_connected"], at["trivox_database_writable"], at["trivox_backlog_messages"]) == (1, 1, 0)
+    assert of_c1(shop, "trivox_console_outbox_events") == 42
+    assert of_c1(shop, "trivox_console_online") == 1
+    assert of_c1(shop, "trivox_console_faults") == 1
+    assert of_c1(shop, "trivox_console_heap_free_bytes") == 40_000
+    assert of_c1(shop, "trivox_console_loop_lag_max_seconds") == 0.07
+    offset = of_c1(shop, "trivox_console_clock_offset_seconds")
+    assert offset is not None
+    assert -3_700 < offset <= -3_600
+    seen = of_c1(shop, "trivox_console_last_seen_timestamp_seconds")
+    assert seen is not None
+    assert abs(seen - time.time()) < 60
+
+
+def test_losses_rise_with_a_hole_and_fall_when_it_is_filled_and_outlast_a_restart(shop: Shop) -> None:
+    shop.start_bridge()
+    shop.send(batch(1, 10))
+    shop.send(batch(21, 10, first=21))
+    shop.acknowledged(30)
+    wait_until("ten are lost", lambda: of_c1(shop, "trivox_console_lost_events") == 10)
+    assert shop.said("events of a console are lost")["events"] == "10"
+    assert shop.stop_bridge() == 0
+    shop.start_bridge()
+    wait_until("it is known at once", lambda: of_c1(shop, "trivox_console_lost_events") == 10)
+    shop.send(batch(11, 6, first=11))
+    wait_until("four are lost", lambda: of_c1(shop, "trivox_console_lost_events") == 4)
+    assert shop.said("came after all")["events"] == "6"
+
+
+def test_every_line_is_one_event_of_note(shop: Shop) -> None:
+    shop.start_bridge()
+    shop.send_events(1, 32)
+    shop.acknowledged(32)
+    for number in range(300):
+        shop.send(b"{" * (number + 1))  # each another one
+    wait_until("they are rejected", lambda: shop.metrics()["trivox_messages_unreadable_total"] == 300)
+    assert shop.trivox("settings", "set", "--all", "ask_every=3").returncode == 0
+    shop.broker.stop()
+    shop.said("the broker is gone")
+    assert shop.stop_bridge() == 0
+    lines = shop.log.read_text().splitlines()
+    for line in lines:
+        assert FACT.sub("", line).strip() == "", line
+        assert list(facts(line))[:3] == ["time", "level", "msg"]
+        assert facts(line)["time"].endswith("Z")
+    told = [facts(line)["msg"] for line in lines]
+    expected = ("the bridge starts", "connected to the broker", "a console was heard for the first time")
+    for words in (*expected, "a console sends under a new epoch", "done for a command", "the bridge ends"):
+        assert told.count(words) == 1, told
+    assert 1 <= told.count("rejected, see `trivox doctor`") <= 2
+
+
+def test_two_boards_and_an_old_copy_are_noticed(shop: Shop) -> None:
+    shop.start_bridge()
+    for seq in range(1, 4):
+        for epoch in ("0000000a", "0000000b"):
+            shop.send(batch(seq, 1, epoch=epoch))
+    shop.acknowledged(3)
+    assert shop.trivox("settings", "set", "--all", "ask_every=2").returncode == 0
+    shop.send(health(settings_revision=12), leaf="health")
+    told = shop.said("two boards may have its id")
+    assert (told["level"], told["console_id"], told["epoch"]) == ("warning", "c1", "0000000a")
+    assert shop.said("settings unknown here")["console_id"] == "c1"
+    wait_until("all are counted", lambda: shop.metrics()["trivox_messages_total"] == 7)
+    assert len(shop.lines("two boards may have its id")) == 1
+    assert len(shop.lines("settings unknown here")) == 1
+
+
+def test_nothing_secret_is_told(shop: Shop) -> None:
+    payload = json.dumps({"epoch": "0000000a", "first": 1, "base": 1, "events": [{"type": MARK}], "mac": MARK})
+    shop.start_bridge()
+    shop.send(payload.encode())
+    shop.send(MARK.encode(), leaf="status")
+    wait_until("both are judged", lambda: shop.metrics()["trivox_messages_total"] == 2)
+    metrics = shop.metrics()
+    doctor = shop.trivox("doctor", "--broker", f"mqtt://127.0.0.1:{shop.broker.port}").stdout
+    assert "answers" in doctor
+    assert shop.stop_bridge() == 0
+    shop.account = ("bridge", PASSWORD + "-of-old")
+    shop.start_bridge(connected=False)
+    shop.said("the broker refuses the bridge")
+    refused = shop.trivox("doctor").stdout
+    assert "refuses the bridge" in refused
+    log = shop.log.read_text()
+    for secret in (PASSWORD, MARK):
+        for text in (log, doctor, refused, "\n".join(metrics)):
+            assert secret not in text
+
+
+def test_a_port_in_use_is_told_and_hinders_nothing(shop: Shop) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", shop.metrics_port))
+        taken.listen()
+        shop.start_bridge()
+        shop.send_events(1, 10)
+        shop.acknowledged(10)
+    told = shop.said("no metrics")
+    assert told["port"] == str(shop.metrics_port)
+    assert "--metrics-port" in told["msg"]
+
+
+def test_metrics_can_be_switched_off_and_listen_on_loopback_alone(shop: Shop) -> None:
+    shop.metrics_port = 0
+    shop.start_bridge()
+    shop.send_events(1, 10)
+    shop.acknowledged(10)
+    assert shop.bridge is not None
+    assert listening(shop.bridge) == []
+    assert shop.stop_bridge() == 0
+    shop.metrics_port = free = free_port()
+    shop.start_bridge()
+    assert shop.metrics()
+    assert shop.bridge is not None
+    assert listening(shop.bridge) == [f"0100007F:{free:04X}"]
+
+
+def listening(process: subprocess.Popen[bytes]) -> list[str]:
+    """Where a process listens by TCP, as the kernel writes it."""
+    sockets = {link.readlink().name for link in Path(f"/proc/{process.pid}/fd").iterdir() if link.is_symlink()}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets]
+
+
+def test_names_and_units_are_as_prometheus_has_them(shop: Shop) -> None:
+    shop.start_bridge()
+    with urllib.request.urlopen(f"http://127.0.0.1:{shop.metrics_port}/metrics", timeout=30) as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    assert len(families) > 20
+    for family in families:
+        assert family.name.startswith("trivox_")
+        assert family.documentation.endswith(".")
+        assert not family.name.endswith("_ms")
+
+
+def test_a_value_cannot_break_a_line() -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, 'he said "no"', None, None)
+    record.facts = {"topic": 'a b\nlevel=error "x" \\', "none": None, "empty": ""}
+    line = Formatter().format(record)
+    assert "\n" not in line
+    assert FACT.sub("", line).strip() == ""
+    assert list(facts(line)) == ["time", "level", "msg", "topic", "empty"]
+
+
+def test_what_comes_often_is_told_seldom_with_its_count() -> None:
+    now = [0.0]
+    seldom = Seldom(lambda: now[0])
+    assert seldom.ask("a") == 1
+    assert [seldom.ask("a", 2), seldom.ask("a"), seldom.ask("b")] == [None, None, 1]
+    now[0] = SELDOM_S
+    assert seldom.ask("a") == 4
+
+
+def test_of_many_things_of_a_kind_some_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    vitals = Vitals()
+    for number in range(10_000):
+        vitals.note_new("a console was heard for the first time", ("s1", f"c{number}"))
+    assert 1 < len(caplog.records) <= 20
