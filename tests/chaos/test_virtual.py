@@ -22,29 +22,14 @@ if TYPE_CHECKING:
     from tests.chaos.virtual.world import World
 
 ROOT = Path(__file__).parents[2]
-SEEDS = range(50)
-NAMED = {
-    # `first` told what was acknowledged, not what is held: a bridge put back to an older state passed over all of it
-    # as lost, and never asked for it again.
-    16: "a restored bridge gets again what flash still holds",
-    37: "the same, with the console's power gone before",
-    # What was in doubt was sent although the word that it is no more could not be written: at the next start it went
-    # over into a new epoch, and was in the table twice.
-    76: "nothing in doubt is sent while flash fails",
-}
+SEEDS = range(60)
 
 
-@pytest.mark.parametrize("seeds", [SEEDS[:25], SEEDS[25:]], ids=str)
+@pytest.mark.parametrize("seeds", [SEEDS[:30], SEEDS[30:]], ids=str)
 def test_everything_is_there_once_whatever_happens(seeds: range) -> None:
     for seed in seeds:
         outcome = run_seed(seed)
         assert outcome.failure is None, f"python -m tests.chaos.virtual --seed {seed}: {outcome.failure}"
-
-
-@pytest.mark.parametrize("seed", NAMED, ids=NAMED.get)
-def test_a_bug_once_found_stays_mended(seed: int) -> None:
-    outcome = run_seed(seed)
-    assert outcome.failure is None, f"python -m tests.chaos.virtual --seed {seed}: {outcome.failure}"
 
 
 def test_the_same_seed_is_the_same_run_to_the_byte() -> None:
@@ -86,7 +71,7 @@ def acknowledges_one_too_far(world: World, patch: pytest.MonkeyPatch) -> None:
 
 
 def tells_what_is_acknowledged_for_what_is_held(world: World, patch: pytest.MonkeyPatch) -> None:
-    """As it was before seed 16."""
+    """A bridge put back to an older state passed over all of it as lost, and its acknowledgement never went back."""
 
     def plant(load: Any) -> None:
         load("outbox").Outbox.held = lambda self: self._through[self._way] + 1
@@ -95,7 +80,7 @@ def tells_what_is_acknowledged_for_what_is_held(world: World, patch: pytest.Monk
 
 
 def sends_what_is_in_doubt_though_flash_fails(world: World, patch: pytest.MonkeyPatch) -> None:
-    """As it was before seed 76."""
+    """At the next start it went over into a new epoch, and was in the table twice."""
 
     def plant(load: Any) -> None:
         def trust(self: Any) -> None:
@@ -106,6 +91,15 @@ def sends_what_is_in_doubt_though_flash_fails(world: World, patch: pytest.Monkey
                 self.fault = error
 
         load("outbox").Outbox.trust = trust
+
+    in_firmware(world, plant)
+
+
+def forgets_at_a_start_that_an_acknowledgement_went_back(world: World, patch: pytest.MonkeyPatch) -> None:
+    """The start after a power cut overwrote what a restored bridge had asked for."""
+
+    def plant(load: Any) -> None:
+        load("outbox").Outbox._said = property(lambda self: 0, lambda self, number: None)
 
     in_firmware(world, plant)
 
@@ -181,8 +175,6 @@ def in_firmware(world: World, plant: Callable[[Any], None]) -> None:
 PLANTED = {
     deletes_on_puback: 20,
     acknowledges_one_too_far: 20,
-    tells_what_is_acknowledged_for_what_is_held: 20,
-    sends_what_is_in_doubt_though_flash_fails: 20,
     thanks_from_ram: 20,
     forgets_numbers_at_a_start: 20,
     acknowledges_before_the_commit: 20,
@@ -194,7 +186,28 @@ PLANTED = {
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.__name__)
 def test_a_planted_bug_is_found(bug: Any) -> None:
     for seed in range(PLANTED[bug]):
-        with pytest.MonkeyPatch.context() as patch:
-            if run_seed(seed, plant=lambda world, patch=patch: bug(world, patch)).failure is not None:
-                return
+        if failure_with(bug, seed) is not None:
+            return
     pytest.fail(f"not found within {PLANTED[bug]} seeds")
+
+
+# Bugs that were there, each with the seed that shows it. Whoever changes the worlds has to find a new seed for them:
+# see with which one `failure_with` fails.
+NAMED = {
+    tells_what_is_acknowledged_for_what_is_held: 3,
+    sends_what_is_in_doubt_though_flash_fails: 100,
+    forgets_at_a_start_that_an_acknowledgement_went_back: 31816,
+}
+
+
+@pytest.mark.parametrize("bug", NAMED, ids=lambda bug: bug.__name__)
+def test_a_bug_once_found_stays_mended(bug: Any) -> None:
+    seed = NAMED[bug]
+    outcome = run_seed(seed)
+    assert outcome.failure is None, f"python -m tests.chaos.virtual --seed {seed}: {outcome.failure}"
+    assert failure_with(bug, seed) is not None, f"seed {seed} does not show it any more"
+
+
+def failure_with(bug: Any, seed: int) -> str | None:
+    with pytest.MonkeyPatch.context() as patch:
+        return run_seed(seed, plant=lambda world: bug(world, patch)).failure

@@ -103,15 +103,17 @@ class Life:
             pin.becomes(1)
             self.loop.poll_soon(self.timeline.now_ms + POLL_MS - self.up_ms() % POLL_MS)
 
-    def looks_soon(self) -> None:
-        """A message came: it may have put something before the survey table."""
-        self.loop.poll_soon(self.timeline.now_ms + POLL_MS - self.up_ms() % POLL_MS)
-
     def hears(self, topic: str, payload: bytes) -> None:
         """A message reaches the firmware."""
         if topic.endswith("/ack"):
             self.board.ledger.heard_ack(self, payload)
         self.board.note("hears", topic.rpartition("/")[2], payload)
+
+    def has_heard(self, topic: str) -> None:
+        """It has done what the message asks for; the survey table may have something to look at."""
+        if topic.endswith("/ack"):
+            self.board.ledger.took_ack()
+        self.loop.poll_soon(self.timeline.now_ms + POLL_MS - self.up_ms() % POLL_MS)
 
     def said(self, text: str) -> None:
         """The firmware reports to the serial port."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from bridge.fold import sweep
 from bridge.rebuild import rebuild
 from tests.bridge.survey_oracle import expected_surveys
 from tests.chaos.virtual.failures import Failed
@@ -127,8 +128,10 @@ def _check_presses(board: Board, life: Life) -> None:
 
 
 def _check_surveys(world: World) -> None:
-    """Surveys are what a plain reading of the contract makes of the messages taken in."""
+    """Surveys are what a plain reading of the contract makes of the messages taken in, once the bridge has swept."""
     now_ms = world.bridge_ms()
+    with world.bridge._store.transaction(now_ms):
+        sweep(world.bridge._store)
     messages = [(message.topic, message.payload, message.arrived_at_ms) for message in world.bridge.committed]
     expected = expected_surveys(messages, now_ms, SCOPE_MS)
     names = ("outcome", "opened_at_ms", "closed_at_ms", "question_id", "affected")

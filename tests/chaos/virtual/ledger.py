@@ -22,6 +22,7 @@ class Ledger:
         self.gone_from_ram: set[Name] = set()
         self.through: dict[str, int] = {}  # the last acknowledgement that the firmware heard, by epoch
         self.first: dict[str, int] = {}  # the highest that an envelope told: below it all is acknowledged or gone
+        self._ack: dict[str, Any] | None = None  # the one that is being dealt with
         self.thanks: list[tuple[Life, Name]] = []
         self.attempts: list[tuple[Life, dict[str, Any], int | None]] = []
 
@@ -94,11 +95,18 @@ class Ledger:
         life.board.note("sends", batch["epoch"], batch["first"], batch["base"], len(batch["events"]))
 
     def heard_ack(self, life: Life, payload: bytes) -> None:
-        """An acknowledgement reaches the firmware."""
+        """An acknowledgement reaches the firmware: from now on it may delete."""
         ack = json.loads(payload)
         delivery = life.app.link._delivery
+        self._ack = None
         if delivery is not None and delivery.outbox.delivery()[0] == ack["epoch"]:
-            self.through[ack["epoch"]] = ack["through"]
+            self._ack = ack
+            self.through[ack["epoch"]] = max(self.through.get(ack["epoch"], 0), ack["through"])
+
+    def took_ack(self) -> None:
+        """It has been dealt with: if it went back, what it takes back may not be deleted any more."""
+        if self._ack is not None:
+            self.through[self._ack["epoch"]] = self._ack["through"]
 
     def may_lose(self, name: Name) -> bool:
         """Whether the last copy of an event may go from flash: the bridge has it, or was told that it is gone."""

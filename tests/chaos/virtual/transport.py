@@ -111,7 +111,7 @@ class Mqtt:
             _, topic, payload, qos, _, number, _ = packet
             self._life.hears(topic, payload)
             self._on_message(topic[len(self._prefix) :], payload)
-            self._life.looks_soon()
+            self._life.has_heard(topic)
             if qos:
                 await self._send(("puback", number))
 

@@ -1,6 +1,6 @@
 """The outbox in a plain folder, and its sister in RAM."""
 
-from console import events
+from console import events, records
 from console.outbox import Outbox
 from console.ram_outbox import RamOutbox
 
@@ -98,6 +98,41 @@ def test_what_is_held_is_told_so_that_a_restored_bridge_asks_for_it():
         for _ in range(2000):
             outbox.acknowledge(outbox.epoch, outbox.append(b"more"))
         assert 1 < outbox.held() < outbox.first
+
+
+def test_an_acknowledgement_that_went_back_is_kept_over_a_restart():
+    outbox = opened()
+    for _ in range(3):
+        filled_by(outbox, 10)
+        assert outbox.acknowledge(outbox.epoch, outbox.next - 1)
+    assert outbox.acknowledge(outbox.epoch, 5)
+    again = opened()
+    assert again.first == 6
+    assert again.batch(6)[1][0] == b"event"
+
+
+def test_what_is_in_doubt_stays_so_while_flash_can_not_be_written():
+    filled_by(opened(), 10)
+    outbox = Outbox("outbox", bytes, bytes, 32)
+    outbox.open()
+    write = records.write
+    try:
+        records.write = refused
+        outbox.trust()
+    finally:
+        records.write = write
+    assert (outbox.doubt, outbox.fault is None) == (11, False)
+    outbox.trust()
+    assert outbox.doubt == 0
+
+
+def filled_by(outbox, count):
+    for _ in range(count):
+        outbox.append(b"event")
+
+
+def refused(path, mode, data):
+    raise OSError(5)
 
 
 def test_another_epochs_acknowledgement_is_none():
