@@ -28,7 +28,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 def content(database: Path) -> dict[str, list[Any]]:
     with closing(apsw.Connection(str(database))) as connection:
-        return {table: sorted(connection.execute(f"SELECT * FROM {table}").fetchall()) for table in ROLLUPS}  # noqa: S608
+        return {table: sorted(connection.execute(f"SELECT * FROM {table}").fetchall()) for table in ROLLUPS}
 
 
 def test_a_copy_made_at_full_speed_is_whole_and_agrees_with_its_own_rebuild(shop: Shop) -> None:
