@@ -56,7 +56,7 @@ class Delivery:
         events = events[: max(end - base, 0)]
         if not events:
             if doubt and not self._in_flight:
-                self.outbox.distrust()  # nothing is left to ask with
+                self.outbox.stop_asking()
             return None
         parts = fitting(events)
         self._next = base + len(parts)

@@ -312,6 +312,16 @@ class Outbox:
         if records.DOUBT in os.listdir(self.root):
             os.remove(self._path(records.DOUBT))
 
+    def stop_asking(self):
+        """Nothing is left to ask with. Raises OSError.
+
+        What went because flash was full is counted only if what follows keeps its numbers; else flash is damaged.
+        """
+        if self._parts and self._parts[0][2] >= self.doubt:
+            self.trust()
+        else:
+            self.distrust()
+
     def distrust(self):
         """Numbers in doubt have been used, or nobody can tell: a new epoch begins, which takes over what has them.
 

@@ -16,6 +16,7 @@ import vfs
 
 HERE = __file__.rsplit("/", 1)[0]
 sys.path.append(HERE + "/../../simulator/board")
+from console.delivery import Delivery  # noqa: E402
 from console.outbox import Outbox  # noqa: E402
 from flash import Cut, Flash, PowerCut  # noqa: E402
 
@@ -126,6 +127,41 @@ def no_space(prog_size):
     return {"held": FULL + 1 - first}
 
 
+def no_space_in_doubt(prog_size):
+    """A start offline, with events that wait, then more than there is room for: what goes is counted all the same."""
+    mounted("small.bin", prog_size, 32 * 4096)
+    with open("/flash/other", "wb") as file:
+        file.write(bytes(6 * 4096))
+    outbox = opened(prog_size)
+    for _ in range(100):
+        outbox.append(outbox.next)
+    outbox.acknowledge(outbox.epoch, 60)
+    epoch = outbox.epoch
+    outbox = Outbox("/flash/outbox", encode, decode, prog_size)
+    outbox.open()
+    for _ in range(FULL):
+        outbox.append(outbox.next)
+    assert outbox.first > outbox.doubt == 101
+    delivery = Delivery(outbox)
+    received = set(range(1, 61))
+    through = 60
+    now_ms = 0
+    while outbox.first < outbox.next:
+        now_ms += 10
+        batch = json.loads(delivery.next_batch(now_ms) or "{}")
+        assert now_ms < 60000
+        if not batch:
+            continue
+        assert batch["epoch"] == epoch
+        received.update(batch["events"])
+        through = max(through, batch["first"] - 1)
+        while through + 1 in received:
+            through += 1
+        delivery.acknowledged(epoch, through, now_ms)
+    assert through == 100 + FULL
+    return {"lost": through - len(received), "lost by the console's count": outbox.lost}
+
+
 def power_cut(prog_size):
     """A start, then a life of appending and acknowledging until power goes; nothing kept before is lost.
 
@@ -204,7 +240,14 @@ def held(prog_size):
     return {"boot": outbox.boot, "events": drained(outbox)}
 
 
-JOBS = {"wear": wear, "no_space": no_space, "power_cut": power_cut, "endless": endless, "held": held}
+JOBS = {
+    "wear": wear,
+    "no_space": no_space,
+    "no_space_in_doubt": no_space_in_doubt,
+    "power_cut": power_cut,
+    "endless": endless,
+    "held": held,
+}
 
 if __name__ == "__main__":
     print(json.dumps(JOBS[sys.argv[1]](int(sys.argv[2]))))  # noqa: T201 - its answer

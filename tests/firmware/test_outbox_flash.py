@@ -57,6 +57,12 @@ def test_without_space_the_newest_stay(prog_size: int, tmp_path: Path) -> None:
 
 
 @both_geometries
+def test_without_space_after_a_start_the_lost_are_counted(prog_size: int, tmp_path: Path) -> None:
+    lost = work(tmp_path, "no_space_in_doubt", prog_size)
+    assert 40 < lost["lost"] <= lost["lost by the console's count"]
+
+
+@both_geometries
 def test_power_cuts_lose_nothing_that_was_kept(prog_size: int, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(1 << 24)
     life: dict[str, Any] = {}
