@@ -222,12 +222,7 @@ class Bridge:
             return
         self._connection += 1
         self.vitals.connections += 1
-        self._is_connected = self.vitals.is_connected = True
-        self.vitals.refused = ""
-        if (
-            self.vitals.seldom.ask("connected", burst=MANY) is not None
-        ):  # two bridges of one database throw out each other
-            logfmt.info("connected to the broker", broker=self._broker.address)
+        self._is_connected = True
         client.subscribe([(f"trivox/v1/+/+/{leaf}", 1) for leaf in LEAVES_TO_BRIDGE])
         self._writer.want_settings()
 
@@ -243,8 +238,14 @@ class Bridge:
         self._unconfirmed -= 1
 
     def _on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], *_args: Any) -> None:
+        """From now on messages come; before this, a new session has none."""
         if any(reason.is_failure for reason in reasons):
+            self.vitals.refused = "no right to read trivox/v1/#"
             self._tell("the broker does not let the bridge subscribe: give its user the right to read trivox/v1/#")
+            return
+        self.vitals.is_connected, self.vitals.refused = True, ""
+        if self.vitals.seldom.ask("connected", burst=MANY) is not None:  # bridges of one database throw out each other
+            logfmt.info("connected to the broker", broker=self._broker.address)
 
     def _on_message(self, topic: bytes, payload: bytes, mid: int, is_retained: bool) -> None:  # noqa: FBT001 - one of many
         text = topic.decode("utf-8", "replace")

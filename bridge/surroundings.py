@@ -58,7 +58,8 @@ def _bridge(vitals: dict[str, Any], now_ms: int) -> Iterator[Finding]:
         )
     if vitals["refused"]:
         yield Finding(
-            f"The broker at {vitals['broker']} refuses the bridge ({vitals['refused']}): correct user and password."
+            f"The broker at {vitals['broker']} refuses the bridge ({vitals['refused']}): correct its user, password "
+            "and rights."
         )
     elif not vitals["is_connected"] and not vitals["hindrance"]:
         yield Finding(
