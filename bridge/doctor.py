@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bridge.store import Store
-    from bridge.store.condition import ConsoleRow, EpochRow
+    from bridge.store.condition import BoardRow, ConsoleRow, EpochRow
 
 SILENT_FOR_MS = 15 * 60_000
+MANY_TURNS = 4  # a board that was exchanged, and put back, has given up its place twice
 CLOCK_OFF_MS = 60_000
 OUTBOX_MANY = 1_000
 SAME_CLOCK_CONSOLES = 3
@@ -56,7 +57,8 @@ def examine(store: Store, now_ms: int) -> Iterator[Finding]:
         yield Finding("No console was ever heard of: check the broker's address, and that a bridge runs.")
     yield from _clock_of_all(consoles)
     for console in consoles:
-        yield from _console(console, condition.epochs(store, console.console_key), now_ms)
+        epochs, boards = condition.epochs(store, console.console_key), condition.boards(store, console.console_key)
+        yield from _console(console, epochs, boards, now_ms)
     waiting = condition.waiting_settings(store)
     if waiting:
         yield Finding(f"Settings for {waiting} consoles wait to be published: start the bridge.")
@@ -72,12 +74,12 @@ def _rejects(store: Store) -> Iterator[Finding]:
         yield Finding("Nothing was rejected.", bad=False)
 
 
-def _console(console: ConsoleRow, epochs: list[EpochRow], now_ms: int) -> Iterator[Finding]:
+def _console(console: ConsoleRow, epochs: list[EpochRow], boards: list[BoardRow], now_ms: int) -> Iterator[Finding]:
     name = f"{console.site_id}/{console.console_id}"
     lost = sum(epoch.lost for epoch in epochs)
     if lost:
-        yield Finding(f"Console {name} lost {lost} events for good: it was offline for longer than its flash holds.")
-    yield from (Finding(sentence) for sentence in two_boards(name, epochs))
+        yield Finding(f"Console {name} lost {lost} events for good: its flash was full, or an old copy was restored.")
+    yield from (Finding(sentence) for sentence in two_boards(name, epochs, boards))
     silent_ms = now_ms - console.last_seen_at_ms
     if not console.last_seen_at_ms or not (epochs or console.health):
         yield Finding(f"Console {name} was never heard: check its power, Wi-Fi and broker address.")
@@ -137,28 +139,33 @@ def outbox_depth(health: dict[str, Any]) -> int | None:
     return following - first if isinstance(first, int) and isinstance(following, int) else None
 
 
-def two_boards(name: str, epochs: list[EpochRow]) -> list[str]:
-    """Tell of boards that share an id: epochs that arrive in turn, where one board would end one to begin the next."""
+def two_boards(name: str, epochs: list[EpochRow], boards: list[BoardRow]) -> list[str]:
+    """Tell of boards that share an id: they speak in turn, where one board ends an epoch to begin the next."""
     alive = sorted(
         (epoch.first_arrival_ms, epoch.last_arrival_ms, epoch)
         for epoch in epochs
         if epoch.first_arrival_ms is not None and epoch.last_arrival_ms is not None
     )
-    sentences = []
+    pairs: set[tuple[str, str]] = set()
+    unknown: list[tuple[str, str]] = []
     for (_, ended_ms, earlier), (began_ms, _, later) in pairwise(alive):
-        apart = earlier.hardware_id and later.hardware_id and earlier.hardware_id != later.hardware_id
-        boards = f"{earlier.hardware_id or 'unknown'} and {later.hardware_id or 'unknown'}"
-        if began_ms < ended_ms and apart:
-            sentences.append(
-                f"Two boards ({boards}) use the console id {name} at once: give one of them another id. Their events"
-                f" are kept apart (epochs {earlier.epoch} and {later.epoch})."
-            )
+        ids = sorted({epoch.hardware_id for epoch in (earlier, later) if epoch.hardware_id})
+        if began_ms < ended_ms and len(ids) > 1:
+            pairs.add((ids[0], ids[1]))
         elif began_ms < ended_ms:
-            sentences.append(
-                f"Console {name} sends under two epochs in turn ({earlier.epoch} and {later.epoch}): two boards have"
-                " its id, or its flash fails and it works from RAM."
-            )
-    return sentences
+            unknown.append((earlier.epoch, later.epoch))
+    if sum(board.turns for board in boards) >= MANY_TURNS:
+        ids = sorted(board.hardware_id for board in boards[:2])
+        pairs.add((ids[0], ids[1]))
+    return [
+        f"Two boards ({one} and {other}) use the console id {name} at once: give one of them another id. Their events "
+        "are kept apart, under epochs of their own."
+        for one, other in sorted(pairs)
+    ] + [
+        f"Console {name} sends under two epochs in turn ({one} and {other}): two boards have its id, or its flash "
+        "fails and it works from RAM."
+        for one, other in unknown
+    ]
 
 
 def health_of(console: ConsoleRow) -> dict[str, Any]:

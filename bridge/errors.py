@@ -17,6 +17,10 @@ class DatabaseError(TrivoxError):
     """The database cannot be used as it is."""
 
 
+class NoRoomError(DatabaseError):
+    """The database's disk takes no more."""
+
+
 class WriterBusyError(TrivoxError):
     """Another process writes this database."""
 

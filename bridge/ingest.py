@@ -115,7 +115,7 @@ class Intake:
             ack = take_counts(self._store, site_id, console_id, payload, self._store.now_ms)
             self.tally.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
         elif payload:  # an empty one only clears what the broker retained
-            is_there = self._take_word(site_id, console_id, leaf, payload, arrived_at_ms)
+            is_there = self._take_word(site_id, console_id, leaf, payload, arrived_at_ms, is_live=not is_retained)
             if is_there and not is_retained:
                 self._see(self._console(site_id, console_id, arrived_at_ms), arrived_at_ms)
 
@@ -160,7 +160,9 @@ class Intake:
         self.tally.settings_made |= made
         return made
 
-    def _take_word(self, site_id: str, console_id: str, leaf: str, payload: bytes, arrived_at_ms: int) -> bool:
+    def _take_word(
+        self, site_id: str, console_id: str, leaf: str, payload: bytes, arrived_at_ms: int, *, is_live: bool
+    ) -> bool:
         """A console about itself: `status`, `health`, or a `reply`; whether it is there."""
         if leaf == "status":
             is_online = contract.read_status(payload).state == "online"
@@ -171,6 +173,8 @@ class Intake:
             health = contract.read_health(payload)
             console = self._console(site_id, console_id, arrived_at_ms)
             consoles.note_health(self._store, console, payload.decode(), health.settings_revision, arrived_at_ms)
+            if health.hardware_id and is_live:
+                consoles.note_board(self._store, console, health.hardware_id, arrived_at_ms)
             if self._refresh(console):
                 self.tally.ahead.append(console.name)
             self.tally.healths.append((console.name, health, arrived_at_ms))

@@ -19,6 +19,7 @@ from bridge.commands.options import DATABASE, Database
 from bridge.config import read_broker
 from bridge.control import take_lock_to_serve
 from bridge.control_server import Server
+from bridge.errors import NoRoomError
 from bridge.integrity import Check
 from bridge.store import open_store
 from bridge.store.consoles import identity
@@ -34,6 +35,7 @@ BROKER_PORT = 1883
 SWITCH_S = 0.0005  # receiving and writing take turns often, so that neither makes the other late
 METRICS_PORT = 9883
 BUSY_MS = 500  # a lock of another program is waited for in pieces, so that SIGTERM is obeyed soon
+LOOK_S = 1.0  # how often a full disk is looked at
 DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
 
 
@@ -82,15 +84,19 @@ def run_bridge(broker: Broker, database: Path, *, enrolled_only: bool, metrics_p
 
 
 def _open(database: Path) -> Store:
-    """Open the database, however long another program locks it."""
-    is_told = False
+    """Open the database, however long another program locks it, or its disk is full."""
+    told = ""
     while True:
         try:
             return open_store(database, writing=True, busy_ms=BUSY_MS)
         except apsw.BusyError:
-            if not is_told:
-                logfmt.warning("another program has locked the database: waiting for it", database=database)
-            is_told = True
+            sentence = "another program has locked the database: waiting for it"
+        except NoRoomError as error:
+            sentence = str(error)
+            time.sleep(LOOK_S)
+        if told != sentence:
+            logfmt.warning(sentence, database=database)
+        told = sentence
 
 
 def _serve(broker: Broker, store: Store, check: Check, *, enrolled_only: bool, metrics_port: int) -> None:

@@ -44,6 +44,23 @@ class EpochRow(NamedTuple):
     last_arrival_ms: int | None
 
 
+class BoardRow(NamedTuple):
+    """A board that spoke under a console's id; `turns`: how often it followed another, or was the first."""
+
+    hardware_id: str
+    last_heard_at_ms: int
+    turns: int
+
+
+def boards(store: Store, console_key: int) -> list[BoardRow]:
+    """The boards that spoke under a console's id, the last heard first."""
+    rows = store.all(
+        "SELECT hardware_id, last_heard_at_ms, turns FROM board WHERE console_key = ? ORDER BY last_heard_at_ms DESC",
+        (console_key,),
+    )
+    return [BoardRow(*row) for row in rows]
+
+
 def integrity(connection: apsw.Connection, check: Literal["integrity_check", "quick_check"]) -> list[str]:
     """What SQLite finds wrong with the file; empty when nothing. The quick check leaves out what indices hold."""
     try:

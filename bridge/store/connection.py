@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
 
-from bridge.errors import DatabaseError
+from bridge.errors import DatabaseError, NoRoomError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -134,9 +134,9 @@ def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> 
     except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError) as error:
         raise DatabaseError(f"The database {path} cannot be opened ({error}): check path and rights.") from error
     except (apsw.FullError, apsw.IOError) as error:
-        raise DatabaseError(
-            f"The database {path} cannot be written ({error}): make room on its disk, then start again; "
-            "the consoles keep their events meanwhile."
+        raise NoRoomError(
+            f"The database {path} cannot be written ({error}): make room on its disk; the consoles keep their events "
+            "meanwhile."
         ) from error
     return store
 

@@ -159,6 +159,18 @@ def note_health(store: Store, console: Console, raw: str, revision: int, at_ms: 
     note_revision(store, console, revision)
 
 
+def note_board(store: Store, console: Console, hardware_id: str, at_ms: int) -> None:
+    """This board spoke under the console's id."""
+    last = store.one(
+        "SELECT hardware_id FROM board WHERE console_key = ? ORDER BY last_heard_at_ms DESC LIMIT 1", (console.key,)
+    )
+    store.run(
+        "INSERT INTO board VALUES (?1, ?2, ?3, 1) ON CONFLICT DO UPDATE"
+        " SET last_heard_at_ms = max(last_heard_at_ms, ?3), turns = turns + ?4",
+        (console.key, hardware_id, at_ms, last != (hardware_id,)),
+    )
+
+
 def note_revision(store: Store, console: Console, revision: int) -> None:
     """The console told of this settings revision: new ones must lie above it, which nothing does above the highest."""
     if revision >= REVISION_MAX:

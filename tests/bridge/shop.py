@@ -105,11 +105,11 @@ class Shop:
 
     # -- the bridge ----------------------------------------------------------------------------------------------
 
-    def start_bridge(self, *words: str, connected: bool = True) -> None:
-        """Start it, and wait until it serves."""
+    def start_bridge(self, *words: str, connected: bool = True, under: tuple[str, ...] = ()) -> None:
+        """Start it, under the program `under`, and wait until it serves."""
         before = self.lines("connected to the broker")
         with self.log.open("ab") as log:
-            self.bridge = subprocess.Popen(self.command(*words), stderr=log, env=self.environment())
+            self.bridge = subprocess.Popen([*under, *self.command(*words)], stderr=log, env=self.environment())
         if connected:
             wait_until("the bridge is connected", lambda: len(self.lines("connected to the broker")) > len(before))
 

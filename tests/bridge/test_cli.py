@@ -130,6 +130,19 @@ def test_doctor_tells_two_boards_from_one_that_was_replaced(office: Office) -> N
     assert office.rows("console")[0]["surveys"] == 2  # kept apart, both counted
 
 
+def test_doctor_tells_two_boards_by_their_health_alone(office: Office) -> None:
+    def said(hardware_id: str, minute: int) -> None:
+        payload = {"hardware_id": hardware_id, "epoch": "0000000a"}
+        at_ms = NINE + minute * MINUTE_MS
+        office.take_messages([{"topic": "trivox/v1/demo/till-1/health", "payload": payload, "received_at_ms": at_ms}])
+
+    for minute, board in enumerate(("aa", "aa", "bb", "bb", "aa")):  # exchanged, and put back
+        said(board, minute)
+    assert "Two boards" not in office.do("doctor")
+    said("bb", 5)
+    assert "Two boards (aa and bb) use the console id demo/till-1 at once" in office.do("doctor")
+
+
 def test_doctor_and_list_show_what_health_says(office: Office) -> None:
     now_ms = time.time_ns() // 1_000_000
     till = Till()

@@ -28,7 +28,6 @@ from tests.support.time_server import TimeServer
 
 SITE = "shop"
 START_S = 60.0
-NO_ROOM = "make room on its disk"  # so it may end when it is started on a full disk; whoever runs it starts it again
 FULL_BYTES = 4096  # what a file may still hold while the disk is full: less than any database
 LIMIT = resource.RLIMIT_FSIZE
 SUFFIXES = ("", "-wal", "-shm")
@@ -93,14 +92,13 @@ class Bridge:
                 log.write(line)
 
     def kill(self) -> None:
-        """End it by SIGKILL. That it had ended by itself is written down: it must not, unless disks were full."""
+        """End it by SIGKILL. That it had ended by itself is written down: it must not."""
         with self._busy:
             if self._process is None:
                 return
             if self._process.poll() is not None:
                 words = self._log.read_text("utf-8", "replace").strip().split("\n")[-1]
-                if NO_ROOM not in words:
-                    self.deaths.append(f"the bridge ended by itself ({self._process.returncode}): {words}")
+                self.deaths.append(f"the bridge ended by itself ({self._process.returncode}): {words}")
             self._process.kill()
             self._process.wait()
             self._process = None
@@ -112,8 +110,6 @@ class Bridge:
             if pid is not None:
                 most = FULL_BYTES if full else resource.RLIM_INFINITY
                 resource.prlimit(pid, LIMIT, (most, resource.RLIM_INFINITY))
-            elif not full:
-                self.start()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
