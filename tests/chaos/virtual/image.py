@@ -16,7 +16,10 @@ from array import array
 from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FIRMWARE = Path(__file__).parents[3] / "firmware"
 PURE: dict[str, Any] = {
@@ -42,6 +45,7 @@ class Image:
     def __init__(self, stand_ins: dict[str, Any], open_file: Any) -> None:
         self.console = ModuleType("console")
         self.modules: dict[str, Any] = {"console": self.console}
+        self.hooks: dict[str, Callable[[Any], None]] = {}  # by module name: called with it whenever it is loaded
         self._found = {**PURE, **stand_ins}
         self._found["sys"] = SimpleNamespace(modules=self.modules, stdout=stand_ins["stdout"], platform="virtual")
         self._builtins = {**vars(builtins), "__import__": self._import, "open": open_file}
@@ -57,6 +61,8 @@ class Image:
                 vars(module)["__builtins__"] = self._builtins
                 self.modules[full] = module
                 exec(_code(name), vars(module))  # noqa: S102 - it is the firmware
+                if name in self.hooks:
+                    self.hooks[name](module)
             self.modules[full] = module
             setattr(self.console, name, module)
         return module

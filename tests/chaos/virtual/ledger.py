@@ -9,7 +9,7 @@ from tests.chaos.virtual.failures import Failed
 
 if TYPE_CHECKING:
     from tests.chaos.virtual.board import Life
-    from tests.chaos.virtual.flash import Name
+    from tests.chaos.virtual.flash import Flash, Name
 
 
 class Ledger:
@@ -73,6 +73,30 @@ class Ledger:
             raise Failed(f"{name} is not in flash when append returns")
         life.board.note("keeps", *name, event)
         return seq
+
+    def tap_carrying(self, flash: Flash, carrying: Any) -> None:
+        """What goes over into a new epoch has its names there from then on."""
+        plain = carrying.carry_over
+
+        def carry_over(outbox: Any, doubt: int) -> None:
+            old, end = outbox.epoch, outbox.next
+            first, self.first[old] = self.first.get(old, 1), end  # as good as gone from the old epoch
+            try:
+                plain(outbox, doubt)
+            finally:
+                self.first[old] = first
+            for seq in range(doubt, end if outbox.next > 1 else doubt):
+                new_name = (outbox.epoch, seq - doubt + 1)
+                self._moves((old, seq), new_name, doubt - 1)
+                if (old, seq) in flash.gone_unsaid:
+                    flash.gone_unsaid.add(new_name)
+
+        carrying.carry_over = carry_over
+
+    def _moves(self, name: Name, new_name: Name, sunk_by: int) -> None:
+        for event in [*self.perhaps.pop(name, ()), *([self.kept.pop(name)] if name in self.kept else ())]:
+            moved = {**event, "survey": event["survey"] - sunk_by} if event.get("survey") else event
+            self.kept[new_name] = moved
 
     def thanked(self, life: Life, button: int, now_ms: int) -> None:
         """Thanks are given: the event must be kept."""
