@@ -11,7 +11,8 @@ import struct
 
 BLOCK_SIZE = 4096
 COUNTS = "<QQQ"
-ERASED = b"\xff"
+ERASED = b"\xff" * BLOCK_SIZE  # made once: the heap is the firmware's
+PIECE = 64
 QUIET = (1, 2, 3)  # MicroPython's requests: start, stop, sync
 BLOCK_COUNT_ASKED = 4
 BLOCK_SIZE_ASKED = 5
@@ -55,7 +56,7 @@ class Flash:
         if length == 0:
             with open(path, "wb") as file:
                 for _ in range(self.block_count):
-                    file.write(ERASED * BLOCK_SIZE)
+                    file.write(ERASED)
                 file.write(bytes(struct.calcsize(COUNTS)))
         elif length != whole:
             raise FlashError("the file is not a flash of this size")
@@ -79,11 +80,13 @@ class Flash:
         if offset % self.prog_size or length % self.prog_size or length == 0:
             raise FlashError("programs are whole pages")
         place = self._seek(block, offset, length)
-        new = int.from_bytes(buffer, "little")
-        if new & int.from_bytes(self._file.read(length), "little") != new:
-            raise FlashError("programmed without an erase: block %d, offset %d" % (block, offset))
+        view = memoryview(buffer)
+        for at in range(0, length, PIECE):
+            new = int.from_bytes(view[at : at + PIECE], "little")
+            if new & int.from_bytes(self._file.read(min(PIECE, length - at)), "little") != new:
+                raise FlashError("programmed without an erase: block %d, offset %d" % (block, offset))
         self.programs += 1
-        self._write(place, bytes(buffer), "program")
+        self._write(place, view, "program")
 
     def ioctl(self, request, argument):
         """Answers MicroPython's requests to a block device."""
@@ -97,7 +100,7 @@ class Flash:
             raise FlashError("no such request: %d" % request)
         place = self._seek(argument, 0, BLOCK_SIZE)
         self.erases += 1
-        self._write(place, ERASED * BLOCK_SIZE, "erase")
+        self._write(place, memoryview(ERASED), "erase")
         return 0
 
     def counts(self):
