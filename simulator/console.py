@@ -160,7 +160,7 @@ class Console:
     def cut_power_at(self, operations: int, share: float = 0.5) -> None:
         """Let power go at the n-th program or erase of the flash from now on, over restarts and up to `power_off`.
 
-        `share` of it is still done: its first part, or its last if below 0. The process ends at once, not `powered`.
+        `share` of it is still done: its first part, below 0 a last one (`Cut`). The process ends at once.
         """
         on = self.powered
         last = self._ask("cut_power_at", operations, share) if on else operations_of(self.flash) + operations

@@ -135,15 +135,22 @@ class Flash:
 
 
 class Cut:
-    """A `fault` of the flash: power goes at operation `last`, `share` of which is done (below 0: of its end)."""
+    """A `fault`: power goes at operation `last`, `share` of which is done.
 
-    def __init__(self, last, share):
+    Below 0 it is the end of an erase, or the end of what is programmed first. Units are programmed in their order, and
+    LittleFS takes one that is still erased to be followed by nothing.
+    """
+
+    def __init__(self, last, share, prog_size):
         self.last = last
         self.share = share
+        self.prog_size = prog_size
 
-    def __call__(self, _, number, length):
+    def __call__(self, kind, number, length):
         """Answers which bytes are done; None before."""
         if number < self.last:
             return None
-        kept = int(length * abs(self.share))
-        return (0, kept) if self.share >= 0 else (length - kept, length)
+        if self.share >= 0:
+            return 0, int(length * self.share)
+        end = length if kind == "erase" else self.prog_size
+        return end - int(end * -self.share), end

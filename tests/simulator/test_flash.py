@@ -120,7 +120,16 @@ def test_a_power_cut_within_an_erase(tmp_path: Path) -> None:
     again.close()
 
 
-@pytest.mark.parametrize(("share", "kept"), [(0, (0, 0)), (0.25, (0, 64)), (1, (0, 256)), (-0.25, (192, 256))])
-def test_a_cut_does_a_share_of_its_operation(share: float, kept: tuple[int, int]) -> None:
-    cut = Cut(3, share)
-    assert [cut("program", number, 256) for number in (1, 2, 3)] == [None, None, kept]
+@pytest.mark.parametrize(
+    ("kind", "share", "kept"),
+    [
+        ("program", 0, (0, 0)),
+        ("program", 0.25, (0, 256)),
+        ("program", 1, (0, 1024)),
+        ("program", -0.25, (24, 32)),
+        ("erase", -0.25, (768, 1024)),
+    ],
+)
+def test_a_cut_does_a_share_of_its_operation(kind: str, share: float, kept: tuple[int, int]) -> None:
+    cut = Cut(3, share, 32)
+    assert [cut(kind, number, 1024) for number in (1, 2, 3)] == [None, None, kept]
