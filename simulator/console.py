@@ -163,14 +163,12 @@ class Console:
     def cut_power_at(self, operations: int, share: float = 0.5) -> None:
         """Let power go at the n-th program or erase of the flash from now on, over restarts and up to `power_off`.
 
-        `share` of it is still done: its first part, or its last if that is below 0. Then the process ends at once, and
-        `powered` is False until `power_on`. A console that is off starts with this before it.
+        `share` of it is still done: its first part, below 0 a last one (`Cut`). The process ends at once.
         """
         on = self.powered
         last = self._ask("cut_power_at", operations, share) if on else operations_of(self.flash) + operations
         with self._power:
-            if self.powered or not on:  # else it has gone meanwhile
-                self._cut = [last, share]
+            self._cut = [last, share] if self.powered or not on else None  # it may have gone meanwhile
 
     def fill_flash(self, free_blocks: int) -> None:
         """Let another's file take the flash up to that many free blocks; it stays until `free_flash`."""
@@ -259,6 +257,17 @@ class Console:
         while ms > 0:
             self._ask("step", min(ms, STEP_MS))
             ms -= STEP_MS
+
+    def hurry(self, plan: list[tuple[int, str | None, bool]]) -> int:
+        """Live by a timetable, the clock jumping whenever the main loop has no work; answers by how many ms in all.
+
+        An entry: ms after the one before, a button (None: time only passes), whether it is pressed or let go.
+        """
+        return int(self._ask("hurry", [(ms, name and self._pin(name), 0 if on else None) for ms, name, on in plan]))
+
+    def stand_ins_heap(self) -> int:
+        """Bytes that the stand-ins hold of the heap."""
+        return int(self._ask("stand_ins"))
 
     def heap(self) -> int:
         """Live bytes of the firmware after a collection, less what the stand-ins hold."""

@@ -11,7 +11,7 @@ from simulator.errors import ConsoleError
 WIFI = {"ssid": "shop", "password": "simulated"}
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _NOWHERE = ("127.0.0.1", 1)
-_TAIL = "<QQQ16H"  # at the end of the file, see `board/flash.py`
+_COUNTS = "<QQQ"  # at the end of the file, see `board/flash.py`
 
 
 def broker_of(url: str | None, ca: bool, flash: str) -> tuple[dict[str, Any], tuple[str, int]]:  # noqa: FBT001
@@ -42,5 +42,5 @@ def operations_of(flash: Path) -> int:
     """How many programs and erases the flash in that file has seen."""
     if not flash.exists():
         return 0
-    _, programs, erases, *_torn = struct.unpack(_TAIL, flash.read_bytes()[-struct.calcsize(_TAIL) :])
+    _, programs, erases = struct.unpack(_COUNTS, flash.read_bytes()[-struct.calcsize(_COUNTS) :])
     return int(programs) + int(erases)

@@ -1,6 +1,7 @@
 """The console: its parts wired together, and the tasks that run them."""
 
 import asyncio
+import gc
 import time
 from binascii import hexlify
 
@@ -17,6 +18,7 @@ from console.outbox import Outbox
 from console.survey import PRESS_TESTED, SurveyTable
 from console.version import VERSION
 
+_COLLECT_BYTES = const(4096)  # given out since the last collection: a heap left to fill up breaks into small pieces
 _QUIET_MS = const(3000)  # without a survey or a contact: then a press in the next moment is not likely
 TASK_LIMITS_MS = {"buttons": 5000, "link": 60000, "heart": 10000}
 
@@ -278,4 +280,6 @@ def run():
     if not found[0].RADIO:
         health.be_quiet()  # the serial line is the bridge's
         kbd_intr(-1)
+    gc.collect()
+    gc.threshold(_COLLECT_BYTES)
     asyncio.run(App(*found).main())

@@ -3,11 +3,7 @@
 Programming only clears bits, so a block is erased first; programs are whole pages. Each program and erase is in the
 file when it returns, so SIGKILL at any time is a power cut between two operations. `fault` makes cuts within one.
 
-A cut leaves a block torn until it is erased: a program that meets what the torn one left is told nothing, as by a
-chip, and only bits that are 1 in both stay 1. Elsewhere such a program is the driver's mistake, and a FlashError.
-
-The file holds the blocks and then the counts of operations (three little-endian 64-bit numbers) and the torn blocks
-(16-bit numbers, 1 added to each).
+The file holds the blocks and then the counts of operations (three little-endian 64-bit numbers).
 """
 
 import os
@@ -15,10 +11,8 @@ import struct
 
 BLOCK_SIZE = 4096
 COUNTS = "<QQQ"
-TORN_MAX = 16  # more are forgotten, the oldest first
-TAIL = COUNTS + "%dH" % TORN_MAX
-PAGE_SIZE = 256  # a chip programs page by page; within one, bits change in any order
-ERASED = b"\xff"
+ERASED = b"\xff" * BLOCK_SIZE  # made once: the heap is the firmware's
+PIECE = 64
 QUIET = (1, 2, 3)  # MicroPython's requests: start, stop, sync
 BLOCK_COUNT_ASKED = 4
 BLOCK_SIZE_ASKED = 5
@@ -51,11 +45,10 @@ class Flash:
         self.reads = self.programs = self.erases = 0
         self.powered = True
         self._size = size
-        self._torn = []
         self._file = self._opened(path)
 
     def _opened(self, path):
-        whole = self._size + struct.calcsize(TAIL)
+        whole = self._size + struct.calcsize(COUNTS)
         try:
             length = os.stat(path)[6]
         except OSError:
@@ -63,15 +56,13 @@ class Flash:
         if length == 0:
             with open(path, "wb") as file:
                 for _ in range(self.block_count):
-                    file.write(ERASED * BLOCK_SIZE)
-                file.write(bytes(struct.calcsize(TAIL)))
+                    file.write(ERASED)
+                file.write(bytes(struct.calcsize(COUNTS)))
         elif length != whole:
             raise FlashError("the file is not a flash of this size")
         file = open(path, "r+b")
         file.seek(self._size)
-        tail = struct.unpack(TAIL, file.read(struct.calcsize(TAIL)))
-        self.reads, self.programs, self.erases = tail[:3]
-        self._torn = [number - 1 for number in tail[3:] if number]
+        self.reads, self.programs, self.erases = struct.unpack(COUNTS, file.read(struct.calcsize(COUNTS)))
         return file
 
     def readblocks(self, block, buffer, offset):
@@ -89,15 +80,13 @@ class Flash:
         if offset % self.prog_size or length % self.prog_size or length == 0:
             raise FlashError("programs are whole pages")
         place = self._seek(block, offset, length)
-        data = bytes(buffer)
-        new = int.from_bytes(data, "little")
-        left = new & int.from_bytes(self._file.read(length), "little")
-        if left != new:
-            if block not in self._torn:
+        view = memoryview(buffer)
+        for at in range(0, length, PIECE):
+            new = int.from_bytes(view[at : at + PIECE], "little")
+            if new & int.from_bytes(self._file.read(min(PIECE, length - at)), "little") != new:
                 raise FlashError("programmed without an erase: block %d, offset %d" % (block, offset))
-            data = left.to_bytes(length, "little")
         self.programs += 1
-        self._write(place, data, "program")
+        self._write(place, view, "program")
 
     def ioctl(self, request, argument):
         """Answers MicroPython's requests to a block device."""
@@ -111,9 +100,7 @@ class Flash:
             raise FlashError("no such request: %d" % request)
         place = self._seek(argument, 0, BLOCK_SIZE)
         self.erases += 1
-        if argument in self._torn:
-            self._torn.remove(argument)
-        self._write(place, ERASED * BLOCK_SIZE, "erase")
+        self._write(place, memoryview(ERASED), "erase")
         return 0
 
     def counts(self):
@@ -140,33 +127,30 @@ class Flash:
         first, end = kept or (0, len(data))
         self._file.seek(place + first)
         self._file.write(data[first:end])
-        block = place // BLOCK_SIZE
-        if kept is not None and block not in self._torn:
-            self._torn.append(block)
-            del self._torn[:-TORN_MAX]
-        torn = [number + 1 for number in self._torn] + [0] * (TORN_MAX - len(self._torn))
         self._file.seek(self._size)
-        self._file.write(struct.pack(TAIL, self.reads, self.programs, self.erases, *torn))
+        self._file.write(struct.pack(COUNTS, self.reads, self.programs, self.erases))
         if kept is not None:
             self.powered = False
             self.power_gone()
 
 
 class Cut:
-    """A `fault` of the flash: power goes at operation `last`, `share` of which is done.
+    """A `fault`: power goes at operation `last`, `share` of which is done.
 
-    Below 0 it is the end of an erased block that is done, or the end of the first page that is programmed.
+    Below 0 it is the end of an erase, or the end of what is programmed first. Units are programmed in their order, and
+    LittleFS takes one that is still erased to be followed by nothing.
     """
 
-    def __init__(self, last, share):
+    def __init__(self, last, share, prog_size):
         self.last = last
         self.share = share
+        self.prog_size = prog_size
 
     def __call__(self, kind, number, length):
         """Answers which bytes are done; None before."""
         if number < self.last:
             return None
-        if self.share < 0 and kind == "program":
-            length = min(length, PAGE_SIZE)
-        kept = int(length * abs(self.share))
-        return (0, kept) if self.share >= 0 else (length - kept, length)
+        if self.share >= 0:
+            return 0, int(length * self.share)
+        end = length if kind == "erase" else self.prog_size
+        return end - int(end * -self.share), end

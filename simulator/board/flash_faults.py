@@ -19,7 +19,7 @@ def begin(flash, root, cut):
     wires.commands["flash_counts"] = flash.counts
     flash.power_gone = _end
     if cut:
-        flash.fault = Cut(*cut)
+        flash.fault = Cut(*cut, flash.prog_size)
 
 
 def _end():
@@ -30,7 +30,7 @@ def _end():
 def _cut_power_at(operations, share):
     """Plans a power cut; answers the number of its operation over the flash's life."""
     last = _flash.programs + _flash.erases + operations
-    _flash.fault = Cut(last, share)
+    _flash.fault = Cut(last, share, _flash.prog_size)
     return last
 
 

@@ -44,6 +44,7 @@ def load_stand_ins():
     sys.modules["_asyncio"] = asyncio_queue
     import asyncio  # noqa: F401
 
+    import hurry  # noqa: F401
     import machine  # noqa: F401
 
     if wires.board != "pico":

@@ -174,7 +174,7 @@ def power_cut(prog_size):
     flash = mounted("cut.bin", prog_size, 40 * 4096)
     life = Life(prog_size, json.loads(sys.argv[4]))
     last = flash.programs + flash.erases + random.randrange(1, 120)
-    flash.fault = Cut(last, random.choice((0, 0.25, 0.5, 0.75, 1, -0.5)))
+    flash.fault = Cut(last, random.choice((0, 0.25, 0.5, 0.75, 1, -0.5)), prog_size)
     behind = random.choice((0, 5, 40, 300))
     try:
         while True:

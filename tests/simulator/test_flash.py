@@ -120,31 +120,16 @@ def test_a_power_cut_within_an_erase(tmp_path: Path) -> None:
     again.close()
 
 
-@pytest.mark.parametrize(("share", "kept"), [(0, (0, 0)), (0.25, (0, 64)), (1, (0, 256)), (-0.25, (192, 256))])
-def test_a_cut_does_a_share_of_its_operation(share: float, kept: tuple[int, int]) -> None:
-    cut = Cut(3, share)
-    assert [cut("program", number, 256) for number in (1, 2, 3)] == [None, None, kept]
-
-
-def test_a_cut_tears_the_page_that_is_programmed_and_none_behind_it() -> None:
-    assert Cut(1, -0.25)("program", 1, 1024) == (192, 256)
-    assert Cut(1, -0.25)("erase", 1, 4096) == (3072, 4096)
-
-
-def test_what_meets_a_torn_program_is_told_nothing_until_the_block_is_erased(tmp_path: Path) -> None:
-    path = str(tmp_path / "flash.bin")
-    flash = Flash(path, SIZE, 256, Cut(1, -0.5))
-    with pytest.raises(PowerCut):
-        flash.writeblocks(2, b"\x0f" * 512, 0)
-    flash.close()
-    flash = Flash(path, SIZE, 256)
-    flash.writeblocks(2, b"\x3c" * 512, 0)
-    assert read(flash, 2, 0, 512) == b"\x3c" * 128 + b"\x0c" * 128 + b"\x3c" * 256
-    flash.writeblocks(1, b"\x0f" * 256, 0)
-    with pytest.raises(FlashError):
-        flash.writeblocks(1, b"\xff" * 256, 0)
-    flash.ioctl(ERASE, 2)
-    flash.writeblocks(2, b"\x0f" * 256, 0)
-    with pytest.raises(FlashError):
-        flash.writeblocks(2, b"\xff" * 256, 0)
-    flash.close()
+@pytest.mark.parametrize(
+    ("kind", "share", "kept"),
+    [
+        ("program", 0, (0, 0)),
+        ("program", 0.25, (0, 256)),
+        ("program", 1, (0, 1024)),
+        ("program", -0.25, (24, 32)),
+        ("erase", -0.25, (768, 1024)),
+    ],
+)
+def test_a_cut_does_a_share_of_its_operation(kind: str, share: float, kept: tuple[int, int]) -> None:
+    cut = Cut(3, share, 32)
+    assert [cut(kind, number, 1024) for number in (1, 2, 3)] == [None, None, kept]
