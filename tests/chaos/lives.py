@@ -249,10 +249,6 @@ def _at_ms(told: Told, index: int) -> int:
     return event.up_ms if event else told.life.presses[index].contact_ms + told.offset_ms
 
 
-def _ended(told: Told) -> int | None:
-    return None if told.life.ended_ms is None else told.life.ended_ms + told.offset_ms
-
-
 def _applied(told: Told, rules: dict[int, Rules]) -> list[tuple[int, Rules]]:
     return [
         (event.up_ms, rules[event.said["revision"]])
@@ -329,8 +325,13 @@ def _closed(told: Told, opening: Event, survey: Survey, closes: list[Event], tor
 
 
 def _is_kept(told: Told, at_ms: int) -> bool:
-    ended_ms = _ended(told)
-    return ended_ms is None or at_ms + KEPT_MS < ended_ms
+    """Whether power stayed on long enough after it, and the board ran meanwhile."""
+    life = told.life
+    if life.ended_ms is None:
+        return True
+    from_ms = at_ms - told.offset_ms
+    stood_ms = sum(max(0, min(to, life.ended_ms) - max(start, from_ms)) for start, to in life.stops)
+    return from_ms + stood_ms + KEPT_MS < life.ended_ms
 
 
 def _thanks(told: Told, gaps: list[Gap]) -> Iterator[str]:

@@ -114,6 +114,8 @@ class Proxy:
         self._links.add(link)
         try:
             await asyncio.gather(self._pump(reader, far_writer, link), self._pump(far_reader, writer, link))
+        except asyncio.CancelledError:
+            pass  # the proxy ends
         finally:
             link.abort()
             self._links.discard(link)

@@ -14,6 +14,7 @@ BOOT = re.compile(r"^boot: (\d+),", re.MULTILINE)
 KEPT_S = 2.5  # a press is sure if its board ran on so long after it was decided
 AWAKE_S = 3.0  # … and had run so long before
 THANKS_MS = 1200  # a lamp that is alone lit for so long gives thanks: a press is felt for 300 ms
+SOON_S = 0.4  # after another press of the same button: both may fall into one stall of the main loop
 LEFT_MS = 1 << 40  # a button that nobody released
 
 
@@ -41,28 +42,42 @@ def _life(till: Till, run: Run) -> Life:
         _ended_ms(run),
         tuple(_presses(till, run)),
         tuple(_thanks(till, run)),
+        stops=tuple(_stops(till, run)),
     )
 
 
 def _ended_ms(run: Run) -> int | None:
-    """When power went, on the board's clock, reckoned from its last change."""
-    if run.ended_at_s is None:
-        return None
-    if not run.changes:
-        return round((run.ended_at_s - run.began_at_s) * 1000)
-    last = run.changes[-1]
-    return last.ticks_ms + round((run.ended_at_s - last.at_s) * 1000)
+    return None if run.ended_at_s is None else _ticks_ms(run, run.ended_at_s)
+
+
+def _stops(till: Till, run: Run) -> Iterator[tuple[int, int]]:
+    for from_s, to_s in till.stops:
+        if run.began_at_s <= from_s and (run.ended_at_s is None or from_s < run.ended_at_s):
+            yield _ticks_ms(run, from_s), _ticks_ms(run, min(to_s, run.ended_at_s or to_s))
+
+
+def _ticks_ms(run: Run, at_s: float) -> int:
+    """A moment on the board's clock, reckoned from its last change before."""
+    before = [change for change in run.changes if change.at_s <= at_s]
+    if not before:
+        return round((at_s - run.began_at_s) * 1000)
+    return before[-1].ticks_ms + round((at_s - before[-1].at_s) * 1000)
 
 
 def _presses(till: Till, run: Run) -> Iterator[Press]:
     contacts: dict[str, Change] = {}
+    released_s: dict[str, float] = {}
     for change in run.changes:
         if change.kind != "button":
             continue
         if change.on:
             contacts.setdefault(change.name, change)
-        else:
-            yield _press(till, run, change.name, contacts.pop(change.name, None), change)
+            continue
+        contact = contacts.pop(change.name, None)
+        press = _press(till, run, change.name, contact, change)
+        is_soon = contact is not None and contact.at_s - released_s.get(change.name, 0.0) < SOON_S
+        yield replace(press, sure=press.sure and not (till.is_late and is_soon))
+        released_s[change.name] = change.at_s
     for name, contact in contacts.items():
         yield _press(till, run, name, contact, None)
 

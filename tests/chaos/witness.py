@@ -36,7 +36,8 @@ class Life:
     """One power-on of one board; `boot` is what it says of itself (None: it died before it could).
 
     `ended_ms` is when power went (None: it never did), `keeps` whether it kept events in flash all the time,
-    `offset_ms` what has to be added to its clock to get the firmware's `up_ms` (None: the checker finds out).
+    `offset_ms` what has to be added to its clock to get the firmware's `up_ms` (None: the checker finds out), `stops`
+    when its process stood still, as (from, to).
     """
 
     site_id: str
@@ -48,6 +49,7 @@ class Life:
     thanks: tuple[Thanks, ...] = ()
     keeps: bool = True
     offset_ms: int | None = None
+    stops: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

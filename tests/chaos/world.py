@@ -40,7 +40,7 @@ class Till:
     """A console in its place, and since when it has been stopped, as [from, until] by `time.monotonic`."""
 
     console: Console
-    has_radio: bool
+    is_late: bool  # its interrupts wait while its main loop does: of two presses of a button it may see one
     stops: list[list[float]] = field(default_factory=list)
     is_full: bool = False
     overflowed: bool = False  # was it ever full?
@@ -168,6 +168,7 @@ class World:
     def _till(self, number: int, board: str, hardware_id: str | None = None) -> Till:
         console_id = f"till-{number + 1}"
         architecture: Literal["amd64", "i386"] = "i386" if number % 4 == 1 else "amd64"
+        interrupts: Literal["hard", "soft"] = "soft" if number % 2 else "hard"
         console = Console(
             self.folder / (console_id if hardware_id is None else f"{console_id}-twin"),
             site_id=SITE,
@@ -176,10 +177,10 @@ class World:
             architecture=architecture,
             broker=f"mqtt://127.0.0.1:{self.to_consoles.port}",
             ntp_host=f"127.0.0.1:{self.time_server.port}",
-            interrupts="soft" if number % 2 else "hard",
+            interrupts=interrupts,
             hardware_id=hardware_id,
         )
-        return Till(console, has_radio=True)
+        return Till(console, is_late=board == "esp32" or interrupts == "soft")
 
     def __enter__(self) -> Self:
         try:

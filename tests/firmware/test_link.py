@@ -112,7 +112,7 @@ def test_an_acknowledgement_that_goes_back_brings_the_events_again(
         wait_until("it is sent again", lambda: bridge.batches[before:])
         again = bridge.batches[before]
         assert (again["first"], again["base"]) == (1, 2)  # the first is still held
-        assert len(again["events"]) == last - 1
+        assert len(again["events"]) == min(last - 1, 32)
 
 
 def test_a_bridge_that_is_silent_hears_everything_again(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
