@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from tests.chaos.plan import KINDS
 from tests.chaos.run import Result, run
 
 SEEDS = 1_000_000
+INTERRUPTED = 130
 
 
 def main(
@@ -40,7 +42,12 @@ def main(
     _say(f"SEED={seed} MINUTES={minutes:g} CONSOLES={consoles}")
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
     began_s = time.monotonic()
-    result = run(folder, seed, minutes, consoles, _say, frozenset(kind or []))
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        result = run(folder, seed, minutes, consoles, _say, frozenset(kind or []))
+    except KeyboardInterrupt:
+        _say(f"Ended before its time; database, logs and flash files are kept in {folder}.\nSEED={seed}")
+        sys.exit(INTERRUPTED)
     _tell(result, time.monotonic() - began_s)
     if record is not None:
         with record.open("a", encoding="utf-8") as file:
@@ -51,6 +58,11 @@ def main(
         shutil.rmtree(folder)
     _say(f"SEED={seed}")
     sys.exit(1 if result.findings else 0)
+
+
+def _end(*_: object) -> None:
+    """SIGTERM ends it as Ctrl-C does: with all that it has started."""
+    raise KeyboardInterrupt
 
 
 def _tell(result: Result, seconds: float) -> None:
