@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from simulator.errors import ConsoleError
 from tests.chaos.plan import Fault
+from tests.chaos.proxy import Proxy
 from tests.chaos.world import Bridge, Till, World, send
 
 SLOWEST_S = 1.0
@@ -26,13 +27,23 @@ FREE_BLOCKS = 1
 OPERATIONS_MAX = 60  # of the flash, within which its power goes: an event or two, or a whole merge
 
 Effect = Iterator[None]
-FAULTS: dict[str, Callable[[World, Fault], Effect]] = {}
+MakeEffect = Callable[[World, Fault], Effect]
+FAULTS: dict[str, MakeEffect] = {}
 
 
-def fault(function: Callable[[World, Fault], Effect]) -> Callable[[World, Fault], Effect]:
-    """A generator: what is before its `yield` begins the fault, what is behind ends it."""
-    FAULTS[function.__name__] = function
-    return function
+def fault(effect: MakeEffect) -> MakeEffect:
+    """A generator of that name: what is before its `yield` begins the fault, what is behind ends it."""
+    return faults(effect.__name__)(effect)
+
+
+def faults(*names: str) -> Callable[[MakeEffect], MakeEffect]:
+    """The same for faults that differ only in where they are."""
+
+    def known(effect: MakeEffect) -> MakeEffect:
+        FAULTS.update(dict.fromkeys(names, effect))
+        return effect
+
+    return known
 
 
 # Broker and bridge ------------------------------------------------------------------------------------------------
@@ -124,58 +135,36 @@ def change_settings(world: World, what: Fault) -> Effect:
 # Networks ---------------------------------------------------------------------------------------------------------
 
 
-@fault
-def delay_consoles(world: World, what: Fault) -> Effect:
-    world.to_consoles.delay(what.share * SLOWEST_S)
+def between(world: World, what: Fault) -> Proxy:
+    """The network that this fault is about."""
+    return world.to_bridge if what.kind.name.endswith("_bridge") else world.to_consoles
+
+
+@faults("delay_consoles", "delay_bridge")
+def delay(world: World, what: Fault) -> Effect:
+    between(world, what).delay(what.share * SLOWEST_S)
     yield
-    world.to_consoles.delay(0)
+    between(world, what).delay(0)
 
 
-@fault
-def delay_bridge(world: World, what: Fault) -> Effect:
-    world.to_bridge.delay(what.share * SLOWEST_S)
+@faults("double_consoles", "double_bridge")
+def double(world: World, what: Fault) -> Effect:
+    between(world, what).double(on=True)
     yield
-    world.to_bridge.delay(0)
+    between(world, what).double(on=False)
 
 
-@fault
-def double_consoles(world: World, _: Fault) -> Effect:
-    world.to_consoles.double(on=True)
-    yield
-    world.to_consoles.double(on=False)
-
-
-@fault
-def double_bridge(world: World, _: Fault) -> Effect:
-    world.to_bridge.double(on=True)
-    yield
-    world.to_bridge.double(on=False)
-
-
-@fault
-def cut_consoles(world: World, _: Fault) -> Effect:
-    world.to_consoles.cut()
+@faults("cut_consoles", "cut_bridge")
+def cut(world: World, what: Fault) -> Effect:
+    between(world, what).cut()
     yield
 
 
-@fault
-def cut_bridge(world: World, _: Fault) -> Effect:
-    world.to_bridge.cut()
+@faults("hang_consoles", "hang_bridge")
+def hang(world: World, what: Fault) -> Effect:
+    between(world, what).hang(on=True)
     yield
-
-
-@fault
-def hang_consoles(world: World, _: Fault) -> Effect:
-    world.to_consoles.hang(on=True)
-    yield
-    world.to_consoles.hang(on=False)
-
-
-@fault
-def hang_bridge(world: World, _: Fault) -> Effect:
-    world.to_bridge.hang(on=True)
-    yield
-    world.to_bridge.hang(on=False)
+    between(world, what).hang(on=False)
 
 
 # Consoles ---------------------------------------------------------------------------------------------------------
