@@ -356,7 +356,8 @@ class Console:
     def _started(self, reset: str) -> Process:
         from simulator.micropython import command  # noqa: PLC0415 - that module is also run by itself
 
-        self._record.starts(reset, self._serial_path.stat().st_size if self._serial_path.exists() else 0)
+        written = self._serial_path.stat().st_size if self._serial_path.exists() else 0
+        self._record.starts(reset, written, {int(pin) for pin in self._closed})
         words = command(self.architecture)
         if self._heap_kb:
             words = [*words, "-X", f"heapsize={self._heap_kb}k"]

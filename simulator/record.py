@@ -36,7 +36,8 @@ class Change(NamedTuple):
 class Run:
     """What a console did from power-on or a reset (`reset` says which) until it ended; None: it runs.
 
-    `began_at_s` and `ended_at_s` as in `Change`; `output` is what it wrote to its serial line.
+    `began_at_s` and `ended_at_s` as in `Change`; `output` is what it wrote to its serial line; `held` are the buttons
+    that were held when it began.
     """
 
     reset: str
@@ -44,6 +45,7 @@ class Run:
     ended_at_s: float | None
     changes: tuple[Change, ...]
     output: str
+    held: frozenset[str]
 
 
 @dataclass
@@ -52,6 +54,7 @@ class _Span:
     began_at_s: float
     first_change: int
     first_byte: int
+    held: frozenset[str]
     last_change: int | None = None
     ended_at_s: float | None = None
 
@@ -75,10 +78,11 @@ class Record:
         with self._changed:
             self._sounds = []
 
-    def starts(self, reset: str, written: int) -> None:
-        """A run begins, for this reason; the serial line has brought so many bytes before."""
+    def starts(self, reset: str, written: int, closed: set[int]) -> None:
+        """A run begins, for this reason; the serial line has brought so many bytes before; these pins are closed."""
+        held = frozenset(name for pin, name in self._button_names.items() if pin in closed)
         with self._changed:
-            self._spans.append(_Span(reset, time.monotonic(), len(self._changes), written))
+            self._spans.append(_Span(reset, time.monotonic(), len(self._changes), written, held))
 
     def dark(self) -> None:
         """Power goes, and all lamps with it: the run ends."""
@@ -129,6 +133,7 @@ class Record:
                     span.ended_at_s,
                     tuple(self._changes[span.first_change : span.last_change]),
                     output[span.first_byte : end].decode(errors="replace"),
+                    span.held,
                 )
                 for span, end in zip(self._spans, ends, strict=True)
             ]

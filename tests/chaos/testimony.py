@@ -65,6 +65,7 @@ def _ticks_ms(run: Run, at_s: float) -> int:
 
 
 def _presses(till: Till, run: Run) -> Iterator[Press]:
+    held = set(run.held)
     contacts: dict[str, Change] = {}
     released_s: dict[str, float] = {}
     for change in run.changes:
@@ -74,23 +75,25 @@ def _presses(till: Till, run: Run) -> Iterator[Press]:
             contacts.setdefault(change.name, change)
             continue
         contact = contacts.pop(change.name, None)
-        press = _press(till, run, change.name, contact, change)
-        is_soon = contact is not None and contact.at_s - released_s.get(change.name, 0.0) < SOON_S
-        yield replace(press, sure=press.sure and not (till.is_late and is_soon))
+        if change.name in held:
+            held.remove(change.name)
+            yield Press(change.name, 0, change.ticks_ms, sure=False, from_start=True)
+        elif contact is not None:
+            is_soon = contact.at_s - released_s.get(change.name, 0.0) < SOON_S
+            yield _press(till, run, contact, change, can_be_missed=till.is_late and is_soon)
         released_s[change.name] = change.at_s
+    for name in held:
+        yield Press(name, 0, LEFT_MS, sure=False, from_start=True)
     for name, contact in contacts.items():
-        yield _press(till, run, name, contact, None)
+        if name not in held:
+            yield Press(name, contact.ticks_ms, LEFT_MS, sure=False)
 
 
-def _press(till: Till, run: Run, button: str, contact: Change | None, release: Change | None) -> Press:
-    if contact is None:  # it was held when power came
-        assert release is not None
-        return Press(button, 0, release.ticks_ms, sure=False, from_start=True)
-    if release is None:
-        return Press(button, contact.ticks_ms, LEFT_MS, sure=False)
-    awake = _ran_s(till, run.began_at_s, contact.at_s) >= AWAKE_S
-    kept = run.ended_at_s is None or _ran_s(till, release.at_s, run.ended_at_s) >= KEPT_S
-    return Press(button, contact.ticks_ms, release.ticks_ms - contact.ticks_ms, sure=awake and kept)
+def _press(till: Till, run: Run, contact: Change, release: Change, *, can_be_missed: bool) -> Press:
+    is_awake = _ran_s(till, run.began_at_s, contact.at_s) >= AWAKE_S
+    is_kept = run.ended_at_s is None or _ran_s(till, release.at_s, run.ended_at_s) >= KEPT_S
+    is_sure = is_awake and is_kept and not can_be_missed
+    return Press(contact.name, contact.ticks_ms, release.ticks_ms - contact.ticks_ms, sure=is_sure)
 
 
 def _ran_s(till: Till, from_s: float, to_s: float) -> float:

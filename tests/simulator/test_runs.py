@@ -36,6 +36,7 @@ def test_runs_are_told_apart(make: Callable[..., Console]) -> None:
     assert pressed == [[("yes", True)], [("yes", False), ("no", True), ("no", False)], []]
     assert first.ended_at_s is not None
     assert first.began_at_s < first.changes[0].at_s < first.ended_at_s <= second.began_at_s
+    assert [run.held for run in (first, second, third)] == [frozenset(), frozenset({"yes"}), frozenset()]
     assert third.ended_at_s is None
     console.power_off()
     wait_until("it has ended", lambda: console.runs()[-1].ended_at_s)
