@@ -12,7 +12,7 @@ from tests.chaos.meaning import Story, Survey, story
 from tests.chaos.table import Epoch, Event
 from tests.chaos.witness import EpochName, Life, Press, Rules, Testimony
 
-LATE_MS = 250  # how late a busy board may stamp a contact
+SLACK_MS = 800  # how far from a gap's edge a lost press may seem to lie
 CLOSE_MS = 30  # contacts of one life are stamped so evenly, mostly
 OFFSET_MAX_MS = 5000  # how long a board under load takes to start its clock
 KEPT_MS = 2000  # power stayed on so long after something: it is kept
@@ -76,7 +76,7 @@ def _told(life: Life, events: list[Event]) -> Told:
             for index, press in enumerate(life.presses)
             if index not in told.by_press and (off_ms := _off_ms(press, event, told.offset_ms)) is not None
         ]
-        if near and min(near)[0] <= LATE_MS:
+        if near and min(near)[0] <= life.late_ms:
             told.by_press[min(near)[1]] = event
     told.lost += _half_kept(told)
     return told
@@ -89,7 +89,7 @@ def _half_kept(told: Told) -> list[int]:
         index
         for index, press in enumerate(told.life.presses)
         if press.button == "seller" and not press.sure and index not in told.by_press
-        if any(abs(press.contact_ms + told.offset_ms - up_ms) <= LATE_MS for up_ms in superseding)
+        if any(abs(press.contact_ms + told.offset_ms - up_ms) <= told.life.late_ms for up_ms in superseding)
     ]
 
 
@@ -98,7 +98,7 @@ def _off_ms(press: Press, event: Event, offset_ms: int) -> int | None:
     if press.button != event.button:
         return None
     contact_ms = press.contact_ms + offset_ms
-    if press.from_start and event.up_ms <= contact_ms + press.held_ms + LATE_MS:
+    if press.from_start and event.up_ms <= contact_ms + press.held_ms + SLACK_MS:
         return 0
     return abs(contact_ms - event.up_ms)
 
@@ -175,7 +175,7 @@ def _lost(told: Told, gaps: list[Gap], missing: Counter[Gap], pressed: Counter[t
 
 
 def _is_between(moment: tuple[int, int], gap: Gap) -> bool:
-    after, before = (gap.after[0], gap.after[1] - LATE_MS), (gap.before[0], gap.before[1] + LATE_MS)
+    after, before = (gap.after[0], gap.after[1] - SLACK_MS), (gap.before[0], gap.before[1] + SLACK_MS)
     return after <= moment <= before
 
 
@@ -339,7 +339,7 @@ def _thanks(told: Told, gaps: list[Gap]) -> Iterator[str]:
     for thanks in told.life.thanks:
         at_ms = thanks.at_ms + told.offset_ms
         answers = [event for event in told.events if event.type == "survey_closed" and event.button == thanks.button]
-        is_stored = any(0 <= at_ms - event.up_ms + LATE_MS <= THANKS_MS for event in answers)
+        is_stored = any(0 <= at_ms - event.up_ms + told.life.late_ms <= THANKS_MS for event in answers)
         is_lost = any(_is_between((told.life.boot or 0, at_ms), gap) for gap in gaps)
         if told.life.keeps and not is_stored and not is_lost:
             yield f"{told.name}: {thanks.button} was thanked for at {at_ms} ms, and no such answer is stored"

@@ -12,7 +12,8 @@ from tests.chaos.world import Till, World
 
 BOOT = re.compile(r"^boot: (\d+),", re.MULTILINE)
 KEPT_S = 2.5  # a press is sure if its board ran on so long after it was decided
-AWAKE_S = 3.0  # … and had run so long before
+AWAKE_S = 8.0  # … and had run so long before, or had moved a lamp
+LATE_MS = 800  # how late a board may stamp a contact whose interrupts wait for a main loop, on a busy machine
 THANKS_MS = 1200  # a lamp that is alone lit for so long gives thanks: a press is felt for 300 ms
 SOON_S = 0.4  # after another press of the same button: both may fall into one stall of the main loop
 LEFT_MS = 1 << 40  # a button that nobody released
@@ -43,6 +44,7 @@ def _life(till: Till, run: Run) -> Life:
         tuple(_presses(till, run)),
         tuple(_thanks(till, run)),
         stops=tuple(_stops(till, run)),
+        late_ms=LATE_MS if till.is_late else Life.late_ms,
     )
 
 
@@ -90,7 +92,8 @@ def _presses(till: Till, run: Run) -> Iterator[Press]:
 
 
 def _press(till: Till, run: Run, contact: Change, release: Change, *, can_be_missed: bool) -> Press:
-    is_awake = _ran_s(till, run.began_at_s, contact.at_s) >= AWAKE_S
+    has_shown = any(change.kind == "lamp" and change.at_s < contact.at_s for change in run.changes)
+    is_awake = has_shown or _ran_s(till, run.began_at_s, contact.at_s) >= AWAKE_S
     is_kept = run.ended_at_s is None or _ran_s(till, release.at_s, run.ended_at_s) >= KEPT_S
     is_sure = is_awake and is_kept and not can_be_missed
     return Press(contact.name, contact.ticks_ms, release.ticks_ms - contact.ticks_ms, sure=is_sure)

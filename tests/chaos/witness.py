@@ -37,7 +37,7 @@ class Life:
 
     `ended_ms` is when power went (None: it never did), `keeps` whether it kept events in flash all the time,
     `offset_ms` what has to be added to its clock to get the firmware's `up_ms` (None: the checker finds out), `stops`
-    when its process stood still, as (from, to).
+    when its process stood still, as (from, to), `late_ms` how late it may have stamped a contact.
     """
 
     site_id: str
@@ -50,6 +50,7 @@ class Life:
     keeps: bool = True
     offset_ms: int | None = None
     stops: tuple[tuple[int, int], ...] = ()
+    late_ms: int = 250
 
 
 @dataclass(frozen=True)
