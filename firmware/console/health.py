@@ -50,22 +50,22 @@ class Pulse:
 def figures(app):
     """The payload of leaf `health`. Collects garbage first, so that `heap_free` means something."""
     gc.collect()
-    epoch, first, end = app.outbox.delivery()
+    outbox = app.outbox  # its own epoch, though an older one may still be under way: presses are counted over it
     now_ms = app.clock.up_ms()
     return {
-        "epoch": epoch,
+        "epoch": outbox.epoch,
         "hardware_id": app.hardware_id,
         "firmware": app.firmware,
         "board": app.board.NAME,
-        "boot": app.outbox.boot,
+        "boot": outbox.boot,
         "up_ms": now_ms,
         "at_ms": app.clock.at_ms(now_ms),
-        "outbox": {"first": first, "next": end},
+        "outbox": {"first": outbox.first, "next": outbox.next},
         "heap_free": gc.mem_free(),
         "rssi": app.link.rssi(),
         "loop_lag_max_ms": app.pulse.loop_lag_max_ms(),
         "settings_revision": app.table.settings.revision,
-        "presses": dict(zip(app.button_names, app.outbox.presses)),
+        "presses": dict(zip(app.button_names, outbox.presses)),
         "faults": app.faults(),
     }
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,26 +38,34 @@ def main(
         raise typer.BadParameter(
             f"there is no fault {', '.join(unknown)}: there are {', '.join(k.name for k in KINDS)}"
         )
+    if record is not None and not record.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {record.absolute().parent}: make it first")
     seed = random.SystemRandom().randrange(SEEDS) if seed is None else seed
     _say(f"SEED={seed} MINUTES={minutes:g} CONSOLES={consoles}")
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
-    began_s = time.monotonic()
     signal.signal(signal.SIGTERM, _end)
+    status = INTERRUPTED
     try:
+        began_s = time.monotonic()
         result = run(folder, seed, minutes, consoles, _say, frozenset(kind or []))
+        _tell(result, time.monotonic() - began_s)
+        _record(record, {**vars(result), "minutes": minutes, "consoles": consoles})
+        status = 1 if result.findings else 0
     except KeyboardInterrupt:
-        _say(f"Ended before its time; database, logs and flash files are kept in {folder}.\nSEED={seed}")
-        sys.exit(INTERRUPTED)
-    _tell(result, time.monotonic() - began_s)
-    if record is not None:
-        with record.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**vars(result), "minutes": minutes, "consoles": consoles}) + "\n")
-    if result.findings or keep:
-        _say(f"Database, logs and flash files are kept in {folder}.")
-    else:
-        shutil.rmtree(folder)
-    _say(f"SEED={seed}")
-    sys.exit(1 if result.findings else 0)
+        _say("Ended before its time.")
+    finally:
+        if status or keep:
+            _say(f"Database, logs and flash files are kept in {folder}.")
+        else:
+            shutil.rmtree(folder)
+        _say(f"SEED={seed}{''.join(f' --kind {one}' for one in kind or [])}")
+    sys.exit(status)
+
+
+def _record(file: Path | None, result: dict[str, Any]) -> None:
+    if file is not None:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(result) + "\n")
 
 
 def _end(*_: object) -> None:

@@ -245,8 +245,8 @@ def hang_console(world: World, what: Fault) -> Effect:
 def fill_flash(world: World, what: Fault) -> Effect:
     till = tilled(world, what)
     with perhaps():
-        till.overflowed = till.is_full = True
         till.console.fill_flash(FREE_BLOCKS)
+        till.overflowed = till.is_full = True
         till.console.wifi(on=False)
         till.plays.set()
     yield
@@ -267,6 +267,7 @@ def free(till: Till) -> None:
 def step_clock(world: World, what: Fault) -> Effect:
     """The time server's clock is wrong, and an hour passes, so that the console asks it."""
     steps = (("ahead", DAY_MS), ("ahead", -DAY_MS), ("ahead", 7 * HOUR_MS), ("fixed", 0), ("ahead", 0))
+    world.right_until_s = min(world.right_until_s, time.monotonic())
     how, ms = steps[int(what.share * len(steps))]
     world.time_server.fixed_ms = ms if how == "fixed" else None
     world.time_server.ahead_ms = 0 if how == "fixed" else ms

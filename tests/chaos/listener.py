@@ -31,6 +31,7 @@ class Listener:
         self._lock = threading.Lock()
         self._health: dict[str, Said] = {}
         self._rules: dict[tuple[str, str], dict[int, Rules]] = {}
+        self._acknowledged: dict[EpochName, int] = {}
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="listener", clean_session=True)
         self._client.reconnect_delay_set(RETRY_S, RETRY_S)
         self._client.on_connect = lambda client, *_: client.subscribe("trivox/v1/#", qos=1)
@@ -56,6 +57,16 @@ class Listener:
         last = [(said.epoch, said.health) for said in self.health().values()]
         return {epoch: Counters(health["outbox"]["next"], dict(health["presses"])) for epoch, health in last}
 
+    def acknowledged(self) -> dict[EpochName, int]:
+        """How far each epoch was acknowledged at most, since `forget`."""
+        with self._lock:
+            return dict(self._acknowledged)
+
+    def forget(self) -> None:
+        """The database was put back: what was acknowledged before does not count."""
+        with self._lock:
+            self._acknowledged.clear()
+
     def rules(self) -> dict[tuple[str, str], dict[int, Rules]]:
         """The settings that were sent, by (site_id, console_id) and revision."""
         with self._lock:
@@ -63,11 +74,14 @@ class Listener:
 
     def _heard(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         _, _, site_id, console_id, leaf = message.topic.split("/")
-        if leaf not in {"health", "settings"} or not message.payload:
+        if leaf not in {"health", "settings", "ack"} or not message.payload:
             return
         said = json.loads(message.payload)
         with self._lock:
-            if leaf == "health":
+            if leaf == "ack":
+                epoch = (site_id, console_id, said["epoch"])
+                self._acknowledged[epoch] = max(self._acknowledged.get(epoch, 0), said["through"])
+            elif leaf == "health":
                 if not message.retain:
                     name = (site_id, console_id, said["epoch"])
                     self._health[said["hardware_id"]] = Said(name, time.monotonic(), said)

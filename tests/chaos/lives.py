@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from tests.chaos.boards import Board, boards_of, by_boot
-from tests.chaos.meaning import Story, Survey, story
+from tests.chaos.facts import check_facts
+from tests.chaos.meaning import Meaning, Story, Survey, story
 from tests.chaos.table import Epoch, Event
 from tests.chaos.witness import EpochName, Life, Press, Rules, Testimony
 
@@ -59,6 +60,7 @@ def check_lives(epochs: dict[EpochName, Epoch], testimony: Testimony) -> Iterato
         yield from _meanings(told, room, rules, before.get(board, Rules()), torn)
         before.update((board, applied) for _, applied in _applied(told, rules))
         yield from _thanks(told, room)
+        yield from check_facts(told.name, life, told.events, told.offset_ms, torn)
     for (board, boot), those in events.items():
         yield f"{'/'.join(board)}: {len(those)} events of boot {boot}, which never was"
     yield from _counters(epochs, testimony, pressed)
@@ -233,8 +235,10 @@ def _compared(
         event = told.by_press.get(index)
         if event is not None:
             yield from _same(told, event, place, true, told.life.presses[index])
+            yield from _declared(told, event, true.meanings.get(place), indices)
     openings = {indices[survey.opened_by]: survey for survey in true.surveys}
     yield from _closes(told, openings, torn)
+    yield from _stuck(told, true, torn)
 
 
 def _taken(told: Told, index: int) -> Press:
@@ -280,8 +284,27 @@ def _same(told: Told, event: Event, place: int, true: Story, press: Press) -> It
         and _question(event) != (asked := _asked(event, meaning.survey))
     ):
         yield f"{told.name}: {_spelt(event)} asks {_question(event)}, and {asked} was in force"
-    elif event.type == "force_majeure_declared" and (event.said["survey"] is None) != (meaning.survey is None):
-        yield f"{told.name}: {_spelt(event)} names survey {event.said['survey']}, truly {meaning.survey}"
+
+
+def _declared(told: Told, event: Event, meaning: Meaning | None, indices: list[int]) -> Iterator[str]:
+    """A force majeure names the survey that was open, by the number of its opening."""
+    if meaning is None or event.type != "force_majeure_declared" or meaning.type != event.type:
+        return
+    opening = told.by_press.get(indices[meaning.survey.opened_by]) if meaning.survey else None
+    true = opening.seq if opening else None
+    if event.said["survey"] != true and (opening is not None or meaning.survey is None):
+        yield f"{told.name}: {_spelt(event)} names survey {event.said['survey']}, and {true} was open"
+
+
+def _stuck(told: Told, true: Story, torn: set[EpochName]) -> Iterator[str]:
+    """A button that was held for too long is told once, at its time; no other is."""
+    stored = [(event.said["button"], event.up_ms) for event in told.events if event.type == "button_stuck"]
+    yield from (
+        f"{told.name}: {button} is told stuck at {at} ms, and was not" for button, at in {*stored} - {*true.stuck}
+    )
+    for button, at_ms in {*true.stuck} - {*stored}:
+        if told.life.keeps and _is_kept(told, at_ms) and not {event.epoch for event in told.events} & torn:
+            yield f"{told.name}: {button} was stuck at {at_ms} ms, and nothing tells of it"
 
 
 def _question(event: Event) -> tuple[str, int]:
@@ -320,6 +343,8 @@ def _closed(told: Told, opening: Event, survey: Survey, closes: list[Event], tor
         yield f"{name} is closed as {said['outcome']} ({said['cause']}), truly as {survey.outcome} ({survey.cause})"
     elif said["opened_up_ms"] != opening.up_ms or _question(closes[0]) != _question(opening):
         yield f"{name} is closed by {_spelt(closes[0])}, which does not repeat its opening"
+    elif said["cause"] != "fault" and survey.rules.question and closes[0].up_ms != survey.closed_ms:
+        yield f"{name} ended at {survey.closed_ms} ms, and its close says {closes[0].up_ms}"
     elif said["cause"] == "answered" and said["response_ms"] != closes[0].up_ms - opening.up_ms:
         yield f"{name} was answered after {closes[0].up_ms - opening.up_ms} ms, and says {said['response_ms']}"
 
@@ -343,6 +368,23 @@ def _thanks(told: Told, gaps: list[Gap]) -> Iterator[str]:
         is_lost = any(_is_between((told.life.boot or 0, at_ms), gap) for gap in gaps)
         if told.life.keeps and not is_stored and not is_lost:
             yield f"{told.name}: {thanks.button} was thanked for at {at_ms} ms, and no such answer is stored"
+    thanked = {(thanks.button, thanks.at_ms) for thanks in told.life.thanks}
+    for index, event in told.by_press.items():
+        press = told.life.presses[index]
+        if event.type == "survey_closed" and press.sure and _has_quiet_after(told.life, press):
+            soon = [
+                at for button, at in thanked if button == press.button and -50 <= at - press.contact_ms <= THANKS_MS
+            ]
+            if not soon:
+                yield f"{told.name}: {_spelt(event)} was not thanked for"
+
+
+def _has_quiet_after(life: Life, press: Press) -> bool:
+    """Nobody pressed again while thanks were due, and the board ran on."""
+    until_ms = press.contact_ms + THANKS_MS
+    others = [other for other in life.presses if press.contact_ms < other.contact_ms < until_ms]
+    stood = [stop for stop in life.stops if stop[0] < until_ms and stop[1] > press.contact_ms]
+    return not others and not stood and (life.ended_ms is None or life.ended_ms > until_ms + KEPT_MS)
 
 
 def _counters(

@@ -62,7 +62,7 @@ def run(
         seen = testimony(world)
         (folder / "testimony.txt").write_text(pformat(seen, width=200), "utf-8")
         world.bridge.kill()
-        result.findings += world.bridge.deaths
+        result.findings += [*world.bridge.deaths, *world.bridge.unkept]
         with closing(sqlite3.connect(world.bridge.database)) as connection:
             result.findings += check(connection, seen, time.time_ns() // 1_000_000)
             result.figures = _figures(connection)
@@ -124,6 +124,7 @@ def _quiet(world: World, say: Say) -> list[str]:
     """Wait until no board has anything that waits, and the bridge has it all; what is missing if that does not come."""
     began_s = time.monotonic()
     quiet_since_s: float | None = None
+    world.bridge.compare()
     waiting: list[str] = []
     while time.monotonic() < began_s + QUIET_LIMIT_S:
         waiting = _waiting(world, began_s)

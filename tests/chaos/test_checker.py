@@ -35,16 +35,17 @@ def closed(up_ms: int, survey: int, opened_ms: int, outcome: str, cause: str) ->
 
 
 EVENTS = [
-    told(10, "booted", reset="power_on", firmware="1", board="unix", hardware_id=BOARD),
-    told(5000, "survey_opened", **QUESTION),  # 2: answered
-    closed(6200, 2, 5000, "yes", "answered"),
+    {**told(10, "booted", reset="power_on", firmware="1", board="unix", hardware_id=BOARD), "at_ms": None},
+    told(300, "clock_set", source="ntp", step_ms=None),
+    told(5000, "survey_opened", **QUESTION),  # 3: answered
+    closed(6200, 3, 5000, "yes", "answered"),
     told(6800, "stray_pressed", button="no", reason="already_answered"),
-    told(9000, "survey_opened", **QUESTION),  # 5: superseded
-    closed(11000, 5, 9000, "silent", "superseded"),
-    told(11000, "survey_opened", **QUESTION),  # 7: expires
+    told(9000, "survey_opened", **QUESTION),  # 6: superseded
+    closed(11000, 6, 9000, "silent", "superseded"),
+    told(11000, "survey_opened", **QUESTION),  # 8: expires
     told(11500, "stray_pressed", button="seller", reason="guard"),
-    told(13000, "force_majeure_declared", survey=7, **QUESTION),
-    closed(31000, 7, 11000, "silent", "expired"),
+    told(13000, "force_majeure_declared", survey=8, **QUESTION),
+    closed(31000, 8, 11000, "silent", "expired"),
     told(40000, "stray_pressed", button="cant_say", reason="no_survey"),
 ]
 PRESSES = tuple(
@@ -60,7 +61,7 @@ PRESSES = tuple(
         ("cant_say", 40000, 90),
     )
 )
-LIFE = Life("shop", "till-1", BOARD, 1, 60_000, PRESSES, (Thanks("yes", 6250 - SHIFT_MS),))
+LIFE = Life("shop", "till-1", BOARD, 1, 80_000, PRESSES, (Thanks("yes", 6250 - SHIFT_MS),))
 COUNTERS = Counters(len(EVENTS) + 1, {"yes": 1, "no": 1, "cant_say": 1, "seller": 5})
 TRUE = Testimony((LIFE,), {}, {NAME: COUNTERS})
 
@@ -88,47 +89,83 @@ def test_an_honest_story_is_believed(table: sqlite3.Connection) -> None:
 
 
 LIES_IN_THE_TABLE: dict[str, tuple[str, str]] = {
-    "a row is gone": ("DELETE FROM event WHERE seq = 4", "`received` and the rows differ"),
+    "a row is gone": ("DELETE FROM event WHERE seq = 5", "`received` and the rows differ"),
     "a press is gone": (
         (
-            "DELETE FROM event WHERE seq = 4; UPDATE received SET high = 3; "
-            "INSERT INTO received SELECT epoch_key, 5, 11 FROM epoch"
+            "DELETE FROM event WHERE seq = 5; UPDATE received SET high = 4; "
+            "INSERT INTO received SELECT epoch_key, 6, 12 FROM epoch"
         ),
         "nothing explains it",
     ),
     "the last is gone": (
-        "DELETE FROM event WHERE seq = 11; UPDATE received SET high = 10; UPDATE epoch SET through = 10",
-        "stored is up to 10",
+        "DELETE FROM event WHERE seq = 12; UPDATE received SET high = 11; UPDATE epoch SET through = 11",
+        "stored is up to 11",
     ),
     "an answer is another": (
-        """UPDATE event SET raw = replace(raw, '"outcome":"yes"', '"outcome":"no"') WHERE seq = 3""",
+        """UPDATE event SET raw = replace(raw, '"outcome":"yes"', '"outcome":"no"') WHERE seq = 4""",
         "nobody pressed no then",
     ),
     "an event is there twice": (
         (
-            "INSERT INTO event SELECT NULL, epoch_key, 12, type, boot, up_ms, at_ms, dated_at_ms, dated_by,"
-            " arrived_at_ms, survey, raw FROM event WHERE seq = 4;"
-            " UPDATE received SET high = 12; UPDATE epoch SET through = 12"
+            "INSERT INTO event SELECT NULL, epoch_key, 13, type, boot, up_ms, at_ms, dated_at_ms, dated_by,"
+            " arrived_at_ms, survey, raw FROM event WHERE seq = 5;"
+            " UPDATE received SET high = 13; UPDATE epoch SET through = 13"
         ),
         "is there twice",
     ),
     "a silent was no silent": (
-        """UPDATE event SET raw = replace(raw, 'expired', 'superseded') WHERE seq = 10""",
+        """UPDATE event SET raw = replace(raw, 'expired', 'superseded') WHERE seq = 11""",
         "truly as silent (expired)",
     ),
     "a reason is another": (
-        """UPDATE event SET raw = replace(raw, 'no_survey', 'guard') WHERE seq = 11""",
+        """UPDATE event SET raw = replace(raw, 'no_survey', 'guard') WHERE seq = 12""",
         "truly of already_answered",
     ),
-    "a boot that never was": ("UPDATE event SET boot = 2 WHERE seq = 11", "boot 2, which never was"),
-    "a survey's outcome": ("UPDATE survey SET outcome = 'no' WHERE survey = 2", "by its events"),
-    "a survey is gone": ("DELETE FROM survey WHERE survey = 7", "by its events"),
+    "a boot that never was": ("UPDATE event SET boot = 2 WHERE seq = 12", "boot 2, which never was"),
+    "a survey's outcome": ("UPDATE survey SET outcome = 'no' WHERE survey = 3", "by its events"),
+    "a survey is gone": ("DELETE FROM survey WHERE survey = 8", "by its events"),
     "a rollup by hour": ("UPDATE rollup_hour SET silent = silent + 1", "rollup_hour"),
     "a rollup by day": ("UPDATE rollup_day SET force_majeures = 0", "rollup_day"),
-    "too much is acknowledged": ("UPDATE epoch SET through = 12", "through is 12"),
+    "too much is acknowledged": ("UPDATE epoch SET through = 13", "through is 13"),
     "a reject": (
-        "INSERT INTO reject SELECT NULL, epoch_key, 3, 't', 'conflict: x', x'00', 'h', 1, 0, 0 FROM epoch",
+        "INSERT INTO reject SELECT NULL, epoch_key, 4, 't', 'conflict: x', x'00', 'h', 1, 0, 0 FROM epoch",
         "1 rejects on t: conflict: x",
+    ),
+    "a force majeure of another survey": (
+        """UPDATE event SET raw = replace(raw, '"survey":8', '"survey":6') WHERE seq = 10""",
+        "names survey 6, and 8 was open",
+    ),
+    "a window that was too short": (
+        "UPDATE event SET up_ms = up_ms - 2000, raw = json_set(raw, '$.up_ms', up_ms - 2000) WHERE seq = 11",
+        "its close says 29000",
+    ),
+    "a start that is not told": (
+        """UPDATE event SET type = 'clock_set', raw = json_set(raw, '$.type', 'clock_set') WHERE seq = 1""",
+        "told 0 times that it started",
+    ),
+    "a clock that nobody set": (
+        "UPDATE event SET raw = json_set(raw, '$.at_ms', json_extract(raw, '$.at_ms') + 3600000) WHERE seq = 5",
+        "by its clock",
+    ),
+    "a stuck button of nobody": (
+        """UPDATE event SET type = 'button_stuck', raw = json_set(raw, '$.type', 'button_stuck') WHERE seq = 12""",
+        "is told stuck",
+    ),
+    "a survey's cause": ("UPDATE survey SET cause = 'expired'", "and its events"),
+    "a survey's response": ("UPDATE survey SET response_ms = 1", "and its events"),
+    "a survey's revision": ("UPDATE survey SET question_revision = 7", "and its events"),
+    "an hour": (
+        (
+            "UPDATE survey SET hour = '2020-01-01T00:00+00:00'; UPDATE rollup_hour SET hour = '2020-01-01T00:00+00:00';"
+            "UPDATE rollup_day SET day = '2020-01-01'; UPDATE force_majeure SET hour = '2020-01-01T00:00+00:00'"
+        ),
+        "stands in the hour",
+    ),
+    "a date": ("UPDATE event SET dated_at_ms = 5, dated_by = 'arrival' WHERE seq = 1", "and truly"),
+    "a sum of asked": ("UPDATE rollup_day SET asked = asked + 1", "rollup_day"),
+    "a force majeure is gone": (
+        "DELETE FROM force_majeure; UPDATE rollup_hour SET force_majeures = 0;UPDATE rollup_day SET force_majeures = 0",
+        "force majeures are counted",
     ),
     "a broken reference": ("PRAGMA foreign_keys = OFF; DELETE FROM site", "foreign_key_check"),
 }
@@ -155,11 +192,16 @@ LIES_OF_THE_WITNESS: dict[str, tuple[Testimony, str]] = {
         presses(lambda all_: (replace(all_[0], held_ms=1800), *all_[1:])),
         "is force_majeure_declared",
     ),
+    "a wrong clock": (replace(TRUE, lives=(replace(LIFE, true_ms=NOW_MS),)), "beside the truth"),
+    "a stuck button": (
+        presses(lambda all_: (*all_[:-1], replace(all_[-1], held_ms=31_000))),
+        "cant_say was stuck at 70000 ms",
+    ),
     "thanks for nothing": (
         replace(TRUE, lives=(replace(LIFE, thanks=(Thanks("no", 20_000),)),)),
         "no was thanked for at 19860 ms",
     ),
-    "more numbers": (replace(TRUE, counters={NAME: replace(COUNTERS, next=13)}), "numbers up to 12"),
+    "more numbers": (replace(TRUE, counters={NAME: replace(COUNTERS, next=14)}), "numbers up to 13"),
     "more presses": (
         replace(TRUE, counters={NAME: replace(COUNTERS, presses={**COUNTERS.presses, "yes": 2})}),
         "counted 2 presses of yes",
@@ -179,13 +221,13 @@ def test_it_finds_what_the_table_does_not_hold(table: sqlite3.Connection, lie: s
 
 
 def test_a_press_that_may_not_have_been_kept_may_be_missing(table: sqlite3.Connection) -> None:
-    assert check(table, presses(lambda all_: (*all_, Press("no", 59_900, 90, sure=False))), NOW_MS) == []
+    assert check(table, presses(lambda all_: (*all_, Press("no", 79_900, 90, sure=False))), NOW_MS) == []
 
 
 def test_a_close_that_power_may_have_prevented_may_be_missing(tmp_path: Path) -> None:
     life = replace(LIFE, ended_ms=31_500, presses=PRESSES[:-1])
     testimony = replace(TRUE, lives=(life,), counters={})
-    with closing(stored(tmp_path, message(EVENTS[:9]))) as connection:
+    with closing(stored(tmp_path, message(EVENTS[:10]))) as connection:
         assert check(connection, testimony, NOW_MS) == []
         longer = replace(testimony, lives=(replace(life, ended_ms=60_000),))
         found = check(connection, longer, NOW_MS)
@@ -193,18 +235,26 @@ def test_a_close_that_power_may_have_prevented_may_be_missing(tmp_path: Path) ->
 
 
 def test_losses_of_a_full_flash_are_counted_to_the_event(tmp_path: Path) -> None:
-    with closing(stored(tmp_path, message(EVENTS[4:], first=5, base=5))) as connection:
+    with closing(stored(tmp_path, message(EVENTS[5:], first=6, base=6))) as connection:
         assert check(connection, replace(TRUE, overflowed=frozenset({BOARD})), NOW_MS) == []
-        assert [one for one in check(connection, TRUE, NOW_MS) if "4 numbers are lost" in one]
-        more = presses(lambda all_: (Press("no", 2000, 90), Press("yes", 3000, 90), Press("no", 4000, 90), *all_))
+        assert [one for one in check(connection, TRUE, NOW_MS) if "5 numbers are lost" in one]
+        more = presses(
+            lambda all_: (
+                Press("no", 2000, 90),
+                Press("yes", 2500, 90),
+                Press("no", 3000, 90),
+                Press("no", 4000, 90),
+                *all_,
+            )
+        )
         found = check(connection, replace(more, overflowed=frozenset({BOARD}), counters={}), NOW_MS)
     assert [one for one in found if "nothing is stored or counted as lost" in one], found
 
 
 def test_what_a_restored_bridge_forgot_is_allowed_and_no_more(tmp_path: Path) -> None:
-    with closing(stored(tmp_path, message(EVENTS[4:], first=5, base=5))) as connection:
-        assert check(connection, replace(TRUE, forgotten={NAME: 4}), NOW_MS) == []
-        assert check(connection, replace(TRUE, forgotten={NAME: 3}), NOW_MS)
+    with closing(stored(tmp_path, message(EVENTS[5:], first=6, base=6))) as connection:
+        assert check(connection, replace(TRUE, forgotten={NAME: 5}), NOW_MS) == []
+        assert check(connection, replace(TRUE, forgotten={NAME: 4}), NOW_MS)
 
 
 def test_two_boards_with_one_id_are_kept_apart(tmp_path: Path) -> None:
@@ -215,3 +265,12 @@ def test_two_boards_with_one_id_are_kept_apart(tmp_path: Path) -> None:
     with closing(stored(tmp_path, message(EVENTS), second)) as connection:
         assert check(connection, twins, NOW_MS) == []
         assert check(connection, TRUE, NOW_MS)
+
+
+def test_who_is_stored_was_thanked(tmp_path: Path) -> None:
+    life = replace(LIFE, presses=PRESSES[:2])
+    testimony = replace(TRUE, lives=(life,), counters={})
+    with closing(stored(tmp_path, message(EVENTS[:4]))) as connection:
+        assert check(connection, testimony, NOW_MS) == []
+        found = check(connection, replace(testimony, lives=(replace(life, thanks=()),)), NOW_MS)
+    assert [one for one in found if "was not thanked for" in one], found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -21,7 +22,7 @@ LEFT_MS = 1 << 40  # a button that nobody released
 
 def testimony(world: World) -> Testimony:
     """All that is known of this world, once it is quiet."""
-    lives = tuple(life for till in world.everyone() for run in till.console.runs() if (life := _life(till, run)))
+    lives = tuple(_life(world, till, run) for till in world.everyone() for run in till.console.runs())
     overflowed = frozenset(till.console.hardware_id for till in world.everyone() if till.overflowed)
     rules = world.listener.rules()
     if world.bridge.forgotten:  # revisions of questions may have been given out again, unheard
@@ -32,7 +33,7 @@ def testimony(world: World) -> Testimony:
     return Testimony(lives, rules, world.listener.counters(), dict(world.bridge.forgotten), overflowed)
 
 
-def _life(till: Till, run: Run) -> Life:
+def _life(world: World, till: Till, run: Run) -> Life:
     console = till.console
     said = BOOT.search(run.output)
     return Life(
@@ -44,8 +45,17 @@ def _life(till: Till, run: Run) -> Life:
         tuple(_presses(till, run)),
         tuple(_thanks(till, run)),
         stops=tuple(_stops(till, run)),
+        true_ms=_true_ms(world, run),
         late_ms=LATE_MS if till.is_late else Life.late_ms,
     )
+
+
+def _true_ms(world: World, run: Run) -> int | None:
+    """The time by this machine when the board's clock stood at 0; None once a clock was made wrong."""
+    if (run.ended_at_s or float("inf")) > world.right_until_s or not run.changes:
+        return None
+    first = run.changes[0]
+    return round((time.time() - time.monotonic() + first.at_s) * 1000) - first.ticks_ms
 
 
 def _ended_ms(run: Run) -> int | None:

@@ -37,7 +37,8 @@ class Life:
 
     `ended_ms` is when power went (None: it never did), `keeps` whether it kept events in flash all the time,
     `offset_ms` what has to be added to its clock to get the firmware's `up_ms` (None: the checker finds out), `stops`
-    when its process stood still, as (from, to), `late_ms` how late it may have stamped a contact.
+    when its process stood still, as (from, to), `late_ms` how late it may have stamped a contact, `true_ms` what time
+    (ms since 1970 UTC) it truly was when its clock began, if all clocks about it were right.
     """
 
     site_id: str
@@ -51,6 +52,7 @@ class Life:
     offset_ms: int | None = None
     stops: tuple[tuple[int, int], ...] = ()
     late_ms: int = 250
+    true_ms: int | None = None
 
 
 @dataclass(frozen=True)

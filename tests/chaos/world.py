@@ -28,6 +28,7 @@ from tests.support.time_server import TimeServer
 
 SITE = "shop"
 START_S = 60.0
+LAST_ACKS_S = 1.0
 FULL_BYTES = 4096  # what a file may still hold while the disk is full: less than any database
 LIMIT = resource.RLIMIT_FSIZE
 SUFFIXES = ("", "-wal", "-shm")
@@ -55,7 +56,7 @@ class Till:
 class Bridge:
     """`trivox bridge` on its file, started, killed and restored; one thread at a time does so."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, listener: Listener) -> None:
         self.database = folder / "trivox.db"
         self._folder = folder
         self._port = port
@@ -66,6 +67,8 @@ class Bridge:
         self._copies = 0
         self.forgotten: dict[EpochName, int] = defaultdict(int)
         self.deaths: list[str] = []
+        self.unkept: list[str] = []  # what it acknowledged, and its database does not hold
+        self._listener = listener
 
     def running_pid(self) -> int | None:
         """The number of its process; None if it does not run."""
@@ -102,6 +105,16 @@ class Bridge:
             self._process.kill()
             self._process.wait()
             self._process = None
+            self.compare()
+
+    def compare(self) -> None:
+        """Whatever was heard to be acknowledged is in the database by then."""
+        with self._busy:
+            heard = self._listener.acknowledged()
+            stored = self.throughs()
+            for name, through in heard.items():
+                if stored.get(name, 0) < through:
+                    self.unkept.append(f"{'/'.join(name)}: {through} was acknowledged, stored was {stored.get(name)}")
 
     def disk(self, *, full: bool) -> None:
         """Let no file of its grow beyond a few bytes, or again as they like."""
@@ -137,7 +150,8 @@ class Bridge:
                 for suffix in SUFFIXES:
                     self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
                 shutil.copyfile(self._copy, self.database)
-            time.sleep(pause_s)
+                time.sleep(max(pause_s, LAST_ACKS_S))  # what the broker still brings of the bridge before
+                self._listener.forget()
             self.start()
 
     def throughs(self) -> dict[EpochName, int]:
@@ -158,8 +172,9 @@ class World:
         self.to_consoles = Proxy(self.broker.port)
         self.to_bridge = Proxy(self.broker.port)
         self.time_server = TimeServer()
-        self.bridge = Bridge(folder, self.to_bridge.port)
         self.listener = Listener(self.broker.port)
+        self.bridge = Bridge(folder, self.to_bridge.port, self.listener)
+        self.right_until_s = float("inf")  # `time.monotonic` at which the first clock was made wrong
         boards = ("unix", "esp32", "pico_w")
         self.tills = [self._till(number, boards[number % 3]) for number in range(consoles)]
         self.twin_seen = False

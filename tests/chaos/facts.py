@@ -1,0 +1,43 @@
+"""What a board tells without a press: that it started, and what time it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.chaos.table import Event
+from tests.chaos.witness import EpochName, Life
+
+CLOCK_MS = 3000  # an acknowledgement may have been under way for two seconds, and less is no news
+RAN_MS = 12_000  # a board that ran so long has told that it started
+
+
+def check_facts(name: str, life: Life, events: list[Event], offset_ms: int, torn: set[EpochName]) -> Iterator[str]:
+    """What is wrong with a life's `booted` and `clock_set`, and with the dates of all its events.
+
+    `offset_ms` is what its clock's times need to be `up_ms`.
+    """
+    in_order = sorted(events, key=lambda event: event.seq)
+    if {event.epoch for event in events} & torn or len({event.epoch for event in events}) > 1 or not life.keeps:
+        return  # what is missing may have said so
+    started = [event for event in in_order if event.type == "booted"]
+    ran_long = life.ended_ms is None or life.ended_ms - sum(to - at for at, to in life.stops) > RAN_MS
+    if len(started) != 1 and (events or ran_long):
+        yield f"{name}: it is told {len(started)} times that it started"
+    elif started and (in_order[0] is not started[0] or started[0].said["hardware_id"] != life.hardware_id):
+        yield f"{name}: its first event is number {in_order[0].seq} ({in_order[0].type}), of board {started[0].said}"
+    is_known = life.true_ms is not None and not life.stops  # an answer may have waited in a board that stood still
+    yield from _dates(name, in_order, (life.true_ms or 0) - offset_ms if is_known else None)
+
+
+def _dates(name: str, in_order: list[Event], true_ms: int | None) -> Iterator[str]:
+    """Each event has the date that the last `clock_set` before it gives; where the truth is known, that is true."""
+    offset_ms: int | None = None
+    for event in in_order:
+        at_ms = event.said["at_ms"]
+        if event.type == "clock_set" and at_ms is not None:
+            offset_ms = at_ms - event.up_ms
+            off_ms = 0 if true_ms is None else at_ms - true_ms - event.up_ms
+            if abs(off_ms) > CLOCK_MS:
+                yield f"{name}: number {event.seq} sets the clock {off_ms} ms beside the truth"
+        elif at_ms != (None if offset_ms is None else event.up_ms + offset_ms):
+            yield f"{name}: number {event.seq} ({event.type}) is dated {at_ms}, by its clock {offset_ms}+{event.up_ms}"
