@@ -29,13 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+@pytest.hookimpl(hookwrapper=True)  # the older kind of wrapper, so that older pytests take it too
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Show what consoles, bridge and broker said below a test that failed."""
-    report = yield
+    report = (yield).get_result()
     if report.failed:
         report.sections += [(title, text()) for title, text in item.stash.get(_SHOWN, [])]
-    return report
 
 
 @pytest.fixture

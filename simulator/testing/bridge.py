@@ -118,6 +118,7 @@ class Bridge:
 
         Raises NotSeenError with what the bridge has instead, or ProgramError if it has ended by itself.
         """
+        __tracebackhide__ = True  # pytest shows the line of the test
 
         def holds() -> Value:
             self._program.check()
@@ -130,6 +131,7 @@ class Bridge:
 
     def wait_for_console(self, name: str, limit_s: float = WAIT_LIMIT_S) -> None:
         """Wait until the console SITE/CONSOLE is online and its start is stored; raises NotSeenError if it is not."""
+        __tracebackhide__ = True
         site_id, _, console_id = name.partition("/")
 
         def heard() -> bool:
