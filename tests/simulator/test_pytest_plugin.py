@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import simulator
 from simulator import pinmap
 from simulator.errors import ConsoleError
 from simulator.testing import Bridge, Broker, NotSeenError, ProgramError
@@ -38,6 +39,17 @@ def test_it():
 """
     done = run_tests(tmp_path, {"test_it.py": test})
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", simulator.__all__)
+def test_what_the_simulator_offers_is_there_when_asked_for(name: str) -> None:
+    assert getattr(simulator, name).__name__ == name
+    assert name in dir(simulator)
+
+
+def test_what_it_does_not_offer_is_an_attribute_error() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'Consoles'"):
+        from simulator import Consoles  # noqa: F401, PLC0415
 
 
 def test_a_failed_test_shows_what_everything_said(tmp_path: Path) -> None:

@@ -36,6 +36,14 @@ def test_a_script_runs(block: str, tmp_path: Path) -> None:
     assert (done.returncode, "'yes': True" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
+def test_the_example_of_the_first_page_runs(tmp_path: Path) -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "script.py").write_text(block.replace(":1883", ":1"))  # who listens there is not ours
+    done = run_python(tmp_path, "script.py")
+    assert (done.returncode, "'yes': True" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(("fixture", "kind"), [("trivox_bridge", Bridge), ("trivox_broker", Broker)])
 def test_what_is_named_is_there(fixture: str, kind: type) -> None:
     named = set(re.findall(rf"{fixture}\.([a-z_]+)", README))
