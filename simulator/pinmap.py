@@ -26,6 +26,11 @@ def pin_map(board: str, firmware: Path) -> PinMap:
     """The pins of `board`, from `firmware` if it has them as source, else from the project's own firmware."""
     paths = [folder / "boards" / f"{board}.py" for folder in (firmware, FIRMWARE)]
     path = next((path for path in paths if path.exists()), None)
+    if not FIRMWARE.exists():
+        raise ConsoleError(
+            f"The firmware is not beside {FIRMWARE.parent / 'simulator'}: install trivox from a clone, by "
+            "pip install --editable."
+        )
     if path is None:
         raise ConsoleError(f"There is no board {board}; take one of firmware/boards.")
     values = {}

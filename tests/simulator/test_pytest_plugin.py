@@ -1,0 +1,197 @@
+"""The fixtures for a shop's own tests: what they cost, what they show, what they say, and that they end."""
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+import simulator
+from simulator import pinmap
+from simulator.errors import ConsoleError
+from simulator.testing import Bridge, Broker, NotSeenError, ProgramError
+from tests.support.other_project import run_tests
+from tests.support.programs import wait_until
+
+FAILING = """
+def test_it(trivox_bridge, trivox_console):
+    console = trivox_console("shop/till-1")
+    console.wait_output("boot: 1,")
+    trivox_bridge.wait_for(lambda: trivox_bridge.surveys(), "a survey is there", limit_s=0.1)
+"""
+
+
+def said(folder: Path, test: str, *options: str, conftest: str = "") -> str:
+    """What pytest says of that test, which must not pass."""
+    done = run_tests(folder, {"test_it.py": test, "conftest.py": conftest}, *options)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_who_does_not_use_it_does_not_pay(tmp_path: Path) -> None:
+    test = """
+import sys
+
+def test_it():
+    ours = {name for name in sys.modules if name.split(".")[0] in {"simulator", "bridge"}}
+    assert ours == {"simulator", "simulator.pytest_plugin"}
+    assert not {"paho", "typer", "apsw", "msgspec", "rich"} & set(sys.modules)
+"""
+    done = run_tests(tmp_path, {"test_it.py": test})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", simulator.__all__)
+def test_what_the_simulator_offers_is_there_when_asked_for(name: str) -> None:
+    assert getattr(simulator, name).__name__ == name
+    assert name in dir(simulator)
+
+
+def test_what_it_does_not_offer_is_an_attribute_error() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'Consoles'"):
+        from simulator import Consoles  # noqa: F401, PLC0415
+
+
+def test_a_failed_test_shows_what_everything_said(tmp_path: Path) -> None:
+    shown = said(tmp_path, FAILING)
+    assert re.search(r"trivox console shop/till-1, serial output -+\n(.*\n)*?boot: 1, ", shown)
+    assert re.search(r"trivox bridge -+\n(.*\n)*?.*connected to the broker", shown)
+    assert re.search(r"trivox (mosquitto|embedded) broker -+\n.*\w", shown)
+
+
+def test_a_wait_in_vain_says_what_is_there_instead(tmp_path: Path) -> None:
+    shown = said(tmp_path, FAILING)
+    assert "raise " not in shown
+    assert re.search(
+        r"After 0.1 s still not so: a survey is there. The bridge has \d events, 0 surveys, 0 count", shown
+    )
+
+
+def test_everything_ends_with_the_test(tmp_path: Path) -> None:
+    test = """
+from pathlib import Path
+
+def test_it(trivox_broker, trivox_bridge, trivox_console):
+    till, desk = trivox_console("shop/till-1"), trivox_console("shop/desk-1", board="esp32")
+    trivox_bridge.wait_for_console("shop/desk-1")
+    programs = [trivox_broker._program._process.pid, trivox_bridge._program._process.pid, till.pid, desk.pid]
+    Path("pids").write_text(" ".join(map(str, programs)))
+"""
+    done = run_tests(tmp_path, {"test_it.py": test})
+    assert done.returncode == 0, done.stdout + done.stderr
+    pids = (tmp_path / "pids").read_text().split()
+    assert len(set(pids)) == 4
+    assert not [pid for pid in pids if Path("/proc", pid).exists()]
+
+
+def test_a_rule_of_the_board_that_is_broken_fails_the_test(tmp_path: Path) -> None:
+    (tmp_path / "firmware").mkdir()
+    (tmp_path / "firmware" / "main.py").write_text("import machine\nmachine.Pin(99)\n")
+    test = """
+def test_it(trivox_console):
+    trivox_console("shop/till-1", firmware="firmware").wait_output("Traceback")
+"""
+    shown = said(tmp_path, test)
+    assert "1 error" in shown
+    assert "shop/till-1: " in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("trivox_console('till-1')", "till-1 is no console; write SITE/CONSOLE, such as shop/till-1."),
+        ("[trivox_console('shop/a') for _ in 'ab']", "This test has a console shop/a already"),
+        ("trivox_console('shop/a', board='arduino')", "There is no board arduino; take one of firmware/boards."),
+    ],
+)
+def test_a_console_that_cannot_be_is_told_in_a_sentence(line: str, sentence: str, tmp_path: Path) -> None:
+    shown = said(tmp_path, f"def test_it(trivox_console):\n    {line}\n")
+    assert sentence in shown
+    assert "Traceback" not in shown
+    assert "raise " not in shown
+
+
+def test_no_micropython_is_told_in_a_sentence(tmp_path: Path) -> None:
+    conftest = """
+import pytest
+
+@pytest.fixture(autouse=True)
+def nothing(monkeypatch, tmp_path):
+    from simulator import micropython
+    monkeypatch.setattr(micropython, "CACHE", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+"""
+    shown = said(tmp_path, "def test_it(trivox_console):\n    trivox_console()\n", conftest=conftest)
+    assert "apt-get, which is not here; put micropython 1.25 on PATH." in shown
+    assert "raise " not in shown
+
+
+def test_no_mosquitto_is_told_in_a_sentence(tmp_path: Path) -> None:
+    conftest = """
+import pathlib
+import pytest
+
+@pytest.fixture(autouse=True)
+def nothing(monkeypatch, tmp_path):
+    from simulator.testing import broker
+    monkeypatch.setattr(broker, "SBIN", tmp_path / "mosquitto")
+    monkeypatch.setenv("PATH", str(tmp_path))
+"""
+    test = "def test_it(trivox_broker):\n    assert trivox_broker.kind == 'embedded'\n"
+    shown = said(tmp_path, test, "--trivox-broker=mosquitto", conftest=conftest)
+    assert "mosquitto is not here: apt-get install mosquitto, or take --trivox-broker=embedded." in shown
+    done = run_tests(tmp_path, {"test_it.py": test, "conftest.py": conftest})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_firmware_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pinmap, "FIRMWARE", tmp_path / "firmware")
+    with pytest.raises(ConsoleError, match=r"The firmware is not beside .*: install trivox from a clone"):
+        pinmap.pin_map("unix", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["mosquitto", "embedded"])
+def test_a_port_that_another_took_is_told_in_a_sentence(kind: str, tmp_path: Path) -> None:
+    broker = Broker(tmp_path, kind)  # type: ignore[arg-type]
+    broker.start()
+    broker.stop()
+    with (
+        socket.create_server((broker.host, broker.port)),
+        pytest.raises(ProgramError, match=rf"^The broker does not listen on 127.0.0.1:{broker.port}: .* - end what"),
+    ):
+        broker.start()
+    broker.start()
+    broker.stop()
+
+
+def test_a_console_that_is_not_heard_is_told_in_a_sentence(tmp_path: Path) -> None:
+    broker = Broker(tmp_path, "embedded")
+    bridge = Bridge(tmp_path, broker)
+    broker.start()
+    try:
+        bridge.start()
+        with pytest.raises(NotSeenError, match=r"^The bridge has not heard console shop/till-9 in 0.1 s: is it "):
+            bridge.wait_for_console("shop/till-9", limit_s=0.1)
+        with pytest.raises(ProgramError, match=r"^`trivox site set shop --timezone Mars`: .*Mars"):
+            bridge.trivox("site", "set", "shop", "--timezone", "Mars")
+    finally:
+        bridge.stop()
+        broker.stop()
+
+
+def test_a_bridge_that_ended_by_itself_is_not_waited_for(tmp_path: Path) -> None:
+    broker = Broker(tmp_path)
+    bridge = Bridge(tmp_path, broker)
+    broker.start()
+    try:
+        bridge.start()
+        assert bridge._program._process is not None
+        bridge._program._process.kill()
+        wait_until("it has ended", lambda: not bridge._program.running)
+        with pytest.raises(ProgramError, match=r"^The bridge ended by itself: "):
+            bridge.wait_for(lambda: False, "never")
+        bridge.start()
+        assert bridge.wait_for(lambda: bridge.events() == [], "no events") is True
+    finally:
+        bridge.stop()
+        broker.stop()

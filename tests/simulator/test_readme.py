@@ -1,0 +1,65 @@
+"""The examples in the simulator's README run as they stand there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from simulator.testing import Bridge, Broker
+from tests.support.other_project import run_python, run_tests
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "simulator" / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FILES = {block.split("\n", 1)[0].removeprefix("# "): block for block in BLOCKS if block.startswith("# ")}
+SCRIPTS = [block for block in BLOCKS if not block.startswith("# ")]
+TESTS = sorted(name for name in FILES if name.startswith("test_"))
+
+
+def test_there_are_examples_of_each_kind() -> None:
+    assert TESTS == ["test_silent.py", "test_till_plugin.py"]
+    assert len(SCRIPTS) == 1
+    assert len(FILES) + len(SCRIPTS) == len(BLOCKS)
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_an_example_with_fixtures_passes(name: str, tmp_path: Path) -> None:
+    done = run_tests(tmp_path, FILES, name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{FILES[name].count('def test_')} passed" in done.stdout
+
+
+@pytest.mark.parametrize("block", SCRIPTS)
+def test_a_script_runs(block: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(block)
+    done = run_python(tmp_path, "script.py")
+    assert (done.returncode, "'yes': True" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def test_the_example_of_the_first_page_runs(tmp_path: Path) -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "script.py").write_text(block.replace(":1883", ":1"))  # who listens there is not ours
+    done = run_python(tmp_path, "script.py")
+    assert (done.returncode, "'yes': True" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("fixture", "kind"), [("trivox_bridge", Bridge), ("trivox_broker", Broker)])
+def test_what_is_named_is_there(fixture: str, kind: type) -> None:
+    named = set(re.findall(rf"{fixture}\.([a-z_]+)", README))
+    assert named
+    made = {"port"}  # set when it is made
+    assert named <= {name for name in dir(kind) if not name.startswith("_")} | made
+
+
+def test_the_bridge_is_told_of_whole() -> None:
+    public = {name for name in dir(Bridge) if not name.startswith("_")} - {"output"}
+    assert public == set(re.findall(r"trivox_bridge\.([a-z_]+)", README))
+
+
+def test_errors_are_told_in_their_own_words() -> None:
+    sources = "\n".join(path.read_text("utf-8") for path in (ROOT / "simulator").rglob("*.py"))
+    told = re.findall(r"^\| ([A-Zm][^|]*) … \|", README, re.MULTILINE)
+    assert len(told) == 5
+    for words in told:
+        assert f'"{words} ' in sources, words

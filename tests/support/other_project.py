@@ -1,0 +1,33 @@
+"""A project of somebody else that has trivox installed, with tests of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+LIMIT_S = 240
+
+
+def run_python(folder: Path, *words: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Python in that folder, with nothing of our own run in its environment; `path` is its PATH, else ours."""
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "TRIVOX"))}
+    if path is not None:
+        surroundings["PATH"] = path
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def run_tests(folder: Path, files: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    """Its own pytest over these files, warnings being errors."""
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    words = ("-q", "-p", "no:cacheprovider", f"--basetemp={folder / 'temporary'}", *options)
+    return run_python(folder, "-m", "pytest", *words)
