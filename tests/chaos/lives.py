@@ -13,6 +13,7 @@ from tests.chaos.meaning import Meaning, Story, Survey, story
 from tests.chaos.table import Epoch, Event
 from tests.chaos.witness import EpochName, Life, Press, Rules, Testimony
 
+HOUR_MS = 3_600_000  # by which a clock may have jumped before the firmware began to count
 SLACK_MS = 800  # how far from a gap's edge a lost press may seem to lie
 CLOSE_MS = 30  # contacts of one life are stamped so evenly, mostly
 OFFSET_MAX_MS = 5000  # how long a board under load takes to start its clock
@@ -73,15 +74,27 @@ def _told(life: Life, events: list[Event]) -> Told:
     telling = [event for event in events if event.button]
     told = Told(life, events, _offset(life, telling))
     for event in telling:
-        near = [
-            (off_ms, index)
-            for index, press in enumerate(life.presses)
-            if index not in told.by_press and (off_ms := _off_ms(press, event, told.offset_ms)) is not None
-        ]
-        if near and min(near)[0] <= life.late_ms:
-            told.by_press[min(near)[1]] = event
+        _find_press(told, event, set())
     told.lost += _half_kept(told)
     return told
+
+
+def _find_press(told: Told, event: Event, tried: set[int]) -> bool:
+    """Give the event the nearest press that it can be of; whose it was until now finds another (Kuhn's matching)."""
+    near = sorted(
+        (off_ms, index)
+        for index, press in enumerate(told.life.presses)
+        if (off_ms := _off_ms(press, event, told.offset_ms)) is not None and off_ms <= told.life.late_ms
+    )
+    for _, index in near:
+        if index in tried:
+            continue
+        tried.add(index)
+        before = told.by_press.get(index)
+        if before is None or _find_press(told, before, tried):
+            told.by_press[index] = event
+            return True
+    return False
 
 
 def _half_kept(told: Told) -> list[int]:
@@ -114,7 +127,7 @@ def _offset(life: Life, telling: list[Event]) -> int:
         for event in telling
         for press in life.presses
         if press.button == event.button and not press.from_start
-        if -OFFSET_MAX_MS <= event.up_ms - press.contact_ms <= CLOSE_MS
+        if any(-OFFSET_MAX_MS <= event.up_ms - press.contact_ms + hours * HOUR_MS <= CLOSE_MS for hours in range(3))
     )
     near = [apart[bisect_left(apart, ms) : bisect_right(apart, ms + CLOSE_MS)] for ms in apart]
     best = max(near, key=lambda found: (len(found), found[0]), default=[0])
@@ -384,7 +397,8 @@ def _has_quiet_after(life: Life, press: Press) -> bool:
     until_ms = press.contact_ms + THANKS_MS
     others = [other for other in life.presses if press.contact_ms < other.contact_ms < until_ms]
     stood = [stop for stop in life.stops if stop[0] < until_ms and stop[1] > press.contact_ms]
-    return not others and not stood and (life.ended_ms is None or life.ended_ms > until_ms + KEPT_MS)
+    jumped = [at_ms for at_ms in life.jumps if press.contact_ms <= at_ms < until_ms]
+    return not others and not stood and not jumped and (life.ended_ms is None or life.ended_ms > until_ms + KEPT_MS)
 
 
 def _counters(

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from simulator.record import Change, Run
 from tests.chaos.witness import ANSWERS, Life, Press, Testimony, Thanks
@@ -17,6 +18,7 @@ AWAKE_S = 8.0  # … and had run so long before, or had moved a lamp
 LATE_MS = 800  # how late a board may stamp a contact whose interrupts wait for a main loop, on a busy machine
 THANKS_MS = 1200  # a lamp that is alone lit for so long gives thanks: a press is felt for 300 ms
 SOON_S = 0.4  # after another press of the same button: both may fall into one stall of the main loop
+JUMP_MS = 60_000
 LEFT_MS = 1 << 40  # a button that nobody released
 
 
@@ -45,9 +47,16 @@ def _life(world: World, till: Till, run: Run) -> Life:
         tuple(_presses(till, run)),
         tuple(_thanks(till, run)),
         stops=tuple(_stops(till, run)),
+        jumps=tuple(_jumps(run)),
         true_ms=_true_ms(world, run),
         late_ms=LATE_MS if till.is_late else Life.late_ms,
     )
+
+
+def _jumps(run: Run) -> Iterator[int]:
+    for before, after in pairwise(run.changes):
+        if after.ticks_ms - before.ticks_ms - (after.at_s - before.at_s) * 1000 > JUMP_MS:
+            yield before.ticks_ms
 
 
 def _true_ms(world: World, run: Run) -> int | None:

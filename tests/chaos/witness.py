@@ -35,10 +35,14 @@ class Thanks:
 class Life:
     """One power-on of one board; `boot` is what it says of itself (None: it died before it could).
 
-    `ended_ms` is when power went (None: it never did), `keeps` whether it kept events in flash all the time,
-    `offset_ms` what has to be added to its clock to get the firmware's `up_ms` (None: the checker finds out), `stops`
-    when its process stood still, as (from, to), `late_ms` how late it may have stamped a contact, `true_ms` what time
-    (ms since 1970 UTC) it truly was when its clock began, if all clocks about it were right.
+    Attributes:
+        ended_ms: when power went; None: it never did.
+        keeps: whether it kept events in flash all the time.
+        offset_ms: what has to be added to its clock to get the firmware's `up_ms`; None: the checker finds out.
+        stops: when its process stood still, as (from, to).
+        jumps: what was last seen before its clock jumped.
+        late_ms: how late it may have stamped a contact.
+        true_ms: what time (ms since 1970 UTC) it was when its clock began, if all clocks about it were right.
     """
 
     site_id: str
@@ -51,6 +55,7 @@ class Life:
     keeps: bool = True
     offset_ms: int | None = None
     stops: tuple[tuple[int, int], ...] = ()
+    jumps: tuple[int, ...] = ()
     late_ms: int = 250
     true_ms: int | None = None
 
