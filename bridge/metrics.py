@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from bridge import logfmt
-from bridge.store.connection import HINDRANCES
+from bridge.store.connection import HINDRANCES, beside
 from bridge.vitals import COMMIT_SECONDS
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Collector:
             ("database_writable", "Whether the database could be written when last tried.", vitals.hindrance is None),
             ("backlog_messages", "Messages that wait to be written.", vitals.backlog()),
             ("database_bytes", "Size of the database.", _size(self._database)),
-            ("database_log_bytes", "Size of its log.", _size(self._database.with_name(f"{self._database.name}-wal"))),
+            ("database_log_bytes", "Size of its log.", _size(beside(self._database, "-wal"))),
             (
                 "host_clock_last_step_seconds",
                 "By how much this machine's clock was last stepped.",

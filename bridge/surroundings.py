@@ -11,6 +11,7 @@ from bridge.control import ask_bridge
 from bridge.doctor import Finding, ago
 from bridge.errors import TrivoxError
 from bridge.store import consoles
+from bridge.store.connection import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ def _disk(database: Path) -> Iterator[Finding]:
         + (": make room before it is full." if free < FREE_LOW else "."),
         bad=free < FREE_LOW,
     )
-    log = database.with_name(f"{database.name}-wal")
+    log = beside(database, "-wal")
     size = log.stat().st_size if log.exists() else 0
     if size > LOG_LARGE:
         yield Finding(f"{log} has grown to {size // MEGABYTE} MB: end the program that has been reading for so long.")

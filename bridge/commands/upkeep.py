@@ -18,8 +18,10 @@ from bridge.commands.options import DATABASE, Database
 from bridge.config import read_broker
 from bridge.doctor import ago, examine, health_of, outbox_depth
 from bridge.errors import DatabaseError
+from bridge.restore import make_file, sync
 from bridge.restore import restore as put_back
 from bridge.store import condition, open_store
+from bridge.store.connection import BESIDE, beside
 
 PLAIN_WIDTH = 160
 
@@ -35,17 +37,17 @@ def backup(
     file: Annotated[Path, typer.Argument(help="The copy; must not be there yet.")], database: Database = DATABASE
 ) -> None:
     """Make a consistent copy of the database, also while the bridge writes."""
-    if file.exists():
-        raise DatabaseError(f"{file} is there already: give another name, or move it away.")
+    for taken in (file, *(beside(file, ending) for ending in BESIDE)):
+        if taken.exists():
+            raise DatabaseError(f"{taken} is there already: give another name, or move it away.")
     if not file.absolute().parent.is_dir():
         raise DatabaseError(f"There is no folder {file.absolute().parent}: make it first.")
     store = open_store(database)
     partial = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL, 0o600))
+        make_file(partial)
         condition.copy_to(store.connection, str(database), partial)
-        with partial.open("rb+") as copy:
-            os.fsync(copy.fileno())
+        sync(partial)
         partial.rename(file)
     finally:
         partial.unlink(missing_ok=True)
