@@ -173,16 +173,11 @@ class Status(Struct):
 
 
 class Health(Struct):
-    """What the bridge itself uses of a health message; the rest is kept as sent. Figures of `Any` are only shown."""
+    """What the bridge itself works by of a health message; what is only shown is read by `bridge.health`."""
 
     epoch: Epoch | None = None
     hardware_id: str | None = None
     settings_revision: Natural = 0
-    at_ms: Any = None
-    outbox: Any = None
-    loop_lag_max_ms: Any = None
-    heap_free: Any = None
-    faults: Any = None
 
 
 class Reply(Struct):

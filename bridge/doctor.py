@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
+from bridge.health import read_figures
+from bridge.plain import plain
 from bridge.store import condition
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _rejects(store: Store) -> Iterator[Finding]:
     rejects = condition.rejects(store)
     for reason, count, last_at_ms, topic in rejects:
         advice = ADVICE.get(reason, "see who sends there, and with which firmware")
-        example = f", for example from {topic}" if topic else ""
+        example = f", for example from {plain(topic)}" if topic else ""
         yield Finding(f"Rejected as {reason}: {count}, last at {_utc(last_at_ms)}{example}: {advice}.")
     if not rejects:
         yield Finding("Nothing was rejected.", bad=False)
@@ -81,8 +81,8 @@ def _console(console: ConsoleRow, epochs: list[EpochRow], boards: list[BoardRow]
         yield Finding(f"Console {name} lost {lost} events for good: its flash was full, or an old copy was restored.")
     yield from (Finding(sentence) for sentence in two_boards(name, epochs, boards))
     silent_ms = now_ms - console.last_seen_at_ms
-    if not console.last_seen_at_ms or not (epochs or console.health):
-        yield Finding(f"Console {name} was never heard: check its power, Wi-Fi and broker address.")
+    if not console.last_seen_at_ms:
+        yield Finding(f"Console {name} was never heard by this bridge: check its power, Wi-Fi and broker address.")
     elif silent_ms < -MINUTE_MS:
         yield Finding(
             f"Console {name} was last heard at {_utc(console.last_seen_at_ms)}, which is still to come: this machine's "
@@ -97,46 +97,35 @@ def _console(console: ConsoleRow, epochs: list[EpochRow], boards: list[BoardRow]
 
 
 def _health(name: str, console: ConsoleRow) -> Iterator[Finding]:
-    health = health_of(console)
-    faults = [str(fault) for fault in health.get("faults") or []]
-    if faults:
-        yield Finding(f"Console {name} reports faults: {', '.join(faults)}.")
-    depth = outbox_depth(health)
-    if depth is not None and depth >= OUTBOX_MANY:
+    said = read_figures(console.health)
+    if said.faults:
+        yield Finding(f"Console {name} reports faults: {', '.join(said.faults)}.")
+    if said.outbox is not None and said.outbox >= OUTBOX_MANY:
         yield Finding(
-            f"Console {name} holds {depth} events that are not acknowledged: see that it reaches the broker and "
+            f"Console {name} holds {said.outbox} events that are not acknowledged: see that it reaches the broker and "
             "that the bridge runs, before its flash is full."
         )
-    at_ms = health.get("at_ms")
-    if isinstance(at_ms, int) and console.health_at_ms is not None:
-        off_ms = at_ms - console.health_at_ms
-        if abs(off_ms) > CLOCK_OFF_MS:
-            ahead = "ahead" if off_ms > 0 else "behind"
-            yield Finding(f"The clock of console {name} is {abs(off_ms) // 1000} s {ahead}: check its time server.")
+    off_ms = _clock_offset_ms(console)
+    if off_ms is not None and abs(off_ms) > CLOCK_OFF_MS:
+        ahead = "ahead" if off_ms > 0 else "behind"
+        yield Finding(f"The clock of console {name} is {abs(off_ms) // 1000} s {ahead}: check its time server.")
+
+
+def _clock_offset_ms(console: ConsoleRow) -> int | None:
+    """How far the console's clock was ahead at its last health message, None where that cannot be told."""
+    at_ms = read_figures(console.health).at_ms
+    return None if at_ms is None or console.health_at_ms is None else at_ms - console.health_at_ms
 
 
 def _clock_of_all(consoles: list[ConsoleRow]) -> Iterator[Finding]:
     """Consoles that differ from this machine by the same are right, and this machine is wrong."""
-    offsets = [
-        health["at_ms"] - console.health_at_ms
-        for console in consoles
-        if console.health_at_ms is not None and isinstance((health := health_of(console)).get("at_ms"), int)
-    ]
+    offsets = [offset for console in consoles if (offset := _clock_offset_ms(console)) is not None]
     if len(offsets) >= SAME_CLOCK_CONSOLES and min(map(abs, offsets)) > CLOCK_OFF_MS > max(offsets) - min(offsets):
         off_s = abs(offsets[0]) // 1000
         yield Finding(
             f"The clocks of all {len(offsets)} consoles are about {off_s} s {'ahead' if offsets[0] > 0 else 'behind'} "
             "of this machine's: it is this machine's clock that is wrong; have a time server set it."
         )
-
-
-def outbox_depth(health: dict[str, Any]) -> int | None:
-    """How many events a console holds by its last health message, None where it does not say."""
-    outbox = health.get("outbox")
-    if not isinstance(outbox, dict):
-        return None
-    first, following = outbox.get("first"), outbox.get("next")
-    return following - first if isinstance(first, int) and isinstance(following, int) else None
 
 
 def two_boards(name: str, epochs: list[EpochRow], boards: list[BoardRow]) -> list[str]:
@@ -158,20 +147,14 @@ def two_boards(name: str, epochs: list[EpochRow], boards: list[BoardRow]) -> lis
         ids = sorted(board.hardware_id for board in boards[:2])
         pairs.add((ids[0], ids[1]))
     return [
-        f"Two boards ({one} and {other}) use the console id {name} at once: give one of them another id. Their events "
-        "are kept apart, under epochs of their own."
+        f"Two boards ({plain(one)} and {plain(other)}) use the console id {name} at once: give one of them another id. "
+        "Their events are kept apart, under epochs of their own."
         for one, other in sorted(pairs)
     ] + [
         f"Console {name} sends under two epochs in turn ({one} and {other}): two boards have its id, or its flash "
         "fails and it works from RAM."
         for one, other in unknown
     ]
-
-
-def health_of(console: ConsoleRow) -> dict[str, Any]:
-    """The fields of a console's last health message."""
-    found = msgspec.json.decode(console.health) if console.health else {}
-    return found if isinstance(found, dict) else {}
 
 
 def ago(elapsed_ms: int) -> str:

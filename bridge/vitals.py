@@ -16,7 +16,7 @@ from bridge.logfmt import Seldom
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bridge.contract import Health
+    from bridge.health import Figures
     from bridge.store.consoles import Name
 
 COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -42,15 +42,12 @@ class ConsoleVitals:
     flood_count: int = 0  # messages in this window
     is_flooding: bool = False
 
-    def note_health(self, health: Health, arrived_at_ms: int) -> None:
-        """Take what the console says of itself."""
-        outbox = health.outbox if isinstance(health.outbox, dict) else {}
-        first, following = outbox.get("first"), outbox.get("next")
-        self.outbox = following - first if isinstance(first, int) and isinstance(following, int) else None
-        self.clock_offset_ms = health.at_ms - arrived_at_ms if isinstance(health.at_ms, int) else None
-        self.loop_lag_max_ms = health.loop_lag_max_ms if isinstance(health.loop_lag_max_ms, int) else None
-        self.heap_free = health.heap_free if isinstance(health.heap_free, int) else None
-        self.faults = len(health.faults) if isinstance(health.faults, list) else 0
+    def note_health(self, said: Figures, sent_at_ms: int | None) -> None:
+        """Take what the console says of itself; `sent_at_ms` is None where the broker had kept it."""
+        self.outbox, self.heap_free, self.loop_lag_max_ms = said.outbox, said.heap_free, said.loop_lag_max_ms
+        self.faults = len(said.faults)
+        if sent_at_ms is not None:
+            self.clock_offset_ms = None if said.at_ms is None else said.at_ms - sent_at_ms
 
 
 @dataclass

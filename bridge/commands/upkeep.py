@@ -13,17 +13,21 @@ from typing import Annotated
 import typer
 from rich.console import Console as Terminal
 from rich.table import Table
+from rich.text import Text
 
 from bridge.commands.options import DATABASE, Database
 from bridge.config import read_broker
-from bridge.doctor import ago, examine, health_of, outbox_depth
+from bridge.doctor import ago, examine
 from bridge.errors import DatabaseError
+from bridge.health import read_figures
+from bridge.plain import plain
 from bridge.restore import make_file, sync
 from bridge.restore import restore as put_back
 from bridge.store import condition, open_store
 from bridge.store.connection import BESIDE, beside
 
 PLAIN_WIDTH = 160
+LONGEST = 2_000  # a finding
 
 console_app = typer.Typer(help="Consoles.", no_args_is_help=True)
 
@@ -84,7 +88,7 @@ def doctor(
     )
     for finding in findings:
         bad += finding.bad
-        sys.stdout.write(f"{'!' if finding.bad else ' '} {finding.sentence}\n")
+        sys.stdout.write(f"{'!' if finding.bad else ' '} {plain(finding.sentence, LONGEST)}\n")
     sys.stdout.write(f"{bad} things to look at.\n" if bad else "All is well.\n")
     store.close()
 
@@ -99,21 +103,21 @@ def console_list(database: Database = DATABASE) -> None:
         table.add_column(heading)
     at_ms = now_ms()
     for console in condition.consoles(store):
-        health, epochs = health_of(console), condition.epochs(store, console.console_key)
-        depth = outbox_depth(health)
-        table.add_row(
+        said, epochs = read_figures(console.health), condition.epochs(store, console.console_key)
+        cells = (
             console.site_id,
             console.console_id + ("" if console.enrolled else " (not enrolled)"),
             ago(at_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never",
             {None: "unknown", 0: "offline", 1: "online"}[console.online],
-            str(health.get("firmware", "-")),
-            str(health.get("board", "-")),
-            str(health.get("hardware_id") or (epochs[-1].hardware_id if epochs else None) or "-"),
+            said.firmware or "-",
+            said.board or "-",
+            said.hardware_id or plain((epochs[-1].hardware_id if epochs else None) or "-"),
             str(console.settings_revision_reported or "-"),
-            "-" if depth is None else str(depth),
+            "-" if said.outbox is None else str(said.outbox),
             str(sum(epoch.lost for epoch in epochs)),
-            ", ".join(map(str, health.get("faults") or [])) or "-",
+            ", ".join(said.faults) or "-",
         )
+        table.add_row(*map(Text, cells))
     store.close()
     Terminal(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
 

@@ -32,6 +32,11 @@ class ConsoleRow(NamedTuple):
     health_at_ms: int | None
     settings_revision_reported: int
 
+    @property
+    def was_heard(self) -> bool:
+        """Whether anything came from it, or was kept of it by the broker: else somebody named it."""
+        return bool(self.last_seen_at_ms or self.health) or self.online is not None
+
 
 class EpochRow(NamedTuple):
     """An epoch of a console: what it lost, and when its first and last numbers arrived (None: no events)."""
