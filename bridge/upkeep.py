@@ -11,6 +11,7 @@ from bridge import fold
 from bridge.contract import AtMs
 from bridge.ingest import Intake
 from bridge.operations import OPERATIONS
+from bridge.plain import plain
 from bridge.rebuild import rebuild
 
 if TYPE_CHECKING:
@@ -75,6 +76,6 @@ def take_line(intake: Intake, line: bytes, now_ms: int) -> None:
         topic = message.topic
         topic.encode()
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        intake.reject("", line, f"recorded line: {error}", now_ms)
+        intake.reject("", line, f"recorded line: {plain(str(error))}", now_ms)
         return
     intake.take(topic, payload, message.received_at_ms)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from bridge import fold, logfmt
 from bridge.errors import TrivoxError
 from bridge.ingest import Intake, Tally
+from bridge.plain import plain
 from bridge.store import condition, consoles, events
 from bridge.store.connection import DAMAGED, damaged, hindrance
 from bridge.upkeep import execute
@@ -270,7 +271,7 @@ class Writer:
                     self._write([message])
                 return
             logfmt.error("a message made the bridge fail: it is kept", trace=True, topic=group[0].topic)
-            reason = f"failed: {error!r}"
+            reason = f"failed: {plain(repr(error))}"
             tally = self._until_written(lambda: self._reject(group[0], reason))
         self._taken += len(group)
         self._taken_bytes += sum(len(message.payload) for message in group)
