@@ -8,8 +8,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bridge.health import read_figures
-from bridge.plain import plain
+from bridge.ingest import NOT_ENROLLED
+from bridge.plain import counted, plain
 from bridge.store import condition
+from bridge.store.connection import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from bridge.store import Store
     from bridge.store.condition import BoardRow, ConsoleRow, EpochRow
 
+FAULTS_TOLD = 3
 SILENT_FOR_MS = 15 * 60_000
 MANY_TURNS = 4  # a board that was exchanged, and put back, has given up its place twice
 CLOCK_OFF_MS = 60_000
@@ -27,7 +30,7 @@ DAY_MINUTES = 1440
 
 
 ADVICE = {
-    "not enrolled": "enroll the console, then run `trivox rebuild`",
+    NOT_ENROLLED: "enroll the console by `trivox console enroll SITE/CONSOLE`, then run `trivox rebuild`",
     "conflict": "two boards may share an id and an epoch, or a flash was put back",
     "failed": "the bridge has a fault: report it with the log, then `trivox rebuild` with a newer bridge",
     "unknown type": "its firmware is newer than the bridge: renew the bridge, then run `trivox rebuild`",
@@ -44,16 +47,15 @@ class Finding:
 
 
 def examine(store: Store, now_ms: int) -> Iterator[Finding]:
-    """Look at everything that the database can tell of."""
+    """Look at everything that the database can tell of; raises DatabaseError when it is damaged."""
     faults = condition.integrity(store.connection, "integrity_check")
-    for fault in faults:
-        yield Finding(f"The database is damaged ({fault}): put back a copy made by `trivox backup`.")
     if faults:
-        return  # what else it says can't be believed
+        raise damaged(str(store.path), "; ".join(faults[:FAULTS_TOLD]))  # what else it says can't be believed
     yield Finding(f"The database {store.path} is whole.", bad=False)
-    yield from _rejects(store)
+    rejects = condition.rejects(store)
+    yield from _rejects(rejects)
     consoles = condition.consoles(store)
-    if not consoles:
+    if not consoles and all(reason != NOT_ENROLLED for reason, *_ in rejects):
         yield Finding("No console was ever heard of: check the broker's address, and that a bridge runs.")
     yield from _clock_of_all(consoles)
     for console in consoles:
@@ -61,11 +63,11 @@ def examine(store: Store, now_ms: int) -> Iterator[Finding]:
         yield from _console(console, epochs, boards, now_ms)
     waiting = condition.waiting_settings(store)
     if waiting:
-        yield Finding(f"Settings for {waiting} consoles wait to be published: start the bridge.")
+        are = "waits" if waiting == 1 else "wait"
+        yield Finding(f"What {counted(waiting, 'console')} should be set to {are} to be published: start the bridge.")
 
 
-def _rejects(store: Store) -> Iterator[Finding]:
-    rejects = condition.rejects(store)
+def _rejects(rejects: list[tuple[str, int, int, str]]) -> Iterator[Finding]:
     for reason, count, last_at_ms, topic in rejects:
         advice = ADVICE.get(reason, "see who sends there, and with which firmware")
         example = f", for example from {plain(topic)}" if topic else ""
@@ -78,7 +80,9 @@ def _console(console: ConsoleRow, epochs: list[EpochRow], boards: list[BoardRow]
     name = f"{console.site_id}/{console.console_id}"
     lost = sum(epoch.lost for epoch in epochs)
     if lost:
-        yield Finding(f"Console {name} lost {lost} events for good: its flash was full, or an old copy was restored.")
+        yield Finding(
+            f"Console {name} lost {counted(lost, 'event')} for good: its flash was full, or an old copy was restored."
+        )
     yield from (Finding(sentence) for sentence in two_boards(name, epochs, boards))
     silent_ms = now_ms - console.last_seen_at_ms
     if not console.last_seen_at_ms:
@@ -146,6 +150,8 @@ def two_boards(name: str, epochs: list[EpochRow], boards: list[BoardRow]) -> lis
     if sum(board.turns for board in boards) >= MANY_TURNS:
         ids = sorted(board.hardware_id for board in boards[:2])
         pairs.add((ids[0], ids[1]))
+    if pairs:
+        unknown.clear()  # that is why
     return [
         f"Two boards ({plain(one)} and {plain(other)}) use the console id {name} at once: give one of them another id. "
         "Their events are kept apart, under epochs of their own."

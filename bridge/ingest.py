@@ -51,6 +51,7 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     example: dict[str, str] = field(default_factory=dict)  # a topic for each reason
     heard: list[tuple[Name, int, int]] = field(default_factory=list)  # name, last arrival, messages
+    strangers: Counter[Name] = field(default_factory=Counter)  # messages of consoles that are not enrolled
     healths: list[tuple[Name, Figures, int | None]] = field(default_factory=list)  # with when it was sent, if known
     states: list[tuple[Name, bool]] = field(default_factory=list)  # who is online
     losses: list[tuple[Name, str, int]] = field(default_factory=list)  # name, epoch, how many more (or fewer)
@@ -99,6 +100,8 @@ class Intake:
         try:
             self.take_readable(topic, payload, arrived_at_ms, is_retained=is_retained)
         except Unreadable as error:
+            if str(error).startswith(NOT_ENROLLED):
+                self.tally.strangers[contract.read_topic(topic)[:2]] += 1
             self.reject(topic, payload, str(error), arrived_at_ms)
 
     def reject(self, topic: str, payload: bytes, reason: str, at_ms: int) -> None:

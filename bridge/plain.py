@@ -11,3 +11,8 @@ def plain(text: str, most: int = MOST) -> str:
     if short.isprintable():
         return short
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in short)
+
+
+def counted(count: int, word: str) -> str:
+    """The count with its word: 1 console, 2 consoles."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

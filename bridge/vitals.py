@@ -70,6 +70,8 @@ class Vitals:
     clock_step_ms: int = 0
     clock_stepped_at_ms: int = 0
     consoles: dict[Name, ConsoleVitals] = field(default_factory=dict)
+    strangers: Counter[Name] = field(default_factory=Counter)  # their messages in this window
+    flooding_strangers: set[Name] = field(default_factory=set)
     backlog: Callable[[], int] = lambda: 0
     seldom: Seldom = field(default_factory=Seldom)
     _window_s: float = field(default_factory=time.monotonic)
@@ -129,12 +131,10 @@ class Vitals:
 
     # -- consoles ------------------------------------------------------------------------------------------------
 
-    def note_messages(self, counted: Iterable[tuple[Name, int, int]]) -> None:
-        """Consoles were heard, each as (name, last time of arrival, how many messages)."""
+    def note_messages(self, counted: Iterable[tuple[Name, int, int]], strangers: Counter[Name]) -> None:
+        """Consoles were heard, each as (name, last time of arrival, how many messages); others were refused."""
         if time.monotonic() - self._window_s >= FLOOD_WINDOW_S:
-            self._window_s = time.monotonic()
-            for console in self.consoles.values():
-                console.is_flooding, console.flood_count = console.flood_count > FLOOD_MESSAGES, 0
+            self._begin_window()
         for name, at_ms, count in counted:
             console = self.console(name)
             console.last_seen_at_ms = at_ms
@@ -142,13 +142,28 @@ class Vitals:
             console.flood_count += count
             if console.flood_count > FLOOD_MESSAGES:
                 console.is_flooding = True
-                if self.seldom.ask(("flood", name)) is not None and self.seldom.ask("flood", burst=MANY) is not None:
-                    logfmt.warning(
-                        "a console floods: it sends more than any console has to tell",
-                        **_facts(name),
-                        messages=console.flood_count,
-                        within_s=FLOOD_WINDOW_S,
-                    )
+                self._tell_flood(name, console.flood_count)
+        self.strangers.update(strangers)
+        for name in strangers:
+            if self.strangers[name] > FLOOD_MESSAGES:
+                self.flooding_strangers.add(name)
+                self._tell_flood(name, self.strangers[name])
+
+    def _begin_window(self) -> None:
+        self._window_s = time.monotonic()
+        for console in self.consoles.values():
+            console.is_flooding, console.flood_count = console.flood_count > FLOOD_MESSAGES, 0
+        self.flooding_strangers = {name for name, count in self.strangers.items() if count > FLOOD_MESSAGES}
+        self.strangers.clear()
+
+    def _tell_flood(self, name: Name, messages: int) -> None:
+        if self.seldom.ask(("flood", name)) is not None and self.seldom.ask("flood", burst=MANY) is not None:
+            logfmt.warning(
+                "a console floods: it sends more than any console has to tell",
+                **_facts(name),
+                messages=messages,
+                within_s=FLOOD_WINDOW_S,
+            )
 
     def note_new(self, message: str, name: Name, epoch: str | None = None) -> None:
         """Something was heard for the first time."""
@@ -179,7 +194,8 @@ class Vitals:
 
     def snapshot(self, now_ms: int) -> dict[str, Any]:
         """What `doctor` asks for, as JSON can hold it."""
-        flooding = sorted("/".join(name) for name, console in self.consoles.copy().items() if console.is_flooding)
+        known = {name for name, console in self.consoles.copy().items() if console.is_flooding}
+        flooding = sorted("/".join(name) for name in known | self.flooding_strangers.copy())
         return {
             "started_at_ms": self.started_at_ms,
             "now_ms": now_ms,

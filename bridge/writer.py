@@ -304,7 +304,7 @@ class Writer:
             vitals.note_warning("a console sends under two epochs in turn: two boards may have its id", name, epoch)
         for name in tally.ahead:
             vitals.note_warning("a console uses settings unknown here: is this database an old copy?", name)
-        vitals.note_messages(tally.heard)
+        vitals.note_messages(tally.heard, tally.strangers)
         for name, figures, sent_at_ms in tally.healths:
             vitals.console(name).note_health(figures, sent_at_ms)
         for name, is_online in tally.states:
