@@ -54,6 +54,9 @@ def test_a_damaged_database_names_the_way_back_and_no_bridge_to_start(office: Of
     assert f"The database {office.database} is damaged" in text
     assert "`trivox restore COPY`" in text
     assert "start `trivox bridge`" not in text
+    report = office.run("rebuild")
+    assert report.status == 1
+    assert f"The database {office.database} is damaged" in report.err
     assert "MB free" in text
 
 
