@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bridge.store.condition import BoardRow, ConsoleRow, EpochRow
 
 FAULTS_TOLD = 3
+REASONS_TOLD = 20  # an older bridge let senders name them
 SILENT_FOR_MS = 15 * 60_000
 MANY_TURNS = 4  # a board that was exchanged, and put back, has given up its place twice
 CLOCK_OFF_MS = 60_000
@@ -68,10 +69,13 @@ def examine(store: Store, now_ms: int) -> Iterator[Finding]:
 
 
 def _rejects(rejects: list[tuple[str, int, int, str]]) -> Iterator[Finding]:
-    for reason, count, last_at_ms, topic in rejects:
+    for reason, count, last_at_ms, topic in rejects[:REASONS_TOLD]:
         advice = ADVICE.get(reason, "see who sends there, and with which firmware")
         example = f", for example from {plain(topic)}" if topic else ""
-        yield Finding(f"Rejected as {reason}: {count}, last at {_utc(last_at_ms)}{example}: {advice}.")
+        yield Finding(f"Rejected as {plain(reason)}: {count}, last at {_utc(last_at_ms)}{example}: {advice}.")
+    if rest := rejects[REASONS_TOLD:]:
+        count = sum(row[1] for row in rest)
+        yield Finding(f"Rejected for {len(rest)} further reasons: {count}: see who sends to {plain(rest[0][3])}.")
     if not rejects:
         yield Finding("Nothing was rejected.", bad=False)
 

@@ -150,3 +150,17 @@ def test_a_settings_file_that_is_missing_is_told_also_without_a_broker(office: O
     result = office.run("doctor", "--config", office.folder / "nothere.toml")
     assert (result.status, result.out) == (1, "")
     assert "nothere.toml cannot be read" in result.err
+
+
+def test_reasons_that_an_older_bridge_took_from_senders_are_summed_up(office: Office) -> None:
+    store = open_store(office.database, writing=True)
+    with store.transaction(1):
+        store.run_many(
+            "INSERT INTO reject (topic, reason, raw, hash, first_at_ms, last_at_ms) VALUES ('t', ?, x'', ?, 1, 1)",
+            [(f"unknown \x1b{number}: x", str(number)) for number in range(3_000)],
+        )
+    store.close()
+    text = office.do("doctor")
+    assert len(text.splitlines()) < 40
+    assert "Rejected for 2980 further reasons: 2980" in text
+    assert "\x1b" not in text
