@@ -13,6 +13,7 @@ from typing import Annotated
 import apsw
 import typer
 
+from bridge.commands.options import DATABASE
 from bridge.errors import TrivoxError
 from bridge.store.connection import DAMAGED, damaged
 
@@ -65,13 +66,13 @@ def run(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: end quietly
         return 1
     except (TrivoxError, typer.TyperException, apsw.Error, OSError) as error:
-        sentence, failed = _told(error)
+        sentence, failed = _told(error, sys.argv[1:] if arguments is None else arguments)
         sys.stderr.write(sentence if sentence.startswith("Usage:") else f"trivox: {sentence}\n")
         return failed
     return status if isinstance(status, int) else 0
 
 
-def _told(error: Exception) -> tuple[str, int]:
+def _told(error: Exception, arguments: list[str]) -> tuple[str, int]:
     """The sentence and the exit status of an error."""
     if isinstance(error, TrivoxError):
         return str(error), error.exit_status
@@ -84,8 +85,18 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename or 'check disk and network'}", 1
     if isinstance(error, DAMAGED):
-        return str(damaged("file", error)), 1
+        return str(damaged(_database(arguments), error)), 1
     return f"The database cannot be used ({error}): see `trivox doctor`.", 1
+
+
+def _database(arguments: list[str]) -> str:
+    """Which database a command was about."""
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--database":
+            return following
+        if word.startswith("--database="):
+            return word.partition("=")[2]
+    return os.environ.get("TRIVOX_DATABASE", str(DATABASE))
 
 
 def main() -> None:

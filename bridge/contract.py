@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from bridge.plain import plain
+
 MAX_MESSAGE_BYTES = 65_536
 MAX_EVENTS = 256
 LEAVES_TO_BRIDGE = ("events", "status", "health", "reply", "counts")
@@ -173,16 +175,11 @@ class Status(Struct):
 
 
 class Health(Struct):
-    """What the bridge itself uses of a health message; the rest is kept as sent. Figures of `Any` are only shown."""
+    """What the bridge itself works by of a health message; what is only shown is read by `bridge.health`."""
 
     epoch: Epoch | None = None
     hardware_id: str | None = None
     settings_revision: Natural = 0
-    at_ms: Any = None
-    outbox: Any = None
-    loop_lag_max_ms: Any = None
-    heap_free: Any = None
-    faults: Any = None
 
 
 class Reply(Struct):
@@ -208,6 +205,7 @@ _decoders: dict[type, msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(kind) for kind in (Status, Health, Reply)
 }
 _encoder = msgspec.json.Encoder()
+_CHOICES = ("button", "buttons", "lamps", "outcome", "reason", "source")  # fields that take one of a few words
 
 
 def valid_id(text: str) -> bool:
@@ -346,21 +344,22 @@ def _judge_force_majeure(event: ForceMajeureDeclared, seq: int) -> None:
 
 
 def _sentence(error: Exception) -> str:
-    return str(error).replace("\n", " ")[:200]
+    return plain(str(error))
 
 
 def _reason(error: msgspec.ValidationError) -> str:
-    """Which kind of fault a ValidationError tells of, then its details."""
-    text = _sentence(error)
-    if "missing required field" in text:
-        return f"missing field: {text}"
-    if text.startswith("Invalid value") and text.endswith("`$.type`"):
-        return f"unknown type: {text}"
+    """Which kind of fault a ValidationError tells of, by msgspec's words before and after a value as sent; details."""
+    text, details = str(error), _sentence(error)
+    field = re.match(r"[a-z_]*", text.rpartition(" - at `$.")[2])
+    if text.startswith("Object missing required field"):
+        return f"missing field: {details}"
     if text.startswith("Invalid enum value"):
-        return f"unknown {text.rpartition('$.')[2].rstrip('`')}: {text}"
-    if ">=" in text or "<=" in text or "length" in text or "out of range" in text:
-        return f"impossible value: {text}"
-    return f"ill-typed field: {text}"
+        return f"unknown {field[0] if field and field[0] in _CHOICES else 'value'}: {details}"
+    if text.startswith("Invalid value"):
+        return f"unknown type: {details}"
+    if re.search(r">=|<=|length|out of range", text):
+        return f"impossible value: {details}"
+    return f"ill-typed field: {details}"
 
 
 def same_content(one: bytes, other: bytes) -> bool:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from bridge.errors import TrivoxError, WriterBusyError
+from bridge.owner import is_root, owner_of
 from bridge.store import open_store
 from bridge.upkeep import execute
 
@@ -46,9 +47,14 @@ class Lock:
 
 def take_lock(database: Path) -> Lock | None:
     """The writer's lock, or None while another process holds it."""
-    path = database.resolve().with_name(f"{database.resolve().name}.lock")
+    database = database.resolve()
+    path = database.with_name(f"{database.name}.lock")
+    if not path.parent.is_dir():
+        raise TrivoxError(f"There is no folder {path.parent}: make it first, or give another --database.")
     try:
         file = path.open("ab")
+        if is_root():
+            os.fchown(file.fileno(), *owner_of(database))
     except OSError as error:
         raise TrivoxError(
             f"{path} cannot be made ({error.strerror}): check that the folder is there and yours."

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from bridge.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable, valid_id
 from bridge.dating import hour_of
 from bridge.local_time import instant_ms
+from bridge.plain import plain
 from bridge.store import admin
 from bridge.store import counts as table
 from bridge.table_file import Line, read_lines
@@ -53,7 +54,7 @@ def take_counts(store: Store, site_id: str, source_id: str, payload: bytes, _now
         message = msgspec.json.decode(payload, type=CountMessage)
         raw = payload.decode()
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise Unreadable(f"payload: {error}") from error
+        raise Unreadable(f"payload: {plain(str(error))}") from error
     _keep(store, site_id, source_id, message, raw)
     return {"id": message.id}
 

@@ -22,10 +22,12 @@ from bridge.contract import (
 from bridge.counts import take_counts
 from bridge.dating import date_event
 from bridge.fold import Fold
+from bridge.health import read_figures
 from bridge.store import consoles, events, rejects
 
 if TYPE_CHECKING:
-    from bridge.contract import AnyEvent, Batch, Health
+    from bridge.contract import AnyEvent, Batch
+    from bridge.health import Figures
     from bridge.store import Store
     from bridge.store.consoles import Console, Name
     from bridge.store.events import Epoch
@@ -49,7 +51,8 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     example: dict[str, str] = field(default_factory=dict)  # a topic for each reason
     heard: list[tuple[Name, int, int]] = field(default_factory=list)  # name, last arrival, messages
-    healths: list[tuple[Name, Health, int]] = field(default_factory=list)
+    strangers: Counter[Name] = field(default_factory=Counter)  # messages of consoles that are not enrolled
+    healths: list[tuple[Name, Figures, int | None]] = field(default_factory=list)  # with when it was sent, if known
     states: list[tuple[Name, bool]] = field(default_factory=list)  # who is online
     losses: list[tuple[Name, str, int]] = field(default_factory=list)  # name, epoch, how many more (or fewer)
     new_consoles: list[Name] = field(default_factory=list)
@@ -97,6 +100,8 @@ class Intake:
         try:
             self.take_readable(topic, payload, arrived_at_ms, is_retained=is_retained)
         except Unreadable as error:
+            if str(error).startswith(NOT_ENROLLED):
+                self.tally.strangers[contract.read_topic(topic)[:2]] += 1
             self.reject(topic, payload, str(error), arrived_at_ms)
 
     def reject(self, topic: str, payload: bytes, reason: str, at_ms: int) -> None:
@@ -170,17 +175,22 @@ class Intake:
             self.tally.states.append(((site_id, console_id), is_online))
             return is_online
         if leaf == "health":
-            health = contract.read_health(payload)
-            console = self._console(site_id, console_id, arrived_at_ms)
-            consoles.note_health(self._store, console, payload.decode(), health.settings_revision, arrived_at_ms)
-            if health.hardware_id and is_live:
-                consoles.note_board(self._store, console, health.hardware_id, arrived_at_ms)
-            if self._refresh(console):
-                self.tally.ahead.append(console.name)
-            self.tally.healths.append((console.name, health, arrived_at_ms))
+            self._take_health(site_id, console_id, payload, arrived_at_ms, is_live=is_live)
         else:
             contract.read_reply(payload)
         return True
+
+    def _take_health(self, site_id: str, console_id: str, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> None:
+        """A console's figures; when those were sent that the broker had kept is not known."""
+        health, figures = contract.read_health(payload), read_figures(payload)
+        console = self._console(site_id, console_id, arrived_at_ms)
+        sent_at_ms = arrived_at_ms if is_live else None
+        consoles.note_health(self._store, console, payload.decode(), health.settings_revision, sent_at_ms)
+        if health.hardware_id and is_live:
+            consoles.note_board(self._store, console, health.hardware_id, arrived_at_ms)
+        if self._refresh(console):
+            self.tally.ahead.append(console.name)
+        self.tally.healths.append((console.name, figures, sent_at_ms))
 
     def _see(self, console: Console, arrived_at_ms: int) -> None:
         """The console is there."""

@@ -11,6 +11,8 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from bridge.plain import plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,11 +39,10 @@ class Formatter(logging.Formatter):
 
 
 def _value(value: Any) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)[:MAX_VALUE]
-    if PLAIN.fullmatch(text):
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    if len(text) <= MAX_VALUE and PLAIN.fullmatch(text):
         return text
-    escaped = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text.replace("\\", "\\\\")
-    return '"{}"'.format(escaped.replace('"', '\\"'))
+    return '"{}"'.format(plain(text.replace("\\", "\\\\").replace('"', '\\"'), MAX_VALUE))
 
 
 def set_up() -> None:

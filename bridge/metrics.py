@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from bridge import logfmt
-from bridge.store.connection import HINDRANCES
+from bridge.store.connection import HINDRANCES, beside
 from bridge.vitals import COMMIT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from prometheus_client.core import Metric
@@ -99,7 +104,7 @@ class Collector:
             ("database_writable", "Whether the database could be written when last tried.", vitals.hindrance is None),
             ("backlog_messages", "Messages that wait to be written.", vitals.backlog()),
             ("database_bytes", "Size of the database.", _size(self._database)),
-            ("database_log_bytes", "Size of its log.", _size(self._database.with_name(f"{self._database.name}-wal"))),
+            ("database_log_bytes", "Size of its log.", _size(beside(self._database, "-wal"))),
             (
                 "host_clock_last_step_seconds",
                 "By how much this machine's clock was last stepped.",
@@ -139,6 +144,40 @@ def _size(file: Path) -> int:
         return 0
 
 
+class _Handler(WSGIRequestHandler):
+    """Keeps to the form of the bridge's log: clients that go away and requests that are none are nothing of note."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+    def handle(self) -> None:
+        """Answer, unless the client is gone."""
+        with suppress(OSError):
+            super().handle()
+
+
+class _Wsgi(ThreadingWSGIServer):
+    def handle_error(self, *_: Any) -> None:
+        """A request failed: one line, with what failed."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            logfmt.error("metrics could not be answered", trace=True)
+
+
+def _answering(registry: CollectorRegistry) -> Callable[..., Iterable[bytes]]:
+    """The application that answers, in the plain form to a client that asks for one that is none."""
+    real: Callable[..., Iterable[bytes]] = make_wsgi_app(registry)
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        for wanted in (environ.get("HTTP_ACCEPT", "*/*"), "*/*"):
+            with suppress(Exception):
+                return real({**environ, "HTTP_ACCEPT": wanted}, start_response)
+        logfmt.error("metrics could not be answered: report it")
+        start_response("500 Internal Server Error", [])
+        return []
+
+    return answer
+
+
 class MetricsServer:
     """Answers Prometheus on loopback until `close`; a port in use is told of and hinders nothing else."""
 
@@ -150,7 +189,7 @@ class MetricsServer:
         if not port:
             return
         try:
-            self._server, self._thread = start_http_server(port, LOOPBACK, registry)
+            self._server = make_server(LOOPBACK, port, _answering(registry), _Wsgi, handler_class=_Handler)
         except OSError as error:
             logfmt.warning(
                 "no metrics: their port cannot be used; give another by --metrics-port, or 0 for none",
@@ -158,6 +197,8 @@ class MetricsServer:
                 error=error.strerror,
             )
         else:
+            self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+            self._thread.start()
             logfmt.info("metrics are served", url=f"http://{LOOPBACK}:{port}/metrics")
 
     def close(self) -> None:

@@ -33,6 +33,19 @@ def set_site(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]
     return {}
 
 
+def enroll_consoles(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    """Mark consoles as enrolled, all or none: args `consoles`, each SITE/CONSOLE; they may be new here."""
+    for name in args["consoles"]:
+        site, separator, console = name.partition("/")
+        if not separator:
+            raise UsageError(f"{name!r} is no console: give SITE/CONSOLE.")
+        site_id, console_id = check_id("site", site), check_id("console", console)
+        admin.enroll(store, admin.ensure_console(store, site_id, console_id))
+        store.forget()
+        refresh_console(store, site_id, console_id, now_ms)
+    return {}
+
+
 def set_checkout_point(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
     """Say that a console stands at a checkout point (args `site_id`, `checkout_point_id`, `console_id`, `from`).
 

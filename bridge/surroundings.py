@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import shutil
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import apsw
 
 from bridge.broker_probe import probe
 from bridge.control import ask_bridge
-from bridge.doctor import Finding, ago
-from bridge.errors import TrivoxError
-from bridge.store import consoles
+from bridge.doctor import Finding, ago, examine
+from bridge.errors import DatabaseError, TrivoxError
+from bridge.plain import counted, plain
+from bridge.store import consoles, open_store
+from bridge.store.connection import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,18 +39,60 @@ HINDRANCES = {
 }
 
 
-def look_around(store: Store, now_ms: int, asked: Broker | None, read: Callable[[str], Broker]) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class Known:
+    """What the database told, as far as it could be read: `settings` are the newest, by their topics."""
+
+    path: Path
+    settings: dict[str, bytes] = field(default_factory=dict)
+    may_serve: bool = True
+
+
+def look_at_all(database: Path, now_ms: int, asked: Broker | None, read: Callable[[str], Broker]) -> Iterator[Finding]:
+    """Look into the database and at what lies around it, also where the database itself cannot be read now."""
+    known = Known(database, may_serve=False)
+    store = None
+    try:
+        store = open_store(database)
+        yield from examine(store, now_ms)
+        known = Known(database, _settings(store))
+    except (apsw.BusyError, apsw.LockedError):
+        yield Finding(f"Another program has locked the database {database}: end that program.")
+        known = Known(database)
+    except DatabaseError as error:
+        if store is None:
+            raise
+        yield Finding(str(error))
+    finally:
+        if store is not None:
+            store.close()
+    yield from look_around(known, now_ms, asked, read)
+
+
+def _settings(store: Store) -> dict[str, bytes]:
+    return {
+        f"trivox/v1/{site_id}/{console_id}/settings": payload.encode()
+        for site_id, console_id, _, payload in consoles.latest_settings(store)
+    }
+
+
+def look_around(known: Known, now_ms: int, asked: Broker | None, read: Callable[[str], Broker]) -> Iterator[Finding]:
     """Look at the bridge, the disk, the broker `asked` (else the bridge's, found by `read`) and the clock."""
     try:
-        vitals = ask_bridge(store.path, "vitals")
+        vitals = ask_bridge(known.path, "vitals")
     except TrivoxError as error:
         vitals = None
         yield Finding(str(error))
     else:
-        yield from _bridge(vitals, now_ms) if vitals else iter([Finding("No bridge runs: start `trivox bridge`.")])
-    yield from _disk(store.path)
-    yield from _broker(store, vitals or {}, asked, read)
+        yield from _bridge(vitals, now_ms) if vitals else _no_bridge(known)
+    yield from _disk(known.path)
+    yield from _broker(known.settings, vitals or {}, asked, read)
     yield from _clock(vitals or {}, now_ms)
+
+
+def _no_bridge(known: Known) -> Iterator[Finding]:
+    """None runs; on a damaged database none would start."""
+    yield Finding("No bridge runs: start `trivox bridge`." if known.may_serve else "No bridge runs.", known.may_serve)
 
 
 def _bridge(vitals: dict[str, Any], now_ms: int) -> Iterator[Finding]:
@@ -78,34 +125,33 @@ def _disk(database: Path) -> Iterator[Finding]:
         + (": make room before it is full." if free < FREE_LOW else "."),
         bad=free < FREE_LOW,
     )
-    log = database.with_name(f"{database.name}-wal")
+    log = beside(database, "-wal")
     size = log.stat().st_size if log.exists() else 0
     if size > LOG_LARGE:
         yield Finding(f"{log} has grown to {size // MEGABYTE} MB: end the program that has been reading for so long.")
 
 
 def _broker(
-    store: Store, vitals: dict[str, Any], asked: Broker | None, read: Callable[[str], Broker]
+    wanted: dict[str, bytes], vitals: dict[str, Any], asked: Broker | None, read: Callable[[str], Broker]
 ) -> Iterator[Finding]:
     if asked is None and not vitals.get("broker"):
         yield Finding("The broker was not looked at: give --broker, or start the bridge.", bad=False)
         return
     broker = asked or read(vitals["broker"])
-    wanted = {
-        f"trivox/v1/{site_id}/{console_id}/settings": payload.encode()
-        for site_id, console_id, _, payload in consoles.latest_settings(store)
-    }
     seen = probe(broker)
     if seen.trouble:
-        is_known = asked is None and vitals["is_connected"]  # then the login is what doctor lacks
+        is_known = asked is None and (vitals["is_connected"] or vitals["refused"])  # … it lacks the login, or is told
         yield Finding(f"The broker at {broker.address} {seen.trouble}.", bad=not is_known)
         return
-    yield Finding(f"The broker at {broker.address} answers{f' ({seen.version})' if seen.version else ''}.", bad=False)
+    yield Finding(
+        f"The broker at {broker.address} answers{f' ({plain(seen.version)})' if seen.version else ''}.", bad=False
+    )
     missing = sorted(topic for topic, payload in wanted.items() if seen.settings.get(topic) != payload)
     if missing:
+        whose = f"{counted(len(missing), 'console')} (for example {missing[0]})"
         yield Finding(
-            f"The broker does not hold the newest settings of {len(missing)} consoles (for example {missing[0]}): "
-            "restart the bridge, and let the broker keep what is retained (`persistence true`)."
+            f"The broker does not hold the newest settings of {whose}: restart the bridge, and let the broker "
+            "keep what is retained (`persistence true`)."
         )
     if seen.dropped:
         yield Finding(

@@ -11,6 +11,7 @@ from bridge import fold
 from bridge.contract import AtMs
 from bridge.ingest import Intake
 from bridge.operations import OPERATIONS
+from bridge.plain import plain
 from bridge.rebuild import rebuild
 
 if TYPE_CHECKING:
@@ -34,11 +35,22 @@ _decoder = msgspec.json.Decoder(RecordedMessage)
 
 
 def execute(
-    store: Store, operation: str, args: dict[str, Any], now_ms: int, progress: Progress | None = None
+    store: Store,
+    operation: str,
+    args: dict[str, Any],
+    now_ms: int,
+    progress: Progress | None = None,
+    note: Callable[[Tally], None] | None = None,
 ) -> dict[str, Any]:
-    """Do an operation by its name, inside the transaction; its result. Raises TrivoxError."""
+    """Do an operation by its name, inside the transaction; its result. Raises TrivoxError.
+
+    What became of messages is told to `note`, true once the transaction is committed.
+    """
     if operation == "ingest":
-        return ingest(store, args)
+        tally = ingest(store, args)
+        if note is not None:
+            note(tally)
+        return dict(tally.figures())
     if operation == "rebuild":
         return rebuild(store, progress)
     if operation == "sweep":
@@ -46,12 +58,12 @@ def execute(
     return OPERATIONS[operation](store, args, now_ms)
 
 
-def ingest(store: Store, args: dict[str, Any]) -> dict[str, Any]:
+def ingest(store: Store, args: dict[str, Any]) -> Tally:
     """Take in recorded messages as if they had come by MQTT: args `lines`, a text each."""
     intake = Intake(store)
     for line in args["lines"]:
         take_line(intake, line.encode("utf-8", "surrogateescape"), store.now_ms)
-    return _figures(intake.finish())
+    return intake.finish()
 
 
 def take_line(intake: Intake, line: bytes, now_ms: int) -> None:
@@ -64,10 +76,6 @@ def take_line(intake: Intake, line: bytes, now_ms: int) -> None:
         topic = message.topic
         topic.encode()
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        intake.reject("", line, f"recorded line: {error}", now_ms)
+        intake.reject("", line, f"recorded line: {plain(str(error))}", now_ms)
         return
     intake.take(topic, payload, message.received_at_ms)
-
-
-def _figures(tally: Tally) -> dict[str, Any]:
-    return dict(tally.figures())

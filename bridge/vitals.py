@@ -16,7 +16,7 @@ from bridge.logfmt import Seldom
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bridge.contract import Health
+    from bridge.health import Figures
     from bridge.store.consoles import Name
 
 COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -42,15 +42,12 @@ class ConsoleVitals:
     flood_count: int = 0  # messages in this window
     is_flooding: bool = False
 
-    def note_health(self, health: Health, arrived_at_ms: int) -> None:
-        """Take what the console says of itself."""
-        outbox = health.outbox if isinstance(health.outbox, dict) else {}
-        first, following = outbox.get("first"), outbox.get("next")
-        self.outbox = following - first if isinstance(first, int) and isinstance(following, int) else None
-        self.clock_offset_ms = health.at_ms - arrived_at_ms if isinstance(health.at_ms, int) else None
-        self.loop_lag_max_ms = health.loop_lag_max_ms if isinstance(health.loop_lag_max_ms, int) else None
-        self.heap_free = health.heap_free if isinstance(health.heap_free, int) else None
-        self.faults = len(health.faults) if isinstance(health.faults, list) else 0
+    def note_health(self, said: Figures, sent_at_ms: int | None) -> None:
+        """Take what the console says of itself; `sent_at_ms` is None where the broker had kept it."""
+        self.outbox, self.heap_free, self.loop_lag_max_ms = said.outbox, said.heap_free, said.loop_lag_max_ms
+        self.faults = len(said.faults)
+        if sent_at_ms is not None:
+            self.clock_offset_ms = None if said.at_ms is None else said.at_ms - sent_at_ms
 
 
 @dataclass
@@ -73,6 +70,8 @@ class Vitals:
     clock_step_ms: int = 0
     clock_stepped_at_ms: int = 0
     consoles: dict[Name, ConsoleVitals] = field(default_factory=dict)
+    strangers: Counter[Name] = field(default_factory=Counter)  # their messages in this window
+    flooding_strangers: set[Name] = field(default_factory=set)
     backlog: Callable[[], int] = lambda: 0
     seldom: Seldom = field(default_factory=Seldom)
     _window_s: float = field(default_factory=time.monotonic)
@@ -132,12 +131,10 @@ class Vitals:
 
     # -- consoles ------------------------------------------------------------------------------------------------
 
-    def note_messages(self, counted: Iterable[tuple[Name, int, int]]) -> None:
-        """Consoles were heard, each as (name, last time of arrival, how many messages)."""
+    def note_messages(self, counted: Iterable[tuple[Name, int, int]], strangers: Counter[Name]) -> None:
+        """Consoles were heard, each as (name, last time of arrival, how many messages); others were refused."""
         if time.monotonic() - self._window_s >= FLOOD_WINDOW_S:
-            self._window_s = time.monotonic()
-            for console in self.consoles.values():
-                console.is_flooding, console.flood_count = console.flood_count > FLOOD_MESSAGES, 0
+            self._begin_window()
         for name, at_ms, count in counted:
             console = self.console(name)
             console.last_seen_at_ms = at_ms
@@ -145,13 +142,28 @@ class Vitals:
             console.flood_count += count
             if console.flood_count > FLOOD_MESSAGES:
                 console.is_flooding = True
-                if self.seldom.ask(("flood", name)) is not None and self.seldom.ask("flood", burst=MANY) is not None:
-                    logfmt.warning(
-                        "a console floods: it sends more than any console has to tell",
-                        **_facts(name),
-                        messages=console.flood_count,
-                        within_s=FLOOD_WINDOW_S,
-                    )
+                self._tell_flood(name, console.flood_count)
+        self.strangers.update(strangers)
+        for name in strangers:
+            if self.strangers[name] > FLOOD_MESSAGES:
+                self.flooding_strangers.add(name)
+                self._tell_flood(name, self.strangers[name])
+
+    def _begin_window(self) -> None:
+        self._window_s = time.monotonic()
+        for console in self.consoles.values():
+            console.is_flooding, console.flood_count = console.flood_count > FLOOD_MESSAGES, 0
+        self.flooding_strangers = {name for name, count in self.strangers.items() if count > FLOOD_MESSAGES}
+        self.strangers.clear()
+
+    def _tell_flood(self, name: Name, messages: int) -> None:
+        if self.seldom.ask(("flood", name)) is not None and self.seldom.ask("flood", burst=MANY) is not None:
+            logfmt.warning(
+                "a console floods: it sends more than any console has to tell",
+                **_facts(name),
+                messages=messages,
+                within_s=FLOOD_WINDOW_S,
+            )
 
     def note_new(self, message: str, name: Name, epoch: str | None = None) -> None:
         """Something was heard for the first time."""
@@ -182,7 +194,8 @@ class Vitals:
 
     def snapshot(self, now_ms: int) -> dict[str, Any]:
         """What `doctor` asks for, as JSON can hold it."""
-        flooding = sorted("/".join(name) for name, console in self.consoles.copy().items() if console.is_flooding)
+        known = {name for name, console in self.consoles.copy().items() if console.is_flooding}
+        flooding = sorted("/".join(name) for name in known | self.flooding_strangers.copy())
         return {
             "started_at_ms": self.started_at_ms,
             "now_ms": now_ms,

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
-import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.console import Console as Terminal
 from rich.console import Group
@@ -23,6 +22,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from bridge.health import read_figures
+from bridge.plain import plain
 from bridge.report import report_rows
 from bridge.store import open_store
 from bridge.store.live import figures, live_consoles, timezones
@@ -80,15 +81,14 @@ def _consoles(look: Look) -> Table:
         ("Faults", "left"),
     )
     for console in look.consoles[:CONSOLES_SHOWN]:
-        health = _health(console)
-        outbox = _depth(health)
-        faults = ", ".join(map(str, health.get("faults", []))) or "none"
+        said = read_figures(console.health)
+        faults = ", ".join(said.faults) or "none"
         table.add_row(
             f"{console.site_id}/{console.console_id}",
             _online(console.online),
-            _ago(look.at_ms - console.last_seen_at_ms),
-            "?" if outbox is None else str(outbox),
-            f"{health.get('firmware', '?')} {health.get('board', '')}",
+            _ago(look.at_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never",
+            "?" if said.outbox is None else str(said.outbox),
+            Text(f"{said.firmware or '?'} {said.board or ''}"),
             Text(faults, style="" if faults == "none" else "red"),
         )
     if len(look.consoles) > CONSOLES_SHOWN:
@@ -105,7 +105,8 @@ def _surveys(look: Look) -> Table:
     for row in look.rows:
         value, bounds = _index(row)
         counts = [str(row[name]) for name in ("surveys", "yes", "no", "cant_say", "silent", "error", "force_majeures")]
-        question = f"{row['site_id']}/{row['question_id']} {row['question_revision']}\n[dim]{row['kind']}[/dim]"
+        named = escape(plain(f"{row['site_id']}/{row['question_id']} {row['question_revision']}"))
+        question = f"{named}\n[dim]{row['kind']}[/dim]"
         table.add_row(question, *counts, value, bounds)
     return table
 
@@ -128,23 +129,13 @@ def line(look: Look) -> str:
     """The same in one line, for logs."""
     counts = {name: sum(row[name] for row in look.rows) for name in ("surveys", "yes", "no", "cant_say", "silent")}
     online = sum(console.online == 1 for console in look.consoles)
-    waiting = sum(_depth(_health(console)) or 0 for console in look.consoles)
+    waiting = sum(read_figures(console.health).outbox or 0 for console in look.consoles)
     return (
         f"{_clock(look.at_ms)} {online} of {len(look.consoles)} consoles online, {counts['surveys']} surveys "
         f"({counts['yes']} yes, {counts['no']} no, {counts['cant_say']} can't say, {counts['silent']} silent), "
         f"{look.figures.events} events stored, {look.figures.rejects} rejects, {look.figures.losses} lost, "
         f"{waiting} waiting"
     )
-
-
-def _health(console: LiveConsole) -> dict[str, Any]:
-    decoded = msgspec.json.decode(console.health) if console.health else {}
-    return decoded if isinstance(decoded, dict) else {}
-
-
-def _depth(health: dict[str, Any]) -> int | None:
-    outbox = health.get("outbox")
-    return outbox["next"] - outbox["first"] if isinstance(outbox, dict) else None
 
 
 def _online(online: int | None) -> Text:

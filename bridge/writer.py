@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from bridge import fold, logfmt
 from bridge.errors import TrivoxError
 from bridge.ingest import Intake, Tally
+from bridge.plain import plain
 from bridge.store import condition, consoles, events
 from bridge.store.connection import DAMAGED, damaged, hindrance
 from bridge.upkeep import execute
@@ -203,14 +204,14 @@ class Writer:
     def _load_vitals(self) -> None:
         """Take what the database knows of consoles."""
         for console in condition.consoles(self._store):
+            if not console.was_heard:
+                continue  # it was only named by somebody
             vitals = self.vitals.console((console.site_id, console.console_id))
             vitals.last_seen_at_ms = console.last_seen_at_ms
             vitals.online = None if console.online is None else bool(console.online)
-        self._load_losses()
-
-    def _load_losses(self) -> None:
         for site_id, console_id, lost in condition.losses(self._store):
-            self.vitals.console((site_id, console_id)).lost = lost
+            if (site_id, console_id) in self.vitals.consoles:
+                self.vitals.console((site_id, console_id)).lost = lost
 
     def _watch_clock(self) -> None:
         """Tell when the clock of this machine was stepped: nothing here waits by it, but dates follow it."""
@@ -270,7 +271,7 @@ class Writer:
                     self._write([message])
                 return
             logfmt.error("a message made the bridge fail: it is kept", trace=True, topic=group[0].topic)
-            reason = f"failed: {error!r}"
+            reason = f"failed: {plain(repr(error))}"
             tally = self._until_written(lambda: self._reject(group[0], reason))
         self._taken += len(group)
         self._taken_bytes += sum(len(message.payload) for message in group)
@@ -303,9 +304,9 @@ class Writer:
             vitals.note_warning("a console sends under two epochs in turn: two boards may have its id", name, epoch)
         for name in tally.ahead:
             vitals.note_warning("a console uses settings unknown here: is this database an old copy?", name)
-        vitals.note_messages(tally.heard)
-        for name, health, arrived_at_ms in tally.healths:
-            vitals.console(name).note_health(health, arrived_at_ms)
+        vitals.note_messages(tally.heard, tally.strangers)
+        for name, figures, sent_at_ms in tally.healths:
+            vitals.console(name).note_health(figures, sent_at_ms)
         for name, is_online in tally.states:
             vitals.console(name).online = is_online
         for name, epoch, change in tally.losses:
@@ -324,11 +325,14 @@ class Writer:
             if not job.operation:
                 self._publish_settings(every=True)
                 return
-            now_ms = self._now_ms()
+            now_ms, tallies = self._now_ms(), list[Tally]()
             with self._store.transaction(now_ms):
-                job.result = execute(self._store, job.operation, job.args, now_ms, job.progress)
+                job.result = execute(self._store, job.operation, job.args, now_ms, job.progress, tallies.append)
             logfmt.info("done for a command", operation=job.operation, **_ids(job.args))
-            self._load_losses()
+            for tally in tallies:
+                tally.heard.clear()  # recorded long ago, maybe: no flood, and not last
+                self._count(tally)
+            self._load_vitals()
             self._publish_settings()
         except DAMAGED as error:
             job.error = damaged(str(self._store.path), error)

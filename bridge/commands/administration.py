@@ -13,6 +13,7 @@ import typer
 from bridge.commands.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope, text_of
 from bridge.control import perform
 from bridge.errors import UsageError
+from bridge.plain import counted
 from bridge.store import open_store
 from bridge.store import settings as settings_table
 
@@ -165,17 +166,21 @@ def checkout_point_set(
 
 
 @shift_app.command("import")
-def shift_import(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], database: Database = DATABASE) -> None:
+def shift_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
+) -> None:
     """Take shifts in: site_id,console_id,seller_id,seller_name,started_at,ended_at."""
     result = perform(database, "import_shifts", {"name": file.name, "text": text_of(file)})
-    _say(f"{result['shifts']} shifts imported.")
+    _say(f"{counted(result['shifts'], 'shift')} imported.")
 
 
 @counts_app.command("import")
-def counts_import(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], database: Database = DATABASE) -> None:
+def counts_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
+) -> None:
     """Take counts in: site_id,source_id,kind,from,to,count and optional id,checkout_point_id,seller_id."""
     result = perform(database, "import_counts", {"name": file.name, "text": text_of(file)})
-    _say(f"{result['counts']} counts imported.")
+    _say(f"{counted(result['counts'], 'count')} imported.")
 
 
 def register(app: typer.Typer) -> None:

@@ -11,8 +11,10 @@ from bridge.errors import TrivoxError, UsageError
 
 MAX_FILE_BYTES = 16 * 1024 * 1024  # it may have to fit into one request to the bridge, three times as long
 
+# readable=False: whether a file may be read is told by what reads it, as something that could not be done.
 Database = Annotated[
-    Path, typer.Option("--database", envvar="TRIVOX_DATABASE", help="The database file.", show_default=True)
+    Path,
+    typer.Option("--database", envvar="TRIVOX_DATABASE", help="The database file.", show_default=True, readable=False),
 ]
 DATABASE = Path("trivox.db")
 Site = Annotated[str | None, typer.Option("--site", help="For the consoles of this site.")]

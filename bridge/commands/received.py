@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def ingest(
-    file: Annotated[Path, typer.Argument(metavar="FILE.ndjson", help="Recorded messages, one a line.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.ndjson", help="Recorded messages, one a line.", readable=False)],
     database: Database = DATABASE,
 ) -> None:
     """Take in recorded messages as if they had come by MQTT."""

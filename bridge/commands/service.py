@@ -49,9 +49,12 @@ def bridge(
     broker: Annotated[str, typer.Option(metavar="URL", help="mqtt://HOST:PORT, or mqtts:// for TLS.")] = DEFAULT_BROKER,
     database: Database = DATABASE,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="TOML with user, password and ca_file; mode 0600.")
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="TOML with user, password and ca_file; mode 0600."),
     ] = None,
-    ca_file: Annotated[Path | None, typer.Option(help="What the broker's certificate is checked by.")] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(readable=False, help="What the broker's certificate is checked by.")
+    ] = None,
     enrolled_only: Annotated[  # noqa: FBT002 - an option of the command line
         bool, typer.Option("--enrolled-only", help="Take in enrolled consoles alone.")
     ] = False,

@@ -6,22 +6,28 @@ import os
 import sys
 import time
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console as Terminal
 from rich.table import Table
+from rich.text import Text
 
 from bridge.commands.options import DATABASE, Database
-from bridge.config import read_broker
-from bridge.doctor import ago, examine, health_of, outbox_depth
+from bridge.config import read_broker, read_config
+from bridge.control import perform
+from bridge.doctor import ago
 from bridge.errors import DatabaseError
+from bridge.health import read_figures
+from bridge.plain import counted, plain
+from bridge.restore import make_file, sync
 from bridge.restore import restore as put_back
 from bridge.store import condition, open_store
+from bridge.store.connection import BESIDE, beside
 
 PLAIN_WIDTH = 160
+LONGEST = 2_000  # a finding
 
 console_app = typer.Typer(help="Consoles.", no_args_is_help=True)
 
@@ -35,17 +41,17 @@ def backup(
     file: Annotated[Path, typer.Argument(help="The copy; must not be there yet.")], database: Database = DATABASE
 ) -> None:
     """Make a consistent copy of the database, also while the bridge writes."""
-    if file.exists():
-        raise DatabaseError(f"{file} is there already: give another name, or move it away.")
+    for taken in (file, *(beside(file, ending) for ending in BESIDE)):
+        if taken.exists():
+            raise DatabaseError(f"{taken} is there already: give another name, or move it away.")
     if not file.absolute().parent.is_dir():
         raise DatabaseError(f"There is no folder {file.absolute().parent}: make it first.")
     store = open_store(database)
     partial = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL, 0o600))
+        make_file(partial)
         condition.copy_to(store.connection, str(database), partial)
-        with partial.open("rb+") as copy:
-            os.fsync(copy.fileno())
+        sync(partial)
         partial.rename(file)
     finally:
         partial.unlink(missing_ok=True)
@@ -54,7 +60,8 @@ def backup(
 
 
 def restore(
-    copy: Annotated[Path, typer.Argument(help="A copy made by `trivox backup`.")], database: Database = DATABASE
+    copy: Annotated[Path, typer.Argument(help="A copy made by `trivox backup`.", readable=False)],
+    database: Database = DATABASE,
 ) -> None:
     """Put a copy in the database's place, while no bridge runs; what lay there is kept aside."""
     aside = put_back(copy, database, datetime.now(UTC))
@@ -66,25 +73,26 @@ def doctor(
     broker: Annotated[
         str | None, typer.Option(metavar="URL", help="The broker to look at; else the running bridge's.")
     ] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML with user, password and ca_file.")] = None,
-    ca_file: Annotated[Path | None, typer.Option(help="What the broker's certificate is checked by.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", readable=False, help="TOML with user, password and ca_file.")
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(readable=False, help="What the broker's certificate is checked by.")
+    ] = None,
     database: Database = DATABASE,
 ) -> None:
     """Say in plain words what is wrong with database, bridge, broker, consoles and clock."""
-    from bridge.surroundings import look_around  # noqa: PLC0415 - the other commands start faster without paho
+    from bridge.surroundings import look_at_all  # noqa: PLC0415 - the other commands start faster without paho
 
-    store = open_store(database)
     bad = 0
     asked = None if broker is None else read_broker(broker, os.environ, config, ca_file)
-    findings = chain(
-        examine(store, now_ms()),
-        look_around(store, now_ms(), asked, lambda url: read_broker(url, os.environ, config, ca_file)),
-    )
+    if config is not None:
+        read_config(config)  # also where there is no broker to look at
+    findings = look_at_all(database, now_ms(), asked, lambda url: read_broker(url, os.environ, config, ca_file))
     for finding in findings:
         bad += finding.bad
-        sys.stdout.write(f"{'!' if finding.bad else ' '} {finding.sentence}\n")
-    sys.stdout.write(f"{bad} things to look at.\n" if bad else "All is well.\n")
-    store.close()
+        sys.stdout.write(f"{'!' if finding.bad else ' '} {plain(finding.sentence, LONGEST)}\n")
+    sys.stdout.write(f"{counted(bad, 'thing')} to look at.\n" if bad else "All is well.\n")
 
 
 @console_app.command("list")
@@ -97,23 +105,34 @@ def console_list(database: Database = DATABASE) -> None:
         table.add_column(heading)
     at_ms = now_ms()
     for console in condition.consoles(store):
-        health, epochs = health_of(console), condition.epochs(store, console.console_key)
-        depth = outbox_depth(health)
-        table.add_row(
+        said, epochs = read_figures(console.health), condition.epochs(store, console.console_key)
+        cells = (
             console.site_id,
             console.console_id + ("" if console.enrolled else " (not enrolled)"),
             ago(at_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never",
             {None: "unknown", 0: "offline", 1: "online"}[console.online],
-            str(health.get("firmware", "-")),
-            str(health.get("board", "-")),
-            str(health.get("hardware_id") or (epochs[-1].hardware_id if epochs else None) or "-"),
+            said.firmware or "-",
+            said.board or "-",
+            said.hardware_id or plain((epochs[-1].hardware_id if epochs else None) or "-"),
             str(console.settings_revision_reported or "-"),
-            "-" if depth is None else str(depth),
+            "-" if said.outbox is None else str(said.outbox),
             str(sum(epoch.lost for epoch in epochs)),
-            ", ".join(map(str, health.get("faults") or [])) or "-",
+            ", ".join(said.faults) or "-",
         )
+        table.add_row(*map(Text, cells))
     store.close()
     Terminal(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
+
+
+@console_app.command("enroll")
+def console_enroll(
+    consoles: Annotated[list[str], typer.Argument(metavar="SITE/CONSOLE…")], database: Database = DATABASE
+) -> None:
+    """Take consoles in by name, so that a bridge with --enrolled-only listens to them."""
+    perform(database, "enroll_consoles", {"consoles": consoles})
+    sys.stdout.write(
+        f"{counted(len(consoles), 'console')} enrolled; `trivox rebuild` takes in what was refused before.\n"
+    )
 
 
 def register(app: typer.Typer) -> None:

@@ -44,6 +44,11 @@ def ensure_console(store: Store, site_id: str, console_id: str) -> int:
     return int(row[0]) if row else 0
 
 
+def enroll(store: Store, console_key: int) -> None:
+    """A console is ours: a bridge that takes in enrolled ones alone listens to it."""
+    store.run("UPDATE console SET enrolled = 1 WHERE console_key = ?", (console_key,))
+
+
 def timezone(store: Store, site_id: str) -> str | None:
     """A site's time zone, or None when nobody heard of the site."""
     row = store.one("SELECT timezone FROM site WHERE site_id = ?", (site_id,))

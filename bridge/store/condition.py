@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import apsw
 
 from bridge.errors import DatabaseError
-from bridge.store.connection import DAMAGED, damaged
+from bridge.store.connection import DAMAGED, damaged, newest_version, refuse_strange_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,11 @@ class ConsoleRow(NamedTuple):
     health: str | None
     health_at_ms: int | None
     settings_revision_reported: int
+
+    @property
+    def was_heard(self) -> bool:
+        """Whether anything came from it, or was kept of it by the broker: else somebody named it."""
+        return bool(self.last_seen_at_ms or self.health) or self.online is not None
 
 
 class EpochRow(NamedTuple):
@@ -132,22 +137,36 @@ def copy_to(source: apsw.Connection, name: str, target: Path) -> None:
             raise damaged(name, faults[0])
         destination.execute("PRAGMA journal_mode = DELETE")  # one file alone, without a log beside it
     except (apsw.FullError, apsw.IOError) as error:
-        raise DatabaseError(f"{target.parent} has no room for the copy ({error}): make room there.") from error
+        raise DatabaseError(
+            f"{target.parent} takes no more of the copy: make room there, or see to its disk."
+        ) from error
     finally:
         destination.close()
 
 
 def read_copy(copy: Path) -> apsw.Connection:
-    """Open a copy made by `backup`, to be read; raises DatabaseError when it is none."""
-    refusal = DatabaseError(f"{copy} is no copy made by `trivox backup`: give one.")
+    """Open a copy made by `backup`, to be read; raises DatabaseError when it is none, or one that cannot be used."""
     if not copy.is_file():
         raise DatabaseError(f"There is no file {copy}: give a copy made by `trivox backup`.")
+    refuse_strange_log(copy)
+    refusal = DatabaseError(f"{copy} is no copy made by `trivox backup`: give one.")
+    connection = None
     try:
         connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READONLY)
-        known = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'identity')").fetchall()
-    except apsw.Error as error:
-        raise refusal from error
-    if known != [(2,)]:
-        connection.close()
-        raise refusal
+        _check_copy(connection, copy, refusal)
+    except apsw.CantOpenError as error:
+        raise DatabaseError(f"{copy} cannot be read: check its rights.") from error
+    except (apsw.Error, DatabaseError) as error:
+        if connection is not None:
+            connection.close()
+        raise (error if isinstance(error, DatabaseError) else refusal) from error
     return connection
+
+
+def _check_copy(connection: apsw.Connection, copy: Path, refusal: DatabaseError) -> None:
+    known = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'identity')").fetchall()
+    if known != [(2,)]:
+        raise refusal
+    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+    if int(str(version)) > newest_version():
+        raise DatabaseError(f"The copy {copy} is of a newer Trivox: restore it with that one, or a newer one.")

@@ -20,6 +20,7 @@ T = TypeVar("T")
 CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 4_000
 BUSY_MS = 5_000
+BESIDE = ("-wal", "-shm", "-journal")
 WAL_KEPT_BYTES = 64 * 1024 * 1024
 DAMAGED = (apsw.NotADBError, apsw.CorruptError)
 HINDRANCES: dict[str, tuple[type[BaseException], ...]] = {
@@ -122,7 +123,7 @@ def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> 
     """
     if not writing and not path.exists():
         raise DatabaseError(f"There is no database at {path}: give --database, or start a bridge to make one.")
-    _refuse_strange_log(path)
+    refuse_strange_log(path)
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
@@ -149,13 +150,19 @@ def damaged(name: str, why: object) -> DatabaseError:
     )
 
 
-def _refuse_strange_log(path: Path) -> None:
-    """Raise DatabaseError where SQLite would play the log of another file into a copy that was put in its place.
+def beside(path: Path, ending: str) -> Path:
+    """What SQLite keeps beside a database under its name and this ending, also where `path` is a link to it."""
+    real = path.resolve()
+    return real.with_name(real.name + ending)
+
+
+def refuse_strange_log(path: Path) -> None:
+    """Raise DatabaseError where SQLite would play the log of another file into a copy.
 
     A copy made by `trivox backup` says in its header (bytes 18 and 19) that it has no log; a database in use that it
     has one.
     """
-    log = path.with_name(f"{path.name}-wal")
+    log = beside(path, "-wal")
     try:
         is_strange = log.stat().st_size > 0  # looked at first: a bridge that starts changes the header before the log
         with path.open("rb") as file:
@@ -166,7 +173,7 @@ def _refuse_strange_log(path: Path) -> None:
     if is_strange:
         raise DatabaseError(
             f"{log} is the log of another database than {path}, which is a copy put in its place: move {log} and "
-            f"{path}-shm away, then start again (`trivox restore COPY` does all of this by itself)."
+            f"{beside(path, '-shm')} away, then try again (`trivox restore COPY` puts a copy there without them)."
         )
 
 
@@ -190,6 +197,11 @@ def _migrations() -> list[tuple[int, str]]:
     return [(int(name.split("_", 1)[0]), (folder / name).read_text("utf-8")) for name in names]
 
 
+def newest_version() -> int:
+    """The version of a database that this program makes."""
+    return _migrations()[-1][0]
+
+
 def _migrate(store: Store, *, writing: bool) -> None:
     """Run the migrations that are missing, each in one transaction with the note that it ran."""
     known = _migrations()
@@ -201,6 +213,11 @@ def _migrate(store: Store, *, writing: bool) -> None:
         return
     if version == 0 and store.one("SELECT 1 FROM sqlite_schema LIMIT 1"):
         raise DatabaseError(f"The database {store.path} is not one of Trivox: give another file by --database.")
+    if version == 0 and not writing:
+        raise DatabaseError(
+            f"The database {store.path} is empty: start the bridge to begin a new one, or put back a copy with "
+            "`trivox restore COPY`."
+        )
     if not writing:
         raise DatabaseError(f"The database {store.path} is of an older Trivox: start the bridge once to renew it.")
     for number, sql in known:

@@ -103,11 +103,11 @@ def find_console(store: Store, site_id: str, console_id: str) -> Console | None:
 
 
 def add_console(store: Store, site_id: str, console_id: str, at_ms: int) -> Console:
-    """Take in a console (and its site) that was never heard of before `at_ms`."""
+    """Take in a console (and its site) that was never heard of before `at_ms`; whether it is there is noted apart."""
     store.run("INSERT OR IGNORE INTO site (site_id, first_seen_at_ms) VALUES (?, ?)", (site_id, at_ms))
     store.run(
-        "INSERT INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms) VALUES (?, ?, ?, ?)",
-        (site_id, console_id, at_ms, at_ms),
+        "INSERT INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms) VALUES (?, ?, ?, 0)",
+        (site_id, console_id, at_ms),
     )
     console = find_console(store, site_id, console_id)
     if console is None:
@@ -149,11 +149,15 @@ def note_status(store: Store, console: Console, *, online: bool) -> None:
     store.run("UPDATE console SET online = ? WHERE console_key = ?", (int(online), console.key))
 
 
-def note_health(store: Store, console: Console, raw: str, revision: int, at_ms: int) -> None:
-    """Keep the latest health message, and the highest settings revision that the console ever named."""
+def note_health(store: Store, console: Console, raw: str, revision: int, at_ms: int | None) -> None:
+    """Keep the latest health message, and the highest settings revision that the console ever named.
+
+    `at_ms` is None where it is not known when it was sent: the broker had kept it.
+    """
     store.run(
-        "UPDATE console SET health = ?1, health_at_ms = ?2 WHERE console_key = ?3 AND health IS NOT ?1"
-        " AND (coalesce(health_at_ms, 0) <= ?2 OR health_at_ms > ?4)",  # noted before the clock was set back
+        "UPDATE console SET health = ?1, health_at_ms = ?2 WHERE console_key = ?3"
+        " AND (health IS NOT ?1 OR health_at_ms IS NULL)"
+        " AND (?2 IS NULL OR coalesce(health_at_ms, 0) <= ?2 OR health_at_ms > ?4)",  # … before the clock was set back
         (raw, at_ms, console.key, store.now_ms),
     )
     note_revision(store, console, revision)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 MAX_RAW_BYTES = 65_536  # of a message; a longer one can never be taken in, its start shows what it was
 MAX_MESSAGES_OF_TOPIC = 1_000
-MAX_BYTES = 256 * 1024 * 1024  # of all rejected messages
+MAX_BYTES = 256 * 1024 * 1024  # of all rejected messages, with what a row of each takes in table and index
+ROW_BYTES = 400
 MAX_TOPICS_REMEMBERED = 50_000
 NOT_KEPT = "not kept: there are too many such messages already"
 
@@ -59,7 +60,8 @@ def _save_message(store: Store, topic: str, reason: str, raw: bytes, hash_: str,
     if topic not in kept.of_topic:
         row = store.one("SELECT count(*) FROM reject WHERE topic = ? AND epoch_key IS NULL", (topic,))
         kept.of_topic[topic] = int(row[0]) if row else 0
-    if kept.size + len(raw) > MAX_BYTES:
+    size = len(raw) + 2 * len(topic.encode()) + len(reason.encode()) + ROW_BYTES  # the topic is in the index too
+    if kept.size + size > MAX_BYTES:
         topic, reason, raw, hash_ = "", NOT_KEPT, b"", ""  # one for all: nobody can fill the disk by many topics
     elif kept.of_topic[topic] >= MAX_MESSAGES_OF_TOPIC:
         reason, raw, hash_ = NOT_KEPT, b"", ""
@@ -69,12 +71,16 @@ def _save_message(store: Store, topic: str, reason: str, raw: bytes, hash_: str,
         "INSERT INTO reject (topic, reason, raw, hash, first_at_ms, last_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
         (topic, reason, raw, hash_, at_ms, at_ms),
     )
-    kept.size += len(raw)
+    kept.size += size
     kept.of_topic[topic] = kept.of_topic.get(topic, 0) + 1
 
 
 def _kept(store: Store) -> Kept:
-    row = store.one("SELECT coalesce(sum(length(raw)), 0) FROM reject WHERE epoch_key IS NULL")
+    row = store.one(
+        "SELECT coalesce(sum(length(raw) + 2 * octet_length(topic) + octet_length(reason) + ?), 0) FROM reject"
+        " WHERE epoch_key IS NULL",
+        (ROW_BYTES,),
+    )
     return Kept(int(row[0]) if row else 0)
 
 

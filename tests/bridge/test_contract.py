@@ -73,6 +73,24 @@ def test_an_impossible_close_is_told_why(changed: dict[str, Any], reason: str) -
         judge(closed(**changed), 42)
 
 
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"type": "stray_pressed", "button": "$.whatever" + "x" * 200, "reason": "guard"}, "unknown button"),
+        ({"type": "stray_pressed", "button": "a - at `$.boot`", "reason": "guard"}, "unknown button"),
+        ({"type": "stray_pressed", "button": "yes", "reason": "missing required field"}, "unknown reason"),
+        ({"type": "x" * 300}, "unknown type"),
+        ({"type": "missing required field >= length"}, "unknown type"),
+        ({"type": "self_tested", "passed": True, "buttons": ["z"], "lamps": []}, "unknown buttons"),
+    ],
+)
+def test_the_reason_is_not_what_the_sender_wrote(event: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Impossible) as found:
+        judge(json.dumps({"boot": 1, "up_ms": 1, "at_ms": None, **event}).encode(), 42)
+    assert str(found.value).partition(":")[0] == reason
+    assert len(str(found.value)) < 250
+
+
 @pytest.mark.parametrize("missing", [name for name in CLOSED if name != "response_ms"])
 def test_a_missing_field_is_told(missing: str) -> None:
     raw = json.dumps({name: value for name, value in CLOSED.items() if name != missing}).encode()

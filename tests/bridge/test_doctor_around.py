@@ -81,7 +81,7 @@ def test_settings_that_the_broker_lost_are_found(shop: Shop) -> None:
     assert "newest settings" not in bad(shop)
     shop.client.publish("trivox/v1/s1/c1/settings", b"", qos=1, retain=True).wait_for_publish(30)
     told = bad(shop)
-    assert "does not hold the newest settings of 1 consoles (for example trivox/v1/s1/c1/settings)" in told
+    assert "does not hold the newest settings of 1 console (for example trivox/v1/s1/c1/settings)" in told
     assert "restart the bridge" in told
 
 
@@ -118,12 +118,8 @@ class Usage(NamedTuple):
 
 
 def findings(database: Path) -> list[str]:
-    store = open_store(database)
-    try:
-        broker = Broker("127.0.0.1", free_port())
-        return [one.sentence for one in surroundings.look_around(store, 1, broker, lambda _: broker) if one.bad]
-    finally:
-        store.close()
+    broker = Broker("127.0.0.1", free_port())
+    return [one.sentence for one in surroundings.look_at_all(database, 1, broker, lambda _: broker) if one.bad]
 
 
 def test_a_disk_that_is_nearly_full_and_a_log_that_has_grown_are_told(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import struct
 import subprocess
 import time
 import urllib.request
@@ -203,6 +204,26 @@ def test_names_and_units_are_as_prometheus_has_them(shop: Shop) -> None:
         assert family.name.startswith("trivox_")
         assert family.documentation.endswith(".")
         assert not family.name.endswith("_ms")
+
+
+def test_whatever_asks_for_metrics_the_log_keeps_its_form(shop: Shop) -> None:
+    shop.start_bridge()
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", shop.metrics_port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets it
+            client.sendall(b"GET /metrics HTTP/1.1\r\n")
+    url = f"http://127.0.0.1:{shop.metrics_port}/metrics"
+    wanted = {"Accept": "application/openmetrics-text; version=abc"}
+    with urllib.request.urlopen(urllib.request.Request(url, headers=wanted), timeout=30) as answer:
+        assert b"trivox_build_info" in answer.read()
+    with socket.create_connection(("127.0.0.1", shop.metrics_port)) as client:
+        client.sendall(b"\x00\xff nonsense\r\n\r\n")
+        client.settimeout(30)
+        assert client.recv(100)
+    assert shop.metrics()
+    assert shop.stop_bridge() == 0
+    for line in shop.log.read_text().splitlines():
+        assert list(facts(line))[:3] == ["time", "level", "msg"], line
 
 
 def test_a_value_cannot_break_a_line() -> None:

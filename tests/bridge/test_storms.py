@@ -12,6 +12,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from bridge.doctor import examine
 from bridge.ingest import take_messages
 from bridge.rebuild import rebuild
 from bridge.store import open_store, rejects
@@ -122,7 +123,8 @@ def test_payloads_too_large_are_counted_once_each_and_hold_up_nobody(shop: Shop,
 
 def test_rejects_cannot_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejects, "MAX_MESSAGES_OF_TOPIC", 5)
-    monkeypatch.setattr(rejects, "MAX_BYTES", 2_000)
+    monkeypatch.setattr(rejects, "MAX_BYTES", 3_500)
+    monkeypatch.setattr(rejects, "ROW_BYTES", 0)
     store = open_store(tmp_path / "a.db", writing=True)
 
     def take(topic: str, *payloads: bytes) -> None:
@@ -145,6 +147,20 @@ def test_rejects_cannot_fill_the_disk(tmp_path: Path, monkeypatch: pytest.Monkey
     with store.transaction(1):
         assert rebuild(store)["taken"] == 0
     assert store.one("SELECT sum(count) FROM reject") == (14,)
+    store.close()
+
+
+def test_long_topics_cannot_fill_the_disk_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rejects, "MAX_BYTES", 1_000_000)
+    store = open_store(tmp_path / "a.db", writing=True)
+    for number in range(100):
+        take_messages(store, [(f"trivox/v1/{number:060000}/a/events", b"x", 1)], 1)
+        if number == 50:
+            store.forget()  # as after a restart
+    ((pages, size),) = store.all("SELECT page_count, page_size FROM pragma_page_count, pragma_page_size")
+    assert pages * size < 2_000_000
+    assert store.one("SELECT sum(count) FROM reject") == (100,)
+    assert all(len(one.sentence) < 1_000 for one in examine(store, 1))
     store.close()
 
 

@@ -1,0 +1,75 @@
+"""What a console's health message says, field by field: what is sane is a typed figure, all else was not said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from bridge.contract import AtMs, Natural
+from bridge.plain import plain
+
+MOST_FAULTS = 20
+MOST_SIGNS = 60  # of a name or a fault
+
+
+class Outbox(Struct):
+    """The numbers that a console holds, from `first` up to, not including, `next`."""
+
+    first: Natural
+    next: Natural
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a health message says and can be; None: it does not say so. Texts are fit to be shown."""
+
+    at_ms: int | None = None
+    outbox: int | None = None  # how many events it holds
+    loop_lag_max_ms: int | None = None
+    heap_free: int | None = None
+    firmware: str | None = None
+    board: str | None = None
+    hardware_id: str | None = None
+    faults: tuple[str, ...] = ()
+
+
+_fields = msgspec.json.Decoder(dict[str, Raw])
+_name = msgspec.json.Decoder(Annotated[str, Meta(min_length=1)])
+_natural = msgspec.json.Decoder(Natural)
+_decoders: dict[str, msgspec.json.Decoder[Any]] = {
+    "at_ms": msgspec.json.Decoder(AtMs),
+    "outbox": msgspec.json.Decoder(Outbox),
+    "loop_lag_max_ms": _natural,
+    "heap_free": _natural,
+    "firmware": _name,
+    "board": _name,
+    "hardware_id": _name,
+    "faults": msgspec.json.Decoder(list[Raw]),
+}
+
+
+def read_figures(health: str | bytes | None) -> Figures:
+    """The figures of a health message, whatever it holds."""
+    fields = _decoded(_fields, health or b"{}") or {}
+    said = {name: _decoded(decoder, fields[name]) for name, decoder in _decoders.items() if name in fields}
+    outbox, faults = said.get("outbox"), said.get("faults") or []
+    names = {name: plain(said[name], MOST_SIGNS) for name in ("firmware", "board", "hardware_id") if said.get(name)}
+    told = [plain(text, MOST_SIGNS) for one in faults[:MOST_FAULTS] if (text := _decoded(_name, one))]
+    return Figures(
+        at_ms=said.get("at_ms"),
+        outbox=outbox.next - outbox.first if outbox is not None and outbox.next >= outbox.first else None,
+        loop_lag_max_ms=said.get("loop_lag_max_ms"),
+        heap_free=said.get("heap_free"),
+        faults=tuple(told),
+        **names,
+    )
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], text: str | bytes | Raw) -> Any:
+    try:
+        return decoder.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return None

@@ -1,0 +1,166 @@
+"""What doctor makes of a database that is locked, damaged or refuses strangers; and how strangers are enrolled."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+
+from bridge.ingest import take_messages
+from bridge.store import open_store
+from bridge.vitals import FLOOD_MESSAGES, Vitals
+from bridge.writer import Arrived, Job, Writer
+from tests.bridge.office import MINUTE_MS, Office, Till, at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NINE = at("2026-11-02T09:00+00:00")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def bad(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("! ")]
+
+
+def test_a_database_that_another_program_holds_is_a_finding_among_others(office: Office) -> None:
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    with closing(apsw.Connection(str(office.database))) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+        other.execute("BEGIN EXCLUSIVE; UPDATE site SET timezone = 'UTC'; COMMIT")
+        text = office.do("doctor")
+    assert f"Another program has locked the database {office.database}: end that program." in text
+    assert "The broker was not looked at" in text
+    assert "MB free" in text
+    assert "time server" in text
+
+
+def test_a_damaged_database_names_the_way_back_and_no_bridge_to_start(office: Office) -> None:
+    till = Till()
+    till.surveys(NINE, yes=500)
+    office.take(till)
+    with office.database.open("r+b") as file:
+        file.seek(office.database.stat().st_size // 2 // 4096 * 4096)
+        file.write(b"\xa5" * 20_000)
+    text = office.do("doctor")
+    assert f"The database {office.database} is damaged" in text
+    assert "`trivox restore COPY`" in text
+    assert "start `trivox bridge`" not in text
+    report = office.run("rebuild")
+    assert report.status == 1
+    assert f"The database {office.database} is damaged" in report.err
+    assert "MB free" in text
+
+
+def strangers(office: Office, count: int) -> list[tuple[str, bytes, int]]:
+    till = Till()
+    till.surveys(NINE, yes=count)
+    return [(one["topic"], json.dumps(one["payload"]).encode(), NINE) for one in till.messages()]
+
+
+def test_a_stranger_is_taken_in_once_enrolled_and_what_it_sent_before_by_a_rebuild(office: Office) -> None:
+    messages = strangers(office, 40)
+    store = open_store(office.database, writing=True)
+    take_messages(store, messages[:1], 1, enrolled_only=True)
+    store.close()
+    refused = office.do("doctor")
+    assert "`trivox console enroll SITE/CONSOLE`" in refused
+    assert "No console was ever heard of" not in refused
+    assert "1 console enrolled" in office.do("console", "enroll", "demo/till-1")
+    assert "not enrolled" not in office.do("console", "list")
+    store = open_store(office.database, writing=True)
+    assert take_messages(store, messages[1:], 1, enrolled_only=True).stored == 48
+    store.close()
+    assert "1 rejects taken after all" in office.do("rebuild")
+    assert office.rows("site")[0]["surveys"] == 40
+    assert "Nothing was rejected" in office.do("doctor")
+
+
+def test_a_bridge_at_work_listens_to_a_console_from_its_enrolment_on(office: Office) -> None:
+    store = open_store(office.database, writing=True)
+    writer = Writer(store, lambda _: None, enrolled_only=True)
+    first, second = (Arrived(topic, payload, NINE, 0, 1) for topic, payload, _ in strangers(office, 20))
+    writer._write([first])
+    assert writer.vitals.counts["stored"] == 0
+    job = Job("enroll_consoles", {"consoles": ["demo/till-1"]})
+    writer._do(job)
+    assert job.error is None
+    writer._write([second])
+    assert writer.vitals.counts["stored"] == 8
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["till-1", "demo/", "demo/TILL", "a/b/c"])
+def test_only_a_console_can_be_enrolled(office: Office, name: str) -> None:
+    result = office.run("console", "enroll", "demo/till-1", name)
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert "till-1" not in office.do("console", "list")
+
+
+def test_a_stranger_that_floods_is_named(office: Office) -> None:
+    store = open_store(office.database, writing=True)
+    vitals = Vitals()
+    writer = Writer(store, lambda _: None, enrolled_only=True, vitals=vitals)
+    topic, payload, _ = strangers(office, 1)[0]
+    for _ in range(FLOOD_MESSAGES // 1000 + 1):
+        assert vitals.snapshot(1)["flooding"] == []
+        writer._write([Arrived(topic, payload, NINE, 0, 1)] * 1000)
+    assert vitals.snapshot(1)["flooding"] == ["demo/till-1"]
+    assert not vitals.consoles
+    store.close()
+
+
+def test_two_boards_are_one_finding(office: Office) -> None:
+    tills = [Till(epoch=epoch) for epoch in ("0000000a", "0000000b")]
+    for minute in range(3):
+        for till in tills:
+            till.survey(NINE + minute * MINUTE_MS, "yes")
+            office.take(till)
+    assert sum("sends under two epochs in turn" in line for line in bad(office.do("doctor"))) == 1
+    for minute in range(4):
+        said = {"hardware_id": ("aa", "bb")[minute % 2], "epoch": tills[minute % 2].epoch}
+        message = {"topic": "trivox/v1/demo/till-1/health", "payload": said, "received_at_ms": NINE + minute}
+        office.take_messages([message])
+    told = bad(office.do("doctor"))
+    assert sum("Two boards (aa and bb)" in line for line in told) == 1
+    assert not any("two epochs in turn" in line for line in told)
+
+
+def test_what_may_not_be_read_is_no_wrong_usage(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)  # as for a user without rights, whoever runs this
+    assert office.run("console", "list").status == 0
+
+
+def test_counts_are_told_in_words_that_fit(office: Office) -> None:
+    line = "demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T17:00"
+    assert office.shifts(line).out == "1 shift imported.\n"
+
+
+def test_a_settings_file_that_is_missing_is_told_also_without_a_broker(office: Office) -> None:
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    result = office.run("doctor", "--config", office.folder / "nothere.toml")
+    assert (result.status, result.out) == (1, "")
+    assert "nothere.toml cannot be read" in result.err
+
+
+def test_reasons_that_an_older_bridge_took_from_senders_are_summed_up(office: Office) -> None:
+    store = open_store(office.database, writing=True)
+    with store.transaction(1):
+        store.run_many(
+            "INSERT INTO reject (topic, reason, raw, hash, first_at_ms, last_at_ms) VALUES ('t', ?, x'', ?, 1, 1)",
+            [(f"unknown \x1b{number}: x", str(number)) for number in range(3_000)],
+        )
+    store.close()
+    text = office.do("doctor")
+    assert len(text.splitlines()) < 40
+    assert "Rejected for 2980 further reasons: 2980" in text
+    assert "\x1b" not in text

@@ -1,0 +1,143 @@
+"""What consoles write of themselves, sane or not: metrics, doctor and the list go on, and nothing steers a terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.health import read_figures
+from bridge.metrics import Collector
+from bridge.store import open_store
+from bridge.vitals import Vitals
+from bridge.writer import Arrived, Job, Writer
+from tests.bridge.office import MINUTE_MS, Office, at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NINE = at("2026-11-02T09:00+00:00")
+HUGE = "9" * 400
+HEALTH = [
+    f'{{"heap_free":{HUGE}}}',
+    f'{{"at_ms":{HUGE}}}',
+    f'{{"loop_lag_max_ms":{HUGE}}}',
+    f'{{"outbox":{{"first":1,"next":{HUGE}}}}}',
+    '{"outbox":{"first":"a"}}',
+    '{"outbox":[]}',
+    '{"faults":3}',
+    '{"faults":[3,null,{"a":1e999}]}',
+    '{"x":1e999}',
+    '{"firmware":"[/b]","board":"[red]x[/red]"}',
+    '{"firmware":3,"board":null,"hardware_id":"[/]"}',
+    '{"faults":"flash"}',
+    '{"faults":["x\\ny\\u001b[31mz","[/b]"]}',
+    '{"faults":["\\ud800"]}',
+]
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def heard(office: Office, health: str, *, at_ms: int | None = None) -> None:
+    payload = '{"epoch":"00000001",' + health[1:]
+    topic = "trivox/v1/demo/till-1/health"
+    at_ms = time.time_ns() // 1_000_000 if at_ms is None else at_ms
+    line = f'{{"topic":"{topic}","payload":{payload},"received_at_ms":{at_ms}}}\n'
+    office.do("ingest", office.file("recorded.ndjson", line))
+
+
+def metrics_of(vitals: Vitals, folder: Path) -> dict[str, float]:
+    families = Collector(vitals, folder / "trivox.db", "1").collect()
+    return {sample.name: sample.value for family in families for sample in family.samples}
+
+
+@pytest.mark.parametrize("health", HEALTH)
+def test_no_health_message_takes_doctor_list_or_metrics_away(office: Office, health: str) -> None:
+    heard(office, health)
+    for words in (("doctor",), ("console", "list"), ("watch", "--once")):
+        result = office.run(*words)
+        assert (result.status, result.err) == (0, ""), words
+        assert "\x1b[31m" not in result.out
+        assert "f, l, a, s, h" not in result.out
+    vitals = Vitals()
+    vitals.console(("demo", "till-1")).note_health(read_figures(health), NINE)
+    assert metrics_of(vitals, office.folder)["trivox_console_lost_events"] == 0
+
+
+def test_texts_of_consoles_are_shown_as_they_are_on_one_line(office: Office) -> None:
+    heard(office, '{"firmware":"[/b]","faults":["x\\ny\\u001b[31mz"]}')
+    assert "reports faults: x\\ny\\x1b[31mz.\n" in office.do("doctor")
+    listed = office.do("console", "list")
+    assert "[/b]" in listed
+    assert "x\\ny" in listed
+
+
+def test_figures_that_are_sane_are_kept_beside_those_that_are_not() -> None:
+    said = read_figures(f'{{"heap_free":{HUGE},"outbox":{{"first":3,"next":45}},"faults":["a",1],"firmware":"1.0.0"}}')
+    assert (said.heap_free, said.outbox, said.faults, said.firmware) == (None, 42, ("a",), "1.0.0")
+    long = read_figures(json.dumps({"board": "x" * 10_000, "faults": ["y"] * 10_000}))
+    assert len(str(long)) < 1_000
+
+
+def test_the_text_is_kept_as_sent(office: Office) -> None:
+    heard(office, '{"x":1e999}')
+    store = open_store(office.database)
+    assert store.all("SELECT health FROM console") == [('{"epoch":"00000001","x":1e999}',)]
+    store.close()
+
+
+# -- what the broker had kept ------------------------------------------------------------------------------------------
+
+
+def taken(office: Office, at_ms: int, arrived_at_ms: int, vitals: Vitals, *, is_retained: bool) -> None:
+    """A writer takes a health message of `at_ms` in."""
+    store = open_store(office.database, writing=True)
+    writer = Writer(store, lambda _: None, vitals=vitals, now_ms=lambda: arrived_at_ms)
+    payload = json.dumps({"epoch": "0000000a", "at_ms": at_ms}).encode()
+    writer._write([Arrived("trivox/v1/demo/till-1/health", payload, arrived_at_ms, 0, 1, is_retained)])
+    store.close()
+
+
+def test_a_retained_heartbeat_does_not_say_how_the_clock_is_now(office: Office) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    vitals = Vitals()
+    taken(office, now_ms - 60 * MINUTE_MS, now_ms, vitals, is_retained=True)
+    assert "trivox_console_clock_offset_seconds" not in metrics_of(vitals, office.folder)
+    told = office.do("doctor")
+    assert "The clock of console" not in told
+    assert "heard just now" not in told
+    assert "was never heard by this bridge" in told
+    taken(office, now_ms - 60 * MINUTE_MS, now_ms + 1, vitals, is_retained=False)  # the same text, now fresh
+    assert metrics_of(vitals, office.folder)["trivox_console_clock_offset_seconds"] == -3600.001
+    assert "clock of console demo/till-1 is 3600 s behind" in office.do("doctor")
+    taken(office, now_ms - 30 * MINUTE_MS, now_ms + 2, vitals, is_retained=True)
+    assert metrics_of(vitals, office.folder)["trivox_console_clock_offset_seconds"] == -3600.001
+
+
+# -- what commands hand over -------------------------------------------------------------------------------------------
+
+
+def test_metrics_count_what_ingest_hands_over(office: Office) -> None:
+    store = open_store(office.database, writing=True)
+    writer = Writer(store, lambda _: None)
+    event = {"boot": 1, "up_ms": 1, "at_ms": None, "type": "button_freed", "button": "yes"}
+    batch = {"epoch": "0000000a", "first": 1, "base": 1, "events": [event, {"type": "danced"}]}
+    lines = [
+        json.dumps({"topic": "trivox/v1/demo/till-1/events", "payload": batch, "received_at_ms": NINE}),
+        "no message",
+    ]
+    writer._do(Job("ingest", {"lines": lines}))
+    point = {"site_id": "demo", "checkout_point_id": "p", "console_id": "named-only", "from": None}
+    writer._do(Job("set_checkout_point", point))
+    at = metrics_of(writer.vitals, office.folder)
+    assert at["trivox_events_stored_total"] == 1
+    assert at["trivox_events_rejected_total"] == 1
+    assert at["trivox_messages_unreadable_total"] == 1
+    assert at["trivox_console_last_seen_timestamp_seconds"] == NINE / 1000
+    assert at["trivox_consoles"] == 1
+    store.close()

@@ -1,0 +1,193 @@
+"""What `trivox restore` refuses, keeps and leaves behind, however the copy and what lies there are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+
+from bridge import restore as module
+from bridge.errors import DatabaseError
+from bridge.metrics import Collector
+from bridge.restore import restore
+from bridge.store import open_store
+from bridge.vitals import Vitals
+from tests.bridge.office import Office, Till, at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NINE = at("2026-11-02T09:00+00:00")
+NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """Ten surveys stored, a copy of them in `copies/trivox.db`, then ten more stored."""
+    office, till = Office(tmp_path), Till()
+    (tmp_path / "copies").mkdir()
+    till.surveys(NINE, yes=10)
+    office.take(till)
+    office.do("backup", copy_of(office))
+    till.surveys(NINE + 3_600_000, yes=10)
+    office.take(till)
+    return office
+
+
+def copy_of(office: Office) -> Path:
+    return office.folder / "copies" / "trivox.db"
+
+
+def stored(database: Path) -> int:
+    with closing(apsw.Connection(str(database))) as connection:
+        return int(connection.execute("SELECT count(*) FROM event").fetchall()[0][0])
+
+
+def a_log(office: Office, beside: Path) -> Path:
+    """Lay a log of the office's database beside another file."""
+    log = beside.with_name(f"{beside.name}-wal")
+    store = open_store(office.database, writing=True)
+    with store.transaction(1):
+        store.run("UPDATE site SET timezone = 'Europe/Sofia'")
+    shutil.copy(office.database.with_name("trivox.db-wal"), log)
+    store.close()
+    assert log.stat().st_size > 0
+    return log
+
+
+def test_a_log_beside_the_copy_is_never_played_into_it(office: Office) -> None:
+    log = a_log(office, copy_of(office))
+    refused = office.run("restore", copy_of(office))
+    assert (refused.status, refused.err.count("\n")) == (1, 1)
+    assert f"{log} is the log of another database" in refused.err
+    assert stored(office.database) == 40
+    assert sorted(path.name for path in copy_of(office).parent.iterdir()) == ["trivox.db", "trivox.db-wal"]
+    log.unlink()
+    office.do("restore", copy_of(office))
+    assert stored(office.database) == 20
+
+
+def test_no_copy_is_made_beside_a_log_of_its_name(office: Office) -> None:
+    copy = office.folder / "other.db"
+    log = a_log(office, copy)
+    refused = office.run("backup", copy)
+    assert refused.status == 1
+    assert f"{log} is there already" in refused.err
+    assert not copy.exists()
+
+
+def test_a_log_beside_what_a_link_leads_to_is_seen(office: Office) -> None:
+    log = a_log(office, copy_of(office))
+    link = office.folder / "link.db"
+    link.symlink_to(copy_of(office))
+    with pytest.raises(DatabaseError, match="log of another database"):
+        open_store(link)
+    samples = {sample.name: sample.value for one in Collector(Vitals(), link, "1").collect() for sample in one.samples}
+    assert samples["trivox_database_log_bytes"] == log.stat().st_size
+
+
+def test_a_folder_is_no_database(office: Office) -> None:
+    folder = office.folder / "folder"
+    folder.mkdir()
+    (folder / "precious").write_text("x")
+    with pytest.raises(DatabaseError, match="is no file"):
+        restore(copy_of(office), folder, NOW)
+    assert (folder / "precious").exists()
+    assert [path.name for path in office.folder.glob("folder*")] == ["folder"]
+
+
+def test_a_folder_that_is_missing_is_named(office: Office) -> None:
+    office.database = office.folder / "none" / "x.db"
+    told = office.run("restore", copy_of(office)).err
+    assert f"There is no folder {office.folder / 'none'}" in told
+    assert ".lock" not in told
+
+
+@pytest.mark.parametrize("can_link", [True, False])
+def test_two_restores_in_one_second_keep_both_databases(
+    office: Office, monkeypatch: pytest.MonkeyPatch, *, can_link: bool
+) -> None:
+    if not can_link:
+        monkeypatch.setattr(module.os, "link", no_links)
+    first = restore(copy_of(office), office.database, NOW)
+    second = restore(copy_of(office), office.database, NOW)
+    assert first is not None
+    assert second is not None
+    assert (stored(first), stored(second), stored(office.database)) == (40, 20, 20)
+
+
+def no_links(*_: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+def test_a_copy_of_a_newer_trivox_replaces_nothing(office: Office) -> None:
+    with closing(apsw.Connection(str(copy_of(office)))) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(DatabaseError, match="is of a newer Trivox"):
+        restore(copy_of(office), office.database, NOW)
+    assert stored(office.database) == 40
+
+
+@pytest.mark.parametrize("point", ["link", "rename", "unlink"])
+def test_a_restore_that_is_killed_leaves_no_database_without_its_log(
+    office: Office, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    """At whichever step: the old database with its log, or a copy that is refused with that log, or the new one."""
+    store = open_store(office.database, writing=True)
+    with store.transaction(1):
+        store.run("UPDATE site SET timezone = 'Europe/Sofia'")
+    killed = os.fork()
+    if not killed:
+        where, name = (module.os, "link") if point == "link" else (type(office.database), point)
+        real = getattr(where, name)
+
+        def kill(path: Path, *rest: object, **more: object) -> object:
+            if point == "unlink" and not str(path).endswith("trivox.db-wal"):
+                return real(path, *rest, **more)
+            os._exit(9)
+
+        monkeypatch.setattr(where, name, kill)
+        restore(copy_of(office), office.database, NOW)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(killed, 0)[1]) == 9
+    monkeypatch.undo()
+    if point == "unlink":
+        with pytest.raises(DatabaseError, match="restore COPY"):
+            open_store(office.database)
+    else:
+        store.close()
+        assert rows(office.database) == (40, "Europe/Sofia")
+    aside = restore(copy_of(office), office.database, NOW)
+    assert rows(office.database) == (20, "UTC")
+    assert aside is not None
+    assert not list(office.folder.glob("*.part*"))
+
+
+def rows(database: Path) -> tuple[int, str]:
+    store = open_store(database)
+    try:
+        return stored(database), store.all("SELECT timezone FROM site")[0][0]
+    finally:
+        store.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files away")
+def test_a_restore_by_root_keeps_owner_and_rights(office: Office) -> None:
+    os.chown(office.database, 1234, 2345)
+    office.database.chmod(0o640)
+    (office.folder / "trivox.db.lock").unlink()
+    office.do("restore", copy_of(office))
+    found = office.database.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1234, 2345, 0o640)
+    assert (office.folder / "trivox.db.lock").stat().st_uid == 1234
+
+
+def test_an_empty_file_is_told_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "a.db").touch()
+    with pytest.raises(DatabaseError, match=r"is empty.*trivox restore"):
+        open_store(tmp_path / "a.db")
