@@ -132,7 +132,7 @@ class Console:
         return self._line.port
 
     def power_on(self) -> None:
-        """Start the process; returns once the board runs its `main.py`."""
+        """Start the process; returns once the firmware has started, and hears its buttons."""
         with self._power:
             if self._process:
                 return
@@ -146,6 +146,7 @@ class Console:
             process = self._process = self._started("power_on")
         try:
             process.wait_ready()
+            process.wait_at_work()
         except ConsoleError:
             self.power_off()
             if process.ended != "power_cut":

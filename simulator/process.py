@@ -66,7 +66,7 @@ class Process:
         self._changed = threading.Condition()
         self._sending = threading.Lock()
         self._running = True
-        self._ready = False
+        self._ready = self._at_work = False
         self.ended: str | None = None
         self._send(config)
         self._thread = threading.Thread(target=self._listen, args=(from_board,), daemon=True)
@@ -88,6 +88,12 @@ class Process:
             self._changed.wait_for(lambda: self._ready or not self._running, REPLY_LIMIT_S)
             if not self._ready:
                 raise ConsoleError("The simulated board did not start; its serial output says why.")
+
+    def wait_at_work(self) -> None:
+        """Wait until the firmware has started: it waits for something, or has ended."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._at_work or not self._running, REPLY_LIMIT_S):
+                raise ConsoleError("The firmware did not get through its start; the serial output may say why.")
 
     def ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S) -> Any:
         """Have the board's stand-ins do something, and wait for the answer."""
@@ -139,12 +145,14 @@ class Process:
 
     def _take(self, words: list[Any]) -> None:
         kind = words[0]
-        if kind not in {"reply", "failed", "ready"}:
+        if kind not in {"reply", "failed", "ready", "at_work"}:
             self._tell(words)
             return
         with self._changed:
             if kind == "ready":
                 self._ready = True
+            elif kind == "at_work":
+                self._at_work = True
             elif kind == "reply":
                 self._replies[words[1]] = words[2]
             else:

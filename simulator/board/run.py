@@ -29,6 +29,7 @@ def main():
     for name in ("boot.py", "main.py"):
         ended = ended or run(at_host(wires.config["firmware"]) + "/" + name)
     wires.tell("ended", ended)
+    wires.at_work()
     while True:
         utime.sleep(1)
 

@@ -2,8 +2,21 @@
 
 import clockwork
 import utime
+import wires
 from clockwork import ticks_ms, ticks_us  # noqa: F401
-from utime import sleep, sleep_ms, sleep_us, ticks_add, ticks_cpu, ticks_diff  # noqa: F401
+from utime import sleep_us, ticks_add, ticks_cpu, ticks_diff  # noqa: F401
+
+
+def sleep(seconds):
+    """Wait."""
+    wires.at_work()
+    utime.sleep(seconds)
+
+
+def sleep_ms(ms):
+    """Wait."""
+    wires.at_work()
+    utime.sleep_ms(ms)
 
 
 def time():

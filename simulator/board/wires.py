@@ -167,12 +167,14 @@ def between_tasks(function):
 def do_errand():
     """Called by the main thread between two tasks."""
     global _errand
+    at_work()
     if _errand:
         errand, _errand = _errand, None
         errand()
 
 
 _baseline = 0
+_at_work = False
 
 
 def ready():
@@ -181,6 +183,14 @@ def ready():
     gc.collect()
     _baseline = gc.mem_alloc()
     tell("ready")
+
+
+def at_work():
+    """Called whenever the firmware waits or ends: the first time, its start is over, and its buttons are heard."""
+    global _at_work
+    if not _at_work:
+        _at_work = True
+        tell("at_work")
 
 
 @command

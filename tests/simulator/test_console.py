@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import serial
 from simulator import Console, ConsoleError, MicroPythonError
 from simulator.compiled import compile_firmware
 from simulator.micropython import Architecture
+from simulator.pinmap import FIRMWARE
 
 COUNT_BOOTS = """
 import machine, time
@@ -233,9 +235,21 @@ def test_firmware_compiles_to_what_boards_get(tmp_path: Path) -> None:
         console.wait_output("compiled")
 
 
+def test_power_on_returns_once_the_buttons_are_heard(tmp_path: Path) -> None:
+    source = tmp_path / "firmware"
+    shutil.copytree(FIRMWARE, source)
+    slow = "import time\nbegan = time.ticks_ms()\nwhile time.ticks_diff(time.ticks_ms(), began) < 1500:\n    pass\n"
+    (source / "main.py").write_text(slow + (FIRMWARE / "main.py").read_text())
+    with Console(tmp_path / "till", firmware=source) as console:
+        console.press("seller")
+        console.wait_lamp("yes")
+
+
 def test_a_board_without_radio_speaks_over_a_serial_port(make: Callable[..., Console]) -> None:
     lines = """
     import sys
+    import time
+    time.sleep_ms(0)
     while True:
         line = sys.stdin.buffer.readline()
         sys.stdout.buffer.write(b"heard " + line)
