@@ -15,10 +15,16 @@ from simulator.errors import SimulatorError
 
 SHIPPED = Path(__file__).parent / "scenarios"
 
+_ID, _CLOCK = r"^[a-z0-9][a-z0-9_-]{0,24}$", r"^([01][0-9]|2[0-4]):[0-5][0-9]$"
+_PATTERNS = {
+    _ID: "an id of at most 25 lower-case letters, digits, - and _",
+    _CLOCK: "a time such as 09:30",
+}
+
 Share = Annotated[float, Meta(ge=0, le=1)]
 Rate = Annotated[float, Meta(ge=0, le=10_000)]
-Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,24}$")]
-Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]$")]
+Id = Annotated[str, Meta(pattern=_ID)]
+Clock = Annotated[str, Meta(pattern=_CLOCK)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Copies = Annotated[int, Meta(ge=1, le=20_000)]
@@ -144,9 +150,17 @@ class Scenario(Table, frozen=True):
     seed: int = 1
     settings: Settings = Settings()
     questions: dict[Id, Question] = {}
-    customers: dict[str, Customers] = {}
-    temperaments: dict[str, Temperament] = {}
-    faults: dict[str, Faults] = {}
+    customers: dict[Id, Customers] = {}
+    temperaments: dict[Id, Temperament] = {}
+    faults: dict[Id, Faults] = {}
+
+
+_NAMED: dict[str, Any] = {
+    "questions": dict[Id, Question],
+    "customers": dict[Id, Customers],
+    "temperaments": dict[Id, Temperament],
+    "faults": dict[Id, Faults],
+}
 
 
 def shipped() -> list[str]:
@@ -181,6 +195,20 @@ def read(tables: dict[str, Any], name: str) -> Scenario:
     try:
         return msgspec.convert(tables, Scenario)
     except msgspec.ValidationError as error:
-        problem, _, path = str(error).rstrip("`").partition(" - at `$")
-        where = path.lstrip(".").replace("[...]", "") or "the top"
+        problem, at, path = str(error).partition(" - at `$")
+        where = path.rstrip("`").lstrip(".") if at else "the top"
+        if "[...]" in where:
+            where = where.replace("[...]", f".{_culprit(tables, where.partition('[')[0])}", 1)
+        for pattern, words in _PATTERNS.items():
+            problem = problem.replace(f"`str` matching regex {pattern!r}", words)
         raise ScenarioError(f"{name}, {where}: {problem[:1].lower()}{problem[1:]}.") from error
+
+
+def _culprit(tables: dict[str, Any], table: str) -> str:
+    """Which of the named tables is not as it must be."""
+    for name, values in tables[table].items():
+        try:
+            msgspec.convert({name: values}, _NAMED[table])
+        except msgspec.ValidationError:
+            return str(name)
+    return "…"

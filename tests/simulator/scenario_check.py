@@ -23,12 +23,17 @@ def trivox(*words: str) -> str:
     return done.stdout
 
 
-def take_in(folder: Path, database: Path) -> str:
-    """Run the scenario's own script, then `trivox ingest`; what that said."""
+def prepare(folder: Path, database: Path) -> None:
+    """Run the scenario's own script."""
     environment = {**os.environ, "TRIVOX": TRIVOX}
     words = [folder / "prepare.sh", database]
     done = subprocess.run(words, capture_output=True, text=True, timeout=280, check=False, env=environment)
     assert done.returncode == 0, done.stderr
+
+
+def take_in(folder: Path, database: Path) -> str:
+    """The script, then `trivox ingest`; what that said."""
+    prepare(folder, database)
     return trivox("ingest", str(folder / "messages.ndjson"), "--database", str(database))
 
 
