@@ -312,7 +312,7 @@ def judge(raw: bytes | Raw, seq: int) -> AnyEvent:
         _judge_close(event, seq)  # type: ignore[arg-type]
     elif kind is ForceMajeureDeclared:
         _judge_force_majeure(event, seq)  # type: ignore[arg-type]
-    elif kind is SurveyOpened and _CONTROL.search(event.question_id):  # type: ignore[union-attr]
+    elif kind is SurveyOpened and _holds_control(event.question_id):  # type: ignore[union-attr]
         raise Impossible("impossible value: question_id holds control characters")
     return event
 
@@ -323,12 +323,16 @@ def read_event(raw: str, kind: type[E]) -> E:
     return event
 
 
+def _holds_control(text: str) -> bool:
+    return not text.isprintable() and _CONTROL.search(text) is not None
+
+
 def _judge_close(event: SurveyClosed, seq: int) -> None:
     if event.survey >= seq:
         raise Impossible("impossible value: the survey's number is not below the close's own")
     if event.opened_up_ms > event.up_ms:
         raise Impossible("impossible value: closed before it was opened")
-    if _CONTROL.search(event.question_id):
+    if _holds_control(event.question_id):
         raise Impossible("impossible value: question_id holds control characters")
     if event.outcome not in OUTCOMES_OF_CAUSE.get(event.cause, (event.outcome,)):
         raise Impossible(f"impossible value: outcome {event.outcome} does not go with cause {event.cause}")
@@ -339,7 +343,7 @@ def _judge_close(event: SurveyClosed, seq: int) -> None:
 def _judge_force_majeure(event: ForceMajeureDeclared, seq: int) -> None:
     if event.survey is not None and event.survey >= seq:
         raise Impossible("impossible value: the survey's number is not below the event's own")
-    if _CONTROL.search(event.question_id):
+    if _holds_control(event.question_id):
         raise Impossible("impossible value: question_id holds control characters")
 
 

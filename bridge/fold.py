@@ -57,11 +57,12 @@ class Fold:
             if survey < epoch.last_opener:
                 self.mark(epoch.key, survey)
 
-    def fresh(self, epoch_key: int, survey: int) -> Facts:
-        """The facts of a survey all of whose events come in this transaction, to be filled in by the caller."""
+    def mark_fresh(self, epoch_key: int, survey: int) -> Facts:
+        """Mark a survey all of whose events come in this transaction; its facts, to be filled in by the caller."""
         facts = self._fresh.get((epoch_key, survey))
         if facts is None:
             facts = self._fresh[epoch_key, survey] = Facts()
+            self.mark(epoch_key, survey)
         return facts
 
     def redate(self, epoch: Epoch, number: int, boot: Boot) -> None:

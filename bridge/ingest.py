@@ -288,16 +288,19 @@ class Intake:
             mark(self, touched, seq, event, at_ms)
 
     def _mark_opened(self, touched: Touched, seq: int, event: SurveyOpened, at_ms: int) -> None:
-        self._fold.mark(touched.epoch.key, seq)
+        epoch = touched.epoch
         if seq > touched.highest_before:
-            facts = self._fold.fresh(touched.epoch.key, seq)
+            facts = self._fold.mark_fresh(epoch.key, seq)
             facts.opening, facts.opened_at_ms = event, at_ms
-        touched.epoch.last_opener = max(touched.epoch.last_opener, seq)
+        else:
+            self._fold.mark(epoch.key, seq)
+        epoch.last_opener = max(epoch.last_opener, seq)
 
     def _mark_closed(self, touched: Touched, seq: int, event: SurveyClosed, at_ms: int) -> None:
-        self._fold.mark(touched.epoch.key, event.survey)
         if event.survey > touched.highest_before:
-            self._fold.fresh(touched.epoch.key, event.survey).note_close(seq, event, at_ms)
+            self._fold.mark_fresh(touched.epoch.key, event.survey).note_close(seq, event, at_ms)
+        else:
+            self._fold.mark(touched.epoch.key, event.survey)
 
     def _mark_force_majeure(self, touched: Touched, seq: int, _event: ForceMajeureDeclared, _at_ms: int) -> None:
         self._fold.mark_force_majeure(touched.epoch.key, seq)

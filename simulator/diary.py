@@ -1,24 +1,24 @@
 """The true diary: what people did and truly wanted, one JSON object a line; it knows nothing of any bridge."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Self
+from typing import Literal, Self
+
+import msgspec
 
 Wanted = Literal["yes", "no", "cant_say", "silent"]
 Ends = Literal["answered", "expired", "superseded", "not_asked", "cut_off", "unfinished"]
 Kind = Literal["customer", "force_majeure", "stray", "shift"]
 
 
-@dataclass(frozen=True)
-class Press:
+class Press(msgspec.Struct, frozen=True):
     """One press by a finger, by this machine's clock (ms since 1970 UTC).
 
     The first contact lies between `at_ms` and `until_ms - held_ms`; the button was up again at `until_ms`.
-    `why`: ask, again (inside the guard), answer, late_answer (after the answer), force_majeure, stray; or power_cut:
-    the plug, as button `power`, was pulled and put back.
+    `why`: ask, again (inside the guard), answer, answer_by_seller (the seller pressed for a customer who kept silent),
+    late_answer (after the answer), force_majeure, stray; or power_cut: the plug, as button `power`, was pulled and put
+    back.
     """
 
     button: str
@@ -34,8 +34,7 @@ class Press:
         return self.until_ms - self.held_ms
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One happening, whole. Instants are ms since 1970 UTC; `planned_ms` counts from the plan's start.
 
     A `customer` was served at `at_ms` and, unless `ends` is not_asked, asked by the first press; `ends` is cut_off when
@@ -57,14 +56,16 @@ class Entry:
     seller_id: str = ""
     bought: bool = False
     visitors: int = 0
-    presses: tuple[Press, ...] = field(default=())
+    presses: tuple[Press, ...] = ()
 
     @classmethod
     def read(cls, line: str) -> Self:
         """The entry in one line of a diary."""
-        values: dict[str, Any] = json.loads(line)
-        values["presses"] = tuple(Press(**press) for press in values["presses"])
-        return cls(**values)
+        return msgspec.json.decode(line, type=cls)
+
+    def line(self) -> bytes:
+        """The entry as a line of a diary."""
+        return msgspec.json.encode(self) + b"\n"
 
 
 class Diary:
@@ -80,8 +81,8 @@ class Diary:
         with self._lock:
             self._entries.append(entry)
             if self._file is not None:
-                with self._file.open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps(asdict(entry)) + "\n")
+                with self._file.open("ab") as lines:
+                    lines.write(entry.line())
 
     def entries(self) -> list[Entry]:
         """All entries so far."""

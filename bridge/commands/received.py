@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +39,7 @@ def ingest(
     totals: dict[str, int] = {}
     try:
         size = file.stat().st_size
-        with file.open("rb") as lines, writer(database) as who, _bar() as bar:
+        with file.open("rb") as lines, writer(database) as who, _bar() as bar, _few_collections():
             task = bar.add_task("taking in", total=size)
             for group in _groups(lines):
                 for name, count in who.perform("ingest", {"lines": group}).items():
@@ -84,6 +86,17 @@ def _groups(file: IO[bytes]) -> Iterator[list[str]]:
             group, size = [], 0
     if group:
         yield group
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Let Python look for cycles rarely: a group makes a hundred thousand objects, and no cycle among them."""
+    before = gc.get_threshold()
+    gc.set_threshold(500_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _bar() -> Progress:

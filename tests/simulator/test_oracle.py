@@ -1,9 +1,9 @@
 """The oracle's figures, worked out by hand, and its doubts."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from simulator.diary import Ends, Entry, Press, Wanted
 from simulator.oracle import (

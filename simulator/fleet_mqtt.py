@@ -1,0 +1,161 @@
+"""A session of a fleet's console with the broker: MQTT 3.1.1 on an asyncio protocol, as small as can be.
+
+Own code, since ten thousand of them live in one process: paho wants a thread or a turn of a loop for each, and other
+clients a task and queues; here a session is one object of some hundred bytes beside its transport. It does what the
+firmware's own client does: clean session, a will, one write a packet, each QoS 1 message acknowledged.
+"""
+
+import asyncio
+import struct
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+KEEPALIVE_S = 30
+PING = b"\xc0\x00"
+CONNACK, PUBLISH, SUBACK = 0x20, 0x30, 0x90
+PUBLISH_1, PUBLISH_1_RETAINED = 0x32, 0x33
+LEAVES = ("ack", "settings")
+_MORE = 0x80
+_LENGTH_BYTES_MAX = 4
+_REFUSED = 0x80
+
+
+class Login(NamedTuple):
+    """As whom, with what will: topics are `prefix` and a leaf."""
+
+    client_id: str
+    prefix: str
+    will: bytes = b""
+    user: str | None = None
+    password: str | None = None
+
+
+def packet(first: int, *parts: bytes) -> bytes:
+    """A whole packet from its first byte and the parts of its body."""
+    size = sum(map(len, parts))
+    head = bytearray((first,))
+    while size >= _MORE:
+        head.append(size & 0x7F | _MORE)
+        size >>= 7
+    head.append(size)
+    return b"".join((bytes(head), *parts))
+
+
+def text(value: str | bytes) -> bytes:
+    """A string as MQTT writes it."""
+    data = value if isinstance(value, bytes) else value.encode()
+    return struct.pack(">H", len(data)) + data
+
+
+class Session(asyncio.Protocol):
+    """One connection: `on_up()` once the broker took it in, `on_message(leaf, payload)`, at last `on_down(why)`."""
+
+    __slots__ = ("_buffer", "_last_id", "_login", "_transport", "is_up", "on_down", "on_message", "on_up")
+
+    def __init__(
+        self,
+        login: Login,
+        on_up: Callable[[], None],
+        on_message: Callable[[str, bytes], None],
+        on_down: Callable[[str], None],
+    ) -> None:
+        self._login = login
+        self._buffer = b""
+        self._last_id = 0
+        self._transport: asyncio.Transport | None = None
+        self.is_up = False
+        self.on_up, self.on_message, self.on_down = on_up, on_message, on_down
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """TCP is there."""
+        self._transport = cast("asyncio.Transport", transport)
+        login = self._login
+        flags, parts = 0x02, [text(login.client_id)]
+        if login.will:
+            flags |= 0x04 | 0x08 | 0x20  # will, QoS 1, retained
+            parts += [text(f"{login.prefix}status"), text(login.will)]
+        if login.user is not None:
+            flags |= 0x80
+            parts.append(text(login.user))
+        if login.password is not None:
+            flags |= 0x40
+            parts.append(text(login.password))
+        head = text("MQTT") + bytes((4, flags)) + struct.pack(">H", KEEPALIVE_S)
+        self._write(packet(0x10, head, *parts))
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes came: whole packets are taken out of them."""
+        buffer = self._buffer + data if self._buffer else data
+        place = 0
+        while (found := _next(buffer, place)) is not None:
+            first, body, place = found
+            self._take(first, body)
+        self._buffer = buffer[place:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        self.is_up = False
+        self.on_down(str(exc or "the broker closed the connection"))
+
+    def publish(self, leaf: str, payload: bytes, *, retained: bool = False) -> None:
+        """Send with QoS 1; sent again it is by the console's own delivery, never here."""
+        topic = text(f"{self._login.prefix}{leaf}")
+        first = PUBLISH_1_RETAINED if retained else PUBLISH_1
+        self._write(packet(first, topic, self._id(), payload))
+
+    def ping(self) -> None:
+        """Show that this end lives."""
+        self._write(PING)
+
+    def drop(self) -> None:
+        """The plug is pulled: no word is said, so the will is told."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        """Say goodbye; the will is not told."""
+        if self._transport is not None:
+            self._write(b"\xe0\x00")
+            self._transport.close()
+
+    def _id(self) -> bytes:
+        self._last_id = self._last_id % 0xFFFF + 1
+        return struct.pack(">H", self._last_id)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _take(self, first: int, body: bytes) -> None:
+        kind = first & 0xF0
+        if kind == PUBLISH:
+            end = 2 + int.from_bytes(body[:2], "big")
+            leaf = body[2:end].rpartition(b"/")[2].decode()
+            if first & 0x06:
+                self._write(packet(0x40, body[end : end + 2]))
+                end += 2
+            self.on_message(leaf, body[end:])
+        elif kind == CONNACK:
+            if body[1]:
+                self.drop()
+                return
+            filters = [text(f"{self._login.prefix}{leaf}") + b"\x01" for leaf in LEAVES]
+            self._write(packet(0x82, self._id(), *filters))
+        elif kind == SUBACK:
+            if body[-1] == _REFUSED:
+                self.drop()
+                return
+            self.is_up = True
+            self.on_up()
+
+
+def _next(buffer: bytes, place: int) -> tuple[int, bytes, int] | None:
+    """The packet at `place`: first byte, body, where the next one begins; None while it is not whole."""
+    size = shift = 0
+    for at in range(place + 1, min(place + 1 + _LENGTH_BYTES_MAX, len(buffer))):
+        size |= (buffer[at] & 0x7F) << shift
+        shift += 7
+        if buffer[at] < _MORE:
+            end = at + 1 + size
+            return (buffer[place], buffer[at + 1 : end], end) if end <= len(buffer) else None
+    return None

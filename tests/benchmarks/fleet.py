@@ -1,0 +1,164 @@
+"""A fleet: memory a console, events a second when filling a file, and when `trivox ingest` takes that file in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+import tracemalloc
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import apsw
+
+from bridge.control import writer
+from bridge.store import open_store
+from simulator.commands_scenario import order_of, run_scenario
+from simulator.filling import Sender
+from simulator.fleet import Fleet
+from simulator.live import Hub, LiveConsole
+from simulator.micropython import command
+from simulator.scenario import find
+from tests.benchmarks.figure import Figure
+from tests.support.programs import TRIVOX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from simulator.filling import Order
+
+CHAIN = "chain_200_sites"
+DAYS = 2
+JOBS = 2
+RATE = 100_000
+CONSOLE_KB = 20
+AT_ONCE = 12_000  # rows a transaction: what a group of `trivox ingest` comes to
+SHARE = 0.5
+TABLES = ("event", "survey", "force_majeure", "counts", "counts_received", "rollup_hour", "rollup_day")
+PRESSES = 50_000
+
+
+def figures() -> Iterator[Figure]:
+    """Memory, filling, and taking in."""
+    yield _memory()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        yield _filling(folder)
+        yield _taking_in(folder)
+
+
+def _memory() -> Figure:
+    """What a live console costs beside its socket: firmware, outbox, people, session."""
+    _, order = order_of(find(CHAIN), days=1)
+    hub = Hub(order, "mqtt://127.0.0.1", is_real=False)
+    Sender(hub.fleet, order.places[0], order.places[0].posts[0], 1)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    consoles = [LiveConsole(hub, place, post) for place in order.places for post in place.posts]
+    kilobytes = (tracemalloc.get_traced_memory()[0] - before) / len(consoles) / 1000
+    for console in consoles:
+        console.go_on()  # nobody takes anything: each outbox fills up to its window
+    full = (tracemalloc.get_traced_memory()[0] - before) / len(consoles) / 1000
+    tracemalloc.stop()
+    waiting = consoles[0].sender.console.outbox.waiting()
+    beside = f"{full:.0f} with {waiting} events waiting; a MicroPython process takes {_micropython_kb():,.0f}"
+    return Figure("memory a fleet console", kilobytes, "kB", CONSOLE_KB, at_most=True, beside=beside)
+
+
+def _micropython_kb() -> float:
+    words = [*command(), "-c", "print(open('/proc/self/statm').read())"]
+    pages = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1000
+
+
+def _filling(folder: Path) -> Figure:
+    alone = _table_alone()
+    began, began_cpu = time.monotonic(), _cpu_s()
+    said = run_scenario(find(CHAIN), to=folder / "out", days=DAYS, jobs=JOBS)
+    took_s, cpu_s = time.monotonic() - began, _cpu_s() - began_cpu
+    events = int(said.split()[0])
+    rate = JOBS * events / cpu_s
+    beside = f"by the clock, beside all else that ran: {events / took_s:,.0f}; the survey table alone on one core: "
+    beside += f"{alone:,.0f}"
+    name = f"events a second to a file, {JOBS} cores' time"
+    return Figure(name, rate, "events/s", RATE, at_most=False, beside=beside)
+
+
+def _table_alone() -> float:
+    """Events a second of the firmware's survey table, given presses and nothing else."""
+    fleet = Fleet()
+    table = fleet.firmware.survey.SurveyTable(fleet.settings())
+    facts, began = 0, time.process_time()
+    for up_ms in range(0, PRESSES * 30_000, 30_000):
+        for button, at_ms in ((3, up_ms), (0, up_ms + 4000)):
+            table.press(button, at_ms)
+            table.release(button, at_ms + 90)
+        while table.take(up_ms + 5000) is not None:
+            facts += 1
+    return facts / (time.process_time() - began)
+
+
+def _cpu_s() -> float:
+    """Processor time of this process and of those that it has ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _taking_in(folder: Path) -> Figure:
+    database = folder / "taken.db"
+    _, order = order_of(find(CHAIN), days=DAYS)
+    _prepare(order, folder, database)
+    began, began_cpu = time.monotonic(), _cpu_s()
+    words = [TRIVOX, "ingest", str(folder / "out" / "messages.ndjson"), "--database", str(database)]
+    subprocess.run(words, check=True, capture_output=True)
+    took_s, cpu_s = time.monotonic() - began, _cpu_s() - began_cpu
+    bare, rows, events = _bare(database, folder / "bare.db")
+    beside = f"SQLite inserting the same {rows:,} rows bare makes this {bare.cpu_s / cpu_s:.2f} of its rate; "
+    beside += f"by the clock {events / took_s:,.0f}, {bare.clock_s / took_s:.2f}"
+    limit = SHARE * events / bare.cpu_s
+    name = "events a second by trivox ingest, one core's time"
+    return Figure(name, events / cpu_s, "events/s", limit, at_most=False, beside=beside)
+
+
+class Took(NamedTuple):
+    """Seconds, by the clock and of a processor."""
+
+    clock_s: float
+    cpu_s: float
+
+
+def _prepare(order: Order, folder: Path, database: Path) -> None:
+    """What the scenario's script does, without starting a thousand programs."""
+    with writer(database) as who:
+        values = {"survey_window_ms": str(order.world.rules.survey_window_ms)}
+        who.perform("set_settings", {"site_id": "", "console_id": "", "values": values})
+        for place in order.places:
+            who.perform("set_site", {"site_id": place.site_id, "timezone": place.zone.key})
+            for post in place.posts:
+                where = {"site_id": post.site_id, "console_id": post.console_id}
+                where["checkout_point_id"] = post.checkout_point_id
+                who.perform("set_checkout_point", {**where, "from": None})
+        file = folder / "out" / "shifts.csv"
+        who.perform("import_shifts", {"name": file.name, "text": file.read_text("utf-8")})
+
+
+def _bare(database: Path, other: Path) -> tuple[Took, int, int]:
+    """The same rows into the same tables with their indexes, durable: time, rows, and events among them."""
+    reader = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    store = open_store(other, writing=True)
+    rows = events = 0
+    clock_s = cpu_s = 0.0
+    for table in TABLES:
+        found = reader.execute(f"SELECT * FROM {table}").fetchall()
+        places = ", ".join("?" * len(found[0])) if found else ""
+        began, began_cpu = time.monotonic(), _cpu_s()
+        for start in range(0, len(found), AT_ONCE):
+            with store.transaction(0):
+                store.run_many(f"INSERT INTO {table} VALUES ({places})", found[start : start + AT_ONCE])
+        clock_s, cpu_s = clock_s + time.monotonic() - began, cpu_s + _cpu_s() - began_cpu
+        rows += len(found)
+        events = len(found) if table == "event" else events
+    store.close()
+    reader.close()
+    return Took(clock_s, cpu_s), rows, events

@@ -1,0 +1,195 @@
+"""A fleet's console and a MicroPython console that are given the same presses emit the same events.
+
+The whole real console lives in virtual time that runs on while it is busy, so its contacts come some milliseconds
+late: there times may differ by less than people keep away from any boundary. The survey table and events alone, under
+MicroPython, are given the very milliseconds: there every time is the same too.
+"""
+
+import json
+import os
+import random
+import subprocess
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mini_broker import MiniBroker
+
+from simulator.console import Console
+from simulator.crowd import Day
+from simulator.diary import Entry, Press
+from simulator.fleet import BUTTONS, Fleet, FleetConsole
+from simulator.micropython import command
+from simulator.pinmap import FIRMWARE
+from simulator.scenario import read
+from simulator.sites import places
+from tests.support.programs import wait_until
+
+BUSY = {
+    "title": "Everything at once",
+    "first_day": date(2026, 3, 2),
+    "days": 1,
+    "customers": {"odd": {"yes": 1, "no": 1, "cant_say": 1, "silent": 2, "late_answer": 0.3, "stray": 0.3}},
+    "temperaments": {
+        "odd": {"force_majeure": 0.1, "force_majeure_during": 0.1, "presses_twice": 0.3, "presses_yes": 0.2}
+    },
+    "faults": {"sticky": {"stuck_buttons_per_day": 2}},
+    "site": [
+        {
+            "id": "shop",
+            "visitors": [400] * 24,
+            "customers": "odd",
+            "faults": "sticky",
+            "checkout_points": [
+                {
+                    "id": "till",
+                    "sellers": [{"id": "ann", "temperament": "odd", "shifts": [{"start": "10:00", "end": "11:30"}]}],
+                }
+            ],
+        }
+    ],
+}
+CHUNK = 60
+LATE_MS = 400
+POWER_MS = 60_000  # so long before the first press
+STAGE = """
+import json, sys
+from console import events
+from console.settings import Settings
+from console.survey import SurveyTable
+table, survey, seq, offset = SurveyTable(Settings()), None, FIRST, OFFSET
+def settle(up_ms):
+    global survey, seq
+    fact = table.take(up_ms)
+    while fact is not None:
+        print(json.dumps(events.event(fact, 1, fact[1] + offset, survey), separators=(",", ":")))
+        if fact[0] == events.SURVEY_OPENED:
+            survey = seq
+        seq += 1
+        fact = table.take(up_ms)
+for line in sys.stdin:
+    button, up_ms, held_ms = [int(word) for word in line.split()]
+    settle(up_ms - 1)
+    table.press(button, up_ms)
+    table.release(button, up_ms + held_ms)
+settle(up_ms + held_ms + 60000)
+"""
+
+
+@pytest.fixture
+def broker() -> Iterator[MiniBroker]:
+    made = MiniBroker()
+    yield made
+    made.close()
+
+
+def entries(seed: int) -> list[Entry]:
+    place = places(read(BUSY, "test"), "test")[0]
+    day = Day(place, place.posts[0], date(2026, 3, 2), seed)
+    return [entry for entry in day.stream() if entry.presses]
+
+
+def edges(presses: list[Press]) -> list[tuple[int, str, bool]]:
+    """Contacts and breaks, each with the ms since the one before."""
+    moments = [(press.at_ms, press.button, True) for press in presses]
+    moments += [(press.until_ms, press.button, False) for press in presses]
+    moments.sort()
+    made, before_ms = [], moments[0][0] - 2000
+    for at_ms, button, on in moments:
+        made.append((at_ms - before_ms, button, on))
+        before_ms = at_ms
+    return made
+
+
+def real_events(presses: list[Press], broker: MiniBroker, folder: Path) -> list[dict[str, Any]]:
+    plan: list[tuple[int, str | None, bool]] = [*edges(presses), (60_000, None, False)]
+    with Console(folder, broker=f"mqtt://127.0.0.1:{broker.port}") as console:
+        wait_until("it is connected", lambda: broker.health)
+        for at in range(0, len(plan), CHUNK):
+            console.hurry(plan[at : at + CHUNK])
+
+        def is_settled() -> bool:
+            console.hurry([(4000, None, False)])
+            outbox = broker.health["outbox"]
+            return bool(outbox["first"] == outbox["next"] > 10)
+
+        wait_until("all is acknowledged", is_settled)
+    assert not broker.bridge.conflicts
+    return [event for _, event in sorted(broker.bridge.events.items())]
+
+
+def fleet_texts(happened: list[Entry]) -> list[str]:
+    fleet = Fleet()
+    console = FleetConsole(fleet, fleet.settings(), "00000001", "0" * 12)
+    console.power_on(happened[0].at_ms - POWER_MS)
+    for entry in happened:
+        console.happens(entry)
+    console.settle(happened[-1].until_ms + 60_000)
+    return console.outbox.batch(1, 10_000)[1]
+
+
+def of_presses(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What follows from presses: times since the event before, surveys by their turn."""
+    kept = [event for event in events if event["type"] not in {"booted", "clock_set", "settings_applied"}]
+    before_ms = kept[0]["up_ms"]
+    others = len(events) - len(kept)
+    for event in kept:
+        up_ms = event["up_ms"]
+        event.pop("at_ms")
+        if "opened_up_ms" in event:
+            event["opened_up_ms"] = up_ms - event["opened_up_ms"]
+        if event.get("survey"):
+            event["survey"] -= others
+        event["up_ms"] -= before_ms
+        before_ms = up_ms
+    return kept
+
+
+def same(one: Any, other: Any, name: str) -> bool:
+    if name in {"up_ms", "opened_up_ms", "response_ms"}:
+        return abs(one - other) <= LATE_MS
+    return bool(one == other)
+
+
+def test_the_same_presses_make_the_same_events(broker: MiniBroker, tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(1 << 24)
+    print("seed", seed)  # noqa: T201  # a failure is a seed
+    happened = entries(seed)
+    presses = [press for entry in happened for press in entry.presses]
+    assert len(presses) > 100
+    real = of_presses(real_events(presses, broker, tmp_path))
+    fleets = of_presses([json.loads(text) for text in fleet_texts(happened)])
+    for theirs, ours in zip(real, fleets, strict=False):
+        assert theirs.keys() == ours.keys(), (theirs, ours)
+        assert all(same(theirs[name], ours[name], name) for name in theirs), (theirs, ours)
+    assert len(real) == len(fleets)
+    assert {event["type"] for event in real} >= {
+        *("survey_opened", "survey_closed", "stray_pressed", "force_majeure_declared", "button_stuck", "button_freed"),
+    }
+
+
+def test_table_and_events_say_the_same_under_micropython_to_the_millisecond() -> None:
+    seed = random.SystemRandom().randrange(1 << 24)
+    print("seed", seed)  # noqa: T201  # a failure is a seed
+    happened = entries(seed)
+    started_ms = happened[0].at_ms - POWER_MS
+    ours = fleet_texts(happened)
+    first = next(number for number, text in enumerate(ours, 1) if json.loads(text)["up_ms"] >= POWER_MS)
+    presses = [press for entry in happened for press in entry.presses]
+    lines = [f"{BUTTONS[press.button]} {press.at_ms - started_ms} {press.held_ms}\n" for press in presses]
+    program = STAGE.replace("FIRST", str(first)).replace("OFFSET", str(started_ms))
+    run = subprocess.run(
+        [*command(), "-c", program],
+        input="".join(lines),
+        env={"MICROPYPATH": os.pathsep.join([".frozen", str(FIRMWARE)])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    theirs = [json.loads(line) for line in run.stdout.splitlines()]  # MicroPython keeps no order of names
+    assert theirs == [json.loads(text) for text in ours[first - 1 :]]
+    assert len(theirs) > len(presses) // 2

@@ -1,0 +1,126 @@
+"""A fleet's console spells events as the firmware does, keeps them as its outboxes do, and lives through faults."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.diary import Entry, Press
+from simulator.fleet import LIMIT, Fleet, FleetConsole, Outbox
+
+FLEET = Fleet()
+EVENTS = FLEET.firmware.events
+NOON_MS = 1_763_812_800_000
+numbers = st.integers(0, 2**40)
+facts = st.one_of(
+    st.tuples(st.just(EVENTS.SURVEY_OPENED), numbers, st.sampled_from(["staff", "a%d_b"]), st.integers(1, 99)),
+    st.tuples(
+        st.just(EVENTS.SURVEY_CLOSED),
+        numbers,
+        st.just(value=True),
+        st.integers(0, 9),
+        st.sampled_from(["staff", "office"]),
+        st.integers(1, 99),
+        st.integers(0, 4),
+        st.integers(0, 3),
+    ),
+    st.tuples(
+        st.just(EVENTS.FORCE_MAJEURE_DECLARED), numbers, st.booleans(), st.sampled_from(["staff"]), st.integers(1, 9)
+    ),
+    st.tuples(st.just(EVENTS.STRAY_PRESSED), numbers, st.integers(0, 3), st.integers(0, 3)),
+    st.tuples(st.just(EVENTS.BUTTON_STUCK), numbers, st.integers(0, 3)),
+    st.tuples(st.just(EVENTS.SETTINGS_APPLIED), numbers, st.integers(1, 10**6)),
+    st.tuples(st.just(EVENTS.CLOCK_SET), numbers, st.integers(0, 1), st.none() | st.integers(-9, 9)),
+    st.tuples(
+        st.just(EVENTS.BOOTED),
+        numbers,
+        st.integers(0, 5),
+        st.sampled_from(["1.0.0", "50%"]),
+        st.just("unix"),
+        st.just("ab"),
+    ),
+)
+
+
+@given(facts, st.integers(1, 10**6), st.none() | numbers, st.integers(1, 10**6))
+def test_every_fact_is_spelt_as_the_firmware_spells_it(
+    fact: tuple[Any, ...], boot: int, at_ms: int | None, survey: int
+) -> None:
+    made = json.dumps(EVENTS.event(fact, boot, at_ms, survey), separators=(",", ":"))
+    assert FLEET.speller.spell(fact, boot, at_ms, survey) == made
+    assert Fleet().speller.spell(fact, boot, at_ms, survey) == made  # no template was there before
+
+
+def test_an_outbox_gives_and_lets_go_as_the_firmwares_does() -> None:
+    outbox = Outbox("0a0b0c0d")
+    assert outbox.batch(1) == (1, [])
+    assert [outbox.append(text) for text in "abcde"] == [1, 2, 3, 4, 5]
+    assert outbox.batch(2, 2) == (2, ["b", "c"])
+    assert not outbox.acknowledge("ffffffff", 3)
+    assert outbox.acknowledge("0a0b0c0d", 3)
+    assert (outbox.delivery(), outbox.batch(1)) == (("0a0b0c0d", 4, 6), (4, ["d", "e"]))
+    assert outbox.acknowledge("0a0b0c0d", 2)  # a bridge put back to an older copy
+    assert outbox.held() == 4
+    assert outbox.acknowledge("0a0b0c0d", 99)
+    assert outbox.waiting() == 0
+
+
+def test_a_full_outbox_loses_the_oldest_and_says_so() -> None:
+    outbox = Outbox("0a0b0c0d")
+    for number in range(LIMIT + 3):
+        outbox.append(str(number))
+    assert outbox.delivery() == ("0a0b0c0d", 4, LIMIT + 4)
+    assert outbox.lost == 3
+    assert outbox.batch(1, 1) == (4, ["3"])
+
+
+def press(button: str, after_ms: int, held_ms: int = 100, why: str = "ask") -> Press:
+    return Press(button, why, held_ms, 0, NOON_MS + after_ms, NOON_MS + after_ms + held_ms)
+
+
+def happens(*presses: Press) -> Entry:
+    return Entry("customer", "shop", "till", presses[0].at_ms, presses[-1].until_ms, presses=presses)
+
+
+def events(console: FleetConsole) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in console.outbox.batch(1, LIMIT)[1]]
+
+
+def test_a_power_cut_ends_a_survey_without_a_word_and_the_time_is_learnt_anew() -> None:
+    console = FleetConsole(FLEET, FLEET.settings(revision=4), "0a0b0c0d", "aa")
+    console.power_on(NOON_MS - 10_000)
+    console.happens(happens(press("seller", 0), press("power", 1000, 2000, "power_cut")))
+    console.happens(happens(press("seller", 4000), press("yes", 6000, why="answer")))
+    console.settle(NOON_MS + 60_000)
+    told = events(console)
+    start = ["booted", "settings_applied"]
+    first, second = [*start, "clock_set", "survey_opened"], [*start, "survey_opened", "clock_set", "survey_closed"]
+    assert [event["type"] for event in told] == first + second
+    assert [event["boot"] for event in told] == [1] * 4 + [2] * 5
+    assert told[-1]["outcome"] == "yes"
+    assert told[-1]["at_ms"] == NOON_MS + 6000
+    assert [event["at_ms"] is None for event in told] == [True, True, False, False, True, True, True, False, False]
+
+
+def test_settings_from_the_bridge_are_in_force_from_the_next_survey_on() -> None:
+    console = FleetConsole(FLEET, FLEET.settings(), "0a0b0c0d", "aa")
+    console.power_on(NOON_MS - 10_000)
+    console.happens(happens(press("seller", 0), press("no", 900, why="answer")))
+    console.settle(NOON_MS + 5000)
+    payload = {**FLEET.settings(revision=7).payload(), "survey_window_ms": 3000}
+    payload["question"] = {"id": "office", "revision": 2, "kind": "office", "text": {"en": "Nice?"}}
+    console.settings_came(FLEET.firmware.settings.check(payload))
+    console.settings_came("settings are no object")
+    console.happens(happens(press("seller", 10_000)))
+    console.settle(NOON_MS + 60_000)
+    told = events(console)
+    assert [event["revision"] for event in told if event["type"] == "settings_applied"] == [7]
+    assert told[-1]["question_id"] == "office"
+    assert told[-1]["up_ms"] - told[-1]["opened_up_ms"] == 3000
+
+
+def test_a_setting_that_the_firmware_does_not_know_is_refused() -> None:
+    with pytest.raises(AttributeError, match="no setting colour"):
+        FLEET.settings(colour="red")

@@ -1,0 +1,100 @@
+"""A scenario is checked whole, and each mistake is told in one sentence with its place."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from bridge.cli import build
+from simulator.scenario import ScenarioError, find, load, read, shipped
+from simulator.sites import places
+from tests.simulator.scenarios import SMALL, small
+
+
+def test_shipped_scenarios_are_those_promised_and_can_be_used() -> None:
+    names = {"quiet_branch", "busy_filling_station", "chain_200_sites", "gaming_sellers", "bad_network"}
+    assert set(shipped()) == names
+    for name in names:
+        assert places(load(find(name)), name)
+
+
+def test_the_chain_has_200_sites_and_500_consoles() -> None:
+    chain = places(load(find("chain_200_sites")), "chain")
+    assert len(chain) == 200
+    assert sum(len(place.posts) for place in chain) == 500
+    assert len({seller.seller_id for place in chain for post in place.posts for seller in post.sellers}) == 1000
+
+
+def site(**changes: Any) -> dict[str, Any]:
+    return small(site=[{**SMALL["site"][0], **changes}])
+
+
+def point(**changes: Any) -> dict[str, Any]:
+    return site(checkout_points=[{**SMALL["site"][0]["checkout_points"][0], **changes}])
+
+
+ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [
+        (small(colour="red"), "shop.toml, the top: object contains unknown field `colour`."),
+        (small(days=0), "shop.toml, days: expected `int` >= 1."),
+        (small(site=[]), "shop.toml, site: expected `array` of length >= 1."),
+        (site(visitors=[1, 2]), "shop.toml, site[0].visitors: expected `array` of length >= 24."),
+        (site(id="Shop"), "shop.toml, site[0].id: expected an id of at most 25 lower-case letters, digits, - and _."),
+        (site(timezone="Europe/Sofa"), "shop.toml, site[0] (shop): 'No time zone found with key Europe/Sofa'"),
+        (site(customers="rude"), "shop.toml, site[0] (shop): customers 'rude' is none of usual."),
+        (point(question="weather"), "shop.toml, site[0] (shop): question 'weather' is none of staff, office, loyalty."),
+        (point(sellers=[{**ANN, "temperament": "sly"}]), "temperaments 'sly' is none of honest."),
+        (point(sellers=[ANN, {**ANN, "id": "bob"}]), "ann and bob are both on shift at till on mon."),
+        (
+            point(sellers=[{"id": "ann", "shifts": [{"start": "9", "end": "12:00"}]}]),
+            ".sellers[0].shifts[0].start: expected a time such as 09:30.",
+        ),
+        (
+            point(sellers=[{"id": "ann", "shifts": [{"start": "12:00", "end": "09:00"}]}]),
+            "a shift of ann ends at 09:00, not after its start; 24:00 ends a day.",
+        ),
+        (small(temperaments={"sly": {"asks": 2}}), "shop.toml, temperaments.sly.asks: expected `float` <= 1.0."),
+        (small(settings={"survey_window_ms": 2000}), "these timings leave people no room"),
+        (small(site=[SMALL["site"][0]] * 2), "two sites have the id shop; give each its own."),
+    ],
+)
+def test_mistakes_are_told_with_their_place(tables: dict[str, Any], words: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        places(read(tables, "shop.toml"), "shop.toml")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "broken.toml"
+    file.write_text("title = ", encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"broken.toml is no TOML"):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["nonsense"], 1, "There is no scenario nonsense: give a TOML file, or one of bad_network, "),
+        (["quiet_branch"], 1, "Say where it goes: --out FOLDER for files, or --broker mqtt://HOST:PORT."),
+        (["quiet_branch", "--broker", "tcp://x"], 1, "tcp://x is no broker for this"),
+        (["quiet_branch", "--from", "soon", "--out", "x"], 2, "'soon' is no date"),
+    ],
+)
+def test_wrong_use_is_told_in_one_sentence(words: list[str], status: int, said: str) -> None:
+    result = CliRunner().invoke(build(), ["simulate", *words])
+    assert result.exit_code == status
+    assert said in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("dear", encoding="utf-8")
+    result = CliRunner().invoke(build(), ["simulate", "quiet_branch", "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "is not empty" in result.output
+    assert [file.name for file in tmp_path.iterdir()] == ["kept"]
