@@ -42,7 +42,7 @@ def command(
     fine = False
     try:
         _check_board(board)
-        micropython.command()
+        micropython.command("i386")
         with suppress(EndError), _session(folder, board, broker, temporary=headless) as session:
             fine = _run(session, port, opens=not no_open, headless=headless)
     except SimulatorError as error:

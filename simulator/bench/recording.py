@@ -4,12 +4,14 @@ import math
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from simulator.bench.expectations import PASSED_OVER, WITHIN_MS
 from simulator.bench.journal import Entry
 from simulator.bench.session import Session, Switches
 
+_SEEN_S = 0.15  # a lamp that is as it is for less is not asked for: a repetition may fall between
 _TOLD = {  # what an event is told apart by
     "survey_closed": ("outcome", "cause"),
     "stray_pressed": ("button", "reason"),
@@ -55,6 +57,8 @@ def script(entries: Sequence[Entry], before: Switches, began_s: float) -> str:
     lines = _beginning(before)
     deeds = _deeds(entries)
     parts = _parts(entries, [number for number, *_ in deeds])
+    brief = _brief(entries)
+    parts = [[entry for entry in part if entry.number not in brief] for part in parts]
     lines += _expected(parts[0], began_s, "")
     for (_, at_s, line), part in zip(deeds, parts[1:], strict=True):
         lines += [f"at {max(0, round((at_s - began_s) * 1000))}", line, *_expected(part, at_s, line)]
@@ -94,6 +98,20 @@ def _parts(entries: Sequence[Entry], borders: Sequence[int]) -> list[list[Entry]
     for entry in entries:
         parts[sum(border <= entry.number for border in borders)].append(entry)
     return parts
+
+
+def _brief(entries: Sequence[Entry]) -> set[int]:
+    """The numbers of lamp changes that the next one of the lamp soon took back."""
+    changes: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.kind == "lamp":
+            changes.setdefault(entry.facts["name"], []).append(entry)
+    return {
+        entry.number
+        for lamp in changes.values()
+        for entry, following in pairwise(lamp)
+        if following.at_s - entry.at_s < _SEEN_S
+    }
 
 
 def _expected(part: Sequence[Entry], since_s: float, deed: str) -> list[str]:

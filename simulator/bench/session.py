@@ -75,12 +75,12 @@ class Session:
     def hold(self, button: str) -> None:
         """Press and keep pressed; nothing new if it is stuck."""
         if button not in self.switches.stuck:
-            self._touch(button, self.console.hold)
+            self._touch(button, self.console.hold, closed=True)
 
     def release(self, button: str) -> None:
         """Let go, as far as it goes."""
         if button not in self.switches.stuck:
-            self._touch(button, self.console.release)
+            self._touch(button, self.console.release, closed=False)
 
     def bounce(self, button: str, held_ms: int) -> None:
         """A press whose contacts bounce at both ends."""
@@ -97,12 +97,14 @@ class Session:
         self._switch(stuck=[name for name in self.switches.stuck if name != button])
         self.release(button)
 
-    def _touch(self, button: str, how: Callable[[str], None]) -> None:
+    def _touch(self, button: str, how: Callable[[str], None], *, closed: bool) -> None:
         try:
             how(button)
         except ConsoleError:
             if self.console.powered:
-                raise  # without power a button can be pressed all the same, to no effect
+                raise
+            # Without power a button can be pressed all the same: nobody hears it, but its contact moves.
+            self.journal.write("button", name=button, on=closed)
 
     # What surrounds it.
 
@@ -175,6 +177,7 @@ class Session:
             site_id=self.site_id,
             console_id=self.console_id,
             board=self.board,
+            architecture="i386",  # so that the heap is as on a board
             broker=self._surroundings.broker_of_consoles,
         )
         for button in self.switches.stuck:

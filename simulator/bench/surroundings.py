@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from simulator.errors import SimulatorError
-from simulator.processes import Children, free_port, run, wait_for_port
+from simulator.processes import Children, ProcessError, free_port, run, wait_for_port
 
 HEARTBEAT_MS = 1000  # health tells of the outbox and the loop's lag, so it comes often here
 _MQTT_PORT = 1883
@@ -47,8 +47,11 @@ class Surroundings:
         run([*_trivox(), *words, "--database", str(self.database)])
 
     def settings(self, site_id: str, console_id: str, pairs: list[str]) -> None:
-        """Change settings of the console: NAME=VALUE each."""
-        self.set(["settings", "set", "--console", f"{site_id}/{console_id}", *pairs])
+        """Change settings of the console: NAME=VALUE each. SimulatorError with what the bridge says against it."""
+        try:
+            self.set(["settings", "set", "--console", f"{site_id}/{console_id}", *pairs])
+        except ProcessError as error:
+            raise SimulatorError(str(error).rpartition(" could not: ")[2]) from error
 
     def check(self) -> None:
         """Raise EndError when the user wants the end, ProcessError when a program has ended."""

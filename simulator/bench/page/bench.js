@@ -38,7 +38,7 @@ const TAKE = {
   power(entry) {
     domes.showPower(entry.on);
     timeline.change("dark", "", !entry.on, entry.at_ms);
-    timeline.mark(entry.at_ms, entry.on ? entry.reset.replaceAll("_", " ") : "power off", "gray");
+    timeline.mark(entry.at_ms, entry.on ? entry.reset.replaceAll("_", " ") : "power off", "faint");
     if (!entry.on) {
       timeline.change("sound", "", false, entry.at_ms);
       sound.tone(0);
@@ -122,7 +122,8 @@ function lost() {
 // How long it takes from a finger on this page to the lamp on this page.
 function touched(button, timeStamp) {
   sound.wake();
-  waits[button] = timeStamp;
+  if (domes.isLit(button)) delete waits[button]; // nothing will show
+  else waits[button] = timeStamp;
 }
 
 function shown(button) {
@@ -140,6 +141,7 @@ const send = connect({ took, lost });
 domes.setUp(send, touched);
 switches.setUp(send);
 timeline.setUp(nowMs);
+way.setUp();
 const sounds = byId("sound");
 sounds.setAttribute("aria-pressed", localStorage.sound !== "off");
 sound.allow(localStorage.sound !== "off");

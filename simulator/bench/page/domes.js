@@ -53,7 +53,7 @@ function draw(button) {
   dome.innerHTML = `<svg viewBox="0 0 100 100" aria-hidden="true"><circle class="glow" cx="50" cy="50" r="43"/>
     <circle cx="50" cy="50" r="46" fill="#101216"/><circle cx="50" cy="50" r="44.5" fill="none" stroke="#5a626b" stroke-width="2.5"/>
     <g class="press"><circle class="cap" cx="50" cy="50" r="38"/><ellipse cx="50" cy="33" rx="25" ry="12" fill="#fff" opacity=".16"/>
-    <path class="mark" d="${MARKS[button]}"/></g></svg><b></b>`;
+    <path class="mark" d="${MARKS[button]}"/></g></svg>${button === "seller" ? "" : "<b></b>"}`;
   light(dome, button, false);
   return dome;
 }
@@ -117,6 +117,8 @@ function light(dome, button, lit) {
 export function showLamp(button, lit) {
   light(domes[button], button, lit);
 }
+
+export const isLit = (button) => domes[button].dataset.lit === "true";
 
 export function showHeld(button, held) {
   domes[button].dataset.held = held;

@@ -77,6 +77,5 @@ export function recorded(entry) {
   link.download = name;
   link.textContent = `Save ${name}`;
   const place = byId("recorded");
-  place.hidden = false;
   place.replaceChildren(link, `  It also lies at ${entry.file}`);
 }

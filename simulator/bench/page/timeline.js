@@ -71,11 +71,13 @@ export function mark(at, text, colour, title) {
 
 export const markEvent = (entry) => {
   const [kind, rest] = eventWords(entry.event);
-  const colour = colours[entry.event.outcome] ?? colours[entry.event.button] ?? colours.ink;
-  mark(entry.at_ms, `${entry.seq} ${rest && entry.event.type === "survey_closed" ? rest.split(",")[0] : kind}`, colour, `#${entry.seq} ${kind} ${rest}`);
+  const colour = [entry.event.outcome, entry.event.button].find((name) => name in colours) ?? "ink";
+  const text = entry.event.type === "survey_closed" ? rest.split(",")[0] : kind;
+  mark(entry.at_ms, `${entry.seq} ${text}`, colour, `#${entry.seq} ${kind} ${rest}`);
 };
 
 const first = () => Math.min(bars[0]?.from ?? Infinity, marks[0]?.at ?? Infinity, now());
+const edge = () => end ?? now() + length() / 40; // live, the present stands a little off the edge
 const length = () => SPANS_S[span] * 1000;
 
 function look(at) {
@@ -131,11 +133,10 @@ function drag(event) {
 
 function point(event) {
   const width = canvas.clientWidth - LEFT;
-  const to = end ?? now();
-  const at = to - (1 - (event.offsetX - LEFT) / width) * length();
+  const at = edge() - (1 - (event.offsetX - LEFT) / width) * length();
   const reach = (length() / width) * 12;
   const near = marks.filter((mark) => Math.abs(mark.at - at) < reach).map((mark) => mark.title ?? mark.text);
-  byId("pointed").textContent = `${clock(at)}  ${near.slice(-4).join(" · ")}`;
+  byId("pointed").textContent = event.buttons ? "" : `${clock(at)}  ${near.slice(-4).join(" · ")}`;
 }
 
 function frame() {
@@ -156,7 +157,7 @@ function draw() {
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, HEIGHT);
-  const to = end ?? now();
+  const to = edge();
   const from = to - length();
   const x = (at) => LEFT + ((at - from) / length()) * (width - LEFT);
   grid(pen, x, from, to, width);
@@ -164,7 +165,7 @@ function draw() {
   pen.beginPath();
   pen.rect(LEFT, 0, width - LEFT, HEIGHT);
   pen.clip();
-  for (const bar of bars) if ((bar.to ?? to) >= from && bar.from <= to) drawBar(pen, x, bar, to);
+  for (const bar of bars) if ((bar.to ?? to) >= from && bar.from <= to) drawBar(pen, x, bar, Math.min(to, now()));
   drawMarks(pen, x, from, to);
   pen.restore();
   const past = now() - first() - length() / 2;
@@ -236,8 +237,10 @@ function drawMarks(pen, x, from, to) {
   for (const mark of marks) {
     if (mark.at < from - length() || mark.at > to) continue;
     const at = x(mark.at);
-    pen.fillStyle = mark.colour;
-    pen.fillRect(at - 0.75, TOP - 6, 1.5, 5 + 4 * LANE);
+    pen.fillStyle = colours[mark.colour];
+    pen.globalAlpha = 0.35;
+    pen.fillRect(at - 0.5, TOP - 6, 1, 5 + 4 * LANE);
+    pen.globalAlpha = 1;
     pen.beginPath();
     pen.arc(at, TOP - 6, 3.5, 0, 7);
     pen.fill();

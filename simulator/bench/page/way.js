@@ -24,7 +24,8 @@ function element(tag, text, className) {
 
 function line(list, atMs, ...parts) {
   const item = element("li");
-  const time = element("time", clock(atMs));
+  const time = element("time", clock(atMs).slice(3));
+  time.title = clock(atMs, false);
   item.append(time, ...parts);
   const target = byId(list);
   const reads = target.scrollTop > 4; // who has scrolled back is not moved
@@ -33,6 +34,17 @@ function line(list, atMs, ...parts) {
   if (target.children.length > KEPT) target.lastElementChild.remove();
   if (reads) target.scrollTop += target.scrollHeight - before;
   return item;
+}
+
+// The list of messages is one stop for Tab; arrow keys go through it, Enter opens a message.
+export function setUp() {
+  byId("wire").addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const all = [...byId("wire").querySelectorAll("summary")];
+    all[Math.max(0, all.indexOf(document.activeElement) + step)]?.focus();
+    event.preventDefault();
+  });
 }
 
 export function clear() {
@@ -54,9 +66,11 @@ export function sound(entry) {
   else if (entry.hertz) line("pins", entry.at_ms, `tone ${entry.hertz} Hz`);
 }
 
+const words = (name) => name.replaceAll("cant_say", "can’t say").replaceAll("_", " ");
+
 export function eventWords(event) {
   const rest = [event.outcome, event.cause, event.button, event.reason, event.source, event.reset].filter(Boolean);
-  return [event.type.replaceAll("_", " "), rest.map((word) => word.replaceAll("_", " ")).join(", ")];
+  return [words(event.type), rest.map(words).join(", ")];
 }
 
 export function event(entry) {
@@ -88,7 +102,8 @@ export function wire(entry) {
   const up = entry.way === "up";
   const details = element("details");
   const summary = element("summary");
-  summary.append(element("time", clock(entry.at_ms)), " ", element("b", up ? "↑" : "↓", up ? "seller-word" : "yes"));
+  summary.tabIndex = -1; // one stop for all of them, see setUp
+  summary.append(element("time", clock(entry.at_ms).slice(3)), " ", element("b", up ? "↑" : "↓", up ? "seller-word" : "yes"));
   summary.append(` ${entry.leaf} `, element("span", brief(entry), "seq"));
   details.append(summary);
   details.addEventListener("toggle", () => {
@@ -122,7 +137,7 @@ function brief(entry) {
 function acknowledged(entry, payload) {
   if (payload.epoch === undefined) return;
   byId("through").textContent = `through ${payload.through}`;
-  line("acks", entry.at_ms, `through ${payload.through}`);
+  line("acks", entry.at_ms, `${payload.through}`);
   if (payload.epoch === epoch) {
     through = payload.through;
     mark();
@@ -143,7 +158,7 @@ export function heard(nowMs) {
 }
 
 export function row(entry) {
-  const outcome = element("b", entry.outcome.replaceAll("_", " "), entry.outcome);
+  const outcome = element("b", words(entry.outcome), entry.outcome);
   const rest = [entry.cause, entry.response_ms === null ? "" : `${entry.response_ms} ms`, entry.affected ? "force majeure" : ""];
   const old = byId(`row-${entry.epoch}-${entry.survey}`);
   const made = line("rows", entry.at_ms, element("span", `#${entry.survey}`, "seq"), outcome, ` ${rest.filter(Boolean).join(", ")}`);
