@@ -288,6 +288,7 @@ def test_nothing_jumps(tab: Page) -> None:
     tab.locator("#wifi").click()
     expect(tab.locator("#wifi")).to_have_attribute("aria-checked", "false")
     expect(tab.locator("#blinks")).to_contain_text("1 blink: no session with the broker", timeout=40_000)
+    expect(tab.locator("#outbox-heard")).to_contain_text("s ago")
     tab.locator("#wifi").click()
     expect(tab.locator("#blinks")).to_contain_text("No blinks", timeout=40_000)
     tab.locator("#record").click()

@@ -1,5 +1,7 @@
 """The bench's words, and the script that is made of a session: pure functions."""
 
+from pathlib import Path
+
 import pytest
 
 from simulator.bench.journal import KEPT, Entry, Journal
@@ -37,6 +39,11 @@ def test_words_that_are_wrong_are_told() -> None:
 def test_help_has_each_command() -> None:
     lines = [line.split()[0] for line in help_text().splitlines() if line]
     assert set(COMMANDS) <= set(lines)
+
+
+def test_the_readme_has_the_language() -> None:
+    readme = Path(__file__).parents[2] / "simulator/README.md"
+    assert f"```text\n{help_text()}\n```" in readme.read_text("utf-8")
 
 
 def entries(*found: tuple[str, float, dict[str, object]]) -> list[Entry]:

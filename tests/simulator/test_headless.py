@@ -1,5 +1,6 @@
 """`trivox simulate --headless`: scripts by a pipe, what they expect, and recordings that are scripts."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,13 @@ def test_a_recorded_session_is_a_test(tmp_path: Path) -> None:
     broken = headless(recorded.replace("press yes 90", "press cant_say 90"))
     assert broken.returncode == 1
     assert "The next event is survey_closed outcome=cant_say" in broken.stderr
+
+
+def test_the_readmes_script_holds() -> None:
+    readme = (Path(__file__).parents[2] / "simulator/README.md").read_text("utf-8")
+    (script,) = re.findall(r"--headless <<'END'\n(.*?)END\n", readme, re.DOTALL)
+    done = headless(script)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,10 @@ function draw(button) {
   dome.className = "dome";
   dome.dataset.button = button;
   dome.setAttribute("aria-keyshortcuts", LETTERS[button]);
-  dome.innerHTML = `<svg viewBox="0 0 100 100" aria-hidden="true"><circle class="glow" cx="50" cy="50" r="43"/>
+  dome.innerHTML = `<svg viewBox="0 0 100 100" aria-hidden="true"><radialGradient id="glow-${button}">
+    <stop offset=".72" class="halo" stop-opacity=".6"/><stop offset=".82" class="halo" stop-opacity=".2"/>
+    <stop offset="1" class="halo" stop-opacity="0"/></radialGradient>
+    <circle class="glow" cx="50" cy="50" r="60" fill="url(#glow-${button})"/>
     <circle cx="50" cy="50" r="46" fill="#101216"/><circle cx="50" cy="50" r="44.5" fill="none" stroke="#5a626b" stroke-width="2.5"/>
     <g class="press"><circle class="cap" cx="50" cy="50" r="38"/><ellipse cx="50" cy="33" rx="25" ry="12" fill="#fff" opacity=".16"/>
     <path class="mark" d="${MARKS[button]}"/></g></svg>${button === "seller" ? "" : "<b></b>"}`;

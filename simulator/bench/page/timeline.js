@@ -7,6 +7,7 @@ const NAMES = { yes: "Yes", no: "No", cant_say: "Can’t say", seller: "Seller" 
 const SPANS_S = [2, 5, 10, 30, 60, 300, 900, 3600];
 const LEFT = 78, TOP = 40, LANE = 44, HEIGHT = 262;
 const KEPT = 20000;
+const REDRAW_MS = 60;
 const byId = (id) => document.getElementById(id);
 const canvas = byId("timeline");
 let bars = []; // {kind, name, from, to}
@@ -16,6 +17,7 @@ let span = 3; // index of SPANS_S
 let end = null; // ms at the right edge; null: live
 let now = () => Date.now();
 let dirty = true;
+let drawnMs = 0;
 let colours = {};
 
 export function setUp(nowMs) {
@@ -139,9 +141,13 @@ function point(event) {
   byId("pointed").textContent = event.buttons ? "" : `${clock(at)}  ${near.slice(-4).join(" · ")}`;
 }
 
-function frame() {
-  if ((dirty || end === null) && canvas.clientWidth && !document.hidden) {
+// A bench is open all day: it draws only as often as the eye needs, and leaves the machine to the console.
+function frame(atMs) {
+  const due = atMs - drawnMs >= REDRAW_MS;
+  const moved = end === null && atMs - drawnMs >= length() / 1000; // about a pixel
+  if ((dirty || moved) && due && !document.hidden) {
     dirty = false;
+    drawnMs = atMs;
     draw();
   }
   requestAnimationFrame(frame);

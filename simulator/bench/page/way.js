@@ -8,6 +8,7 @@ let epoch = null;
 let through = 0;
 let heardMs = null;
 let range = null;
+let unheard = 0; // presses since health was heard: what has come of them is not known here
 
 export function clock(atMs, withMs = true) {
   const date = new Date(atMs);
@@ -56,6 +57,7 @@ export function clear() {
 }
 
 export function pin(entry) {
+  if (entry.kind === "button" && entry.on) unheard += 1;
   const className = entry.name === "seller" ? "seller-word" : entry.name;
   const what = entry.kind === "lamp" ? (entry.on ? "lamp lit" : "lamp dark") : entry.on ? "contact closed" : "contact open";
   line("pins", entry.at_ms, element("b", NAMES[entry.name], className), ` ${what}`);
@@ -147,13 +149,17 @@ function acknowledged(entry, payload) {
 function health(entry, payload) {
   heardMs = entry.retained ? null : entry.at_ms;
   range = payload.outbox;
+  unheard = 0;
   const waits = range.next - range.first;
   byId("outbox-range").textContent = waits ? `${range.first} to ${range.next - 1}: ${waits} wait` : `empty, next ${range.next}`;
   byId("lag").textContent = `${payload.loop_lag_max_ms} ms`;
 }
 
 export function heard(nowMs) {
-  const text = heardMs === null ? "not heard yet" : nowMs - heardMs < 2500 ? "told by health" : `last heard ${Math.round((nowMs - heardMs) / 1000)} s ago`;
+  const ago = heardMs === null ? null : nowMs - heardMs;
+  const since = unheard ? `, ${unheard} ${unheard === 1 ? "press" : "presses"} since` : "";
+  const text = ago === null ? "not heard yet" : ago < 2500 ? "told by health" : `as of ${Math.round(ago / 1000)} s ago${since}`;
+  byId("outbox-range").classList.toggle("faint", ago === null || ago >= 2500);
   if (byId("outbox-heard").textContent !== text) byId("outbox-heard").textContent = text;
 }
 
