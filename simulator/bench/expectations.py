@@ -24,9 +24,10 @@ FORMS = [
 
 
 class Expectations:
-    """Reads the journal forward: each event and row is expected once, in order."""
+    """Reads the journal forward: each event and row is expected once, in order; if `afresh`, from the last deed on."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, afresh: bool = False) -> None:
+        self._afresh = afresh
         self._session = session
         self._journal = session.journal
         self._deed = 0
@@ -35,6 +36,8 @@ class Expectations:
     def begin_deed(self) -> None:
         """Something is about to be done."""
         self._deed = self._journal.last
+        if self._afresh:
+            self._event = self._row = self._deed
 
     def check(self, words: list[str]) -> None:
         """Hold what `words` say against what came, or comes; CommandError if it does not hold."""

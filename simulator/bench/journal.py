@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from simulator.record import Change, Fault, Power, Seen
@@ -76,8 +77,7 @@ class Journal:
     def since(self, number: int) -> list[Entry]:
         """The entries after that number."""
         with self._grown:
-            new = min(self._last - number, len(self._entries))
-            return [self._entries[place - new] for place in range(new)]
+            return list(islice(reversed(self._entries), self._last - number))[::-1]
 
     def wait(self, condition: Callable[[], bool], limit_s: float) -> bool:
         """Wait until the condition holds, which is asked again with each entry; what it says at the end."""

@@ -49,7 +49,7 @@ class Tabs:
 
     def __init__(self, session: Session, port: int) -> None:
         self._session = session
-        self._bench = Bench(session)
+        self._bench = Bench(session, afresh=True)
         self._origins = {f"http://{host}:{port}" for host in HOSTS}
         # A finger never waits for a switch, and no switch for a line that was typed and takes its time.
         self._lanes = {name: ThreadPoolExecutor(1, f"bench-{name}") for name in ("finger", "switch", "typed")}

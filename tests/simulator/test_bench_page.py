@@ -195,6 +195,10 @@ def test_switches_break_and_mend(tab: Page) -> None:
 def test_a_typed_line_is_answered(tab: Page) -> None:
     do(tab, "help")
     expect(tab.locator("#lines")).to_contain_text("press BUTTON [TIME]")
+    dome(tab, "no").click(delay=60)
+    expect(newest(tab, "events")).to_contain_text("stray pressed no")
+    do(tab, "expect event stray_pressed button=no")
+    expect(tab.locator("#lines")).to_contain_text("expect event stray_pressed button=no: done")
     do(tab, "dance")
     expect(tab.locator("#lines .error")).to_have_text("There is no command dance; `help` lists them.\n")
 
@@ -225,6 +229,7 @@ def test_the_timeline_scrolls_back_and_follows(tab: Page) -> None:
     canvas.focus()
     tab.keyboard.press("Home")
     expect(live).to_have_attribute("aria-pressed", "false")
+    expect(canvas).to_have_attribute("data-live", "false")
     still = canvas.evaluate("(canvas) => canvas.toDataURL()")
     dome(tab, "yes").click(delay=60)
     expect(newest(tab, "events")).to_contain_text("stray")

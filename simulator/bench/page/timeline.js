@@ -149,6 +149,7 @@ function frame(atMs) {
     dirty = false;
     drawnMs = atMs;
     draw();
+    canvas.dataset.live = end === null; // as it is drawn
   }
   requestAnimationFrame(frame);
 }
