@@ -13,7 +13,7 @@ from simulator.installation import WIFI, broker_of, files, operations_of
 from simulator.pinmap import BUTTONS, FIRMWARE, pin_map
 from simulator.process import REPLY_LIMIT_S, Process
 from simulator.radio import Radio
-from simulator.record import Change, Record, Run, Sound
+from simulator.record import Change, Observer, Record, Run, Sound
 from simulator.serial_line import SerialLine
 
 if TYPE_CHECKING:
@@ -223,6 +223,10 @@ class Console:
         """All changes of lamps and buttons since this object was made, in order; a bouncing contact is one."""
         return self._record.changes()
 
+    def watch(self, observer: Observer) -> None:
+        """Have changes, sounds, power and faults told as they come; see `Record.watch`."""
+        self._record.watch(observer)
+
     def runs(self) -> list[Run]:
         """Every power-on and reset since this object was made, with what happened until the next."""
         return self._record.runs(self._serial_path.read_bytes() if self._serial_path.exists() else b"")
@@ -395,7 +399,7 @@ class Console:
             self._record.dark()
             if why == "lost":
                 self._lost = True
-                self._record.faults.append("the process has ended; the serial output may say why")
+                self._record.fault("the process has ended; the serial output may say why")
             else:
                 self.resets.append(why)
                 self._process = self._started(why)

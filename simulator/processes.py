@@ -148,12 +148,12 @@ def wait_for_port(host: str, port: int, children: Children, limit_s: float = 30.
     raise ProcessError(f"Nobody answers at {host}:{port}; start the broker there, or give another --broker.")
 
 
-def lock(file: Path) -> int:
+def lock(file: Path, command: str = "trivox run") -> int:
     """Hold a lock file for the rest of this process; raises ProcessError when another holds it."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise ProcessError(f"Another `trivox run` uses {file.parent}; end it, or run in another folder.") from error
+        raise ProcessError(f"Another `{command}` uses {file.parent}; end it, or run in another folder.") from error
     return descriptor

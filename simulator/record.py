@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -30,6 +31,25 @@ class Change(NamedTuple):
     on: bool
     at_s: float
     ticks_ms: int
+
+
+class Power(NamedTuple):
+    """A run that begins (`reset` says why) or ends; `at_s` as in `Change`."""
+
+    on: bool
+    reset: str
+    at_s: float
+
+
+class Fault(NamedTuple):
+    """A rule of the board that the firmware broke, in one sentence; `at_s` as in `Change`."""
+
+    sentence: str
+    at_s: float
+
+
+Seen = Change | Sound | Power | Fault
+Observer = Callable[[Seen], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +91,16 @@ class Record:
         self._changes: list[Change] = []
         self._sounds: list[Sound] = []
         self._spans: list[_Span] = []
+        self._observers: list[Observer] = []
         self.faults: list[str] = []
+
+    def watch(self, observer: Observer) -> None:
+        """Have all that is seen and heard from now on told at once, in order, by the thread that hears it.
+
+        The observer has to return at once, and ask nothing of the console.
+        """
+        with self._changed:
+            self._observers.append(observer)
 
     def begin(self) -> None:
         """Power comes."""
@@ -82,14 +111,17 @@ class Record:
         """A run begins, for this reason; the serial line has brought so many bytes before; these pins are closed."""
         held = frozenset(name for pin, name in self._button_names.items() if pin in closed)
         with self._changed:
-            self._spans.append(_Span(reset, time.monotonic(), len(self._changes), written, held))
+            now_s = time.monotonic()
+            self._spans.append(_Span(reset, now_s, len(self._changes), written, held))
+            self._tell(Power(on=True, reset=reset, at_s=now_s))
 
     def dark(self) -> None:
         """Power goes, and all lamps with it: the run ends."""
         with self._changed:
             if self._spans and self._spans[-1].ended_at_s is None:
-                self._spans[-1].ended_at_s = time.monotonic()
+                now_s = self._spans[-1].ended_at_s = time.monotonic()
                 self._spans[-1].last_change = len(self._changes)
+                self._tell(Power(on=False, reset=self._spans[-1].reset, at_s=now_s))
             for name, on in self._lamps.items():
                 if on:
                     self._change("lamp", name, [0, _stamp(time.monotonic())], on=False)
@@ -103,14 +135,20 @@ class Record:
             elif kind == "contact":
                 self._change("button", self._button_names[rest[0]], rest[2:], on=rest[1])
             elif kind == "tone" and rest[0] == self._pins.sounder:
-                self._sounds.append(Sound(_moment(rest[3]), hertz=rest[1]))
+                self._hear(Sound(_moment(rest[3]), hertz=rest[1]))
             elif kind == "uart" and rest[0] == self._pins.player:
                 self._speak(bytes.fromhex(rest[1]), _moment(rest[3]))
             elif kind == "fault":
-                self.faults.append(rest[0])
+                self.fault(rest[0])
             elif kind == "ended" and rest[0]:
-                self.faults.append(f"main.py ended by {rest[0]}")
+                self.fault(f"main.py ended by {rest[0]}")
             self._changed.notify_all()
+
+    def fault(self, sentence: str) -> None:
+        """A rule was broken."""
+        with self._changed:
+            self.faults.append(sentence)
+            self._tell(Fault(sentence, time.monotonic()))
 
     def lamps(self) -> dict[str, bool]:
         """Which are lit."""
@@ -155,15 +193,24 @@ class Record:
         if kind == "lamp":
             self._lamps[name] = on
         self._changes.append(Change(kind, name, on, _moment(moment[1]), moment[0]))
+        self._tell(self._changes[-1])
         self._changed.notify_all()
+
+    def _hear(self, sound: Sound) -> None:
+        self._sounds.append(sound)
+        self._tell(sound)
+
+    def _tell(self, seen: Seen) -> None:
+        for observer in self._observers:
+            observer(seen)
 
     def _speak(self, frame: bytes, at_s: float) -> None:
         """A DFPlayer frame: 7E FF 06 command feedback parameter(2) checksum(2) EF."""
         total = int.from_bytes(frame[7:9], "big") + sum(frame[1:7])
         if len(frame) != _PLAYER_FRAME_BYTES or frame[:3] != b"\x7e\xff\x06" or frame[9:] != b"\xef" or total & 0xFFFF:
-            self.faults.append(f"the player does not understand {frame.hex(' ')}")
+            self.fault(f"the player does not understand {frame.hex(' ')}")
         elif frame[3] in _PLAY_TRACK:
-            self._sounds.append(Sound(at_s, track=int.from_bytes(frame[5:7], "big")))
+            self._hear(Sound(at_s, track=int.from_bytes(frame[5:7], "big")))
 
 
 def _stamp(at_s: float) -> int:

@@ -1,14 +1,13 @@
-"""`trivox simulate SCENARIO`: many consoles with people around them, to files or live against a broker."""
+"""`trivox simulate`: one console on the bench, or a scenario with many consoles and people around them."""
 
 import sys
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from simulator.commands_scenario import run_scenario
 from simulator.errors import SimulatorError
 from simulator.scenario import find, shipped
 
@@ -27,34 +26,85 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     scenario: Annotated[
-        str | None, typer.Argument(help=f"A scenario's TOML file, or one of {', '.join(shipped())}.")
+        str | None,
+        typer.Argument(help=f"A scenario's TOML file, or one of {', '.join(shipped())}; without: the bench."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Other people, other days; else the scenario's own.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write files there, for trivox ingest.")] = None,
-    broker: Annotated[str | None, typer.Option(help="Run live against a broker: mqtt://HOST:PORT.")] = None,
-    speed: Annotated[Pace, typer.Option(help="Live: by the clock, or as fast as the bridge takes it.")] = Pace.fast,
-    first_day: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first day.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, max=3660, help="How many days.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, max=64, help="Processes for files; else all cores.")] = None,
+    broker: Annotated[str | None, typer.Option(help="A broker that runs already: mqtt://HOST:PORT.")] = None,
+    headless: Annotated[  # noqa: FBT002
+        bool, typer.Option("--headless", help="Bench: no page: lines from standard input.")
+    ] = False,
+    board: Annotated[str | None, typer.Option(help="Bench: whose pins it has: unix, esp32 or pico_w.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bench: where flash, database, logs and recordings lie; a headless one is else made and removed."
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Bench: where the page is, on loopback, if free; else 8010."),
+    ] = None,
+    no_open: Annotated[  # noqa: FBT002
+        bool, typer.Option("--no-open", help="Bench: open no browser.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="Scenario: other people, other days; else the scenario's own.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Scenario: write files there, for trivox ingest."),
+    ] = None,
+    speed: Annotated[
+        Pace | None,
+        typer.Option(help="Scenario, live: by the clock, or as fast as the bridge takes it (the default)."),
+    ] = None,
+    first_day: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Scenario: the first day.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=3660, help="Scenario: how many days.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Scenario: processes for files; else all cores."),
+    ] = None,
 ) -> None:
-    """Simulate a scenario: its messages, the true diary and the expected KPIs to check a bridge with."""
+    """Put one console on the bench: press, break and watch it. Or simulate SCENARIO: shops and their people."""
+    of_bench = {"--headless": headless, "--board": board, "--folder": folder, "--port": port, "--no-open": no_open}
+    of_scenario = {"--seed": seed, "--out": out, "--speed": speed, "--from": first_day, "--days": days, "--jobs": jobs}
     if scenario is None:
-        raise typer.BadParameter(f"Give a scenario: a TOML file, or one of {', '.join(shipped())}.")
+        _refuse(of_scenario, "is for scenarios: name one, or leave it away for the bench.")
+    else:
+        _refuse(of_bench, "is for the bench: leave it away, or the scenario.")
+    if speed is not None and broker is None:
+        raise typer.BadParameter("--speed is for a live run: give it a --broker, or leave it away.")
+    fine = False
     try:
-        done = run_scenario(
-            find(scenario),
-            seed=seed,
-            to=out,
-            broker=broker,
-            speed=speed.value,
-            first_day=_day(first_day),
-            days=days,
-            jobs=jobs,
-        )
+        if scenario is None:
+            from simulator.commands_bench import run_bench  # noqa: PLC0415 - a scenario starts faster without it
+
+            fine = run_bench(port=port, board=board, broker=broker, folder=folder, opens=not no_open, headless=headless)
+        else:
+            from simulator.commands_scenario import run_scenario  # noqa: PLC0415 - and the bench without it
+
+            done = run_scenario(
+                find(scenario),
+                seed=seed,
+                to=out,
+                broker=broker,
+                speed=(speed or Pace.fast).value,
+                first_day=_day(first_day),
+                days=days,
+                jobs=jobs,
+            )
+            sys.stdout.write(f"{done}\n")
+            fine = True
     except SimulatorError as error:
         typer.echo(f"trivox simulate: {error}", err=True)
-        raise typer.Exit(1) from None
-    sys.stdout.write(f"{done}\n")
+    if not fine:
+        raise typer.Exit(1)
+
+
+def _refuse(options: dict[str, Any], why: str) -> None:
+    for name, value in options.items():
+        if value not in (None, False):
+            raise typer.BadParameter(f"{name} {why}")
 
 
 def _day(text: str | None) -> date | None:

@@ -1,0 +1,157 @@
+// The bench's page: takes the journal's entries and shows each where it belongs.
+
+import * as domes from "./domes.js";
+import { connect } from "./socket.js";
+import * as sound from "./sound.js";
+import * as switches from "./switches.js";
+import * as timeline from "./timeline.js";
+import * as way from "./way.js";
+
+const byId = (id) => document.getElementById(id);
+const DONE_BY_FINGERS = /^(hold|release) \w+$/;
+let skewMs = 0; // the bench's clock minus this page's
+let live = false; // what comes now happens now
+let waits = {}; // by button: when it was touched here, until its lamp shows it
+const nowMs = () => Date.now() + skewMs;
+
+const TAKE = {
+  button(entry) {
+    domes.showHeld(entry.name, entry.on);
+    timeline.change("button", entry.name, entry.on, entry.at_ms);
+    way.pin(entry);
+  },
+  lamp(entry) {
+    domes.showLamp(entry.name, entry.on);
+    timeline.change("lamp", entry.name, entry.on, entry.at_ms);
+    way.pin(entry);
+    if (entry.name === "seller" && entry.on) domes.sellerLit(entry.at_ms);
+    if (live && entry.on) shown(entry.name);
+  },
+  sound(entry) {
+    if (entry.track === null) {
+      timeline.change("sound", "", false, entry.at_ms);
+      if (entry.hertz) timeline.change("sound", "", true, entry.at_ms);
+      if (live) sound.tone(entry.hertz);
+    }
+    way.sound(entry);
+  },
+  power(entry) {
+    domes.showPower(entry.on);
+    timeline.change("dark", "", !entry.on, entry.at_ms);
+    timeline.mark(entry.at_ms, entry.on ? entry.reset.replaceAll("_", " ") : "power off", "faint");
+    if (!entry.on) {
+      timeline.change("sound", "", false, entry.at_ms);
+      sound.tone(0);
+    }
+  },
+  event(entry) {
+    way.event(entry);
+    timeline.markEvent(entry);
+  },
+  wire(entry) {
+    way.wire(entry);
+    if (entry.leaf === "status" && entry.payload) status(entry.payload.state);
+    if (entry.leaf === "settings" && entry.payload) {
+      domes.showSettings(entry.payload);
+      switches.settings(entry.payload);
+    }
+  },
+  row: way.row,
+  switches: switches.show,
+  figures(entry) {
+    byId("heap").textContent = `${(entry.heap / 1000).toFixed(1)} kB`;
+    byId("erases").textContent = entry.erases.toLocaleString("en");
+  },
+  serial(entry) {
+    const pre = byId("serial");
+    const follows = pre.scrollTop + pre.clientHeight > pre.scrollHeight - 20;
+    pre.append(entry.text);
+    while (pre.childNodes.length > 400) pre.firstChild.remove();
+    if (follows) pre.scrollTop = pre.scrollHeight;
+  },
+  did(entry) {
+    if (!DONE_BY_FINGERS.test(entry.line)) switches.say(entry.line);
+  },
+  recorded: switches.recorded,
+  fault(entry) {
+    notice(`The firmware broke a rule of its board: ${entry.sentence} Cut the power and put it on again.`);
+  },
+};
+
+function took(message) {
+  if (message.kind === "hello") return begin(message);
+  if (message.kind === "failed") return switches.say(message.sentence, "error");
+  if (message.kind === "said") return switches.say(message.text ?? `${message.line}: done`);
+  TAKE[message.kind]?.(message);
+}
+
+function begin(hello) {
+  live = false;
+  skewMs = hello.now_ms - Date.now();
+  byId("who").textContent = `${hello.site_id}/${hello.console_id} · ${hello.board}`;
+  for (const id of ["serial", "lines"]) byId(id).replaceChildren();
+  way.clear();
+  timeline.clear();
+  for (const button of domes.BUTTONS) domes.showHeld(button, false);
+  for (const entry of hello.entries) TAKE[entry.kind]?.(entry);
+  for (const [name, lit] of Object.entries(hello.lamps)) domes.showLamp(name, lit);
+  live = true;
+  notice("");
+  document.body.dataset.ready = "true";
+}
+
+function status(state) {
+  byId("status").dataset.state = state;
+  byId("status").textContent = state;
+}
+
+function notice(text) {
+  byId("notice").textContent = text;
+  byId("notice").hidden = !text;
+}
+
+function lost() {
+  domes.forget();
+  sound.tone(0);
+  status("unknown");
+  byId("status").textContent = "no bench";
+  document.body.dataset.ready = "false";
+  notice("The bench has ended, or can’t be reached. Start it again by: trivox simulate. This page comes back by itself.");
+}
+
+// How long it takes from a finger on this page to the lamp on this page.
+function touched(button, timeStamp) {
+  sound.wake();
+  if (domes.isLit(button)) delete waits[button]; // nothing will show
+  else waits[button] = timeStamp;
+}
+
+function shown(button) {
+  if (!(button in waits)) return;
+  const since = waits[button];
+  delete waits[button];
+  requestAnimationFrame(() => setTimeout(() => {
+    const took = performance.now() - since; // the frame with the lamp in it is painted
+    byId("delay").textContent = `${took.toFixed(0)} ms`;
+    byId("delay").dataset.ms = took.toFixed(2);
+  }));
+}
+
+const send = connect({ took, lost });
+domes.setUp(send, touched);
+switches.setUp(send);
+timeline.setUp(nowMs);
+way.setUp();
+const sounds = byId("sound");
+sounds.setAttribute("aria-pressed", localStorage.sound !== "off");
+sound.allow(localStorage.sound !== "off");
+sounds.onclick = () => {
+  const on = sounds.getAttribute("aria-pressed") !== "true";
+  sounds.setAttribute("aria-pressed", on);
+  localStorage.sound = on ? "on" : "off";
+  sound.allow(on);
+};
+setInterval(() => {
+  way.heard(nowMs());
+  domes.watchBlinks(nowMs());
+}, 500);

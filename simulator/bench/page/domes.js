@@ -1,0 +1,182 @@
+// The drawn console: buttons under fingers and keys, their lamps, the key question in its language.
+
+export const BUTTONS = ["yes", "no", "cant_say", "seller"];
+const KEYS = { y: "yes", n: "no", c: "cant_say", s: "seller" };
+const LETTERS = { yes: "Y", no: "N", cant_say: "C", seller: "S" };
+const LABELS = {
+  en: { yes: "Yes", no: "No", cant_say: "Can’t say" },
+  ru: { yes: "Да", no: "Нет", cant_say: "Затрудняюсь" },
+  bg: { yes: "Да", no: "Не", cant_say: "Не мога да кажа" },
+};
+const LANGUAGES = { en: "English", ru: "Русский", bg: "Български" };
+const MARKS = {
+  yes: "M33 52l12 12 23-27",
+  no: "M36 36l28 28M64 36l-28 28",
+  cant_say: "M38 41c0-15 25-15 25 0 0 9-13 9-13 18M50 70v.5",
+  seller: "M50 34v21M50 66v.5",
+};
+const MEANINGS = {
+  1: "no session with the broker for 10 s",
+  2: "the outbox is over half full",
+  3: "a button is stuck",
+  4: "flash can’t be read or written",
+  5: "settings can’t be used",
+};
+const byId = (id) => document.getElementById(id);
+const domes = {};
+const sources = Object.fromEntries(BUTTONS.map((button) => [button, new Set()])); // what holds each button here
+let send = () => false;
+let settings = null;
+let touched = () => {};
+
+export function setUp(sender, onTouch) {
+  send = sender;
+  touched = onTouch;
+  for (const button of BUTTONS) {
+    const dome = (domes[button] = draw(button));
+    byId(button === "seller" ? "seller-dome" : "domes").append(dome);
+    listen(dome, button);
+  }
+  addEventListener("keydown", (event) => key(event, true));
+  addEventListener("keyup", (event) => key(event, false));
+  addEventListener("blur", letGo);
+  document.addEventListener("visibilitychange", () => document.hidden && letGo());
+  byId("language").addEventListener("change", say);
+}
+
+function draw(button) {
+  const dome = document.createElement("button");
+  dome.type = "button";
+  dome.className = "dome";
+  dome.dataset.button = button;
+  dome.setAttribute("aria-keyshortcuts", LETTERS[button]);
+  dome.innerHTML = `<svg viewBox="0 0 100 100" aria-hidden="true"><radialGradient id="glow-${button}">
+    <stop offset=".72" class="halo" stop-opacity=".6"/><stop offset=".82" class="halo" stop-opacity=".2"/>
+    <stop offset="1" class="halo" stop-opacity="0"/></radialGradient>
+    <circle class="glow" cx="50" cy="50" r="60" fill="url(#glow-${button})"/>
+    <circle cx="50" cy="50" r="46" fill="#101216"/><circle cx="50" cy="50" r="44.5" fill="none" stroke="#5a626b" stroke-width="2.5"/>
+    <g class="press"><circle class="cap" cx="50" cy="50" r="38"/><ellipse cx="50" cy="33" rx="25" ry="12" fill="#fff" opacity=".16"/>
+    <path class="mark" d="${MARKS[button]}"/></g></svg>${button === "seller" ? "" : "<b></b>"}`;
+  light(dome, button, false);
+  return dome;
+}
+
+function listen(dome, button) {
+  dome.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    dome.setPointerCapture(event.pointerId);
+    hold(button, `pointer ${event.pointerId}`, event.timeStamp);
+  });
+  for (const kind of ["pointerup", "pointercancel", "lostpointercapture"])
+    dome.addEventListener(kind, (event) => release(button, `pointer ${event.pointerId}`));
+  dome.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch is a long press
+  dome.addEventListener("blur", () => release(button, "focus"));
+}
+
+function key(event, down) {
+  const on = document.activeElement;
+  if (on?.matches("input, select, textarea") && on.type !== "range" && on.type !== "checkbox") return;
+  const focused = on?.dataset?.button;
+  let button = KEYS[event.key.toLowerCase()];
+  let source = "key";
+  if (!button && focused && (event.key === " " || event.key === "Enter")) {
+    button = focused;
+    source = "focus";
+    event.preventDefault();
+  }
+  if (!button || event.repeat) return;
+  if (down && (event.ctrlKey || event.altKey || event.metaKey)) return;
+  down ? hold(button, source, event.timeStamp) : release(button, source);
+}
+
+function hold(button, source, timeStamp) {
+  const before = sources[button].size;
+  sources[button].add(source);
+  if (before) return;
+  touched(button, timeStamp);
+  if (!send(`hold ${button}`)) sources[button].clear();
+}
+
+function release(button, source) {
+  if (!sources[button].delete(source) || sources[button].size) return;
+  send(`release ${button}`);
+}
+
+export function letGo() {
+  for (const button of BUTTONS)
+    for (const source of [...sources[button]]) release(button, source);
+}
+
+export function forget() {
+  for (const button of BUTTONS) sources[button].clear();
+}
+
+function light(dome, button, lit) {
+  dome.dataset.lit = lit;
+  const name = button === "seller" ? "Seller" : dome.lastElementChild.textContent || button;
+  dome.setAttribute("aria-label", `${name}, lamp ${lit ? "lit" : "dark"}`);
+}
+
+export function showLamp(button, lit) {
+  light(domes[button], button, lit);
+}
+
+export const isLit = (button) => domes[button].dataset.lit === "true";
+
+export function showHeld(button, held) {
+  domes[button].dataset.held = held;
+}
+
+export function showPower(on) {
+  byId("device").classList.toggle("off", !on);
+}
+
+export function showSettings(payload) {
+  settings = payload;
+  const select = byId("language");
+  const chosen = select.value || localStorage.language || navigator.language.slice(0, 2);
+  const tags = Object.keys(payload.question.text);
+  select.replaceChildren(...tags.map((tag) => new Option(LANGUAGES[tag] ?? tag, tag)));
+  select.value = tags.includes(chosen) ? chosen : tags[0];
+  say();
+}
+
+function say() {
+  const tag = byId("language").value;
+  localStorage.language = tag;
+  const question = byId("question");
+  question.textContent = settings?.question.text[tag] ?? "…";
+  question.lang = tag;
+  for (const button of BUTTONS.slice(0, 3)) {
+    domes[button].lastElementChild.textContent = (LABELS[tag] ?? LABELS.en)[button];
+    light(domes[button], button, domes[button].dataset.lit === "true");
+  }
+}
+
+// The seller's lamp tells what is wrong by blinks: two groups alike, one after the other, are a code.
+let edges = 0, edgeMs = 0, groupMs = 0, last = 0, code = 0;
+
+export function sellerLit(atMs) {
+  if (atMs - edgeMs < 700) edges += 1;
+  else {
+    const period = edges * 400 + 1600;
+    code = edges === last && Math.abs(atMs - groupMs - period) < 250 ? edges : 0;
+    last = edges;
+    edges = 1;
+    groupMs = atMs;
+  }
+  edgeMs = atMs;
+  tellBlinks();
+}
+
+export function watchBlinks(nowMs) {
+  if (code && nowMs - edgeMs > code * 400 + 2400) {
+    code = 0;
+    tellBlinks();
+  }
+}
+
+function tellBlinks() {
+  const words = code ? `${code} ${code === 1 ? "blink" : "blinks"}: ${MEANINGS[code] ?? "unknown"}.` : "No blinks: all is well.";
+  if (byId("blinks").textContent !== words) byId("blinks").textContent = words;
+}

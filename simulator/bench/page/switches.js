@@ -1,0 +1,81 @@
+// What surrounds the console: switches, contacts, clock, flash, settings, recording, typed lines.
+
+import { BUTTONS } from "./domes.js";
+
+const NAMES = { yes: "Yes", no: "No", cant_say: "Can’t say", seller: "Seller" };
+const byId = (id) => document.getElementById(id);
+let send = () => false;
+let now = {}; // how the server says that everything stands
+
+export function setUp(sender) {
+  send = sender;
+  byId("power").onclick = () => send(now.powered ? "power cut" : "power on");
+  byId("wifi").onclick = () => send(`wifi ${now.wifi ? "off" : "on"}`);
+  byId("link").onclick = () => send(`link ${now.link ? "off" : "on"}`);
+  byId("filled").onclick = () => send(now.filled ? "flash free" : "flash fill 0");
+  byId("record").onclick = () => send(`record ${now.recording ? "end" : "begin"}`);
+  for (const button of document.querySelectorAll("[data-line]")) button.onclick = () => send(button.dataset.line);
+  onSubmit("cut", () => send(`power cut ${byId("cut-at").value}`));
+  onSubmit("settings", () => send(`settings question_id=${byId("asks").value} survey_window_ms=${byId("window").value * 1000}`));
+  onSubmit("typed", type);
+  for (const button of BUTTONS) byId("contacts").append(contact(button));
+}
+
+function onSubmit(form, work) {
+  byId(form).addEventListener("submit", (event) => {
+    event.preventDefault();
+    work();
+  });
+}
+
+function contact(button) {
+  const row = document.createElement("tr");
+  row.innerHTML = `<th scope="row">${NAMES[button]}</th><td><button type="button" aria-pressed="false" id="stick-${button}" aria-label="Stick ${NAMES[button]}">stick</button></td>
+    <td><button type="button" aria-label="Bounce ${NAMES[button]}">bounce</button></td>`;
+  const [stick, bounce] = row.querySelectorAll("button");
+  stick.onclick = () => send(`${now.stuck?.includes(button) ? "free" : "stick"} ${button}`);
+  bounce.onclick = () => send(`bounce ${button}`);
+  return row;
+}
+
+function type() {
+  const line = byId("line").value.trim();
+  if (line && send(`> ${line}`)) byId("line").value = "";
+}
+
+export function show(entry) {
+  now = entry;
+  for (const [id, on] of [["power", entry.powered], ["wifi", entry.wifi], ["link", entry.link], ["filled", entry.filled]])
+    byId(id).setAttribute("aria-checked", on);
+  for (const button of BUTTONS) byId(`stick-${button}`).setAttribute("aria-pressed", entry.stuck.includes(button));
+  byId("cut-armed").textContent = entry.cut ? "armed" : "";
+  byId("record").setAttribute("aria-pressed", entry.recording);
+  byId("record").lastChild.textContent = entry.recording ? "Stop" : "Record";
+}
+
+export function settings(payload) {
+  if (document.activeElement?.form !== byId("settings")) {
+    byId("asks").value = payload.question.id;
+    byId("window").value = payload.survey_window_ms / 1000;
+  }
+}
+
+export function say(text, className) {
+  const lines = byId("lines");
+  const made = document.createElement("span");
+  made.className = className ?? "";
+  made.textContent = `${text}\n`;
+  lines.append(made);
+  while (lines.childElementCount > 300) lines.firstElementChild.remove();
+  lines.scrollTop = lines.scrollHeight;
+}
+
+export function recorded(entry) {
+  const link = document.createElement("a");
+  const name = entry.file.split("/").pop();
+  link.href = URL.createObjectURL(new Blob([entry.script], { type: "text/plain" }));
+  link.download = name;
+  link.textContent = `Save ${name}`;
+  const place = byId("recorded");
+  place.replaceChildren(link, `  It also lies at ${entry.file}`);
+}

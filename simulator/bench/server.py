@@ -1,0 +1,226 @@
+"""Serves the bench's page on loopback: static files, and one WebSocket a tab with lines in and the journal out."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from simulator.bench.journal import Entry
+from simulator.bench.language import Bench
+from simulator.bench.session import Session
+from simulator.errors import SimulatorError
+from simulator.processes import EndError, free_port
+
+PAGE = Path(__file__).with_name("page")
+HOSTS = ["127.0.0.1", "localhost"]
+LOOK_S = 0.2
+HISTORY = 4000  # entries that a new tab gets
+WAITING = 4000  # entries that a slow tab may be behind; it then has to come again
+LINE_LIMIT = 2000
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cache-Control": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Tabs:
+    """All open tabs: they see one bench, and fingers on any of them press its buttons."""
+
+    def __init__(self, session: Session, port: int) -> None:
+        self._session = session
+        self._bench = Bench(session, afresh=True)
+        self._origins = {f"http://{host}:{port}" for host in HOSTS}
+        # A finger never waits for a switch, and no switch for a line that was typed and takes its time.
+        self._lanes = {name: ThreadPoolExecutor(1, f"bench-{name}") for name in ("finger", "switch", "typed")}
+
+    async def serve(self, tab: WebSocket) -> None:
+        """One tab, until it goes; what it still holds is let go then."""
+        if tab.headers.get("origin") not in self._origins:
+            await tab.close(1008)
+            return
+        await tab.accept()
+        held: set[str] = set()
+        entries: asyncio.Queue[Entry] = asyncio.Queue()
+        with self._listening(entries) as kept:
+            await tab.send_text(self._hello(kept[-HISTORY:]))
+            sending = asyncio.create_task(self._send(tab, entries))
+            try:
+                await self._receive(tab, held)
+            finally:
+                sending.cancel()
+                for button in held:
+                    await self._obey(tab, f"release {button}", "finger")
+
+    @contextlib.contextmanager
+    def _listening(self, entries: asyncio.Queue[Entry]) -> Iterator[list[Entry]]:
+        loop = asyncio.get_running_loop()
+
+        def heard(entry: Entry) -> None:
+            loop.call_soon_threadsafe(entries.put_nowait, entry)
+
+        kept = self._session.journal.listen(heard)
+        try:
+            yield kept
+        finally:
+            self._session.journal.leave(heard)
+
+    def _hello(self, kept: list[Entry]) -> str:
+        session = self._session
+        about = {"kind": "hello", "board": session.board, "site_id": session.site_id, "console_id": session.console_id}
+        entries = [session.journal.message(entry) for entry in kept]
+        now_ms = session.journal.wall_ms(time.monotonic())
+        return json.dumps({**about, "now_ms": now_ms, "lamps": session.console.lamps(), "entries": entries})
+
+    async def _send(self, tab: WebSocket, entries: asyncio.Queue[Entry]) -> None:
+        while True:
+            entry = await entries.get()
+            if entries.qsize() > WAITING:
+                await tab.close(1013)
+                return
+            await tab.send_text(json.dumps(self._session.journal.message(entry)))
+
+    async def _receive(self, tab: WebSocket, held: set[str]) -> None:
+        tasks: set[asyncio.Task[None]] = set()
+        async for line in _lines(tab):
+            match line.removeprefix("> ").split():
+                case ["hold", button]:
+                    held.add(button)
+                    lane = "finger"
+                case ["release", button]:
+                    held.discard(button)
+                    lane = "finger"
+                case _:
+                    lane = "typed" if line.startswith("> ") else "switch"
+            task = asyncio.create_task(self._obey(tab, line.removeprefix("> "), lane))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    async def _obey(self, tab: WebSocket, line: str, lane: str) -> None:
+        said: dict[str, Any] = {"kind": "said", "line": line}
+        try:
+            said["text"] = await asyncio.get_running_loop().run_in_executor(self._lanes[lane], self._bench.do, line)
+        except EndError:
+            return
+        except SimulatorError as error:
+            said = {"kind": "failed", "line": line, "sentence": str(error)}
+        if said.get("text") is not None or lane == "typed" or said["kind"] == "failed":
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the tab has gone
+                await tab.send_text(json.dumps(said))
+
+    def close(self) -> None:
+        """Nobody comes any more."""
+        for lane in self._lanes.values():
+            lane.shutdown(wait=False, cancel_futures=True)
+
+
+async def _lines(tab: WebSocket) -> AsyncIterator[str]:
+    try:
+        while True:
+            line = await tab.receive_text()
+            if len(line) <= LINE_LIMIT:
+                yield line
+    except (WebSocketDisconnect, KeyError):  # KeyError: bytes came
+        return
+
+
+class _Headers:
+    """Puts our headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_on)
+
+
+def application(tabs: Tabs) -> Starlette:
+    """The page for this machine's own browsers, and no other site's."""
+    return Starlette(
+        routes=[WebSocketRoute("/bench", tabs.serve), Mount("/", StaticFiles(directory=PAGE, html=True))],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False), Middleware(_Headers)],
+    )
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to `Children`, and calls `ready` when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def serve(session: Session, port: int, *, opens: bool) -> None:
+    """Serve until the user wants the end; ProcessError if a program ends before."""
+    port = free_port(port)
+    tabs = Tabs(session, port)
+    config = uvicorn.Config(
+        application(tabs),
+        host=HOSTS[0],
+        port=port,
+        ws="websockets-sansio",
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
+    address = f"http://{HOSTS[0]}:{port}/"
+
+    def ready() -> None:
+        sys.stdout.write(f"The bench is at {address} ; Ctrl-C ends it.\n")
+        sys.stdout.flush()
+        if opens:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+    try:
+        asyncio.run(_serve(session, _Server(config, ready)))
+    finally:
+        tabs.close()
+
+
+async def _serve(session: Session, server: _Server) -> None:
+    serving = asyncio.create_task(server.serve())
+    try:
+        while not serving.done():
+            session.check()
+            await asyncio.wait([serving], timeout=LOOK_S)
+    except EndError:
+        pass
+    finally:
+        server.should_exit = True
+        await serving

@@ -1,0 +1,62 @@
+"""Listens at the broker beside console and bridge: every message of one console, both ways, and the events in them."""
+
+import json
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from simulator.bench.journal import Journal
+
+TO_CONSOLE = {"ack", "settings", "command", "firmware"}
+_PAYLOAD_LIMIT = 8192
+
+
+class WireTap:
+    """Listens from the start on until `close`, and comes back when the broker does."""
+
+    def __init__(self, broker: str, site_id: str, console_id: str, journal: Journal) -> None:
+        address = urlsplit(broker)
+        self._topic = f"trivox/v1/{site_id}/{console_id}/"
+        self._journal = journal
+        self._epoch = ""
+        self._heard: dict[str, int] = {}  # by epoch the highest number of an event
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
+        if user := os.environ.get("TRIVOX_MQTT_USER"):
+            self._client.username_pw_set(user, os.environ.get("TRIVOX_MQTT_PASSWORD"))
+        self._client.on_connect = lambda client, *_: client.subscribe(self._topic + "#", qos=1)
+        self._client.on_message = self._took
+        self._client.reconnect_delay_set(1, 5)
+        self._client.connect(address.hostname or "", address.port or 1883)
+        self._client.loop_start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _took(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        leaf = message.topic.removeprefix(self._topic)
+        try:
+            payload = json.loads(message.payload) if message.payload else None
+        except ValueError:
+            payload = message.payload[:_PAYLOAD_LIMIT].decode(errors="replace")
+        way = "down" if leaf in TO_CONSOLE else "up"
+        self._journal.write(
+            "wire", leaf=leaf, way=way, payload=payload, bytes=len(message.payload), retained=message.retain
+        )
+        if leaf == "events" and isinstance(payload, dict):
+            self._batch(payload)
+
+    def _batch(self, payload: dict[str, Any]) -> None:
+        """The events of a batch, each once however often it is sent."""
+        epoch, base = payload.get("epoch"), payload.get("base")
+        events = payload.get("events")
+        if not isinstance(epoch, str) or not isinstance(base, int) or not isinstance(events, list):
+            return
+        for seq, event in enumerate(events, base):
+            if isinstance(event, dict) and seq > self._heard.get(epoch, 0):
+                self._heard[epoch] = seq
+                self._journal.write("event", epoch=epoch, seq=seq, event=event)

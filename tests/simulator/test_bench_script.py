@@ -1,0 +1,130 @@
+"""The bench's words, and the script that is made of a session: pure functions."""
+
+from pathlib import Path
+
+import pytest
+
+from simulator.bench.journal import KEPT, Entry, Journal
+from simulator.bench.language import COMMANDS, help_text
+from simulator.bench.recording import script
+from simulator.bench.session import Switches
+from simulator.bench.words import CommandError, button_of, duration, on_off, share_of, whole
+
+
+@pytest.mark.parametrize(
+    ("word", "ms"), [("500", 500), ("500ms", 500), ("2s", 2000), ("1.5s", 1500), ("3min", 180_000), ("2d", 172_800_000)]
+)
+def test_a_time_has_a_unit_or_is_in_ms(word: str, ms: int) -> None:
+    assert duration(word) == ms
+
+
+@pytest.mark.parametrize("word", ["", "s", "-5", "2 s", "1e3", "5weeks", "nan"])
+def test_what_is_no_time_is_told(word: str) -> None:
+    with pytest.raises(CommandError, match="is no time"):
+        duration(word)
+
+
+def test_words_that_are_wrong_are_told() -> None:
+    with pytest.raises(CommandError, match="no button maybe; take one of yes, no, cant_say, seller"):
+        button_of("maybe")
+    with pytest.raises(CommandError, match="neither on nor off"):
+        on_off("On")
+    with pytest.raises(CommandError, match="no whole number from 1"):
+        whole("0", 1)
+    for word in ("2", "-1.5", "nan", "half"):
+        with pytest.raises(CommandError, match="is no share"):
+            share_of(word)
+
+
+def test_help_has_each_command() -> None:
+    lines = [line.split()[0] for line in help_text().splitlines() if line]
+    assert set(COMMANDS) <= set(lines)
+
+
+def test_the_readme_has_the_language() -> None:
+    readme = Path(__file__).parents[2] / "simulator/README.md"
+    assert f"```text\n{help_text()}\n```" in readme.read_text("utf-8")
+
+
+def entries(*found: tuple[str, float, dict[str, object]]) -> list[Entry]:
+    return [Entry(number, kind, at_s, facts) for number, (kind, at_s, facts) in enumerate(found, 10)]
+
+
+def test_a_session_becomes_a_script() -> None:
+    closed = {"type": "survey_closed", "outcome": "yes", "cause": "answered"}
+    session = entries(
+        ("did", 101.0, {"line": "hold seller"}),
+        ("lamp", 101.02, {"name": "seller", "on": True}),
+        ("did", 101.1, {"line": "release seller"}),
+        ("event", 101.2, {"seq": 2, "event": {"type": "survey_opened"}}),
+        ("lamp", 101.2, {"name": "yes", "on": True}),
+        ("row", 101.3, {"outcome": "open"}),
+        ("did", 102.0, {"line": "wifi off"}),
+        ("did", 103.0, {"line": "hold yes"}),
+        ("did", 103.5, {"line": "wifi on"}),
+        ("did", 103.6, {"line": "release yes"}),
+        ("event", 112.0, {"seq": 3, "event": {"type": "booted"}}),
+        ("event", 112.0, {"seq": 4, "event": closed}),
+        ("row", 112.1, {"outcome": "yes"}),
+    )
+    assert script(session, Switches(powered=True, stuck=["no"]), 100.0).splitlines() == [
+        "expect online within 30s",
+        "stick no",
+        "at 0",
+        "at 1000",
+        "press seller 100",
+        "expect lamp seller on",
+        "expect event survey_opened",
+        "expect lamp yes on",
+        "at 2000",
+        "wifi off",
+        "at 3000",
+        "hold yes",
+        "at 3500",
+        "wifi on",
+        "at 3600",
+        "release yes",
+        "expect event survey_closed outcome=yes cause=answered within 14s",
+        "expect row yes within 14s",
+        "expect no event within 1s",
+    ]
+
+
+def test_the_sellers_blinks_and_repeated_lamps_are_left_out() -> None:
+    lamps = [("lamp", 100 + n / 5, {"name": "seller", "on": n % 2 == 0}) for n in range(6)]
+    answers = [("lamp", 102 + n / 5, {"name": "yes", "on": n % 2 == 0}) for n in range(6)]
+    lines = script(entries(*lamps, *answers), Switches(powered=True), 100.0).splitlines()
+    assert [line for line in lines if "lamp" in line] == ["expect lamp yes on", "expect lamp yes off"]
+
+
+def test_a_lamp_that_only_flickered_is_left_out() -> None:
+    lit = [(0.0, True), (0.02, False), (0.5, True), (0.8, False)]
+    lamps = [("lamp", 100 + after_s, {"name": "no", "on": on}) for after_s, on in lit]
+    flicker = [("did", 99.9, {"line": "press yes"}), *lamps[:2], ("did", 100.1, {"line": "press no"}), *lamps[2:]]
+    lines = script(entries(*flicker), Switches(powered=True), 99.0).splitlines()
+    assert [line for line in lines if "lamp" in line or "press" in line] == [
+        "press yes",
+        "expect lamp no off",
+        "press no",
+        "expect lamp no on",
+        "expect lamp no off",
+    ]
+
+
+def test_the_journal_forgets_the_oldest_and_counts_on() -> None:
+    journal = Journal()
+    for number in range(KEPT + 5):
+        journal.write("did", line=str(number))
+    assert journal.last == KEPT + 5
+    assert [entry.number for entry in journal.since(KEPT + 3)] == [KEPT + 4, KEPT + 5]
+    assert len(journal.since(0)) == KEPT
+
+
+def test_who_has_left_the_journal_hears_no_more() -> None:
+    journal, heard = Journal(), []
+    journal.write("did", line="before")
+    assert [entry.facts["line"] for entry in journal.listen(heard.append)] == ["before"]
+    journal.write("did", line="while")
+    journal.leave(heard.append)
+    journal.write("did", line="after")
+    assert [entry.facts["line"] for entry in heard] == ["while"]

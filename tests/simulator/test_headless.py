@@ -1,0 +1,141 @@
+"""`trivox simulate --headless`: scripts by a pipe, what they expect, and recordings that are scripts."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.simulator.bench_program import headless
+
+ONLINE = "expect online within 30s\n"
+ANSWERED = """
+press seller            # he asks
+expect lamp seller on
+expect event survey_opened question_id=staff
+expect lamp yes on within 2s
+press yes 90
+expect event survey_closed outcome=yes cause=answered
+expect tone 1568
+expect row yes
+"""
+
+
+def test_a_script_that_holds_ends_well(tmp_path: Path) -> None:
+    script = f"""{ONLINE}{ANSWERED}
+hold seller 2000
+expect event force_majeure_declared
+stick no
+wifi off
+expect event button_stuck button=no within 200ms
+"""
+    done = headless(script, "--folder", str(tmp_path / "bench"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "`expect event button_stuck button=no within 200ms`: No event came within 200 ms" in done.stderr
+    assert done.stderr.count("\n") == 1
+    again = headless(f"{ONLINE}press yes\nexpect event stray_pressed reason=no_survey\nstate\n")
+    assert (again.returncode, again.stderr) == (0, "")
+    facts = dict(line.split(maxsplit=1) for line in again.stdout.splitlines())
+    assert (facts["power"], facts["wifi"], facts["stuck"], facts["status"]) == ("on", "on", "none", "online")
+
+
+def test_power_flash_and_network_are_in_hand() -> None:
+    script = f"""{ONLINE}
+press seller
+expect event survey_opened
+power cut 1 0.5
+press yes
+expect power off
+press no                # nobody hears it
+power on
+expect power on
+expect event booted reset=power_on within 20s
+wifi off
+press seller
+expect no event within 300ms
+wifi on
+expect event survey_opened within 30s
+link off
+press cant_say
+expect no event within 300ms
+link on
+expect event survey_closed outcome=cant_say within 30s
+expect row error
+expect row cant_say
+flash fill 0
+press no
+expect event stray_pressed button=no reason=already_answered within 10s
+flash free
+bounce seller 150
+expect event survey_opened
+step 21s
+expect event survey_closed outcome=silent cause=expired
+power cut
+expect lamp yes off
+"""
+    done = headless(script)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_each_bad_line_is_told_in_one_sentence() -> None:
+    lines = {
+        "pres yes": "There is no command pres; `help` lists them.",
+        "press": "That is written: press BUTTON [TIME]",
+        "press maybe": "There is no button maybe",
+        "press yes soon": "soon is no time",
+        "press yes 100 200": "That is written: press BUTTON [TIME]",
+        "wifi perhaps": "perhaps is neither on nor off.",
+        "power": "That is written: power on|cut [N [SHARE]]",
+        "press 'yes": "That line can't be read",
+        "expect lamp yes": "That is written: expect WHAT [within TIME]",
+        "expect lamp yes on within": "That is written: expect WHAT [within TIME]",
+        "expect event survey_opened 5": "5 is not written NAME=VALUE.",
+        "expect event survey_opened within 10ms": "No event came within 10 ms; expected was survey_opened.",
+        "expect lamp yes on within 10ms": "Not so within 10 ms: lamp yes on.",
+        "settings survey_window_ms=1": "survey_window_ms",
+        "record end": "No recording is under way.",
+    }
+    done = headless(ONLINE + "\n".join(lines) + "\n# a remark\n\nquit\npress nobody\n")
+    assert done.returncode == 1
+    told = done.stderr.splitlines()
+    for place, (line, sentence) in enumerate(lines.items()):
+        assert f"line {place + 2}, `{line}`: " in told[place]
+        assert sentence in told[place]
+    assert len(told) == len(lines)
+
+
+def test_a_recorded_session_is_a_test(tmp_path: Path) -> None:
+    late = "wait 400ms\nhold no\nwait 100ms\nrelease no\nwait 1s\n"
+    script = f"{ONLINE}record begin\nwait 300ms\n{ANSWERED}{late}record end\n"
+    done = headless(script, "--folder", str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    (file,) = (tmp_path / "recordings").iterdir()
+    assert done.stdout.splitlines()[-1] == f"Saved as {file}"
+    recorded = file.read_text()
+    assert "expect event survey_closed outcome=yes cause=answered" in recorded
+    assert "expect event stray_pressed button=no reason=already_answered" in recorded
+    again = headless(recorded)
+    assert (again.returncode, again.stderr) == (0, ""), recorded
+    broken = headless(recorded.replace("press yes 90", "press cant_say 90"))
+    assert broken.returncode == 1
+    assert "The next event is survey_closed outcome=cant_say" in broken.stderr
+
+
+def test_the_readmes_script_holds() -> None:
+    readme = (Path(__file__).parents[2] / "simulator/README.md").read_text("utf-8")
+    (script,) = re.findall(r"--headless <<'END'\n(.*?)END\n", readme, re.DOTALL)
+    done = headless(script)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--board", "pico_x"], "There is no board pico_x for the bench; take one of unix, esp32, pico_w."),
+        (["--broker", "http://127.0.0.1"], "http://127.0.0.1 is no broker for this"),
+    ],
+)
+def test_a_start_that_can_not_be_is_told(options: list[str], sentence: str) -> None:
+    done = headless("state\n", *options)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"trivox simulate: {sentence}")
