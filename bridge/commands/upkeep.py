@@ -1,4 +1,4 @@
-"""`trivox backup`, `trivox restore`, `trivox doctor` and `trivox console list`."""
+"""`trivox backup`, `trivox restore` and `trivox doctor`."""
 
 from __future__ import annotations
 
@@ -10,26 +10,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console as Terminal
-from rich.table import Table
-from rich.text import Text
 
 from bridge.commands.options import DATABASE, Database
 from bridge.config import read_broker, read_config
-from bridge.control import perform
-from bridge.doctor import ago
 from bridge.errors import DatabaseError
-from bridge.health import read_figures
 from bridge.plain import counted, plain
 from bridge.restore import make_file, sync
 from bridge.restore import restore as put_back
 from bridge.store import condition, open_store
 from bridge.store.connection import BESIDE, beside
 
-PLAIN_WIDTH = 160
 LONGEST = 2_000  # a finding
-
-console_app = typer.Typer(help="Consoles.", no_args_is_help=True)
 
 
 def now_ms() -> int:
@@ -95,49 +86,8 @@ def doctor(
     sys.stdout.write(f"{counted(bad, 'thing')} to look at.\n" if bad else "All is well.\n")
 
 
-@console_app.command("list")
-def console_list(database: Database = DATABASE) -> None:
-    """Show every console that was heard of."""
-    store = open_store(database)
-    table = Table(header_style="bold")
-    headings = ("site", "console", "last heard", "state", "firmware", "board", "hardware", "settings")
-    for heading in (*headings, "outbox", "lost", "faults"):
-        table.add_column(heading)
-    at_ms = now_ms()
-    for console in condition.consoles(store):
-        said, epochs = read_figures(console.health), condition.epochs(store, console.console_key)
-        cells = (
-            console.site_id,
-            console.console_id + ("" if console.enrolled else " (not enrolled)"),
-            ago(at_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never",
-            {None: "unknown", 0: "offline", 1: "online"}[console.online],
-            said.firmware or "-",
-            said.board or "-",
-            said.hardware_id or plain((epochs[-1].hardware_id if epochs else None) or "-"),
-            str(console.settings_revision_reported or "-"),
-            "-" if said.outbox is None else str(said.outbox),
-            str(sum(epoch.lost for epoch in epochs)),
-            ", ".join(said.faults) or "-",
-        )
-        table.add_row(*map(Text, cells))
-    store.close()
-    Terminal(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
-
-
-@console_app.command("enroll")
-def console_enroll(
-    consoles: Annotated[list[str], typer.Argument(metavar="SITE/CONSOLE…")], database: Database = DATABASE
-) -> None:
-    """Take consoles in by name, so that a bridge with --enrolled-only listens to them."""
-    perform(database, "enroll_consoles", {"consoles": consoles})
-    sys.stdout.write(
-        f"{counted(len(consoles), 'console')} enrolled; `trivox rebuild` takes in what was refused before.\n"
-    )
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(backup)
     app.command()(restore)
     app.command()(doctor)
-    app.add_typer(console_app, name="console")

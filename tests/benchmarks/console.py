@@ -15,8 +15,8 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 
+from bridge.firmware.compiled import compile_firmware
 from simulator import Console
-from simulator.compiled import compile_firmware
 from tests.benchmarks.figure import Figure
 from tests.firmware.broker import PASSWORD, PREFIX, USER, Bridge, Broker
 from tests.support.programs import wait_until

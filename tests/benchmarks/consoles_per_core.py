@@ -14,8 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bridge.firmware.compiled import compile_firmware
 from simulator import Console
-from simulator.compiled import compile_firmware
 from simulator.testing import Bridge, Broker
 from tests.benchmarks.figure import Figure
 

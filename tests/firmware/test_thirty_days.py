@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mini_broker import MiniBroker
 
-from simulator.compiled import compile_firmware
+from bridge.firmware.compiled import compile_firmware
 from simulator.console import Console
 from tests.support.programs import wait_until
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import serial
 
+from bridge.firmware.compiled import compile_firmware
 from simulator import Console, ConsoleError, MicroPythonError
-from simulator.compiled import compile_firmware
 from simulator.micropython import Architecture
 from simulator.pinmap import FIRMWARE
 

