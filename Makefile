@@ -1,6 +1,6 @@
 # `make run` shows everything at work on this machine; `make test` runs every test. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test chaos lint bench lock clean
+.PHONY: help setup setup-tests run test chaos lint bench lock clean
 PYTHON := .venv/bin/python
 
 help: ## What can be made
@@ -8,6 +8,9 @@ help: ## What can be made
 
 setup: ## Install what this machine lacks (into .venv and .cache; Debian packages by apt-get)
 	@.ci/setup
+
+setup-tests:
+	@.ci/setup --tests
 
 run: setup ## Broker, bridge and three simulated consoles with busy people; Ctrl-C ends it
 	@.venv/bin/trivox run
@@ -20,14 +23,14 @@ lint: setup ## Style, types and import rules
 	.venv/bin/pyright --project firmware/pyright-rp2.json
 	PYTHONPATH=firmware .venv/bin/lint-imports
 
-test: lint ## Lint, types, import rules and every test
+test: setup-tests lint ## Lint, types, import rules and every test
 	.venv/bin/pytest -n 4
 
-chaos: setup ## Break everything in a seeded order (SEED=, MINUTES=, CONSOLES=) and prove that nothing is lost
+chaos: setup-tests ## Break everything in a seeded order (SEED=, MINUTES=, CONSOLES=) and prove that nothing is lost
 	$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
 	  $(if $(CONSOLES),--consoles $(CONSOLES))
 
-bench: setup ## Measure, each figure beside a limit measured in the same run
+bench: setup-tests ## Measure, each figure beside a limit measured in the same run
 	$(PYTHON) -m tests.benchmarks
 
 lock: ## Write the lock files anew (needs pip-tools on PATH)
