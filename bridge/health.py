@@ -30,6 +30,7 @@ class Figures:
     outbox: int | None = None  # how many events it holds
     loop_lag_max_ms: int | None = None
     heap_free: int | None = None
+    rssi_dbm: int | None = None  # of the Wi-Fi signal
     firmware: str | None = None
     board: str | None = None
     hardware_id: str | None = None
@@ -39,11 +40,13 @@ class Figures:
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _name = msgspec.json.Decoder(Annotated[str, Meta(min_length=1)])
 _natural = msgspec.json.Decoder(Natural)
+_dbm = msgspec.json.Decoder(Annotated[int, Meta(ge=-200, le=100)])
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {
     "at_ms": msgspec.json.Decoder(AtMs),
     "outbox": msgspec.json.Decoder(Outbox),
     "loop_lag_max_ms": _natural,
     "heap_free": _natural,
+    "rssi": _dbm,
     "firmware": _name,
     "board": _name,
     "hardware_id": _name,
@@ -63,6 +66,7 @@ def read_figures(health: str | bytes | None) -> Figures:
         outbox=outbox.next - outbox.first if outbox is not None and outbox.next >= outbox.first else None,
         loop_lag_max_ms=said.get("loop_lag_max_ms"),
         heap_free=said.get("heap_free"),
+        rssi_dbm=said.get("rssi"),
         faults=tuple(told),
         **names,
     )

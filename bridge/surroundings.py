@@ -11,11 +11,12 @@ import apsw
 
 from bridge.broker_probe import probe
 from bridge.control import ask_bridge
-from bridge.doctor import Finding, ago, examine
+from bridge.doctor import Finding, examine
 from bridge.errors import DatabaseError, TrivoxError
 from bridge.plain import counted, plain
 from bridge.store import consoles, open_store
 from bridge.store.connection import beside
+from bridge.traffic_light import ago
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

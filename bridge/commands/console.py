@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import Annotated
 
 import typer
 from rich.console import Console as Terminal
-from rich.table import Table
-from rich.text import Text
 
 from bridge.commands.options import DATABASE, Database
+from bridge.console_table import Judged, as_objects, as_text
 from bridge.control import perform
-from bridge.doctor import ago
-from bridge.health import read_figures
+from bridge.errors import TrivoxError
 from bridge.plain import counted, plain
-from bridge.store import condition, open_store
-
-PLAIN_WIDTH = 160
+from bridge.roll_call import roll_call
+from bridge.store import open_store
+from bridge.store.consoles import site_ids
+from bridge.traffic_light import judge, light_of
 
 console_app = typer.Typer(help="Consoles.", no_args_is_help=True)
 
@@ -29,32 +29,29 @@ def register(app: typer.Typer) -> None:
 
 
 @console_app.command("list")
-def console_list(database: Database = DATABASE) -> None:
-    """Show every console that was heard of."""
+def console_list(
+    site: Annotated[str | None, typer.Option("--site", help="Only the consoles of this site.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of objects.")] = False,  # noqa: FBT002 - an option of the command line
+    database: Database = DATABASE,
+) -> None:
+    """Show every console that was heard of, the worst first: red, amber, grey (never heard), green, and why."""
+    now_ms = time.time_ns() // 1_000_000
     store = open_store(database)
-    table = Table(header_style="bold")
-    headings = ("site", "console", "last heard", "state", "firmware", "board", "hardware", "settings")
-    for heading in (*headings, "outbox", "lost", "faults"):
-        table.add_column(heading)
-    at_ms = time.time_ns() // 1_000_000
-    for console in condition.consoles(store):
-        said, epochs = read_figures(console.health), condition.epochs(store, console.console_key)
-        cells = (
-            console.site_id,
-            console.console_id + ("" if console.enrolled else " (not enrolled)"),
-            ago(at_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never",
-            {None: "unknown", 0: "offline", 1: "online"}[console.online],
-            said.firmware or "-",
-            said.board or "-",
-            said.hardware_id or plain((epochs[-1].hardware_id if epochs else None) or "-"),
-            str(console.settings_revision_reported or "-"),
-            "-" if said.outbox is None else str(said.outbox),
-            str(sum(epoch.lost for epoch in epochs)),
-            ", ".join(said.faults) or "-",
-        )
-        table.add_row(*map(Text, cells))
-    store.close()
-    Terminal(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
+    try:
+        consoles = [console for console in roll_call(store, now_ms) if site in {None, console.site_id}]
+        if site is not None and not consoles and site not in site_ids(store):
+            raise TrivoxError(f"There is no site {plain(site)!r}: `trivox console list` without --site shows all.")
+    finally:
+        store.close()
+    listed = [Judged(console, judge(console, now_ms)) for console in consoles]
+    listed.sort(key=lambda judged: (-light_of(judged.signs), judged.console.site_id, judged.console.console_id))
+    if as_json:
+        sys.stdout.write(json.dumps(as_objects(listed), indent=1) + "\n")
+        return
+    terminal = Terminal()
+    width = terminal.width if terminal.is_terminal else None
+    coloured = terminal.is_terminal and terminal.color_system is not None and not terminal.no_color
+    sys.stdout.write(as_text(listed, now_ms, width=width, coloured=coloured))
 
 
 @console_app.command("enroll")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import apsw
 
@@ -10,10 +10,12 @@ from bridge.errors import DatabaseError
 from bridge.store.connection import DAMAGED, damaged, newest_version, refuse_strange_log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from bridge.store.connection import Store
 
+Row = TypeVar("Row")
 FAULT_LENGTH = 200
 BACKUP_PAGES = -1
 """All at once: one consistent copy, while the bridge writes on."""
@@ -43,7 +45,6 @@ class EpochRow(NamedTuple):
 
     epoch: str
     hardware_id: str | None
-    seen_at_ms: int
     lost: int
     first_arrival_ms: int | None
     last_arrival_ms: int | None
@@ -57,13 +58,19 @@ class BoardRow(NamedTuple):
     turns: int
 
 
-def boards(store: Store, console_key: int) -> list[BoardRow]:
-    """The boards that spoke under a console's id, the last heard first."""
+def boards(store: Store) -> dict[int, list[BoardRow]]:
+    """The boards that spoke under each console's id (by `console_key`), the last heard first."""
     rows = store.all(
-        "SELECT hardware_id, last_heard_at_ms, turns FROM board WHERE console_key = ? ORDER BY last_heard_at_ms DESC",
-        (console_key,),
+        "SELECT console_key, hardware_id, last_heard_at_ms, turns FROM board ORDER BY last_heard_at_ms DESC"
     )
-    return [BoardRow(*row) for row in rows]
+    return _by_console(rows, BoardRow)
+
+
+def _by_console(rows: list[Any], row_type: Callable[..., Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for key, *columns in rows:
+        found.setdefault(key, []).append(row_type(*columns))
+    return found
 
 
 def integrity(connection: apsw.Connection, check: Literal["integrity_check", "quick_check"]) -> list[str]:
@@ -93,18 +100,52 @@ def consoles(store: Store) -> list[ConsoleRow]:
     return [ConsoleRow(*row) for row in rows]
 
 
-def epochs(store: Store, console_key: int) -> list[EpochRow]:
-    """A console's epochs in the order in which they were first seen."""
+def epochs(store: Store) -> dict[int, list[EpochRow]]:
+    """Each console's epochs (by `console_key`) in the order in which they were first seen."""
     rows = store.all(
-        "SELECT epoch, hardware_id, seen_at_ms,"
+        "SELECT console_key, epoch, hardware_id,"
         " through - (SELECT coalesce(sum(min(high, through) - low + 1), 0) FROM received"
         "            WHERE received.epoch_key = epoch.epoch_key AND low <= through),"
         " (SELECT arrived_at_ms FROM event WHERE event.epoch_key = epoch.epoch_key ORDER BY seq LIMIT 1),"
         " (SELECT arrived_at_ms FROM event WHERE event.epoch_key = epoch.epoch_key ORDER BY seq DESC LIMIT 1)"
-        " FROM epoch WHERE console_key = ? ORDER BY seen_at_ms, epoch_key",
-        (console_key,),
+        " FROM epoch ORDER BY seen_at_ms, epoch_key"
     )
-    return [EpochRow(*row) for row in rows]
+    return _by_console(rows, EpochRow)
+
+
+def lost_since(store: Store, at_ms: int) -> dict[int, int]:
+    """How many events each console (by `console_key`) is known to have lost since then: what followed came later."""
+    rows = store.all(
+        "WITH hole AS (SELECT epoch_key, low,"
+        "  low - 1 - coalesce(lag(high) OVER (PARTITION BY epoch_key ORDER BY low), 0) AS missing FROM received)"
+        " SELECT console_key, sum(missing) FROM hole JOIN epoch USING (epoch_key) WHERE missing > 0 AND low <= through"
+        " AND (SELECT arrived_at_ms FROM event WHERE event.epoch_key = hole.epoch_key AND seq >= low"
+        "      ORDER BY seq LIMIT 1) >= ? GROUP BY console_key",
+        (at_ms,),
+    )
+    return {int(key): int(lost) for key, lost in rows}
+
+
+def heartbeats(store: Store) -> dict[tuple[str, str], int]:
+    """`heartbeat_ms` of the newest settings of every console (site_id, console_id) that was sent some."""
+    rows = store.all(
+        "SELECT site_id, console_id, max(revision), json_extract(payload, '$.heartbeat_ms') FROM settings_sent"
+        " GROUP BY site_id, console_id"
+    )
+    return {(str(site), str(console)): int(beat_ms) for site, console, _, beat_ms in rows}
+
+
+def shifts_around(store: Store, at_ms: int) -> dict[int, tuple[int | None, int | None]]:
+    """Of each console (by `console_key`): when the last shift begun by then ends or ended, and when the next starts."""
+    rows = store.all(
+        "SELECT console_key,"
+        " (SELECT ended_at_ms FROM shift WHERE shift.console_key = console.console_key AND started_at_ms <= ?1"
+        "  ORDER BY started_at_ms DESC LIMIT 1),"
+        " (SELECT started_at_ms FROM shift WHERE shift.console_key = console.console_key AND started_at_ms > ?1"
+        "  ORDER BY started_at_ms LIMIT 1) FROM console",
+        (at_ms,),
+    )
+    return {int(key): (ends, starts) for key, ends, starts in rows}
 
 
 def losses(store: Store) -> list[tuple[str, str, int]]:

@@ -164,7 +164,8 @@ def test_doctor_and_list_show_what_health_says(office: Office) -> None:
     online = {"topic": "trivox/v1/demo/till-1/status", "payload": {"state": "online"}, "received_at_ms": now_ms}
     office.take_messages([*till.messages(), faulty, online])
     text = office.do("doctor")
-    assert "reports faults: flash, stuck:yes" in text
+    assert "reports the fault flash: it works from RAM" in text
+    assert "reports the fault stuck:yes: free the button" in text
     assert "clock of console demo/till-1 is 3600 s behind" in text
     assert "is silent" not in text
     listed = office.do("console", "list")

@@ -1,0 +1,258 @@
+"""`trivox console list`: what it tells of every console, in which order, and on which terminals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.cells import cell_len
+
+from tests.bridge.office import MINUTE_MS, Office, Till
+from tests.support.programs import TRIVOX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from simulator import Console
+    from simulator.testing import Bridge
+
+OBJECT = {
+    *("site_id", "console_id", "health", "rule", "reason", "signs", "enrolled", "online", "last_seen_at_ms"),
+    *("health_at_ms", "firmware", "board", "hardware_id", "outbox_event_count", "clock_offset_ms", "rssi_dbm"),
+    *("heap_free_bytes", "loop_lag_max_ms", "settings_revision", "faults", "lost_event_count"),
+    "lost_last_day_event_count",
+}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def said(console: str, at_ms: int | None = None, **health: Any) -> dict[str, Any]:
+    """A heartbeat of a console that is well, but for `health`."""
+    at_ms = now() if at_ms is None else at_ms
+    well = {
+        "epoch": "0000abcd",
+        "hardware_id": f"board-of-{console}",
+        "firmware": "1.0.0",
+        "board": "pico_w",
+        "at_ms": at_ms,
+        "outbox": {"first": 41, "next": 41},
+        "rssi": -61,
+        "faults": [],
+    }
+    topic = f"trivox/v1/{console}/health"
+    return {"topic": topic, "payload": well | health, "received_at_ms": at_ms}
+
+
+def listed(office: Office, *options: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(office.do("console", "list", "--json", *options))
+    return found
+
+
+def test_the_worst_come_first_each_with_the_rule_that_decided(office: Office) -> None:
+    office.take_messages(
+        [
+            said("demo/well"),
+            said("demo/broken", faults=["flash", "clock"], rssi=-90),
+            said("demo/silent", now() - 60 * MINUTE_MS),
+            said("sofia/ahead", at_ms=now(), received=1) | {"received_at_ms": now() - 75_000},
+            said("sofia/full", outbox={"first": 1, "next": 2_600}),
+        ]
+    )
+    office.do("checkout-point", "set", "sofia", "counter-1", "--console", "named")
+    found = listed(office)
+    assert [(row["site_id"], row["console_id"], row["health"], row["rule"]) for row in found] == [
+        ("demo", "broken", "red", "flash"),
+        ("demo", "silent", "red", "silent"),
+        ("sofia", "full", "red", "outbox_half"),
+        ("sofia", "ahead", "amber", "clock_off"),
+        ("sofia", "named", "grey", "never_heard"),
+        ("demo", "well", "green", None),
+    ]
+    assert all(set(row) == OBJECT for row in found)
+    broken = found[0]
+    assert [sign["rule"] for sign in broken["signs"]] == ["flash", "clock_unknown", "signal"]
+    assert (broken["rssi_dbm"], broken["firmware"], broken["online"]) == (-90, "1.0.0", None)
+    assert found[2]["outbox_event_count"] == 2_599
+    assert 74_000 < found[3]["clock_offset_ms"] < 80_000
+    assert {name: found[4][name] for name in ("last_seen_at_ms", "firmware", "outbox_event_count", "rssi_dbm")} == {
+        "last_seen_at_ms": None,
+        "firmware": None,
+        "outbox_event_count": None,
+        "rssi_dbm": None,
+    }
+
+
+def test_one_site_can_be_asked_for_and_one_that_is_none_is_told(office: Office) -> None:
+    office.take_messages([said("demo/till-1"), said("sofia/till-1")])
+    office.do("site", "set", "empty", "--timezone", "UTC")
+    assert [row["site_id"] for row in listed(office, "--site", "sofia")] == ["sofia"]
+    assert "demo" not in office.do("console", "list", "--site", "sofia")
+    assert listed(office, "--site", "empty") == []
+    assert office.do("console", "list", "--site", "empty").startswith("No console was ever heard of")
+    wrong = office.run("console", "list", "--site", "sofja\x1b[2J")
+    assert (wrong.status, wrong.out, wrong.err.count("\n")) == (1, "", 1)
+    assert "There is no site 'sofja" in wrong.err
+    assert "\x1b" not in wrong.err
+
+
+def test_a_heartbeat_follows_the_settings_that_a_console_was_sent(office: Office) -> None:
+    office.take_messages([said("demo/slow", now() - 20 * MINUTE_MS), said("demo/quick", now() - 20 * MINUTE_MS)])
+    assert [row["rule"] for row in listed(office)] == ["silent", "silent"]
+    office.do("settings", "set", "heartbeat_ms=600000", "--console", "demo/slow")
+    assert [(row["console_id"], row["rule"]) for row in listed(office)] == [("quick", "silent"), ("slow", None)]
+
+
+def test_nobody_is_called_to_a_console_whose_shop_is_closed(office: Office) -> None:
+    def shift(console: str, start: int, end: int) -> str:
+        times = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now() / 1000 + 3600 * hour)) for hour in (start, end)]
+        return f"demo,{console},anna,Anna,{times[0]},{times[1]}"
+
+    office.take_messages(
+        [said(f"demo/{name}", now() - 60 * MINUTE_MS) for name in ("open", "closed", "planned", "old")]
+    )
+    rows = [shift("open", -2, 2), shift("closed", -9, -2), shift("planned", 8, 16), shift("old", -24 * 9, -24 * 8)]
+    assert office.shifts(*rows).status == 0
+    rules = {row["console_id"]: row["rule"] for row in listed(office)}
+    assert rules == {"open": "silent", "closed": "off_shift", "planned": "off_shift", "old": "silent"}
+
+
+def test_losses_decide_for_a_day(office: Office) -> None:
+    def batches(till: Till, at_ms: int, first: int) -> list[dict[str, Any]]:
+        for number in range(3):
+            till.survey(at_ms + number * 1000, "yes")
+        (before,) = till.messages()
+        before["payload"]["events"] = before["payload"]["events"][:4]
+        after = json.loads(json.dumps(before))
+        after["payload"] |= {"first": first, "base": first, "events": after["payload"]["events"][:1]}
+        return [before, after | {"received_at_ms": at_ms + 60_000}]
+
+    fresh, old = Till(console_id="fresh"), Till(console_id="old")
+    day_ms = 24 * 60 * MINUTE_MS
+    start_ms = now() - 2 * MINUTE_MS
+    office.take_messages(batches(fresh, start_ms, 8) + batches(old, start_ms - day_ms - MINUTE_MS, 10))
+    office.take_messages([said("demo/fresh"), said("demo/old")])
+    found = {row["console_id"]: row for row in listed(office)}
+    assert [(found["fresh"][name]) for name in ("rule", "lost_event_count", "lost_last_day_event_count")] == [
+        "lost",
+        3,
+        3,
+    ]
+    assert [(found["old"][name]) for name in ("rule", "lost_event_count", "lost_last_day_event_count")] == [None, 5, 0]
+    assert "Console demo/old lost 5 events for good" in office.do("doctor")
+
+
+def test_two_boards_decide_for_a_day(office: Office) -> None:
+    long_ago_ms = now() - 26 * 60 * MINUTE_MS
+    for console, at_ms in (("demo/now", now() - 10 * MINUTE_MS), ("demo/past", long_ago_ms)):
+        turns = [said(console, at_ms + turn * 1000, hardware_id=f"{turn % 2}a") for turn in range(4)]
+        office.take_messages(turns)
+    office.take_messages([said("demo/now", hardware_id="1a"), said("demo/past", hardware_id="1a")])
+    assert {row["console_id"]: row["rule"] for row in listed(office)} == {"now": "two_boards", "past": None}
+
+
+def test_what_consoles_write_of_themselves_cannot_steer_a_terminal(office: Office) -> None:
+    office.take_messages(
+        [
+            said(
+                "demo/till-1",
+                firmware="\x1b[2Jx\ny[/b]",
+                faults=["\x1b[31mfire\r", "流量" * 60, "", "a\tb"],
+                rssi=10**400,
+            )
+        ]
+    )
+    for options in ((), ("--json",)):
+        text = office.do("console", "list", *options)
+        assert not {sign for sign in text if not sign.isprintable() and sign != "\n"}
+    assert "x\\ny[/b]" in office.do("console", "list")
+
+
+# -- terminals -------------------------------------------------------------------------------------------------------
+
+
+def on_terminal(office: Office, columns: int, **environment: str) -> str:
+    """What a terminal with so many columns gets to see."""
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, True)
+    where = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color", **environment}
+    command = [TRIVOX, "console", "list", "--database", str(office.database)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=where) as program:
+        os.close(theirs)
+        told = b""
+        try:
+            while piece := os.read(ours, 65_536):
+                told += piece
+        except OSError:  # the other side is closed
+            pass
+        os.close(ours)
+        assert program.wait(60) == 0
+    return told.decode()
+
+
+def plain_lines(text: str) -> list[str]:
+    for code in ("\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[90m", "\x1b[0m"):
+        text = text.replace(code, "")
+    assert "\x1b" not in text
+    return text.replace("\r", "").splitlines()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 132, 250])
+def test_whatever_the_width_nothing_is_cut_or_wrapped_that_matters(office: Office, columns: int) -> None:
+    office.take_messages([said("demo/till-1"), said("demo/till-2", faults=["flash", "流量"], firmware="1.0.0-β")])
+    text = on_terminal(office, columns)
+    for word in ("till-1", "till-2", "green", "red !!", "flash fails", "1.0.0-β", "-61 dBm", "1 red, 1 green."):
+        assert word in text
+    assert len(plain_lines(text)) == (5 if columns > 100 else 6)  # a table, or a paragraph each
+    if columns > 100:
+        assert max(cell_len(line) for line in plain_lines(text)) <= columns
+    else:
+        assert "流量" in text
+
+
+def test_colours_are_for_terminals_alone(office: Office) -> None:
+    office.take_messages([said("demo/till-1", faults=["flash"])])
+    assert "\x1b[31mred !!" in on_terminal(office, 132)
+    assert "\x1b" not in on_terminal(office, 132, NO_COLOR="1")
+    assert "\x1b" not in on_terminal(office, 132, TERM="dumb")
+    assert "\x1b" not in office.do("console", "list")
+
+
+# -- real ones -------------------------------------------------------------------------------------------------------
+
+
+def test_a_real_console_is_green_and_then_in_want_of_its_button(
+    trivox_bridge: Bridge, trivox_console: Callable[..., Console]
+) -> None:
+    def row() -> dict[str, Any]:
+        command = [TRIVOX, "console", "list", "--json", "--database", str(trivox_bridge.database)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        (found,) = json.loads(done.stdout)
+        return dict(found)
+
+    trivox_bridge.trivox("settings", "set", "--all", "heartbeat_ms=1000", "stuck_ms=2000")
+    console = trivox_console("shop/till-1", board="pico_w")
+    trivox_bridge.wait_for_console("shop/till-1")
+    told = trivox_bridge.wait_for(lambda: row()["health"] == "green" and row(), "it is well", limit_s=120)
+    assert (told["online"], told["board"], told["faults"], told["rule"]) == (True, "pico_w", [], None)
+    assert abs(told["clock_offset_ms"]) < 60_000
+    assert told["outbox_event_count"] < 10
+    console.hold("yes")
+    trivox_bridge.wait_for(lambda: row()["rule"] == "stuck", "its button is stuck", limit_s=120)
+    console.release("yes")
+    trivox_bridge.wait_for(lambda: row()["health"] == "green", "its button is free", limit_s=120)
+    console.power_off()
+    trivox_bridge.wait_for(lambda: row()["online"] is False, "the broker has told that it is gone", limit_s=120)
+    assert (row()["health"], row()["rule"]) == ("amber", "offline")

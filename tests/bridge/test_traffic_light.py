@@ -1,0 +1,100 @@
+"""Each rule that judges a console, on both sides of its limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.health import Figures
+from bridge.traffic_light import Condition, Light, Sharing, deciding, judge, light_of
+
+NOW_MS = 1_763_780_000_000
+SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+def console(*, quiet_ms: int = 10 * SECOND_MS, **facts: Any) -> Condition:
+    figures = {name: facts.pop(name) for name in list(facts) if name in Figures.__dataclass_fields__}
+    heard_at_ms = facts.pop("heard_at_ms", NOW_MS - quiet_ms)
+    return Condition("demo", "till-1", heard_at_ms, online=facts.pop("online", True), said=Figures(**figures), **facts)
+
+
+def judged(**facts: Any) -> tuple[str, str | None]:
+    signs = judge(console(**facts), NOW_MS)
+    sign = deciding(signs)
+    return light_of(signs).word, sign and sign.rule
+
+
+WELL = ("green", None)
+LIMITS: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
+    ({}, WELL),
+    ({"heard_at_ms": 0, "online": None}, ("grey", "never_heard")),
+    ({"heard_at_ms": 0, "faults": ("flash",), "outbox": 4_000}, ("grey", "never_heard")),
+    # presence
+    ({"quiet_ms": 3 * MINUTE_MS}, WELL),
+    ({"quiet_ms": 3 * MINUTE_MS + 1}, ("amber", "late")),
+    ({"quiet_ms": 10 * SECOND_MS, "heartbeat_ms": 1_000}, WELL),
+    ({"quiet_ms": MINUTE_MS + 1, "heartbeat_ms": 1_000}, ("amber", "late")),
+    ({"quiet_ms": 15 * MINUTE_MS}, ("amber", "late")),
+    ({"quiet_ms": 15 * MINUTE_MS + 1}, ("red", "silent")),
+    ({"quiet_ms": 15 * MINUTE_MS + 1, "is_staffed": True}, ("red", "silent")),
+    ({"quiet_ms": 15 * MINUTE_MS + 1, "is_staffed": False}, ("amber", "off_shift")),
+    ({"quiet_ms": 30 * MINUTE_MS, "heartbeat_ms": 10 * MINUTE_MS}, WELL),
+    ({"quiet_ms": 30 * MINUTE_MS + 1, "heartbeat_ms": 10 * MINUTE_MS}, ("red", "silent")),
+    ({"online": False}, ("amber", "offline")),
+    ({"online": False, "quiet_ms": 15 * MINUTE_MS + 1}, ("red", "silent")),
+    ({"online": None}, WELL),
+    ({"quiet_ms": -MINUTE_MS}, WELL),
+    ({"quiet_ms": -MINUTE_MS - 1}, ("amber", "host_clock")),
+    # what it holds and lost
+    ({"outbox": 999}, WELL),
+    ({"outbox": 1_000}, ("amber", "outbox")),
+    ({"outbox": 2_499}, ("amber", "outbox")),
+    ({"outbox": 2_500}, ("red", "outbox_half")),
+    ({"lost": 7, "lost_lately": 0}, WELL),
+    ({"lost": 7, "lost_lately": 1}, ("red", "lost")),
+    # faults
+    ({"faults": ("flash",)}, ("red", "flash")),
+    ({"faults": ("stuck:seller",)}, ("red", "stuck")),
+    ({"faults": ("settings",)}, ("amber", "settings")),
+    ({"faults": ("clock",)}, ("amber", "clock_unknown")),
+    ({"faults": ("anything new",)}, ("amber", "fault")),
+    ({"faults": ("settings", "clock", "stuck:no", "flash")}, ("red", "flash")),
+    # clock: only what was said just then tells of it
+    ({"at_ms": NOW_MS, "health_at_ms": NOW_MS - 60_000}, WELL),
+    ({"at_ms": NOW_MS, "health_at_ms": NOW_MS - 60_001}, ("amber", "clock_off")),
+    ({"at_ms": NOW_MS - 60_001, "health_at_ms": NOW_MS}, ("amber", "clock_off")),
+    ({"at_ms": 0, "health_at_ms": None}, WELL),
+    ({"at_ms": None, "health_at_ms": NOW_MS}, WELL),
+    # signal
+    ({"rssi_dbm": -80}, WELL),
+    ({"rssi_dbm": -81}, ("amber", "signal")),
+    # two boards
+    ({"sharings": (Sharing(NOW_MS - DAY_MS, "Two boards."),)}, ("red", "two_boards")),
+    ({"sharings": (Sharing(NOW_MS - DAY_MS - 1, "Two boards."),)}, WELL),
+]
+
+
+@pytest.mark.parametrize(("facts", "expected"), LIMITS)
+def test_rules_hold_at_their_limits(facts: dict[str, Any], expected: tuple[str, str | None]) -> None:
+    assert judged(**facts) == expected
+
+
+def test_the_gravest_sign_decides_and_all_are_told() -> None:
+    signs = judge(console(rssi_dbm=-90, outbox=3_000, lost=2, faults=("clock",)), NOW_MS)
+    assert [sign.rule for sign in signs] == ["outbox_half", "clock_unknown", "signal", "lost"]
+    assert [sign.light for sign in signs] == [Light.RED, Light.AMBER, Light.AMBER, Light.GREEN]
+    assert signs[1].sentence == (
+        "Console demo/till-1 reports the fault clock: it does not know the time; check its time server."
+    )
+
+
+def test_what_is_over_is_told_but_decides_nothing() -> None:
+    signs = judge(console(lost=2), NOW_MS)
+    assert (light_of(signs), deciding(signs)) == (Light.GREEN, None)
+    assert "lost 2 events for good" in signs[0].sentence
+
+
+def test_the_worst_come_first() -> None:
+    assert Light.RED > Light.AMBER > Light.GREY > Light.GREEN
