@@ -27,6 +27,7 @@ HAN = {"ja": "JP", "ko": "KR", "zh": "SC", "zh-hant": "TC", "zh-tw": "TC", "zh-h
 """One letter looks different in China, Taiwan, Hong Kong, Japan and Korea: which family of Noto has its form."""
 
 MISSING = re.compile(r'the text `"(.*?)"` could not be displayed', re.DOTALL)
+ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
 SVG_START = re.compile(rb'<svg viewBox="([^"]*)" width="[^"]*" height="[^"]*"([^>]*)>')
 
 
@@ -96,9 +97,10 @@ def _fonts(card: Card, families: list[str]) -> list[str]:
 def _failure(message: str) -> TrivoxError:
     missing = MISSING.search(message)
     if missing:
+        letter = ESCAPED.sub(lambda found: chr(int(found[1], 16)), missing[1])[0]
         return TrivoxError(
-            f"No font on this machine has the letter {plain(missing[1], 20)!r}: install one that has it (Debian's "
-            "package fonts-noto-core, or fonts-noto-cjk for Chinese, Japanese and Korean)."
+            f"No font on this machine has the letter {plain(letter)} (U+{ord(letter):04X}): install one that has it "
+            "(Debian's package fonts-noto-core, or fonts-noto-cjk for Chinese, Japanese and Korean)."
         )
     if "no room" in message:
         return TrivoxError(

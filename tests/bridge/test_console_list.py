@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +19,6 @@ from tests.support.programs import TRIVOX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from simulator import Console
     from simulator.testing import Bridge
@@ -93,6 +94,12 @@ def test_the_worst_come_first_each_with_the_rule_that_decided(office: Office) ->
         "outbox_event_count": None,
         "rssi_dbm": None,
     }
+
+
+def test_the_readme_tells_every_key() -> None:
+    page = (Path(__file__).parents[2] / "bridge" / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| [^|]+ \|$", page.partition("| key | value |")[2], re.MULTILINE)
+    assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == OBJECT
 
 
 def test_one_site_can_be_asked_for_and_one_that_is_none_is_told(office: Office) -> None:

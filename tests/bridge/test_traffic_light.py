@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,3 +100,23 @@ def test_what_is_over_is_told_but_decides_nothing() -> None:
 
 def test_the_worst_come_first() -> None:
     assert Light.RED > Light.AMBER > Light.GREY > Light.GREEN
+
+
+def test_the_readme_tells_every_rule_with_its_light_in_the_order_in_which_they_decide() -> None:
+    page = (Path(__file__).parents[2] / "bridge" / "README.md").read_text("utf-8")
+    told = re.findall(r"^\| `(\w+)` \| (red|amber|grey) \|", page, re.MULTILINE)
+    assert set(told) == {(rule, light) for _, (light, rule) in LIMITS if rule}
+    assert len({rule for rule, _ in told}) == len(told)
+    worst = console(
+        quiet_ms=HOUR_MS,
+        sharings=(Sharing(NOW_MS, "Two boards."),),
+        lost=1,
+        lost_lately=1,
+        outbox=2_500,
+        rssi_dbm=-81,
+        faults=("anything new", "settings", "clock", "stuck:no", "flash"),
+    )
+    order = [rule for rule, _ in told]
+    signs = [sign.rule for sign in judge(worst, NOW_MS)]
+    assert signs == sorted(signs, key=order.index)
+    assert len(signs) == 10
