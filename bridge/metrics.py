@@ -58,6 +58,7 @@ OF_CONSOLES: dict[str, tuple[str, Callable[[ConsoleVitals], float | None]]] = {
         lambda one: None if one.loop_lag_max_ms is None else one.loop_lag_max_ms / 1000,
     ),
     "heap_free_bytes": ("Free memory at its last heartbeat.", lambda one: one.heap_free),
+    "rssi_dbm": ("Strength of the Wi-Fi signal at its last heartbeat.", lambda one: one.rssi_dbm),
     "faults": ("How many faults its last heartbeat told of.", lambda one: one.faults),
     "flooding": ("Whether it sends more than any console has to tell.", lambda one: one.is_flooding),
 }

@@ -37,6 +37,7 @@ class ConsoleVitals:
     clock_offset_ms: int | None = None
     loop_lag_max_ms: int | None = None
     heap_free: int | None = None
+    rssi_dbm: int | None = None
     faults: int = 0
     messages: int = 0
     flood_count: int = 0  # messages in this window
@@ -45,7 +46,7 @@ class ConsoleVitals:
     def note_health(self, said: Figures, sent_at_ms: int | None) -> None:
         """Take what the console says of itself; `sent_at_ms` is None where the broker had kept it."""
         self.outbox, self.heap_free, self.loop_lag_max_ms = said.outbox, said.heap_free, said.loop_lag_max_ms
-        self.faults = len(said.faults)
+        self.faults, self.rssi_dbm = len(said.faults), said.rssi_dbm
         if sent_at_ms is not None:
             self.clock_offset_ms = None if said.at_ms is None else said.at_ms - sent_at_ms
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from typing import Any, Literal
 from xml.sax.saxutils import escape
@@ -33,12 +33,12 @@ SVG_START = re.compile(rb'<svg viewBox="([^"]*)" width="[^"]*" height="[^"]*"([^
 
 @dataclass(frozen=True)
 class Card:
-    """What stands on a card; `seller` is None on a customer's."""
+    """What stands on a card: answers and small print on a customer's, `seller` on a seller's."""
 
     language: str
     question: str
-    answers: dict[str, str]
-    notes: list[str]
+    answers: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     seller: dict[str, Any] | None = None
     size: str = "A6"
     font: str | None = None

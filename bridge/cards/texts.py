@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,7 @@ OF_SELLER = (
 STEPS = ("window", "thanks", "next", "hands_off", "low_tone")
 MOST_SIGNS = 600
 TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*", re.ASCII)
+STEERING = ("Cc", "Cs")  # control characters, and halves of one that a terminal sent broken
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 Tables = dict[str, dict[str, Any]]
@@ -107,8 +109,9 @@ def _filled(text: str, values: dict[str, str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with one space where there was any white space, as cards want it."""
-    return " ".join(text.split())
+    """The text as cards want it: one space where there was any white space, and no characters that steer."""
+    line = " ".join(text.split())
+    return "".join(sign for sign in line if unicodedata.category(sign) not in STEERING)
 
 
 def read_texts(language: str, file: Path | None) -> Texts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -70,16 +71,14 @@ def question_card(
         raise UsageError("--text needs its language: give --lang too.")
     asked, tag = (text, check_language(language)) if text and language else _text_of(database, question_id, language)
     said = read_texts(tag, texts)
-    answers = said.answers({"yes": yes, "no": no, "cant_say": cant_say})
-    card = Card(
-        tag,
-        _checked(asked),
-        {key: _checked(word) for key, word in answers.items()},
-        said.notes(),
-        _for_seller(said, database, scope(site, console, for_all=False)) if audience == "seller" else None,
-        paper,
-        font,
-    )
+    card = Card(tag, _checked(asked), size=paper, font=font)
+    if audience == "seller":
+        _refuse_for(audience, {"--yes": yes, "--no": no, "--cant-say": cant_say})
+        card = replace(card, seller=_for_seller(said, database, scope(site, console, for_all=False)))
+    else:
+        _refuse_for(audience, {"--site": site, "--console": console})
+        answers = said.answers({"yes": yes, "no": no, "cant_say": cant_say})
+        card = replace(card, answers={key: _checked(word) for key, word in answers.items()}, notes=said.notes())
     file = out or Path(f"{question_id}-{audience}-{tag}.{form}")
     content = render(card, form)
     try:
@@ -87,6 +86,12 @@ def question_card(
     except OSError as error:
         raise TrivoxError(f"{file} cannot be written ({error.strerror}): check its folder and rights.") from error
     sys.stdout.write(f"{file} is written: print it on {paper}, in its actual size.\n")
+
+
+def _refuse_for(audience: str, options: dict[str, str | None]) -> None:
+    given = [option for option, value in options.items() if value is not None]
+    if given:
+        raise UsageError(f"{' and '.join(given)} would change nothing on a card for the {audience}: leave it out.")
 
 
 def _format_of(kind: str | None, out: Path | None) -> Format:

@@ -149,6 +149,11 @@ def test_every_language_has_three_words_that_fit(office: Office) -> None:
         assert printed(card(office, "--lang", tag, "--text", "?")).margin_mm > 6
 
 
+def test_what_is_no_letter_is_left_out(office: Office) -> None:
+    drawing = card(office, "--lang", "en", "--text", "\x1b[31mA\tre\x00 \udcffyou\n fine?", "--format", "svg")
+    assert parsed(drawing)[0].text == "[31mA re you fine?"
+
+
 def test_texts_are_text_and_never_markup(office: Office) -> None:
     question = '*Good* #panic("x") $x^2$ <script>&amp; `a` \\ // "q" @b = [c]'
     file = card(office, "--lang", "en", "--text", question)
@@ -242,7 +247,9 @@ def test_the_format_is_what_the_file_ends_in(office: Office) -> None:
         (("staff", "--lang", "de", "--text", "x " * 151), 2, "1 to 300 characters"),
         (("staff", "--lang", "de", "--text", "x" * 300), 1, "no room for such long texts"),
         (("staff", "--yes", "y" * 60), 1, "no room for such long texts"),
-        (("staff", "--lang", "en", "--text", "\U00013000?"), 1, "No font on this machine has the letter"),
+        (("staff", "--lang", "en", "--text", "\u0378?"), 1, "No font on this machine has the letter \\u0378 (U+0378): install"),
+        (("staff", "--site", "demo"), 2, "--site would change nothing on a card for the customer"),
+        (("staff", "--for", "seller", "--no", "x", "--yes", "y"), 2, "--yes and --no would change nothing"),
         (("staff", "--size", "A7"), 2, "A6, A5, A4"),
         (("staff", "--format", "png"), 2, "pdf or svg"),
         (("staff", "--for", "boss"), 2, "customer or seller"),
@@ -294,7 +301,7 @@ def test_whatever_is_asked_nothing_leaves_its_place(office: Office) -> None:
 
 def test_letters_of_han_have_the_form_of_their_country() -> None:
     families = [f"Noto Sans CJK {place}" for place in ("HK", "JP", "KR", "SC", "TC")] + ["DejaVu Sans"]
-    first = {tag: _fonts(Card(tag, "?", {}, []), families)[0] for tag in [*HAN, "zh-Hant-HK", "zh-CN", "en", "zhx"]}
+    first = {tag: _fonts(Card(tag, "?"), families)[0] for tag in [*HAN, "zh-Hant-HK", "zh-CN", "en", "zhx"]}
     assert {tag: font[-2:] for tag, font in first.items()} == {
         "ja": "JP",
         "ko": "KR",
