@@ -51,7 +51,7 @@ def _object(console: Condition, signs: list[Sign]) -> dict[str, Any]:
         "health_at_ms": console.health_at_ms,
         "firmware": said.firmware,
         "board": said.board,
-        "hardware_id": said.hardware_id,
+        "hardware_id": console.hardware_id,
         "outbox_event_count": said.outbox,
         "clock_offset_ms": console.clock_offset_ms,
         "rssi_dbm": said.rssi_dbm,
@@ -98,7 +98,7 @@ def _cells(console: Condition, signs: list[Sign], now_ms: int, *, is_enrolling: 
         "faults": ", ".join(said.faults) or "-",
         "state": {None: "unknown", False: "offline", True: "online"}[console.online],
         "board": said.board or "-",
-        "hardware": said.hardware_id or "-",
+        "hardware": console.hardware_id or "-",
         "settings": str(console.settings_revision or "-"),
     }
 

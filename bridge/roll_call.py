@@ -29,14 +29,16 @@ def roll_call(store: Store, now_ms: int) -> list[Condition]:
     found = []
     for console in condition.consoles(store):
         key, name = console.console_key, (console.site_id, console.console_id)
-        of_it = epochs.get(key, [])
+        of_it, said = epochs.get(key, []), read_figures(console.health)
+        board = next((epoch.hardware_id for epoch in reversed(of_it) if epoch.hardware_id), None)
         found.append(
             Condition(
                 *name,
                 heard_at_ms=console.last_seen_at_ms,
                 enrolled=bool(console.enrolled),
                 online=None if console.online is None else bool(console.online),
-                said=read_figures(console.health),
+                hardware_id=said.hardware_id or (board and plain(board)),
+                said=said,
                 health_at_ms=console.health_at_ms,
                 settings_revision=console.settings_revision_reported,
                 heartbeat_ms=beats.get(name, DEFAULTS["heartbeat_ms"]),
@@ -82,6 +84,7 @@ def _sharings(name: str, epochs: list[EpochRow], boards: list[BoardRow]) -> Iter
     for (one, other), last_ms in sorted(pairs.items()):
         yield Sharing(
             last_ms,
+            "two boards with one id",
             f"Two boards ({plain(one)} and {plain(other)}) use the console id {name} at once: give one of them another "
             "id. Their events are kept apart, under epochs of their own.",
         )
@@ -90,6 +93,7 @@ def _sharings(name: str, epochs: list[EpochRow], boards: list[BoardRow]) -> Iter
     for (one, other), last_ms in unknown.items():
         yield Sharing(
             last_ms,
+            "two epochs in turn",
             f"Console {name} sends under two epochs in turn ({one} and {other}): two boards have its id, or its flash "
             "fails and it works from RAM.",
         )

@@ -50,9 +50,10 @@ class Sign:
 
 @dataclass(frozen=True)
 class Sharing:
-    """Two boards were found to use one console id, last at this instant; the sentence tells of it."""
+    """A console id was used by two boards (or under two epochs) in turn, last at this instant."""
 
     last_at_ms: int
+    words: str
     sentence: str
 
 
@@ -64,6 +65,7 @@ class Condition:
     console_id: str
     heard_at_ms: int
     enrolled: bool = False
+    hardware_id: str | None = None
     online: bool | None = None  # as the console, or the broker for it, said last
     said: Figures = field(default_factory=Figures)
     health_at_ms: int | None = None  # when it was said; None: the broker had kept it
@@ -118,7 +120,7 @@ def _flash(console: Condition, _: int) -> Iterator[Sign]:
 def _sharing(console: Condition, now_ms: int) -> Iterator[Sign]:
     for sharing in console.sharings:
         lately = now_ms - sharing.last_at_ms <= DAY_MS
-        words = "two boards with one id" if lately else "had two boards with one id"
+        words = sharing.words if lately else f"once {sharing.words}"
         yield Sign("two_boards", Light.RED if lately else Light.GREEN, words, sharing.sentence)
 
 

@@ -69,7 +69,8 @@ def question_card(
         raise UsageError(f"A card's size is {', '.join(PAPERS_MM)}, not {plain(paper)!r}.")
     if text is not None and not language:
         raise UsageError("--text needs its language: give --lang too.")
-    asked, tag = (text, check_language(language)) if text and language else _text_of(database, question_id, language)
+    given = None if text is None or not language else (text, check_language(language))
+    asked, tag = given or _text_of(database, question_id, language)
     said = read_texts(tag, texts)
     card = Card(tag, _checked(asked), size=paper, font=font)
     if audience == "seller":

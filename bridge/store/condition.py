@@ -132,7 +132,7 @@ def heartbeats(store: Store) -> dict[tuple[str, str], int]:
         "SELECT site_id, console_id, max(revision), json_extract(payload, '$.heartbeat_ms') FROM settings_sent"
         " GROUP BY site_id, console_id"
     )
-    return {(str(site), str(console)): int(beat_ms) for site, console, _, beat_ms in rows}
+    return {(str(site), str(console)): int(beat_ms) for site, console, _, beat_ms in rows if beat_ms}
 
 
 def shifts_around(store: Store, at_ms: int) -> dict[int, tuple[int | None, int | None]]:

@@ -161,6 +161,14 @@ def test_losses_decide_for_a_day(office: Office) -> None:
     assert "Console demo/old lost 5 events for good" in office.do("doctor")
 
 
+def test_a_console_that_sends_no_heartbeat_is_known_by_its_start(office: Office) -> None:
+    till = Till()
+    till.event("booted", now() - 1000, reset="power_on", firmware="1.0.0", board="esp32", hardware_id="c0ffee")
+    office.take(till)
+    (row,) = listed(office)
+    assert (row["hardware_id"], row["health"], row["firmware"]) == ("c0ffee", "green", None)
+
+
 def test_two_boards_decide_for_a_day(office: Office) -> None:
     long_ago_ms = now() - 26 * 60 * MINUTE_MS
     for console, at_ms in (("demo/now", now() - 10 * MINUTE_MS), ("demo/past", long_ago_ms)):

@@ -41,8 +41,9 @@ def of_c1(shop: Shop, name: str) -> float | None:
 
 
 def health(**more: object) -> bytes:
-    said = {"epoch": "0000000a", "hardware_id": "ab", "settings_revision": 0, "faults": ["flash"], "heap_free": 40_000}
-    return json.dumps({**said, "outbox": {"first": 3, "next": 45}, "loop_lag_max_ms": 70, **more}).encode()
+    said = {"epoch": "0000000a", "hardware_id": "ab", "settings_revision": 0, "faults": ["flash"], "rssi": -61}
+    figures = {"outbox": {"first": 3, "next": 45}, "loop_lag_max_ms": 70, "heap_free": 40_000}
+    return json.dumps({**said, **figures, **more}).encode()
 
 
 def test_metrics_count_what_was_committed(shop: Shop) -> None:
@@ -77,6 +78,7 @@ def test_metrics_count_what_was_committed(shop: Shop) -> None:
     assert of_c1(shop, "trivox_console_online") == 1
     assert of_c1(shop, "trivox_console_faults") == 1
     assert of_c1(shop, "trivox_console_heap_free_bytes") == 40_000
+    assert of_c1(shop, "trivox_console_rssi_dbm") == -61
     assert of_c1(shop, "trivox_console_loop_lag_max_seconds") == 0.07
     offset = of_c1(shop, "trivox_console_clock_offset_seconds")
     assert offset is not None

@@ -73,8 +73,8 @@ LIMITS: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
     ({"rssi_dbm": -80}, WELL),
     ({"rssi_dbm": -81}, ("amber", "signal")),
     # two boards
-    ({"sharings": (Sharing(NOW_MS - DAY_MS, "Two boards."),)}, ("red", "two_boards")),
-    ({"sharings": (Sharing(NOW_MS - DAY_MS - 1, "Two boards."),)}, WELL),
+    ({"sharings": (Sharing(NOW_MS - DAY_MS, "two boards", "Two boards."),)}, ("red", "two_boards")),
+    ({"sharings": (Sharing(NOW_MS - DAY_MS - 1, "two boards", "Two boards."),)}, WELL),
 ]
 
 
@@ -109,7 +109,7 @@ def test_the_readme_tells_every_rule_with_its_light_in_the_order_in_which_they_d
     assert len({rule for rule, _ in told}) == len(told)
     worst = console(
         quiet_ms=HOUR_MS,
-        sharings=(Sharing(NOW_MS, "Two boards."),),
+        sharings=(Sharing(NOW_MS, "two boards", "Two boards."),),
         lost=1,
         lost_lately=1,
         outbox=2_500,
