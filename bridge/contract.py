@@ -55,7 +55,7 @@ class Impossible(ValueError):  # noqa: N818 - it says what the event is
     """This one event cannot be; `str()` is the reason."""
 
 
-class Event(Struct, tag_field="type"):
+class Event(Struct, tag_field="type", gc=False):
     """What every event says."""
 
     boot: Natural
