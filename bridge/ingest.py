@@ -19,7 +19,7 @@ from bridge.contract import (
     SurveyOpened,
     Unreadable,
 )
-from bridge.counts import take_counts
+from bridge.counts import CountsIntake
 from bridge.dating import date_event
 from bridge.derive import Facts
 from bridge.fold import Fold
@@ -92,6 +92,7 @@ class Intake:
         self._store = store
         self._enrolled_only = enrolled_only
         self._fold = Fold(store)
+        self._counts = CountsIntake(store)
         self._rows: list[tuple[Any, ...]] = []
         self._touched: dict[int, Touched] = {}
         self._seen: dict[int, tuple[Console, int, int]] = {}
@@ -120,7 +121,7 @@ class Intake:
             batch = contract.read_batch(payload)
             self._take_batch(self._console(site_id, console_id, arrived_at_ms), batch, topic, arrived_at_ms)
         elif leaf == "counts":
-            ack = take_counts(self._store, site_id, console_id, payload, self._store.now_ms)
+            ack = self._counts.take(site_id, console_id, payload)
             self.tally.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
         elif payload:  # an empty one only clears what the broker retained
             is_there = self._take_word(site_id, console_id, leaf, payload, arrived_at_ms, is_live=not is_retained)
@@ -130,6 +131,7 @@ class Intake:
     def finish(self) -> Tally:
         """Bring everything that depends on the new events up to date."""
         self._flush()
+        self._counts.finish()
         for touched in self._touched.values():
             epoch = touched.epoch
             epoch.through = epoch.received.through(epoch.first)

@@ -31,17 +31,11 @@ class Count(NamedTuple):
     hour: str
 
 
-def keep(store: Store, count: Count, raw: str) -> None:
-    """Keep a figure as received and put it in force."""
-    store.run(
-        "INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw) VALUES (?, ?, ?, ?, ?)",
-        (count.site_id, count.source_id, count.id, store.now_ms, raw),
-    )
-    store.run(
-        "INSERT OR REPLACE INTO counts (site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id,"
-        " seller_id, at_console_id, of_seller_id, hour) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        count,
-    )
+def keep(store: Store, received: list[tuple[str, str, str, int, str]], in_force: list[Count]) -> None:
+    """Keep figures as received, each (site_id, source_id, id, arrived_at_ms, raw), and put some in force."""
+    store.insert("INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw)", received)
+    columns = "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id"
+    store.insert(f"INSERT OR REPLACE INTO counts ({columns}, of_seller_id, hour)", in_force)
 
 
 def in_force(store: Store, site_id: str, source_id: str, count_id: str) -> Count | None:
