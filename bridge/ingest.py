@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bridge.store.events import Epoch
 
 NOT_ENROLLED = "not enrolled"
-ROWS_KEPT = 5_000  # events held back, so that one statement inserts many
+VALUES_KEPT = 50_000  # of events, held back so that one statement inserts many
 TYPES = {kind: str(kind.__struct_config__.tag) for kind in get_args(contract.AnyEvent)}
 
 
@@ -93,7 +93,7 @@ class Intake:
         self._enrolled_only = enrolled_only
         self._fold = Fold(store)
         self._counts = CountsIntake(store)
-        self._rows: list[tuple[Any, ...]] = []
+        self._values: list[Any] = []
         self._touched: dict[int, Touched] = {}
         self._seen: dict[int, tuple[Console, int, int]] = {}
         self.tally = Tally()
@@ -257,28 +257,28 @@ class Intake:
 
     def store_events(self, touched: Touched, judged: list[tuple[int, AnyEvent, str]], arrived_at_ms: int) -> None:
         """Good events with numbers that are new, each with its number and its text."""
-        epoch, boots, rows = touched.epoch, touched.epoch.boots, self._rows
+        epoch, values = touched.epoch, self._values
+        key, boots = epoch.key, epoch.boots
         for seq, event, raw in judged:
-            kind, up_ms, at_ms = type(event), event.up_ms, event.at_ms
-            boot = boots.get(event.boot)
+            kind, number, up_ms, at_ms = type(event), event.boot, event.up_ms, event.at_ms
+            boot = boots.get(number)
             if boot is None or arrived_at_ms - up_ms < boot.arrival_offset_ms:
-                boot = epoch.note_boot(event.boot, arrived_at_ms - up_ms)
+                boot = epoch.note_boot(number, arrived_at_ms - up_ms)
             if kind is ClockSet and at_ms is not None:
                 boot.note_clock(seq, at_ms - up_ms)
             if boot.changed:
-                touched.boots.add(event.boot)
+                touched.boots.add(number)
             if at_ms is None:
                 boot.may_be_undated = True
                 dated_at_ms, by = date_event(None, up_ms, boot.clock_offset_ms, boot.arrival_offset_ms)
             else:
                 dated_at_ms, by = at_ms, "console"
             survey = event.survey if kind is SurveyClosed else None  # type: ignore[union-attr]
-            fixed = (event.boot, up_ms, at_ms, dated_at_ms, by, arrived_at_ms, survey, raw)
-            rows.append((epoch.key, seq, TYPES[kind], *fixed))
+            values += key, seq, TYPES[kind], number, up_ms, at_ms, dated_at_ms, by, arrived_at_ms, survey, raw
             mark = _MARKS.get(kind)
             if mark is not None:
                 mark(self, touched, seq, event, dated_at_ms)
-        if len(rows) >= ROWS_KEPT:
+        if len(values) >= VALUES_KEPT:
             self._flush()
 
     def _mark_opened(self, touched: Touched, seq: int, event: SurveyOpened, at_ms: int) -> None:
@@ -314,9 +314,9 @@ class Intake:
         touched.epoch.hardware_id = event.hardware_id
 
     def _flush(self) -> None:
-        if self._rows:
-            events.insert_events(self._store, self._rows)
-            self._rows.clear()
+        if self._values:
+            events.insert_events(self._store, self._values)
+            self._values.clear()
 
 
 _MARKS: dict[type, Any] = {

@@ -72,15 +72,17 @@ class Store:
 
     def insert(self, into: str, rows: Sequence[Row]) -> None:
         """Insert rows, all of one width, by a statement that ends before its VALUES."""
-        if not rows:
-            return
-        one = f"({', '.join('?' * len(rows[0]))})"
-        whole = len(rows) - len(rows) % ROWS_AT_ONCE
-        if whole:
-            starts = range(0, whole, ROWS_AT_ONCE)
-            groups = (tuple(chain.from_iterable(rows[start : start + ROWS_AT_ONCE])) for start in starts)
-            self._cursor.executemany(f"{into} VALUES {', '.join([one] * ROWS_AT_ONCE)}", groups)
-        self._cursor.executemany(f"{into} VALUES {one}", rows[whole:])
+        if rows:
+            self.insert_values(into, len(rows[0]), list(chain.from_iterable(rows)))
+
+    def insert_values(self, into: str, width: int, values: list[Any]) -> None:
+        """Insert rows of this width, their values one after another in one list."""
+        row, size = f"({', '.join('?' * width)})", width * ROWS_AT_ONCE
+        whole = len(values) // size * size
+        groups = (values[start : start + size] for start in range(0, whole, size))
+        self._cursor.executemany(f"{into} VALUES {', '.join([row] * ROWS_AT_ONCE)}", groups)
+        rest = (values[start : start + width] for start in range(whole, len(values), width))
+        self._cursor.executemany(f"{into} VALUES {row}", rest)
 
     def changes(self) -> int:
         """How many rows the last statement changed."""

@@ -245,11 +245,12 @@ def survey_numbers(store: Store, epoch_key: int) -> Iterator[int]:
 
 
 EVENT_COLUMNS = "epoch_key, seq, type, boot, up_ms, at_ms, dated_at_ms, dated_by, arrived_at_ms, survey, raw"
+EVENT_WIDTH = 11
 
 
-def insert_events(store: Store, rows: list[tuple[Any, ...]]) -> None:
-    """Add events, each a row in the order of EVENT_COLUMNS."""
-    store.insert(f"INSERT INTO event ({EVENT_COLUMNS})", rows)
+def insert_events(store: Store, values: list[Any]) -> None:
+    """Add events: the values of EVENT_COLUMNS of each, one after another."""
+    store.insert_values(f"INSERT INTO event ({EVENT_COLUMNS})", EVENT_WIDTH, values)
 
 
 def first_content(store: Store, epoch_key: int, seq: int) -> bytes | None:
