@@ -39,12 +39,7 @@ Outcome = Literal["yes", "no", "cant_say", "silent", "error"]
 
 # Which outcomes a known cause goes with; an unknown cause goes with any.
 ANSWERS = ("yes", "no", "cant_say")
-OUTCOMES_OF_CAUSE = {
-    "answered": ANSWERS,
-    "expired": ("silent",),
-    "superseded": ("silent",),
-    "fault": ("error",),
-}
+OUTCOMES_OF_CAUSE = {"answered": ANSWERS, "expired": ("silent",), "superseded": ("silent",), "fault": ("error",)}
 
 
 class Unreadable(ValueError):  # noqa: N818 - it says what the message is

@@ -77,8 +77,18 @@ class CountsIntake:
         if not (valid_id(site_id) and valid_id(source_id)):
             raise Unreadable("impossible value: the site or source is no id")
         name = site_id, source_id, message.id
-        given = message.kind, message.from_ms, message.to_ms, message.count, message.checkout_point_id
-        count = table.Count(*name, *given, message.seller_id, None, None, "")
+        count = table.Count(
+            *name,
+            message.kind,
+            message.from_ms,
+            message.to_ms,
+            message.count,
+            message.checkout_point_id,
+            message.seller_id,
+            None,
+            None,
+            "",
+        )
         count = _derived(count, _places(self._store, site_id))
         if (self._in_force.get(name) or table.in_force(self._store, *name)) != count:
             self._received.append((*name, self._store.now_ms, raw))

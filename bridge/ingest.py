@@ -288,8 +288,7 @@ class Intake:
             touched.fresh[seq].note_opening(event, at_ms)
         else:
             touched.fresh[seq] = Facts(event, at_ms)
-        if seq > touched.epoch.last_opener:
-            touched.epoch.last_opener = seq
+        touched.epoch.last_opener = max(touched.epoch.last_opener, seq)
 
     def _mark_closed(self, touched: Touched, seq: int, event: SurveyClosed, at_ms: int) -> None:
         if event.survey <= touched.highest_before:
