@@ -55,8 +55,7 @@ class CountsIntake:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._received: list[tuple[str, str, str, int, str]] = []
-        self._in_force: dict[tuple[str, str, str], table.Count] = {}
+        self._given: list[tuple[table.Count, str]] = []
 
     def take(self, site_id: str, source_id: str, payload: bytes) -> dict[str, Any]:
         """Take in a `counts` message; the acknowledgement. Raises Unreadable with the reason."""
@@ -71,14 +70,15 @@ class CountsIntake:
         return {"id": message.id}
 
     def keep(self, site_id: str, source_id: str, message: CountMessage, raw: str) -> None:
-        """Keep a figure, unless it is the one in force already. Raises Unreadable with the reason."""
+        """Keep a figure. Raises Unreadable with the reason."""
         if message.to_ms < message.from_ms:
             raise Unreadable("impossible value: to is before from")
         if not (valid_id(site_id) and valid_id(source_id)):
             raise Unreadable("impossible value: the site or source is no id")
-        name = site_id, source_id, message.id
         count = table.Count(
-            *name,
+            site_id,
+            source_id,
+            message.id,
             message.kind,
             message.from_ms,
             message.to_ms,
@@ -89,16 +89,20 @@ class CountsIntake:
             None,
             "",
         )
-        count = _derived(count, _places(self._store, site_id))
-        if (self._in_force.get(name) or table.in_force(self._store, *name)) != count:
-            self._received.append((*name, self._store.now_ms, raw))
-            self._in_force[name] = count
+        self._given.append((_derived(count, _places(self._store, site_id)), raw))
 
     def finish(self) -> None:
-        """Store them."""
-        table.keep(self._store, self._received, list(self._in_force.values()))
-        self._received.clear()
-        self._in_force.clear()
+        """Store those that are other than the figure in force."""
+        in_force = table.in_force(self._store, [count[:3] for count, _ in self._given])
+        received = []
+        changed: dict[table.Name, table.Count] = {}
+        for count, raw in self._given:
+            name = count[:3]
+            if in_force.get(name) != count:  # sent again, it changes nothing
+                in_force[name] = changed[name] = count
+                received.append((*name, self._store.now_ms, raw))
+        table.keep(self._store, received, list(changed.values()))
+        self._given.clear()
 
 
 def import_counts(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:

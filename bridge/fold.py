@@ -148,17 +148,10 @@ class Fold:
 
     def _save_surveys(self, epoch: Epoch, olds: list[SurveyRow | None], news: list[SurveyRow]) -> None:
         site_id, console_id = epoch.console.name
-        before, after = [], []
-        for old, new in zip(olds, news, strict=True):
-            if old == new:
-                continue
-            after.append(new)
-            if old is not None:
-                before.append(old)
-            if new.outcome == "open":
-                epoch.open.add(new.survey)
-            else:
-                epoch.open.discard(new.survey)
+        before = [old for old, new in zip(olds, news, strict=True) if old is not None and old != new]
+        after = [new for old, new in zip(olds, news, strict=True) if old is None or old != new]
+        epoch.open.difference_update([new.survey for new in after])
+        epoch.open.update([new.survey for new in after if new.outcome == "open"])
         self._changed += after
         self._deltas.add_surveys(site_id, console_id, before, -1)
         self._deltas.add_surveys(site_id, console_id, after, 1)

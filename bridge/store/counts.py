@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -12,6 +13,11 @@ _SELECT = (
     "SELECT site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id,"
     " of_seller_id, hour FROM counts WHERE "
 )
+
+
+NAMES_AT_ONCE = 32
+Name = tuple[str, str, str]
+"""(site_id, source_id, id)."""
 
 
 class Count(NamedTuple):
@@ -38,10 +44,15 @@ def keep(store: Store, received: list[tuple[str, str, str, int, str]], in_force:
     store.insert(f"INSERT OR REPLACE INTO counts ({columns}, of_seller_id, hour)", in_force)
 
 
-def in_force(store: Store, site_id: str, source_id: str, count_id: str) -> Count | None:
-    """The figure in force of (site, source, id), or None."""
-    row = store.one(_SELECT + "(site_id, source_id, id) = (?, ?, ?)", (site_id, source_id, count_id))
-    return Count(*row) if row else None
+def in_force(store: Store, names: list[Name]) -> dict[Name, Count]:
+    """The figures in force under these names."""
+    found = {}
+    for start in range(0, len(names), NAMES_AT_ONCE):
+        some = names[start : start + NAMES_AT_ONCE]
+        values = ", ".join(["(?, ?, ?)"] * len(some))
+        for row in store.all(f"{_SELECT}(site_id, source_id, id) IN (VALUES {values})", list(chain(*some))):
+            found[row[:3]] = Count(*row)
+    return found
 
 
 def of_site(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[Count]:
