@@ -39,12 +39,7 @@ Outcome = Literal["yes", "no", "cant_say", "silent", "error"]
 
 # Which outcomes a known cause goes with; an unknown cause goes with any.
 ANSWERS = ("yes", "no", "cant_say")
-OUTCOMES_OF_CAUSE = {
-    "answered": ANSWERS,
-    "expired": ("silent",),
-    "superseded": ("silent",),
-    "fault": ("error",),
-}
+OUTCOMES_OF_CAUSE = {"answered": ANSWERS, "expired": ("silent",), "superseded": ("silent",), "fault": ("error",)}
 
 
 class Unreadable(ValueError):  # noqa: N818 - it says what the message is
@@ -55,7 +50,7 @@ class Impossible(ValueError):  # noqa: N818 - it says what the event is
     """This one event cannot be; `str()` is the reason."""
 
 
-class Event(Struct, tag_field="type"):
+class Event(Struct, tag_field="type", gc=False):
     """What every event says."""
 
     boot: Natural
@@ -323,6 +318,7 @@ def read_event(raw: str, kind: type[E]) -> E:
     return event
 
 
+@lru_cache(maxsize=1_000)
 def _holds_control(text: str) -> bool:
     return not text.isprintable() and _CONTROL.search(text) is not None
 
@@ -334,9 +330,10 @@ def _judge_close(event: SurveyClosed, seq: int) -> None:
         raise Impossible("impossible value: closed before it was opened")
     if _holds_control(event.question_id):
         raise Impossible("impossible value: question_id holds control characters")
-    if event.outcome not in OUTCOMES_OF_CAUSE.get(event.cause, (event.outcome,)):
-        raise Impossible(f"impossible value: outcome {event.outcome} does not go with cause {event.cause}")
-    if event.outcome in ANSWERS and not isinstance(event.response_ms, int):
+    outcome, outcomes = event.outcome, OUTCOMES_OF_CAUSE.get(event.cause)
+    if outcomes is not None and outcome not in outcomes:
+        raise Impossible(f"impossible value: outcome {outcome} does not go with cause {event.cause}")
+    if outcome in ANSWERS and not isinstance(event.response_ms, int):
         raise Impossible("missing field: an answered survey needs response_ms")
 
 

@@ -121,7 +121,7 @@ class There:
     def perform(self, operation: str, args: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
         """Have an operation done, and wait for its result."""
         try:
-            self._connection.sendall(json.dumps({"operation": operation, "args": args}).encode() + b"\n")
+            self._connection.sendall(json.dumps({"operation": operation, "args": args}, default=_text).encode() + b"\n")
             for line in self._answers:
                 answer = json.loads(line)
                 if "progress" in answer:
@@ -141,6 +141,11 @@ class There:
             raise error
         result: dict[str, Any] = answer["result"]
         return result
+
+
+def _text(line: bytes) -> str:
+    """A recorded line as JSON can hold it, whatever its bytes are."""
+    return line.decode("utf-8", "surrogateescape")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from bridge.local_time import instant_ms
 from bridge.plain import plain
 from bridge.store import admin
 from bridge.store import counts as table
+from bridge.store.consoles import Periods
 from bridge.table_file import Line, read_lines
 
 if TYPE_CHECKING:
@@ -38,31 +39,77 @@ class CountMessage(Struct, omit_defaults=True):
     seller_id: Text | None = None
 
 
+_decoder = msgspec.json.Decoder(CountMessage)
+
+
 class Places(NamedTuple):
     """What a site's figures are derived from."""
 
     timezone: str
-    placements: list[admin.Placement]
-    shifts: dict[int, list[admin.Shift]]
+    placements: dict[str | None, list[admin.Placement]]  # at each checkout point
+    shifts: dict[int, Periods]
 
 
-def take_counts(store: Store, site_id: str, source_id: str, payload: bytes, _now_ms: int) -> dict[str, Any]:
-    """Keep a `counts` message, inside the transaction; the acknowledgement. Raises Unreadable with the reason."""
-    if len(payload) > MAX_MESSAGE_BYTES:
-        raise Unreadable(f"size: more than {MAX_MESSAGE_BYTES} bytes")
-    try:
-        message = msgspec.json.decode(payload, type=CountMessage)
-        raw = payload.decode()
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise Unreadable(f"payload: {plain(str(error))}") from error
-    _keep(store, site_id, source_id, message, raw)
-    return {"id": message.id}
+class CountsIntake:
+    """Takes in the counts of one transaction: `take` or `keep` each, then `finish`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._given: list[tuple[table.Count, str]] = []
+
+    def take(self, site_id: str, source_id: str, payload: bytes) -> dict[str, Any]:
+        """Take in a `counts` message; the acknowledgement. Raises Unreadable with the reason."""
+        if len(payload) > MAX_MESSAGE_BYTES:
+            raise Unreadable(f"size: more than {MAX_MESSAGE_BYTES} bytes")
+        try:
+            message = _decoder.decode(payload)
+            raw = payload.decode()
+        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+            raise Unreadable(f"payload: {plain(str(error))}") from error
+        self.keep(site_id, source_id, message, raw)
+        return {"id": message.id}
+
+    def keep(self, site_id: str, source_id: str, message: CountMessage, raw: str) -> None:
+        """Keep a figure. Raises Unreadable with the reason."""
+        if message.to_ms < message.from_ms:
+            raise Unreadable("impossible value: to is before from")
+        if not (valid_id(site_id) and valid_id(source_id)):
+            raise Unreadable("impossible value: the site or source is no id")
+        count = table.Count(
+            site_id,
+            source_id,
+            message.id,
+            message.kind,
+            message.from_ms,
+            message.to_ms,
+            message.count,
+            message.checkout_point_id,
+            message.seller_id,
+            None,
+            None,
+            "",
+        )
+        self._given.append((_derived(count, _places(self._store, site_id)), raw))
+
+    def finish(self) -> None:
+        """Store those that are other than the figure in force."""
+        in_force = table.in_force(self._store, [count[:3] for count, _ in self._given])
+        received = []
+        changed: dict[table.Name, table.Count] = {}
+        for count, raw in self._given:
+            name = count[:3]
+            if in_force.get(name) != count:  # sent again, it changes nothing
+                in_force[name] = changed[name] = count
+                received.append((*name, self._store.now_ms, raw))
+        table.keep(self._store, received, list(changed.values()))
+        self._given.clear()
 
 
 def import_counts(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
     """Keep the figures of a CSV file, all or none: args `name` and `text` of the file."""
     lines = read_lines(args["name"], args["text"], COLUMNS, MORE_COLUMNS)
     named: set[tuple[str, str, str]] = set()
+    intake = CountsIntake(store)
     for line in lines:
         with line.judged():
             site_id, source_id = line.identifier("site_id"), line.identifier("source_id")
@@ -70,8 +117,9 @@ def import_counts(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str,
             if not line.get("id") and (site_id, source_id, message.id) in named:
                 raise ValueError("source, kind and `from` are those of an earlier line: give each an id")
             named.add((site_id, source_id, message.id))
-            _keep(store, site_id, source_id, message, msgspec.json.encode(message).decode())
+            intake.keep(site_id, source_id, message, msgspec.json.encode(message).decode())
     lines.check()
+    intake.finish()
     return {"counts": len(lines)}
 
 
@@ -87,31 +135,6 @@ def derive_all(store: Store) -> None:
     """Give all figures to consoles and sellers anew."""
     for site_id in admin.timezones(store):
         derive(store, site_id)
-
-
-def _keep(store: Store, site_id: str, source_id: str, message: CountMessage, raw: str) -> None:
-    if message.to_ms < message.from_ms:
-        raise Unreadable("impossible value: to is before from")
-    if not (valid_id(site_id) and valid_id(source_id)):
-        raise Unreadable("impossible value: the site or source is no id")
-    admin.ensure_site(store, site_id)
-    count = table.Count(
-        site_id,
-        source_id,
-        message.id,
-        message.kind,
-        message.from_ms,
-        message.to_ms,
-        message.count,
-        message.checkout_point_id,
-        message.seller_id,
-        None,
-        None,
-        "",
-    )
-    count = _derived(count, _places(store, site_id))
-    if table.in_force(store, site_id, source_id, message.id) != count:  # sent again, it changes nothing
-        table.keep(store, count, raw)
 
 
 def _message(line: Line, timezone: str) -> CountMessage:
@@ -142,9 +165,12 @@ def _name(site_id: str) -> str:
 
 def _places(store: Store, site_id: str) -> Places:
     def make() -> Places:
-        placements = admin.placements(store, site_id)
-        shifts = {placement.console_key: admin.shifts(store, placement.console_key) for placement in placements}
-        return Places(admin.timezone(store, site_id) or "UTC", placements, shifts)
+        timezone = admin.ensure_site(store, site_id)
+        placements: dict[str | None, list[admin.Placement]] = {}
+        for placement in admin.placements(store, site_id):
+            placements.setdefault(placement.checkout_point_id, []).append(placement)
+        keys = {placement.console_key for found in placements.values() for placement in found}
+        return Places(timezone, placements, {key: Periods(admin.shifts(store, key)) for key in keys})
 
     return store.remember(_name(site_id), make)
 
@@ -154,19 +180,12 @@ def _derived(count: table.Count, places: Places) -> table.Count:
     at_ms = count.from_ms
     standing = [
         placement
-        for placement in places.placements
-        if placement.checkout_point_id == count.checkout_point_id
-        and placement.from_ms <= at_ms
-        and (placement.to_ms is None or at_ms < placement.to_ms)
+        for placement in places.placements.get(count.checkout_point_id, ())
+        if placement.from_ms <= at_ms and (placement.to_ms is None or at_ms < placement.to_ms)
     ]
-    sellers = {
-        shift.seller_id
-        for placement in standing
-        for shift in places.shifts[placement.console_key]
-        if shift.started_at_ms <= at_ms < shift.ended_at_ms
-    }
+    sellers = {places.shifts[placement.console_key].at(at_ms)[2] for placement in standing} - {None}
     return count._replace(
         at_console_id=standing[0].console_id if len(standing) == 1 else None,
-        of_seller_id=count.seller_id or (min(sellers) if len(sellers) == 1 else None),
+        of_seller_id=count.seller_id or (sellers.pop() if len(sellers) == 1 else None),
         hour=hour_of(at_ms, places.timezone),
     )

@@ -39,19 +39,27 @@ class Gathered:
 def gather(feeds: Iterable[Feed], columns: tuple[str, ...]) -> dict[tuple[Group, str], Gathered]:
     """Sum figures by group and kind. What tells of any seller's time also tells of the time outside any shift."""
     gathered: dict[tuple[Group, str], Gathered] = {}
-    nobody = columns.index("seller_id") if "seller_id" in columns else None
-    all_spans: dict[tuple[Group, str], Gathered] = {}
-    for feed in feeds:
-        one = gathered.setdefault((feed.group, feed.kind), Gathered())
-        one.figure += feed.figure
-        one.add_span(feed.site_id, feed.from_ms, feed.to_ms)
-        if nobody is not None:
-            without = (*feed.group[:nobody], None, *feed.group[nobody + 1 :])
-            all_spans.setdefault((without, feed.kind), Gathered()).add_span(feed.site_id, feed.from_ms, feed.to_ms)
-    for key, spans in all_spans.items():
-        if key in gathered:
-            gathered[key].spans = spans.spans
+    for group, site_id, kind, from_ms, to_ms, figure in feeds:
+        one = gathered.get((group, kind))
+        if one is None:
+            one = gathered[group, kind] = Gathered()
+        one.figure += figure
+        one.add_span(site_id, from_ms, to_ms)
+    if "seller_id" in columns:
+        _tell_of_nobody(gathered, columns.index("seller_id"))
     return gathered
+
+
+def _tell_of_nobody(gathered: dict[tuple[Group, str], Gathered], seller: int) -> None:
+    """Give groups without a seller the spans of all groups that differ in the seller (a column's index) alone."""
+    told: dict[tuple[Group, str], list[tuple[int, int, str]]] = {}
+    for (group, kind), one in gathered.items():
+        spans = told.setdefault(((*group[:seller], None, *group[seller + 1 :]), kind), [])
+        spans += [(*span, site_id) for site_id, found in one.spans.items() for span in found]
+    for key in told.keys() & gathered.keys():
+        gathered[key].spans = {}
+        for from_ms, to_ms, site_id in sorted(told[key]):
+            gathered[key].add_span(site_id, from_ms, to_ms)
 
 
 @dataclass(frozen=True)

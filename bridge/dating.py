@@ -32,9 +32,15 @@ def date_event(at_ms: int | None, up_ms: int, clock_offset_ms: int | None, arriv
 
 def hour_of(at_ms: int, timezone: str) -> str:
     """The local hour of an instant, see `local_hour`, quickly."""
+    return hour_at(at_ms, timezone)[2]
+
+
+def hour_at(at_ms: int, timezone: str) -> tuple[int, int, str]:
+    """From when up to when it is this local hour for certain (by the quarter of an hour), and the hour."""
     if at_ms < _ODD_ZONES_UNTIL_MS:
-        return local_hour(at_ms, timezone)
-    return _hour_of_quarter(at_ms // _QUARTER_MS, timezone)
+        return at_ms, at_ms + 1, local_hour(at_ms, timezone)
+    quarter = at_ms // _QUARTER_MS
+    return quarter * _QUARTER_MS, (quarter + 1) * _QUARTER_MS, _hour_of_quarter(quarter, timezone)
 
 
 @lru_cache(maxsize=65_536)

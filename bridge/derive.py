@@ -5,8 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Struct
+
 from bridge.contract import ANSWERS, ForceMajeureDeclared, SurveyClosed, SurveyOpened, read_event
-from bridge.dating import DAY_MS, clamp, hour_of
+from bridge.dating import DAY_MS, clamp
 from bridge.store import surveys
 from bridge.store.surveys import HOUR_MS, ForceMajeureRow, Stored, SurveyRow
 
@@ -15,19 +17,17 @@ if TYPE_CHECKING:
     from bridge.store.events import Epoch
 
 EVER = 2**62
+AT_ONCE = 100  # surveys whose force majeures are looked for at once: near most hundreds there are none
 
 
-class Facts:
+class Facts(Struct, gc=False):
     """The events that decide a survey, with their dates: its opening, and the close with the lowest number."""
 
-    __slots__ = ("closed_at_ms", "closing", "closing_seq", "opened_at_ms", "opening")
-
-    def __init__(self) -> None:
-        self.opening: SurveyOpened | None = None
-        self.opened_at_ms = 0
-        self.closing: SurveyClosed | None = None
-        self.closed_at_ms = 0
-        self.closing_seq = EVER
+    opening: SurveyOpened | None = None
+    opened_at_ms: int = 0
+    closing: SurveyClosed | None = None
+    closed_at_ms: int = 0
+    closing_seq: int = EVER
 
     @classmethod
     def read(cls, store: Store, epoch_key: int, survey: int) -> Facts:
@@ -40,6 +40,10 @@ class Facts:
         if closing is not None:
             facts.closing, facts.closed_at_ms = read_event(closing.raw, SurveyClosed), closing.dated_at_ms
         return facts
+
+    def note_opening(self, event: SurveyOpened, at_ms: int) -> None:
+        """The survey's opening."""
+        self.opening, self.opened_at_ms = event, at_ms
 
     def note_close(self, seq: int, event: SurveyClosed, at_ms: int) -> None:
         """One more close: the lowest number decides."""
@@ -57,33 +61,34 @@ def derive_survey(epoch: Epoch, survey: int, facts: Facts, now_ms: int) -> Surve
         at_ms = clamp(facts.closed_at_ms - (closing.up_ms - up_ms))
     else:
         raise ValueError(survey)
-    console = epoch.console
+    closed_at_ms: int | None
+    outcome: str
+    cause: str | None
     if closing is not None:
-        end = facts.closed_at_ms, closing.question_id, closing.question_revision, closing.outcome, closing.cause
-        response_ms = closing.response_ms if closing.outcome in ANSWERS else None
-        is_long = closing.boot != boot or max(closing.up_ms - up_ms, facts.closed_at_ms - at_ms) > HOUR_MS
+        closed_at_ms, outcome, cause = facts.closed_at_ms, closing.outcome, closing.cause
+        question_id, question_revision = closing.question_id, closing.question_revision
+        response_ms = closing.response_ms if outcome in ANSWERS and isinstance(closing.response_ms, int) else None
+        is_long = closing.boot != boot or closing.up_ms - up_ms > HOUR_MS or closed_at_ms - at_ms > HOUR_MS
     else:
-        question = opening.question_id, opening.question_revision  # type: ignore[union-attr]
+        question_id, question_revision = opening.question_id, opening.question_revision  # type: ignore[union-attr]
         is_lost = now_ms - at_ms >= DAY_MS or epoch.is_lost(survey)
-        end = None, *question, *(("error", "lost") if is_lost else ("open", None))
-        response_ms, is_long = None, False
-    return SurveyRow(
-        *(epoch.key, survey, console.key, boot, up_ms, at_ms),
-        *end,
-        response_ms if isinstance(response_ms, int) else None,
-        0,
-        _ask_every(epoch, survey),
-        console.seller_at(at_ms),
-        console.checkout_point_at(at_ms),
-        hour_of(at_ms, console.timezone),
-        int(is_long),
-    )
+        outcome, cause = ("error", "lost") if is_lost else ("open", None)
+        closed_at_ms, response_ms, is_long = None, None, False
+    console = epoch.console
+    seller_id, checkout_point_id, hour = console.stand_at(at_ms)
+    ask_every = _ask_every(epoch, survey)
+    which = (epoch.key, survey, console.key, boot, up_ms, at_ms, closed_at_ms, question_id, question_revision)
+    what = (outcome, cause, response_ms, 0, ask_every, seller_id, checkout_point_id, hour, int(is_long))
+    return tuple.__new__(SurveyRow, which + what)  # there are many: a third of the time that SurveyRow(…) takes
 
 
 def _ask_every(epoch: Epoch, survey: int) -> int | None:
     """`ask_every` of the last settings applied before the opening in its epoch."""
-    index = bisect_left(epoch.applied, (survey, 0)) - 1
-    return epoch.console.ask_every(epoch.applied[index][1]) if index >= 0 else None
+    applied = epoch.applied
+    index = len(applied) - 1
+    if index >= 0 and applied[index][0] >= survey:  # seldom: it is an older survey
+        index = bisect_left(applied, (survey, 0)) - 1
+    return epoch.console.ask_every(applied[index][1]) if index >= 0 else None
 
 
 def derive_force_majeure(epoch: Epoch, seq: int, stored: Stored) -> ForceMajeureRow:
@@ -93,7 +98,7 @@ def derive_force_majeure(epoch: Epoch, seq: int, stored: Stored) -> ForceMajeure
     return ForceMajeureRow(
         *(epoch.key, seq, console.key, event.boot, event.up_ms, at_ms),
         *(event.survey, event.question_id, event.question_revision),
-        *(console.seller_at(at_ms), console.checkout_point_at(at_ms), hour_of(at_ms, console.timezone)),
+        *console.stand_at(at_ms),
     )
 
 
@@ -127,22 +132,51 @@ class Reach(NamedTuple):
         return is_after and row.dated_at_ms <= self.to_ms
 
 
+def mark_affected(store: Store, epoch: Epoch, derived: list[tuple[SurveyRow, Facts]]) -> list[SurveyRow]:
+    """These surveys of one epoch, with `affected` as it is."""
+    scope_ms = epoch.console.scope_ms
+    marked = []
+    for start in range(0, len(derived), AT_ONCE):
+        some = derived[start : start + AT_ONCE]
+        near = Neighbours.of(store, epoch, some)
+        for row, facts in some:
+            affected = near is not None and near.touch(Reach.of(row, facts, scope_ms))
+            if not affected and facts.closing is None:
+                affected = surveys.is_named_by_force_majeure(store, row.epoch_key, row.survey)
+            marked.append(row._replace(affected=1) if affected else row)
+    return marked
+
+
 class Neighbours:
     """The force majeures that may touch some surveys of one epoch."""
 
-    def __init__(self, store: Store, epoch: Epoch, reaches: list[Reach]) -> None:
-        self._store = store
-        self._epoch_key = epoch.key
-        low, high = min(reach.from_ms for reach in reaches), max(reach.to_ms for reach in reaches)
-        dated = surveys.force_majeures_dated(store, epoch.console.key, low, high)
+    def __init__(self, epoch_key: int, dated: list[ForceMajeureRow], of_boot: dict[int, list[ForceMajeureRow]]) -> None:
+        self._epoch_key = epoch_key
         self._dated = sorted(dated, key=lambda row: row.dated_at_ms)
         self._dates = [row.dated_at_ms for row in self._dated]
         self._of_boot: dict[int, tuple[list[int], list[ForceMajeureRow]]] = {}
-        for boot, (low_up, high_up) in _bounds_by_boot(reaches).items():
-            rows = surveys.force_majeures_of_boot(store, epoch.key, boot, low_up, high_up)
+        for boot, rows in of_boot.items():
             rows.sort(key=lambda row: row.up_ms)
-            if rows:
-                self._of_boot[boot] = [row.up_ms for row in rows], rows
+            self._of_boot[boot] = [row.up_ms for row in rows], rows
+
+    @classmethod
+    def of(cls, store: Store, epoch: Epoch, derived: list[tuple[SurveyRow, Facts]]) -> Neighbours | None:
+        """What lies near these surveys; None, as mostly, where nothing does."""
+        rows, closings = [row for row, _ in derived], [facts.closing for _, facts in derived if facts.closing]
+        from_ms = min([row.opened_at_ms for row in rows]) - epoch.console.scope_ms
+        to_ms = max([row.closed_at_ms or row.opened_at_ms for row in rows])
+        dated = surveys.force_majeures_dated(store, epoch.console.key, from_ms, to_ms)
+        boots = {row.boot for row in rows} | {closing.boot for closing in closings}
+        low_up_ms, high_up_ms = -EVER, EVER
+        if len(boots) == 1:  # else a survey may have been closed in another boot than it was opened in
+            low_up_ms = min([row.opened_up_ms for row in rows]) - epoch.console.scope_ms
+            high_up_ms = max([row.opened_up_ms for row in rows] + [closing.up_ms for closing in closings])
+        of_boot = {
+            boot: found
+            for boot in boots
+            if (found := surveys.force_majeures_of_boot(store, epoch.key, boot, low_up_ms, high_up_ms))
+        }
+        return cls(epoch.key, dated, of_boot) if dated or of_boot else None
 
     def touch(self, reach: Reach) -> bool:
         """Whether any of them lies within this reach."""
@@ -162,22 +196,3 @@ class Neighbours:
         ups, rows = self._of_boot.get(boot, ([], []))
         start, end = bisect_left(ups, low_up_ms), bisect_right(ups, high_up_ms)
         return any(reach.holds(self._epoch_key, row) for row in rows[start:end])
-
-    def mark(self, row: SurveyRow, facts: Facts, reach: Reach) -> SurveyRow:
-        """The survey with `affected` as it is."""
-        affected = self.touch(reach) or (
-            facts.closing is None and surveys.is_named_by_force_majeure(self._store, row.epoch_key, row.survey)
-        )
-        return row._replace(affected=1) if affected else row
-
-
-def _bounds_by_boot(reaches: list[Reach]) -> dict[int, tuple[int, int]]:
-    """(lowest, highest) `up_ms` that matters, for each boot."""
-    bounds: dict[int, tuple[int, int]] = {}
-    for reach in reaches:
-        if reach.from_boot == reach.to_boot:
-            low, high = bounds.get(reach.from_boot, (EVER, -EVER))
-            bounds[reach.from_boot] = min(low, reach.from_up_ms), max(high, reach.to_up_ms)
-        else:
-            bounds[reach.from_boot] = bounds[reach.to_boot] = (-EVER, EVER)
-    return bounds

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.dating import DAY_MS, date_event
-from bridge.derive import EVER, Facts, Neighbours, Reach, derive_force_majeure, derive_survey
+from bridge.derive import EVER, Facts, derive_force_majeure, derive_survey, mark_affected
 from bridge.store import events, surveys
 from bridge.store.consoles import console_ids, find_console, site_ids
 from bridge.store.rollups import Deltas
@@ -32,7 +32,7 @@ class Fold:
         self._deltas = Deltas()
         self._surveys: dict[int, set[int]] = {}
         self._force_majeures: dict[int, set[int]] = {}
-        self._fresh: dict[tuple[int, int], Facts] = {}
+        self._fresh: dict[int, dict[int, Facts]] = {}
         self._changed: list[SurveyRow] = []
 
     def mark(self, epoch_key: int, survey: int) -> None:
@@ -57,13 +57,9 @@ class Fold:
             if survey < epoch.last_opener:
                 self.mark(epoch.key, survey)
 
-    def mark_fresh(self, epoch_key: int, survey: int) -> Facts:
-        """Mark a survey all of whose events come in this transaction; its facts, to be filled in by the caller."""
-        facts = self._fresh.get((epoch_key, survey))
-        if facts is None:
-            facts = self._fresh[epoch_key, survey] = Facts()
-            self.mark(epoch_key, survey)
-        return facts
+    def fresh(self, epoch_key: int) -> dict[int, Facts]:
+        """Facts of surveys all of whose events come in this transaction, to be filled in by the caller: as marked."""
+        return self._fresh.setdefault(epoch_key, {})
 
     def redate(self, epoch: Epoch, number: int, boot: Boot) -> None:
         """Date a boot's events anew, if what they are dated by has changed."""
@@ -83,15 +79,15 @@ class Fold:
             elif survey is not None or kind == "survey_opened":
                 named = seq if survey is None else survey
                 self.mark(epoch.key, named)
-                self._fresh.pop((epoch.key, named), None)
+                self.fresh(epoch.key).pop(named, None)
         events.redate_events(self._store, epoch.key, dates)
 
     def finish(self) -> None:
         """Derive what was marked, store it, and let the rollups follow."""
         self._fold_marked_force_majeures()
-        for epoch_key in sorted(self._surveys):
+        for epoch_key in sorted(self._surveys.keys() | self._fresh.keys()):
             epoch = events.epoch_by_key(self._store, epoch_key)
-            marked_surveys = sorted(self._surveys[epoch_key])
+            marked_surveys = sorted(self._surveys.get(epoch_key, set()) | self.fresh(epoch_key).keys())
             for start in range(0, len(marked_surveys), CHUNK):
                 self._fold_surveys(epoch, marked_surveys[start : start + CHUNK])
                 if len(self._changed) >= CHUNK:
@@ -136,34 +132,29 @@ class Fold:
         self.mark_all(surveys.surveys_near(self._store, row, scope_ms))
 
     def _fold_surveys(self, epoch: Epoch, marked: list[int]) -> None:
-        scope_ms = epoch.console.scope_ms
-        derived: list[tuple[SurveyRow | None, SurveyRow, Facts, Reach]] = []
+        fresh, now_ms = self.fresh(epoch.key), self._store.now_ms
+        olds: list[SurveyRow | None] = []
+        derived: list[tuple[SurveyRow, Facts]] = []
         for survey in marked:
-            facts = self._fresh.get((epoch.key, survey))
-            old = None
+            facts, old = fresh.get(survey), None
             if facts is None:
                 old = surveys.survey_row(self._store, epoch.key, survey)
                 facts = Facts.read(self._store, epoch.key, survey)
             if facts.opening is not None or facts.closing is not None:
-                new = derive_survey(epoch, survey, facts, self._store.now_ms)
-                derived.append((old, new, facts, Reach.of(new, facts, scope_ms)))
+                olds.append(old)
+                derived.append((derive_survey(epoch, survey, facts, now_ms), facts))
         if derived:
-            neighbours = Neighbours(self._store, epoch, [reach for _, _, _, reach in derived])
-            self._save_surveys(epoch, [(old, neighbours.mark(new, facts, reach)) for old, new, facts, reach in derived])
+            self._save_surveys(epoch, olds, mark_affected(self._store, epoch, derived))
 
-    def _save_surveys(self, epoch: Epoch, pairs: list[tuple[SurveyRow | None, SurveyRow]]) -> None:
-        site_id, console_id = epoch.console.site_id, epoch.console.console_id
-        for old, new in pairs:
-            if old == new:
-                continue
-            self._changed.append(new)
-            if old is not None:
-                self._deltas.add_survey(site_id, console_id, old, -1)
-            self._deltas.add_survey(site_id, console_id, new, 1)
-            if new.outcome == "open":
-                epoch.open.add(new.survey)
-            else:
-                epoch.open.discard(new.survey)
+    def _save_surveys(self, epoch: Epoch, olds: list[SurveyRow | None], news: list[SurveyRow]) -> None:
+        site_id, console_id = epoch.console.name
+        before = [old for old, new in zip(olds, news, strict=True) if old is not None and old != new]
+        after = [new for old, new in zip(olds, news, strict=True) if old is None or old != new]
+        epoch.open.difference_update([new.survey for new in after])
+        epoch.open.update([new.survey for new in after if new.outcome == "open"])
+        self._changed += after
+        self._deltas.add_surveys(site_id, console_id, before, -1)
+        self._deltas.add_surveys(site_id, console_id, after, 1)
 
 
 def refold_console(

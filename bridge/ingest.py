@@ -19,8 +19,9 @@ from bridge.contract import (
     SurveyOpened,
     Unreadable,
 )
-from bridge.counts import take_counts
+from bridge.counts import CountsIntake
 from bridge.dating import date_event
+from bridge.derive import Facts
 from bridge.fold import Fold
 from bridge.health import read_figures
 from bridge.store import consoles, events, rejects
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bridge.store.events import Epoch
 
 NOT_ENROLLED = "not enrolled"
+VALUES_KEPT = 50_000  # of events, held back so that one statement inserts many
 TYPES = {kind: str(kind.__struct_config__.tag) for kind in get_args(contract.AnyEvent)}
 
 
@@ -74,10 +76,11 @@ class Tally:
 class Touched:
     """An epoch in this transaction: what was received before, and boots that may date events anew."""
 
-    __slots__ = ("boots", "epoch", "highest_before")
+    __slots__ = ("boots", "epoch", "fresh", "highest_before")
 
-    def __init__(self, epoch: Epoch) -> None:
+    def __init__(self, epoch: Epoch, fresh: dict[int, Facts]) -> None:
         self.epoch = epoch
+        self.fresh = fresh
         self.highest_before = epoch.received.highest
         self.boots: set[int] = set()
 
@@ -89,7 +92,8 @@ class Intake:
         self._store = store
         self._enrolled_only = enrolled_only
         self._fold = Fold(store)
-        self._rows: list[tuple[Any, ...]] = []
+        self._counts = CountsIntake(store)
+        self._values: list[Any] = []
         self._touched: dict[int, Touched] = {}
         self._seen: dict[int, tuple[Console, int, int]] = {}
         self.tally = Tally()
@@ -117,7 +121,7 @@ class Intake:
             batch = contract.read_batch(payload)
             self._take_batch(self._console(site_id, console_id, arrived_at_ms), batch, topic, arrived_at_ms)
         elif leaf == "counts":
-            ack = take_counts(self._store, site_id, console_id, payload, self._store.now_ms)
+            ack = self._counts.take(site_id, console_id, payload)
             self.tally.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
         elif payload:  # an empty one only clears what the broker retained
             is_there = self._take_word(site_id, console_id, leaf, payload, arrived_at_ms, is_live=not is_retained)
@@ -127,6 +131,7 @@ class Intake:
     def finish(self) -> Tally:
         """Bring everything that depends on the new events up to date."""
         self._flush()
+        self._counts.finish()
         for touched in self._touched.values():
             epoch = touched.epoch
             epoch.through = epoch.received.through(epoch.first)
@@ -212,18 +217,25 @@ class Intake:
             events.save_extra(self._store, epoch.key, batch.base, arrived_at_ms, str(batch.extra))
         received, base = epoch.received, batch.base
         is_new = base > received.highest
+        judged: list[tuple[int, AnyEvent, str]] = []
         for seq, raw in enumerate(batch.events, base):
-            if is_new or seq not in received:
-                self._take_event(touched, seq, bytes(raw), topic, arrived_at_ms)
-            else:
+            if not is_new and seq in received:
                 self._take_again(epoch, seq, bytes(raw), topic, arrived_at_ms)
+                continue
+            try:
+                judged.append((seq, contract.judge(raw, seq), str(raw, "utf-8")))
+            except Impossible as error:
+                self.tally.rejected += 1
+                self._reject(epoch, seq, str(error), bytes(raw), topic, arrived_at_ms)
+        self.tally.stored += len(judged)
+        self.store_events(touched, judged, arrived_at_ms)
         received.add(base, base + len(batch.events) - 1)
 
     def touched(self, epoch: Epoch) -> Touched:
         """The epoch as this transaction found it."""
         found = self._touched.get(epoch.key)
         if found is None:
-            found = self._touched[epoch.key] = Touched(epoch)
+            found = self._touched[epoch.key] = Touched(epoch, self._fold.fresh(epoch.key))
         return found
 
     def _take_again(self, epoch: Epoch, seq: int, raw: bytes, topic: str, arrived_at_ms: int) -> None:
@@ -243,64 +255,49 @@ class Intake:
         hash_ = hashlib.sha256(contract.canonical(raw)).hexdigest()
         rejects.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms)
 
-    def _take_event(self, touched: Touched, seq: int, raw: bytes, topic: str, arrived_at_ms: int) -> None:
-        epoch = touched.epoch
-        try:
-            event = contract.judge(raw, seq)
-        except Impossible as error:
-            self.tally.rejected += 1
-            self._reject(epoch, seq, str(error), raw, topic, arrived_at_ms)
-            return
-        self.tally.stored += 1
-        self.store_event(touched, seq, event, raw.decode(), arrived_at_ms)
-
-    def store_event(self, touched: Touched, seq: int, event: AnyEvent, raw: str, arrived_at_ms: int) -> None:
-        """A good event with a number that is new."""
-        epoch = touched.epoch
-        boot = epoch.note_event(event.boot, event.up_ms, arrived_at_ms)
-        if boot.changed:
-            touched.boots.add(event.boot)
-        kind = type(event)
-        if kind is ClockSet and event.at_ms is not None:
-            boot.note_clock(seq, event.at_ms - event.up_ms)
-            touched.boots.add(event.boot)
-        if event.at_ms is None:
-            boot.may_be_undated = True
-        at_ms, by = date_event(event.at_ms, event.up_ms, boot.clock_offset_ms, boot.arrival_offset_ms)
-        survey = event.survey if kind is SurveyClosed else None  # type: ignore[union-attr]
-        self._rows.append(
-            (
-                epoch.key,
-                seq,
-                TYPES[kind],
-                event.boot,
-                event.up_ms,
-                event.at_ms,
-                at_ms,
-                by,
-                arrived_at_ms,
-                survey,
-                raw,
-            )
-        )
-        mark = _MARKS.get(kind)
-        if mark is not None:
-            mark(self, touched, seq, event, at_ms)
+    def store_events(self, touched: Touched, judged: list[tuple[int, AnyEvent, str]], arrived_at_ms: int) -> None:
+        """Good events with numbers that are new, each with its number and its text."""
+        epoch, values = touched.epoch, self._values
+        key, boots = epoch.key, epoch.boots
+        for seq, event, raw in judged:
+            kind, number, up_ms, at_ms = type(event), event.boot, event.up_ms, event.at_ms
+            boot = boots.get(number)
+            if boot is None or arrived_at_ms - up_ms < boot.arrival_offset_ms:
+                boot = epoch.note_boot(number, arrived_at_ms - up_ms)
+            if kind is ClockSet and at_ms is not None:
+                boot.note_clock(seq, at_ms - up_ms)
+            if boot.changed:
+                touched.boots.add(number)
+            if at_ms is None:
+                boot.may_be_undated = True
+                dated_at_ms, by = date_event(None, up_ms, boot.clock_offset_ms, boot.arrival_offset_ms)
+            else:
+                dated_at_ms, by = at_ms, "console"
+            survey = event.survey if kind is SurveyClosed else None  # type: ignore[union-attr]
+            values += key, seq, TYPES[kind], number, up_ms, at_ms, dated_at_ms, by, arrived_at_ms, survey, raw
+            mark = _MARKS.get(kind)
+            if mark is not None:
+                mark(self, touched, seq, event, dated_at_ms)
+        if len(values) >= VALUES_KEPT:
+            self._flush()
 
     def _mark_opened(self, touched: Touched, seq: int, event: SurveyOpened, at_ms: int) -> None:
-        epoch = touched.epoch
-        if seq > touched.highest_before:
-            facts = self._fold.mark_fresh(epoch.key, seq)
-            facts.opening, facts.opened_at_ms = event, at_ms
+        if seq <= touched.highest_before:
+            self._fold.mark(touched.epoch.key, seq)
+        elif seq in touched.fresh:
+            touched.fresh[seq].note_opening(event, at_ms)
         else:
-            self._fold.mark(epoch.key, seq)
-        epoch.last_opener = max(epoch.last_opener, seq)
+            touched.fresh[seq] = Facts(event, at_ms)
+        touched.epoch.last_opener = max(touched.epoch.last_opener, seq)
 
     def _mark_closed(self, touched: Touched, seq: int, event: SurveyClosed, at_ms: int) -> None:
-        if event.survey > touched.highest_before:
-            self._fold.mark_fresh(touched.epoch.key, event.survey).note_close(seq, event, at_ms)
-        else:
+        if event.survey <= touched.highest_before:
             self._fold.mark(touched.epoch.key, event.survey)
+            return
+        facts = touched.fresh.get(event.survey)
+        if facts is None:
+            facts = touched.fresh[event.survey] = Facts()
+        facts.note_close(seq, event, at_ms)
 
     def _mark_force_majeure(self, touched: Touched, seq: int, _event: ForceMajeureDeclared, _at_ms: int) -> None:
         self._fold.mark_force_majeure(touched.epoch.key, seq)
@@ -316,9 +313,9 @@ class Intake:
         touched.epoch.hardware_id = event.hardware_id
 
     def _flush(self) -> None:
-        if self._rows:
-            events.insert_events(self._store, self._rows)
-            self._rows.clear()
+        if self._values:
+            events.insert_events(self._store, self._values)
+            self._values.clear()
 
 
 _MARKS: dict[type, Any] = {

@@ -75,7 +75,7 @@ def _take_event_again(store: Store, intake: Intake, epoch_key: int, seq: int, ra
         event = contract.judge(raw, seq)
     except Impossible:
         return False
-    intake.store_event(intake.touched(events.epoch_by_key(store, epoch_key)), seq, event, raw.decode(), at_ms)
+    intake.store_events(intake.touched(events.epoch_by_key(store, epoch_key)), [(seq, event, raw.decode())], at_ms)
     return True
 
 

@@ -59,10 +59,11 @@ def execute(
 
 
 def ingest(store: Store, args: dict[str, Any]) -> Tally:
-    """Take in recorded messages as if they had come by MQTT: args `lines`, a text each."""
+    """Take in recorded messages as if they had come by MQTT: args `lines`, bytes each, or a text by the socket."""
     intake = Intake(store)
     for line in args["lines"]:
-        take_line(intake, line.encode("utf-8", "surrogateescape"), store.now_ms)
+        raw = line if type(line) is bytes else line.encode("utf-8", "surrogateescape")
+        take_line(intake, raw, store.now_ms)
     return intake.finish()
 
 

@@ -69,9 +69,9 @@ def rebuild(database: Database = DATABASE) -> None:
     sys.stdout.write(f"{result['surveys']} surveys made anew; {result['taken']} rejects taken after all.\n")
 
 
-def _groups(file: IO[bytes]) -> Iterator[list[str]]:
+def _groups(file: IO[bytes]) -> Iterator[list[bytes]]:
     """The file's lines, some at a time; a line that is too long for a message is cut, and so judged unreadable."""
-    group: list[str] = []
+    group: list[bytes] = []
     size = 0
     while line := file.readline(MAX_LINE_BYTES):
         while not line.endswith(b"\n") and (rest := file.readline(MAX_LINE_BYTES)):
@@ -79,7 +79,7 @@ def _groups(file: IO[bytes]) -> Iterator[list[str]]:
         text = line.strip()
         if not text:
             continue
-        group.append(text.decode("utf-8", "surrogateescape"))
+        group.append(text)
         size += len(text)
         if len(group) >= LINES_AT_ONCE or size >= BYTES_AT_ONCE:
             yield group

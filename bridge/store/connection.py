@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from importlib import resources
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
@@ -20,6 +21,7 @@ T = TypeVar("T")
 CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 4_000
 BUSY_MS = 5_000
+ROWS_AT_ONCE = 32  # inserted by one statement: a third less work for SQLite than one by one
 BESIDE = ("-wal", "-shm", "-journal")
 WAL_KEPT_BYTES = 64 * 1024 * 1024
 DAMAGED = (apsw.NotADBError, apsw.CorruptError)
@@ -67,6 +69,20 @@ class Store:
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute a statement once for each row of bindings."""
         self._cursor.executemany(sql, rows)
+
+    def insert(self, into: str, rows: Sequence[Row]) -> None:
+        """Insert rows, all of one width, by a statement that ends before its VALUES."""
+        if rows:
+            self.insert_values(into, len(rows[0]), list(chain.from_iterable(rows)))
+
+    def insert_values(self, into: str, width: int, values: list[Any]) -> None:
+        """Insert rows of this width, their values one after another in one list."""
+        row, size = f"({', '.join('?' * width)})", width * ROWS_AT_ONCE
+        whole = len(values) // size * size
+        groups = (values[start : start + size] for start in range(0, whole, size))
+        self._cursor.executemany(f"{into} VALUES {', '.join([row] * ROWS_AT_ONCE)}", groups)
+        rest = (values[start : start + width] for start in range(whole, len(values), width))
+        self._cursor.executemany(f"{into} VALUES {row}", rest)
 
     def changes(self) -> int:
         """How many rows the last statement changed."""

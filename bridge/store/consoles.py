@@ -8,15 +8,37 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bridge.contract import REVISION_MAX
+from bridge.dating import hour_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from bridge.store.connection import Store
+    from bridge.store.connection import Row, Store
 
 DEFAULT_SCOPE_S = 600
+EVER = 2**62
 Name = tuple[str, str]
 """(site_id, console_id)."""
+Stand = tuple[str | None, str | None, str]
+"""(seller on shift, checkout point, local hour)."""
+
+
+class Periods:
+    """What holds from when up to when; of two that overlap the later one, from its start on."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        """Rows are (from_ms, to_ms, value), in order."""
+        self._starts = [row[0] for row in rows]
+        self._rows = rows
+
+    def at(self, at_ms: int) -> tuple[int, int, str | None]:
+        """What holds at an instant, or None, and from when up to when it is so."""
+        index = bisect_right(self._starts, at_ms)
+        next_ms = self._starts[index] if index < len(self._starts) else EVER
+        if not index:
+            return -EVER, next_ms, None
+        from_ms, to_ms, value = self._rows[index - 1]
+        return (from_ms, min(to_ms, next_ms), value) if at_ms < to_ms else (to_ms, next_ms, None)
 
 
 class Console:
@@ -31,33 +53,34 @@ class Console:
         self.enrolled = enrolled
         self.newest_epoch_key = 0  # of those that sent since this was read
         self._store = store
-        self._shifts: tuple[list[int], list[int], list[str]] | None = None
-        self._placements: tuple[list[int], list[str]] | None = None
+        self._shifts: Periods | None = None
+        self._placements: Periods | None = None
+        self._stand_from_ms = self._stand_to_ms = 0
+        self._stand: Stand = None, None, ""
         self._scope_ms: int | None = None
         self._ask_every: dict[int, int] = {}
 
-    def seller_at(self, at_ms: int) -> str | None:
-        """Who is on shift: from the start up to, not including, the end."""
+    def stand_at(self, at_ms: int) -> Stand:
+        """Who is on shift and where the console stands; when asked again it is mostly the same."""
+        if not self._stand_from_ms <= at_ms < self._stand_to_ms:
+            self._look_up(at_ms)
+        return self._stand
+
+    def _look_up(self, at_ms: int) -> None:
         if self._shifts is None:
             rows = self._store.all(
-                "SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ? ORDER BY started_at_ms",
-                (self.key,),
+                "SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ? ORDER BY 1", (self.key,)
             )
-            self._shifts = [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
-        starts, ends, sellers = self._shifts
-        index = bisect_right(starts, at_ms) - 1
-        return sellers[index] if index >= 0 and at_ms < ends[index] else None
-
-    def checkout_point_at(self, at_ms: int) -> str | None:
-        """Where the console stands."""
+            self._shifts = Periods(rows)
         if self._placements is None:
             rows = self._store.all(
-                "SELECT from_ms, checkout_point_id FROM placement WHERE console_key = ? ORDER BY from_ms", (self.key,)
+                "SELECT from_ms, ?, checkout_point_id FROM placement WHERE console_key = ? ORDER BY 1", (EVER, self.key)
             )
-            self._placements = [row[0] for row in rows], [row[1] for row in rows]
-        starts, points = self._placements
-        index = bisect_right(starts, at_ms) - 1
-        return points[index] if index >= 0 else None
+            self._placements = Periods(rows)
+        shift, placement, hour = self._shifts.at(at_ms), self._placements.at(at_ms), hour_at(at_ms, self.timezone)
+        self._stand_from_ms = max(shift[0], placement[0], hour[0])
+        self._stand_to_ms = min(shift[1], placement[1], hour[1])
+        self._stand = shift[2], placement[2], hour[2]
 
     @property
     def scope_ms(self) -> int:

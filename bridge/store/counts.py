@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -12,6 +13,11 @@ _SELECT = (
     "SELECT site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id,"
     " of_seller_id, hour FROM counts WHERE "
 )
+
+
+NAMES_AT_ONCE = 32
+Name = tuple[str, str, str]
+"""(site_id, source_id, id)."""
 
 
 class Count(NamedTuple):
@@ -31,23 +37,22 @@ class Count(NamedTuple):
     hour: str
 
 
-def keep(store: Store, count: Count, raw: str) -> None:
-    """Keep a figure as received and put it in force."""
-    store.run(
-        "INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw) VALUES (?, ?, ?, ?, ?)",
-        (count.site_id, count.source_id, count.id, store.now_ms, raw),
-    )
-    store.run(
-        "INSERT OR REPLACE INTO counts (site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id,"
-        " seller_id, at_console_id, of_seller_id, hour) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        count,
-    )
+def keep(store: Store, received: list[tuple[str, str, str, int, str]], in_force: list[Count]) -> None:
+    """Keep figures as received, each (site_id, source_id, id, arrived_at_ms, raw), and put some in force."""
+    store.insert("INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw)", received)
+    columns = "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id"
+    store.insert(f"INSERT OR REPLACE INTO counts ({columns}, of_seller_id, hour)", in_force)
 
 
-def in_force(store: Store, site_id: str, source_id: str, count_id: str) -> Count | None:
-    """The figure in force of (site, source, id), or None."""
-    row = store.one(_SELECT + "(site_id, source_id, id) = (?, ?, ?)", (site_id, source_id, count_id))
-    return Count(*row) if row else None
+def in_force(store: Store, names: list[Name]) -> dict[Name, Count]:
+    """The figures in force under these names."""
+    found = {}
+    for start in range(0, len(names), NAMES_AT_ONCE):
+        some = names[start : start + NAMES_AT_ONCE]
+        values = ", ".join(["(?, ?, ?)"] * len(some))
+        for row in store.all(f"{_SELECT}(site_id, source_id, id) IN (VALUES {values})", list(chain(*some))):
+            found[row[:3]] = Count(*row)
+    return found
 
 
 def of_site(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[Count]:

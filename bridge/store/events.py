@@ -40,12 +40,6 @@ class Boot:
             return self.arrival_offset_ms, False
         return self.clock_offset_ms, True
 
-    def note(self, up_ms: int, arrived_at_ms: int) -> None:
-        """An event arrived."""
-        if arrived_at_ms - up_ms < self.arrival_offset_ms:
-            self.arrival_offset_ms = arrived_at_ms - up_ms
-            self.changed = True
-
     def note_clock(self, seq: int, offset_ms: int) -> None:
         """A clock_set arrived."""
         if self.clock_seq is None or seq < self.clock_seq:
@@ -94,16 +88,17 @@ class Epoch:
             self.boots[boot] = Boot(*row)
         return self.boots[boot]
 
-    def note_event(self, boot: int, up_ms: int, arrived_at_ms: int) -> Boot:
-        """An event of this boot arrived; what is known of the boot now."""
+    def note_boot(self, boot: int, arrival_offset_ms: int) -> Boot:
+        """An event of this boot arrived, so long after the console's start; what is known of the boot now."""
         known = self.boots.get(boot) or self.boot(boot)
         if known is None:
-            known = self.boots[boot] = Boot(None, None, arrived_at_ms - up_ms)
+            known = self.boots[boot] = Boot(None, None, arrival_offset_ms)
             known.changed = True
             known.dated_by = None
             known.may_be_undated = False
-        else:
-            known.note(up_ms, arrived_at_ms)
+        elif arrival_offset_ms < known.arrival_offset_ms:
+            known.arrival_offset_ms = arrival_offset_ms
+            known.changed = True
         return known
 
     def note_applied(self, seq: int, revision: int) -> list[Row]:
@@ -250,11 +245,12 @@ def survey_numbers(store: Store, epoch_key: int) -> Iterator[int]:
 
 
 EVENT_COLUMNS = "epoch_key, seq, type, boot, up_ms, at_ms, dated_at_ms, dated_by, arrived_at_ms, survey, raw"
+EVENT_WIDTH = 11
 
 
-def insert_events(store: Store, rows: list[tuple[Any, ...]]) -> None:
-    """Add events, each a row in the order of EVENT_COLUMNS."""
-    store.run_many(f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+def insert_events(store: Store, values: list[Any]) -> None:
+    """Add events: the values of EVENT_COLUMNS of each, one after another."""
+    store.insert_values(f"INSERT INTO event ({EVENT_COLUMNS})", EVENT_WIDTH, values)
 
 
 def first_content(store: Store, epoch_key: int, seq: int) -> bytes | None:

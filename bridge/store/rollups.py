@@ -4,16 +4,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING
+
+from bridge.store.surveys import SurveyRow
 
 if TYPE_CHECKING:
     from bridge.store.connection import Store
-    from bridge.store.surveys import ForceMajeureRow, SurveyRow
+    from bridge.store.surveys import ForceMajeureRow
 
 
 _OUTCOMES = {"yes": 0, "no": 1, "cant_say": 2, "silent": 3, "error": 4}
 _FORCE_MAJEURES, _ASKED, _ASK_EVERY_UNKNOWN, _WIDTH = 5, 6, 7, 8
 _KEY = "site_id, console_id, checkout_point_id, seller_id, question_id, question_revision, affected"
+_COUNTED_BY = (
+    *("hour", "checkout_point_id", "seller_id", "question_id", "question_revision", "affected", "outcome", "ask_every"),
+)
+_counted_by = itemgetter(*map(SurveyRow._fields.index, _COUNTED_BY))
 _FIGURES = "yes, no, cant_say, silent, error, force_majeures, asked, ask_every_unknown"
 
 
@@ -23,19 +31,16 @@ class Deltas:
     def __init__(self) -> None:
         self._rows: dict[tuple[str | int, ...], list[int]] = {}
 
-    def add_survey(self, site_id: str, console_id: str, row: SurveyRow, sign: int) -> None:
-        """Count a survey (`sign` 1), or no longer (-1)."""
-        outcome = _OUTCOMES.get(row.outcome)
-        if outcome is None:
-            return
-        figures = self._figures(
-            *(row.hour, site_id, console_id, row.checkout_point_id or "", row.seller_id or ""),
-            *(row.question_id, row.question_revision, row.affected),
-        )
-        figures[outcome] += sign
-        if row.outcome != "error":
-            figures[_ASKED] += sign * (1 if row.ask_every is None else row.ask_every)
-            figures[_ASK_EVERY_UNKNOWN] += sign * (row.ask_every is None)
+    def add_surveys(self, site_id: str, console_id: str, rows: list[SurveyRow], sign: int) -> None:
+        """Count surveys (`sign` 1), or no longer (-1)."""
+        for (hour, point, seller, *rest, outcome, ask_every), count in Counter(map(_counted_by, rows)).items():
+            if outcome not in _OUTCOMES:
+                continue
+            figures = self._figures(hour, site_id, console_id, point or "", seller or "", *rest)
+            figures[_OUTCOMES[outcome]] += sign * count
+            if outcome != "error":
+                figures[_ASKED] += sign * count * (1 if ask_every is None else ask_every)
+                figures[_ASK_EVERY_UNKNOWN] += sign * count * (ask_every is None)
 
     def add_force_majeure(self, site_id: str, console_id: str, row: ForceMajeureRow, sign: int) -> None:
         """Count a force majeure, or no longer."""

@@ -94,12 +94,12 @@ def force_majeure_row(store: Store, epoch_key: int, seq: int) -> ForceMajeureRow
 
 def save_surveys(store: Store, rows: list[SurveyRow]) -> None:
     """Store surveys as they are now."""
-    store.run_many("INSERT OR REPLACE INTO survey VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    store.insert("INSERT OR REPLACE INTO survey", rows)
 
 
 def save_force_majeures(store: Store, rows: list[ForceMajeureRow]) -> None:
     """Store force majeures as they are now."""
-    store.run_many("INSERT OR REPLACE INTO force_majeure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    store.insert("INSERT OR REPLACE INTO force_majeure", rows)
 
 
 def force_majeures_dated(store: Store, console_key: int, from_ms: int, to_ms: int) -> list[ForceMajeureRow]:

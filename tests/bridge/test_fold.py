@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -103,9 +104,9 @@ def grouped(messages: list[Message], chance: random.Random) -> list[list[Message
     return groups
 
 
-def check_any_order(folder: Path, seed: int) -> None:
+def check_any_order(folder: Path, seed: int, count: int = 0) -> None:
     chance = random.Random(seed)
-    messages = random_messages(seed, chance.choice((5, 20, 60)))
+    messages = random_messages(seed, count or chance.choice((5, 20, 60)))
     wanted = [index for index in range(len(CHANGES)) if chance.random() < 0.5]
     in_order = fill(folder, f"{seed}-order.db", [messages], {0: wanted})
     expected = everything(in_order)
@@ -137,3 +138,9 @@ def check_any_order(folder: Path, seed: int) -> None:
 @given(seed=st.integers(0, 2**32))
 def test_surveys_are_a_function_of_the_set_of_events(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     check_any_order(tmp_path_factory.mktemp("fold"), seed)
+
+
+def test_so_they_are_when_there_are_many_in_a_transaction(tmp_path: Path) -> None:
+    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    print("seed", seed)  # noqa: T201 - a failure can be run again with it
+    check_any_order(tmp_path, seed, count=700)

@@ -12,7 +12,7 @@ import pytest
 from bridge import cli
 from bridge.console_settings import RANGES, set_settings
 from bridge.contract import Unreadable
-from bridge.counts import take_counts
+from bridge.counts import CountsIntake
 from bridge.errors import UsageError
 from bridge.ingest import take_messages
 from bridge.questions import set_question
@@ -46,7 +46,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.mark.parametrize("content", of("valid", "counts"))
 def test_it_takes_valid_counts_and_acknowledges_them(store: Store, content: Any) -> None:
     with store.transaction(NOW_MS):
-        ack = take_counts(store, "sofia-1", "pos", json.dumps(content).encode(), NOW_MS)
+        ack = CountsIntake(store).take("sofia-1", "pos", json.dumps(content).encode())
     schemas.validator("ack").validate(ack)
     assert ack == {"id": content["id"]}
 
@@ -54,7 +54,7 @@ def test_it_takes_valid_counts_and_acknowledges_them(store: Store, content: Any)
 @pytest.mark.parametrize("content", of("invalid", "counts"))
 def test_it_refuses_invalid_counts(store: Store, content: Any) -> None:
     with store.transaction(NOW_MS), pytest.raises(Unreadable):
-        take_counts(store, "sofia-1", "pos", json.dumps(content).encode(), NOW_MS)
+        CountsIntake(store).take("sofia-1", "pos", json.dumps(content).encode())
 
 
 def test_its_ranges_and_defaults_are_those_of_the_schema() -> None:
