@@ -260,14 +260,17 @@ class Board:
 
     # -- telling -------------------------------------------------------------------------------------------------
 
+    def who(self) -> dict[str, str]:
+        """For the log: who has said hello, if anybody."""
+        return {} if self._identity is None else {name: getattr(self._identity, name) for name in WHO}
+
     def _drop(self, reason: str) -> None:
         self._counters.dropped[reason] += 1
 
     def _tell(self, message: str, count: int = 1, *, is_well: bool = False, **facts: Any) -> None:
         """Log, seldom; a count is that of what was not told before."""
-        told = self._claims.seldom.ask((self._path, message), count, burst=BURST)
+        told = self._claims.seldom.ask((self._path, message), count, burst=BURST if is_well else 1)
         if told is None:
             return
-        who = {} if self._identity is None else {name: getattr(self._identity, name) for name in WHO}
         log = logfmt.info if is_well else logfmt.warning
-        log(message, port=self._path, **who, **facts, count=told if told > 1 else None)
+        log(message, port=self._path, **self.who(), **facts, count=told if told > 1 else None)

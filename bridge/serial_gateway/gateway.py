@@ -82,22 +82,19 @@ class Gateway:
                 thread.start()
 
     def _serve(self, path: str, counters: Counters) -> None:
+        board = None
         try:
             board = Board(path, self._broker, self._claims, counters, self._is_over)
             counters.opened += 1
             board.run()
-        except SilentError as error:
-            self._rests_until_s[path] = time.monotonic() + REST_S
-            self._tell(path, error)
         except PortError as error:
-            self._tell(path, error)
+            if isinstance(error, SilentError):
+                self._rests_until_s[path] = time.monotonic() + REST_S
+            if self._claims.seldom.ask((path, str(error))) is not None:
+                logfmt.warning(str(error), port=path, **(board.who() if board else {}), error=error.cause)
         except BaseException as error:  # noqa: BLE001 - raised by run
             self._failure = error
             self.stop()
-
-    def _tell(self, path: str, error: PortError) -> None:
-        if self._claims.seldom.ask((path, str(error))) is not None:
-            logfmt.warning(str(error), port=path, error=error.cause)
 
 
 def those_there(paths: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import termios
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -61,7 +62,7 @@ class Tty:
         try:
             return bytes(self._port.read(READ_BYTES))
         except OSError as error:
-            raise PortError("the board is gone", error) from error
+            raise PortError("the board is gone") from error
 
     def put(self, line: bytes) -> None:
         """Keep for `flush`."""
@@ -86,7 +87,7 @@ class Tty:
         try:
             count = self._port.write(self._waiting)
         except OSError as error:
-            raise PortError("the board is gone", error) from error
+            raise PortError("the board is gone") from error
         if count:
             del self._waiting[:count]
             self._moved_s = time.monotonic()
@@ -100,7 +101,7 @@ class Tty:
 
     def close(self) -> None:
         """Let go of it, without waiting for a board that takes nothing."""
-        with suppress(OSError, serial.serialutil.termios.error):
+        with suppress(OSError, termios.error):
             self._port.reset_output_buffer()
         self._port.close()
 

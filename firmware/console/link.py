@@ -193,9 +193,9 @@ class Link:
             self._app.pulse.beat("link")
             turns += 1
             if turns % 10 == 0:
-                self._wake.set()  # to see whether something is to be sent again
                 if await transport.tick():
                     self._status_epoch = None  # a gateway that came later knows nothing
+                self._wake.set()  # to see whether something is to be sent again
                 if self._radio and not self._radio.is_joined():
                     raise OSError("no Wi-Fi")
         raise self._error

@@ -12,6 +12,7 @@ import time
 from micropython import const
 
 _HELLO_MS = const(10000)  # a gateway that came later learns who is here
+_UNHEARD_HELLO_MS = const(2000)  # as long as nothing has come
 _WRITE_LIMIT_MS = const(10000)
 LINE_LIMIT = 8192 + 64
 _PIECE = const(64)  # bytes: what a USB packet takes, so that a write never waits long, and no reading holds up others
@@ -47,6 +48,7 @@ class UsbSerial:
         self._writable = select.poll()
         self._writable.register(self._out, select.POLLOUT)
         self._said_hello = 0
+        self._is_heard = False
         self.reached = True
         self.refused = False
         self.dropped = 0
@@ -82,7 +84,8 @@ class UsbSerial:
 
     async def tick(self):
         """Called each second; True if it said hello, and the status is to follow."""
-        if time.ticks_diff(time.ticks_ms(), self._said_hello) <= _HELLO_MS:
+        pause_ms = _HELLO_MS if self._is_heard else _UNHEARD_HELLO_MS
+        if time.ticks_diff(time.ticks_ms(), self._said_hello) <= pause_ms:
             return False
         await self._say_hello()
         return True
@@ -97,6 +100,7 @@ class UsbSerial:
         if message is None:
             self.dropped += 1
         else:
+            self._is_heard = True
             self._on_message(*message)
 
     async def _say_hello(self):
