@@ -24,6 +24,7 @@ SETTINGS = (  # people's habits fit all of them
 DAY_MS = 24 * 3600 * 1000
 HOUR_MS = 3600 * 1000
 FREE_BLOCKS = 1
+NEVER = 1 << 30
 OPERATIONS_MAX = 60  # of the flash, within which its power goes: an event or two, or a whole merge
 
 Effect = Iterator[None]
@@ -370,6 +371,8 @@ def calm_till(till: Till) -> None:
         with perhaps():
             send(till.console.pid, signal.SIGCONT)
         till.stops[-1][1] = time.monotonic()
+    with perhaps():
+        till.console.cut_power_at(NEVER)
     power_on(till)
     if till.console.board != "pico":
         till.console.hang(on=False)

@@ -178,7 +178,7 @@ def _broken(world: World) -> list[str]:
 def _doctor(world: World) -> list[str]:
     """What `trivox doctor` must say: every loss, to the event, and two boards that share an id."""
     said = trivox("doctor", "--database", str(world.bridge.database)).stdout
-    told = {name: int(count) for name, count in re.findall(r"Console (\S+) lost (\d+) events", said)}
+    told = {name: int(count) for name, count in re.findall(r"Console (\S+) lost (\d+) events?", said)}
     with closing(sqlite3.connect(world.bridge.database)) as connection:
         lost: Counter[str] = Counter()
         for epoch in epochs(connection).values():
