@@ -52,13 +52,13 @@ def run_gateway(broker: Broker, paths: list[str], metrics_port: int) -> None:
     """Run until SIGTERM or Ctrl-C; without `paths` for the boards found on USB."""
     from bridge.metrics import MetricsServer  # noqa: PLC0415 - the other commands start faster without
     from bridge.serial_gateway.counters import Collector  # noqa: PLC0415 - … also without this
-    from bridge.serial_gateway.gateway import Gateway, plugged_in, those_there  # noqa: PLC0415 - … and paho
+    from bridge.serial_gateway.gateway import Gateway  # noqa: PLC0415 - … and paho
     from bridge.serial_gateway.tty import is_port  # noqa: PLC0415 - … and pyserial
 
     for path in paths:
         if not is_port(path):
             raise UsageError(f"{path} is no serial port: give a board's, such as /dev/ttyACM0.")
-    runner = Gateway(broker, (lambda: those_there(paths)) if paths else plugged_in)
+    runner = Gateway(broker, paths)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())
     metrics = MetricsServer(metrics_port, Collector(runner.counters))

@@ -6,7 +6,6 @@ import os
 import select
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from bridge.serial_gateway.counters import Counters
 from bridge.serial_gateway.tty import PortError, SilentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from bridge.config import Broker
 
@@ -35,12 +34,13 @@ def plugged_in() -> list[str]:
 
 
 class Gateway:
-    """Serves, from `run` until `stop`, the ports that `find` names: those that are there."""
+    """Serves, from `run` until `stop`, the ports that are `named`, or else all with a board; `missing` are not there."""
 
-    def __init__(self, broker: Broker, find: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, broker: Broker, named: Iterable[str]) -> None:
         self.counters: dict[str, Counters] = {}
         self._broker = broker
-        self._find = find
+        self._named = set(named)
+        self.missing: set[str] = set()
         self._claims = Claims()
         self._threads: dict[str, threading.Thread] = {}
         self._rests_until_s: dict[str, float] = {}
@@ -69,17 +69,24 @@ class Gateway:
 
     def _look(self) -> None:
         """Serve what has been plugged in."""
-        found = set(self._find())
+        found = {path for path in self._named if is_there(path)} if self._named else set(plugged_in())
+        self._tell_missing(found)
         self._rests_until_s = {path: until for path, until in self._rests_until_s.items() if path in found}
         self._threads = {path: thread for path, thread in self._threads.items() if thread.is_alive()}
-        if not found and self._claims.seldom.ask("nothing") is not None:
-            logfmt.info("no board is plugged in: waiting for one")
         for path in found - self._threads.keys():
             if self._rests_until_s.get(path, 0.0) <= time.monotonic():
                 counters = self.counters.setdefault(path, Counters())
                 thread = threading.Thread(target=self._serve, args=(path, counters), name=path, daemon=True)
                 self._threads[path] = thread
                 thread.start()
+
+    def _tell_missing(self, found: set[str]) -> None:
+        """Once for each time that it is so."""
+        missing = self._named - found if self._named or found else {""}
+        for path in sorted(missing - self.missing):
+            what = "the port is not there" if path else "no board is plugged in"
+            logfmt.info(f"{what}: waiting for it", port=path or None)
+        self.missing = missing
 
     def _serve(self, path: str, counters: Counters) -> None:
         board = None
@@ -97,11 +104,9 @@ class Gateway:
             self.stop()
 
 
-def those_there(paths: Iterable[str]) -> list[str]:
-    """Of the ports that the user named those that are plugged in."""
-    found = []
-    for path in paths:
-        with suppress(OSError):
-            if Path(path).exists():
-                found.append(path)
-    return found
+def is_there(path: str) -> bool:
+    """Whether the port is plugged in."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False

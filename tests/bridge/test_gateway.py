@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 import serial
 from serial.tools import list_ports, list_ports_common
 
-from bridge.serial_gateway.gateway import plugged_in
+from bridge.config import read_broker
+from bridge.serial_gateway.gateway import Gateway as LocalGateway
 from bridge.serial_gateway.tty import PortError, Tty
 from tests.support.certificates import make_certificates
 from tests.support.gateway import Gateway
@@ -258,7 +260,7 @@ def test_a_port_that_can_not_be_had_is_told_and_waited_for(
 ) -> None:
     board = SerialBoard(tmp_path)
     with Gateway(tmp_path, broker.url(), board.port) as gateway:
-        gateway.wait_told("no board is plugged in: waiting for one")
+        gateway.wait_told("the port is not there: waiting for it")
         with board:
             board.wait_opened()
             greet(board, ONE)
@@ -295,12 +297,69 @@ def test_a_file_is_no_port(tmp_path: Path) -> None:
     assert done.stderr == f"trivox: {tmp_path} is no serial port: give a board's, such as /dev/ttyACM0.\n"
 
 
-def test_without_a_port_boards_are_found_by_what_they_say_on_usb(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_port_boards_are_found_by_what_they_say_on_usb(
+    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def port(device: str, vid: int | None, pid: int | None) -> list_ports_common.ListPortInfo:
         found = list_ports_common.ListPortInfo(device, skip_link_detection=True)
         found.vid, found.pid = vid, pid
         return found
 
-    there = [port("/dev/ttyACM0", 0x2E8A, 0x0005), port("/dev/ttyACM1", 0x2341, 0x0005), port("/dev/ttyS0", None, None)]
+    there = [port("/nowhere/1", 0x2341, 0x0005), port("/nowhere/2", 0x2E8A, 0x000A), port("/nowhere/3", None, None)]
     monkeypatch.setattr(list_ports, "comports", lambda: there)
-    assert plugged_in() == ["/dev/ttyACM0"]
+    with in_this_process(broker) as gateway:
+        there.append(port(str(board.port), 0x2E8A, 0x0005))
+        board.wait_opened()
+        greet(board, ONE)
+        subscriber.wait_last("till-1/status", state="online")
+    subscriber.wait_last("till-1/status", state="offline")
+    assert set(gateway.counters) == {str(board.port)}
+
+
+@contextmanager
+def in_this_process(broker: Mosquitto, *ports: Path) -> Iterator[LocalGateway]:
+    gateway = LocalGateway(read_broker(broker.url(), {}, None), [str(port) for port in ports])
+    running = threading.Thread(target=gateway.run)
+    running.start()
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+        running.join(30)
+    assert not running.is_alive()
+
+
+def test_a_silent_port_is_let_go_of_for_a_while(
+    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.serial_gateway.board.SILENT_S", 1.0)
+    with in_this_process(broker, board.port) as gateway:
+        board.wait_opened()
+        greet(board, ONE)
+        subscriber.wait_last("till-1/status", state="online")
+        subscriber.wait_last("till-1/status", state="offline")
+        wait_until("others can have it", lambda: not board.is_opened())
+        with serial.Serial(str(board.port), exclusive=True):
+            assert gateway.counters[str(board.port)].opened == 1
+        board.unplug()
+        wait_until("it is known", lambda: gateway.missing)
+        board.plug()  # it need not wait for one that was plugged in anew
+        board.wait_opened()
+
+
+def test_a_board_that_takes_nothing_is_gone_until_it_is_heard_again(
+    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.serial_gateway.board.STUCK_S", 1.0)
+    with in_this_process(broker, board.port) as gateway:
+        board.wait_opened()
+        greet(board, ONE)
+        subscriber.wait_last("till-1/status", state="online")
+        for number in range(30):  # a port holds no more than some KiB
+            subscriber.publish("trivox/v1/shop/till-1/ack", {"through": number, "more": "x" * 4000})
+        subscriber.wait_last("till-1/status", state="offline")
+        assert gateway.counters[str(board.port)].dropped["board_stuck"] > 0
+        subscriber.publish("trivox/v1/shop/till-1/settings", {"revision": 5}, retain=True)
+        board.drain(b"x\n")  # a line cut short, and ended
+        greet(board, ONE)
+        assert wait_until("settings", lambda: board.hear("settings")) == {"revision": 5}

@@ -50,11 +50,15 @@ class SerialBoard:
             os.close(self._master)
             self._master = -1
 
-    def wait_opened(self) -> None:
-        """Wait until somebody has opened the port: what is said before is lost."""
+    def is_opened(self) -> bool:
+        """Whether somebody has the port open now."""
         poll = select.poll()
         poll.register(self._master, 0)
-        wait_until("the port is opened", lambda: not poll.poll(0))
+        return not poll.poll(0)
+
+    def wait_opened(self) -> None:
+        """Wait until somebody has opened the port: what is said before is lost."""
+        wait_until("the port is opened", self.is_opened)
         wait_until("the line break before the first line", lambda: select.select([self._master], [], [], 0)[0])
 
     def say(self, leaf: str, payload: Any) -> None:
@@ -78,11 +82,20 @@ class SerialBoard:
             assert writable, "nobody reads the serial line"
             data = data[os.write(self._master, data) :]
 
-    def hear(self, leaf: str) -> Any:
-        """The payload of the last line of this leaf so far; None if there is none."""
+    def drain(self, end: bytes) -> None:
+        """Take all that comes, and forget it, until it ends so."""
+        wait_until(f"it ends with {end!r}", lambda: self._read() and self._left.endswith(end))
+        self._left = b""
+
+    def _read(self) -> bool:
         with suppress(OSError):  # who wrote has closed the port meanwhile
             while select.select([self._master], [], [], 0)[0]:
                 self._left += os.read(self._master, 4096)
+        return True
+
+    def hear(self, leaf: str) -> Any:
+        """The payload of the last line of this leaf so far; None if there is none."""
+        self._read()
         *lines, self._left = self._left.split(b"\n")
         for line in filter(None, lines):
             body, _, crc = line.rpartition(b"\t")
