@@ -34,7 +34,7 @@ def plugged_in() -> list[str]:
 
 
 class Gateway:
-    """Serves, from `run` until `stop`, the ports that are `named`, or else all with a board; `missing` are not there."""
+    """Serves, from `run` until `stop`, ports: those `named`, or else all with boards; `missing` are not there."""
 
     def __init__(self, broker: Broker, named: Iterable[str]) -> None:
         self.counters: dict[str, Counters] = {}
