@@ -1,9 +1,9 @@
-"""Sites and the checkout points at which consoles stand."""
+"""Sites and the checkout points at which consoles stand: one by one, or from a CSV file, all of it or nothing."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bridge import counts
 from bridge.console_settings import refresh_console
@@ -12,6 +12,7 @@ from bridge.fold import refold_console, refold_site
 from bridge.identifiers import check_id
 from bridge.local_time import day_starts_ms, today_starts_ms, zone
 from bridge.store import admin
+from bridge.table_file import Line, read_lines
 
 if TYPE_CHECKING:
     from typing import Any
@@ -19,18 +20,56 @@ if TYPE_CHECKING:
     from bridge.store import Store
 
 MAX_CHECKOUT_POINT_ID = 64
+SITE_COLUMNS = ("site_id", "timezone")
+CHECKOUT_POINT_COLUMNS = ("site_id", "checkout_point_id", "console_id")
+
+
+class Stand(NamedTuple):
+    """A console at a checkout point since a local day; None: since ever, or since today if it stood elsewhere."""
+
+    site_id: str
+    checkout_point_id: str
+    console_id: str
+    since: date | None
 
 
 def set_site(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
     """Set a site's time zone (args `site_id`, `timezone`); local hours and days are made anew."""
-    site_id = check_id("site", args["site_id"])
     zone(args["timezone"])
-    if admin.ensure_site(store, site_id) != args["timezone"]:
-        admin.set_timezone(store, site_id, args["timezone"])
+    _set_site(store, check_id("site", args["site_id"]), args["timezone"])
+    return {}
+
+
+def import_sites(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
+    """Set the time zones of many sites, inside the transaction: args `name` and `text` of the file."""
+    lines = read_lines(args["name"], args["text"], SITE_COLUMNS)
+    timezones: dict[str, str] = {}
+    for line in lines:
+        with line.judged():
+            site_id = line.identifier("site_id")
+            _check_timezone(line["timezone"])
+            if site_id in timezones:
+                raise ValueError(f"site {site_id} is in an earlier line too: give it once")
+            timezones[site_id] = line["timezone"]
+    lines.check()
+    for site_id, timezone in timezones.items():
+        _set_site(store, site_id, timezone)
+    return {"sites": len(timezones)}
+
+
+def _check_timezone(name: str) -> None:
+    try:
+        zone(name)
+    except UsageError as error:
+        raise ValueError(str(error).removesuffix(".")) from error
+
+
+def _set_site(store: Store, site_id: str, timezone: str) -> None:
+    if admin.ensure_site(store, site_id) != timezone:
+        admin.set_timezone(store, site_id, timezone)
         store.forget()
         refold_site(store, site_id)
         counts.derive(store, site_id)
-    return {}
 
 
 def enroll_consoles(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
@@ -54,19 +93,62 @@ def set_checkout_point(store: Store, args: dict[str, Any], now_ms: int) -> dict[
     """
     site_id, console_id = check_id("site", args["site_id"]), check_id("console", args["console_id"])
     checkout_point_id = args["checkout_point_id"].strip()
-    if not 0 < len(checkout_point_id) <= MAX_CHECKOUT_POINT_ID or not checkout_point_id.isprintable():
+    if not _may_be_point(checkout_point_id):
         raise UsageError(f"A checkout point's id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters.")
+    since = None if args["from"] is None else date.fromisoformat(args["from"])
+    from_ms = _stand(store, Stand(site_id, checkout_point_id, console_id, since), now_ms)
+    counts.derive(store, site_id)
+    return {"from_ms": from_ms}
+
+
+def import_checkout_points(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    """Say of many consoles where they stand, inside the transaction: args `name` and `text` of the file."""
+    lines = read_lines(args["name"], args["text"], CHECKOUT_POINT_COLUMNS, ("from",))
+    stands: dict[tuple[str, str, date | None], Stand] = {}
+    for line in lines:
+        with line.judged():
+            stand = _stand_of(line)
+            key = stand.site_id, stand.console_id, stand.since
+            if key in stands:
+                raise ValueError(f"console {stand.site_id}/{stand.console_id} is in an earlier line with this date too")
+            stands[key] = stand
+    lines.check()
+    for stand in sorted(stands.values(), key=lambda stand: stand.since or date.min):
+        _stand(store, stand, now_ms)
+    for site_id in {stand.site_id for stand in stands.values()}:
+        counts.derive(store, site_id)
+    return {"checkout_points": len(stands)}
+
+
+def _stand_of(line: Line) -> Stand:
+    site_id, console_id = line.identifier("site_id"), line.identifier("console_id")
+    if not _may_be_point(line["checkout_point_id"]):
+        raise ValueError(f"checkout_point_id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters")
+    text = line.get("from", "")
+    try:
+        since = date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise ValueError(f"from {text!r} is no date: give it as 2026-11-01, or leave it empty") from error
+    return Stand(site_id, line["checkout_point_id"], console_id, since)
+
+
+def _may_be_point(checkout_point_id: str) -> bool:
+    return 0 < len(checkout_point_id) <= MAX_CHECKOUT_POINT_ID and checkout_point_id.isprintable()
+
+
+def _stand(store: Store, stand: Stand, now_ms: int) -> int:
+    """Place a console and have its surveys follow; since when it stands there. The site's counts are the caller's."""
+    site_id, console_id = stand.site_id, stand.console_id
     timezone = admin.ensure_site(store, site_id)
     console_key = admin.ensure_console(store, site_id, console_id)
-    if args["from"] is not None:
-        from_ms = day_starts_ms(date.fromisoformat(args["from"]), timezone)
+    if stand.since is not None:
+        from_ms = day_starts_ms(stand.since, timezone)
     elif admin.stands_somewhere(store, console_key):
         from_ms = today_starts_ms(now_ms, timezone)
     else:
         from_ms = 0  # nothing lies before its first event, wherever late clocks and late events may move that
-    admin.place(store, console_key, checkout_point_id, from_ms)
+    admin.place(store, console_key, stand.checkout_point_id, from_ms)
     store.forget()
     refresh_console(store, site_id, console_id, now_ms)  # the console may be new here
     refold_console(store, site_id, console_id, from_ms)
-    counts.derive(store, site_id)
-    return {"from_ms": from_ms}
+    return from_ms

@@ -139,6 +139,15 @@ def site_set(
     _say(f"Site {site_id} has the time zone {timezone}.")
 
 
+@site_app.command("import")
+def site_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
+) -> None:
+    """Set many sites' time zones: site_id,timezone."""
+    result = perform(database, "import_sites", {"name": file.name, "text": text_of(file)})
+    _say(f"{counted(result['sites'], 'site')} imported.")
+
+
 @checkout_point_app.command("set")
 def checkout_point_set(
     site_id: Annotated[str, typer.Argument(metavar="SITE")],
@@ -163,6 +172,15 @@ def checkout_point_set(
     args = {"site_id": site_id, "checkout_point_id": checkout_point_id, "console_id": console_id, "from": day}
     perform(database, "set_checkout_point", args)
     _say(f"Console {site_id}/{console_id} stands at {checkout_point_id}.")
+
+
+@checkout_point_app.command("import")
+def checkout_point_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
+) -> None:
+    """Say where many consoles stand: site_id,checkout_point_id,console_id and optional from (see set)."""
+    result = perform(database, "import_checkout_points", {"name": file.name, "text": text_of(file)})
+    _say(f"{counted(result['checkout_points'], 'checkout point')} imported.")
 
 
 @shift_app.command("import")

@@ -1,0 +1,124 @@
+"""Sites and checkout points from CSV files: all of a file or nothing, and the same as one by one."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import apsw
+import pytest
+
+from tests.bridge.office import Office, Till, at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    made = Office(tmp_path)
+    till = Till()
+    till.survey(at("2026-11-02T09:00+00:00"), "yes")
+    till.survey(at("2026-11-12T09:00+00:00"), "no")
+    made.take(till)
+    return made
+
+
+def query(office: Office, sql: str) -> list[Any]:
+    with closing(apsw.Connection(str(office.database))) as connection:
+        return list(connection.execute(sql))
+
+
+def sites(office: Office, *lines: str) -> Any:
+    return office.run("site", "import", office.file("sites.csv", "\n".join(["site_id,timezone", *lines])))
+
+
+def points(office: Office, *lines: str, head: str = "site_id,checkout_point_id,console_id,from") -> Any:
+    return office.run("checkout-point", "import", office.file("points.csv", "\n".join([head, *lines])))
+
+
+def at_points(office: Office) -> dict[str | None, int]:
+    return {row["checkout_point_id"]: row["surveys"] for row in office.rows("checkout_point")}
+
+
+def test_sites_get_their_time_zones_and_surveys_follow(office: Office) -> None:
+    result = sites(office, "demo,Asia/Tokyo", "new,Europe/Sofia")
+    assert (result.status, result.out) == (0, "2 sites imported.\n")
+    assert query(office, "SELECT site_id, timezone FROM site ORDER BY 1") == [
+        ("demo", "Asia/Tokyo"),
+        ("new", "Europe/Sofia"),
+    ]
+    assert [row["hour"] for row in office.rows("hour")] == ["2026-11-02T18:00+09:00", "2026-11-12T18:00+09:00"]
+    assert sites(office, "demo,UTC").out == "1 site imported.\n"
+    assert [row["hour"][-6:] for row in office.rows("hour")] == ["+00:00", "+00:00"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Demo,UTC", "line 3: site_id 'Demo' is no id"),
+        ("shop,Europe/Sofa", "line 3: There is no time zone 'Europe/Sofa': give a name such as Europe/Sofia or UTC\n"),
+        ("shop,", "line 3: There is no time zone ''"),
+        ("demo,Europe/Sofia", "line 3: site demo is in an earlier line too: give it once"),
+        ("demo", "line 3: it has 1 values, the first line 2"),
+    ],
+)
+def test_a_bad_site_is_named_and_none_is_set(office: Office, line: str, words: str) -> None:
+    result = sites(office, "demo,Asia/Tokyo", line)
+    assert result.status == 1
+    assert words in result.err
+    assert query(office, "SELECT site_id, timezone FROM site") == [("demo", "UTC")]
+
+
+def test_consoles_stand_where_the_file_says_and_since_when(office: Office) -> None:
+    result = points(office, "demo,cash,till-1,", "demo,desk,till-1,2026-11-10", "shop,cash,till-1,")
+    assert (result.status, result.out) == (0, "3 checkout points imported.\n")
+    assert at_points(office) == {"cash": 1, "desk": 1}
+    assert points(office, "demo,door,till-1,2026-11-10").status == 0
+    assert at_points(office) == {"cash": 1, "door": 1}
+
+
+def test_a_file_without_dates_is_as_good_as_the_command(office: Office, tmp_path: Path) -> None:
+    other = Office(tmp_path / "other")
+    other.folder.mkdir()
+    till = Till()
+    till.survey(at("2026-11-02T09:00+00:00"), "yes")
+    other.take(till)
+    other.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
+    assert points(office, "demo,cash,till-1", head="site_id,checkout_point_id,console_id").status == 0
+    placed = "SELECT from_ms, checkout_point_id FROM placement"
+    assert query(office, placed) == query(other, placed) == [(0, "cash")]
+
+
+def test_figures_of_tills_follow_a_console_to_its_new_place(office: Office) -> None:
+    sale = {"id": "a", "kind": "transactions", "from_ms": at("2026-11-02T09:00+00:00"), "count": 4}
+    office.count("till", {**sale, "to_ms": sale["from_ms"] + 1, "checkout_point_id": "cash"})
+    assert [row["transactions"] for row in office.rows("console")] == [None]
+    points(office, "demo,cash,till-1,")
+    assert [row["transactions"] for row in office.rows("console")] == [4]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("demo,cash,Till,", "line 3: console_id 'Till' is no id"),
+        (",cash,till-2,", "line 3: site_id '' is no id"),
+        ("demo,,till-2,", "line 3: checkout_point_id must be 1 to 64 printable characters"),
+        ("demo,cash,till-2,Monday", "line 3: from 'Monday' is no date: give it as 2026-11-01, or leave it empty"),
+        ("demo,desk,till-1,", "line 3: console demo/till-1 is in an earlier line with this date too"),
+    ],
+)
+def test_a_bad_checkout_point_is_named_and_nothing_stands_anywhere(office: Office, line: str, words: str) -> None:
+    result = points(office, "demo,cash,till-1,", line)
+    assert result.status == 1
+    assert words in result.err
+    assert query(office, "SELECT count(*) FROM placement") == [(0,)]
+
+
+def test_rollups_are_as_a_rebuild_would_have_them(office: Office) -> None:
+    sites(office, "demo,Asia/Tokyo")
+    points(office, "demo,cash,till-1,", "demo,desk,till-1,2026-11-10")
+    tables = ("rollup_hour", "rollup_day", "survey", "counts")
+    before = [sorted(map(repr, query(office, f"SELECT * FROM {table}"))) for table in tables]
+    office.do("rebuild")
+    assert [sorted(map(repr, query(office, f"SELECT * FROM {table}"))) for table in tables] == before
