@@ -1,105 +1,97 @@
-"""A scenario run to its end: to files, or live against a broker."""
+"""What `trivox simulate SCENARIO` does: `simulator.scenario`, with bars and sentences."""
 
-import os
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console as Screen
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from simulator import beside
-from simulator import scenario as scenarios
-from simulator.filling import Order, fill
-from simulator.live import run_live
-from simulator.scenario import Scenario, ScenarioError
-from simulator.sites import places, world
-from simulator.totals import Totals
+from simulator.scenario import Scenario, Speed, folder_named
+from simulator.scenario_file import ScenarioError
+from simulator.scenario_run import Run
 
-Speed = Literal["real", "fast"]
-
-
-def order_of(
-    file: Path, *, seed: int | None = None, first_day: date | None = None, days: int | None = None
-) -> tuple[Scenario, Order]:
-    """A scenario, checked, and what it orders, some of which the command line may choose; raises ScenarioError."""
-    scenario = scenarios.load(file)
-    where = places(scenario, str(file))
-    order = Order(
-        where,
-        world(scenario, where),
-        first_day or scenario.first_day,
-        days or scenario.days,
-        scenario.seed if seed is None else seed,
-    )
-    return scenario, order
+SHOWN = 20  # differences
 
 
 def run_scenario(
-    file: Path,
+    name: str | Path,
     *,
     seed: int | None = None,
     to: Path | None = None,
     broker: str | None = None,
+    database: Path | None = None,
     speed: Speed = "fast",
     first_day: date | None = None,
     days: int | None = None,
     jobs: int | None = None,
 ) -> str:
     """Run a scenario into the folder `to`, or live against `broker`; a sentence on what was done."""
-    if broker is not None and speed == "real":
-        if to is not None:
-            raise ScenarioError("A run by the clock begins in the midst of a day: leave --out away, or --speed fast.")
-        first_day = first_day or datetime.now(UTC).date()
-    scenario, order = order_of(file, seed=seed, first_day=first_day, days=days)
-    if to is None and broker is None:
-        raise ScenarioError("Say where it goes: --out FOLDER for files, or --broker mqtt://HOST:PORT.")
-    done = ""
-    if to is not None:
-        done = _fill(scenario, order, to, jobs or os.cpu_count() or 1)
-    return done if broker is None else _live(order, broker, speed)
+    scenario = Scenario.load(name, seed=seed, first_day=first_day, days=days)
+    folder = to or folder_named(scenario.name, Path())
+    if broker is None:
+        return _write(scenario, folder, database, jobs)
+    return _play(scenario, folder, database, broker, speed)
 
 
-def _live(order: Order, broker: str, speed: Speed) -> str:
-    with progress_bar() as bar:
-        task = bar.add_task("live", total=sum(len(place.posts) for place in order.places), events=0)
-
-        def progress(events: int, ended: int) -> None:
-            bar.update(task, completed=ended, events=events)
-
-        events, consoles, took_s = run_live(order, broker, speed, progress)
-    return f"{events} events of {consoles} consoles were acknowledged in {took_s:.1f} s."
-
-
-def _fill(scenario: Scenario, order: Order, folder: Path, jobs: int) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise ScenarioError(f"{folder} is not empty: give --out a new folder.")
-    done = 0
-    pieces = order.days * len(order.places)
-    with progress_bar() as bar:
-        task = bar.add_task("filling", total=pieces, events=0)
-
-        def progress(events: int, piece: int) -> None:
-            nonlocal done
-            done = events
-            bar.update(task, completed=piece, events=events)
-
-        totals: Totals = fill(order, folder, jobs, progress)
-    beside.shifts(folder / "shifts.csv", order)
-    beside.script(folder / "prepare.sh", scenario, order)
-    beside.expected(folder / "expected.json", scenario, order, totals)
+def _write(scenario: Scenario, folder: Path, database: Path | None, jobs: int | None) -> str:
+    order = scenario.order
+    with progress_bar("filling", order.days * len(order.places)) as progress:
+        run = scenario.write(folder, database=database, jobs=jobs, progress=progress)
+    base = "DATABASE" if database is None else str(database)
+    prepare = f"`{folder}/prepare.sh {base}` and " if database is None else ""
     return (
-        f"{done} events are in {folder}. Take them in with `{folder}/prepare.sh DATABASE` and `trivox ingest "
-        f"{folder}/messages.ndjson --database DATABASE`; compare reports with {folder}/expected.json."
+        f"{run.events} events are in {folder}. Take them in with {prepare}`trivox ingest {run.messages} --database "
+        f"{base}`; then `trivox simulate {folder} --check {base}` holds the reports against what people did."
     )
 
 
+def _play(scenario: Scenario, folder: Path, database: Path | None, broker: str, speed: Speed) -> str:
+    began_s = time.monotonic()
+    with progress_bar("live", len(scenario.consoles)) as progress:
+        run = scenario.play(broker, folder, speed=speed, database=database, progress=progress)
+    return (
+        f"{run.events} events of {len(scenario.consoles)} consoles were acknowledged in "
+        f"{time.monotonic() - began_s:.1f} s; `trivox simulate {folder} --check {database or 'DATABASE'}` "
+        "holds the reports against what people did."
+    )
+
+
+def check(folder: Path, database: Path) -> str:
+    """Hold the reports on a database against what a run's folder expects; raises ScenarioError with what differs."""
+    run = Run(folder)
+    found: list[str] = []
+    rows = 0
+    for by, force_majeure in run.reports:
+        words = ["--from", run.from_on, "--to", run.to_on, "--by", by, "--format", "json"]
+        words += [] if force_majeure == "default" else ["--force-majeure", force_majeure]
+        different = run.differences(_report(database, words), by, force_majeure)
+        found += [f"by {by}, {sentence}" for sentence in different]
+        rows += len(run.expected(by, force_majeure))
+    if found:
+        more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+        sentences = "\n".join([*found[:SHOWN], *more])
+        raise ScenarioError(f"The reports on {database} are not what {folder} expects:\n{sentences}")
+    return f"All {rows} rows of {len(run.reports)} reports are as they must be."
+
+
+def _report(database: Path, words: list[str]) -> list[dict[str, object]]:
+    command = [str(Path(sys.executable).with_name("trivox")), "report", "--database", str(database), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ScenarioError(done.stderr.strip().removeprefix("trivox: "))
+    rows: list[dict[str, object]] = json.loads(done.stdout)
+    return rows
+
+
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """A bar on standard error, where that is a terminal; the task needs a field `events`."""
+def progress_bar(what: str, total: int) -> Iterator["_Told"]:
+    """A bar on standard error, where that is a terminal: to be told of (events, done of the total)."""
     screen = Screen(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -108,4 +100,13 @@ def progress_bar() -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=screen, disable=not screen.is_terminal, transient=True) as bar:
-        yield bar
+        yield _Told(bar, what, total)
+
+
+class _Told:
+    def __init__(self, bar: Progress, what: str, total: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task(what, total=total, events=0)
+
+    def __call__(self, events: int, done: int) -> None:
+        self._bar.update(self._task, completed=done, events=events)

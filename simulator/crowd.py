@@ -11,7 +11,7 @@ from random import Random
 
 from simulator.diary import Ends, Entry, Kind, Press, Wanted
 from simulator.people import CUT_MS, MARGIN_MS
-from simulator.scenario import Temperament
+from simulator.scenario_file import Temperament
 from simulator.sites import OnShift, Place, Post, on_shift
 from simulator.truth import Count
 

@@ -5,7 +5,7 @@ are written in one order, so the files are the same to the byte for any number o
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from multiprocessing import get_context
@@ -14,43 +14,20 @@ from pathlib import Path
 from random import Random
 from typing import IO, Any, NamedTuple
 
-from simulator.crowd import HOUR_MS, Day, transactions, visitors
+from simulator.crowd import Day
 from simulator.diary import Entry
 from simulator.fleet import CLOCK_MS, REVISION, Fleet, FleetConsole
-from simulator.oracle import declarations, surveys
-from simulator.sites import OnShift, Place, Post, days_of
+from simulator.happened import GROUPINGS, HALF_HOUR_MS, Order, SiteDay, count_message
+from simulator.sites import Place, Post, days_of
 from simulator.totals import Totals
-from simulator.truth import Count, World
+from simulator.truth import Count
 
 BATCH = 16  # so many events wait at most while the way to the broker is free
 WAY_MS = 60  # from console to bridge
 MINUTE_MS = 60_000
 BOOT_BEFORE_MS = 5 * MINUTE_MS  # the opening
+NIGHT_MS = 60 * MINUTE_MS  # closed for so long, a shop may be switched off
 LATER_MS = 1000  # after the time that they tell of, counts come
-TILLS, DOOR = "tills", "door"
-
-GROUPINGS: tuple[tuple[str, ...], ...] = (
-    ("question",),
-    ("site",),
-    ("console",),
-    ("checkout_point",),
-    ("seller",),
-    ("hour",),
-    ("day",),
-    ("week",),
-    ("month",),
-    ("site", "week"),
-)
-
-
-class Order(NamedTuple):
-    """What is to be made."""
-
-    places: list[Place]
-    world: World
-    first_day: date
-    days: int
-    seed: int
 
 
 class Piece(NamedTuple):
@@ -67,6 +44,7 @@ class Sender:
     def __init__(self, fleet: Fleet, place: Place, post: Post, seed: int) -> None:
         chance = Random(f"{seed}/{post.site_id}/{post.console_id}")
         self._chance = Random(f"{seed}/{post.site_id}/{post.console_id}/way")
+        self._acks = Random(f"{seed}/{post.site_id}/{post.console_id}/acks")  # apart: live runs lose others
         rules = post.rules
         settings = fleet.settings(
             revision=REVISION,
@@ -80,9 +58,11 @@ class Sender:
         self.console = FleetConsole(fleet, settings, f"{chance.getrandbits(32):08x}", f"{chance.getrandbits(48):012x}")
         self.post = post
         self._faults = place.faults
-        self._prefix = f'{{"topic":"trivox/v1/{post.site_id}/{post.console_id}/events","payload":'
+        self._prefix = f'{{"topic":"trivox/v1/{post.site_id}/{post.console_id}/'
         self._outages: list[tuple[int, int]] = []
+        self._closed_ms = 0
         self._was_cut = False
+        self._told_boot = 0  # up to which start the console has said that it is there
         self.lines: list[tuple[int, str]] = []
 
     def live(self, entries: Sequence[Entry]) -> None:
@@ -99,8 +79,9 @@ class Sender:
             return
         from_ms, to_ms = day.shifts[0].from_ms, day.shifts[-1].to_ms
         console, chance, faults = self.console, self._chance, self._faults
-        if console.boot == 0 or chance.random() < faults.boots_at_opening:
-            at_ms = from_ms - BOOT_BEFORE_MS
+        was_night, self._closed_ms = from_ms - self._closed_ms >= NIGHT_MS, to_ms
+        if console.boot == 0 or (chance.random() < faults.boots_at_opening and was_night):
+            at_ms = opening_ms(day)
             if console.boot:
                 console.settle(at_ms - 1)
             late = chance.random() < faults.late_clock
@@ -124,15 +105,16 @@ class Sender:
             return
         console = self.console
         delivery = console.delivery
-        if self._was_cut:
-            self._was_cut = False
-            delivery.restart()
-        up_ms = now_ms - console.started_ms
         arrives_ms = now_ms + WAY_MS
+        if self._was_cut or self._told_boot < console.boot:
+            self._was_cut, self._told_boot = False, console.boot
+            delivery.restart()
+            self._tell("status", console.status(is_online=True), arrives_ms)
+        up_ms = now_ms - console.started_ms
         batch = delivery.next_batch(up_ms)
         while batch is not None:
-            self.lines.append((arrives_ms, f'{self._prefix}{batch},"received_at_ms":{arrives_ms}}}\n'))
-            if self._faults.lost_acks and self._chance.random() < self._faults.lost_acks:
+            self._tell("events", batch, arrives_ms)
+            if self.loses_ack():
                 delivery.restart()
                 arrives_ms += 10_000
             else:
@@ -140,11 +122,28 @@ class Sender:
                 delivery.acknowledged(console.outbox.epoch, through, up_ms)
             batch = delivery.next_batch(up_ms)
 
-    def end(self, at_ms: int) -> None:
-        """Nobody presses any more: time passes until all is settled and sent."""
+    def loses_ack(self) -> bool:
+        """Whether the acknowledgement that comes now is lost on its way."""
+        return self._faults.lost_acks > 0 and self._acks.random() < self._faults.lost_acks
+
+    def close(self, at_ms: int, *, is_last: bool) -> None:
+        """The shop closes: all is settled and, if the way is free, sent; the day's last heartbeat tells of it."""
+        if is_last:
+            self._outages.clear()
         self.console.settle(at_ms)
-        self._outages.clear()
         self.send(at_ms)
+        if not self.is_cut(at_ms):
+            self._tell("health", self.console.health(at_ms), at_ms + WAY_MS)
+
+    def _tell(self, leaf: str, payload: str | dict[str, Any], arrives_ms: int) -> None:
+        text = payload if isinstance(payload, str) else json.dumps(payload, separators=(",", ":"))
+        line = f'{self._prefix}{leaf}","payload":{text},"received_at_ms":{arrives_ms}}}\n'
+        self.lines.append((arrives_ms, line))
+
+
+def opening_ms(day: Day) -> int:
+    """When a console that was off is switched on, on a day with shifts."""
+    return day.shifts[0].from_ms - BOOT_BEFORE_MS
 
 
 class SiteLife:
@@ -153,64 +152,34 @@ class SiteLife:
     def __init__(self, order: Order, place: Place, fleet: Fleet, totals: Totals) -> None:
         self._order, self._place, self._totals = order, place, totals
         self._senders = [Sender(fleet, place, post, order.seed) for post in place.posts]
-        self._zone = place.zone
         self._until_ms = 0
 
     def day(self, day: date, *, is_last: bool) -> Piece:
         """What the site's day brings."""
-        place, totals = self._place, self._totals
-        rules = self._order.world.rules
-        everything: list[Entry] = []
-        shifts: list[OnShift] = []
-        counts: list[tuple[int, Count]] = []
         before = sum(sender.console.outbox.next for sender in self._senders)
+        lived = SiteDay(self._place)
         for sender in self._senders:
-            lived = Day(place, sender.post, day, self._order.seed)
-            entries = list(lived.stream())
-            sender.open(lived)
+            today = Day(self._place, sender.post, day, self._order.seed)
+            entries = list(today.stream())
+            sender.open(today)
             sender.live(entries)
-            if place.tills:
-                counts += transactions(place, sender.post, entries, lived.shifts)
-            totals.add(surveys(entries, rules), declarations(entries), ())
-            everything += entries
-            shifts += lived.shifts
-        if place.door:
-            counts += visitors(place, everything, shifts)
-        totals.add((), (), (count for _, count in counts))
-        totals.merge()
-        self._until_ms = max((entry.until_ms for entry in everything), default=self._until_ms)
-        self._close_day(is_last=is_last)
-        events = sum(sender.console.outbox.next for sender in self._senders) - before
-        return Piece(self._lines(counts), b"".join([entry.line() for entry in everything]), events)
-
-    def _close_day(self, *, is_last: bool) -> None:
-        """At night all is settled and, at last, all is sent."""
-        at_ms = self._until_ms + HOUR_MS // 2
+            lived.add(sender.post, entries, today.shifts)
+        counts = lived.sum_up(self._totals)
+        self._until_ms = max((entry.until_ms for entry in lived.entries), default=self._until_ms)
         for sender in self._senders:
-            if sender.console.boot and is_last:
-                sender.end(at_ms)
-            elif sender.console.boot:
-                sender.console.settle(at_ms)
-                sender.send(at_ms)
+            if sender.console.boot and (lived.entries or is_last):
+                sender.close(self._until_ms + HALF_HOUR_MS * is_last, is_last=is_last)
+        events = sum(sender.console.outbox.next for sender in self._senders) - before
+        return Piece(self._lines(counts), b"".join([entry.line() for entry in lived.entries]), events)
 
     def _lines(self, counts: Sequence[tuple[int, Count]]) -> bytes:
-        points = self._order.world.checkout_points
-        lines = [(to_ms + LATER_MS, _line(*count_message(count, to_ms, points), to_ms)) for to_ms, count in counts]
+        world = self._order.world
+        lines = [(to_ms + LATER_MS, _line(*count_message(count, to_ms, world), to_ms)) for to_ms, count in counts]
         for sender in self._senders:
             lines += sender.lines
             sender.lines.clear()
         lines.sort(key=lambda line: line[0])
         return "".join(line for _, line in lines).encode()
-
-
-def count_message(count: Count, to_ms: int, points: Mapping[tuple[str, str], str]) -> tuple[str, dict[str, Any]]:
-    """Topic and payload by which a till or a people counter tells a figure up to `to_ms`."""
-    told: dict[str, Any] = {"kind": count.kind, "from_ms": count.at_ms, "to_ms": to_ms, "count": count.count}
-    if count.kind == "visitors":
-        return f"trivox/v1/{count.site_id}/{DOOR}/counts", {"id": f"{count.at_ms}", **told}
-    point = points[count.site_id, count.console_id or ""]
-    told |= {"checkout_point_id": point, "seller_id": count.seller_id}
-    return f"trivox/v1/{count.site_id}/{TILLS}/counts", {"id": f"{point}:{count.at_ms}", **told}
 
 
 def _line(topic: str, payload: dict[str, Any], to_ms: int) -> str:

@@ -17,6 +17,7 @@ BOOT_MS = 300  # from power to the first event
 CLOCK_MS = 1800  # … to the time from the network
 LIMIT = 5000  # events that wait, as in flash
 REVISION = 1  # of the settings that the scenario's commands make
+HEAP_FREE = 50_000  # bytes that a board has free, about; a fleet's console has no heap of its own
 
 # Numbers that stand in an event's text while a template is made of it; each has digits of its own.
 _BOOT, _UP, _AT, _SURVEY, _OPENED = 700_000_001, 900_000_003, 1_600_000_000_005, 500_000_007, 800_000_002
@@ -140,8 +141,8 @@ class FleetConsole:
     """One console. Instants are ms since 1970 UTC; nothing happens until `power_on`."""
 
     __slots__ = (
-        *("_clock_at_ms", "_clock_source", "_fleet", "_last_ms", "_settings", "_spell", "_survey", "_utc_known"),
-        *("boot", "delivery", "hardware_id", "outbox", "started_ms", "table"),
+        *("_clock_at_ms", "_clock_source", "_fleet", "_last_ms", "_presses", "_settings", "_spell", "_survey"),
+        *("_utc_known", "boot", "delivery", "hardware_id", "outbox", "started_ms", "table"),
     )
 
     def __init__(self, fleet: Fleet, settings: Any, epoch: str, hardware_id: str) -> None:
@@ -159,11 +160,14 @@ class FleetConsole:
         self._clock_source = 0
         self._utc_known = False
         self._last_ms = 0  # up to when all is settled
+        self._presses = [0, 0, 0, 0]  # of earlier boots
 
     def power_on(self, at_ms: int, *, clock_after_ms: int = CLOCK_MS, source: Literal["ntp", "bridge"] = "ntp") -> None:
         """Power comes; the time is known `clock_after_ms` later."""
         firmware = self._fleet.firmware
         events = firmware.events
+        if self.table is not None:
+            self._presses = self._counted()
         self.boot += 1
         self.started_ms = at_ms
         self.table = firmware.survey.SurveyTable(self._settings)
@@ -183,6 +187,11 @@ class FleetConsole:
             self._settings = settings
             if self.table is not None:
                 self.table.apply(settings, self._last_ms + 1)
+
+    @property
+    def heartbeat_ms(self) -> int:
+        """How often it tells of its health."""
+        return int(self._settings.heartbeat_ms)
 
     def record(self, fact: tuple[Any, ...]) -> None:
         """Keep a fact as an event."""
@@ -221,3 +230,36 @@ class FleetConsole:
         while fact is not None:
             record(fact)
             fact = take(settled_ms)
+
+    def settle_for_good(self, at_ms: int) -> None:
+        """Nobody presses any more: settle all of it, and wait for the time if it is not known yet."""
+        self.settle(max(at_ms, self._clock_at_ms or 0))
+
+    def status(self, *, is_online: bool) -> dict[str, Any]:
+        """What it, or its will, says of being there."""
+        status: dict[str, Any] = self._fleet.firmware.events.status(is_online, self.outbox.epoch, self.hardware_id)
+        return status
+
+    def health(self, at_ms: int) -> dict[str, Any]:
+        """What it says of itself at this instant, as `console/health.py` does on a board."""
+        outbox = self.outbox
+        return {
+            "epoch": outbox.epoch,
+            "hardware_id": self.hardware_id,
+            "firmware": self._fleet.firmware.version,
+            "board": BOARD,
+            "boot": self.boot,
+            "up_ms": at_ms - self.started_ms,
+            "at_ms": at_ms if self._utc_known else None,
+            "outbox": {"first": outbox.first, "next": outbox.next},
+            "heap_free": HEAP_FREE,
+            "rssi": None,
+            "loop_lag_max_ms": 0,
+            "settings_revision": self._settings.revision,
+            "presses": dict(zip(BUTTONS, self._counted(), strict=True)),
+            "faults": [f"stuck:{name}" for name, button in BUTTONS.items() if self.table.stuck[button]],
+        }
+
+    def _counted(self) -> list[int]:
+        """Presses of each button over the epoch."""
+        return [before + now for before, now in zip(self._presses, self.table.presses, strict=True)]

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 KEEPALIVE_S = 30
 PING = b"\xc0\x00"
 CONNACK, PUBLISH, SUBACK = 0x20, 0x30, 0x90
-PUBLISH_1, PUBLISH_1_RETAINED = 0x32, 0x33
+PUBLISH_0_RETAINED, PUBLISH_1, PUBLISH_1_RETAINED = 0x31, 0x32, 0x33
 LEAVES = ("ack", "settings")
 _MORE = 0x80
 _LENGTH_BYTES_MAX = 4
@@ -102,6 +102,10 @@ class Session(asyncio.Protocol):
         topic = text(f"{self._login.prefix}{leaf}")
         first = PUBLISH_1_RETAINED if retained else PUBLISH_1
         self._write(packet(first, topic, self._id(), payload))
+
+    def mention(self, leaf: str, payload: bytes) -> None:
+        """Send with QoS 0, retained: the next one says it anew."""
+        self._write(packet(PUBLISH_0_RETAINED, text(f"{self._login.prefix}{leaf}"), payload))
 
     def ping(self) -> None:
         """Show that this end lives."""

@@ -1,192 +1,142 @@
 """A scenario live: every console with a connection of its own to a broker, by the clock or as fast as it is taken."""
 
 import asyncio
-import json
 import os
 import resource
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
-from itertools import islice
-from typing import Any, Literal
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from simulator.crowd import HOUR_MS, Day, transactions, visitors
-from simulator.diary import Entry
+from simulator.crowd import QUARTER_MS
 from simulator.errors import SimulatorError
-from simulator.filling import Order, Sender, count_message
-from simulator.fleet import Fleet
-from simulator.fleet_mqtt import KEEPALIVE_S, Login, Session
-from simulator.sites import OnShift, Place, Post, days_of
+from simulator.fleet_mqtt import KEEPALIVE_S, Session
+from simulator.happened import GROUPINGS, Order, Part, part_of_day
+from simulator.live_console import FOREVER_MS, Clock, Common, LiveConsole
+from simulator.live_counts import Teller
+from simulator.sites import Place, days_of
+from simulator.totals import Totals
 
-WAITING = 64  # events that a hurried console has ready at most
-CUT_WAITING = 4000  # … while its way to the broker is cut
 CONNECTING = 100  # at once
-COUNTS_AT_ONCE = 500
 AGAIN_S = 2.0  # after a connection broke
+TICK_S = 1.0
 LIMIT_S = 120.0  # without any progress
 SPARE_FILES = 200
+
+Progress = Callable[[int, int], None]
 
 
 class LiveError(SimulatorError):
     """The fleet cannot go on: no broker, too few files, or nobody acknowledges."""
 
 
-class LiveConsole:
-    """One console: people, firmware and session."""
+class Broker(NamedTuple):
+    """Where it is, and as whom."""
 
-    __slots__ = ("_entry", "_hub", "_place", "_stream", "_timer", "acked", "ended", "sender", "session", "until_ms")
+    host: str
+    port: int
+    account: tuple[str | None, str | None]
 
-    def __init__(self, hub: "Hub", place: Place, post: Post) -> None:
-        self._hub, self._place = hub, place
-        self.sender = Sender(hub.fleet, place, post, hub.order.seed)
-        self._stream = self._people(post)
-        self._entry: Entry | None = next(self._stream, None)
-        self._timer: asyncio.TimerHandle | None = None
-        self.session: Session | None = None
-        self.until_ms = 0
-        self.acked = 0
-        self.ended = False
 
-    def login(self) -> Login:
-        """Its name and will."""
-        console, post = self.sender.console, self.sender.post
-        events = self._hub.fleet.firmware.events
-        client_id = f"trivox-{post.site_id}-{post.console_id}-{console.hardware_id}"
-        will = json.dumps(events.status(False, console.outbox.epoch, console.hardware_id))  # noqa: FBT003
-        return Login(client_id, f"trivox/v1/{post.site_id}/{post.console_id}/", will.encode(), *self._hub.account)
-
-    def _people(self, post: Post) -> Iterator[Entry]:
-        order = self._hub.order
-        for day in days_of(order.first_day, order.days):
-            lived = Day(self._place, post, day, order.seed)
-            self.sender.open(lived)
-            for entry in lived.stream():
-                if entry.at_ms >= self._hub.from_ms:
-                    yield entry
-            if lived.shifts:
-                self.until_ms = lived.shifts[-1].to_ms + HOUR_MS // 2
-
-    def up(self) -> None:
-        """The session is there: say so, and send again what waits."""
-        console = self.sender.console
-        events = self._hub.fleet.firmware.events
-        status = events.status(True, console.outbox.epoch, console.hardware_id)  # noqa: FBT003
-        if self.session is not None:
-            self.session.publish("status", json.dumps(status).encode(), retained=True)
-        console.delivery.restart()
-        self.go_on()
-
-    def heard(self, leaf: str, payload: bytes) -> None:
-        """An acknowledgement, or settings."""
-        firmware, console = self._hub.fleet.firmware, self.sender.console
-        try:
-            message = json.loads(payload) if payload else None
-            if leaf == "settings" and message is not None:
-                console.settings_came(firmware.settings.check(message))
-                return
-            epoch, through, _ = firmware.events.read_ack(message)
-        except ValueError:
-            return
-        before = console.outbox.first
-        console.delivery.acknowledged(epoch, through, self._hub.now_ms())
-        self._hub.acked += console.outbox.first - before
-        self.go_on()
-
-    def go_on(self) -> None:
-        """Let people press as far as the clock, or what waits, allows; then send."""
-        outbox = self.sender.console.outbox
-        while self._entry is not None and (outbox.waiting() < WAITING or self._is_cut(self._entry)):
-            entry = self._entry
-            if self._hub.is_real and entry.at_ms > self._hub.wall_ms():
-                self._wake_at(entry.at_ms)
-                break
-            self._live(entry)
-            self._entry = next(self._stream, None)
-            if self._entry is None:
-                self._rest()
-        self.send()
-
-    def _live(self, entry: Entry) -> None:
-        console = self.sender.console
-        boot = console.boot
-        console.happens(entry)
-        if console.boot != boot and self.session is not None:  # the power went
-            self.session.drop()
-
-    def _is_cut(self, entry: Entry) -> bool:
-        return self.sender.is_cut(entry.at_ms) and self.sender.console.outbox.waiting() < CUT_WAITING
-
-    def _rest(self) -> None:
-        if self.sender.console.boot:
-            self.sender.console.settle(self.until_ms)
-
-    def _wake_at(self, at_ms: int) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._hub.call_at(at_ms, self.go_on)
-
-    def send(self) -> None:
-        """What may be sent now, by the firmware's delivery."""
-        session = self.session
-        if session is None or not session.is_up:
-            return
-        if self._entry is not None and self._is_cut(self._entry):
-            return
-        delivery, now_ms = self.sender.console.delivery, self._hub.now_ms()
-        batch = delivery.next_batch(now_ms)
-        while batch is not None:
-            session.publish("events", batch.encode())
-            batch = delivery.next_batch(now_ms)
-        if self._entry is None and not self.sender.console.outbox.waiting() and not self.ended:
-            self.ended = True
-            self._hub.ended += 1
+def broker_at(address: str) -> Broker:
+    """The broker of `mqtt://HOST:PORT`, with the login of the environment; raises LiveError."""
+    parts = urlsplit(address)
+    if parts.scheme != "mqtt" or not parts.hostname or parts.username:
+        raise LiveError(
+            f"{address} is no broker for this; give mqtt://HOST:PORT, with TRIVOX_MQTT_USER and "
+            "TRIVOX_MQTT_PASSWORD in the environment if it wants a login."
+        )
+    account = os.environ.get("TRIVOX_MQTT_USER"), os.environ.get("TRIVOX_MQTT_PASSWORD")
+    return Broker(parts.hostname, parts.port or 1883, account)
 
 
 class Hub:
-    """What the consoles of a live run share: firmware, loop, clock, account."""
+    """Connects consoles, keeps them going, and tells what tills counted."""
 
-    def __init__(self, order: Order, broker: str, *, is_real: bool) -> None:
-        self.order = order
-        self.is_real = is_real
-        self.fleet = Fleet()
-        address = urlsplit(broker)
-        if address.scheme != "mqtt" or not address.hostname or address.username:
-            raise LiveError(
-                f"{broker} is no broker for this; give mqtt://HOST:PORT, with TRIVOX_MQTT_USER and "
-                "TRIVOX_MQTT_PASSWORD in the environment if it wants a login."
-            )
-        self._host, self._port = address.hostname, address.port or 1883
-        self.account = os.environ.get("TRIVOX_MQTT_USER"), os.environ.get("TRIVOX_MQTT_PASSWORD")
-        self.from_ms = self.wall_ms() if is_real else 0
-        self.acked = self.ended = 0
+    def __init__(self, common: Common, broker: Broker) -> None:
+        self._common, self._broker = common, broker
+        common.account = broker.account
+        common.connect = self._connect_soon
         self.consoles: list[LiveConsole] = []
+        self.was_stopped = False
+        self._teller = Teller(*broker, common.order.world)
+        self._told_ms: dict[str, int] = {}  # up to when a site's figures were told
         self._connecting = asyncio.Semaphore(CONNECTING)
         self._why = "no console is connected"
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_over = False
 
-    @staticmethod
-    def wall_ms() -> int:
-        """Milliseconds since 1970."""
-        return time.time_ns() // 1_000_000
+    async def run(self, progress: Progress) -> None:
+        """Until every console has sent everything; tells (events acknowledged, consoles that are done)."""
+        common = self._common
+        for place in self._places:
+            for post in place.posts:
+                if not self.was_stopped:
+                    console = LiveConsole(common, place, post)
+                    self.consoles.append(console)
+                    console.go_on()
+                    await asyncio.sleep(0)
+        telling = asyncio.create_task(self._tell_by_the_clock(common.clock)) if common.clock else None
+        try:
+            await self._keep_going(progress)
+        finally:
+            if telling is not None:
+                telling.cancel()
+                with suppress(asyncio.CancelledError):
+                    await telling
 
-    @staticmethod
-    def now_ms() -> int:
-        """Milliseconds of the delivery's clock."""
-        return time.monotonic_ns() // 1_000_000
+    async def _keep_going(self, progress: Progress) -> None:
+        common = self._common
+        pinged_s = moved_s = time.monotonic()
+        acked = -1
+        while common.ended < len(self.consoles):
+            await asyncio.sleep(TICK_S)
+            now_s = time.monotonic()
+            is_hurried = common.clock is None or self.was_stopped
+            if now_s - pinged_s >= KEEPALIVE_S / 2:
+                pinged_s = now_s
+                self._ping()
+            if common.acked != acked or not is_hurried:
+                acked, moved_s = common.acked, now_s
+            elif now_s - moved_s > LIMIT_S:
+                raise LiveError(f"Nothing was acknowledged for {LIMIT_S:.0f} s ({self._why}): is a bridge running?")
+            for console in self.consoles:
+                if is_hurried:
+                    console.send()  # what was not acknowledged in time goes again
+                else:
+                    console.go_on()
+                    console.beat()
+            common.diary.flush()
+            progress(common.acked, common.ended)
 
-    def call_at(self, at_ms: int, work: Callable[[], None]) -> asyncio.TimerHandle:
-        """Do it when the wall clock says so."""
-        return asyncio.get_running_loop().call_later(max(0.0, (at_ms - self.wall_ms()) / 1000), work)
+    def stop(self) -> None:
+        """Let nobody come any more; what was begun is brought to its end and sent."""
+        self.was_stopped = True
+        for console in self.consoles:
+            console.stop()
 
-    async def connect(self, console: LiveConsole) -> None:
-        """Give a console its session."""
+    def close(self) -> None:
+        """Everybody says goodbye."""
+        self._is_over = True
+        for console in self.consoles:
+            if console.session is not None:
+                console.session.close()
+
+    # Connections --------------------------------------------------------------------------------------------------
+
+    async def _connect(self, console: LiveConsole) -> None:
         async with self._connecting:
             session = Session(console.login(), console.up, console.heard, lambda why: self._lost(console, why))
             console.session = session
             try:
-                await asyncio.get_running_loop().create_connection(lambda: session, self._host, self._port)
+                await asyncio.get_running_loop().create_connection(
+                    lambda: session, self._broker.host, self._broker.port
+                )
             except OSError as error:
                 self._lost(console, str(error))
 
@@ -198,95 +148,57 @@ class Hub:
 
     def _connect_soon(self, console: LiveConsole) -> None:
         if not self._is_over:
-            task = asyncio.get_running_loop().create_task(self.connect(console))
+            task = asyncio.get_running_loop().create_task(self._connect(console))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-
-    async def run(self, progress: Callable[[int, int], None]) -> None:
-        """Until every console has sent everything; tells (events acknowledged, consoles that are done)."""
-        for place in self.order.places:
-            for post in place.posts:
-                console = LiveConsole(self, place, post)
-                self.consoles.append(console)
-                self._connect_soon(console)
-                await asyncio.sleep(0)
-        pinged_s = moved_s = time.monotonic()
-        acked = -1
-        while self.ended < len(self.consoles):
-            await asyncio.sleep(1)
-            now_s = time.monotonic()
-            if now_s - pinged_s >= KEEPALIVE_S / 2:
-                pinged_s = now_s
-                self._ping()
-            if self.acked != acked:
-                acked, moved_s = self.acked, now_s
-            elif now_s - moved_s > LIMIT_S and not self.is_real:
-                raise LiveError(f"Nothing was acknowledged for {LIMIT_S:.0f} s ({self._why}): is a bridge running?")
-            for console in self.consoles:
-                console.send()  # what was not acknowledged in time goes again
-            progress(self.acked, self.ended)
 
     def _ping(self) -> None:
         for console in self.consoles:
             if console.session is not None and console.session.is_up:
                 console.session.ping()
 
-    async def tell_counts(self) -> int:
-        """What tills and doors counted, each acknowledged; how many figures."""
-        figures = [figure for day in days_of(self.order.first_day, self.order.days) for figure in self._counts(day)]
-        waiting: set[str] = set()
-        came = asyncio.Event()
+    # Tills and people counters ------------------------------------------------------------------------------------
 
-        def heard(_leaf: str, payload: bytes) -> None:
-            waiting.discard(json.loads(payload).get("id", ""))
-            came.set()
+    async def _tell_by_the_clock(self, clock: Clock) -> None:
+        """Tell the figures of each hour once it is over; a broker that is away is told later."""
+        told = 0
+        while True:
+            now_ms = clock.now_ms()
+            if now_ms // QUARTER_MS != told:  # hours begin at a quarter, whatever the time zone
+                told = now_ms // QUARTER_MS
+                through_ms = {(post.site_id, post.console_id): now_ms for place in self._places for post in place.posts}
+                for place in self._places:
+                    with suppress(OSError, TimeoutError):
+                        await self._tell(place, Part(self._common.from_ms, through_ms), now_ms)
+            await asyncio.sleep(TICK_S)
 
-        by_source: dict[str, list[dict[str, Any]]] = {}
-        for topic, payload in figures:
-            by_source.setdefault(topic.removesuffix("counts"), []).append(payload)
-        for prefix, payloads in by_source.items():
-            up = asyncio.Event()
-            login = Login(prefix.strip("/").replace("/", "-"), prefix, b"", *self.account)
-            session = Session(login, up.set, heard, lambda _why: None)
-            await asyncio.get_running_loop().create_connection(lambda session=session: session, self._host, self._port)  # type: ignore[misc]
-            async with asyncio.timeout(LIMIT_S):
-                await up.wait()
-                rest = iter(payloads)
-                while some := list(islice(rest, COUNTS_AT_ONCE)):
-                    for payload in some:
-                        waiting.add(payload["id"])
-                        session.publish("counts", json.dumps(payload).encode())
-                    while waiting:
-                        came.clear()
-                        await came.wait()
-            session.close()
-        return len(figures)
+    @property
+    def _places(self) -> list[Place]:
+        return self._common.order.places
 
-    def _counts(self, day: date) -> Iterator[tuple[str, dict[str, Any]]]:
-        points = self.order.world.checkout_points
-        for place in self.order.places:
-            everything: list[Entry] = []
-            shifts: list[OnShift] = []
-            figures = []
-            for post in place.posts:
-                lived = Day(place, post, day, self.order.seed)
-                entries = [entry for entry in lived.stream() if entry.at_ms >= self.from_ms]
-                everything += entries
-                shifts += lived.shifts
-                if place.tills:
-                    figures += transactions(place, post, entries, lived.shifts)
-            if place.door:
-                figures += visitors(place, everything, shifts)
-            for to_ms, count in figures:
-                if to_ms > self.from_ms:
-                    yield count_message(count, to_ms, points)
+    async def _tell(self, place: Place, part: Part, until_ms: int, totals: Totals | None = None) -> None:
+        """A site's figures up to an instant, those that were not told yet; with totals, all its days go into them."""
+        order = self._common.order
+        told_ms = self._told_ms.get(place.site_id, 0)
+        told_on = datetime.fromtimestamp(told_ms // 1000, UTC).date() - timedelta(days=1)
+        counts = []
+        for day in days_of(order.first_day, order.days):
+            if totals is not None or day >= told_on:
+                lived = part_of_day(order, place, day, part)
+                found = lived.counts() if totals is None else lived.sum_up(totals)
+                counts += [count for count in found if told_ms < count[0] <= until_ms]
+                await asyncio.sleep(0)
+        await self._teller.tell(counts)
+        self._told_ms[place.site_id] = max(told_ms, until_ms)
 
-    def close(self) -> None:
-        """Everybody says goodbye."""
-        self._is_over = True
-        for console in self.consoles:
-            if console.session is not None:
-                console.session.close()
+    async def sum_up(self) -> Totals:
+        """Tell all figures that were not told yet; the sums of what was run."""
+        consoles = [(console.sender.post, console.through_ms) for console in self.consoles]
+        part = Part(self._common.from_ms, {(post.site_id, post.console_id): through for post, through in consoles})
+        totals = Totals(self._common.order.world, GROUPINGS)
+        for place in self._places:
+            await self._tell(place, part, FOREVER_MS, totals)
+        return totals
 
 
 def allow_files(count: int) -> None:
@@ -299,25 +211,44 @@ def allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def run_live(
-    order: Order, broker: str, speed: Literal["real", "fast"], progress: Callable[[int, int], None]
-) -> tuple[int, int, float]:
-    """Run all of it; (events acknowledged, consoles, seconds). Raises LiveError."""
-    consoles = sum(len(place.posts) for place in order.places)
-    allow_files(consoles)
-    began_s = time.monotonic()
-    acked = asyncio.run(_run(order, broker, progress, is_real=speed == "real"))
-    return acked, consoles, time.monotonic() - began_s
+def run_live(order: Order, broker: Broker, diary: Path, clock: Clock | None, progress: Progress) -> tuple[Totals, int]:
+    """Run all of it, by the clock or hurried, or until Ctrl-C; the diary is written as people live.
+
+    The sums of what was run, and how many events were acknowledged. Raises LiveError.
+    """
+    allow_files(sum(len(place.posts) for place in order.places))
+    with diary.open("wb") as lines:
+        common = Common(order, clock, lines)
+        return asyncio.run(_run(common, broker, progress)), common.acked
 
 
-async def _run(order: Order, broker: str, progress: Callable[[int, int], None], *, is_real: bool) -> int:
-    hub = Hub(order, broker, is_real=is_real)
+async def _run(common: Common, broker: Broker, progress: Progress) -> Totals:
+    hub = Hub(common, broker)
     try:
-        await hub.run(progress)
-        await hub.tell_counts()
-    except TimeoutError as error:
+        with _stopped_by_ctrl_c(hub):
+            await hub.run(progress)
+        return await hub.sum_up()
+    except (TimeoutError, OSError) as error:
         raise LiveError("The counts of tills and doors were not acknowledged: is a bridge running?") from error
     finally:
         hub.close()
         await asyncio.sleep(0)
-    return hub.acked
+
+
+@contextmanager
+def _stopped_by_ctrl_c(hub: Hub) -> Iterator[None]:
+    """The first Ctrl-C stops people; the second one ends the program as ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        hub.stop()
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)

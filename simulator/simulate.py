@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from simulator.errors import SimulatorError
-from simulator.scenario import find, shipped
+from simulator.scenario_file import shipped
 
 
 class Pace(StrEnum):
@@ -27,7 +27,10 @@ def register(app: typer.Typer) -> None:
 def simulate(
     scenario: Annotated[
         str | None,
-        typer.Argument(help=f"A scenario's TOML file, or one of {', '.join(shipped())}; without: the bench."),
+        typer.Argument(
+            help=f"A scenario's TOML file, or one of {', '.join(shipped())}; with --check a run's folder; without: "
+            "the bench."
+        ),
     ] = None,
     broker: Annotated[str | None, typer.Option(help="A broker that runs already: mqtt://HOST:PORT.")] = None,
     headless: Annotated[  # noqa: FBT002
@@ -52,7 +55,14 @@ def simulate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Scenario: write files there, for trivox ingest."),
+        typer.Option(metavar="FOLDER", help="Scenario: a new folder for its files; else one of its name, here."),
+    ] = None,
+    database: Annotated[
+        Path | None, typer.Option(help="Scenario: prepare this database for it.", readable=False)
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="DATABASE", help="Hold its reports against what a run's folder expects.", readable=False),
     ] = None,
     speed: Annotated[
         Pace | None,
@@ -67,38 +77,54 @@ def simulate(
 ) -> None:
     """Put one console on the bench: press, break and watch it. Or simulate SCENARIO: shops and their people."""
     of_bench = {"--headless": headless, "--board": board, "--folder": folder, "--port": port, "--no-open": no_open}
-    of_scenario = {"--seed": seed, "--out": out, "--speed": speed, "--from": first_day, "--days": days, "--jobs": jobs}
+    of_run = {"--seed": seed, "--out": out, "--speed": speed, "--from": first_day, "--days": days, "--jobs": jobs}
+    of_run["--database"] = database
     if scenario is None:
-        _refuse(of_scenario, "is for scenarios: name one, or leave it away for the bench.")
+        _refuse({**of_run, "--check": check}, "is for scenarios: name one, or leave it away for the bench.")
+    elif check is not None:
+        _refuse({"--broker": broker, **of_bench, **of_run}, "does not go with --check: leave one of them away.")
     else:
         _refuse(of_bench, "is for the bench: leave it away, or the scenario.")
-    if speed is not None and broker is None:
-        raise typer.BadParameter("--speed is for a live run: give it a --broker, or leave it away.")
-    fine = False
+        _refuse_unlikely(broker, of_run)
     try:
         if scenario is None:
             from simulator.commands_bench import run_bench  # noqa: PLC0415 - a scenario starts faster without it
 
             fine = run_bench(port=port, board=board, broker=broker, folder=folder, opens=not no_open, headless=headless)
         else:
-            from simulator.commands_scenario import run_scenario  # noqa: PLC0415 - and the bench without it
+            from simulator import commands_scenario  # noqa: PLC0415 - and the bench without it
 
-            done = run_scenario(
-                find(scenario),
-                seed=seed,
-                to=out,
-                broker=broker,
-                speed=(speed or Pace.fast).value,
-                first_day=_day(first_day),
-                days=days,
-                jobs=jobs,
-            )
+            if check is not None:
+                done = commands_scenario.check(Path(scenario), check)
+            else:
+                done = commands_scenario.run_scenario(
+                    scenario,
+                    seed=seed,
+                    to=out,
+                    broker=broker,
+                    database=database,
+                    speed=(speed or Pace.fast).value,
+                    first_day=_day(first_day),
+                    days=days,
+                    jobs=jobs,
+                )
             sys.stdout.write(f"{done}\n")
             fine = True
     except SimulatorError as error:
         typer.echo(f"trivox simulate: {error}", err=True)
+        fine = False
     if not fine:
         raise typer.Exit(1)
+
+
+def _refuse_unlikely(broker: str | None, options: dict[str, Any]) -> None:
+    """Refuse options of a scenario that have nothing to do here."""
+    if broker is None:
+        _refuse({"--speed": options["--speed"]}, "is for a live run: give it a --broker, or leave it away.")
+    else:
+        _refuse({"--jobs": options["--jobs"]}, "is for files: leave it away, a live run is one process.")
+    if options["--speed"] is Pace.real:
+        _refuse({"--from": options["--from"]}, "is for virtual time: by the clock a scenario begins today.")
 
 
 def _refuse(options: dict[str, Any], why: str) -> None:

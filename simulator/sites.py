@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from simulator import scenario as file
+from simulator import scenario_file as file
 from simulator.people import Rules
-from simulator.scenario import WEEKDAYS, Customers, Faults, Scenario, ScenarioError, Temperament
+from simulator.scenario_file import WEEKDAYS, Customers, Faults, ScenarioError, ScenarioFile, Temperament
 from simulator.truth import Question, World
 
 QUESTIONS = {"staff": Question("personnel"), "office": Question("office"), "loyalty": Question("loyalty")}
@@ -67,7 +67,7 @@ class OnShift:
     to_ms: int
 
 
-def places(scenario: Scenario, name: str) -> list[Place]:
+def places(scenario: ScenarioFile, name: str) -> list[Place]:
     """All sites; raises ScenarioError, in which `name` stands for the file."""
     made: list[Place] = []
     for number, site in enumerate(scenario.site):
@@ -83,7 +83,7 @@ def places(scenario: Scenario, name: str) -> list[Place]:
     return made
 
 
-def world(scenario: Scenario, where: Sequence[Place]) -> World:
+def world(scenario: ScenarioFile, where: Sequence[Place]) -> World:
     """What the reports are told."""
     settings = scenario.settings
     return World(
@@ -127,7 +127,7 @@ def _rules(settings: file.Settings, ask_every: int) -> Rules:
     )
 
 
-def _place(scenario: Scenario, site: file.Site, suffix: str) -> Place:
+def _place(scenario: ScenarioFile, site: file.Site, suffix: str) -> Place:
     site_id = f"{site.id}{suffix}"
     posts: list[Post] = []
     for point in site.checkout_points:
@@ -150,7 +150,7 @@ def _place(scenario: Scenario, site: file.Site, suffix: str) -> Place:
     )
 
 
-def _post(scenario: Scenario, site_id: str, point: file.CheckoutPoint, number: str, suffix: str) -> Post:
+def _post(scenario: ScenarioFile, site_id: str, point: file.CheckoutPoint, number: str, suffix: str) -> Post:
     point_id, console_id = f"{point.id}{number}", f"console-{point.id}{number}"
     if max(len(site_id), len(console_id)) > ID_MAX:
         raise ScenarioError(f"{site_id}/{console_id} is longer than {ID_MAX} characters; give shorter ids.")
@@ -170,7 +170,7 @@ def _post(scenario: Scenario, site_id: str, point: file.CheckoutPoint, number: s
     return post
 
 
-def _seller(scenario: Scenario, seller: file.Seller, suffix: str) -> Seller:
+def _seller(scenario: ScenarioFile, seller: file.Seller, suffix: str) -> Seller:
     shifts = []
     for shift in seller.shifts:
         start, end = _minutes(shift.start), _minutes(shift.end)

@@ -23,7 +23,7 @@ from simulator.filling import Sender
 from simulator.fleet import Fleet
 from simulator.live import Hub, LiveConsole
 from simulator.micropython import command
-from simulator.scenario import find
+from simulator.scenario_file import find
 from tests.benchmarks.figure import Figure
 from tests.support.programs import TRIVOX
 

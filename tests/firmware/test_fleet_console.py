@@ -23,7 +23,7 @@ from simulator.diary import Entry, Press
 from simulator.fleet import BUTTONS, Fleet, FleetConsole
 from simulator.micropython import command
 from simulator.pinmap import FIRMWARE
-from simulator.scenario import read
+from simulator.scenario_file import read
 from simulator.sites import places
 from tests.support.programs import wait_until
 

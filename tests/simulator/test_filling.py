@@ -13,7 +13,7 @@ from simulator.commands_scenario import order_of, run_scenario
 from simulator.diary import Diary
 from simulator.filling import Worker
 from simulator.oracle import strays
-from simulator.scenario import find
+from simulator.scenario_file import find
 from tests.schema.schemas import validator
 from tests.simulator.scenario_check import TRIVOX, compare, take_in
 from tests.simulator.scenarios import written

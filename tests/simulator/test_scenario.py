@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bridge.cli import build
-from simulator.scenario import ScenarioError, find, load, read, shipped
+from simulator.scenario_file import ScenarioError, find, load, read, shipped
 from simulator.sites import places
 from tests.simulator.scenarios import SMALL, small
 
