@@ -183,7 +183,12 @@ class FleetConsole:
 
     def settings_came(self, settings: Any) -> None:
         """Checked settings from the bridge (a str: why they can't be used), in force from the next survey on."""
-        if not isinstance(settings, str) and self._fleet.firmware.settings.is_news(settings, self._settings):
+        if isinstance(settings, str):
+            return
+        used = self._settings
+        if used.text is None and settings.revision == used.revision:
+            used.text, used.kind = settings.text, settings.kind  # which it was made without
+        if self._fleet.firmware.settings.is_news(settings, used):
             self._settings = settings
             if self.table is not None:
                 self.table.apply(settings, self._last_ms + 1)

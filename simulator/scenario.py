@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -105,29 +105,28 @@ class Scenario:
         *,
         speed: Speed = "fast",
         database: Path | None = None,
-        clock: Clock | None = None,
+        clock: Callable[[], Clock] = Clock,
         progress: Progress = _nobody,
     ) -> Run:
         """Play it live to `mqtt://HOST:PORT`, each console by a connection of its own, until all is acknowledged.
 
         By the clock (`speed` real) it begins now, today; Ctrl-C ends it, and what was begun takes its course. The
-        diary, and what was truly run of it, is in the new folder. A database is prepared before. `clock` is for tests
-        of runs by the clock; `progress` is told of (events acknowledged, consoles done). Raises ScenarioError, and
+        diary, and what was truly run of it, is in the new folder. A database is prepared before. `clock` makes the
+        clock to go by, a faster one for tests; `progress` is told of (events acknowledged, consoles done). Raises ScenarioError, and
         LiveError where nobody acknowledges.
         """
         where = broker_at(broker)
         target = new_folder(folder)
-        if speed == "real" and clock is None:
-            clock = Clock()
-        order = self.order if clock is None else self._from(clock)
+        order = self._from(clock().now_ms()) if speed == "real" else self.order
         self._prepare(target, order, database)
-        totals, events = run_live(order, where, target / "diary.ndjson", clock, progress)
+        time = clock() if speed == "real" else None
+        totals, events = run_live(order, where, target / "diary.ndjson", time, progress)
         beside.expected(target / "expected.json", self.title, order, totals, events)
         return Run(target)
 
-    def _from(self, clock: Clock) -> Order:
+    def _from(self, now_ms: int) -> Order:
         """The same from today on, wherever it is which day."""
-        now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+        now = datetime.fromtimestamp(now_ms / 1000, UTC)
         todays = [now.astimezone(place.zone).date() for place in self.order.places]
         return self.order._replace(first_day=min(todays), days=self.order.days + (max(todays) - min(todays)).days)
 

@@ -39,9 +39,14 @@ class Bridge:
     """The bridge at a broker, on a database in `folder`; nothing runs until `start`."""
 
     def __init__(self, folder: Path, broker: Broker) -> None:
-        self.database = folder / "trivox.db"
+        self._database = folder / "trivox.db"
         self._broker = broker
         self._program = Program("bridge", folder / "bridge.log")
+
+    @property
+    def database(self) -> Path:
+        """Its file."""
+        return self._database
 
     def start(self) -> None:
         """Start it (again); returns once it is connected to the broker, or raises ProgramError."""

@@ -83,6 +83,32 @@ question = "office"
 sellers = [{ id = "guard", shifts = [{ start = "00:00", end = "24:00" }] }]
 """
 
+HURRY = """
+title = "Two tills, short windows"
+first_day = 2026-09-01
+days = 1
+
+[settings]
+survey_window_ms = 4000
+
+[faults.some]
+outages_per_day = 2
+outage_minutes = [5, 20]
+lost_acks = 0.1
+power_cuts_per_day = 1
+
+[[site]]
+id = "shop"
+timezone = "Europe/Sofia"
+faults = "some"
+visitors = [60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60]
+
+[[site.checkout_points]]
+id = "till"
+count = 2
+sellers = [{ id = "ann", shifts = [{ start = "00:00", end = "24:00" }] }]
+"""
+
 SMALL: dict[str, Any] = {
     "title": "One till",
     "first_day": date(2026, 3, 2),

@@ -1,42 +1,126 @@
 """A live run: every console has a connection of its own, and the bridge reports what is expected of the scenario."""
 
+import json
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from simulator.commands_scenario import run_scenario
 from simulator.fleet_mqtt import Login, Session, packet
 from simulator.live import LiveError, allow_files
-from tests.simulator.scenario_check import compare, prepare
-from tests.simulator.scenarios import written
+from simulator.live_console import Clock
+from simulator.scenario import Scenario
+from simulator.scenario_run import Run
+from tests.simulator.scenario_check import TRIVOX, is_as_expected, take_in
+from tests.simulator.scenarios import HURRY, written
 from tests.support.mosquitto import Mosquitto
-from tests.support.programs import TRIVOX, wait_until
+from tests.support.programs import wait_until
 from tests.system.programs import Programs
 
+EVENTS = "SELECT site_id, console_id, epoch, seq, raw FROM event JOIN epoch USING (epoch_key) JOIN console USING (console_key)"
 
-def test_a_bridge_reports_what_is_expected_of_a_live_run(tmp_path: Path) -> None:
-    folder, database = tmp_path / "out", tmp_path / "trivox.db"
-    scenario = written(tmp_path)
+
+class Shop:
+    """A broker and a bridge."""
+
+    def __init__(self, folder: Path, programs: Programs, port: int) -> None:
+        self.folder, self.programs = folder, programs
+        self.url = f"mqtt://127.0.0.1:{port}"
+        self.database = folder / "live.db"
+        words = ("bridge", "--broker", self.url, "--database", str(self.database), "--metrics-port", "0")
+        programs.start(TRIVOX, *words)
+        wait_until("the bridge is connected", lambda: "connected to" in (folder / "0-trivox.txt").read_text())
+
+    def ask(self, query: str) -> list[Any]:
+        return ask(self.database, query)
+
+
+def ask(database: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
     programs = Programs(tmp_path)
     with Mosquitto(tmp_path) as broker:
         try:
-            url = f"mqtt://127.0.0.1:{broker.port}"
-            run_scenario(scenario, to=folder, jobs=1)
-            prepare(folder, database)
-            words = ("bridge", "--broker", url, "--database", str(database), "--metrics-port", "0")
-            programs.start(TRIVOX, *words)
-            wait_until("the bridge is connected", lambda: "connected to" in (tmp_path / "0-trivox.txt").read_text())
-            said = run_scenario(scenario, broker=url)
+            yield Shop(tmp_path, programs, broker.port)
         finally:
             programs.stop()
-    assert " events of 5 consoles were acknowledged in " in said
-    assert compare(folder, database) > 100
+
+
+def lines(run: Run) -> list[bytes]:
+    return sorted((run.folder / "diary.ndjson").read_bytes().splitlines())
+
+
+def test_a_live_run_sends_what_the_files_hold_and_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
+    scenario = Scenario.load(written(tmp_path))
+    files = scenario.write(tmp_path / "files", jobs=1)
+    take_in(files.folder, tmp_path / "files.db")
+    live = scenario.play(shop.url, tmp_path / "live", database=shop.database)
+    is_as_expected(live.folder, shop.database)
+    assert sorted(shop.ask(EVENTS)) == sorted(ask(tmp_path / "files.db", EVENTS))
+    assert lines(live) == lines(files)
+    assert (live.folder / "expected.json").read_bytes() == (files.folder / "expected.json").read_bytes()
+    assert live.events == files.events
+
+
+def test_an_evening_by_a_faster_clock_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
+    """All that a run by the clock does, 3,600 times as fast."""
+    file = tmp_path / "day.toml"
+    file.write_text(HURRY, encoding="utf-8")
+    began_ms = 1_788_282_600_000  # 2026-09-01 20:10 in Sofia: the shop is open
+    run = Scenario.load(file).play(
+        shop.url, tmp_path / "live", database=shop.database, speed="real", clock=lambda: Clock(began_ms, rate=3600)
+    )
+    is_as_expected(run.folder, shop.database, rows_at_least=15)
+    happened = list(run.diary())
+    assert min(entry.at_ms for entry in happened if entry.kind != "shift") >= began_ms
+    (came,), (ended,) = (
+        shop.ask("SELECT min(arrived_at_ms) FROM counts_received"),
+        shop.ask("SELECT max(arrived_at_ms) FROM event"),
+    )
+    assert came < ended  # tills tell each hour when it is over
+    assert shop.ask("SELECT count(*) FROM console WHERE health IS NOT NULL") == [(2,)]
+
+
+def test_ctrl_c_ends_a_run_by_the_clock_and_what_was_run_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "rush.toml"
+    file.write_text(HURRY.replace("60", "3000").replace('faults = "some"', ""), encoding="utf-8")
+    output = tmp_path / "said.txt"
+    words = [TRIVOX, "simulate", str(file), "--broker", shop.url, "--speed", "real", "--database", str(shop.database)]
+    with output.open("wb") as said:
+        people = subprocess.Popen(words, cwd=tmp_path, stdout=said, stderr=subprocess.STDOUT)
+    try:
+        wait_until(
+            "ten surveys have come",
+            lambda: shop.database.exists() and shop.ask("SELECT count(*) FROM survey")[0][0] >= 10,
+            120,
+        )
+        people.send_signal(signal.SIGINT)
+        assert people.wait(60) == 0, output.read_text()
+    finally:
+        people.kill()
+    assert " events of 2 consoles were acknowledged in " in output.read_text()
+    run = Run(tmp_path / "rush")
+    is_as_expected(run.folder, shop.database, rows_at_least=13)
+    surveys = [entry for entry in run.diary() if entry.kind == "customer" and entry.ends != "not_asked"]
+    (row,) = run.expected("question")
+    assert len(surveys) == row["surveys"] >= 10
+    assert row["transactions"] is not None
+    assert row["visitors"] >= len(surveys)
 
 
 def test_without_a_broker_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simulator.live.LIMIT_S", 0.0)
     with pytest.raises(LiveError, match=r"Nothing was acknowledged for 0 s \(.*\): is a bridge running\?"):
-        run_scenario(written(tmp_path), broker="mqtt://127.0.0.1:1", days=1)
+        Scenario.load(written(tmp_path), days=1).play("mqtt://127.0.0.1:1", tmp_path / "live")
 
 
 def test_more_consoles_than_the_system_lets_open_files_are_refused() -> None:

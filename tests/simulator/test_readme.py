@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator import Run, Scenario
 from simulator.testing import Bridge, Broker
 from tests.support.other_project import run_python, run_tests
 
@@ -13,11 +14,12 @@ README = (ROOT / "simulator" / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 FILES = {block.split("\n", 1)[0].removeprefix("# "): block for block in BLOCKS if block.startswith("# ")}
 SCRIPTS = [block for block in BLOCKS if not block.startswith("# ")]
+CASES = {"test_scenario.py": 1}  # one more than tests, of parameters
 TESTS = sorted(name for name in FILES if name.startswith("test_"))
 
 
 def test_there_are_examples_of_each_kind() -> None:
-    assert TESTS == ["test_silent.py", "test_till_plugin.py"]
+    assert TESTS == ["test_scenario.py", "test_silent.py", "test_till_plugin.py"]
     assert len(SCRIPTS) == 1
     assert len(FILES) + len(SCRIPTS) == len(BLOCKS)
 
@@ -26,7 +28,7 @@ def test_there_are_examples_of_each_kind() -> None:
 def test_an_example_with_fixtures_passes(name: str, tmp_path: Path) -> None:
     done = run_tests(tmp_path, FILES, name)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{FILES[name].count('def test_')} passed" in done.stdout
+    assert f"{FILES[name].count('def test_') + CASES.get(name, 0)} passed" in done.stdout
 
 
 @pytest.mark.parametrize("block", SCRIPTS)
@@ -63,3 +65,11 @@ def test_errors_are_told_in_their_own_words() -> None:
     assert len(told) == 5
     for words in told:
         assert f'"{words} ' in sources, words
+
+
+@pytest.mark.parametrize(("name", "kind"), [("Scenario", Scenario), ("scenario", Scenario), ("run", Run)])
+def test_what_scenarios_and_runs_are_asked_is_there(name: str, kind: type) -> None:
+    named = set(re.findall(rf"\b{name}\.([a-z_]+)", README)) - {"py", "toml"}
+    made = set(re.findall(r"^        ([a-z_]+): ", kind.__doc__ or "", re.MULTILINE))  # its attributes
+    assert named
+    assert named <= {member for member in dir(kind) if not member.startswith("_")} | made

@@ -81,7 +81,6 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
     ("words", "status", "said"),
     [
         (["nonsense"], 1, "There is no scenario nonsense: give a TOML file, or one of bad_network, "),
-        (["quiet_branch"], 1, "Say where it goes: --out FOLDER for files, or --broker mqtt://HOST:PORT."),
         (["quiet_branch", "--broker", "tcp://x"], 1, "tcp://x is no broker for this"),
         (["quiet_branch", "--from", "soon", "--out", "x"], 2, "'soon' is no date"),
     ],
