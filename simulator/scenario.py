@@ -112,8 +112,8 @@ class Scenario:
 
         By the clock (`speed` real) it begins now, today; Ctrl-C ends it, and what was begun takes its course. The
         diary, and what was truly run of it, is in the new folder. A database is prepared before. `clock` makes the
-        clock to go by, a faster one for tests; `progress` is told of (events acknowledged, consoles done). Raises ScenarioError, and
-        LiveError where nobody acknowledges.
+        clock to go by, a faster one for tests; `progress` is told of (events acknowledged, consoles done). Raises
+        ScenarioError, and LiveError where nobody acknowledges.
         """
         where = broker_at(broker)
         target = new_folder(folder)
