@@ -94,6 +94,10 @@ def script(file: Path, scenario: ScenarioFile, order: Order, tables: Iterable[st
         "set -eu",
         'database="${1:?give the database to be prepared}"',
         'folder="$(dirname "$0")"',
+        'command -v "${TRIVOX:-trivox}" > /dev/null || {',
+        '  echo "$0: there is no command trivox on the path: name it by TRIVOX=…/.venv/bin/trivox" >&2',
+        "  exit 1",
+        "}",
         'trivox() { command "${TRIVOX:-trivox}" "$@" --database "$database"; }',
     ]
     lines += ["trivox " + " ".join(shlex.quote(word) for word in words) for words in commands(scenario, order)]

@@ -1,10 +1,12 @@
 """What `trivox simulate SCENARIO` does: `simulator.scenario`, with bars and sentences."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -15,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from simulator.scenario import Scenario, Speed, folder_named
 from simulator.scenario_file import ScenarioError
 from simulator.scenario_run import Run
+from simulator.truth import ForceMajeure
 
 SHOWN = 20  # differences
 
@@ -65,28 +68,28 @@ def _play(scenario: Scenario, folder: Path, database: Path | None, broker: str, 
 def check(folder: Path, database: Path) -> str:
     """Hold the reports on a database against what a run's folder expects; raises ScenarioError with what differs."""
     run = Run(folder)
-    found: list[str] = []
-    rows = 0
-    for by, force_majeure in run.reports:
-        words = ["--from", run.from_on, "--to", run.to_on, "--by", by, "--format", "json"]
-        words += [] if force_majeure == "default" else ["--force-majeure", force_majeure]
-        different = run.differences(_report(database, words), by, force_majeure)
-        found += [f"by {by}, {sentence}" for sentence in different]
-        rows += len(run.expected(by, force_majeure))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a program
+        found = [
+            sentence for some in pool.map(lambda one: _different(run, database, *one), run.reports) for sentence in some
+        ]
     if found:
         more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
         sentences = "\n".join([*found[:SHOWN], *more])
         raise ScenarioError(f"The reports on {database} are not what {folder} expects:\n{sentences}")
+    rows = sum(len(run.expected(*report)) for report in run.reports)
     return f"All {rows} rows of {len(run.reports)} reports are as they must be."
 
 
-def _report(database: Path, words: list[str]) -> list[dict[str, object]]:
-    command = [str(Path(sys.executable).with_name("trivox")), "report", "--database", str(database), *words]
+def _different(run: Run, database: Path, by: str, force_majeure: ForceMajeure) -> list[str]:
+    """What is not as expected in one report, as the command `trivox report` gives it."""
+    command = [str(Path(sys.executable).with_name("trivox")), "report", "--database", str(database), "--format", "json"]
+    command += ["--from", run.from_on, "--to", run.to_on, "--by", by]
+    command += [] if force_majeure == "default" else ["--force-majeure", force_majeure]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ScenarioError(done.stderr.strip().removeprefix("trivox: "))
-    rows: list[dict[str, object]] = json.loads(done.stdout)
-    return rows
+    different = run.differences(json.loads(done.stdout), by, force_majeure)
+    return [f"by {by}, {sentence}" for sentence in different]
 
 
 @contextmanager

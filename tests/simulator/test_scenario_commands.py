@@ -1,0 +1,157 @@
+"""`trivox simulate SCENARIO` as users have it: where the files go, what is prepared, and whether reports are true."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from bridge.cli import build
+from simulator import Run, Scenario, ScenarioError
+from simulator.comparison import differences
+from tests.simulator.scenario_check import TRIVOX, trivox
+from tests.simulator.scenarios import HURRY, small
+
+
+def simulate(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [TRIVOX, "simulate", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, check=False)
+
+
+@pytest.fixture
+def hurry(tmp_path: Path) -> str:
+    (tmp_path / "hurry.toml").write_text(HURRY, encoding="utf-8")
+    return "hurry.toml"
+
+
+def test_files_go_into_a_new_folder_here_and_what_is_there_is_kept(hurry: str, tmp_path: Path) -> None:
+    assert simulate(tmp_path, hurry).returncode == 0
+    before = {file.name: file.read_bytes() for file in (tmp_path / "hurry").iterdir()}
+    again = simulate(tmp_path, hurry, "--seed", "8")
+    assert "events are in hurry-2. Take them in with `hurry-2/prepare.sh DATABASE`" in again.stdout
+    assert {file.name: file.read_bytes() for file in (tmp_path / "hurry").iterdir()} == before
+    assert {file.name for file in (tmp_path / "hurry-2").iterdir()} == before.keys()
+    assert (tmp_path / "hurry-2" / "diary.ndjson").read_bytes() != before["diary.ndjson"]
+
+
+def test_a_database_is_prepared_and_its_reports_are_checked(hurry: str, tmp_path: Path) -> None:
+    said = simulate(tmp_path, hurry, "--out", "out", "--database", "shop.db")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "Take them in with `trivox ingest out/messages.ndjson --database shop.db`" in said.stdout
+    database = str(tmp_path / "shop.db")
+    few = simulate(tmp_path, "out", "--check", "shop.db")
+    assert few.returncode == 1
+    assert few.stderr.startswith(
+        "trivox simulate: The reports on shop.db are not what out expects:\n"
+        "by question, question_id staff, question_revision 1 is not reported.\n"
+    )
+    trivox("ingest", str(tmp_path / "out" / "messages.ndjson"), "--database", database)
+    assert simulate(tmp_path, "out", "--check", "shop.db").returncode == 0
+    trivox("site", "set", "shop", "--timezone", "Asia/Tokyo", "--database", database)
+    wrong = simulate(tmp_path, "out", "--check", "shop.db")
+    assert wrong.returncode == 1
+    assert (
+        "by hour, hour 2026-09-01T00:00+03:00, question_id staff, question_revision 1 is not reported." in wrong.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["nowhere", "--check", "shop.db"], 1, "nowhere holds no scenario's run that came to its end"),
+        (["--check", "shop.db"], 2, "--check is for scenarios: name one"),
+        (["quiet_branch", "--check", "shop.db", "--seed", "3"], 2, "--seed does not go with --check"),
+        (["quiet_branch", "--speed", "real"], 2, "--speed is for a live run: give it a --broker"),
+        (["quiet_branch", "--broker", "mqtt://x", "--jobs", "2"], 2, "--jobs is for files"),
+        (["quiet_branch", "--broker", "mqtt://x", "--speed", "real", "--from", "2026-01-01"], 2, "begins today"),
+        (["quiet_branch", "--out", "file"], 1, "file cannot be a folder for the run (File exists): name another one."),
+        (["quiet_branch", "--out", "out", "--database", "no/such.db"], 1, "could not be prepared: trivox: There is no"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(
+    words: list[str], status: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("dear", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(build(), ["simulate", *words])
+    assert (done.exit_code, done.stdout) == (status, "")
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "dear"
+
+
+def test_shifts_of_a_long_run_are_in_files_that_can_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Scenario.of(small(days=7)).write(tmp_path / "whole", jobs=1)
+    monkeypatch.setattr("simulator.beside.SHIFTS_A_FILE", 3)
+    cut = Scenario.of(small(days=7)).write(tmp_path / "cut", database=tmp_path / "shop.db", jobs=1)
+    parts = [
+        (cut.folder / name).read_text("utf-8").splitlines() for name in ("shifts.csv", "shifts-2.csv", "shifts-3.csv")
+    ]
+    assert [len(part) for part in parts] == [4, 4, 2]
+    together = [parts[0][0], *(line for part in parts for line in part[1:])]
+    assert together == (whole.folder / "shifts.csv").read_text("utf-8").splitlines()
+    trivox("ingest", str(cut.messages), "--database", str(tmp_path / "shop.db"))
+    assert "are as they must be" in trivox("simulate", str(cut.folder), "--check", str(tmp_path / "shop.db"))
+
+
+def test_a_run_is_read_again_from_its_folder(tmp_path: Path) -> None:
+    made = Scenario.of(small()).write(tmp_path / "run", jobs=1)
+    run = Run(tmp_path / "run")
+    assert (run.events, run.title, run.from_on, run.to_on) == (made.events, "One till", "2026-03-01", "2026-03-04")
+    asked = sum(entry.kind == "customer" and entry.ends != "not_asked" for entry in run.diary())
+    (row,) = run.expected("console")
+    assert asked == row["surveys"] > 100
+    with pytest.raises(ScenarioError, match=r"A run expects no report by seller \(only\); there are console."):
+        run.expected("seller", "only")
+
+
+ROW = {
+    "seller_id": "ann",
+    "question_id": "staff",
+    "question_revision": 1,
+    "surveys": 40,
+    "force_majeures": 0,
+    "visitors": None,
+    "dissatisfaction_index": {"value": 0.25, "at_k0": 0.1, "at_k1": 0.4},
+    "exact_conversion": {"value": 1 / 3},
+}
+NAME = "seller_id ann, question_id staff, question_revision 1"
+
+
+@pytest.mark.parametrize(
+    ("reported", "found"),
+    [
+        ([{**ROW, "low": 0.1, "notes": ["x"], "exact_conversion": {"value": 0.1 + 0.7 / 3, "low": None}}], []),
+        ([], [f"{NAME} is not reported."]),
+        ([ROW, ROW], [f"{NAME} is reported twice."]),
+        ([{**ROW, "surveys": 41}], [f"{NAME}: surveys is 41, not 40."]),
+        ([{**ROW, "visitors": 0}], [f"{NAME}: visitors is 0, not None."]),
+        ([{**ROW, "exact_conversion": None}], [f"{NAME}: exact_conversion is None, not {ROW['exact_conversion']}."]),
+        (
+            [{**ROW, "dissatisfaction_index": {"value": 0.25, "at_k0": 0.1, "at_k1": None}}],
+            [f"{NAME}: dissatisfaction_index.at_k1 is None, not 0.4."],
+        ),
+        ([ROW, {**ROW, "seller_id": None, "surveys": 0}], []),
+        (
+            [ROW, {**ROW, "seller_id": None}],
+            ["seller_id None, question_id staff, question_revision 1 is reported, but nobody was there."],
+        ),
+    ],
+)
+def test_every_difference_is_a_sentence(reported: list[dict[str, Any]], found: list[str]) -> None:
+    assert differences(reported, [ROW]) == found
+
+
+def test_a_value_that_is_expected_to_be_none_is_none() -> None:
+    few = {**ROW, "dissatisfaction_index": None}
+    assert differences([ROW], [few]) == [f"{NAME}: dissatisfaction_index is {ROW['dissatisfaction_index']}, not None."]
+
+
+def test_expected_json_is_what_the_readme_says(tmp_path: Path) -> None:
+    Scenario.of(small()).write(tmp_path / "run", jobs=1)
+    whole = json.loads((tmp_path / "run" / "expected.json").read_text("utf-8"))
+    assert whole.keys() == {"title", "seed", "events", "from", "to", "reports"}
+    assert all(report.keys() == {"by", "force_majeure", "rows"} for report in whole["reports"])
