@@ -23,6 +23,7 @@ from simulator.sites import Place, days_of
 from simulator.totals import Totals
 
 CONNECTING = 100  # at once
+TELLING = 50  # sites at once
 AGAIN_S = 2.0  # after a connection broke
 TICK_S = 1.0
 LIMIT_S = 120.0  # without any progress
@@ -196,8 +197,13 @@ class Hub:
         consoles = [(console.sender.post, console.through_ms) for console in self.consoles]
         part = Part(self._common.from_ms, {(post.site_id, post.console_id): through for post, through in consoles})
         totals = Totals(self._common.order.world, GROUPINGS)
-        for place in self._places:
-            await self._tell(place, part, FOREVER_MS, totals)
+        telling = asyncio.Semaphore(TELLING)
+
+        async def tell(place: Place) -> None:
+            async with telling:
+                await self._tell(place, part, FOREVER_MS, totals)
+
+        await asyncio.gather(*(tell(place) for place in self._places))
         return totals
 
 

@@ -1,0 +1,138 @@
+"""Ten thousand consoles of one process live against a broker and the bridge, as fast as that takes what they send."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import apsw
+
+from simulator.live import allow_files
+from simulator.live_console import Common, LiveConsole
+from simulator.scenario import Scenario
+from simulator.scenario_run import Run
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.throughput import bridge
+from tests.support.mosquitto import Mosquitto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONSOLES = 10_000
+SITES = 2500
+CONSOLE_KB = 60
+SHARE = 0.3  # of what people and firmware alone come to
+TABLES: dict[str, Any] = {
+    "title": "Ten thousand consoles, an hour",
+    "first_day": "2026-03-02",
+    "days": 1,
+    "site": [
+        {
+            "id": "shop",
+            "count": SITES,
+            "visitors": [0] * 9 + [120] + [0] * 14,
+            "checkout_points": [
+                {
+                    "id": "till",
+                    "count": CONSOLES // SITES,
+                    "sellers": [{"id": "ann", "shifts": [{"start": "09:00", "end": "10:00"}]}],
+                }
+            ],
+        }
+    ],
+}
+
+
+class Played(NamedTuple):
+    """What it took until all events were acknowledged; memory at its highest less what was there before."""
+
+    clock_s: float
+    cpu_s: float
+    memory_kb: int
+
+
+def figures() -> Iterator[Figure]:
+    """How many are online at once, how fast their events are acknowledged, and what each costs."""
+    allow_files(CONSOLES)  # the broker's limit is this process's
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Mosquitto(folder) as broker, bridge(broker, folder / "live.db"):
+            words = [sys.executable, "-m", "tests.benchmarks.fleet_live", broker.url(), str(folder / "run")]
+            done = subprocess.run(words, check=True, capture_output=True, text=True)
+        played = Played(*json.loads(done.stdout))
+        events = Run(folder / "run").events
+        with closing(apsw.Connection(str(folder / "live.db"), flags=apsw.SQLITE_OPEN_READONLY)) as reader:
+            ((stored,),) = reader.execute("SELECT count(*) FROM event").fetchall()
+            ((heard,),) = reader.execute("SELECT count(*) FROM console WHERE last_seen_at_ms > 0").fetchall()
+    if stored != events:
+        raise RuntimeError(f"{events} events acknowledged, {stored} stored")
+    yield Figure(
+        "live consoles of one process, each connected until the end",
+        heard,
+        "consoles",
+        CONSOLES,
+        at_most=False,
+        beside=f"{events:,} events acknowledged in {played.clock_s:.0f} s, broker and bridge on the same cores: "
+        f"{events / played.clock_s:,.0f} a second",
+    )
+    alone = _alone()
+    yield Figure(
+        "… events a second of one core's time",
+        events / played.cpu_s,
+        "events/s",
+        SHARE * alone,
+        at_most=False,
+        beside=f"people and firmware alone, nothing sent: {alone:,.0f}",
+    )
+    yield Figure(
+        "… memory of a console with its connection",
+        played.memory_kb / CONSOLES,
+        "kB",
+        CONSOLE_KB,
+        at_most=True,
+        beside="at its highest, what waits and the sums for the expected reports included",
+    )
+
+
+def _alone() -> float:
+    """Events a second of the same people and consoles, sent nowhere."""
+    order = Scenario.of(TABLES).order
+    events, began = 0, time.process_time()
+    with tempfile.TemporaryFile() as diary:
+        common = Common(order, None, diary)
+        for place in order.places[: SITES // 10]:
+            for post in place.posts:
+                console = LiveConsole(common, place, post)
+                outbox = console.sender.console.outbox
+                console.go_on()
+                while outbox.waiting() and not console.ended:
+                    events += outbox.waiting()
+                    outbox.acknowledge(outbox.epoch, outbox.next - 1)
+                    console.go_on()
+    return events / (time.process_time() - began)
+
+
+def _play(broker: str, folder: str) -> None:
+    """In a process of its own: play, and tell what it took."""
+    scenario = Scenario.of(TABLES)
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began_s, began_cpu_s = time.monotonic(), time.process_time()
+    took: list[float] = []
+
+    def progress(_events: int, done: int) -> None:
+        if done == CONSOLES and not took:
+            took.extend((time.monotonic() - began_s, time.process_time() - began_cpu_s))
+
+    scenario.play(broker, folder, progress=progress)
+    json.dump([*took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb], sys.stdout)
+
+
+if __name__ == "__main__":
+    _play(*sys.argv[1:])
