@@ -50,7 +50,7 @@ def text(value: str | bytes) -> bytes:
 class Session(asyncio.Protocol):
     """One connection: `on_up()` once the broker took it in, `on_message(leaf, payload)`, at last `on_down(why)`."""
 
-    __slots__ = ("_buffer", "_last_id", "_login", "_transport", "is_up", "on_down", "on_message", "on_up")
+    __slots__ = ("_buffer", "_last_id", "_login", "_transport", "_why", "is_up", "on_down", "on_message", "on_up")
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class Session(asyncio.Protocol):
         self._buffer = b""
         self._last_id = 0
         self._transport: asyncio.Transport | None = None
+        self._why = "the broker closed the connection"
         self.is_up = False
         self.on_up, self.on_message, self.on_down = on_up, on_message, on_down
 
@@ -95,7 +96,7 @@ class Session(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over."""
         self.is_up = False
-        self.on_down(str(exc or "the broker closed the connection"))
+        self.on_down(str(exc or self._why))
 
     def publish(self, leaf: str, payload: bytes, *, retained: bool = False) -> None:
         """Send with QoS 1; sent again it is by the console's own delivery, never here."""
@@ -141,12 +142,14 @@ class Session(asyncio.Protocol):
             self.on_message(leaf, body[end:])
         elif kind == CONNACK:
             if body[1]:
+                self._why = "the broker refused the login"
                 self.drop()
                 return
             filters = [text(f"{self._login.prefix}{leaf}") + b"\x01" for leaf in LEAVES]
             self._write(packet(0x82, self._id(), *filters))
         elif kind == SUBACK:
             if body[-1] == _REFUSED:
+                self._why = "the broker refused the subscription"
                 self.drop()
                 return
             self.is_up = True

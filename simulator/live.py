@@ -230,6 +230,7 @@ def run_live(order: Order, broker: Broker, diary: Path, clock: Clock | None, pro
 
 async def _run(common: Common, broker: Broker, progress: Progress) -> Totals:
     hub = Hub(common, broker)
+    await _knock(broker)
     try:
         with _stopped_by_ctrl_c(hub):
             await hub.run(progress)
@@ -239,6 +240,19 @@ async def _run(common: Common, broker: Broker, progress: Progress) -> Totals:
     finally:
         hub.close()
         await asyncio.sleep(0)
+
+
+async def _knock(broker: Broker) -> None:
+    """Raise LiveError where no broker is there at the start; one that goes away later is waited for."""
+    try:
+        _, writer = await asyncio.open_connection(broker.host, broker.port)
+    except OSError as error:
+        where = f"{broker.host}:{broker.port}"
+        raise LiveError(
+            f"No broker listens at {where} ({error.strerror or error}): start it, or name another."
+        ) from error
+    writer.close()
+    await writer.wait_closed()
 
 
 @contextmanager

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 CONSOLES = 10_000
 SITES = 2500
-CONSOLE_KB = 60
-SHARE = 0.3  # of what people and firmware alone come to
+CONSOLE_KB = 80
+SHARE = 0.2  # of what people and firmware alone come to
 TABLES: dict[str, Any] = {
     "title": "Ten thousand consoles, an hour",
     "first_day": "2026-03-02",

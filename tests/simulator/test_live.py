@@ -116,10 +116,20 @@ def test_ctrl_c_ends_a_run_by_the_clock_and_what_was_run_is_reported_as_expected
     assert row["visitors"] >= len(surveys)
 
 
-def test_without_a_broker_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_broker_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(LiveError, match=r"No broker listens at 127.0.0.1:1 \(.*refused.*\): start it, or name another"):
+        Scenario.load("quiet_branch").play("mqtt://127.0.0.1:1", tmp_path / "live")
+
+
+@pytest.mark.parametrize(("account", "why"), [(None, ""), (("fleet", "secret"), "the broker refused the login")])
+def test_without_a_bridge_it_says_so(
+    account: tuple[str, str] | None, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("simulator.live.LIMIT_S", 0.0)
-    with pytest.raises(LiveError, match=r"Nothing was acknowledged for 0 s \(.*\): is a bridge running\?"):
-        Scenario.load(written(tmp_path), days=1).play("mqtt://127.0.0.1:1", tmp_path / "live")
+    with Mosquitto(tmp_path, account=account) as broker, pytest.raises(LiveError) as caught:
+        Scenario.load("quiet_branch", days=1).play(f"mqtt://127.0.0.1:{broker.port}", tmp_path / "live")
+    assert str(caught.value).startswith(f"Nothing was acknowledged for 0 s ({why or 'no console'}")
+    assert str(caught.value).endswith("): is a bridge running?")
 
 
 def test_more_consoles_than_the_system_lets_open_files_are_refused() -> None:
