@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from simulator.live_counts import Teller
 from simulator.sites import Place, days_of
 from simulator.totals import Totals
 
+REACH_S = 10.0  # how long the broker may take to answer at first
 CONNECTING = 100  # at once
 TELLING = 50  # sites at once
 AGAIN_S = 2.0  # after a connection broke
@@ -45,15 +47,24 @@ class Broker(NamedTuple):
 
 
 def broker_at(address: str) -> Broker:
-    """The broker of `mqtt://HOST:PORT`, with the login of the environment; raises LiveError."""
-    parts = urlsplit(address)
-    if parts.scheme != "mqtt" or not parts.hostname or parts.username:
+    """The broker of `mqtt://HOST:PORT`, which must be there, with the login of the environment; raises LiveError."""
+    try:
+        parts = urlsplit(address)
+        where = parts.hostname or "", parts.port or 1883
+    except ValueError:
+        parts, where = urlsplit(""), ("", 0)
+    if parts.scheme != "mqtt" or not where[0] or parts.username:
         raise LiveError(
             f"{address} is no broker for this; give mqtt://HOST:PORT, with TRIVOX_MQTT_USER and "
             "TRIVOX_MQTT_PASSWORD in the environment if it wants a login."
         )
-    account = os.environ.get("TRIVOX_MQTT_USER"), os.environ.get("TRIVOX_MQTT_PASSWORD")
-    return Broker(parts.hostname, parts.port or 1883, account)
+    try:
+        socket.create_connection(where, REACH_S).close()
+    except OSError as error:
+        raise LiveError(
+            f"No broker listens at {address} ({error.strerror or error}): start it, or name another."
+        ) from error
+    return Broker(*where, (os.environ.get("TRIVOX_MQTT_USER"), os.environ.get("TRIVOX_MQTT_PASSWORD")))
 
 
 class Hub:
@@ -230,7 +241,6 @@ def run_live(order: Order, broker: Broker, diary: Path, clock: Clock | None, pro
 
 async def _run(common: Common, broker: Broker, progress: Progress) -> Totals:
     hub = Hub(common, broker)
-    await _knock(broker)
     try:
         with _stopped_by_ctrl_c(hub):
             await hub.run(progress)
@@ -240,19 +250,6 @@ async def _run(common: Common, broker: Broker, progress: Progress) -> Totals:
     finally:
         hub.close()
         await asyncio.sleep(0)
-
-
-async def _knock(broker: Broker) -> None:
-    """Raise LiveError where no broker is there at the start; one that goes away later is waited for."""
-    try:
-        _, writer = await asyncio.open_connection(broker.host, broker.port)
-    except OSError as error:
-        where = f"{broker.host}:{broker.port}"
-        raise LiveError(
-            f"No broker listens at {where} ({error.strerror or error}): start it, or name another."
-        ) from error
-    writer.close()
-    await writer.wait_closed()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,6 +23,9 @@ PREPARE_LIMIT_S = 3600
 
 def _nobody(_events: int, _done: int) -> None:
     """Nobody wants to know how far it is."""
+
+
+FIRST, LAST = date(1971, 1, 1), date(9998, 1, 1)  # whose every instant is from 1970 to 9999 in every zone
 
 
 class Scenario:
@@ -54,6 +57,9 @@ class Scenario:
             days or file.days,
             file.seed if seed is None else seed,
         )
+        first = self.order.first_day
+        if not FIRST <= first <= LAST - timedelta(days=self.order.days):
+            raise ScenarioError(f"{name}, first_day: {first} is not from {FIRST.year} to {LAST.year - 1}.")
 
     @classmethod
     def load(

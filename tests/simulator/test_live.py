@@ -116,9 +116,13 @@ def test_ctrl_c_ends_a_run_by_the_clock_and_what_was_run_is_reported_as_expected
     assert row["visitors"] >= len(surveys)
 
 
-def test_without_a_broker_it_says_so(tmp_path: Path) -> None:
-    with pytest.raises(LiveError, match=r"No broker listens at 127.0.0.1:1 \(.*refused.*\): start it, or name another"):
+def test_without_a_broker_it_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(LiveError) as caught:
         Scenario.load("quiet_branch").play("mqtt://127.0.0.1:1", tmp_path / "live")
+    assert (
+        str(caught.value) == "No broker listens at mqtt://127.0.0.1:1 (Connection refused): start it, or name another."
+    )
+    assert not (tmp_path / "live").exists()
 
 
 @pytest.mark.parametrize(("account", "why"), [(None, ""), (("fleet", "secret"), "the broker refused the login")])

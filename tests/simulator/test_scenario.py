@@ -82,6 +82,9 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
     [
         (["nonsense"], 1, "There is no scenario nonsense: give a TOML file, or one of bad_network, "),
         (["quiet_branch", "--broker", "tcp://x"], 1, "tcp://x is no broker for this"),
+        (["quiet_branch", "--broker", "mqtt://x:99999"], 1, "mqtt://x:99999 is no broker for this"),
+        (["quiet_branch", "--from", "9999-12-30"], 1, "first_day: 9999-12-30 is not from 1971 to 9997."),
+        (["quiet_branch", "--from", "1900-01-01"], 1, "first_day: 1900-01-01 is not from 1971 to 9997."),
         (["quiet_branch", "--from", "soon", "--out", "x"], 2, "'soon' is no date"),
     ],
 )
