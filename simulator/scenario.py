@@ -25,6 +25,7 @@ def _nobody(_events: int, _done: int) -> None:
     """Nobody wants to know how far it is."""
 
 
+DAYS_MAX = 3660
 FIRST, LAST = date(1971, 1, 1), date(9998, 1, 1)  # whose every instant is from 1970 to 9999 in every zone
 
 
@@ -54,11 +55,13 @@ class Scenario:
             where,
             world(file, where),
             first_day or file.first_day,
-            days or file.days,
+            file.days if days is None else days,
             file.seed if seed is None else seed,
         )
-        first = self.order.first_day
-        if not FIRST <= first <= LAST - timedelta(days=self.order.days):
+        first, count = self.order.first_day, self.order.days
+        if not 1 <= count <= DAYS_MAX:
+            raise ScenarioError(f"{name}, days: {count} is not from 1 to {DAYS_MAX}.")
+        if not FIRST <= first <= LAST - timedelta(days=count):
             raise ScenarioError(f"{name}, first_day: {first} is not from {FIRST.year} to {LAST.year - 1}.")
 
     @classmethod
