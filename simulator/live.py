@@ -143,19 +143,19 @@ class Hub:
 
     async def _connect(self, console: LiveConsole) -> None:
         async with self._connecting:
-            session = Session(console.login(), console.up, console.heard, lambda why: self._lost(console, why))
+            session = Session(console.login(), console.up, console.heard, lambda why: self._lost(console, session, why))
             console.session = session
             try:
                 await asyncio.get_running_loop().create_connection(
                     lambda: session, self._broker.host, self._broker.port
                 )
             except OSError as error:
-                self._lost(console, str(error))
+                self._lost(console, session, str(error))
 
-    def _lost(self, console: LiveConsole, why: str) -> None:
+    def _lost(self, console: LiveConsole, session: Session, why: str) -> None:
         self._why = why
-        console.session = None
-        if not self._is_over:
+        if console.session is session and not self._is_over:
+            console.session = None
             asyncio.get_running_loop().call_later(AGAIN_S, self._connect_soon, console)
 
     def _connect_soon(self, console: LiveConsole) -> None:
@@ -244,9 +244,10 @@ async def _run(common: Common, broker: Broker, progress: Progress) -> Totals:
     try:
         with _stopped_by_ctrl_c(hub):
             await hub.run(progress)
-        return await hub.sum_up()
-    except (TimeoutError, OSError) as error:
-        raise LiveError("The counts of tills and doors were not acknowledged: is a bridge running?") from error
+        try:
+            return await hub.sum_up()
+        except (TimeoutError, OSError) as error:
+            raise LiveError("The counts of tills and doors were not acknowledged: is a bridge running?") from error
     finally:
         hub.close()
         await asyncio.sleep(0)

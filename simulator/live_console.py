@@ -206,12 +206,17 @@ class LiveConsole:
             self._lived_ms = moment.at_ms
             if moment.presses:
                 self._until_ms = moment.until_ms + self.sender.post.rules.survey_window_ms + MARGIN_MS
-        if console.boot == boot:
-            return
-        if self.session is not None:
-            self.session.drop()
+        if console.boot != boot:
+            self._power_came()
+
+    def _power_came(self) -> None:
+        """Connect, for the first time or anew; a connection that is in the making will do."""
         if not self._is_known:
             self._is_known = True
+            self._common.connect(self)
+        elif self.session is not None and self.session.is_up:
+            gone, self.session = self.session, None
+            gone.drop()
             self._common.connect(self)
 
     def _settle(self) -> None:

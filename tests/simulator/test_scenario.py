@@ -59,6 +59,7 @@ ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
             "a shift of ann ends at 09:00, not after its start; 24:00 ends a day.",
         ),
         (small(temperaments={"sly": {"asks": 2}}), "shop.toml, temperaments.sly.asks: expected `float` <= 1.0."),
+        (small(faults={"bad": {"lost_acks": 1.0}}), "shop.toml, faults.bad.lost_acks: expected `float` <= 0.9."),
         (small(settings={"survey_window_ms": 2000}), "these timings leave people no room"),
         (small(site=[SMALL["site"][0]] * 2), "two sites have the id shop; give each its own."),
     ],
