@@ -85,29 +85,37 @@ class Hub:
 
     async def run(self, progress: Progress) -> None:
         """Until every console has sent everything; tells (events acknowledged, consoles that are done)."""
-        common = self._common
+        beginning = asyncio.create_task(self._begin())
+        clock = self._common.clock
+        telling = asyncio.create_task(self._tell_by_the_clock(clock)) if clock else None
+        try:
+            await self._keep_going(beginning, progress)
+        finally:
+            for task in (beginning, telling):
+                if task is not None:
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
+
+    async def _begin(self) -> None:
+        """Let one console after the other live; the first are kept going meanwhile."""
         for place in self._places:
             for post in place.posts:
-                if not self.was_stopped:
-                    console = LiveConsole(common, place, post)
-                    self.consoles.append(console)
-                    console.go_on()
-                    await asyncio.sleep(0)
-        telling = asyncio.create_task(self._tell_by_the_clock(common.clock)) if common.clock else None
-        try:
-            await self._keep_going(progress)
-        finally:
-            if telling is not None:
-                telling.cancel()
-                with suppress(asyncio.CancelledError):
-                    await telling
+                if self.was_stopped:
+                    return
+                console = LiveConsole(self._common, place, post)
+                self.consoles.append(console)
+                console.go_on()
+                await asyncio.sleep(0)
 
-    async def _keep_going(self, progress: Progress) -> None:
+    async def _keep_going(self, beginning: asyncio.Task[None], progress: Progress) -> None:
         common = self._common
         pinged_s = moved_s = time.monotonic()
         acked = -1
-        while common.ended < len(self.consoles):
+        while not beginning.done() or common.ended < len(self.consoles):
             await asyncio.sleep(TICK_S)
+            if beginning.done():
+                beginning.result()  # raises what ended it too early
             now_s = time.monotonic()
             is_hurried = common.clock is None or self.was_stopped
             if now_s - pinged_s >= KEEPALIVE_S / 2:
