@@ -28,6 +28,8 @@ class Bench:
         self.session = session
         self.recorder = Recorder(session)
         self.expected = expectations.Expectations(session, afresh=afresh)
+        self.by_hand = afresh
+        self.ended = False  # by `quit`
         self._zero_s: float | None = None
 
     def do(self, line: str) -> str | None:
@@ -49,7 +51,7 @@ class Bench:
         try:
             return command.do(self, arguments)
         except UsageError as error:
-            raise CommandError(f"That is written: {name} {command.arguments}") from error
+            raise CommandError(f"That is written: {name} {command.arguments}".rstrip()) from error
 
     def wait_until(self, moment_s: float) -> None:
         """Let time pass to that `time.monotonic`."""
@@ -206,6 +208,14 @@ def _help(_bench: Bench, words: Words) -> str:
     return help_text()
 
 
+def _quit(bench: Bench, words: Words) -> None:
+    if words:
+        raise UsageError
+    if bench.by_hand:
+        raise CommandError("Ctrl-C ends the bench, in the terminal where it was started.")
+    bench.ended = True
+
+
 def help_text() -> str:
     """All commands, a line each, and what is common to them."""
     lines = [(f"{name} {command.arguments}".rstrip(), command.means) for name, command in COMMANDS.items()]
@@ -238,7 +248,7 @@ COMMANDS: dict[str, Command] = {
     "record": Command("begin|end", "write down a session as a script of these commands", _record, deed=False),
     "state": Command("", "say how everything is", _state, deed=False),
     "help": Command("", "say this", _help, deed=False),
-    "quit": Command("", "end", lambda _bench, _words: None, deed=False),
+    "quit": Command("", "end", _quit, deed=False),
     "expect": Command("WHAT [within TIME]", "fail unless it is so, or becomes so, in 5 s if not said:", _expect, False),  # noqa: FBT003
 }
 

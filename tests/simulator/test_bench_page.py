@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -12,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.simulator.bench_program import headless, page
+from tests.support.programs import TRIVOX
 
 CHROMIUM = "/usr/bin/chromium"
 SLOW_MS = 15_000  # the machine may be busy with other tests
@@ -98,7 +100,7 @@ def test_a_press_goes_all_the_way(tab: Page) -> None:
     lit(tab, "yes")
     expect(newest(tab, "rows")).to_contain_text("yes answered")
     expect(tab.locator("#through")).to_have_text(re.compile(r"through \d+"))
-    expect(tab.locator("#outbox-numbers span").first).to_have_class("acked")
+    expect(tab.locator("#outbox-numbers .chip").first).to_have_class("chip acked")
     expect(tab.locator("#wire")).to_contain_text("ack")
     expect(tab.locator("#heap")).to_contain_text("kB")
     expect(tab.locator("#lag")).to_contain_text("ms")
@@ -126,6 +128,35 @@ def test_keys_press_hold_and_do_not_repeat(tab: Page) -> None:
     tab.keyboard.type("yn")
     assert tab.locator("#line").input_value() == "yn"
     held(tab, "yes", down=False)
+
+
+def test_keyboards_with_other_letters_press_too(tab: Page) -> None:
+    keyboard = tab.context.new_cdp_session(tab)
+    for letter, code, button in (("н", "KeyY", "yes"), ("т", "KeyN", "no"), ("ы", "KeyS", "seller")):
+        key = {"key": letter, "code": code, "text": letter}
+        keyboard.send("Input.dispatchKeyEvent", {"type": "keyDown", **key})
+        held(tab, button)
+        keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", **key})
+        held(tab, button, down=False)
+
+
+def test_a_click_without_a_finger_is_a_press(tab: Page) -> None:
+    dome(tab, "no").evaluate("(dome) => dome.click()")  # as a screen reader does
+    expect(newest(tab, "events")).to_contain_text("stray pressed no")
+
+
+def test_a_button_held_in_two_tabs_is_let_go_with_the_last(context: BrowserContext, tab: Page, address: str) -> None:
+    other = opened(context, address, [])
+    for one in (tab, other):
+        one.keyboard.down("c")
+        held(one, "cant_say")
+    tab.keyboard.up("c")
+    do(tab, "state")  # answered after that
+    expect(tab.locator("#lines")).to_contain_text("outbox")
+    held(tab, "cant_say")
+    other.keyboard.up("c")
+    held(tab, "cant_say", down=False)
+    other.close()
 
 
 def test_a_window_that_loses_focus_lets_go(tab: Page) -> None:
@@ -168,6 +199,32 @@ def test_two_fingers_touch_and_two_tabs_see_it(browser: Browser, tab: Page, addr
     assert tab.locator("#events").inner_text() == hand.locator("#events").inner_text()
     assert errors == []
     phone.close()
+
+
+def test_without_wifi_events_are_seen_in_flash_and_then_on_their_way(tab: Page) -> None:
+    waits, chip = tab.locator("#outbox-range"), tab.locator("#outbox-numbers .chip").first
+    expect(waits).to_have_text(re.compile(r"empty, next \d+"))
+    following = int(waits.inner_text().split()[-1])
+    tab.locator("#wifi").click()
+    expect(tab.locator("#wifi")).to_have_attribute("aria-checked", "false")
+    dome(tab, "seller").click(delay=60)
+    lit(tab, "no")
+    dome(tab, "no").click(delay=60)
+    expect(newest(tab, "events")).to_contain_text(f"{following + 1} survey closed no, answered")
+    expect(waits).to_have_text(f"{following} to {following + 1}: 2 wait")
+    expect(chip).to_have_text(str(following + 1))
+    expect(chip).to_have_class("chip kept")
+    do(tab, "state")
+    expect(tab.locator("#lines")).to_contain_text(f"{following} to {following + 1} wait")
+    tab.locator("#power").click()
+    expect(tab.locator("#outbox-from")).to_have_text("in flash, without power")
+    expect(waits).to_have_text(f"{following} to {following + 1}: 2 wait")
+    tab.locator("#power").click()
+    expect(waits).to_have_text(re.compile(rf"{following} to {following + 3}: 4 wait"))  # booted, settings applied
+    tab.locator("#wifi").click()
+    expect(waits).to_have_text(re.compile("empty"), timeout=40_000)
+    expect(newest(tab, "rows")).to_contain_text("no answered")
+    expect(chip).to_have_class("chip acked")
 
 
 def test_switches_break_and_mend(tab: Page) -> None:
@@ -293,12 +350,25 @@ def test_nothing_jumps(tab: Page) -> None:
     tab.locator("#wifi").click()
     expect(tab.locator("#wifi")).to_have_attribute("aria-checked", "false")
     expect(tab.locator("#blinks")).to_contain_text("1 blink: no session with the broker", timeout=40_000)
-    expect(tab.locator("#outbox-heard")).to_contain_text("s ago")
+    expect(tab.locator("#events")).to_contain_text("survey closed no")
     tab.locator("#wifi").click()
     expect(tab.locator("#blinks")).to_contain_text("No blinks", timeout=40_000)
     tab.locator("#record").click()
     expect(tab.locator("#recorded a")).to_be_visible()
     assert boxes() == before
+
+
+@pytest.mark.parametrize("width", [320, 375])
+def test_it_fits_on_a_phone(browser: Browser, tab: Page, address: str, width: int) -> None:
+    phone = browser.new_context(viewport={"width": width, "height": 640}, has_touch=True, is_mobile=True, locale="ru")
+    hand = opened(phone, address, [])
+    assert hand.evaluate("document.documentElement.scrollWidth") == width
+    sizes = [box["width"] for box in (dome(hand, button).bounding_box() for button in BUTTONS[:3]) if box]
+    assert max(sizes) - min(sizes) < 1
+    cut = hand.evaluate("""[...document.querySelectorAll('button, h2, .dome b')].filter((one) =>
+        one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML)""")
+    assert cut == []
+    phone.close()
 
 
 def test_nothing_comes_from_elsewhere(context: BrowserContext, address: str) -> None:
@@ -326,6 +396,24 @@ def test_no_other_site_can_drive_it(tab: Page, address: str) -> None:
     with pytest.raises(Error, match="fetch"):
         evil.evaluate(f"fetch('{address}')")
     evil.close()
+
+
+def test_a_question_is_shown_in_its_language(browser: Browser, tmp_path: Path) -> None:
+    context = browser.new_context(locale="de")
+    with page(tmp_path) as (address, _):
+        tab = opened(context, address, [])
+        languages = tab.locator("#language option")
+        expect(languages).to_have_text(["English", "Русский", "Български"])
+        expect(tab.locator("#question")).to_have_attribute("lang", "en")
+        words = ["question", "set", "near", "--kind", "office", "--text", "ar=هل أنت راض؟"]
+        subprocess.run([TRIVOX, *words, "--database", str(tmp_path / "trivox.db")], check=True, timeout=60)
+        do(tab, "settings question_id=near")
+        expect(tab.locator("#question")).to_have_text("هل أنت راض؟")
+        assert tab.locator("#question").evaluate("(one) => getComputedStyle(one).direction") == "rtl"
+        expect(tab.locator("#language")).to_be_hidden()
+        expect(tab.locator("#asks")).to_have_value("near")
+        expect(dome(tab, "yes")).to_have_text("Yes")
+    context.close()
 
 
 def test_the_page_says_when_the_bench_is_gone_and_comes_back(browser: Browser, tmp_path: Path) -> None:
