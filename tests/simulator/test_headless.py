@@ -1,11 +1,14 @@
 """`trivox simulate --headless`: scripts by a pipe, what they expect, and recordings that are scripts."""
 
 import re
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.simulator.bench_program import headless
+from tests.simulator.bench_program import LIMIT_S, headless
+from tests.support.programs import TRIVOX
 
 ONLINE = "expect online within 30s\n"
 ANSWERED = """
@@ -87,7 +90,12 @@ def test_each_bad_line_is_told_in_one_sentence() -> None:
         "wifi perhaps": "perhaps is neither on nor off.",
         "power": "That is written: power on|cut [N [SHARE]]",
         "press 'yes": "That line can't be read",
-        "expect lamp yes": "That is written: expect WHAT [within TIME]",
+        "expect": "That is written: expect WHAT [within TIME]",
+        "expect lamp yes": "That is written: expect lamp BUTTON on|off",
+        "expect row maybe": "That is written: expect row OUTCOME; OUTCOME: yes, no, cant_say, silent, error",
+        "state now": "That is written: state",
+        "quit now": "That is written: quit",
+        "прес yes": "There is no command прес",
         "expect lamp yes on within": "That is written: expect WHAT [within TIME]",
         "expect event survey_opened 5": "5 is not written NAME=VALUE.",
         "expect event survey_opened within 10ms": "No event came within 10 ms; expected was survey_opened.",
@@ -102,6 +110,30 @@ def test_each_bad_line_is_told_in_one_sentence() -> None:
         assert f"line {place + 2}, `{line}`: " in told[place]
         assert sentence in told[place]
     assert len(told) == len(lines)
+
+
+@pytest.mark.parametrize("line", ["wait 100s", "step 3000d", "hold yes 100s"])
+def test_a_script_that_is_interrupted_has_not_held(line: str) -> None:
+    words = [TRIVOX, "simulate", "--headless"]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdin
+        assert program.stdout
+        assert program.stderr
+        program.stdin.write(f"help\n{line}\n")
+        program.stdin.flush()
+        assert program.stdout.readline().startswith("press BUTTON")
+        program.send_signal(signal.SIGINT)
+        assert program.wait(LIMIT_S) == 1
+        assert program.stderr.read() == "trivox simulate: The end was asked for.\n"
+
+
+def test_the_outbox_is_known_without_a_network() -> None:
+    script = f"{ONLINE}wifi off\npress no\nexpect lamp no on\nwait 2s\nstate\n"
+    done = headless(script)
+    facts = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert re.fullmatch(r"(\d+) to \1 wait, next \d+, epoch [0-9a-f]{8}", facts["outbox"]), done.stderr
 
 
 def test_a_recorded_session_is_a_test(tmp_path: Path) -> None:
