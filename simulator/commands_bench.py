@@ -21,7 +21,14 @@ _PORT = 8010
 
 
 def run_bench(
-    *, port: int | None, board: str | None, broker: str | None, folder: Path | None, opens: bool, headless: bool
+    *,
+    port: int | None,
+    board: str | None,
+    broker: str | None,
+    ca_file: Path | None,
+    folder: Path | None,
+    opens: bool,
+    headless: bool,
 ) -> bool:
     """Put one console on the bench until its user ends it; False if a line of a headless one failed."""
     board = board or BOARDS[0]
@@ -29,7 +36,7 @@ def run_bench(
         raise SimulatorError(f"There is no board {board} for the bench; take one of {', '.join(BOARDS)}.")
     micropython.command("i386")
     try:
-        with _session(folder, board, broker, temporary=headless) as session:
+        with _session(folder, board, broker, ca_file, temporary=headless) as session:
             if headless:
                 from simulator.headless import obey  # noqa: PLC0415 - each way starts faster without the other
 
@@ -44,7 +51,9 @@ def run_bench(
 
 
 @contextmanager
-def _session(folder: Path | None, board: str, broker: str | None, *, temporary: bool) -> Iterator[Session]:
+def _session(
+    folder: Path | None, board: str, broker: str | None, ca_file: Path | None, *, temporary: bool
+) -> Iterator[Session]:
     """A console with power, and what stands around it; all of it ends with the block."""
     with ExitStack() as stack:
         if folder is None and temporary:
@@ -55,7 +64,7 @@ def _session(folder: Path | None, board: str, broker: str | None, *, temporary: 
         firmware = stack.enter_context(ThreadPoolExecutor(1)).submit(_compiled, folder / "firmware")
         children = Children(folder / "logs")
         stack.callback(children.stop)
-        surroundings = Surroundings(folder, children, broker)
+        surroundings = Surroundings(folder, children, broker, ca_file)
         compiled = firmware.result()
         session = Session(folder, surroundings, board=board, firmware=compiled, site_id=SITE, console_id=CONSOLE)
         stack.callback(session.close)

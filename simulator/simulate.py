@@ -30,6 +30,10 @@ def simulate(
         typer.Argument(help=f"A scenario's TOML file, or one of {', '.join(shipped())}; without: the bench."),
     ] = None,
     broker: Annotated[str | None, typer.Option(help="A broker that runs already: mqtt://HOST:PORT.")] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(help="Bench: with mqtts://, what the broker's certificate, for localhost, is checked by."),
+    ] = None,
     headless: Annotated[  # noqa: FBT002
         bool, typer.Option("--headless", help="Bench: no page: lines from standard input.")
     ] = False,
@@ -67,6 +71,7 @@ def simulate(
 ) -> None:
     """Put one console on the bench: press, break and watch it. Or simulate SCENARIO: shops and their people."""
     of_bench = {"--headless": headless, "--board": board, "--folder": folder, "--port": port, "--no-open": no_open}
+    of_bench["--ca-file"] = ca_file
     of_scenario = {"--seed": seed, "--out": out, "--speed": speed, "--from": first_day, "--days": days, "--jobs": jobs}
     if scenario is None:
         _refuse(of_scenario, "is for scenarios: name one, or leave it away for the bench.")
@@ -79,7 +84,15 @@ def simulate(
         if scenario is None:
             from simulator.commands_bench import run_bench  # noqa: PLC0415 - a scenario starts faster without it
 
-            fine = run_bench(port=port, board=board, broker=broker, folder=folder, opens=not no_open, headless=headless)
+            fine = run_bench(
+                port=port,
+                board=board,
+                broker=broker,
+                ca_file=ca_file,
+                folder=folder,
+                opens=not no_open,
+                headless=headless,
+            )
         else:
             from simulator.commands_scenario import run_scenario  # noqa: PLC0415 - and the bench without it
 

@@ -52,7 +52,7 @@ class Session:
         self._surroundings = surroundings
         self._changing = threading.Lock()
         self.console = self._made()
-        self._tap = WireTap(surroundings.broker, site_id, console_id, self.journal)
+        self._tap = WireTap(surroundings.broker, surroundings.ca, site_id, console_id, self.journal)
         self._meters = Meters(self.journal, self, Rows(surroundings.database, site_id, console_id))
         self.kept = Kept(lambda: self.console, self.journal, folder / "console" / "outbox")
 
@@ -190,6 +190,7 @@ class Session:
             firmware=self._firmware,
             architecture="i386",  # so that the heap is as on a board
             broker=self._surroundings.broker_of_consoles,
+            ca=self._surroundings.ca,
         )
         for button in self.switches.stuck:
             with suppress(ConsoleError):  # not powered yet, but the contact is closed

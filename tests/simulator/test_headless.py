@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.simulator.bench_program import LIMIT_S, headless
+from tests.support.certificates import make_certificates
+from tests.support.mosquitto import Mosquitto
 from tests.support.programs import TRIVOX
 
 ONLINE = "expect online within 30s\n"
@@ -160,11 +162,24 @@ def test_the_readmes_script_holds() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_broker_with_tls_and_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = make_certificates(tmp_path)
+    monkeypatch.setenv("TRIVOX_MQTT_USER", "bench")
+    monkeypatch.setenv("TRIVOX_MQTT_PASSWORD", "pass: /word")
+    with Mosquitto(tmp_path, account=("bench", "pass: /word"), certificates=tmp_path) as broker:
+        options = ["--broker", f"mqtts://localhost:{broker.tls_port}", "--ca-file", str(authority)]
+        done = headless(f"{ONLINE}press no\nexpect event stray_pressed\n", *options)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (["--board", "pico_x"], "There is no board pico_x for the bench; take one of unix, esp32, pico_w."),
         (["--broker", "http://127.0.0.1"], "http://127.0.0.1 is no broker for this"),
+        (["--broker", "mqtts://127.0.0.1"], "--broker mqtts://HOST:PORT and --ca-file FILE belong together"),
+        (["--ca-file", "/dev/null"], "--broker mqtts://HOST:PORT and --ca-file FILE belong together"),
+        (["--broker", "mqtts://127.0.0.1", "--ca-file", "/nowhere"], "/nowhere is not there"),
     ],
 )
 def test_a_start_that_can_not_be_is_told(options: list[str], sentence: str) -> None:
