@@ -358,9 +358,9 @@ def test_nothing_jumps(tab: Page) -> None:
     assert boxes() == before
 
 
-@pytest.mark.parametrize("width", [320, 375])
+@pytest.mark.parametrize("width", [320, 375, 844, 900])
 def test_it_fits_on_a_phone(browser: Browser, tab: Page, address: str, width: int) -> None:
-    phone = browser.new_context(viewport={"width": width, "height": 640}, has_touch=True, is_mobile=True, locale="ru")
+    phone = browser.new_context(viewport={"width": width, "height": 390}, has_touch=True, is_mobile=True, locale="ru")
     hand = opened(phone, address, [])
     assert hand.evaluate("document.documentElement.scrollWidth") == width
     sizes = [box["width"] for box in (dome(hand, button).bounding_box() for button in BUTTONS[:3]) if box]
@@ -368,6 +368,10 @@ def test_it_fits_on_a_phone(browser: Browser, tab: Page, address: str, width: in
     cut = hand.evaluate("""[...document.querySelectorAll('button, h2, .dome b')].filter((one) =>
         one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML)""")
     assert cut == []
+    outside = hand.evaluate("""[...document.querySelectorAll('main button, main input, main select')].filter((one) => {
+        const box = one.getBoundingClientRect(), around = one.closest('section').getBoundingClientRect();
+        return box.left < around.left || box.right > around.right; }).map((one) => one.outerHTML)""")
+    assert outside == []
     phone.close()
 
 

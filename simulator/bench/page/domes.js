@@ -96,8 +96,8 @@ function hold(button, source, timeStamp) {
   const before = sources[button].size;
   sources[button].add(source);
   if (before) return;
-  touched(button, timeStamp);
-  if (!send(`hold ${button}`)) sources[button].clear();
+  if (send(`hold ${button}`)) touched(button, timeStamp); // first things first: sound may take its time to wake
+  else sources[button].clear();
 }
 
 function release(button, source) {
