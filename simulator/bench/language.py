@@ -58,9 +58,14 @@ class Bench:
         self.session.wait(lambda: False, moment_s - time.monotonic())
 
     def at(self, ms: int) -> None:
-        """Wait until so long after the first `at`, which is when its own time is."""
+        """Wait until so long after the first `at`, which is when its own time is.
+
+        Where what came before took longer, all that follows is shifted: between two deeds passes no less than was said.
+        """
+        now_s = time.monotonic()
         if self._zero_s is None:
-            self._zero_s = time.monotonic() - ms / 1000
+            self._zero_s = now_s - ms / 1000
+        self._zero_s = max(self._zero_s, now_s - ms / 1000)
         self.wait_until(self._zero_s + ms / 1000)
 
 
@@ -243,7 +248,9 @@ COMMANDS: dict[str, Command] = {
     "step": Command("TIME", "the console's clock jumps forward", _step),
     "stall": Command("TIME", "the console's main loop stands still", _stall),
     "settings": Command("NAME=VALUE ...", "settings at the bridge, such as survey_window_ms=5000", _settings),
-    "at": Command("TIME", "wait until so long after the first `at`", _at, deed=False),
+    "at": Command(
+        "TIME", "wait until so long after the first `at`; if it is late, those that follow are too", _at, deed=False
+    ),
     "wait": Command("TIME", "wait so long", _wait, deed=False),
     "record": Command("begin|end", "write down a session as a script of these commands", _record, deed=False),
     "state": Command("", "say how everything is", _state, deed=False),

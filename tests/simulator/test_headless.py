@@ -114,6 +114,29 @@ def test_each_bad_line_is_told_in_one_sentence() -> None:
     assert len(told) == len(lines)
 
 
+def test_a_script_that_is_late_keeps_its_pace(tmp_path: Path) -> None:
+    """What waits for power is not done before the stall is over, however long the lines before took."""
+    script = f"""{ONLINE}
+at 0
+wait 4s                 # much longer than what follows allows for
+at 100
+stall 2000
+at 400
+power cut 1 0.5
+at 600
+press no
+at 3500
+power on                # would find power on without the pace, and power would go afterwards
+at 4500
+expect power on
+press yes
+expect event booted within 20s
+expect event stray_pressed button=yes within 20s
+"""
+    done = headless(script, "--folder", str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("line", ["wait 100s", "step 3000d", "hold yes 100s"])
 def test_a_script_that_is_interrupted_has_not_held(line: str) -> None:
     words = [TRIVOX, "simulate", "--headless"]
