@@ -12,7 +12,7 @@ from simulator.errors import SimulatorError
 from simulator.processes import EndError, ProcessError
 
 _LOOK_S = 0.2
-_PIECE = 65536
+_PIECE = _LINE_LIMIT = 65536
 
 
 def obey(session: Session, source: TextIO) -> bool:
@@ -56,6 +56,8 @@ def _lines(session: Session, source: TextIO, prompt: str) -> Iterator[str]:
         for line in whole:
             yield line.decode(errors="replace")
             _ask(prompt)
+        if len(waiting) > _LINE_LIMIT:
+            raise SimulatorError(f"A line is longer than {_LINE_LIMIT} bytes; end each by a line feed.")
     if waiting:
         yield waiting.decode(errors="replace")
 
