@@ -153,6 +153,7 @@ class Console:
 
         `share` of it is still done: its first part, below 0 a last one (`Cut`). The process ends at once.
         """
+        self.check()
         self._supply.cut_at(operations, share, lambda: operations_of(self.flash))
 
     def fill_flash(self, free_blocks: int) -> None:

@@ -16,6 +16,7 @@ FORMS = [
     ("  event TYPE [NAME=VALUE ...]", "the next event at the broker (booted, clock_set, settings_applied: if named)"),
     ("  no event", "none of the others comes in that time"),
     ("  row OUTCOME", "so the next survey stands in the database once it is closed"),
+    ("  outbox COUNT", "so many events wait in its flash to be acknowledged"),
     ("  tone HERTZ", "it sounds, or did since the last deed"),
     ("  power on|off", "the console has power, or none"),
     ("  online, offline", "what its status at the broker says"),
@@ -60,11 +61,8 @@ class Expectations:
                 self._since_deed(
                     lambda entry: entry.kind == "sound" and entry.facts["hertz"] == wanted, words, limit_ms
                 )
-            case ["power", state]:
-                on = on_off(state)
-                self._holds(lambda: self._session.console.powered == on, f"power {state}", limit_ms)
-            case ["online" | "offline" as state]:
-                self._holds(lambda: self._status() == state, state, limit_ms)
+            case ["power", _] | ["outbox", _] | ["online" | "offline"]:
+                self._holds(self._condition(words), " ".join(words), limit_ms)
             case ["serial", text]:
                 self._since_deed(lambda entry: entry.kind == "serial" and text in entry.facts["text"], words, limit_ms)
             case _:
@@ -86,6 +84,20 @@ class Expectations:
         entry = self._journal.newest("wire", leaf)
         payload = entry.facts["payload"] if entry else None
         return payload if isinstance(payload, dict) else {}
+
+    def _condition(self, words: list[str]) -> Callable[[], bool]:
+        match words:
+            case ["power", state]:
+                on = on_off(state)
+                return lambda: self._session.console.powered == on
+            case ["outbox", count]:
+                wanted = whole(count, 0)
+                return lambda: self._waiting() == wanted
+        return lambda: self._status() == words[0]
+
+    def _waiting(self) -> int | None:
+        outbox = self._session.kept.range
+        return outbox["next"] - outbox["first"] if outbox else None
 
     def _status(self) -> str | None:
         return self._payload("status").get("state")

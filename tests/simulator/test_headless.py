@@ -155,10 +155,25 @@ def test_a_script_that_is_interrupted_has_not_held(line: str) -> None:
 
 
 def test_the_outbox_is_known_without_a_network() -> None:
-    script = f"{ONLINE}wifi off\npress no\nexpect lamp no on\nwait 2s\nstate\n"
+    script = f"""{ONLINE}
+expect event clock_set within 20s
+expect outbox 0
+wifi off
+press no
+expect outbox 1
+state
+press yes
+expect outbox 2
+wifi on
+expect outbox 0 within 30s
+expect outbox 1 within 10ms
+"""
     done = headless(script)
     facts = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
-    assert re.fullmatch(r"(\d+) to \1 wait, next \d+, epoch [0-9a-f]{8}", facts["outbox"]), done.stderr
+    assert re.fullmatch(r"(\d+) to \1 wait, next \d+, epoch [0-9a-f]{8}", facts["outbox"]), done.stdout
+    assert done.stderr.splitlines() == [
+        "trivox simulate: line 13, `expect outbox 1 within 10ms`: Not so within 10 ms: outbox 1."
+    ]
 
 
 def test_a_recorded_session_is_a_test(tmp_path: Path) -> None:
