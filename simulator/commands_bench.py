@@ -15,7 +15,7 @@ from simulator.errors import SimulatorError
 from simulator.processes import Children, EndError, lock, run
 
 SITE, CONSOLE = "bench", "till-1"
-BOARDS = ("unix", "esp32", "pico_w")
+BOARDS = ("unix", "esp32", "pico_w", "pico")
 _FOLDER = Path("trivox-bench")
 _PORT = 8010
 

@@ -240,7 +240,7 @@ COMMANDS: dict[str, Command] = {
     "stick": Command("BUTTON", "the contact stays closed, whatever fingers do", _stick),
     "free": Command("BUTTON", "it comes up again", _free),
     "wifi": Command("on|off", "the network comes or goes", _wifi),
-    "link": Command("on|off", "off: connected, but nothing gets through to the broker or back", _link),
+    "link": Command("on|off", "off: connected, but nothing gets through; on a pico its cable is pulled", _link),
     "power": Command(
         "on|cut [N [SHARE]]", "cut: at once, or within the N-th flash write from now (SHARE done)", _power
     ),

@@ -52,6 +52,8 @@ class Session:
         self._surroundings = surroundings
         self._changing = threading.Lock()
         self.console = self._made()
+        if self._is_on_cable:
+            surroundings.connect(self.console.serial_port)
         self._tap = WireTap(surroundings.broker, surroundings.ca, site_id, console_id, self.journal)
         self._meters = Meters(self.journal, self, Rows(surroundings.database, site_id, console_id))
         self.kept = Kept(lambda: self.console, self.journal, folder / "console" / "outbox")
@@ -120,9 +122,21 @@ class Session:
         self._switch(wifi=on)
 
     def link(self, *, on: bool) -> None:
-        """What is sent gets through, or the network hangs."""
-        self.console.hang(not on)
+        """What is sent gets through, or the network hangs; of a board without radio the cable is pulled."""
+        self._set_link(self.console, on=on)
         self._switch(link=on)
+
+    @property
+    def _is_on_cable(self) -> bool:
+        return self.board == "pico"
+
+    def _set_link(self, console: Console, *, on: bool) -> None:
+        if not self._is_on_cable:
+            console.hang(not on)
+        elif on:
+            console.cable.plug()
+        else:
+            console.cable.pull()
 
     def power_on(self) -> None:
         """Put the plug in; after a fault of the firmware with a fresh record."""
@@ -198,7 +212,7 @@ class Session:
         if not self.switches.wifi:
             console.wifi(on=False)
         if not self.switches.link:
-            console.hang(on=True)
+            self._set_link(console, on=False)
         console.watch(self.journal.see)
         return console
 

@@ -48,6 +48,11 @@ class Surroundings:
         login = ":".join(quote(part, safe="") for part in (user, password) if part)
         return self.broker.replace("://", f"://{login}@", 1) if login else self.broker
 
+    def connect(self, port: str) -> None:
+        """A gateway takes what comes from this serial port to the broker, and back."""
+        words = ["gateway", "--port", port, "--broker", self.broker, "--metrics-port", "0"]
+        self._children.start("gateway", [*_trivox(), *words, *(["--ca-file", str(self.ca)] if self.ca else [])])
+
     def set(self, words: list[str]) -> None:
         """Have one of the bridge's own commands change something; ProcessError with what it said against it."""
         run([*_trivox(), *words, "--database", str(self.database)])

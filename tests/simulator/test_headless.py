@@ -154,6 +154,23 @@ def test_a_script_that_is_interrupted_has_not_held(line: str) -> None:
         assert program.stderr.read() == "trivox simulate: The end was asked for.\n"
 
 
+def test_a_board_without_radio_speaks_through_the_gateway() -> None:
+    script = f"""{ONLINE}{ANSWERED}
+link off
+press no
+expect no event within 1s
+link on
+expect event stray_pressed button=no within 30s
+power cut
+power on
+expect event booted within 30s
+wifi off
+"""
+    done = headless(script, "--board", "pico")
+    assert done.stderr.endswith("`wifi off`: The board pico has no radio.\n")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+
+
 def test_the_outbox_is_known_without_a_network() -> None:
     script = f"""{ONLINE}
 expect event clock_set within 20s
@@ -213,7 +230,7 @@ def test_a_broker_with_tls_and_a_login(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--board", "pico_x"], "There is no board pico_x for the bench; take one of unix, esp32, pico_w."),
+        (["--board", "pico_x"], "There is no board pico_x for the bench; take one of unix, esp32, pico_w, pico."),
         (["--broker", "http://127.0.0.1"], "http://127.0.0.1 is no broker for this"),
         (["--broker", "mqtts://127.0.0.1"], "--broker mqtts://HOST:PORT and --ca-file FILE belong together"),
         (["--ca-file", "/dev/null"], "--broker mqtts://HOST:PORT and --ca-file FILE belong together"),

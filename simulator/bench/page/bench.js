@@ -93,6 +93,7 @@ function begin(hello) {
   live = false;
   skewMs = hello.now_ms - Date.now();
   byId("who").textContent = `${hello.site_id}/${hello.console_id} · ${hello.board}`;
+  switches.board(hello.board);
   for (const id of ["serial", "lines"]) byId(id).replaceChildren();
   way.clear();
   timeline.clear();

@@ -43,6 +43,12 @@ function type() {
   if (line && send(`> ${line}`)) byId("line").value = "";
 }
 
+export function board(name) {
+  const onCable = name === "pico"; // it has no radio
+  byId("wifi").disabled = onCable;
+  byId("link").firstElementChild.textContent = onCable ? "USB cable" : "Broker link";
+}
+
 export function show(entry) {
   now = entry;
   for (const [id, on] of [["power", entry.powered], ["wifi", entry.wifi], ["link", entry.link], ["filled", entry.filled]])
