@@ -1,26 +1,27 @@
 """One simulated console: a MicroPython process that runs the unmodified firmware, with everything around it in hand."""
 
 import hashlib
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
-from simulator.errors import ConsoleError, ConsoleGoneError, FirmwareError
+from simulator.errors import ConsoleError, FirmwareError
 from simulator.installation import WIFI, broker_of, files, operations_of
 from simulator.pinmap import BUTTONS, FIRMWARE, pin_map
-from simulator.process import REPLY_LIMIT_S, Process
+from simulator.process import Process
 from simulator.radio import Radio
 from simulator.record import Change, Observer, Record, Run, Sound
 from simulator.serial_line import SerialLine
+from simulator.supply import Cut, Gone, Supply
 
 if TYPE_CHECKING:
     from simulator.micropython import Architecture
 
 STEP_MS = 2 * 24 * 3600 * 1000  # the longest jump of the clock at once: its differences hold to 6.2 days on 32 bits
 _NTP_PORT = 123
+_PIECE = 1500  # bytes of a file that come at once, see `board/flash_files.py`
 
 
 class Console:
@@ -97,11 +98,9 @@ class Console:
             "time_port": int(time_port or _NTP_PORT),
             **WIFI,
         }
-        self._cut: list[float] | None = None  # the number of the operation at which power goes, and its share
-        self._power = threading.Condition(threading.RLock())
-        self._process: Process | None = None
-        self._lost = False
-        self.resets: list[str] = []
+        self._supply = Supply(
+            f"{site_id}/{console_id}", self._record, prepare=self._prepare, start=self._start, go_dark=self._go_dark
+        )
 
     def __enter__(self) -> Self:
         """Power on."""
@@ -117,12 +116,17 @@ class Console:
     @property
     def powered(self) -> bool:
         """Is it on?"""
-        return self._process is not None
+        return self._supply.powered
+
+    @property
+    def resets(self) -> list[str]:
+        """Why it started again while it had power, in order: `hard`, `soft` or `watchdog`."""
+        return self._supply.resets
 
     @property
     def pid(self) -> int:
         """The number of the process that runs now, for whoever stops it."""
-        return self._running().pid
+        return self._supply.running().pid
 
     @property
     def serial_port(self) -> str:
@@ -138,43 +142,19 @@ class Console:
 
     def power_on(self) -> None:
         """Start the process; returns once the firmware has started, and hears its buttons."""
-        with self._power:
-            if self._process:
-                return
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if self._radio:
-                self._radio.open(up=self._in_the_air)
-            if self._line:
-                self._line.open()
-            self._lost = False
-            self._record.begin()
-            process = self._process = self._started("power_on")
-        try:
-            process.wait_ready()
-            process.wait_at_work()
-        except ConsoleError:
-            self.power_off()
-            if process.ended != "power_cut":
-                raise
+        self._supply.on()
 
     def power_off(self) -> None:
         """Cut the power: the process is killed wherever it is."""
-        with self._power:
-            process, self._process = self._process, None
-            self._cut = None
-        if process:
-            process.kill()
-            self._go_dark()
+        self._supply.off()
 
     def cut_power_at(self, operations: int, share: float = 0.5) -> None:
         """Let power go at the n-th program or erase of the flash from now on, over restarts and up to `power_off`.
 
         `share` of it is still done: its first part, below 0 a last one (`Cut`). The process ends at once.
         """
-        on = self.powered
-        last = self._ask("cut_power_at", operations, share) if on else operations_of(self.flash) + operations
-        with self._power:
-            self._cut = [last, share] if self.powered or not on else None  # it may have gone meanwhile
+        self.check()
+        self._supply.cut_at(operations, share, lambda: operations_of(self.flash))
 
     def fill_flash(self, free_blocks: int) -> None:
         """Let another's file take the flash up to that many free blocks; it stays until `free_flash`."""
@@ -183,6 +163,21 @@ class Console:
     def free_flash(self) -> None:
         """Delete that file."""
         self._ask("free_flash")
+
+    def flash_files(self, folder: str) -> dict[str, int]:
+        """The files in a folder of the flash's filesystem, and their bytes; none if there is no such folder."""
+        return dict(self._ask("flash_files", folder))
+
+    def flash_file(self, path: str) -> bytes | None:
+        """What is in a file of the flash's filesystem; None if there is no such file."""
+        content = b""
+        while True:
+            piece = self._ask("flash_read", path, len(content))
+            if piece is None:
+                return None
+            content += bytes.fromhex(piece)
+            if not piece or len(content) % _PIECE:
+                return content
 
     def check(self) -> None:
         """Raise FirmwareError if the firmware broke a rule of its board, or ended by an error."""
@@ -245,7 +240,7 @@ class Console:
         if not self._radio:
             raise ConsoleError(f"The board {self.board} has no radio.")
         self._in_the_air = on
-        if self._process:
+        if self.powered:
             self._ask("radio", on)
             self._radio.up() if on else self._radio.down()
 
@@ -313,13 +308,6 @@ class Console:
             raise ConsoleError(f"There is no button {button}; take one of {', '.join(BUTTONS)}.")
         return self._pins.buttons[button]
 
-    def _go_dark(self) -> None:
-        self._record.dark()
-        if self._radio:
-            self._radio.close()
-        if self._line:
-            self._line.close()
-
     def _contact(self, button: str, level: int | None) -> None:
         pin = self._pin(button)
         if level is None:
@@ -330,40 +318,27 @@ class Console:
 
     def _ask(self, command: str, *arguments: Any) -> Any:
         self.check()
-        answer = self._answer(command, *arguments)
+        answer = self._supply.ask(command, *arguments)
         self.check()  # what was said before the answer is known now
         return answer
 
-    def _answer(self, command: str, *arguments: Any) -> Any:
-        """The answer of the process; of the next one, if a reset comes between."""
-        deadline = time.monotonic() + REPLY_LIMIT_S
-        while True:
-            process = self._running()
-            try:
-                return process.ask(command, *arguments)
-            except ConsoleGoneError:
-                if time.monotonic() > deadline:
-                    raise
-            with self._power:
-                self._power.wait_for(lambda old=process: self._process is not old or self._lost, 5)  # type: ignore[misc]
+    # What comes and goes with power, see `Supply`.
 
-    def _running(self) -> Process:
-        """The process, which may just be starting after a reset."""
-        deadline = time.monotonic() + REPLY_LIMIT_S
-        while True:
-            process = self._process
-            if process is None or self._lost:
-                state = "has ended without a reset" if self._lost else "is not powered"
-                raise ConsoleError(f"The console {self.site_id}/{self.console_id} {state}.")
-            if process.running:
-                process.wait_ready()
-                return process
-            if time.monotonic() > deadline:
-                raise ConsoleError(f"The console {self.site_id}/{self.console_id} does not start again.")
-            with self._power:
-                self._power.wait_for(lambda old=process: self._process is not old, 1)  # type: ignore[misc]
+    def _prepare(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self._radio:
+            self._radio.open(up=self._in_the_air)
+        if self._line:
+            self._line.open()
 
-    def _started(self, reset: str) -> Process:
+    def _go_dark(self) -> None:
+        self._record.dark()
+        if self._radio:
+            self._radio.close()
+        if self._line:
+            self._line.close()
+
+    def _start(self, reset: str, cut: Cut | None, gone: Gone) -> Process:
         from simulator.micropython import command  # noqa: PLC0415 - that module is also run by itself
 
         written = self._serial_path.stat().st_size if self._serial_path.exists() else 0
@@ -376,11 +351,11 @@ class Console:
             "reset": reset,
             "radio": self._in_the_air,
             "contacts": self._closed,
-            "cut": self._cut,
+            "cut": cut,
             "files": self._files(),
         }
         with self._streams() as (typed, serial):
-            return Process(words, config, typed=typed, serial=serial, tell=self._record.take, gone=self._gone)
+            return Process(words, config, typed=typed, serial=serial, tell=self._record.take, gone=gone)
 
     @contextmanager
     def _streams(self) -> Iterator[tuple[IO[bytes] | int, IO[bytes] | int]]:
@@ -390,25 +365,6 @@ class Console:
         else:
             with self._serial_path.open("ab") as serial, Path("/dev/null").open("rb") as nothing:
                 yield nothing, serial
-
-    def _gone(self, process: Process, why: str) -> None:
-        """The process has ended: by our hand, or by a reset, after which the board starts again."""
-        with self._power:
-            if self._process is not process:
-                return
-            if why == "power_cut":
-                self._process = self._cut = None
-                self._go_dark()
-                self._power.notify_all()
-                return
-            self._record.dark()
-            if why == "lost":
-                self._lost = True
-                self._record.fault("the process has ended; the serial output may say why")
-            else:
-                self.resets.append(why)
-                self._process = self._started(why)
-            self._power.notify_all()
 
     def _files(self) -> dict[str, str]:
         config: dict[str, Any] = {"site_id": self.site_id, "console_id": self.console_id, "board": self.board}

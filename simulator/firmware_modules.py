@@ -22,7 +22,7 @@ def _dumps(value: Any, **options: Any) -> str:
 
 
 class Firmware:
-    """The modules `survey`, `events`, `settings` and `delivery`, and the version."""
+    """The modules `survey`, `events`, `settings`, `delivery` and `records`, and the version."""
 
     def __init__(self, folder: Path = FIRMWARE) -> None:
         self._folder = folder / "console"
@@ -42,6 +42,7 @@ class Firmware:
         self.survey = self._load("survey")
         self.settings = self._load("settings")
         self.delivery = self._load("delivery")
+        self.records = self._load("records")
         self.version: str = self._load("version").VERSION
 
     def _load(self, name: str) -> Any:

@@ -12,10 +12,10 @@ from simulator.errors import SimulatorError
 from simulator.processes import EndError, ProcessError
 
 _LOOK_S = 0.2
-_PIECE = 65536
+_PIECE = _LINE_LIMIT = 65536
 
 
-def run(session: Session, source: TextIO) -> bool:
+def obey(session: Session, source: TextIO) -> bool:
     """Obey lines until the source or the user ends it; True if each could be obeyed and all that was expected came.
 
     At a terminal it says what a pipe's reader need not hear, and goes on whatever fails.
@@ -24,8 +24,6 @@ def run(session: Session, source: TextIO) -> bool:
     fine = True
     asks = source.isatty()
     for number, line in enumerate(_lines(session, source, prompt="bench> " if asks else ""), 1):
-        if line.split() == ["quit"]:
-            break
         try:
             answer = bench.do(line)
         except (EndError, ProcessError):
@@ -38,6 +36,8 @@ def run(session: Session, source: TextIO) -> bool:
             if answer:
                 sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
+        if bench.ended:
+            break
     return fine or asks
 
 
@@ -56,6 +56,8 @@ def _lines(session: Session, source: TextIO, prompt: str) -> Iterator[str]:
         for line in whole:
             yield line.decode(errors="replace")
             _ask(prompt)
+        if len(waiting) > _LINE_LIMIT:
+            raise SimulatorError(f"A line is longer than {_LINE_LIMIT} bytes; end each by a line feed.")
     if waiting:
         yield waiting.decode(errors="replace")
 

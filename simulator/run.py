@@ -25,6 +25,7 @@ from simulator.shop import RULES, SITE, Shop, tills
 
 DATABASE = Path("trivox-data/trivox.db")
 PORT = 1883
+METRICS_PORT = 9883  # the bridge's own, if it is free
 SHIFT_MINUTES = 15
 SHIFTS_DAYS = 2
 HEARTBEAT_MS = 2000
@@ -93,7 +94,8 @@ def _start(children: Children, database: Path, broker: str | None, consoles: int
     _prepare(database, consoles)
     children.check()
     _say("Starting the bridge ...")
-    bridge = children.start("bridge", [*_trivox(), "bridge", "--broker", broker, "--database", str(database)])
+    words = ["bridge", "--broker", broker, "--database", str(database), "--metrics-port", str(free_port(METRICS_PORT))]
+    bridge = children.start("bridge", [*_trivox(), *words])
     children.wait_for_words(bridge, "connected to")
     _say(f"Starting {consoles} consoles; people come in (--seed {seed}) ...")
     return Shop(database.parent / "consoles", consoles, _with_login(broker), seed)

@@ -33,6 +33,10 @@ def simulate(
         ),
     ] = None,
     broker: Annotated[str | None, typer.Option(help="A broker that runs already: mqtt://HOST:PORT.")] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(help="Bench: with mqtts://, what the broker's certificate, for localhost, is checked by."),
+    ] = None,
     headless: Annotated[  # noqa: FBT002
         bool, typer.Option("--headless", help="Bench: no page: lines from standard input.")
     ] = False,
@@ -77,6 +81,7 @@ def simulate(
 ) -> None:
     """Put one console on the bench: press, break and watch it. Or simulate SCENARIO: shops and their people."""
     of_bench = {"--headless": headless, "--board": board, "--folder": folder, "--port": port, "--no-open": no_open}
+    of_bench["--ca-file"] = ca_file
     of_run = {"--seed": seed, "--out": out, "--speed": speed, "--from": first_day, "--days": days, "--jobs": jobs}
     of_run["--database"] = database
     if scenario is None:
@@ -90,7 +95,15 @@ def simulate(
         if scenario is None:
             from simulator.commands_bench import run_bench  # noqa: PLC0415 - a scenario starts faster without it
 
-            fine = run_bench(port=port, board=board, broker=broker, folder=folder, opens=not no_open, headless=headless)
+            fine = run_bench(
+                port=port,
+                board=board,
+                broker=broker,
+                ca_file=ca_file,
+                folder=folder,
+                opens=not no_open,
+                headless=headless,
+            )
         else:
             from simulator import commands_scenario  # noqa: PLC0415 - and the bench without it
 

@@ -16,6 +16,7 @@ FORMS = [
     ("  event TYPE [NAME=VALUE ...]", "the next event at the broker (booted, clock_set, settings_applied: if named)"),
     ("  no event", "none of the others comes in that time"),
     ("  row OUTCOME", "so the next survey stands in the database once it is closed"),
+    ("  outbox COUNT", "so many events wait in its flash to be acknowledged"),
     ("  tone HERTZ", "it sounds, or did since the last deed"),
     ("  power on|off", "the console has power, or none"),
     ("  online, offline", "what its status at the broker says"),
@@ -60,36 +61,46 @@ class Expectations:
                 self._since_deed(
                     lambda entry: entry.kind == "sound" and entry.facts["hertz"] == wanted, words, limit_ms
                 )
-            case ["power", state]:
-                on = on_off(state)
-                self._holds(lambda: self._session.console.powered == on, f"power {state}", limit_ms)
-            case ["online" | "offline" as state]:
-                self._holds(lambda: self._status() == state, state, limit_ms)
+            case ["power", _] | ["outbox", _] | ["online" | "offline"]:
+                self._holds(self._condition(words), " ".join(words), limit_ms)
             case ["serial", text]:
                 self._since_deed(lambda entry: entry.kind == "serial" and text in entry.facts["text"], words, limit_ms)
             case _:
-                raise UsageError
+                raise _misspelt(words)
 
     def seen(self) -> dict[str, str]:
-        """What is known of the console at the broker."""
-        health = next((entry.facts["payload"] for entry in self._wire("health")), None) or {}
-        outbox = health.get("outbox") or {}
+        """What is known of the console at the broker, and of its outbox in flash."""
         known = {"status": self._status() or "unknown"}
-        if outbox:
-            known["outbox"] = f"{outbox.get('first')} to {outbox.get('next')}"
+        if outbox := self._session.kept.range:
+            first, following = outbox["first"], outbox["next"]
+            waits = f"{first} to {following - 1} wait" if first < following else "empty"
+            known["outbox"] = f"{waits}, next {following}, epoch {outbox['epoch']}"
+        if health := self._payload("health"):
             known["faults"] = " ".join(health.get("faults", [])) or "none"
         return known
 
-    def _wire(self, leaf: str) -> list[Entry]:
-        """The messages of that leaf, newest first."""
-        entries = reversed(self._journal.since(0))
-        return [entry for entry in entries if entry.kind == "wire" and entry.facts["leaf"] == leaf]
+    def _payload(self, leaf: str) -> dict[str, Any]:
+        """What the newest message of that leaf says."""
+        entry = self._journal.newest("wire", leaf)
+        payload = entry.facts["payload"] if entry else None
+        return payload if isinstance(payload, dict) else {}
+
+    def _condition(self, words: list[str]) -> Callable[[], bool]:
+        match words:
+            case ["power", state]:
+                on = on_off(state)
+                return lambda: self._session.console.powered == on
+            case ["outbox", count]:
+                wanted = whole(count, 0)
+                return lambda: self._waiting() == wanted
+        return lambda: self._status() == words[0]
+
+    def _waiting(self) -> int | None:
+        outbox = self._session.kept.range
+        return outbox["next"] - outbox["first"] if outbox else None
 
     def _status(self) -> str | None:
-        for entry in self._wire("status"):
-            payload = entry.facts["payload"]
-            return str(payload.get("state")) if isinstance(payload, dict) else None
-        return None
+        return self._payload("status").get("state")
 
     def _holds(self, condition: Callable[[], bool], what: str, limit_ms: int) -> None:
         if not self._session.wait(condition, limit_ms / 1000):
@@ -151,3 +162,12 @@ class Expectations:
 
 def _refuse(pair: str) -> list[str]:
     raise CommandError(f"{pair} is not written NAME=VALUE.")
+
+
+def _misspelt(words: list[str]) -> CommandError:
+    """How what begins like that is written; UsageError if nothing does."""
+    forms = [form.strip() for form, _ in FORMS if words[:1] == form.split()[:1]]
+    if not forms:
+        return UsageError()
+    outcomes = f"; OUTCOME: {', '.join(OUTCOMES)}" if words[0] == "row" else ""
+    return CommandError(f"That is written: expect {forms[0]}{outcomes}")

@@ -11,6 +11,8 @@ from typing import Any
 from simulator.record import Change, Fault, Power, Seen
 
 KEPT = 20_000  # entries; hours of a busy bench
+STANDING = {"button": "name", "figures": "", "lamp": "name", "outbox": "", "power": "", "switches": "", "wire": "leaf"}
+LEAVES = {"health", "settings", "status"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Journal:
         self._grown = threading.Condition()
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._listeners: list[Listener] = []
+        self._newest: dict[tuple[str, str], Entry] = {}
         self._last = 0
         self._to_wall_s = time.time() - time.monotonic()
 
@@ -47,6 +50,8 @@ class Journal:
             self._last += 1
             entry = Entry(self._last, kind, time.monotonic() if at_s is None else at_s, facts)
             self._entries.append(entry)
+            if kind in STANDING and (kind != "wire" or facts["leaf"] in LEAVES):
+                self._newest[kind, str(facts.get(STANDING[kind], ""))] = entry
             for listener in self._listeners:
                 listener(entry)
             self._grown.notify_all()
@@ -63,11 +68,22 @@ class Journal:
             case _:
                 self.write("sound", seen.at_s, hertz=seen.hertz, track=seen.track)
 
-    def listen(self, listener: Listener) -> list[Entry]:
-        """Tell `listener` of each entry from now on, in the writer's thread; answers those kept so far."""
+    def listen(self, listener: Listener, latest: int = KEPT) -> list[Entry]:
+        """Tell `listener` of each entry from now on, in the writer's thread.
+
+        Answers the latest so far, at most so many, and before them those older ones that tell how things stand.
+        """
         with self._grown:
             self._listeners.append(listener)
-            return list(self._entries)
+            entries = list(islice(reversed(self._entries), latest))[::-1]
+            first = entries[0].number if entries else self._last + 1
+            older = [entry for entry in self._newest.values() if entry.number < first]
+            return sorted(older, key=lambda entry: entry.number) + entries
+
+    def newest(self, kind: str, which: str = "") -> Entry | None:
+        """The newest entry of that kind that tells how things stand: of that button, lamp or leaf; None: none yet."""
+        with self._grown:
+            return self._newest.get((kind, which))
 
     def leave(self, listener: Listener) -> None:
         """Tell it no more."""

@@ -28,6 +28,8 @@ class Bench:
         self.session = session
         self.recorder = Recorder(session)
         self.expected = expectations.Expectations(session, afresh=afresh)
+        self.by_hand = afresh
+        self.ended = False  # by `quit`
         self._zero_s: float | None = None
 
     def do(self, line: str) -> str | None:
@@ -49,16 +51,21 @@ class Bench:
         try:
             return command.do(self, arguments)
         except UsageError as error:
-            raise CommandError(f"That is written: {name} {command.arguments}") from error
+            raise CommandError(f"That is written: {name} {command.arguments}".rstrip()) from error
 
     def wait_until(self, moment_s: float) -> None:
         """Let time pass to that `time.monotonic`."""
         self.session.wait(lambda: False, moment_s - time.monotonic())
 
     def at(self, ms: int) -> None:
-        """Wait until so long after the first `at`, which is when its own time is."""
+        """Wait until so long after the first `at`, which is when its own time is.
+
+        Where what came before took longer, all that follows is shifted: between two deeds passes no less than was said.
+        """
+        now_s = time.monotonic()
         if self._zero_s is None:
-            self._zero_s = time.monotonic() - ms / 1000
+            self._zero_s = now_s - ms / 1000
+        self._zero_s = max(self._zero_s, now_s - ms / 1000)
         self.wait_until(self._zero_s + ms / 1000)
 
 
@@ -206,6 +213,14 @@ def _help(_bench: Bench, words: Words) -> str:
     return help_text()
 
 
+def _quit(bench: Bench, words: Words) -> None:
+    if words:
+        raise UsageError
+    if bench.by_hand:
+        raise CommandError("Ctrl-C ends the bench, in the terminal where it was started.")
+    bench.ended = True
+
+
 def help_text() -> str:
     """All commands, a line each, and what is common to them."""
     lines = [(f"{name} {command.arguments}".rstrip(), command.means) for name, command in COMMANDS.items()]
@@ -225,7 +240,7 @@ COMMANDS: dict[str, Command] = {
     "stick": Command("BUTTON", "the contact stays closed, whatever fingers do", _stick),
     "free": Command("BUTTON", "it comes up again", _free),
     "wifi": Command("on|off", "the network comes or goes", _wifi),
-    "link": Command("on|off", "off: connected, but nothing gets through to the broker or back", _link),
+    "link": Command("on|off", "off: connected, but nothing gets through; on a pico its cable is pulled", _link),
     "power": Command(
         "on|cut [N [SHARE]]", "cut: at once, or within the N-th flash write from now (SHARE done)", _power
     ),
@@ -233,12 +248,14 @@ COMMANDS: dict[str, Command] = {
     "step": Command("TIME", "the console's clock jumps forward", _step),
     "stall": Command("TIME", "the console's main loop stands still", _stall),
     "settings": Command("NAME=VALUE ...", "settings at the bridge, such as survey_window_ms=5000", _settings),
-    "at": Command("TIME", "wait until so long after the first `at`", _at, deed=False),
+    "at": Command(
+        "TIME", "wait until so long after the first `at`; if it is late, those that follow are too", _at, deed=False
+    ),
     "wait": Command("TIME", "wait so long", _wait, deed=False),
     "record": Command("begin|end", "write down a session as a script of these commands", _record, deed=False),
     "state": Command("", "say how everything is", _state, deed=False),
     "help": Command("", "say this", _help, deed=False),
-    "quit": Command("", "end", lambda _bench, _words: None, deed=False),
+    "quit": Command("", "end", _quit, deed=False),
     "expect": Command("WHAT [within TIME]", "fail unless it is so, or becomes so, in 5 s if not said:", _expect, False),  # noqa: FBT003
 }
 

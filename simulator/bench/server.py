@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import webbrowser
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -52,6 +53,7 @@ class Tabs:
         self._bench = Bench(session, afresh=True)
         self._origins = {f"http://{host}:{port}" for host in HOSTS}
         # A finger never waits for a switch, and no switch for a line that was typed and takes its time.
+        self._fingers: Counter[str] = Counter()  # how many tabs hold each button: it is let go with the last
         self._lanes = {name: ThreadPoolExecutor(1, f"bench-{name}") for name in ("finger", "switch", "typed")}
 
     async def serve(self, tab: WebSocket) -> None:
@@ -63,14 +65,15 @@ class Tabs:
         held: set[str] = set()
         entries: asyncio.Queue[Entry] = asyncio.Queue()
         with self._listening(entries) as kept:
-            await tab.send_text(self._hello(kept[-HISTORY:]))
+            await tab.send_text(self._hello(kept))
             sending = asyncio.create_task(self._send(tab, entries))
             try:
                 await self._receive(tab, held)
             finally:
                 sending.cancel()
-                for button in held:
-                    await self._obey(tab, f"release {button}", "finger")
+                for button in [*held]:
+                    if self._lets_go(button, held):
+                        await self._obey(tab, f"release {button}", "finger")
 
     @contextlib.contextmanager
     def _listening(self, entries: asyncio.Queue[Entry]) -> Iterator[list[Entry]]:
@@ -79,7 +82,7 @@ class Tabs:
         def heard(entry: Entry) -> None:
             loop.call_soon_threadsafe(entries.put_nowait, entry)
 
-        kept = self._session.journal.listen(heard)
+        kept = self._session.journal.listen(heard, HISTORY)
         try:
             yield kept
         finally:
@@ -105,16 +108,28 @@ class Tabs:
         async for line in _lines(tab):
             match line.removeprefix("> ").split():
                 case ["hold", button]:
+                    self._fingers[button] += button not in held
                     held.add(button)
                     lane = "finger"
                 case ["release", button]:
-                    held.discard(button)
+                    if not self._lets_go(button, held):
+                        continue
                     lane = "finger"
                 case _:
                     lane = "typed" if line.startswith("> ") else "switch"
             task = asyncio.create_task(self._obey(tab, line.removeprefix("> "), lane))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
+
+    def _lets_go(self, button: str, held: set[str]) -> bool:
+        """A tab's finger is taken off; is it the last one on that button?"""
+        if button in held:
+            held.discard(button)
+            self._fingers[button] -= 1
+        if self._fingers[button] > 0:
+            return False
+        del self._fingers[button]
+        return True
 
     async def _obey(self, tab: WebSocket, line: str, lane: str) -> None:
         said: dict[str, Any] = {"kind": "said", "line": line}

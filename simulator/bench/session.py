@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from simulator.bench.journal import Journal
+from simulator.bench.kept import Kept
 from simulator.bench.meters import Meters
 from simulator.bench.rows import Rows
 from simulator.bench.surroundings import Surroundings
 from simulator.bench.wire_tap import WireTap
-from simulator.console import Console
+from simulator.console import STEP_MS, Console
 from simulator.errors import ConsoleError, FirmwareError, SimulatorError
 from simulator.pinmap import BUTTONS
 
@@ -40,19 +41,26 @@ class Session:
     `check` raises when the user wants the end or a program has ended.
     """
 
-    def __init__(self, folder: Path, surroundings: Surroundings, *, board: str, site_id: str, console_id: str) -> None:
+    def __init__(
+        self, folder: Path, surroundings: Surroundings, *, board: str, firmware: Path, site_id: str, console_id: str
+    ) -> None:
         self.folder = folder
+        self._firmware = firmware
         self.journal = Journal()
         self.switches = Switches()
         self.board, self.site_id, self.console_id = board, site_id, console_id
         self._surroundings = surroundings
         self._changing = threading.Lock()
         self.console = self._made()
-        self._tap = WireTap(surroundings.broker, site_id, console_id, self.journal)
+        if self._is_on_cable:
+            surroundings.connect(self.console.serial_port)
+        self._tap = WireTap(surroundings.broker, surroundings.ca, site_id, console_id, self.journal)
         self._meters = Meters(self.journal, self, Rows(surroundings.database, site_id, console_id))
+        self.kept = Kept(lambda: self.console, self.journal, folder / "console" / "outbox")
 
     def close(self) -> None:
         """Power off, and let go of everything but the surroundings."""
+        self.kept.close()
         self._meters.close()
         self._tap.close()
         self.console.power_off()
@@ -114,9 +122,21 @@ class Session:
         self._switch(wifi=on)
 
     def link(self, *, on: bool) -> None:
-        """What is sent gets through, or the network hangs."""
-        self.console.hang(not on)
+        """What is sent gets through, or the network hangs; of a board without radio the cable is pulled."""
+        self._set_link(self.console, on=on)
         self._switch(link=on)
+
+    @property
+    def _is_on_cable(self) -> bool:
+        return self.board == "pico"
+
+    def _set_link(self, console: Console, *, on: bool) -> None:
+        if not self._is_on_cable:
+            console.hang(not on)
+        elif on:
+            console.cable.plug()
+        else:
+            console.cable.pull()
 
     def power_on(self) -> None:
         """Put the plug in; after a fault of the firmware with a fresh record."""
@@ -152,7 +172,11 @@ class Session:
         self._switch(filled=False)
 
     def step(self, ms: int) -> None:
-        """The clock jumps."""
+        """The clock jumps; far ones are done in pieces, between which the user may want the end."""
+        while ms > STEP_MS:
+            self.console.step(STEP_MS)
+            ms -= STEP_MS
+            self.check()
         self.console.step(ms)
 
     def stall(self, ms: int) -> None:
@@ -177,8 +201,10 @@ class Session:
             site_id=self.site_id,
             console_id=self.console_id,
             board=self.board,
+            firmware=self._firmware,
             architecture="i386",  # so that the heap is as on a board
             broker=self._surroundings.broker_of_consoles,
+            ca=self._surroundings.ca,
         )
         for button in self.switches.stuck:
             with suppress(ConsoleError):  # not powered yet, but the contact is closed
@@ -186,7 +212,7 @@ class Session:
         if not self.switches.wifi:
             console.wifi(on=False)
         if not self.switches.link:
-            console.hang(on=True)
+            self._set_link(console, on=False)
         console.watch(self.journal.see)
         return console
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ _PAYLOAD_LIMIT = 8192
 class WireTap:
     """Listens from the start on until `close`, and comes back when the broker does."""
 
-    def __init__(self, broker: str, site_id: str, console_id: str, journal: Journal) -> None:
+    def __init__(self, broker: str, ca: Path | None, site_id: str, console_id: str, journal: Journal) -> None:
         address = urlsplit(broker)
         self._topic = f"trivox/v1/{site_id}/{console_id}/"
         self._journal = journal
@@ -26,10 +27,12 @@ class WireTap:
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
         if user := os.environ.get("TRIVOX_MQTT_USER"):
             self._client.username_pw_set(user, os.environ.get("TRIVOX_MQTT_PASSWORD"))
+        if ca:
+            self._client.tls_set(ca_certs=str(ca))
         self._client.on_connect = lambda client, *_: client.subscribe(self._topic + "#", qos=1)
         self._client.on_message = self._took
         self._client.reconnect_delay_set(1, 5)
-        self._client.connect(address.hostname or "", address.port or 1883)
+        self._client.connect(address.hostname or "", address.port or (8883 if ca else 1883))
         self._client.loop_start()
 
     def close(self) -> None:

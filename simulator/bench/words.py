@@ -6,6 +6,7 @@ from simulator.errors import SimulatorError
 from simulator.pinmap import BUTTONS
 
 _UNITS_MS = {"": 1, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+LONGEST_DAYS = 3660
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|min|h|d|)")
 
 
@@ -36,7 +37,10 @@ def duration(word: str) -> int:
     found = _TIME.fullmatch(word)
     if not found:
         raise CommandError(f"{word} is no time; write 500, 500ms, 2s, 5min, 3h or 2d.")
-    return round(float(found[1]) * _UNITS_MS[found[2]])
+    ms = float(found[1]) * _UNITS_MS[found[2]]
+    if ms > LONGEST_DAYS * _UNITS_MS["d"]:
+        raise CommandError(f"{word} is too long; the longest is {LONGEST_DAYS}d.")
+    return round(ms)
 
 
 def on_off(word: str) -> bool:

@@ -61,6 +61,7 @@ def mount_flash():
     One that can't be mounted is left as it is: the firmware has to get along without.
     """
     import flash_faults  # while the host's files are where they were
+    import flash_files
 
     config = wires.config["flash"]
     flash = made(config)
@@ -71,6 +72,7 @@ def mount_flash():
         vfs.umount("/")
         vfs.mount(vfs.VfsPosix("/"), HOST)
     flash_faults.begin(flash, root, wires.config["cut"])
+    flash_files.begin(root)
     try:
         vfs.mount(vfs.VfsLfs2(flash, progsize=config["prog_size"]), root)
         os.chdir(root)

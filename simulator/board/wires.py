@@ -24,8 +24,12 @@ commands = {}  # name: function of the command's arguments, called by the thread
 board = ""
 rp2 = False
 
+_LATER = object()  # the answer of a command that another thread answers
 _incoming = _outgoing = None
 _thread_id = 0
+_request = 0  # the one that is obeyed now
+_errands = []  # what is to be done between two tasks: request, function, arguments
+_errands_lock = _thread.allocate_lock()
 
 
 class BoardError(Exception):
@@ -48,7 +52,7 @@ def start():
 
 
 def tell(*words):
-    """Tells the host; one short write, which no other thread's can part."""
+    """Tells the host; one write below 4 KB, which no other thread's can part."""
     _outgoing.write(json.dumps(words) + "\n")
 
 
@@ -92,16 +96,21 @@ def _frame():
 
 
 def _obey():
-    global _thread_id
+    global _thread_id, _request
     _thread_id = _thread.get_ident()
     while True:
-        request, name, *arguments = _frame()
-        try:
-            answer = commands[name](*arguments)
-        except Exception as error:
-            sys.print_exception(error)
-            tell("failed", request, repr(error))
-            continue
+        _request, name, *arguments = _frame()
+        _answer(_request, commands[name], arguments)
+
+
+def _answer(request, function, arguments):
+    try:
+        answer = function(*arguments)
+    except Exception as error:
+        sys.print_exception(error)
+        tell("failed", request, repr(error))
+        return
+    if answer is not _LATER:
         tell("reply", request, answer)
 
 
@@ -111,54 +120,28 @@ def command(function):
     return function
 
 
-def replying(request_function):
-    """Makes a command that the main thread does when it gets round to it, and answers."""
+def replying(function):
+    """Makes a command that the main thread does and answers when it gets round to it; others are obeyed meanwhile."""
 
     def forward(*arguments):
-        done = []
+        request = _request
+        in_main(lambda _: _answer(request, function, arguments), None)
+        return _LATER
 
-        def call(_):
-            try:
-                done.append(request_function(*arguments))
-            except Exception as error:
-                sys.print_exception(error)
-                done.append(None)
-
-        in_main(call, None)
-        while not done:
-            utime.sleep_ms(1)
-        return done[0]
-
-    commands[request_function.__name__.strip("_")] = forward
-    return request_function
-
-
-_errand = None
+    commands[function.__name__.strip("_")] = forward
+    return function
 
 
 def between_tasks(function):
-    """Makes a command that the main thread does between two of asyncio's tasks, and answers.
+    """Makes a command that the main thread does between two of asyncio's tasks, and answers, as `replying` does.
 
     There no operation of the filesystem is under way, as there may be where the scheduler calls.
     """
 
     def forward(*arguments):
-        global _errand
-        done = []
-
-        def call():
-            try:
-                done.append((function(*arguments), None))
-            except Exception as error:
-                done.append((None, error))
-
-        _errand = call
-        while not done:
-            utime.sleep_ms(1)
-        answer, error = done[0]
-        if error:
-            raise error
-        return answer
+        with _errands_lock:
+            _errands.append((_request, function, arguments))
+        return _LATER
 
     commands[function.__name__] = forward
     return function
@@ -166,11 +149,11 @@ def between_tasks(function):
 
 def do_errand():
     """Called by the main thread between two tasks."""
-    global _errand
     at_work()
-    if _errand:
-        errand, _errand = _errand, None
-        errand()
+    if _errands:
+        with _errands_lock:
+            errand = _errands.pop(0)
+        _answer(*errand)
 
 
 _baseline = 0
@@ -206,18 +189,20 @@ def _heap():
 
 @command
 def _stall(ms, interrupts):
-    """Blocks the main thread; what it has scheduled waits meanwhile. Without `interrupts` hard ones wait too."""
-    begun = []
+    """Blocks the main thread; what it has scheduled waits meanwhile. Without `interrupts` hard ones wait too.
+
+    It is answered when the stall begins.
+    """
+    request = _request
 
     def block(_):
         import machine
 
         state = None if interrupts else machine.disable_irq()
-        begun.append(True)
+        tell("reply", request, None)
         utime.sleep_ms(ms)
         if not interrupts:
             machine.enable_irq(state)
 
     in_main(block, None)
-    while not begun:
-        utime.sleep_ms(1)
+    return _LATER

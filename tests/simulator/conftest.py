@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from simulator import Console
+from tests.simulator.bench_tab import address, browser, context, tab
+
+__all__ = ["address", "browser", "context", "make", "run", "tab"]
 
 Maker = Callable[..., Console]
 Runner = Callable[..., str]

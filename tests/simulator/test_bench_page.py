@@ -2,90 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.simulator.bench_program import headless, page
-
-CHROMIUM = "/usr/bin/chromium"
-SLOW_MS = 15_000  # the machine may be busy with other tests
-BUTTONS = ("yes", "no", "cant_say", "seller")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with page(tmp_path_factory.mktemp("bench")) as (address, _):
-        yield address
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    expect.set_options(timeout=SLOW_MS)
-    context = browser.new_context(viewport={"width": 1360, "height": 900}, locale="en")
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def tab(context: BrowserContext, address: str) -> Iterator[Page]:
-    errors: list[str] = []
-    tab = opened(context, address, errors)
-    yield tab
-    for button in BUTTONS:
-        expect(dome(tab, button)).to_have_attribute("data-held", "false")
-    assert errors == []
-
-
-def opened(context: BrowserContext, address: str, errors: list[str]) -> Page:
-    tab = context.new_page()
-    tab.on("console", lambda message: errors.append(message.text) if message.type in {"error", "warning"} else None)
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.goto(address)
-    ready(tab)
-    return tab
-
-
-def ready(tab: Page) -> None:
-    expect(tab.locator("body")).to_have_attribute("data-ready", "true")
-    expect(tab.locator("#status")).to_have_text("online")
-    expect(tab.locator("#power")).to_have_attribute("aria-checked", "true")
-    for button in BUTTONS:  # a survey of an earlier test, and its thanks, have gone
-        expect(dome(tab, button)).to_have_attribute("data-lit", "false", timeout=40_000)
-
-
-def dome(tab: Page, button: str) -> Locator:
-    return tab.locator(f".dome[data-button={button}]")
-
-
-def lit(tab: Page, button: str, *, on: bool = True) -> None:
-    expect(dome(tab, button)).to_have_attribute("data-lit", str(on).lower())
-
-
-def held(tab: Page, button: str, *, down: bool = True) -> None:
-    expect(dome(tab, button)).to_have_attribute("data-held", str(down).lower())
-
-
-def newest(tab: Page, stage: str) -> Locator:
-    return tab.locator(f"#{stage} li").first
-
-
-def do(tab: Page, line: str) -> None:
-    tab.locator("#line").fill(line)
-    tab.locator("#line").press("Enter")
+from tests.simulator.bench_tab import do, dome, held, lit, newest, opened, ready
 
 
 def test_a_press_goes_all_the_way(tab: Page) -> None:
@@ -98,7 +24,7 @@ def test_a_press_goes_all_the_way(tab: Page) -> None:
     lit(tab, "yes")
     expect(newest(tab, "rows")).to_contain_text("yes answered")
     expect(tab.locator("#through")).to_have_text(re.compile(r"through \d+"))
-    expect(tab.locator("#outbox-numbers span").first).to_have_class("acked")
+    expect(tab.locator("#outbox-numbers .chip").first).to_have_class("chip acked")
     expect(tab.locator("#wire")).to_contain_text("ack")
     expect(tab.locator("#heap")).to_contain_text("kB")
     expect(tab.locator("#lag")).to_contain_text("ms")
@@ -126,6 +52,35 @@ def test_keys_press_hold_and_do_not_repeat(tab: Page) -> None:
     tab.keyboard.type("yn")
     assert tab.locator("#line").input_value() == "yn"
     held(tab, "yes", down=False)
+
+
+def test_keyboards_with_other_letters_press_too(tab: Page) -> None:
+    keyboard = tab.context.new_cdp_session(tab)
+    for letter, code, button in (("н", "KeyY", "yes"), ("т", "KeyN", "no"), ("ы", "KeyS", "seller")):
+        key = {"key": letter, "code": code, "text": letter}
+        keyboard.send("Input.dispatchKeyEvent", {"type": "keyDown", **key})
+        held(tab, button)
+        keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", **key})
+        held(tab, button, down=False)
+
+
+def test_a_click_without_a_finger_is_a_press(tab: Page) -> None:
+    dome(tab, "no").evaluate("(dome) => dome.click()")  # as a screen reader does
+    expect(newest(tab, "events")).to_contain_text("stray pressed no")
+
+
+def test_a_button_held_in_two_tabs_is_let_go_with_the_last(context: BrowserContext, tab: Page, address: str) -> None:
+    other = opened(context, address, [])
+    for one in (tab, other):
+        one.keyboard.down("c")
+        held(one, "cant_say")
+    tab.keyboard.up("c")
+    do(tab, "state")  # answered after that
+    expect(tab.locator("#lines")).to_contain_text("outbox")
+    held(tab, "cant_say")
+    other.keyboard.up("c")
+    held(tab, "cant_say", down=False)
+    other.close()
 
 
 def test_a_window_that_loses_focus_lets_go(tab: Page) -> None:
@@ -168,6 +123,32 @@ def test_two_fingers_touch_and_two_tabs_see_it(browser: Browser, tab: Page, addr
     assert tab.locator("#events").inner_text() == hand.locator("#events").inner_text()
     assert errors == []
     phone.close()
+
+
+def test_without_wifi_events_are_seen_in_flash_and_then_on_their_way(tab: Page) -> None:
+    waits, chip = tab.locator("#outbox-range"), tab.locator("#outbox-numbers .chip").first
+    expect(waits).to_have_text(re.compile(r"empty, next \d+"))
+    following = int(waits.inner_text().split()[-1])
+    tab.locator("#wifi").click()
+    expect(tab.locator("#wifi")).to_have_attribute("aria-checked", "false")
+    dome(tab, "seller").click(delay=60)
+    lit(tab, "no")
+    dome(tab, "no").click(delay=60)
+    expect(newest(tab, "events")).to_contain_text(f"{following + 1} survey closed no, answered")
+    expect(waits).to_have_text(f"{following} to {following + 1}: 2 wait")
+    expect(chip).to_have_text(str(following + 1))
+    expect(chip).to_have_class("chip kept")
+    do(tab, "state")
+    expect(tab.locator("#lines")).to_contain_text(f"{following} to {following + 1} wait")
+    tab.locator("#power").click()
+    expect(tab.locator("#outbox-from")).to_have_text("in flash, without power")
+    expect(waits).to_have_text(f"{following} to {following + 1}: 2 wait")
+    tab.locator("#power").click()
+    expect(waits).to_have_text(re.compile(rf"{following} to {following + 3}: 4 wait"))  # booted, settings applied
+    tab.locator("#wifi").click()
+    expect(waits).to_have_text(re.compile("empty"), timeout=40_000)
+    expect(newest(tab, "rows")).to_contain_text("no answered")
+    expect(chip).to_have_class("chip acked")
 
 
 def test_switches_break_and_mend(tab: Page) -> None:
@@ -237,68 +218,6 @@ def test_the_timeline_scrolls_back_and_follows(tab: Page) -> None:
     canvas.focus()
     tab.keyboard.press("End")
     expect(live).to_have_attribute("aria-pressed", "true")
-
-
-def test_everything_has_a_name_and_can_be_reached(tab: Page) -> None:
-    unnamed = tab.evaluate("""[...document.querySelectorAll('button, input, select, canvas, ol')].filter((one) =>
-        !(one.ariaLabel || one.labels?.length || one.textContent.trim())).map((one) => one.outerHTML)""")
-    assert unnamed == []
-    reached = set()
-    tab.locator("h1").click()
-    for _ in range(50):
-        tab.keyboard.press("Tab")
-        reached.add(tab.evaluate("document.activeElement.id || document.activeElement.dataset.button"))
-    tab.locator("#wire").press("ArrowDown")
-    tab.keyboard.press("Enter")
-    expect(tab.locator("#wire details[open] pre")).to_contain_text("{")
-    assert {*BUTTONS, "power", "wifi", "link", "filled", "record", "sound", "timeline", "line"} <= reached
-
-
-def test_colours_can_be_read(tab: Page) -> None:
-    for scheme in ("light", "dark"):
-        tab.emulate_media(color_scheme=scheme)
-        colours = tab.evaluate("""() => { const style = getComputedStyle(document.documentElement);
-            const names = 'card paper soft ink faint accent alarm yes no cant_say seller';
-            const value = (name) => style.getPropertyValue('--' + name).trim();
-            return Object.fromEntries(names.split(' ').map((name) => [name, value(name)])); }""")
-        papers = [colours.pop(name) for name in ("card", "paper", "soft")]
-        for name, colour in colours.items():
-            for paper in papers if name in {"ink", "faint"} else papers[:1]:
-                assert contrast(colour, paper) >= 4.5, f"{scheme}: {name} on {paper}"
-
-
-def contrast(one: str, other: str) -> float:
-    """As WCAG defines it."""
-
-    def luminance(colour: str) -> float:
-        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    dark, bright = sorted([luminance(one), luminance(other)])
-    return (bright + 0.05) / (dark + 0.05)
-
-
-def test_nothing_jumps(tab: Page) -> None:
-    def boxes() -> list[object]:
-        return tab.evaluate("""[...document.querySelectorAll('section, button, canvas, input, pre')].map((one) => {
-            const box = one.getBoundingClientRect(); return [one.id, box.x, box.y, box.width, box.height]; })""")
-
-    before = boxes()
-    tab.locator("#record").click()
-    dome(tab, "seller").click(delay=60)
-    lit(tab, "no")
-    dome(tab, "no").click(delay=60)
-    expect(newest(tab, "rows")).to_contain_text("no answered")
-    tab.locator("#wifi").click()
-    expect(tab.locator("#wifi")).to_have_attribute("aria-checked", "false")
-    expect(tab.locator("#blinks")).to_contain_text("1 blink: no session with the broker", timeout=40_000)
-    expect(tab.locator("#outbox-heard")).to_contain_text("s ago")
-    tab.locator("#wifi").click()
-    expect(tab.locator("#blinks")).to_contain_text("No blinks", timeout=40_000)
-    tab.locator("#record").click()
-    expect(tab.locator("#recorded a")).to_be_visible()
-    assert boxes() == before
 
 
 def test_nothing_comes_from_elsewhere(context: BrowserContext, address: str) -> None:

@@ -18,6 +18,13 @@ def test_a_time_has_a_unit_or_is_in_ms(word: str, ms: int) -> None:
     assert duration(word) == ms
 
 
+@pytest.mark.parametrize("word", ["3661d", "9" * 400 + "h"])
+def test_what_is_too_long_is_told(word: str) -> None:
+    assert duration("3660d") == 3660 * 86_400_000
+    with pytest.raises(CommandError, match="is too long; the longest is 3660d"):
+        duration(word)
+
+
 @pytest.mark.parametrize("word", ["", "s", "-5", "2 s", "1e3", "5weeks", "nan"])
 def test_what_is_no_time_is_told(word: str) -> None:
     with pytest.raises(CommandError, match="is no time"):
@@ -118,6 +125,22 @@ def test_the_journal_forgets_the_oldest_and_counts_on() -> None:
     assert journal.last == KEPT + 5
     assert [entry.number for entry in journal.since(KEPT + 3)] == [KEPT + 4, KEPT + 5]
     assert len(journal.since(0)) == KEPT
+
+
+def test_who_comes_late_to_the_journal_hears_how_things_stand() -> None:
+    journal = Journal()
+    journal.write("switches", powered=True)
+    journal.write("wire", leaf="status", payload={"state": "offline"})
+    journal.write("wire", leaf="status", payload={"state": "online"})
+    journal.write("wire", leaf="events", payload={})
+    for number in range(KEPT + 5):
+        journal.write("did", line=str(number))
+    heard = journal.listen(lambda _: None, 3)
+    assert [entry.number for entry in heard] == [1, 3, KEPT + 7, KEPT + 8, KEPT + 9]
+    newest = journal.newest("wire", "status")
+    assert newest
+    assert newest.facts["payload"] == {"state": "online"}
+    assert journal.newest("wire", "health") is None
 
 
 def test_who_has_left_the_journal_hears_no_more() -> None:

@@ -212,6 +212,30 @@ def test_heap_and_flash_are_counted(make: Callable[..., Console]) -> None:
         assert programs >= 3000 // 1024  # LittleFS keeps four pages together
 
 
+LOOP = """
+import asyncio
+async def loop():
+    while True:
+        await asyncio.sleep_ms(5)
+print("up")
+asyncio.run(loop())
+"""
+
+
+@pytest.mark.parametrize("board", ["unix", "esp32"])
+def test_files_in_flash_can_be_looked_at(make: Callable[..., Console], board: str) -> None:
+    contents = {"f0": b"", "f10": b"x" * 10, "f1500": b"y" * 1500, "f4000": bytes(range(250)) * 16}
+    lines = "import os\nos.mkdir('kept')\n"
+    for name, content in contents.items():
+        lines += f"with open('kept/{name}', 'wb') as file:\n    file.write({content!r})\n"
+    with make(lines + LOOP, board=board) as console:
+        console.wait_output("up")
+        assert console.flash_files("kept") == {name: len(content) for name, content in contents.items()}
+        assert {name: console.flash_file(f"kept/{name}") for name in contents} == contents
+        assert console.flash_files("gone") == {}
+        assert console.flash_file("kept/gone") is None
+
+
 def test_a_heap_has_its_size(make: Callable[..., Console]) -> None:
     console = make("kept = bytearray(300000)", heap_kb=200)
     console.power_on()

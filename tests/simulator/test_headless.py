@@ -1,11 +1,16 @@
 """`trivox simulate --headless`: scripts by a pipe, what they expect, and recordings that are scripts."""
 
 import re
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.simulator.bench_program import headless
+from tests.simulator.bench_program import LIMIT_S, headless
+from tests.support.certificates import make_certificates
+from tests.support.mosquitto import Mosquitto
+from tests.support.programs import TRIVOX
 
 ONLINE = "expect online within 30s\n"
 ANSWERED = """
@@ -87,7 +92,12 @@ def test_each_bad_line_is_told_in_one_sentence() -> None:
         "wifi perhaps": "perhaps is neither on nor off.",
         "power": "That is written: power on|cut [N [SHARE]]",
         "press 'yes": "That line can't be read",
-        "expect lamp yes": "That is written: expect WHAT [within TIME]",
+        "expect": "That is written: expect WHAT [within TIME]",
+        "expect lamp yes": "That is written: expect lamp BUTTON on|off",
+        "expect row maybe": "That is written: expect row OUTCOME; OUTCOME: yes, no, cant_say, silent, error",
+        "state now": "That is written: state",
+        "quit now": "That is written: quit",
+        "прес yes": "There is no command прес",
         "expect lamp yes on within": "That is written: expect WHAT [within TIME]",
         "expect event survey_opened 5": "5 is not written NAME=VALUE.",
         "expect event survey_opened within 10ms": "No event came within 10 ms; expected was survey_opened.",
@@ -102,6 +112,85 @@ def test_each_bad_line_is_told_in_one_sentence() -> None:
         assert f"line {place + 2}, `{line}`: " in told[place]
         assert sentence in told[place]
     assert len(told) == len(lines)
+
+
+def test_a_script_that_is_late_keeps_its_pace(tmp_path: Path) -> None:
+    """What waits for power is not done before the stall is over, however long the lines before took."""
+    script = f"""{ONLINE}
+at 0
+wait 4s                 # much longer than what follows allows for
+at 100
+stall 2000
+at 400
+power cut 1 0.5
+at 600
+press no
+at 3500
+power on                # would find power on without the pace, and power would go afterwards
+at 4500
+expect power on
+press yes
+expect event booted within 20s
+expect event stray_pressed button=yes within 20s
+"""
+    done = headless(script, "--folder", str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("line", ["wait 100s", "step 3000d", "hold yes 100s"])
+def test_a_script_that_is_interrupted_has_not_held(line: str) -> None:
+    words = [TRIVOX, "simulate", "--headless"]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdin
+        assert program.stdout
+        assert program.stderr
+        program.stdin.write(f"help\n{line}\n")
+        program.stdin.flush()
+        assert program.stdout.readline().startswith("press BUTTON")
+        program.send_signal(signal.SIGINT)
+        assert program.wait(LIMIT_S) == 1
+        assert program.stderr.read() == "trivox simulate: The end was asked for.\n"
+
+
+def test_a_board_without_radio_speaks_through_the_gateway() -> None:
+    script = f"""{ONLINE}{ANSWERED}
+link off
+press no
+expect no event within 1s
+link on
+expect event stray_pressed button=no within 30s
+power cut
+power on
+expect event booted within 30s
+wifi off
+"""
+    done = headless(script, "--board", "pico")
+    assert done.stderr.endswith("`wifi off`: The board pico has no radio.\n")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+
+
+def test_the_outbox_is_known_without_a_network() -> None:
+    script = f"""{ONLINE}
+expect event clock_set within 20s
+expect outbox 0
+wifi off
+press no
+expect outbox 1
+state
+press yes
+expect outbox 2
+wifi on
+expect outbox 0 within 30s
+expect outbox 1 within 10ms
+"""
+    done = headless(script)
+    facts = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert re.fullmatch(r"(\d+) to \1 wait, next \d+, epoch [0-9a-f]{8}", facts["outbox"]), done.stdout
+    assert done.stderr.splitlines() == [
+        "trivox simulate: line 13, `expect outbox 1 within 10ms`: Not so within 10 ms: outbox 1."
+    ]
 
 
 def test_a_recorded_session_is_a_test(tmp_path: Path) -> None:
@@ -128,11 +217,24 @@ def test_the_readmes_script_holds() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_broker_with_tls_and_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = make_certificates(tmp_path)
+    monkeypatch.setenv("TRIVOX_MQTT_USER", "bench")
+    monkeypatch.setenv("TRIVOX_MQTT_PASSWORD", "pass: /word")
+    with Mosquitto(tmp_path, account=("bench", "pass: /word"), certificates=tmp_path) as broker:
+        options = ["--broker", f"mqtts://localhost:{broker.tls_port}", "--ca-file", str(authority)]
+        done = headless(f"{ONLINE}press no\nexpect event stray_pressed\n", *options)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--board", "pico_x"], "There is no board pico_x for the bench; take one of unix, esp32, pico_w."),
+        (["--board", "pico_x"], "There is no board pico_x for the bench; take one of unix, esp32, pico_w, pico."),
         (["--broker", "http://127.0.0.1"], "http://127.0.0.1 is no broker for this"),
+        (["--broker", "mqtts://127.0.0.1"], "--broker mqtts://HOST:PORT and --ca-file FILE belong together"),
+        (["--ca-file", "/dev/null"], "--broker mqtts://HOST:PORT and --ca-file FILE belong together"),
+        (["--broker", "mqtts://127.0.0.1", "--ca-file", "/nowhere"], "/nowhere is not there"),
     ],
 )
 def test_a_start_that_can_not_be_is_told(options: list[str], sentence: str) -> None:

@@ -1,6 +1,7 @@
 """Contacts reach the firmware as the port's interrupts do, whatever the main thread is about."""
 
 import re
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -25,6 +26,14 @@ while True:
     while told < count:
         print("edge", levels[told], ticks[told], "number", told)
         told += 1
+"""
+LOOP = """
+import asyncio
+async def loop():
+    while True:
+        await asyncio.sleep_ms(5)
+print("up")
+asyncio.run(loop())
 """
 PINS = {"unix": 2, "pico_w": 2, "pico": 2, "esp32": 32}
 HARD = [("unix", "hard"), ("pico_w", "hard"), ("pico", "hard")]
@@ -65,6 +74,21 @@ def test_a_hard_interrupt_runs_during_a_stall(make: Callable[..., Console], boar
         (first, down), (second, up) = edges(console, 2)
         assert (first, second) == (0, 1)
         assert (down - pressed.ticks_ms, up - released.ticks_ms) < (20, 20)
+
+
+@pytest.mark.timeout(60)
+def test_what_is_asked_of_a_console_that_stands_still_holds_up_no_press(make: Callable[..., Console]) -> None:
+    with make(LOOP) as console:
+        console.wait_output("up")
+        console.stall(3000)
+        questions = [console.heap, lambda: console.flash_files("")]
+        asking = [threading.Thread(target=ask) for ask in questions]
+        for thread in asking:
+            thread.start()
+        console.press("yes", 50)  # would be told only after the questions
+        assert all(thread.is_alive() for thread in asking)
+        for thread in asking:
+            thread.join()
 
 
 @pytest.mark.timeout(60)

@@ -138,3 +138,15 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path, runs: list[Run]) -> None
     second = subprocess.run([TRIVOX, "run"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 1
     assert "Another `trivox run` uses trivox-data" in second.stderr
+
+
+def test_two_runs_at_once_both_serve_metrics(tmp_path: Path, runs: list[Run]) -> None:
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        folder.mkdir()
+        runs.append(Run(folder, "--consoles", "1"))
+        runs[-1].wait_for_presses()
+    logs = [(run.folder / "trivox-data/logs/bridge.log").read_text("utf-8") for run in runs]
+    urls = [re.findall(r"url=(http://127.0.0.1:\d+/metrics)", log) for log in logs]
+    assert len(urls[0]) == len(urls[1]) == 1, logs
+    assert urls[0] != urls[1]

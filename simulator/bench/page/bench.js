@@ -37,6 +37,7 @@ const TAKE = {
   },
   power(entry) {
     domes.showPower(entry.on);
+    way.power(entry.on);
     timeline.change("dark", "", !entry.on, entry.at_ms);
     timeline.mark(entry.at_ms, entry.on ? entry.reset.replaceAll("_", " ") : "power off", "faint");
     if (!entry.on) {
@@ -44,10 +45,13 @@ const TAKE = {
       sound.tone(0);
     }
   },
-  event(entry) {
-    way.event(entry);
-    timeline.markEvent(entry);
+  kept(entry) {
+    if (way.kept(entry) && !entry.old) timeline.markEvent(entry);
   },
+  event(entry) {
+    if (way.event(entry)) timeline.markEvent(entry);
+  },
+  outbox: way.outbox,
   wire(entry) {
     way.wire(entry);
     if (entry.leaf === "status" && entry.payload) status(entry.payload.state);
@@ -89,6 +93,7 @@ function begin(hello) {
   live = false;
   skewMs = hello.now_ms - Date.now();
   byId("who").textContent = `${hello.site_id}/${hello.console_id} · ${hello.board}`;
+  switches.board(hello.board);
   for (const id of ["serial", "lines"]) byId(id).replaceChildren();
   way.clear();
   timeline.clear();
@@ -151,7 +156,4 @@ sounds.onclick = () => {
   localStorage.sound = on ? "on" : "off";
   sound.allow(on);
 };
-setInterval(() => {
-  way.heard(nowMs());
-  domes.watchBlinks(nowMs());
-}, 500);
+setInterval(() => domes.watchBlinks(nowMs()), 500);

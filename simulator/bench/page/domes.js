@@ -2,13 +2,13 @@
 
 export const BUTTONS = ["yes", "no", "cant_say", "seller"];
 const KEYS = { y: "yes", n: "no", c: "cant_say", s: "seller" };
+const CODES = { KeyY: "yes", KeyN: "no", KeyC: "cant_say", KeyS: "seller" }; // for keyboards with other letters
 const LETTERS = { yes: "Y", no: "N", cant_say: "C", seller: "S" };
 const LABELS = {
   en: { yes: "Yes", no: "No", cant_say: "Can’t say" },
   ru: { yes: "Да", no: "Нет", cant_say: "Затрудняюсь" },
   bg: { yes: "Да", no: "Не", cant_say: "Не мога да кажа" },
 };
-const LANGUAGES = { en: "English", ru: "Русский", bg: "Български" };
 const MARKS = {
   yes: "M33 52l12 12 23-27",
   no: "M36 36l28 28M64 36l-28 28",
@@ -69,6 +69,9 @@ function listen(dome, button) {
   });
   for (const kind of ["pointerup", "pointercancel", "lostpointercapture"])
     dome.addEventListener(kind, (event) => release(button, `pointer ${event.pointerId}`));
+  dome.addEventListener("click", (event) => {
+    if (!event.detail) send(`press ${button}`); // by a screen reader, which has no finger to hold
+  });
   dome.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch is a long press
   dome.addEventListener("blur", () => release(button, "focus"));
 }
@@ -77,7 +80,7 @@ function key(event, down) {
   const on = document.activeElement;
   if (on?.matches("input, select, textarea") && on.type !== "range" && on.type !== "checkbox") return;
   const focused = on?.dataset?.button;
-  let button = KEYS[event.key.toLowerCase()];
+  let button = KEYS[event.key.toLowerCase()] ?? (event.key.length === 1 && event.key > "\x7f" ? CODES[event.code] : undefined);
   let source = "key";
   if (!button && focused && (event.key === " " || event.key === "Enter")) {
     button = focused;
@@ -93,8 +96,8 @@ function hold(button, source, timeStamp) {
   const before = sources[button].size;
   sources[button].add(source);
   if (before) return;
-  touched(button, timeStamp);
-  if (!send(`hold ${button}`)) sources[button].clear();
+  if (send(`hold ${button}`)) touched(button, timeStamp); // first things first: sound may take its time to wake
+  else sources[button].clear();
 }
 
 function release(button, source) {
@@ -136,9 +139,19 @@ export function showSettings(payload) {
   const select = byId("language");
   const chosen = select.value || localStorage.language || navigator.language.slice(0, 2);
   const tags = Object.keys(payload.question.text);
-  select.replaceChildren(...tags.map((tag) => new Option(LANGUAGES[tag] ?? tag, tag)));
+  select.replaceChildren(...tags.map((tag) => new Option(languageName(tag), tag)));
+  select.parentElement.hidden = tags.length < 2;
   select.value = tags.includes(chosen) ? chosen : tags[0];
   say();
+}
+
+function languageName(tag) {
+  try {
+    const name = new Intl.DisplayNames([tag], { type: "language" }).of(tag);
+    return name[0].toLocaleUpperCase(tag) + name.slice(1);
+  } catch {
+    return tag; // no language that this browser knows
+  }
 }
 
 function say() {
@@ -148,7 +161,9 @@ function say() {
   question.textContent = settings?.question.text[tag] ?? "…";
   question.lang = tag;
   for (const button of BUTTONS.slice(0, 3)) {
-    domes[button].lastElementChild.textContent = (LABELS[tag] ?? LABELS.en)[button];
+    const label = domes[button].lastElementChild;
+    label.lang = tag in LABELS ? tag : "en";
+    label.textContent = LABELS[label.lang][button];
     light(domes[button], button, domes[button].dataset.lit === "true");
   }
 }

@@ -15,7 +15,7 @@ export function setUp(sender) {
   byId("filled").onclick = () => send(now.filled ? "flash free" : "flash fill 0");
   byId("record").onclick = () => send(`record ${now.recording ? "end" : "begin"}`);
   for (const button of document.querySelectorAll("[data-line]")) button.onclick = () => send(button.dataset.line);
-  onSubmit("cut", () => send(`power cut ${byId("cut-at").value}`));
+  onSubmit("cut", () => send(`power cut ${byId("cut-at").value} ${byId("cut-share").value}`));
   onSubmit("settings", () => send(`settings question_id=${byId("asks").value} survey_window_ms=${byId("window").value * 1000}`));
   onSubmit("typed", type);
   for (const button of BUTTONS) byId("contacts").append(contact(button));
@@ -43,6 +43,12 @@ function type() {
   if (line && send(`> ${line}`)) byId("line").value = "";
 }
 
+export function board(name) {
+  const onCable = name === "pico"; // it has no radio
+  byId("wifi").disabled = onCable;
+  byId("link").firstElementChild.textContent = onCable ? "USB cable" : "Broker link";
+}
+
 export function show(entry) {
   now = entry;
   for (const [id, on] of [["power", entry.powered], ["wifi", entry.wifi], ["link", entry.link], ["filled", entry.filled]])
@@ -55,7 +61,9 @@ export function show(entry) {
 
 export function settings(payload) {
   if (document.activeElement?.form !== byId("settings")) {
-    byId("asks").value = payload.question.id;
+    const asks = byId("asks");
+    if (![...asks.options].some((option) => option.value === payload.question.id)) asks.add(new Option(payload.question.id));
+    asks.value = payload.question.id;
     byId("window").value = payload.survey_window_ms / 1000;
   }
 }

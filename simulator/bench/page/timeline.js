@@ -251,9 +251,11 @@ function drawMarks(pen, x, from, to) {
     pen.beginPath();
     pen.arc(at, TOP - 6, 3.5, 0, 7);
     pen.fill();
-    const row = free.findIndex((edge) => edge < at - 2);
+    const row = free.findIndex((edge) => edge <= at - 2);
     if (row < 0) continue;
-    pen.fillText(mark.text, at - 2, 8 + row * 15);
-    free[row] = at + pen.measureText(mark.text).width + 6;
+    const width = pen.measureText(mark.text).width;
+    const left = Math.max(free[row], Math.min(at - 2, x(to) - width)); // whole, also at the edge
+    pen.fillText(mark.text, left, 8 + row * 15);
+    free[row] = left + width + 8;
   }
 }

@@ -1,14 +1,17 @@
 // The stages of a press's way: pins, events, outbox, wire, acknowledgements, rows.
 
 const KEPT = 120; // lines a stage
+const CHIPS = 60;
 const byId = (id) => document.getElementById(id);
 const NAMES = { yes: "Yes", no: "No", cant_say: "Can’t say", seller: "Seller" };
-let numbers = new Map(); // of the epoch last heard: number -> its chip
+let lines = new Map(); // of events: epoch and number -> the line, and how far it has come
+let numbers = new Map(); // of the epoch in use: number -> its chip
+let through = new Map(); // epoch -> acknowledged up to this number
 let epoch = null;
-let through = 0;
-let heardMs = null;
-let range = null;
-let unheard = 0; // presses since health was heard: what has come of them is not known here
+let lowest = 0; // number that flash holds
+let range = null; // what waits, read from flash
+let told = null; // … as the console itself says it, which counts when it works without flash
+let powered = false;
 
 export function clock(atMs, withMs = true) {
   const date = new Date(atMs);
@@ -50,14 +53,21 @@ export function setUp() {
 
 export function clear() {
   for (const list of ["pins", "events", "wire", "acks", "rows"]) byId(list).replaceChildren();
-  byId("outbox-numbers").replaceChildren();
+  lines = new Map();
+  through = new Map();
+  told = null;
+  use(null);
+}
+
+function use(newEpoch) {
+  epoch = newEpoch;
+  range = null;
+  lowest = 0;
   numbers = new Map();
-  epoch = range = heardMs = null;
-  through = 0;
+  byId("outbox-numbers").replaceChildren();
 }
 
 export function pin(entry) {
-  if (entry.kind === "button" && entry.on) unheard += 1;
   const className = entry.name === "seller" ? "seller-word" : entry.name;
   const what = entry.kind === "lamp" ? (entry.on ? "lamp lit" : "lamp dark") : entry.on ? "contact closed" : "contact open";
   line("pins", entry.at_ms, element("b", NAMES[entry.name], className), ` ${what}`);
@@ -75,29 +85,64 @@ export function eventWords(event) {
   return [words(event.type), rest.map(words).join(", ")];
 }
 
-export function event(entry) {
-  const [kind, rest] = eventWords(entry.event);
-  const className = entry.event.outcome ?? (entry.event.button === "seller" ? "seller-word" : entry.event.button);
-  line("events", entry.at_ms, element("span", `#${entry.seq}`, "seq"), kind, rest ? " " : "", element("b", rest, className));
-  if (entry.epoch !== epoch) {
-    epoch = entry.epoch;
-    through = 0;
-    numbers.clear();
-    byId("outbox-numbers").replaceChildren();
-  }
-  const chip = element("span", entry.seq);
-  numbers.set(entry.seq, chip);
-  byId("outbox-numbers").prepend(chip);
-  if (numbers.size > 60) {
-    const oldest = numbers.keys().next().value;
-    numbers.get(oldest).remove();
-    numbers.delete(oldest);
-  }
+// An event shows as soon as it is in flash, or heard at the broker (from RAM it is never in flash). True: it is new.
+export const kept = (entry) => came(entry, "kept");
+export const event = (entry) => came(entry, "sent");
+
+function came(entry, stage) {
+  if (entry.epoch !== epoch && !lines.has(`${entry.epoch} ${entry.seq}`)) use(entry.epoch);
+  if (entry.epoch === epoch && !numbers.has(entry.seq)) addNumber(entry.seq);
+  const key = `${entry.epoch} ${entry.seq}`;
+  const isNew = !lines.has(key);
+  if (isNew) addLine(key, entry);
+  const known = lines.get(key);
+  if (stage === "sent") known.sent = true;
   mark();
+  return isNew;
 }
 
+function addLine(key, entry) {
+  const [kind, rest] = eventWords(entry.event);
+  const className = entry.event.outcome ?? (entry.event.button === "seller" ? "seller-word" : entry.event.button);
+  const chip = element("span", entry.seq, "chip");
+  line("events", entry.at_ms, chip, ` ${kind}`, rest ? " " : "", element("b", rest, className));
+  lines.set(key, { epoch: entry.epoch, seq: entry.seq, sent: false, chip });
+  if (lines.size > KEPT) lines.delete(lines.keys().next().value);
+}
+
+function addNumber(seq) {
+  const chip = element("span", seq, "chip");
+  numbers.set(seq, chip);
+  byId("outbox-numbers").prepend(chip);
+  if (numbers.size > CHIPS) removeNumber(numbers.keys().next().value);
+}
+
+function removeNumber(seq) {
+  numbers.get(seq).remove();
+  numbers.delete(seq);
+}
+
+const STAGES = { kept: "in flash", sent: "sent", acked: "acknowledged" };
+
 function mark() {
-  for (const [number, chip] of numbers) chip.classList.toggle("acked", number <= through);
+  for (const one of lines.values()) {
+    const stage = one.seq <= (through.get(one.epoch) ?? 0) ? "acked" : one.sent ? "sent" : "kept";
+    for (const chip of [one.chip, one.epoch === epoch && numbers.get(one.seq)])
+      if (chip && chip.title !== STAGES[stage]) {
+        chip.className = `chip ${stage}`;
+        chip.title = STAGES[stage];
+      }
+  }
+}
+
+export function outbox(entry) {
+  if (entry.epoch !== epoch) use(entry.epoch);
+  range = entry;
+  lowest = entry.lowest;
+  for (const seq of [...numbers.keys()]) if (seq < lowest) removeNumber(seq);
+  if (entry.first > 1) through.set(epoch, Math.max(through.get(epoch) ?? 0, entry.first - 1));
+  mark();
+  say();
 }
 
 export function wire(entry) {
@@ -140,27 +185,28 @@ function acknowledged(entry, payload) {
   if (payload.epoch === undefined) return;
   byId("through").textContent = `through ${payload.through}`;
   line("acks", entry.at_ms, `${payload.through}`);
-  if (payload.epoch === epoch) {
-    through = payload.through;
-    mark();
-  }
+  through.set(payload.epoch, payload.through);
+  mark();
 }
 
 function health(entry, payload) {
-  heardMs = entry.retained ? null : entry.at_ms;
-  range = payload.outbox;
-  unheard = 0;
-  const waits = range.next - range.first;
-  byId("outbox-range").textContent = waits ? `${range.first} to ${range.next - 1}: ${waits} wait` : `empty, next ${range.next}`;
+  told = payload;
   byId("lag").textContent = `${payload.loop_lag_max_ms} ms`;
+  say();
 }
 
-export function heard(nowMs) {
-  const ago = heardMs === null ? null : nowMs - heardMs;
-  const since = unheard ? `, ${unheard} ${unheard === 1 ? "press" : "presses"} since` : "";
-  const text = ago === null ? "not heard yet" : ago < 2500 ? "told by health" : `as of ${Math.round(ago / 1000)} s ago${since}`;
-  byId("outbox-range").classList.toggle("faint", ago === null || ago >= 2500);
-  if (byId("outbox-heard").textContent !== text) byId("outbox-heard").textContent = text;
+export function power(on) {
+  powered = on;
+  say();
+}
+
+function say() {
+  const fromRam = powered && told?.faults.includes("flash");
+  const { first, next } = (fromRam ? told.outbox : range) ?? {};
+  const waits = next - first;
+  const what = waits === 1 ? `${first} waits` : `${first} to ${next - 1}: ${waits} wait`;
+  byId("outbox-range").textContent = first === undefined ? "–" : waits ? what : `empty, next ${next}`;
+  byId("outbox-from").textContent = fromRam ? "in RAM, told by health" : powered ? "in flash" : "in flash, without power";
 }
 
 export function row(entry) {
