@@ -11,7 +11,7 @@ from bridge.console_settings import set_settings
 from bridge.counts import import_counts
 from bridge.questions import set_question
 from bridge.shifts import import_shifts
-from bridge.sites import enroll_consoles, set_checkout_point, set_site
+from bridge.sites import enroll_consoles, revoke_consoles, set_checkout_point, set_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ OPERATIONS: dict[str, Callable[[Store, dict[str, Any], int], dict[str, Any]]] = 
     "set_settings": set_settings,
     "set_site": set_site,
     "enroll_consoles": enroll_consoles,
+    "revoke_consoles": revoke_consoles,
     "set_checkout_point": set_checkout_point,
     "import_shifts": import_shifts,
     "import_counts": import_counts,
