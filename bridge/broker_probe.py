@@ -29,6 +29,7 @@ class Seen:
     trouble: str = ""
     version: str = ""
     dropped: int = 0
+    certificate_ends_s: float | None = None  # seconds since 1970; None without TLS
     settings: dict[str, bytes] = field(default_factory=dict)
     is_subscribed: bool = False
     heard_s: float = 0.0
@@ -71,6 +72,7 @@ def probe(broker: Broker) -> Seen:
     client.on_connect, client.on_subscribe, client.on_message = seen.on_connect, seen.on_subscribe, seen.on_message
     try:
         client.connect(broker.host, broker.port)
+        seen.certificate_ends_s = _certificate_ends_s(client)
         _listen(client, seen)
     except ssl.SSLCertVerificationError as error:
         seen.trouble = f"has a certificate that is not trusted ({error.reason}): give --ca-file"
@@ -78,6 +80,12 @@ def probe(broker: Broker) -> Seen:
         seen.trouble = f"does not answer ({error}): start it, or correct its address"
     client.disconnect()
     return seen
+
+
+def _certificate_ends_s(client: Client) -> float | None:
+    link = client.socket()
+    shown = link.getpeercert() if isinstance(link, ssl.SSLSocket) else None
+    return ssl.cert_time_to_seconds(str(shown["notAfter"])) if shown else None
 
 
 def _listen(client: Client, seen: Seen) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 KEYS = ("user", "password", "ca_file")
+RENEW_DAYS = 60  # before its end a broker's certificate is renewed, or doctor says so
 READABLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 

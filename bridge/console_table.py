@@ -61,6 +61,7 @@ def _object(console: Condition, signs: list[Sign]) -> dict[str, Any]:
         "faults": list(said.faults),
         "lost_event_count": console.lost,
         "lost_last_day_event_count": console.lost_lately,
+        "unproved_event_count": console.unproved,
     }
 
 

@@ -152,12 +152,13 @@ E = TypeVar("E", bound=Event)
 
 
 class Batch(Struct, forbid_unknown_fields=True):
-    """The envelope of events numbered `base`, `base` + 1 …; `extra` is what else it held, as JSON, or empty."""
+    """The envelope of events numbered `base`, `base` + 1 …; `extra` is what it held of unknown fields, as JSON."""
 
     epoch: Epoch
     first: Positive
     base: Positive
     events: Annotated[list[Raw], Meta(min_length=1, max_length=MAX_EVENTS)]
+    mac: Any = UNSET
     extra: str | UnsetType = UNSET
 
 
@@ -250,9 +251,9 @@ def _read_batch_apart(payload: bytes) -> Batch | None:
 
 
 def _read_batch_with_more(payload: bytes) -> Batch:
-    """Read an envelope with fields beyond the four (`mac`, or something unknown): they are kept as sent."""
+    """Read an envelope with unknown fields: they are kept as sent."""
     fields = _fields_decoder.decode(payload)
-    known = {name: fields.pop(name) for name in ("epoch", "first", "base", "events") if name in fields}
+    known = {name: fields.pop(name) for name in ("epoch", "first", "base", "events", "mac") if name in fields}
     batch = _batch_decoder.decode(_encoder.encode(known))
     batch.extra = _encoder.encode(fields).decode()
     return batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.ingest import NOT_ENROLLED
+from bridge.ingest import NOT_ENROLLED, NOT_SIGNED
 from bridge.plain import counted, plain
 from bridge.roll_call import roll_call
 from bridge.store import condition
@@ -23,6 +23,8 @@ SAME_CLOCK_CONSOLES = 3
 OF_PRESENCE = ("never_heard", "host_clock", "off_shift", "silent", "offline", "late")
 
 ADVICE = {
+    NOT_SIGNED: "the bridge runs with --signed-only: give the console's board the credentials of now; it keeps its "
+    "events meanwhile. If it has them, somebody else speaks in its name",
     NOT_ENROLLED: "enroll the console by `trivox console enroll SITE/CONSOLE`, then run `trivox rebuild`",
     "conflict": "two boards may share an id and an epoch, or a flash was put back",
     "failed": "the bridge has a fault: report it with the log, then `trivox rebuild` with a newer bridge",
@@ -76,6 +78,8 @@ def _console(console: Condition, now_ms: int) -> Iterator[Finding]:
     yield from (Finding(sign.sentence) for sign in signs)
     if not any(sign.rule in OF_PRESENCE for sign in signs):
         yield Finding(f"Console {console.name} was heard {ago(now_ms - console.heard_at_ms)}.", bad=False)
+    if console.is_proved:
+        yield Finding(f"Every event of console {console.name} since its first mac is proved to be its own.", bad=False)
 
 
 def _clock_of_all(consoles: list[Condition]) -> Iterator[Finding]:

@@ -11,3 +11,11 @@ def check_id(what: str, text: str) -> str:
     if not valid_id(text):
         raise UsageError(f"{what} {text!r} is no id: small letters, digits, _ and -, at most 32, no sign in front.")
     return text
+
+
+def check_name(what: str, text: str) -> tuple[str, str]:
+    """(site, id) of a console or source named SITE/ID; raises UsageError."""
+    site, separator, id_ = text.partition("/")
+    if not separator:
+        raise UsageError(f"{text!r} is no {what}: give SITE/{what.upper()}.")
+    return check_id("site", site), check_id(what, id_)

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
+from msgspec import UNSET
+
 from bridge import contract
 from bridge.console_settings import refresh_console
 from bridge.contract import (
@@ -24,6 +26,7 @@ from bridge.dating import date_event
 from bridge.derive import Facts
 from bridge.fold import Fold
 from bridge.health import read_figures
+from bridge.mac import Keys, Mac, holds
 from bridge.store import consoles, events, rejects
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 NOT_ENROLLED = "not enrolled"
 VALUES_KEPT = 50_000  # of events, held back so that one statement inserts many
+NOT_SIGNED = "not signed"
 TYPES = {kind: str(kind.__struct_config__.tag) for kind in get_args(contract.AnyEvent)}
 
 
@@ -59,6 +63,7 @@ class Tally:
     losses: list[tuple[Name, str, int]] = field(default_factory=list)  # name, epoch, how many more (or fewer)
     new_consoles: list[Name] = field(default_factory=list)
     new_epochs: list[tuple[Name, str]] = field(default_factory=list)
+    unproved: list[tuple[Name, Mac, int]] = field(default_factory=list)  # events whose mac is not known to hold
     in_turn: list[tuple[Name, str]] = field(default_factory=list)  # an earlier epoch that sends again
     ahead: list[Name] = field(default_factory=list)  # who uses settings that this database does not know
 
@@ -88,14 +93,16 @@ class Touched:
 class Intake:
     """Takes in the messages of one transaction: `take` each, then `finish`, then commit."""
 
-    def __init__(self, store: Store, *, enrolled_only: bool = False) -> None:
+    def __init__(self, store: Store, *, enrolled_only: bool = False, signed_only: bool = False) -> None:
         self._store = store
         self._enrolled_only = enrolled_only
+        self._signed_only = signed_only
         self._fold = Fold(store)
         self._counts = CountsIntake(store)
         self._values: list[Any] = []
         self._touched: dict[int, Touched] = {}
         self._seen: dict[int, tuple[Console, int, int]] = {}
+        self._macs: Counter[tuple[Console, Mac]] = Counter()
         self.tally = Tally()
 
     def take(self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False) -> None:
@@ -114,12 +121,21 @@ class Intake:
         self.tally.note_reject(reason, topic)
         rejects.save_reject(self._store, None, topic, reason, payload, hashlib.sha256(payload).hexdigest(), at_ms)
 
-    def take_readable(self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False) -> None:
+    def take_readable(
+        self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False, signed_only: bool = False
+    ) -> None:
         """Take in one message; raises Unreadable, and has done nothing then."""
         site_id, console_id, leaf = contract.read_topic(topic)
         if leaf == "events":
             batch = contract.read_batch(payload)
-            self._take_batch(self._console(site_id, console_id, arrived_at_ms), batch, topic, arrived_at_ms)
+            mac = None if batch.mac is UNSET else self._mac(site_id, console_id, batch, payload)
+            if (self._signed_only or signed_only) and mac is not Mac.HELD:
+                raise Unreadable(f"{NOT_SIGNED}: its mac does not hold, or there is none, or no key to check it by")
+            console = self._console(site_id, console_id, arrived_at_ms)
+            if mac is None and console.signs:
+                mac = Mac.MISSING
+            console.signs |= mac is not None
+            self._take_batch(console, batch, topic, arrived_at_ms, mac)
         elif leaf == "counts":
             ack = self._counts.take(site_id, console_id, payload)
             self.tally.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
@@ -142,6 +158,7 @@ class Intake:
             self.tally.acks.append((f"trivox/v1/{epoch.console.site_id}/{epoch.console.console_id}/ack", ack))
             self._count_losses(epoch)
         events.save_epochs(self._store, [touched.epoch for touched in self._touched.values()])
+        self._count_macs()
         consoles.note_seen(self._store, [(console, at_ms) for console, at_ms, _ in self._seen.values()])
         self._fold.finish()
         self.tally.heard = [(console.name, at_ms, count) for console, at_ms, count in self._seen.values()]
@@ -153,6 +170,22 @@ class Intake:
         if lost != epoch.lost:
             self.tally.losses.append((epoch.console.name, epoch.epoch, lost - epoch.lost))
             epoch.lost = lost
+
+    def _mac(self, site_id: str, console_id: str, batch: Batch, payload: bytes) -> Mac:
+        """How it is with the batch's mac."""
+        key = self._store.remember("keys", lambda: Keys(self._store.path)).of(site_id, console_id)
+        if key is None:
+            return Mac.NO_KEY
+        return Mac.HELD if holds(payload, batch.mac, key) else Mac.FAILED
+
+    def _count_macs(self) -> None:
+        """Tell what came unproved, and keep the counts."""
+        consoles.note_macs(
+            self._store, [(console.key, mac, count) for (console, mac), count in self._macs.items()], self._store.now_ms
+        )
+        for (console, mac), count in self._macs.items():
+            if mac is not Mac.HELD:
+                self.tally.unproved.append((console.name, mac, count))
 
     def _console(self, site_id: str, console_id: str, arrived_at_ms: int) -> Console:
         console = consoles.find_console(self._store, site_id, console_id)
@@ -202,7 +235,7 @@ class Intake:
         _, before, count = self._seen.get(console.key, (console, 0, 0))
         self._seen[console.key] = console, max(before, arrived_at_ms), count + 1
 
-    def _take_batch(self, console: Console, batch: Batch, topic: str, arrived_at_ms: int) -> None:
+    def _take_batch(self, console: Console, batch: Batch, topic: str, arrived_at_ms: int, mac: Mac | None) -> None:
         epoch = events.find_epoch(self._store, console, batch.epoch, arrived_at_ms)
         if epoch.is_new:
             epoch.is_new = False
@@ -220,15 +253,17 @@ class Intake:
         judged: list[tuple[int, AnyEvent, str]] = []
         for seq, raw in enumerate(batch.events, base):
             if not is_new and seq in received:
-                self._take_again(epoch, seq, bytes(raw), topic, arrived_at_ms)
+                self._take_again(epoch, seq, bytes(raw), topic, arrived_at_ms, mac)
                 continue
             try:
                 judged.append((seq, contract.judge(raw, seq), str(raw, "utf-8")))
             except Impossible as error:
                 self.tally.rejected += 1
-                self._reject(epoch, seq, str(error), bytes(raw), topic, arrived_at_ms)
+                self._reject(epoch, seq, str(error), bytes(raw), topic, arrived_at_ms, mac)
         self.tally.stored += len(judged)
-        self.store_events(touched, judged, arrived_at_ms)
+        self.store_events(touched, judged, arrived_at_ms, mac)
+        if mac is not None:
+            self._macs[console, mac] += len(batch.events)
         received.add(base, base + len(batch.events) - 1)
 
     def touched(self, epoch: Epoch) -> Touched:
@@ -238,24 +273,30 @@ class Intake:
             found = self._touched[epoch.key] = Touched(epoch, self._fold.fresh(epoch.key))
         return found
 
-    def _take_again(self, epoch: Epoch, seq: int, raw: bytes, topic: str, arrived_at_ms: int) -> None:
+    def _take_again(self, epoch: Epoch, seq: int, raw: bytes, topic: str, arrived_at_ms: int, mac: Mac | None) -> None:
         """A number that was received before: the same again, or a conflict, where the first stays."""
         self._flush()
         first = events.first_content(self._store, epoch.key, seq)
         if first is None or contract.same_content(first, raw):
             self.tally.duplicates += 1
+            if mac is Mac.HELD:
+                events.note_held(self._store, epoch.key, seq)
             return
         self.tally.conflicts += 1
         self._reject(
-            epoch, seq, "conflict: this number was received before with other content", raw, topic, arrived_at_ms
+            epoch, seq, "conflict: this number was received before with other content", raw, topic, arrived_at_ms, mac
         )
 
-    def _reject(self, epoch: Epoch, seq: int, reason: str, raw: bytes, topic: str, arrived_at_ms: int) -> None:
+    def _reject(
+        self, epoch: Epoch, seq: int, reason: str, raw: bytes, topic: str, arrived_at_ms: int, mac: Mac | None
+    ) -> None:
         self.tally.note_reject(reason, topic)
         hash_ = hashlib.sha256(contract.canonical(raw)).hexdigest()
-        rejects.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms)
+        rejects.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms, mac)
 
-    def store_events(self, touched: Touched, judged: list[tuple[int, AnyEvent, str]], arrived_at_ms: int) -> None:
+    def store_events(
+        self, touched: Touched, judged: list[tuple[int, AnyEvent, str]], arrived_at_ms: int, mac: int | None
+    ) -> None:
         """Good events with numbers that are new, each with its number and its text."""
         epoch, values = touched.epoch, self._values
         key, boots = epoch.key, epoch.boots
@@ -274,7 +315,7 @@ class Intake:
             else:
                 dated_at_ms, by = at_ms, "console"
             survey = event.survey if kind is SurveyClosed else None  # type: ignore[union-attr]
-            values += key, seq, TYPES[kind], number, up_ms, at_ms, dated_at_ms, by, arrived_at_ms, survey, raw
+            values += key, seq, TYPES[kind], number, up_ms, at_ms, dated_at_ms, by, arrived_at_ms, survey, raw, mac
             mark = _MARKS.get(kind)
             if mark is not None:
                 mark(self, touched, seq, event, dated_at_ms)
@@ -328,12 +369,17 @@ _MARKS: dict[type, Any] = {
 
 
 def take_messages(
-    store: Store, messages: list[tuple[str, bytes, int]], now_ms: int, *, enrolled_only: bool = False
+    store: Store,
+    messages: list[tuple[str, bytes, int]],
+    now_ms: int,
+    *,
+    enrolled_only: bool = False,
+    signed_only: bool = False,
 ) -> Tally:
     """Take in messages, as (topic, payload, received_at_ms), in one transaction; durable on return."""
     events.forget_if_many(store)
     with store.transaction(now_ms):
-        intake = Intake(store, enrolled_only=enrolled_only)
+        intake = Intake(store, enrolled_only=enrolled_only, signed_only=signed_only)
         for topic, payload, arrived_at_ms in messages:
             intake.take(topic, payload, arrived_at_ms)
         return intake.finish()

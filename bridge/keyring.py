@@ -1,23 +1,34 @@
-"""What enrolled consoles prove themselves with, in a folder beside the database: a file each, for its owner alone.
+"""What enrolled consoles, and others at the broker, prove themselves with, in a folder beside the database.
 
-The database holds none of it: copies, reports and whoever reads them need no secrets.
+A file each, for its owner alone: SITE/CONSOLE.json of a console, SITE/SOURCE.source of a till or people counter,
+NAME.viewer of somebody who reads along, bridge.account of the bridge. The database holds none of it: copies, reports
+and whoever reads them need no secrets.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import re
 import secrets
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from bridge import secret_file
 from bridge.errors import TrivoxError
-from bridge.owner import is_root, owner_of
+from bridge.owner import owner_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BRIDGE = "bridge"
 _KEY_BYTES = 32  # of HMAC-SHA256, as long as its result (RFC 2104, section 3)
 _PASSWORD_BYTES = 24
+_KEY = re.compile(rf"[0-9a-f]{{{2 * _KEY_BYTES}}}")
+_PRINTED = re.compile(r"[\x21-\x7e]+")  # what a line of mosquitto's files can hold
+_NO_KEY = "00" * _KEY_BYTES  # accounts need none
+
+T = TypeVar("T", "Credentials", "Account")
 
 
 class Credentials(NamedTuple):
@@ -31,71 +42,120 @@ class Credentials(NamedTuple):
         return f"Credentials(user={self.user!r})"  # neither log nor traceback tells the rest
 
 
+class Account(NamedTuple):
+    """Somebody else's at the broker."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Account(user={self.user!r})"
+
+
 class Keyring:
-    """The credentials of all consoles that are enrolled for `database`, in the folder DATABASE-keys."""
+    """All credentials that were issued for `database`, in the folder DATABASE-keys."""
 
     def __init__(self, database: Path) -> None:
         self.folder = database.with_name(f"{database.name}-keys")
         self._database = database
 
+    # -- consoles ------------------------------------------------------------------------------------------------
+
     def get(self, site_id: str, console_id: str) -> Credentials | None:
         """Those of one console; None where it has none. Raises TrivoxError if its file can't be used."""
-        path = self._path(site_id, console_id)
+        return self._read(self.path(site_id, console_id), Credentials)
+
+    def stamp(self, site_id: str, console_id: str) -> tuple[int, int] | None:
+        """What changes whenever a console's file does; None where it has none, or may not be looked at."""
         try:
-            return Credentials(**json.loads(path.read_bytes()))
-        except FileNotFoundError:
+            found = self.path(site_id, console_id).stat()
+        except OSError:
             return None
-        except OSError as error:
-            raise TrivoxError(f"{path} cannot be read ({error.strerror}): run this as the bridge's user.") from error
-        except (ValueError, TypeError) as error:
-            raise TrivoxError(f"{path} is damaged: put it back from a copy, or revoke and enroll anew.") from error
+        return found.st_mtime_ns, found.st_ino
 
     def issue(self, site_id: str, console_id: str) -> Credentials:
         """New ones for a console, in the place of any that it had; they are on the disk when this returns."""
-        made = Credentials(
-            f"{site_id}.{console_id}", secrets.token_urlsafe(_PASSWORD_BYTES), secrets.token_hex(_KEY_BYTES)
-        )
-        path = self._path(site_id, console_id)
-        for folder in (self.folder, path.parent):
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700)
-                self._give(folder)
-        new = path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(json.dumps(made._asdict()) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        self._give(new)
-        new.replace(path)
-        _sync(path.parent)
+        made = Credentials(f"{site_id}.{console_id}", _password(), secrets.token_hex(_KEY_BYTES))
+        self._keep(self.path(site_id, console_id), made)
         return made
 
     def remove(self, site_id: str, console_id: str) -> bool:
         """Forget those of a console; whether it had any."""
-        path = self._path(site_id, console_id)
-        with suppress(FileNotFoundError):
-            path.unlink()
-            _sync(path.parent)
-            return True
-        return False
+        return _forget(self.path(site_id, console_id))
 
     def consoles(self) -> Iterator[tuple[str, str]]:
         """(site, console) of all that have credentials, in order."""
         for path in sorted(self.folder.glob("*/*.json")):
             yield path.parent.name, path.stem
 
-    def _path(self, site_id: str, console_id: str) -> Path:
+    def path(self, site_id: str, console_id: str) -> Path:
+        """The file with a console's credentials."""
         return self.folder / site_id / f"{console_id}.json"
 
-    def _give(self, path: Path) -> None:
-        if is_root():
-            os.chown(path, *owner_of(self._database))
+    # -- others: a source is named SITE/SOURCE, a viewer by one word, the bridge is BRIDGE ---------------------------
+
+    def account(self, name: str) -> Account | None:
+        """That of a source, a viewer or the bridge; None where there is none. Raises TrivoxError."""
+        return self._read(self.account_path(name), Account)
+
+    def issue_account(self, name: str) -> Account:
+        """A new one, in the place of any that there was; it is on the disk when this returns."""
+        made = Account(name.replace("/", "."), _password())
+        self._keep(self.account_path(name), made)
+        return made
+
+    def remove_account(self, name: str) -> bool:
+        """Forget one; whether there was any."""
+        return _forget(self.account_path(name))
+
+    def sources(self) -> list[str]:
+        """All sources that have an account, in order."""
+        return [f"{path.parent.name}/{path.stem}" for path in sorted(self.folder.glob("*/*.source"))]
+
+    def viewers(self) -> list[str]:
+        """All viewers, in order."""
+        return [path.stem for path in sorted(self.folder.glob("*.viewer"))]
+
+    def account_path(self, name: str) -> Path:
+        """The file of an account."""
+        ending = "account" if name == BRIDGE else "source" if "/" in name else "viewer"
+        return self.folder / f"{name}.{ending}"
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _read(path: Path, kind: type[T]) -> T | None:
+        try:
+            found = kind(**json.loads(path.read_bytes()))
+            is_whole = all(_PRINTED.fullmatch(text) for text in found)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise TrivoxError(f"{path} cannot be read ({error.strerror}): run this as the bridge's user.") from error
+        except (ValueError, TypeError) as error:
+            raise _damaged(path) from error
+        if not is_whole or not _KEY.fullmatch(getattr(found, "key", _NO_KEY)):
+            raise _damaged(path)
+        return found
+
+    def _keep(self, path: Path, made: Credentials | Account) -> None:
+        owner = owner_of(self._database)
+        for folder in (self.folder, path.parent):
+            secret_file.folder(folder, owner)
+        secret_file.write(path, (json.dumps(made._asdict()) + "\n").encode(), owner)
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _damaged(path: Path) -> TrivoxError:
+    return TrivoxError(f"{path} is damaged: put it back from a copy, or revoke and enroll anew.")
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(_PASSWORD_BYTES)
+
+
+def _forget(path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        path.unlink()
+        secret_file.sync(path.parent)
+        return True
+    return False

@@ -15,7 +15,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from bridge import logfmt
 from bridge.store.connection import HINDRANCES, beside
-from bridge.vitals import COMMIT_SECONDS
+from bridge.vitals import COMMIT_SECONDS, UNPROVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -87,6 +87,12 @@ class Collector:
         for reason, count in vitals.reasons.copy().items():
             reasons.add_metric([reason], count)
         yield reasons
+        unproved = CounterMetricFamily(
+            "trivox_events_unproved", "Events whose mac is not known to hold, by why.", labels=["reason"]
+        )
+        for mac in UNPROVED:
+            unproved.add_metric([mac.name.lower()], vitals.unproved[mac.name.lower()])
+        yield unproved
         buckets = list(accumulate(vitals.commit_counts))
         bounds = [*map(str, COMMIT_SECONDS), "+Inf"]
         commits = HistogramMetricFamily(

@@ -52,10 +52,14 @@ class TappedClient(Client):
 class Bridge:
     """Takes what consoles send into the store, from `run` until `stop`."""
 
-    def __init__(self, broker: Broker, store: Store, identity: str, *, enrolled_only: bool = False) -> None:
+    def __init__(
+        self, broker: Broker, store: Store, identity: str, *, enrolled_only: bool = False, signed_only: bool = False
+    ) -> None:
         self._broker = broker
         self.vitals = Vitals(started_at_ms=time.time_ns() // 1_000_000, broker=broker.address)
-        self._writer = Writer(store, self._hand_back, enrolled_only=enrolled_only, vitals=self.vitals)
+        self._writer = Writer(
+            store, self._hand_back, enrolled_only=enrolled_only, signed_only=signed_only, vitals=self.vitals
+        )
         self._allowed: deque[Done] = deque()
         self._unconfirmed = 0
         self._full_since_s: float | None = None

@@ -11,7 +11,14 @@ from bridge.console_settings import set_settings
 from bridge.counts import import_counts
 from bridge.questions import set_question
 from bridge.shifts import import_shifts
-from bridge.sites import enroll_consoles, import_checkout_points, import_sites, set_checkout_point, set_site
+from bridge.sites import (
+    enroll_consoles,
+    import_checkout_points,
+    import_sites,
+    revoke_consoles,
+    set_checkout_point,
+    set_site,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +31,7 @@ OPERATIONS: dict[str, Callable[[Store, dict[str, Any], int], dict[str, Any]]] = 
     "set_settings": set_settings,
     "set_site": set_site,
     "enroll_consoles": enroll_consoles,
+    "revoke_consoles": revoke_consoles,
     "set_checkout_point": set_checkout_point,
     "import_sites": import_sites,
     "import_checkout_points": import_checkout_points,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bridge import contract, counts
 from bridge.contract import Impossible, Unreadable
 from bridge.fold import CHUNK, Fold
-from bridge.ingest import NOT_ENROLLED, Intake
+from bridge.ingest import NOT_ENROLLED, NOT_SIGNED, Intake
 from bridge.store import consoles, events, rejects, rollups, surveys
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ def _judge_rejects_again(store: Store) -> int:
     """Take what an older bridge, or one with fewer consoles enrolled, could not; how many."""
     intake = Intake(store)
     taken = 0
-    for reject_key, epoch_key, seq, topic, reason, raw, at_ms in rejects.rejects(store):
+    for reject_key, epoch_key, seq, topic, reason, raw, at_ms, mac in rejects.rejects(store):
         if epoch_key is None:
             is_taken = _take_message_again(store, intake, topic, bytes(raw), reason, at_ms)
         else:
-            is_taken = _take_event_again(store, intake, epoch_key, seq, bytes(raw), at_ms)
+            is_taken = _take_event_again(store, intake, epoch_key, seq, bytes(raw), at_ms, mac)
         if is_taken:
             rejects.drop_reject(store, reject_key)
             taken += 1
@@ -64,18 +64,21 @@ def _take_message_again(store: Store, intake: Intake, topic: str, payload: bytes
             console = consoles.find_console(store, site_id, console_id)
             if console is None or not console.enrolled:
                 return False
-        intake.take_readable(topic, payload, at_ms)
+        intake.take_readable(topic, payload, at_ms, signed_only=reason.startswith(NOT_SIGNED))
     except Unreadable:
         return False
     return True
 
 
-def _take_event_again(store: Store, intake: Intake, epoch_key: int, seq: int, raw: bytes, at_ms: int) -> bool:
+def _take_event_again(
+    store: Store, intake: Intake, epoch_key: int, seq: int, raw: bytes, at_ms: int, mac: int | None
+) -> bool:
     try:
         event = contract.judge(raw, seq)
     except Impossible:
         return False
-    intake.store_events(intake.touched(events.epoch_by_key(store, epoch_key)), [(seq, event, raw.decode())], at_ms)
+    touched = intake.touched(events.epoch_by_key(store, epoch_key))
+    intake.store_events(touched, [(seq, event, raw.decode())], at_ms, mac)
     return True
 
 

@@ -80,6 +80,7 @@ class Cell:
     force_majeures: int = 0
     asked: int = 0
     ask_every_unknown: int = 0
+    unproved: int = 0
     sites: set[str] = field(default_factory=set)
     revisions: set[int] = field(default_factory=set)
 
@@ -124,6 +125,11 @@ class Context:
             return UNKNOWN
         return kinds[max((known for known in kinds if known <= revision), default=min(kinds))]
 
+    def key(self, group: read.Group, question_id: str, revision: int) -> Key:
+        """The row that counts of a question's revision go to."""
+        kept = None if self.asked.merge_revisions else revision
+        return Key(group, question_id, kept, self.kind_of(question_id, revision))
+
 
 def report_rows(
     store: Store,
@@ -141,9 +147,11 @@ def report_rows(
     from_text, to_text = from_day.isoformat(), to_day.isoformat()
     cells: dict[Key, Cell] = {}
     for tally in read.tallies(store, asked.columns, from_text, to_text, question_id):
-        kind = context.kind_of(tally.question_id, tally.question_revision)
-        revision = None if merge_revisions else tally.question_revision
-        cells.setdefault(Key(tally.group, tally.question_id, revision, kind), Cell()).add(tally)
+        key = context.key(tally.group, tally.question_id, tally.question_revision)
+        cells.setdefault(key, Cell()).add(tally)
+    for group, question, revision, count in read.unproved(store, asked.columns, from_text, to_text, question_id):
+        if cell := cells.get(context.key(group, question, revision)):
+            cell.unproved += count
     feeds = coverage.gather(read.feeds(store, asked.columns, from_text, to_text), asked.columns)
     periods = coverage.Periods(from_day, to_day, asked.columns, context.timezones)
     if "seller_id" in asked.columns and feeds:
@@ -268,6 +276,10 @@ def _notes(row: Row, cell: Cell, context: Context) -> list[str]:
             notes.append(f"{name} above 1: more surveys than {counted}, a data fault or a gamed button")
     if cell.ask_every_unknown and (row["exact_conversion"] or row["visitor_coverage"]):
         notes.append(f"ask_every is not known for {cell.ask_every_unknown} of {cell.surveys} surveys: taken as 1")
+    if cell.unproved:
+        notes.append(
+            f"not proved to be their console's: {cell.unproved} of its surveys and force majeures (see `trivox doctor`)"
+        )
     if context.asked.merge_revisions and len(cell.revisions) > 1:
         notes.append(f"revisions {', '.join(map(str, sorted(cell.revisions)))} merged")
     return notes

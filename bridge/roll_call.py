@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.console_settings import DEFAULTS
 from bridge.health import read_figures
+from bridge.keyring import Keyring
 from bridge.plain import plain
 from bridge.store import condition
 from bridge.traffic_light import DAY_MS, Condition, Sharing
@@ -25,7 +26,8 @@ def roll_call(store: Store, now_ms: int) -> list[Condition]:
     """All consoles, in the order of their names."""
     epochs, boards = condition.epochs(store), condition.boards(store)
     lately, beats = condition.lost_since(store, now_ms - DAY_MS), condition.heartbeats(store)
-    shifts = condition.shifts_around(store, now_ms)
+    shifts, macs = condition.shifts_around(store, now_ms), condition.macs(store)
+    have_keys = set(Keyring(store.path).consoles())
     found = []
     for console in condition.consoles(store):
         key, name = console.console_key, (console.site_id, console.console_id)
@@ -45,6 +47,8 @@ def roll_call(store: Store, now_ms: int) -> list[Condition]:
                 lost=sum(epoch.lost for epoch in of_it),
                 lost_lately=lately.get(key, 0),
                 is_staffed=_is_staffed(*shifts[key], now_ms),
+                has_key=name in have_keys,
+                macs=macs.get(key, {}),
                 sharings=tuple(_sharings("/".join(name), of_it, boards.get(key, []))),
             )
         )

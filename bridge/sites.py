@@ -9,9 +9,9 @@ from bridge import counts
 from bridge.console_settings import refresh_console
 from bridge.errors import UsageError
 from bridge.fold import refold_console, refold_site
-from bridge.identifiers import check_id
+from bridge.identifiers import check_id, check_name
 from bridge.local_time import day_starts_ms, today_starts_ms, zone
-from bridge.store import admin
+from bridge.store import admin, consoles
 from bridge.table_file import Line, read_lines
 
 if TYPE_CHECKING:
@@ -75,14 +75,24 @@ def _set_site(store: Store, site_id: str, timezone: str) -> None:
 def enroll_consoles(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
     """Mark consoles as enrolled, all or none: args `consoles`, each SITE/CONSOLE; they may be new here."""
     for name in args["consoles"]:
-        site, separator, console = name.partition("/")
-        if not separator:
-            raise UsageError(f"{name!r} is no console: give SITE/CONSOLE.")
-        site_id, console_id = check_id("site", site), check_id("console", console)
-        admin.enroll(store, admin.ensure_console(store, site_id, console_id))
+        site_id, console_id = check_name("console", name)
+        admin.set_enrolled(store, admin.ensure_console(store, site_id, console_id), enrolled=True)
         store.forget()
         refresh_console(store, site_id, console_id, now_ms)
     return {}
+
+
+def revoke_consoles(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
+    """Mark consoles as not enrolled, all or none: args `consoles`, each SITE/CONSOLE; `revoked` are those that were."""
+    revoked = []
+    for name in args["consoles"]:
+        site_id, console_id = check_name("console", name)
+        known = consoles.find_console(store, site_id, console_id)
+        if known is not None and known.enrolled:
+            admin.set_enrolled(store, known.key, enrolled=False)
+            revoked.append(name)
+    store.forget()
+    return {"revoked": revoked}
 
 
 def set_checkout_point(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:

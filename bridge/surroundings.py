@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from bridge.broker_probe import probe
+from bridge.config import RENEW_DAYS
 from bridge.control import ask_bridge
 from bridge.doctor import Finding, examine
 from bridge.errors import DatabaseError, TrivoxError
@@ -29,7 +30,8 @@ MEGABYTE = 1024 * 1024
 FREE_LOW = 256 * MEGABYTE
 LOG_LARGE = 512 * MEGABYTE
 BACKLOG_MANY = 5_000
-DAY_MS = 86_400_000
+DAY_S = 86_400
+DAY_MS = 1000 * DAY_S
 TIME_ERROR = 5  # of adjtimex(2): no time server keeps the clock
 HINDRANCES = {
     "disk_full": "its disk is full: make room",
@@ -87,7 +89,7 @@ def look_around(known: Known, now_ms: int, asked: Broker | None, read: Callable[
     else:
         yield from _bridge(vitals, now_ms) if vitals else _no_bridge(known)
     yield from _disk(known.path)
-    yield from _broker(known.settings, vitals or {}, asked, read)
+    yield from _broker(known.settings, vitals or {}, asked, read, now_ms)
     yield from _clock(vitals or {}, now_ms)
 
 
@@ -133,7 +135,7 @@ def _disk(database: Path) -> Iterator[Finding]:
 
 
 def _broker(
-    wanted: dict[str, bytes], vitals: dict[str, Any], asked: Broker | None, read: Callable[[str], Broker]
+    wanted: dict[str, bytes], vitals: dict[str, Any], asked: Broker | None, read: Callable[[str], Broker], now_ms: int
 ) -> Iterator[Finding]:
     if asked is None and not vitals.get("broker"):
         yield Finding("The broker was not looked at: give --broker, or start the bridge.", bad=False)
@@ -153,6 +155,13 @@ def _broker(
         yield Finding(
             f"The broker does not hold the newest settings of {whose}: restart the bridge, and let the broker "
             "keep what is retained (`persistence true`)."
+        )
+    if seen.certificate_ends_s is not None:
+        left = int(seen.certificate_ends_s - now_ms / 1000) // DAY_S
+        yield Finding(
+            f"The broker's certificate is good for {counted(left, 'more day')}"
+            + (": run `trivox broker-config` again, and reload the broker." if left < RENEW_DAYS else "."),
+            bad=left < RENEW_DAYS,
         )
     if seen.dropped:
         yield Finding(

@@ -5,12 +5,13 @@ A rule that applies gives a sign; the gravest sign decides the light, and of equ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 
 from bridge.health import Figures
+from bridge.mac import Came, Mac
 from bridge.plain import counted
 
 MINUTE_MS = 60_000
@@ -75,11 +76,23 @@ class Condition:
     is_staffed: bool | None = None  # whether a seller is on shift; None: no shifts are known
     settings_revision: int = 0  # the highest that it ever told of
     sharings: tuple[Sharing, ...] = ()
+    has_key: bool = False  # whether credentials were issued for it
+    macs: Mapping[Mac, Came] = field(default_factory=dict)  # how its events came since it began to sign
 
     @property
     def name(self) -> str:
         """Site and console."""
         return f"{self.site_id}/{self.console_id}"
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether every event is proved to be its own, since it began to sign them."""
+        return set(self.macs) == {Mac.HELD}
+
+    @property
+    def unproved(self) -> int | None:
+        """How many events are not proved to be its own; None where it never signed."""
+        return sum(came.events for mac, came in self.macs.items() if mac is not Mac.HELD) if self.macs else None
 
     @property
     def clock_offset_ms(self) -> int | None:
@@ -91,7 +104,10 @@ class Condition:
 
 def judge(console: Condition, now_ms: int) -> list[Sign]:
     """All signs of a console, the deciding one first; none of a console that is well."""
-    rules = (_flash, _sharing, _stuck, _presence, _outbox, _losses, _clock, _settings, _other_faults, _signal)
+    rules = (
+        *(_flash, _sharing, _stuck, _presence, _outbox, _losses, _strangers, _clock, _settings, _other_faults),
+        *(_signal, _key),
+    )
     signs = [sign for rule in rules for sign in rule(console, now_ms)]
     return sorted(signs, key=lambda sign: (sign.light is not Light.GREY, -sign.light))
 
@@ -191,6 +207,42 @@ def _losses(console: Condition, _: int) -> Iterator[Sign]:
             Light.RED if lately else Light.GREEN,
             f"lost {counted(lately, 'event')} in a day" if lately else f"once {lost}",
             f"Console {console.name} {lost} for good: its flash was full, or an old copy was restored.",
+        )
+
+
+def _strangers(console: Condition, now_ms: int) -> Iterator[Sign]:
+    """Events that somebody else may have sent in its name."""
+    for mac, words in ((Mac.FAILED, "with a mac that does not hold"), (Mac.MISSING, "without a mac, unlike earlier")):
+        if mac in console.macs:
+            events, last_at_ms = console.macs[mac]
+            lately = now_ms - last_at_ms <= DAY_MS
+            yield Sign(
+                "not_proved",
+                Light.RED if lately else Light.GREEN,
+                f"{'' if lately else 'once '}{counted(events, 'event')} {words}",
+                f"{counted(events, 'event')} of console {console.name} came {words}, last at {utc(last_at_ms)}: give "
+                "its board the credentials of now; if it has them, somebody else speaks in its name.",
+            )
+
+
+def _key(console: Condition, _: int) -> Iterator[Sign]:
+    """Whether its events can be proved."""
+    came, held = console.macs.get(Mac.NO_KEY), console.macs.get(Mac.HELD)
+    if came and (held is None or came.last_at_ms >= held.last_at_ms):
+        file = "see that its file in the folder of keys is whole" if console.has_key else "enroll it anew for its board"
+        yield Sign(
+            "no_key",
+            Light.AMBER,
+            "signs, but its key is not known",
+            f"{counted(came.events, 'event')} of console {console.name} came signed, but no key was known to check "
+            f"them by, last at {utc(came.last_at_ms)}: put the folder of keys back from its copy, or {file}.",
+        )
+    elif console.has_key and not console.macs and console.heard_at_ms:
+        yield Sign(
+            "not_signed",
+            Light.AMBER,
+            "does not sign its events",
+            f"Console {console.name} has a key, but does not sign its events: put its credentials on the board.",
         )
 
 

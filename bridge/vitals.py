@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge import logfmt
 from bridge.logfmt import Seldom
+from bridge.mac import Mac
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +25,11 @@ FLOOD_WINDOW_S = 60.0
 FLOOD_MESSAGES = 6_000  # in that time; a console that empties a full outbox sends a few hundred
 MANY = 20  # lines a minute about things of a kind
 STEP_MS = 1_000  # what the clock of the host goes astray by before it is called a step
+UNPROVED = {
+    Mac.FAILED: "the mac of a console's events does not hold: it has another key, or somebody else speaks in its name",
+    Mac.NO_KEY: "a console signs its events, but its key is not known here, or cannot be read",
+    Mac.MISSING: "a console that signs its events sent some without a mac: somebody else may speak in its name",
+}
 
 
 @dataclass
@@ -70,6 +76,7 @@ class Vitals:
     clock_steps: int = 0
     clock_step_ms: int = 0
     clock_stepped_at_ms: int = 0
+    unproved: Counter[str] = field(default_factory=Counter)  # events whose mac is not known to hold, by why
     consoles: dict[Name, ConsoleVitals] = field(default_factory=dict)
     strangers: Counter[Name] = field(default_factory=Counter)  # their messages in this window
     flooding_strangers: set[Name] = field(default_factory=set)
@@ -176,6 +183,11 @@ class Vitals:
         """Something about a console that somebody should look at."""
         if self.seldom.ask((message, name)) is not None and self.seldom.ask(message, burst=MANY) is not None:
             logfmt.warning(message, **_facts(name), epoch=epoch)
+
+    def note_unproved(self, name: Name, mac: Mac, count: int) -> None:
+        """So many events of a console came without proof that they are its own."""
+        self.unproved[mac.name.lower()] += count
+        self.note_warning(UNPROVED[mac], name)
 
     def note_loss(self, name: Name, epoch: str, change: int) -> None:
         """So many more events of a console are missing for good, or fewer, where some came after all."""

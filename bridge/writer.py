@@ -88,13 +88,14 @@ class Writer:
         done: Callable[[Done], None],
         *,
         enrolled_only: bool = False,
+        signed_only: bool = False,
         vitals: Vitals | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         elapsed_ms: Callable[[], int] = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
     ) -> None:
         self._store = store
         self._done = done
-        self._enrolled_only = enrolled_only
+        self._enrolled_only, self._signed_only = enrolled_only, signed_only
         self._now_ms = now_ms
         self._elapsed_ms = elapsed_ms  # goes on evenly, while the machine sleeps too
         self._queue: queue.SimpleQueue[list[Arrived] | Job | None] = queue.SimpleQueue()
@@ -281,7 +282,7 @@ class Writer:
     def _take(self, group: list[Arrived]) -> Tally:
         events.forget_if_many(self._store)
         with self._store.transaction(self._now_ms()):
-            intake = Intake(self._store, enrolled_only=self._enrolled_only)
+            intake = Intake(self._store, enrolled_only=self._enrolled_only, signed_only=self._signed_only)
             for topic, payload, arrived_at_ms, _, _, is_retained in group:
                 intake.take(topic, payload, arrived_at_ms, is_retained=is_retained)
             return intake.finish()
@@ -302,6 +303,8 @@ class Writer:
             vitals.note_new("a console sends under a new epoch", name, epoch)
         for name, epoch in tally.in_turn:
             vitals.note_warning("a console sends under two epochs in turn: two boards may have its id", name, epoch)
+        for name, mac, count in tally.unproved:
+            vitals.note_unproved(name, mac, count)
         for name in tally.ahead:
             vitals.note_warning("a console uses settings unknown here: is this database an old copy?", name)
         vitals.note_messages(tally.heard, tally.strangers)

@@ -12,9 +12,8 @@ from rich.console import Console as Terminal
 
 from bridge.commands.options import DATABASE, Database
 from bridge.console_table import Judged, as_objects, as_text
-from bridge.control import perform
 from bridge.errors import TrivoxError
-from bridge.plain import counted, plain
+from bridge.plain import plain
 from bridge.roll_call import roll_call
 from bridge.store import open_store
 from bridge.store.consoles import site_ids
@@ -52,14 +51,3 @@ def console_list(
     width = terminal.width if terminal.is_terminal else None
     coloured = terminal.is_terminal and terminal.color_system is not None and not terminal.no_color
     sys.stdout.write(as_text(listed, now_ms, width=width, coloured=coloured))
-
-
-@console_app.command("enroll")
-def console_enroll(
-    consoles: Annotated[list[str], typer.Argument(metavar="SITE/CONSOLE…")], database: Database = DATABASE
-) -> None:
-    """Take consoles in by name, so that a bridge with --enrolled-only listens to them."""
-    perform(database, "enroll_consoles", {"consoles": consoles})
-    sys.stdout.write(
-        f"{counted(len(consoles), 'console')} enrolled; `trivox rebuild` takes in what was refused before.\n"
-    )

@@ -9,7 +9,7 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import apsw
 import typer
@@ -39,6 +39,13 @@ LOOK_S = 1.0  # how often a full disk is looked at
 DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
 
 
+class Admission(NamedTuple):
+    """Whom the bridge listens to."""
+
+    enrolled_only: bool
+    signed_only: bool
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("bridge")(bridge)
@@ -58,6 +65,9 @@ def bridge(
     enrolled_only: Annotated[  # noqa: FBT002 - an option of the command line
         bool, typer.Option("--enrolled-only", help="Take in enrolled consoles alone.")
     ] = False,
+    signed_only: Annotated[  # noqa: FBT002 - an option of the command line
+        bool, typer.Option("--signed-only", help="Take in only events that are signed with their console's key.")
+    ] = False,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Where Prometheus is answered, on loopback; 0: nowhere.")
     ] = METRICS_PORT,
@@ -65,10 +75,10 @@ def bridge(
     """Take what consoles send into the database."""
     logfmt.set_up()
     found = read_broker(broker, os.environ, config, ca_file)
-    run_bridge(found, database, enrolled_only=enrolled_only, metrics_port=metrics_port)
+    run_bridge(found, database, Admission(enrolled_only, signed_only), metrics_port)
 
 
-def run_bridge(broker: Broker, database: Path, *, enrolled_only: bool, metrics_port: int) -> None:
+def run_bridge(broker: Broker, database: Path, admission: Admission, metrics_port: int) -> None:
     """Run until SIGTERM or Ctrl-C, as the one process that writes this database."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # nothing is taken in yet
@@ -78,8 +88,8 @@ def run_bridge(broker: Broker, database: Path, *, enrolled_only: bool, metrics_p
     check = Check(database)
     try:
         check.wait()
-        logfmt.info("the bridge starts", version=version("trivox"), database=database, enrolled_only=enrolled_only)
-        _serve(broker, store, check, enrolled_only=enrolled_only, metrics_port=metrics_port)
+        logfmt.info("the bridge starts", version=version("trivox"), database=database, **admission._asdict())
+        _serve(broker, store, check, admission, metrics_port)
     finally:
         check.close()
         store.close()
@@ -102,11 +112,11 @@ def _open(database: Path) -> Store:
         told = sentence
 
 
-def _serve(broker: Broker, store: Store, check: Check, *, enrolled_only: bool, metrics_port: int) -> None:
+def _serve(broker: Broker, store: Store, check: Check, admission: Admission, metrics_port: int) -> None:
     from bridge.metrics import Collector, MetricsServer  # noqa: PLC0415 - the other commands start faster without
     from bridge.mqtt import Bridge  # noqa: PLC0415 - … paho too
 
-    runner = Bridge(broker, store, identity(store), enrolled_only=enrolled_only)
+    runner = Bridge(broker, store, identity(store), **admission._asdict())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())
     server = Server(store.path, lambda *request: _perform(runner, *request))

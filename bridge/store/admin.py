@@ -44,9 +44,9 @@ def ensure_console(store: Store, site_id: str, console_id: str) -> int:
     return int(row[0]) if row else 0
 
 
-def enroll(store: Store, console_key: int) -> None:
-    """A console is ours: a bridge that takes in enrolled ones alone listens to it."""
-    store.run("UPDATE console SET enrolled = 1 WHERE console_key = ?", (console_key,))
+def set_enrolled(store: Store, console_key: int, *, enrolled: bool) -> None:
+    """Whether a console is ours: a bridge that takes in enrolled ones alone listens to it."""
+    store.run("UPDATE console SET enrolled = ? WHERE console_key = ?", (int(enrolled), console_key))
 
 
 def timezone(store: Store, site_id: str) -> str | None:

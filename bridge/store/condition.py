@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import apsw
 
 from bridge.errors import DatabaseError
+from bridge.mac import Came, Mac
 from bridge.store.connection import DAMAGED, damaged, newest_version, refuse_strange_log
 
 if TYPE_CHECKING:
@@ -70,6 +71,14 @@ def _by_console(rows: list[Any], row_type: Callable[..., Row]) -> dict[int, list
     found: dict[int, list[Row]] = {}
     for key, *columns in rows:
         found.setdefault(key, []).append(row_type(*columns))
+    return found
+
+
+def macs(store: Store) -> dict[int, dict[Mac, Came]]:
+    """How the events of each console came since its first mac; nothing of one that never signed."""
+    found: dict[int, dict[Mac, Came]] = {}
+    for console_key, mac, *came in store.all("SELECT console_key, mac, events, last_at_ms FROM console_mac"):
+        found.setdefault(console_key, {})[Mac(mac)] = Came(*came)
     return found
 
 

@@ -44,13 +44,16 @@ class Periods:
 class Console:
     """A console with what a survey takes from it; read when first asked for, and kept until the store forgets."""
 
-    def __init__(self, store: Store, key: int, site_id: str, console_id: str, timezone: str, *, enrolled: bool) -> None:
+    def __init__(
+        self, store: Store, key: int, site_id: str, console_id: str, timezone: str, *, enrolled: bool, signs: bool
+    ) -> None:
         self.key = key
         self.site_id = site_id
         self.console_id = console_id
         self.name: Name = (site_id, console_id)
         self.timezone = timezone
         self.enrolled = enrolled
+        self.signs = signs  # whether a batch of its ever had a mac
         self.newest_epoch_key = 0  # of those that sent since this was read
         self._store = store
         self._shifts: Periods | None = None
@@ -114,13 +117,14 @@ def find_console(store: Store, site_id: str, console_id: str) -> Console | None:
     console = known.get((site_id, console_id))
     if console is None:
         row = store.one(
-            "SELECT console_key, timezone, enrolled FROM console JOIN site USING (site_id)"
+            "SELECT console_key, timezone, enrolled, EXISTS (SELECT 1 FROM console_mac"
+            "  WHERE console_mac.console_key = console.console_key) FROM console JOIN site USING (site_id)"
             " WHERE site_id = ? AND console_id = ?",
             (site_id, console_id),
         )
         if row is None:
             return None
-        console = Console(store, row[0], site_id, console_id, row[1], enrolled=bool(row[2]))
+        console = Console(store, row[0], site_id, console_id, row[1], enrolled=bool(row[2]), signs=bool(row[3]))
         known[site_id, console_id] = console
     return console
 
@@ -195,6 +199,15 @@ def note_board(store: Store, console: Console, hardware_id: str, at_ms: int) -> 
         "INSERT INTO board VALUES (?1, ?2, ?3, 1) ON CONFLICT DO UPDATE"
         " SET last_heard_at_ms = max(last_heard_at_ms, ?3), turns = turns + ?4",
         (console.key, hardware_id, at_ms, last != (hardware_id,)),
+    )
+
+
+def note_macs(store: Store, counted: Iterable[tuple[int, int, int]], at_ms: int) -> None:
+    """So many events came so, each as (console_key, mac, how many)."""
+    store.run_many(
+        "INSERT INTO console_mac VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
+        " SET events = events + ?3, last_at_ms = ?4",
+        [(console_key, mac, count, at_ms) for console_key, mac, count in counted],
     )
 
 

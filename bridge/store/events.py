@@ -244,8 +244,8 @@ def survey_numbers(store: Store, epoch_key: int) -> Iterator[int]:
     return (row[0] for row in rows)
 
 
-EVENT_COLUMNS = "epoch_key, seq, type, boot, up_ms, at_ms, dated_at_ms, dated_by, arrived_at_ms, survey, raw"
-EVENT_WIDTH = 11
+EVENT_COLUMNS = "epoch_key, seq, type, boot, up_ms, at_ms, dated_at_ms, dated_by, arrived_at_ms, survey, raw, mac"
+EVENT_WIDTH = 12
 
 
 def insert_events(store: Store, values: list[Any]) -> None:
@@ -263,6 +263,11 @@ def first_content(store: Store, epoch_key: int, seq: int) -> bytes | None:
     if row is None:
         return None
     return row[0].encode() if isinstance(row[0], str) else bytes(row[0])
+
+
+def note_held(store: Store, epoch_key: int, seq: int) -> None:
+    """What is known under this name came again, proved by the console's key."""
+    store.run("UPDATE event SET mac = 1 WHERE epoch_key = ? AND seq = ? AND mac IS NOT 1", (epoch_key, seq))
 
 
 def undated_events(store: Store, epoch_key: int, boot: int) -> list[tuple[int, str, int, int, str, int | None]]:

@@ -75,6 +75,32 @@ def tallies(
             yield Tally(tuple(row[:width]), *row[width:])
 
 
+def unproved(
+    store: Store, columns: tuple[str, ...], from_day: str, to_day: str, question_id: str | None
+) -> Iterator[tuple[Group, str, int, int]]:
+    """(group, question_id, question_revision, how many) of surveys and force majeures that are not proved.
+
+    Their events came with a mac that did not hold, or without one where the console had signed before.
+    """
+    had = _expressions("hour")
+    keys = ", ".join([*(had[column] for column in columns), "question_id", "question_revision"])
+    sql = (  # put together of this module's own words alone
+        f"SELECT {keys}, count(*) FROM ("  # noqa: S608
+        " SELECT s.* FROM"
+        "  (SELECT DISTINCT epoch_key, coalesce(survey, seq) AS survey FROM event"
+        "   WHERE mac IN (0, 3) AND type IN ('survey_opened', 'survey_closed'))"
+        "  JOIN (SELECT epoch_key, survey, console_key, checkout_point_id, seller_id, question_id, question_revision,"
+        "   hour FROM survey WHERE outcome <> 'open') AS s USING (epoch_key, survey)"
+        " UNION ALL SELECT epoch_key, f.seq, console_key, checkout_point_id, seller_id, question_id, question_revision,"
+        "  hour FROM event JOIN force_majeure AS f USING (epoch_key, seq) WHERE mac IN (0, 3)"
+        ") JOIN console USING (console_key)"
+        f" WHERE hour >= ? AND hour < ? AND (?3 IS NULL OR question_id = ?3) GROUP BY {keys}"
+    )
+    width = len(columns)
+    for row in store.each(sql, (from_day, to_day, question_id)):
+        yield tuple(row[:width]), *row[width:]
+
+
 def feeds(store: Store, columns: tuple[str, ...], from_day: str, to_day: str) -> Iterator[Feed]:
     """Give the figures whose local day of `from_ms` lies in the period, in order of `from_ms`."""
     had = _expressions("hour") | {"console_id": "at_console_id", "seller_id": "of_seller_id"}

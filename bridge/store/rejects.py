@@ -27,7 +27,14 @@ class Kept:
 
 
 def save_reject(
-    store: Store, name: tuple[int, int] | None, topic: str, reason: str, raw: bytes, hash_: str, at_ms: int
+    store: Store,
+    name: tuple[int, int] | None,
+    topic: str,
+    reason: str,
+    raw: bytes,
+    hash_: str,
+    at_ms: int,
+    mac: int | None = None,
 ) -> None:
     """Keep a rejected event, (epoch_key, seq) its `name`, or a rejected message (None); once, with a count."""
     if name is None:
@@ -35,10 +42,10 @@ def save_reject(
             _save_message(store, topic, reason, raw[:MAX_RAW_BYTES], hash_, at_ms)
         return
     store.run(
-        "INSERT INTO reject (epoch_key, seq, topic, reason, raw, hash, first_at_ms, last_at_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (epoch_key, seq, hash)"
+        "INSERT INTO reject (epoch_key, seq, topic, reason, raw, hash, first_at_ms, last_at_ms, mac)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (epoch_key, seq, hash)"
         " DO UPDATE SET count = count + 1, last_at_ms = max(last_at_ms, excluded.last_at_ms)",
-        (*name, topic, reason, raw, hash_, at_ms, at_ms),
+        (*name, topic, reason, raw, hash_, at_ms, at_ms, mac),
     )
 
 
@@ -85,9 +92,9 @@ def _kept(store: Store) -> Kept:
 
 
 def rejects(store: Store) -> Iterator[Row]:
-    """All rejects but conflicts: (reject_key, epoch_key, seq, topic, reason, raw, first_at_ms)."""
+    """All rejects but conflicts: (reject_key, epoch_key, seq, topic, reason, raw, first_at_ms, mac)."""
     return store.each(
-        "SELECT reject_key, epoch_key, seq, topic, reason, raw, first_at_ms FROM reject"
+        "SELECT reject_key, epoch_key, seq, topic, reason, raw, first_at_ms, mac FROM reject"
         " WHERE reason NOT LIKE 'conflict%' AND hash <> '' ORDER BY reject_key"
     )
 

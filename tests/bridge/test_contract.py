@@ -145,7 +145,8 @@ def test_an_unreadable_envelope(payload: bytes) -> None:
 
 
 def test_an_envelope_keeps_what_else_it_holds() -> None:
-    assert json.loads(read_batch(envelope(mac="ab", extra={"x": 1})).extra) == {"mac": "ab", "extra": {"x": 1}}
+    batch = read_batch(envelope(mac="ab", extra={"x": 1}))
+    assert (json.loads(batch.extra), batch.mac) == ({"extra": {"x": 1}}, "ab")
     assert not read_batch(envelope(events=[{}] * 256)).extra
 
 

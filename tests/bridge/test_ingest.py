@@ -125,9 +125,9 @@ def test_an_unreadable_message_is_kept_once_and_not_acknowledged(store: Store) -
 
 
 def test_extra_fields_are_kept(store: Store) -> None:
-    take(store, 1, opened(1, colour="blue"), mac="00ff")
+    take(store, 1, opened(1, colour="blue"), shelf=7)
     assert json.loads(store.all("SELECT raw FROM event")[0][0])["colour"] == "blue"
-    assert store.all("SELECT base, raw FROM envelope_extra") == [(1, '{"mac":"00ff"}')]
+    assert store.all("SELECT base, raw FROM envelope_extra") == [(1, '{"shelf":7}')]
 
 
 def test_an_open_survey_is_lost_at_a_later_opening_below_through(store: Store) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.health import Figures
+from bridge.mac import Came, Mac
 from bridge.traffic_light import Condition, Light, Sharing, deciding, judge, light_of
 
 NOW_MS = 1_763_780_000_000
@@ -75,6 +76,15 @@ LIMITS: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
     # two boards
     ({"sharings": (Sharing(NOW_MS - DAY_MS, "two boards", "Two boards."),)}, ("red", "two_boards")),
     ({"sharings": (Sharing(NOW_MS - DAY_MS - 1, "two boards", "Two boards."),)}, WELL),
+    # proof
+    ({"macs": {Mac.HELD: Came(5, NOW_MS)}, "has_key": True}, WELL),
+    ({"macs": {Mac.FAILED: Came(5, NOW_MS - DAY_MS)}}, ("red", "not_proved")),
+    ({"macs": {Mac.MISSING: Came(5, NOW_MS - DAY_MS)}}, ("red", "not_proved")),
+    ({"macs": {Mac.FAILED: Came(5, NOW_MS - DAY_MS - 1)}}, WELL),
+    ({"macs": {Mac.NO_KEY: Came(5, NOW_MS)}}, ("amber", "no_key")),
+    ({"macs": {Mac.NO_KEY: Came(5, NOW_MS), Mac.HELD: Came(1, NOW_MS + 1)}}, WELL),
+    ({"has_key": True}, ("amber", "not_signed")),
+    ({"has_key": True, "heard_at_ms": 0}, ("grey", "never_heard")),
 ]
 
 

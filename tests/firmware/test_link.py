@@ -174,6 +174,20 @@ def test_tls_with_user_and_password(tmp_path: Path) -> None:
         broker.stop()
 
 
+@pytest.mark.parametrize("key", ["5a", "zz" * 32])
+def test_a_key_that_is_none_is_told_and_nothing_is_sent(key: str, broker: Broker, tmp_path: Path) -> None:
+    with Console(tmp_path / "console", broker=broker.url(), key=key) as console:
+        wait_until("it says why", lambda: "key is not 64 hexadecimal digits" in console.output())
+        answer(console)
+        assert key not in console.output()
+    with Console(tmp_path / "console", broker=broker.url(), key="5a" * 32):
+        bridge = Bridge(broker)
+        closed = said(bridge, "survey_closed")  # it was kept meanwhile, in its own flash
+        bridge.close()
+    assert len(closed) == 1
+    assert all(len(batch["mac"]) == 64 for batch in bridge.batches)
+
+
 def test_a_wrong_password_leaves_the_buttons_alone(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url("wrong")) as console:
         wait_until("it is refused", lambda: "refused" in console.output())

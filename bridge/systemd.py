@@ -1,0 +1,110 @@
+"""Units for systemd that run broker and bridge with as few rights as they can do with. Texts alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BROKER_UNIT, BRIDGE_UNIT = "trivox-broker.service", "trivox-bridge.service"
+HOMES = ("/home/", "/root/", "/run/user/")
+
+_HARDENING = """\
+NoNewPrivileges=true
+CapabilityBoundingSet=
+AmbientCapabilities=
+UMask=0077
+ProtectSystem=strict
+PrivateTmp=true
+PrivateDevices=true
+ProtectClock=true
+ProtectControlGroups=true
+ProtectHostname=true
+ProtectKernelLogs=true
+ProtectKernelModules=true
+ProtectKernelTunables=true
+ProtectProc=invisible
+ProcSubset=pid
+LockPersonality=true
+RemoveIPC=true
+RestrictNamespaces=true
+RestrictRealtime=true
+RestrictSUIDSGID=true
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+"""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the bridge's unit must know: its `user`, and where things lie."""
+
+    user: str
+    program: Path
+    database: Path
+    config: Path
+    url: str
+
+
+def broker_unit(program: str, user: str, settings: Path) -> str:
+    """The broker's: mosquitto as `user`, with what it keeps in /var/lib/trivox-broker."""
+    return f"""\
+[Unit]
+Description=Trivox broker (mosquitto)
+After=network-online.target
+Wants=network-online.target
+Conflicts=mosquitto.service
+
+[Service]
+User={user}
+ExecStart={program} -c {settings}
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=2
+StateDirectory=trivox-broker
+StateDirectoryMode=0700
+WorkingDirectory=/var/lib/trivox-broker
+LimitNOFILE=65536
+LogRateLimitIntervalSec=0
+{_HARDENING}\
+ProtectHome={_home(settings)}
+PrivateUsers=true
+MemoryDenyWriteExecute=true
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def bridge_unit(service: Service) -> str:
+    """The bridge's; it may write the folder of its database alone."""
+    command = f"{service.program} bridge --broker {service.url} --database {service.database}"
+    return f"""\
+[Unit]
+Description=Trivox bridge
+After=network-online.target {BROKER_UNIT}
+Wants=network-online.target
+
+[Service]
+User={service.user}
+ExecStart={command} --config {service.config} --enrolled-only
+Restart=always
+RestartSec=2
+TimeoutStopSec=60
+{_HARDENING}\
+ProtectHome={_home(service.program, service.database, service.config)}
+ReadWritePaths={service.database.parent}
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _home(*paths: Path) -> str:
+    """Whether homes may be read: only where something that is needed lies in one."""
+    return "read-only" if any(str(path).startswith(HOMES) for path in paths) else "true"

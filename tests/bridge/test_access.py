@@ -1,0 +1,231 @@
+"""`trivox console enroll` and `revoke`, `source`, `viewer` and `broker-config`, as a technician meets them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import shutil
+import stat
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bridge import certificates
+from tests.bridge.office import Office
+from tests.bridge.secured import SecuredShop
+
+SECRET = 0o600
+ANALYZE = shutil.which("systemd-analyze")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def keys(office: Office) -> Path:
+    return office.database.with_name(f"{office.database.name}-keys")
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def configure(office: Office, *words: object) -> str:
+    return office.do("broker-config", "--out", office.folder / "broker", *words)
+
+
+def test_each_console_gets_credentials_of_its_own_and_keeps_them(office: Office) -> None:
+    said = office.do("console", "enroll", "shop/till-1", "shop/till-2", "shop/till-1")
+    files = [keys(office) / "shop" / f"till-{number}.json" for number in (1, 2)]
+    one, two = (json.loads(file.read_text()) for file in files)
+    assert one["user"] == "shop.till-1"
+    assert not set(one.values()) & set(two.values())
+    assert re.fullmatch("[0-9a-f]{64}", one["key"])
+    assert [mode(path) for path in (keys(office), keys(office) / "shop", *files)] == [0o700, 0o700, SECRET, SECRET]
+    assert said.startswith("2 consoles enrolled;")
+    assert str(files[0]) in said
+    assert not [secret for secret in (one["password"], one["key"], two["password"], two["key"]) if secret in said]
+    assert "shop/till-1: as before" in office.do("console", "enroll", "shop/till-1")
+    assert json.loads(files[0].read_text()) == one
+    assert "shop/till-1: new" in office.do("console", "enroll", "shop/till-1", "--renew")
+    renewed = json.loads(files[0].read_text())
+    assert renewed["user"] == one["user"]
+    assert (renewed["password"], renewed["key"]) != (one["password"], one["key"])
+    assert json.loads(files[1].read_text()) == two
+
+
+def test_credentials_can_be_carried_to_a_technicians_laptop(office: Office) -> None:
+    out = office.folder / "till-1.json"
+    office.do("console", "enroll", "shop/till-1", "--out", out)
+    kept = json.loads((keys(office) / "shop" / "till-1.json").read_text())
+    assert json.loads(out.read_text()) == {
+        "site_id": "shop",
+        "console_id": "till-1",
+        "key": kept["key"],
+        "broker": {"user": kept["user"], "password": kept["password"]},
+    }
+    assert mode(out) == SECRET
+    again = office.run("console", "enroll", "shop/till-1", "--out", out)
+    assert (again.status, "is there already" in again.err) == (1, True)
+    two = office.run("console", "enroll", "shop/till-1", "shop/till-9", "--out", office.folder / "two.json")
+    assert (two.status, "name one" in two.err) == (2, True)
+    assert not (keys(office) / "shop" / "till-9.json").exists(), "nothing is done by halves"
+    nowhere = office.run("console", "enroll", "shop/till-1", "--out", office.folder / "none" / "a.json")
+    assert (nowhere.status, "cannot be written" in nowhere.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (("console", "enroll", "till-1"), 2, "'till-1' is no console: give SITE/CONSOLE."),
+        (("console", "enroll", "shop/../../x"), 2, "is no id"),
+        (("console", "enroll", "shop/door"), 1, "shop/door is a source: give the console another id."),
+        (("source", "enroll", "door"), 2, "'door' is no source: give SITE/SOURCE."),
+        (("source", "enroll", "shop/till-1"), 1, "shop/till-1 is a console: give the source another id."),
+        (("source", "revoke", "shop/till-1"), 1, "shop/till-1 had no credentials."),
+        (("viewer", "enroll", "bridge"), 2, "is the bridge's own user"),
+        (("viewer", "revoke", "bridge"), 2, "is the bridge's own user"),
+        (("viewer", "enroll", "Boss!"), 2, "is no id"),
+        (("console", "revoke", "shop/nobody"), 1, "shop/nobody was not enrolled: see `trivox console list`."),
+        (("broker-config", "--out", "x y", "--host", "a"), 2, "holds spaces"),
+        (("broker-config", "--out", "/dev/null/x", "--host", "a"), 1, "cannot be made"),
+        (("broker-config", "--out", "nothing-there"), 2, "--host HOST"),
+        (("broker-config", "--out", "nothing-there", "--host", "a b"), 2, "'a b' is no host"),
+        (("broker-config", "--out", "nothing-there", "--host", "a", "--port", "80"), 2, "--port"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(
+    office: Office, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], status: int, sentence: str
+) -> None:
+    monkeypatch.chdir(office.folder)
+    office.do("console", "enroll", "shop/till-1")
+    office.do("source", "enroll", "shop/door")
+    result = office.run(*words)
+    assert (result.status, result.err.count("\n")) == (status, 1), result.err
+    assert sentence in result.err
+    assert not Path("nothing-there").exists()
+
+
+def test_a_damaged_file_of_keys_is_told_by_its_name(office: Office) -> None:
+    office.do("console", "enroll", "shop/till-1")
+    path = keys(office) / "shop" / "till-1.json"
+    for text in ("{", "[]", '{"user":"a","password":"b","key":"xyz"}', '{"user":"a b","password":"c"}', "{}"):
+        path.write_text(text)
+        for words in (
+            ("console", "enroll", "shop/till-1"),
+            ("broker-config", "--out", office.folder / "b", "--host", "a"),
+        ):
+            result = office.run(*words)
+            assert (result.status, result.err.startswith(f"trivox: {path} is damaged")) == (1, True), result.err
+    office.do("console", "enroll", "shop/till-1", "--renew")
+    configure(office, "--host", "a")
+
+
+def test_sources_and_viewers_come_and_go(office: Office) -> None:
+    office.do("source", "enroll", "shop/door", "shop/till-pc")
+    office.do("viewer", "enroll", "boss")
+    assert "1 console" not in configure(office, "--host", "a")
+    users = [line.split(":")[0] for line in (office.folder / "broker" / "passwords").read_text().splitlines()]
+    assert users == ["bridge", "shop.door", "shop.till-pc", "boss"]
+    office.do("source", "revoke", "shop/door")
+    office.do("viewer", "revoke", "boss")
+    configure(office)
+    text = (office.folder / "broker" / "passwords").read_text() + (office.folder / "broker" / "acl").read_text()
+    assert "shop.till-pc" in text
+    assert "door" not in text
+    assert "boss" not in text
+
+
+def test_the_authority_stays_and_its_key_may_go_where_no_network_reaches(office: Office) -> None:
+    folder = office.folder / "broker"
+    configure(office, "--host", "192.168.1.10", "--host", "Broker.Shop.example.")
+    authority, server = (folder / "ca.pem").read_bytes(), (folder / "server.pem").read_bytes()
+    hosts = certificates.hosts_of(certificates.read_certificate(folder / "server.pem"))
+    assert hosts == ["192.168.1.10", "broker.shop.example", "localhost", "127.0.0.1", "::1"]
+    assert json.loads((folder / "consoles" / "broker.json").read_text())["host"] == "192.168.1.10"
+    away = (folder / "authority" / "ca.key").rename(office.folder / "ca.key")
+    configure(office)
+    assert (folder / "server.pem").read_bytes() == server
+    refused = office.run("broker-config", "--out", folder, "--host", "elsewhere.example")
+    assert (refused.status, "needs the authority's key" in refused.err) == (1, True)
+    away.rename(folder / "authority" / "ca.key")
+    configure(office, "--host", "elsewhere.example")
+    assert (folder / "ca.pem").read_bytes() == authority
+    assert (folder / "server.pem").read_bytes() != server
+    (folder / "authority" / "ca.key").write_bytes((folder / "server.key").read_bytes())
+    wrong = office.run("broker-config", "--out", folder, "--host", "third.example")
+    assert (wrong.status, "is not the key of" in wrong.err) == (1, True)
+
+
+def test_what_is_not_given_again_stays(office: Office) -> None:
+    settings = office.folder / "broker" / "mosquitto.conf"
+    assert "restart" not in configure(office, "--host", "a", "--port", "9999", "--no-log-denied")
+    before = settings.read_text()
+    assert "listener 9999\n" in before
+    assert "\n# log_type debug\n" in before
+    assert "restart" not in configure(office)
+    assert settings.read_text() == before
+    assert "restart trivox-broker" in configure(office, "--log-denied")
+    assert settings.read_text() == before.replace("# log_type debug", "log_type debug")
+    assert json.loads((office.folder / "broker" / "consoles" / "broker.json").read_text())["port"] == 9999
+    assert "mqtts://localhost:9999" in (office.folder / "broker" / "systemd" / "trivox-bridge.service").read_text()
+
+
+def test_a_certificate_that_ends_soon_is_told_and_renewed(tmp_path: Path) -> None:
+    shop = SecuredShop(tmp_path)
+    authority = certificates.read(shop.files / "ca.pem", shop.files / "authority" / "ca.key")
+    soon = certificates.make_server(authority, ["localhost"], datetime.now(UTC) - timedelta(days=30), days=40)
+    (shop.files / "server.pem").write_bytes(soon.pem())
+    (shop.files / "server.key").write_bytes(soon.key_pem())
+    doctor = ("doctor", "--broker", f"mqtts://localhost:{shop.port}", "--config", str(shop.files / "bridge.toml"))
+    shop.start_broker()
+    try:
+        assert "! The broker's certificate is good for 9 more days: run `trivox broker-config` again" in shop.do(
+            *doctor
+        )
+        assert "has a new certificate for localhost, 127.0.0.1, ::1" in shop.configure()
+        shop.stop_broker()
+        shop.start_broker()
+        assert "  The broker's certificate is good for 396 more days." in shop.do(*doctor)
+    finally:
+        shop.stop_broker()
+
+
+def test_files_belong_to_who_reads_them(office: Office) -> None:
+    office.do("console", "enroll", "shop/till-1")
+    configure(office, "--host", "a")
+    folder = office.folder / "broker"
+    secret = ("server.key", "passwords", "acl", "bridge.toml", "authority/ca.key")
+    assert [mode(folder / name) for name in secret] == [SECRET] * len(secret)
+    for name in ("server.key", "passwords", "acl"):
+        owner = pwd.getpwuid((folder / name).stat().st_uid).pw_name
+        assert owner == ("mosquitto" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
+    if os.geteuid() == 0:
+        os.chown(office.database, 65_534, 65_534)
+        configure(office)
+        office.do("console", "enroll", "shop/till-1", "--renew")
+        assert (folder / "bridge.toml").stat().st_uid == 65_534
+        assert (keys(office) / "shop" / "till-1.json").stat().st_uid == 65_534
+        assert "User=nobody" in (folder / "systemd" / "trivox-bridge.service").read_text()
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
+def test_the_units_are_sound_and_give_few_rights(office: Office) -> None:
+    configure(office, "--host", "a")
+    for unit, exposure in (("trivox-broker.service", 1.5), ("trivox-bridge.service", 2.0)):
+        path = office.folder / "broker" / "systemd" / unit
+        text = path.read_text()
+        path.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE))
+        checked = subprocess.run([str(ANALYZE), "verify", path], capture_output=True, text=True, check=False)
+        assert (checked.returncode, checked.stderr) == (0, ""), checked.stderr
+        judged = subprocess.run(
+            [str(ANALYZE), "security", "--offline=true", "--no-pager", path], capture_output=True, text=True, check=True
+        )
+        found = re.search(r"exposure level for \S+: ([\d.]+)", judged.stdout)
+        assert found is not None
+        assert float(found[1]) <= exposure

@@ -1,0 +1,233 @@
+"""Who has got hold of credentials, or of what was sent: what he does is harmless, or is told and can be ended."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.console import Console
+from simulator.micropython import command
+from tests.bridge.secured import SITE, SecuredShop, Somebody
+from tests.bridge.shop import batch
+from tests.bridge.test_intruder import another_authority, expired
+from tests.support.programs import wait_until
+
+ONE, OTHER = "trivox/v1/shop/till-1", "trivox/v1/shop/till-2"
+EPOCH = "0000000a"
+CHECK = """
+import socket, tls
+link = socket.socket()
+link.connect(socket.getaddrinfo("127.0.0.1", {port})[0][-1])
+context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+context.verify_mode = tls.CERT_REQUIRED
+context.load_verify_locations(open("{ca}", "rb").read())
+try:
+    context.wrap_socket(link, server_hostname="{host}")
+    print("let in")
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[SecuredShop]:
+    with SecuredShop(tmp_path) as made:
+        yield made
+
+
+def signed(shop: SecuredShop, name: str, base: int, count: int = 2) -> bytes:
+    """A batch with the mac of that console."""
+    message = json.loads(batch(base, count))
+    events = json.dumps(message["events"])
+    text = f'"{EPOCH}"\n1\n{base}\n{events}'.encode()
+    mac = hmac.new(bytes.fromhex(shop.credentials(name)["key"]), text, hashlib.sha256).hexdigest()
+    return f'{{"mac":"{mac}","epoch":"{EPOCH}","first":1,"base":{base},"events":{events}}}'.encode()
+
+
+def board(shop: SecuredShop, name: str, folder: Path, **more: Any) -> Console:
+    """A real console with its credentials on it, as a technician put them there."""
+    site_id, console_id = name.split("/")
+    mine = shop.credentials(name)
+    return Console(
+        folder,
+        site_id=site_id,
+        console_id=console_id,
+        broker=f"mqtts://{mine['user']}:{mine['password']}@127.0.0.1:{shop.port}",
+        ca=shop.files / "ca.pem",
+        key=mine["key"],
+        **more,
+    )
+
+
+def events(shop: SecuredShop, kind: str) -> list[int | None]:
+    """The macs of the stored events of a type."""
+    return [mac for (mac,) in shop.query(f"SELECT mac FROM event WHERE type = '{kind}' ORDER BY event_key")]
+
+
+def test_an_enrolled_consoles_presses_arrive_and_are_proved_to_be_its_own(shop: SecuredShop, tmp_path: Path) -> None:
+    with board(shop, "shop/till-1", tmp_path / "console", architecture="i386") as console:
+        wait_until("it is there", lambda: events(shop, "booted"))
+        console.press("seller", 60)
+        console.wait_lamp("yes")
+        console.press("yes", 60)
+        wait_until("the survey is closed", lambda: events(shop, "survey_closed"))
+    assert {mac for (mac,) in shop.query("SELECT mac FROM event")} == {1}
+    assert "Every event of console shop/till-1 since its first mac is proved" in shop.do("doctor")
+    assert {
+        row["console_id"]: row["unproved_event_count"] for row in json.loads(shop.do("console", "list", "--json"))
+    } == {
+        "till-1": 0,
+        "till-2": None,
+    }
+
+
+def test_a_console_goes_on_with_renewed_credentials(shop: SecuredShop, tmp_path: Path) -> None:
+    folder = tmp_path / "console"
+    with board(shop, "shop/till-1", folder) as console:
+        wait_until("it is there", lambda: events(shop, "booted"))
+        shop.do("console", "enroll", "--renew", "shop/till-1")
+        shop.configure()
+        shop.reload_broker()
+        wait_until("the old ones are refused", lambda: "refused" in console.output())
+        console.press("seller", 60)
+        console.wait_lamp("yes")
+    with board(shop, "shop/till-1", folder):
+        wait_until("what it kept comes", lambda: events(shop, "survey_opened") == [1])
+
+
+def test_a_replay_changes_nothing(shop: SecuredShop) -> None:
+    recorded = [signed(shop, "shop/till-1", base) for base in (1, 3, 5)]
+    with shop.known("shop/till-1") as console:
+        console.listen(f"{ONE}/ack")
+        for payload in (*recorded, recorded[0], recorded[2], recorded[0]):
+            console.say(f"{ONE}/events", payload)
+        wait_until("all are acknowledged", lambda: len(console.heard) >= 2)
+        wait_until("all are in", lambda: len(events(shop, "survey_closed")) == 3)
+        assert {json.loads(payload)["through"] for _, payload in console.heard[-1:]} == {6}
+    with shop.known("shop/till-2") as other:
+        other.say(f"{OTHER}/events", recorded[0])
+        wait_until("it is no proof for another console", lambda: shop.query("SELECT 1 FROM event WHERE mac = 0"))
+    assert shop.query("SELECT mac, count(*) FROM event GROUP BY 1 ORDER BY 1") == [(0, 2), (1, 6)]
+    wait_until("the bridge tells", lambda: "does not hold" in shop.bridge_said())
+
+
+def test_events_without_the_key_are_kept_marked_and_told(shop: SecuredShop) -> None:
+    with shop.known("shop/till-1") as console:
+        console.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
+        console.say(f"{ONE}/events", batch(3, 2))
+        forged = signed(shop, "shop/till-1", 5).replace(b'"outcome": "yes"', b'"outcome": "no"')
+        console.say(f"{ONE}/events", forged)
+        wait_until("all are in", lambda: events(shop, "survey_closed") == [1, 3, 0])
+    assert "sent some without a mac" in shop.bridge_said()
+    assert "mac of a console's events does not hold" in shop.bridge_said()
+    found = shop.do("doctor")
+    assert "! 2 events of console shop/till-1 came with a mac that does not hold" in found
+    assert "! 2 events of console shop/till-1 came without a mac, unlike earlier" in found
+    rows = json.loads(
+        shop.do("report", "--from", "2025-11-01", "--to", "2025-12-01", "--by", "console", "--format", "json")
+    )
+    assert any("not proved to be their console's: 2" in note for note in rows[0]["notes"])
+
+
+def test_who_takes_the_bridges_client_id_ends_no_delivery(shop: SecuredShop) -> None:
+    identity = shop.query("SELECT identity FROM identity")[0][0]
+    with shop.known("shop/till-1") as honest:
+        honest.listen(f"{ONE}/ack")
+        mine = shop.credentials("shop/till-2")
+        for _ in range(3):
+            with shop.client(mine["user"], mine["password"], f"trivox-bridge-{identity}") as thief:
+                thief.listen("trivox/v1/+/+/events")
+                honest.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
+                wait_until("the bridge takes it back", thief.gone.is_set)
+                assert not [topic for topic, _ in thief.heard if topic.startswith(ONE)]
+        resend_until_acknowledged(honest, signed(shop, "shop/till-1", 1))
+    shop.wait_broker_says(f"Client trivox-bridge-{identity}", "already connected")
+    assert len(events(shop, "survey_closed")) == 1
+
+
+def resend_until_acknowledged(console: Somebody, payload: bytes) -> None:
+    """What consoles do."""
+    done = threading.Event()
+    for _ in range(30):
+        console.say(f"{ONE}/events", payload)
+        if done.wait(1) or console.heard:
+            return
+    raise AssertionError("no acknowledgement came")
+
+
+def test_a_revoked_console_is_put_out_and_stays_out(shop: SecuredShop) -> None:
+    with shop.known("shop/till-1") as stolen, shop.known("shop/till-2") as honest:
+        stolen.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
+        wait_until("it is in", lambda: events(shop, "survey_closed"))
+        assert "1 console revoked" in shop.do("console", "revoke", "shop/till-1")
+        stolen.say(f"{ONE}/events", batch(3, 2))  # the broker does not know yet; the bridge does
+        wait_until("it is refused", lambda: "not enrolled" in shop.bridge_said())
+        shop.configure()
+        shop.reload_broker()
+        wait_until("its session ends", stolen.gone.is_set)
+        honest.say(f"{OTHER}/health", "{}")
+        assert not honest.gone.is_set()
+    assert len(events(shop, "survey_closed")) == 1
+    assert not (shop.keys / SITE / "till-1.json").exists()
+    assert "till-1" not in (shop.files / "acl").read_text() + (shop.files / "passwords").read_text()
+    assert shop.run("console", "revoke", "shop/till-1").stderr.startswith("trivox: shop/till-1 was not enrolled")
+
+
+def test_what_waits_for_the_bridge_outlives_the_broker(shop: SecuredShop) -> None:
+    shop.stop_bridge()
+    with shop.known("shop/till-1") as console:
+        console.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
+    shop.stop_broker()
+    shop.start_broker()
+    shop.start_bridge()
+    wait_until("it comes", lambda: events(shop, "survey_closed") == [1])
+
+
+def serial_of(shop: SecuredShop) -> str:
+    """The number of the certificate that the broker shows."""
+    plain = socket.create_connection(("127.0.0.1", shop.port))
+    with shop.context().wrap_socket(plain, server_hostname="localhost") as link:
+        return str(link.getpeercert()["serialNumber"])  # type: ignore[index]
+
+
+def test_a_new_certificate_of_the_same_authority_is_used_after_a_reload(shop: SecuredShop) -> None:
+    authority, serial = (shop.files / "ca.pem").read_bytes(), serial_of(shop)
+    assert "good for 396 more days" in shop.configure()
+    assert "has a new certificate for other.example, localhost" in shop.configure("--host", "other.example")
+    shop.reload_broker()
+    wait_until("the new one is shown", lambda: serial_of(shop) != serial)
+    assert (shop.files / "ca.pem").read_bytes() == authority
+
+
+@pytest.mark.parametrize(
+    ("host", "answer"), [("127.0.0.1", "let in"), ("broker.example", "let in"), ("127.0.0.2", "not match")]
+)
+def test_a_board_checks_names_and_addresses_by_the_authoritys_certificate(
+    shop: SecuredShop, host: str, answer: str
+) -> None:
+    words = [*command("i386"), "-c", CHECK.format(port=shop.port, ca=shop.files / "consoles" / "ca.der", host=host)]
+    assert answer in subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"), [(expired, "validity has expired"), (another_authority, "not correctly signed")]
+)
+def test_a_console_gives_nothing_to_a_broker_with_a_wrong_certificate(
+    tmp_path: Path, spoil: Callable[[SecuredShop], None], words: str
+) -> None:
+    shop = SecuredShop(tmp_path)
+    spoil(shop)
+    shop.start_broker()
+    with board(shop, "shop/till-1", tmp_path / "console", architecture="i386") as console:
+        wait_until("it says why", lambda: words in console.output())
+    shop.stop_broker()
+    assert "till-1" not in shop.broker_said()

@@ -1,0 +1,203 @@
+"""Batches with a mac, and without: what is kept with each event, and who is told."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bridge.doctor import examine
+from bridge.ingest import Tally, take_messages
+from bridge.keyring import Keyring
+from bridge.mac import Mac, holds, mac_of
+from bridge.rebuild import rebuild
+from bridge.report import report_rows
+from bridge.store import Store, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VECTOR = Path(__file__).parents[2] / "schema" / "examples" / "valid" / "events--with_mac.json"
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+VECTOR_KEY = bytes(range(32))
+TOPIC = "trivox/v1/s1/c1/events"
+NOW_MS = 1_763_800_000_000
+QUESTION = {"question_id": "staff", "question_revision": 1}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = open_store(tmp_path / "a.db", writing=True)
+    yield store
+    store.close()
+
+
+def survey(number: int) -> list[dict[str, Any]]:
+    up_ms = number * 10_000
+    at = {"boot": 1, "up_ms": up_ms, "at_ms": NOW_MS + up_ms, **QUESTION}
+    ended = {"survey": number, "opened_up_ms": up_ms, "outcome": "yes", "cause": "answered", "response_ms": 0}
+    return [{**at, "type": "survey_opened"}, {**at, "type": "survey_closed", **ended}]
+
+
+def batch(base: int, *events: Any, key: str | None = None, **more: Any) -> bytes:
+    """As a console sends it, signed with `key`; the mac is made here as an outsider would, by the schema's README."""
+    text = json.dumps(events)  # with spaces: what is signed is what is sent, not a spelling of it
+    if key is not None:
+        lines = f'"0000000a"\n1\n{base}\n{text}'
+        more["mac"] = hmac.new(bytes.fromhex(key), lines.encode(), hashlib.sha256).hexdigest()
+    rest = "".join(f',"{name}":{json.dumps(value)}' for name, value in more.items())
+    return f'{{"epoch":"0000000a","first": 1, "base":{base},"events": {text}{rest}}}'.encode()
+
+
+def take(store: Store, *payloads: bytes) -> Tally:
+    return take_messages(store, [(TOPIC, payload, NOW_MS) for payload in payloads], NOW_MS)
+
+
+def macs(store: Store) -> list[int | None]:
+    return [row[0] for row in store.all("SELECT mac FROM event ORDER BY seq")]
+
+
+def bad(store: Store) -> list[str]:
+    return [finding.sentence for finding in examine(store, NOW_MS) if finding.bad]
+
+
+def test_the_vector_of_the_schema_holds() -> None:
+    payload = VECTOR.read_bytes()
+    mac = json.loads(payload)["mac"]
+    assert mac_of(payload, VECTOR_KEY) == mac
+    assert holds(payload, mac, VECTOR_KEY)
+    assert not holds(payload.replace(b'"outcome":"yes"', b'"outcome":"no"'), mac, VECTOR_KEY)
+    assert not holds(payload, mac, VECTOR_KEY[::-1])
+
+
+def test_how_it_was_is_kept_with_each_event(store: Store) -> None:
+    keyring = Keyring(store.path)
+    key = keyring.issue("s1", "c1").key
+    take(store, batch(1, *survey(1)))
+    take(store, batch(3, *survey(3), key=key))
+    take(store, batch(5, *survey(5), key="ab" * 32))
+    take(store, batch(7, *survey(7)))
+    keyring.remove("s1", "c1")
+    take(store, batch(9, *survey(9), key=key))
+    assert macs(store) == [None, None, Mac.HELD, Mac.HELD, Mac.FAILED, Mac.FAILED, Mac.MISSING, Mac.MISSING, 2, 2]
+    assert store.all("SELECT mac, events FROM console_mac ORDER BY mac") == [(0, 2), (1, 2), (2, 2), (3, 2)]
+    assert store.all("SELECT * FROM envelope_extra") == []
+    with store.transaction(NOW_MS):
+        rebuild(store)
+    assert macs(store) == [None, None, Mac.HELD, Mac.HELD, Mac.FAILED, Mac.FAILED, Mac.MISSING, Mac.MISSING, 2, 2]
+
+
+@pytest.mark.parametrize("mac", [None, 7, "", "é", "00" * 32, {"a": 1}])
+def test_what_is_no_mac_does_not_hold_and_costs_no_event(store: Store, mac: Any) -> None:
+    Keyring(store.path).issue("s1", "c1")
+    tally = take(store, batch(1, *survey(1), mac=mac, shelf=1))
+    assert (tally.stored, tally.unreadable) == (2, 0)
+    assert macs(store) == [Mac.FAILED, Mac.FAILED]
+
+
+def test_a_console_that_signs_may_add_fields_and_write_digits_large(store: Store) -> None:
+    key = Keyring(store.path).issue("s1", "c1").key
+    payload = batch(1, *survey(1), key=key, shelf=1)
+    mac = json.loads(payload)["mac"]
+    take(store, payload.replace(mac.encode(), mac.upper().encode()))
+    assert macs(store) == [Mac.HELD, Mac.HELD]
+
+
+def test_keys_are_read_again_when_they_change(store: Store) -> None:
+    keyring = Keyring(store.path)
+    old = keyring.issue("s1", "c1").key
+    take(store, batch(1, *survey(1), key=old))
+    new = keyring.issue("s1", "c1").key
+    take(store, batch(3, *survey(3), key=old), batch(5, *survey(5), key=new))
+    assert macs(store) == [1, 1, 0, 0, 1, 1]
+
+
+def test_what_comes_again_with_proof_is_proved(store: Store) -> None:
+    key = Keyring(store.path).issue("s1", "c1").key
+    take(store, batch(1, *survey(1), key="ab" * 32), batch(3, *survey(3), key=key))
+    tally = take(store, batch(1, *survey(1), *survey(3), key=key))
+    assert (tally.duplicates, macs(store)) == (4, [1, 1, 1, 1])
+    take(store, batch(1, *survey(1), *survey(3), key="ab" * 32))
+    assert macs(store) == [1, 1, 1, 1], "a replay takes nothing away"
+
+
+def test_an_event_taken_from_the_rejects_keeps_its_mac(store: Store) -> None:
+    key = Keyring(store.path).issue("s1", "c1").key
+    newer = {**survey(1)[0], "type": "of_a_newer_console"}
+    take(store, batch(1, newer, key=key))
+    assert store.all("SELECT mac FROM reject") == [(Mac.HELD,)]
+    store.connection.execute("UPDATE reject SET raw = ?", (json.dumps(survey(1)[0]).encode(),))
+    with store.transaction(NOW_MS):
+        assert rebuild(store)["taken"] == 1
+    assert macs(store) == [Mac.HELD]
+
+
+def test_the_doctor_tells_what_is_not_proved(store: Store) -> None:
+    keyring = Keyring(store.path)
+    key = keyring.issue("s1", "c1").key
+    take(store, batch(1, *survey(1)))
+    assert "does not sign its events" in " ".join(bad(store))
+    take(store, batch(3, *survey(3), key=key))
+    assert bad(store) == []
+    take(store, batch(5, *survey(5), key="ab" * 32), batch(7, *survey(7)))
+    assert [sentence.split(",")[0] for sentence in bad(store)] == [
+        "2 events of console s1/c1 came with a mac that does not hold",
+        "2 events of console s1/c1 came without a mac",
+    ]
+
+
+def test_the_doctor_tells_of_a_key_that_is_gone_or_spoilt(store: Store) -> None:
+    keyring = Keyring(store.path)
+    key = keyring.issue("s1", "c1").key
+    path = keyring.folder / "s1" / "c1.json"
+    path.write_text("{")
+    take(store, batch(1, *survey(1), key=key))
+    assert ["its file in the folder of keys is whole" in sentence for sentence in bad(store)] == [True]
+    path.unlink()
+    assert ["enroll it anew" in sentence for sentence in bad(store)] == [True]
+    assert macs(store) == [Mac.NO_KEY] * 2
+
+
+def test_a_bridge_that_takes_signed_events_alone_acknowledges_no_others(store: Store) -> None:
+    keyring = Keyring(store.path)
+    key = keyring.issue("s1", "c1").key
+    payloads = [batch(1, *survey(1)), batch(1, *survey(1), key="ab" * 32), batch(1, *survey(1), key=key)]
+
+    def take_signed(*given: bytes) -> Tally:
+        return take_messages(store, [(TOPIC, payload, NOW_MS) for payload in given], NOW_MS, signed_only=True)
+
+    tally = take_signed(*payloads[:2])
+    assert (tally.stored, tally.unreadable, tally.acks, tally.reasons) == (0, 2, [], {"not signed": 2})
+    assert store.all("SELECT * FROM console") == []
+    tally = take_signed(payloads[2])
+    assert (tally.stored, len(tally.acks)) == (2, 1)
+    assert any("--signed-only" in sentence for sentence in bad(store))
+    with store.transaction(NOW_MS):
+        assert rebuild(store)["taken"] == 0
+    Path(keyring.path("s1", "c1")).write_text(json.dumps({"user": "a", "password": "b", "key": "ab" * 32}))
+    with store.transaction(NOW_MS):
+        assert rebuild(store)["taken"] == 1, "what was signed with a key that is known only now"
+
+
+def test_reports_note_what_is_not_proved(store: Store) -> None:
+    key = Keyring(store.path).issue("s1", "c1").key
+    declared = {"boot": 1, "up_ms": 90_000, "at_ms": NOW_MS + 90_000, "type": "force_majeure_declared"}
+    take(store, batch(1, *survey(1), *survey(3), key=key), batch(5, *survey(5)), batch(7, survey(7)[0], key=key))
+    take(store, batch(8, {**declared, "survey": None, **QUESTION}, key="00" * 32))
+
+    def notes(*by: str, **more: Any) -> list[str]:
+        rows = report_rows(store, date(2025, 11, 1), date(2025, 12, 1), by, **more)
+        return [note for row in rows for note in row["notes"] if "proved" in note]
+
+    sentence = "not proved to be their console's: 2 of its surveys and force majeures (see `trivox doctor`)"
+    assert notes("console") == notes("site", "day") == notes("seller", merge_revisions=True) == [sentence]
+    assert notes("console", question_id="loyalty") == []
+    query = README.split('sqlite-utils shop.db "select seller_id')[1].split('"')[0]
+    assert store.all(f"select seller_id{query}") == [(None, 3, 2)], "as the README shows it"
+    survey_opened = store.all("SELECT outcome FROM survey ORDER BY survey")
+    assert [outcome for (outcome,) in survey_opened] == ["yes", "yes", "yes", "open"]
