@@ -76,7 +76,8 @@ class Radio:
 class Link:
     """Keeps the session up and what waits delivered. `app` has outbox, clock, record and so on; see `app.App`.
 
-    `rejected` counts messages that could not be read, `dropped` own ones that found the queue full.
+    `rejected` counts messages that could not be read, `dropped` own ones that found the queue full, `acks` those of the
+    bridge.
     """
 
     def __init__(self, app, config):
@@ -95,7 +96,7 @@ class Link:
         self._down_since = 0
         self._asked_ms = None  # since when events wait for an answer
         self._clock_is_set = False
-        self.rejected = self.dropped = 0
+        self.rejected = self.dropped = self.acks = 0
         random.seed(int(app.hardware_id[-6:], 16))  # consoles that lost the same broker don't come back as one
 
     def wake(self):
@@ -253,6 +254,7 @@ class Link:
             report(leaf, error)
 
     def _acknowledged(self, epoch, through, at_ms):
+        self.acks += 1
         now_ms = self._app.clock.up_ms()
         self._asked_ms = None
         if self._delivery is None:
