@@ -19,6 +19,7 @@ from bridge.sites import (
     set_checkout_point,
     set_site,
 )
+from bridge.updates import order_update, stop_updates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,5 +38,7 @@ OPERATIONS: dict[str, Callable[[Store, dict[str, Any], int], dict[str, Any]]] = 
     "import_checkout_points": import_checkout_points,
     "import_shifts": import_shifts,
     "import_counts": import_counts,
+    "order_update": order_update,
+    "stop_updates": stop_updates,
 }
 """(store, args, now_ms) -> result, all JSON; each raises TrivoxError with the sentence for the user."""

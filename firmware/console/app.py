@@ -9,7 +9,6 @@ import machine
 from micropython import const, kbd_intr
 
 from console import events, health, records
-from console import settings as settings_file
 from console.buttons import POLL_MS, Buttons
 from console.clock import Clock
 from console.lamps import Lamps, blink_code
@@ -41,17 +40,18 @@ def ram_outbox(boot):
 
 
 class App:
-    """The console. `folder` is where its files lie, `reset` the code of `booted.reset`."""
+    """The console. `folder` is where its files lie, `reset` the code of `booted.reset`; `update`: `versions.news`."""
 
     firmware = VERSION
     button_names = events.BUTTONS
 
-    def __init__(self, board, config, folder, reset):
+    def __init__(self, board, config, folder, reset, update):
         self.board = board
         self.hardware_id = hexlify(machine.unique_id()).decode()
         self.clock = Clock(time.ticks_ms, time.ticks_diff)
         self.folder = folder
         self._reset = reset
+        self.update = update
         self._flash_failed = False
         self._settings_fault = not config
         self._older = None  # the outbox in flash, once it takes no more, for as long as something in it waits
@@ -81,11 +81,14 @@ class App:
         return outbox
 
     def _load_settings(self):
+        from console import settings as settings_file
+
         settings = settings_file.load(self.folder + "/settings.json")
         if isinstance(settings, str):
             health.report("settings", settings)
             self._settings_fault = True
             settings = None
+        records.let_go("settings")
         return settings or settings_file.Settings()
 
     async def main(self):
@@ -95,6 +98,10 @@ class App:
         self._say_settings()
         tasks = [self._watch_buttons(), self._heart(), self.link.run(), self.link.keep_time()]
         running = [asyncio.create_task(task) for task in tasks]
+        if self.update:
+            from console import trial
+
+            self.errand = asyncio.create_task(trial.see_to(self))
         await self.pulse.supervise(self.board.WATCHDOG_MS)
         del running
 
@@ -206,6 +213,8 @@ class App:
                 faults.append("stuck:" + name)
         if self.clock.source is None:
             faults.append("clock")
+        if "failed" in self.update:
+            faults.append("update")
         return faults
 
     def say_health(self):
@@ -225,11 +234,17 @@ class App:
             if self.link.is_down():
                 faults.append("network")
             self._blinks = blink_code(faults)
-            if self.table.opened_ms is None and self.clock.up_ms() - self._contact_ms > _QUIET_MS:
+            if self.is_quiet():
                 self._tidy()
             if self.clock.up_ms() - said_ms >= self.table.settings.heartbeat_ms:
                 said_ms = self.clock.up_ms()
                 self.say_health()
+
+    def is_quiet(self):
+        """True if nobody uses the console now, nor is likely to in the next moment."""
+        if self.table.opened_ms is not None or self.tested is not None:
+            return False
+        return self.clock.up_ms() - self._contact_ms > _QUIET_MS
 
     def _tidy(self):
         try:
@@ -241,6 +256,9 @@ class App:
 
     def settings_came(self, message):
         """Takes a decoded `settings` message, or says in `health.faults` that it can't."""
+        from console import settings as settings_file  # they come once a session
+
+        records.let_go("settings")
         settings = settings_file.check(message)
         refused = isinstance(settings, str)
         if refused:
@@ -274,7 +292,7 @@ def run():
 
     found = startup.found()
     del startup
-    records.let_go("startup")
+    records.let_go("startup", "versions")
     if found is None:
         return
     if not found[0].RADIO:

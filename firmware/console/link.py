@@ -28,7 +28,7 @@ _CLOCK_AGAIN_MS = const(3600000)
 _CLOCK_RETRY_MS = const(15000)
 _CLOCK_WAIT_MS = const(5000)
 _OUTGOING_MAX = const(8)
-LEAVES = ("ack", "settings", "command")
+LEAVES = ("ack", "settings", "command", "firmware")
 
 
 class Radio:
@@ -76,7 +76,8 @@ class Radio:
 class Link:
     """Keeps the session up and what waits delivered. `app` has outbox, clock, record and so on; see `app.App`.
 
-    `rejected` counts messages that could not be read, `dropped` own ones that found the queue full.
+    `rejected` counts messages that could not be read, `dropped` own ones that found the queue full, `acks` those of the
+    bridge.
     """
 
     def __init__(self, app, config):
@@ -95,7 +96,7 @@ class Link:
         self._down_since = 0
         self._asked_ms = None  # since when events wait for an answer
         self._clock_is_set = False
-        self.rejected = self.dropped = 0
+        self.rejected = self.dropped = self.acks = 0
         random.seed(int(app.hardware_id[-6:], 16))  # consoles that lost the same broker don't come back as one
 
     def wake(self):
@@ -248,11 +249,16 @@ class Link:
                 self._app.settings_came(message)
             elif leaf == "command":
                 self._app.command_came(*events.read_command(message))
+            elif leaf == "firmware":
+                from console import update  # seldom, too
+
+                update.came(self._app, message)
         except Exception as error:  # whatever it holds, the session goes on: the broker would only send it again
             self.rejected += 1
             report(leaf, error)
 
     def _acknowledged(self, epoch, through, at_ms):
+        self.acks += 1
         now_ms = self._app.clock.up_ms()
         self._asked_ms = None
         if self._delivery is None:
