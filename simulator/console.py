@@ -37,6 +37,7 @@ class Console:
         architecture: `amd64`, or `i386` with the object sizes and the clock's wrap of a 32-bit board.
         broker: `mqtt://user:password@host:port` (or `mqtts://`); None leaves the console without a broker.
         ca: the PEM file of the authority that signed the broker's certificate.
+        key: 64 hex digits that the console signs its batches with; None for a console that was never enrolled.
         ntp_host: whom the console asks for the time, as `HOST`, or `HOST:PORT` if another port than 123 answers there.
         firmware: the root of the board's filesystem: `.py` files, or what `compile_firmware` made.
         interrupts: how contacts reach the firmware on the `unix` board: `hard` as on RP2040, `soft` as on ESP32.
@@ -57,6 +58,7 @@ class Console:
         architecture: "Architecture" = "amd64",
         broker: str | None = None,
         ca: Path | None = None,
+        key: str | None = None,
         ntp_host: str | None = None,
         firmware: Path | None = None,
         interrupts: Literal["hard", "soft"] = "hard",
@@ -77,7 +79,7 @@ class Console:
         digits = 16 if board.startswith("pico") else 12
         self.hardware_id = hardware_id or hashlib.sha256(f"{site_id}/{console_id}".encode()).hexdigest()[:digits]
         self._broker, target = broker_of(broker, ca is not None, self._pins.flash)
-        self._ca = ca
+        self._ca, self._key = ca, key
         self._ntp_host, _, time_port = (ntp_host or "").partition(":")
         self._radio = None if board == "pico" else Radio(*target)
         self._line = SerialLine(self._serial_path) if board == "pico" else None
@@ -407,6 +409,8 @@ class Console:
 
     def _files(self) -> dict[str, str]:
         config: dict[str, Any] = {"site_id": self.site_id, "console_id": self.console_id, "board": self.board}
+        if self._key:
+            config["key"] = self._key
         if self._radio:
             config["wifi"] = WIFI
             config["broker"] = {**self._broker, "port": self._radio.port}

@@ -20,10 +20,11 @@ _BATCH_BYTES = const(4096)  # of JSON: half of what the contract allows, since a
 
 
 class Delivery:
-    """The delivery from one outbox. Times are up_ms."""
+    """The delivery from one outbox, each batch signed with `key` (bytes) if there is one. Times are up_ms."""
 
-    def __init__(self, outbox):
+    def __init__(self, outbox, key=None):
         self.outbox = outbox
+        self._key = key
         self._epoch = None
         self._through = 0
         self._next = 0  # number to be sent next
@@ -63,8 +64,7 @@ class Delivery:
         if not self._in_flight:
             self._progress_ms = now_ms
         self._in_flight.append((self._next - 1, now_ms))
-        head = '{"epoch":"%s","first":%d,"base":%d,"events":[' % (epoch, min(self.outbox.held(), base), base)
-        return head + ",".join(parts) + "]}"
+        return envelope(epoch, min(self.outbox.held(), base), base, parts, self._key)
 
     def _doubt(self, epoch, now_ms):
         """From which number on events wait for an answer, 0 if none do."""
@@ -104,3 +104,24 @@ def fitting(events):
             break
         parts.append(part)
     return parts
+
+
+def envelope(epoch, first, base, parts, key):
+    """The batch as JSON. `parts`, its events as JSON, are used up: the whole is put together only once."""
+    tail = "]}"
+    if key:
+        from console.hmac import hmac
+
+        tail = '],"mac":"%s"}' % hmac(key, signed('"%s"\n%d\n%d\n[' % (epoch, first, base), parts))
+    parts[0] = '{"epoch":"%s","first":%d,"base":%d,"events":[%s' % (epoch, first, base, parts[0])
+    parts[-1] += tail
+    return ",".join(parts)
+
+
+def signed(head, parts):
+    """What a batch's `mac` is made of: epoch, first, base and events as they stand in the message, one a line."""
+    for part in parts:
+        yield head.encode()
+        yield part.encode()
+        head = ","
+    yield b"]"

@@ -7,6 +7,7 @@ import asyncio
 import json
 import random
 import time
+from binascii import unhexlify
 
 import machine
 from micropython import const
@@ -81,6 +82,7 @@ class Link:
         self._app = app
         self._config = config
         self._broker = config.get("broker") or {}
+        self._key = unhexlify(config.pop("key", None) or "")
         self._radio = Radio(config.get("wifi") or {}) if app.board.RADIO else None
         self._wake = asyncio.Event()
         self._outgoing = []  # (leaf, payload, QoS, retained)
@@ -216,7 +218,7 @@ class Link:
     def _next_batch(self):
         outbox = self._app.in_delivery()
         if self._delivery is None or self._delivery.outbox is not outbox:
-            self._delivery = Delivery(outbox)
+            self._delivery = Delivery(outbox, self._key)
         try:
             return self._delivery.next_batch(self._app.clock.up_ms())
         except OSError as error:

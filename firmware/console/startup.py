@@ -5,8 +5,11 @@ import os
 import sys
 
 import machine
+from micropython import const
 
 from console import events, health
+
+_KEY_DIGITS = const(64)
 
 
 def found():
@@ -28,16 +31,28 @@ def board_named(name):
 
 
 def read_config():
-    """(console.json as a dict, empty if it can't be read; the folder that it lies in)."""
+    """(console.json as a dict, empty if it can't be used; the folder that it lies in)."""
     error = None
     for folder in ("", "/flash"):
         try:
             with open(folder + "/console.json") as file:
-                return json.load(file), folder
-        except (OSError, ValueError) as failed:
+                config = json.load(file)
+            check_key(config.get("key"))
+            return config, folder
+        except OSError as failed:
+            error = error or failed  # what is wrong with a file that is there says more
+        except ValueError as failed:
             error = failed
     health.report("console.json", error)
     return {}, ""
+
+
+def check_key(key):
+    """Raises ValueError if a console's key is none; the message does not tell it."""
+    if key is not None and not (
+        isinstance(key, str) and len(key) == _KEY_DIGITS and all(digit in "0123456789abcdefABCDEF" for digit in key)
+    ):
+        raise ValueError("key is not 64 hexadecimal digits")
 
 
 def take_marker(path):

@@ -3,8 +3,10 @@
 import json
 
 from console.delivery import Delivery
+from console.hmac import hmac
 
 AHEAD, RESEND_MS, BATCH_BYTES = 4, 10000, 8192  # from the contract
+KEY = bytes(range(32))
 
 
 class ListOutbox:
@@ -69,6 +71,28 @@ def test_long_events_make_short_batches():
     outbox = ListOutbox(40, size=500)
     assert taken(Delivery(outbox))[0] == (1, 7)
     assert json.loads(Delivery(ListOutbox(1, size=3000)).next_batch(0))["events"]
+
+
+def test_a_console_with_a_key_signs_what_it_sends():
+    outbox = ListOutbox(40)
+    text = Delivery(outbox, KEY).next_batch(0)
+    events = text[text.index("[") : text.rindex("]") + 1]
+    batch = json.loads(text)
+    assert batch["mac"] == hmac(KEY, ['"9f2c1ab0"\n1\n1\n{}'.format(events).encode()])
+    assert (batch["epoch"], batch["first"], batch["base"], batch["events"]) == ("9f2c1ab0", 1, 1, outbox.events[:32])
+    assert "mac" not in json.loads(Delivery(outbox).next_batch(0))
+
+
+def test_the_code_is_that_of_the_standard():  # RFC 4231, cases 1 and 2
+    for key, data, code in (
+        (b"\x0b" * 20, b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+        (
+            b"Jefe",
+            b"what do ya want for nothing?",
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        ),
+    ):
+        assert hmac(key, [data]) == hmac(key, [bytes((byte,)) for byte in data]) == code
 
 
 def test_no_progress_sends_again():
