@@ -1,5 +1,19 @@
-"""Starts the console; MicroPython runs this after boot.py."""
+"""Starts the version of the firmware that is in force, or on trial; MicroPython runs this after boot.py."""
 
-from console.app import run
+import sys
 
-run()
+import machine
+import slots
+
+on_trial = slots.choose()
+del slots, sys.modules["slots"]  # its memory is the console's
+
+try:
+    from console.app import run
+
+    run()
+except Exception as error:
+    if not on_trial:
+        raise
+    sys.print_exception(error)
+    machine.reset()

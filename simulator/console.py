@@ -40,6 +40,7 @@ class Console:
         key: 64 hex digits that the console signs its batches with; None for a console that was never enrolled.
         ntp_host: whom the console asks for the time, as `HOST`, or `HOST:PORT` if another port than 123 answers there.
         firmware: the root of the board's filesystem: `.py` files, or what `compile_firmware` made.
+        installed: run what is on the flash, which a fresh one gets `firmware` for; else `firmware` from where it lies.
         interrupts: how contacts reach the firmware on the `unix` board: `hard` as on RP2040, `soft` as on ESP32.
         flash_kb: the size of the flash; 848 is what a Pico W leaves.
         prog_size: bytes in one program operation; None for the board's (256 on RP2040, 32 on ESP32).
@@ -61,6 +62,7 @@ class Console:
         key: str | None = None,
         ntp_host: str | None = None,
         firmware: Path | None = None,
+        installed: bool = False,
         interrupts: Literal["hard", "soft"] = "hard",
         flash_kb: int = 848,
         prog_size: int | None = None,
@@ -90,6 +92,7 @@ class Console:
             "interrupts": interrupts,
             "hardware_id": self.hardware_id,
             "firmware": str(self._firmware),
+            "installed": installed,
             "flash": {
                 "path": str(self.flash),
                 "size": flash_kb * 1024,

@@ -1,4 +1,4 @@
-"""Compiles the firmware as boards get it: `boot.py` and `main.py` as they are, all else as `.mpy`."""
+"""Compiles the firmware as boards get it: what a board starts with as it is, all else as `.mpy`."""
 
 import argparse
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 from bridge.errors import TrivoxError
 from bridge.firmware import SOURCE
 
-_AS_THEY_ARE = {"boot.py", "main.py"}
+_AS_THEY_ARE = {"boot.py", "main.py", "slots.json"}
 _FOR_THE_HOST = {"manifest.py"}
 _SMALL = ("-O3",)  # without line numbers: tracebacks name module and function, and the heap is some kB smaller
 
@@ -20,7 +20,7 @@ def compile_firmware(folder: Path, source: Path = SOURCE) -> Path:
     Raises TrivoxError with the compiler's words.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    for path in sorted(source.rglob("*.py")):
+    for path in sorted([*source.rglob("*.py"), source / "slots.json"]):
         name = path.relative_to(source)
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

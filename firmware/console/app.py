@@ -41,17 +41,18 @@ def ram_outbox(boot):
 
 
 class App:
-    """The console. `folder` is where its files lie, `reset` the code of `booted.reset`."""
+    """The console. `folder` is where its files lie, `reset` the code of `booted.reset`; `update`: `versions.news`."""
 
     firmware = VERSION
     button_names = events.BUTTONS
 
-    def __init__(self, board, config, folder, reset):
+    def __init__(self, board, config, folder, reset, update):
         self.board = board
         self.hardware_id = hexlify(machine.unique_id()).decode()
         self.clock = Clock(time.ticks_ms, time.ticks_diff)
         self.folder = folder
         self._reset = reset
+        self.update = update
         self._flash_failed = False
         self._settings_fault = not config
         self._older = None  # the outbox in flash, once it takes no more, for as long as something in it waits
@@ -95,6 +96,10 @@ class App:
         self._say_settings()
         tasks = [self._watch_buttons(), self._heart(), self.link.run(), self.link.keep_time()]
         running = [asyncio.create_task(task) for task in tasks]
+        if self.update:
+            from console import trial
+
+            self.errand = asyncio.create_task(trial.see_to(self))
         await self.pulse.supervise(self.board.WATCHDOG_MS)
         del running
 
@@ -206,6 +211,8 @@ class App:
                 faults.append("stuck:" + name)
         if self.clock.source is None:
             faults.append("clock")
+        if "failed" in self.update:
+            faults.append("update")
         return faults
 
     def say_health(self):
@@ -274,7 +281,7 @@ def run():
 
     found = startup.found()
     del startup
-    records.let_go("startup")
+    records.let_go("startup", "versions")
     if found is None:
         return
     if not found[0].RADIO:

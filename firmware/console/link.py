@@ -75,7 +75,8 @@ class Radio:
 class Link:
     """Keeps the session up and what waits delivered. `app` has outbox, clock, record and so on; see `app.App`.
 
-    `rejected` counts messages that could not be read, `dropped` own ones that found the queue full.
+    `rejected` counts messages that could not be read, `dropped` own ones that found the queue full, `acks` those of the
+    bridge.
     """
 
     def __init__(self, app, config):
@@ -93,7 +94,7 @@ class Link:
         self._is_up = False
         self._down_since = 0
         self._clock_is_set = False
-        self.rejected = self.dropped = 0
+        self.rejected = self.dropped = self.acks = 0
         random.seed(int(app.hardware_id[-6:], 16))  # consoles that lost the same broker don't come back as one
 
     def wake(self):
@@ -245,6 +246,7 @@ class Link:
             report(leaf, error)
 
     def _acknowledged(self, epoch, through, at_ms):
+        self.acks += 1
         now_ms = self._app.clock.up_ms()
         if self._delivery is None:
             return

@@ -7,18 +7,18 @@ import sys
 import machine
 from micropython import const
 
-from console import events, health
+from console import events, health, versions
 
 _KEY_DIGITS = const(64)
 
 
 def found():
-    """(board, config, folder, code of `booted.reset`); None if the board is left to its technician."""
+    """(board, config, folder, code of `booted.reset`, news of an update), or None: the board is its technician's."""
     config, folder = read_config()
     marker = take_marker(folder + "/restart")
     if marker == "maintenance":
         return None
-    return board_named(config.get("board")), config, folder, reset_kind(marker)
+    return board_named(config.get("board")), config, folder, reset_kind(marker), versions.news(folder)
 
 
 def board_named(name):

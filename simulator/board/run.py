@@ -13,6 +13,7 @@ import wires
 
 names = {"__name__": "__main__"}  # one for both files, and kept, as on a board
 
+FOLDER = 0x4000  # the kind that `os.ilistdir` gives
 HOST = "/sim"  # where a board whose own filesystem is at the root still sees the host's
 
 
@@ -24,10 +25,15 @@ def main():
     wires.start()
     mount_flash()
     wires.ready()
-    sys.path[:] = [".frozen", at_host(wires.config["firmware"])]
+    root = ""  # as on a board: the current folder, which is the flash's root
+    if wires.config["installed"]:
+        sys.path[:] = [root, ".frozen"]
+    else:
+        root = at_host(wires.config["firmware"]) + "/"
+        sys.path[:] = [".frozen", root[:-1]]
     ended = None
     for name in ("boot.py", "main.py"):
-        ended = ended or run(at_host(wires.config["firmware"]) + "/" + name)
+        ended = ended or run(root + name)
     wires.tell("ended", ended)
     wires.at_work()
     while True:
@@ -96,6 +102,8 @@ def made(config):
         vfs.VfsLfs2.mkfs(flash, progsize=prog_size)
         vfs.mount(vfs.VfsLfs2(flash, progsize=prog_size), "/new")
         write("/new")
+        if wires.config["installed"]:
+            install(wires.config["firmware"], "/new")
         vfs.umount("/new")
         flash.close()
         os.rename(new, path)
@@ -114,6 +122,18 @@ def write(root):
         if not same:
             with open(path, "w") as file:
                 file.write(text)
+
+
+def install(source, target):
+    """Copies a folder of the host onto the flash, as `mpremote fs cp -r` does."""
+    for name, kind, *_ in os.ilistdir(source):
+        paths = source + "/" + name, target + "/" + name
+        if kind == FOLDER:
+            os.mkdir(paths[1])
+            install(*paths)
+        else:
+            with open(paths[0], "rb") as file, open(paths[1], "wb") as copy:
+                copy.write(file.read())
 
 
 def at_host(path):

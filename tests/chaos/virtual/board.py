@@ -64,7 +64,7 @@ class Life:
         """Power comes."""
         try:
             app_module = self._load()
-            self.app = app_module.App(self.board.constants, self.board.config, "", self._reset)
+            self.app = app_module.App(self.board.constants, self.board.config, "", self._reset, {})
             self.boot = self.app.outbox.boot
             self.loop.create_task(self.app.main())
         except PowerCut:

@@ -1,0 +1,38 @@
+"""What becomes of a version on trial, told to the bridge: loaded only in boots that have something to tell."""
+
+import asyncio
+
+from micropython import const
+
+from console import commands, events, records, versions
+
+_LIMIT_MS = const(300000)  # so long a boot may take to reach the bridge
+_LOOK_MS = const(500)
+
+
+async def see_to(app):
+    """Confirms this version with the bridge's first `ack`, or restarts; or tells that another one has failed."""
+    state, reason = app.update, None
+    if "failed" in state:
+        reason = "version %s did not reach the bridge in its trial: %s runs again" % (state["failed"], app.firmware)
+    elif await _is_answered(app):
+        app.update = {}
+        try:
+            versions.keep(app.folder, {"slot": state["trial"]})
+        except OSError as error:
+            app.flash_failed(error)
+            reason = "flash can't be written: the trial goes on"
+    else:
+        await commands.restart(app, "restart")
+    if state.get("id"):
+        app.link.say("reply", events.reply(state["id"], reason), 1)
+    app.errand = None
+    records.let_go("trial", "versions", "commands")
+
+
+async def _is_answered(app):
+    while not app.link.acks:
+        await asyncio.sleep_ms(_LOOK_MS)
+        if app.clock.up_ms() > _LIMIT_MS and app.table.opened_ms is None:
+            return False
+    return True

