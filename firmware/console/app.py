@@ -232,11 +232,17 @@ class App:
             if self.link.is_down():
                 faults.append("network")
             self._blinks = blink_code(faults)
-            if self.table.opened_ms is None and self.clock.up_ms() - self._contact_ms > _QUIET_MS:
+            if self.is_quiet():
                 self._tidy()
             if self.clock.up_ms() - said_ms >= self.table.settings.heartbeat_ms:
                 said_ms = self.clock.up_ms()
                 self.say_health()
+
+    def is_quiet(self):
+        """True if nobody uses the console now, nor is likely to in the next moment."""
+        if self.table.opened_ms is not None or self.tested is not None:
+            return False
+        return self.clock.up_ms() - self._contact_ms > _QUIET_MS
 
     def _tidy(self):
         try:
@@ -273,6 +279,12 @@ class App:
             from console import commands  # few consoles ever get one
 
             commands.obey(self, command_id, command, expires_at_ms)
+
+    def firmware_came(self, message):
+        """Takes a decoded message about an update."""
+        from console import update  # seldom, too
+
+        update.came(self, message)
 
 
 def run():

@@ -27,7 +27,7 @@ _CLOCK_AGAIN_MS = const(3600000)
 _CLOCK_RETRY_MS = const(15000)
 _CLOCK_WAIT_MS = const(5000)
 _OUTGOING_MAX = const(8)
-LEAVES = ("ack", "settings", "command")
+LEAVES = ("ack", "settings", "command", "firmware")
 
 
 class Radio:
@@ -241,6 +241,8 @@ class Link:
                 self._app.settings_came(message)
             elif leaf == "command":
                 self._app.command_came(*events.read_command(message))
+            elif leaf == "firmware":
+                self._app.firmware_came(message)
         except Exception as error:  # whatever it holds, the session goes on: the broker would only send it again
             self.rejected += 1
             report(leaf, error)

@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 
-from console import commands, events, records, versions
+from console import events, records, versions
 
 _LIMIT_MS = const(300000)  # so long a boot may take to reach the bridge
 _LOOK_MS = const(500)
@@ -23,16 +23,16 @@ async def see_to(app):
             app.flash_failed(error)
             reason = "flash can't be written: the trial goes on"
     else:
-        await commands.restart(app, "restart")
+        versions.restart(app)
     if state.get("id"):
         app.link.say("reply", events.reply(state["id"], reason), 1)
     app.errand = None
-    records.let_go("trial", "versions", "commands")
+    records.let_go("trial", "versions")
 
 
 async def _is_answered(app):
     while not app.link.acks:
         await asyncio.sleep_ms(_LOOK_MS)
-        if app.clock.up_ms() > _LIMIT_MS and app.table.opened_ms is None:
+        if app.clock.up_ms() > _LIMIT_MS and app.is_quiet():
             return False
     return True

@@ -4,6 +4,8 @@ import json
 import os
 import sys
 
+import machine
+
 from console.records import write
 
 TARGETS = ("a", "b")
@@ -30,6 +32,15 @@ def news(folder):
     """What this boot has to see to: the state if this version is on trial, or if another's trial has failed; or {}."""
     state = read(folder)
     return state if is_on_trial(state) or "failed" in state else {}
+
+
+def restart(app):
+    """Starts the board anew at once; its next boot knows that it was wanted."""
+    try:
+        write(app.folder + "/restart", "w", "restart")
+    except OSError as error:
+        app.flash_failed(error)
+    machine.reset()
 
 
 def is_on_trial(state):

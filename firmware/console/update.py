@@ -1,0 +1,258 @@
+"""An update over the air, from the bridge's offer to the restart into it: loaded only while one is under way.
+
+What comes and what is asked for stands in schema/README.md, "An update"; where it goes, in slots.py. Everything that
+came is in flash at once: after a break, the files that are there and right are not asked for again.
+"""
+
+import asyncio
+import os
+import sys
+from binascii import a2b_base64, hexlify
+from hashlib import sha256
+
+from micropython import const
+
+from console import events, records, versions
+from console.health import report
+
+_WINDOW = const(4096)  # bytes asked for at once
+_AGAIN_MS = const(5000)  # without a piece: then they are asked for again
+_ASKED_MAX = const(60)  # so often in a row, then the next offer begins anew
+_LOOK_MS = const(20)
+_TRIES = const(3)
+_MANIFEST_MAX = const(8192)
+_BLOCKS_KEPT = const(24)  # of flash: for outbox and settings
+_ID_MAX = const(64)
+_FOLDERS = ("console", "boards")
+
+_running = None
+
+
+class GaveUp(Exception):
+    """The bridge has not answered for minutes."""
+
+
+def came(app, message):
+    """Takes a message of leaf `firmware`: an offer, or what the update under way has asked for."""
+    global _running
+    try:
+        if _running is None:
+            if is_wanted(app, message):
+                _running = Update(app, message["id"], message["version"])
+                app.errand = asyncio.create_task(_running.run())
+        elif message["id"] == _running.id:
+            _running.take(message)
+    finally:
+        if _running is None:
+            records.let_go("update", "versions")
+
+
+def is_wanted(app, message):
+    """Whether it offers a version that this console does not run; none is taken while one is on trial."""
+    order, version = message["id"], message.get("version")
+    if not isinstance(order, str) or not 1 <= len(order) <= _ID_MAX or not isinstance(version, str):
+        return False
+    return version != app.firmware and "trial" not in app.update
+
+
+def digest(path):
+    """The SHA-256 of a file, 64 hex digits; None if it is not there."""
+    made, buffer = sha256(), bytearray(256)
+    try:
+        with open(path, "rb") as file:
+            size = file.readinto(buffer)
+            while size:
+                made.update(memoryview(buffer)[:size])
+                size = file.readinto(buffer)
+    except OSError:
+        return None
+    return hexlify(made.digest()).decode()
+
+
+def are_files(lines):
+    """Whether each line of a manifest names a file that an update may write: SHA-256, bytes, and a path."""
+    for line in lines:
+        folder, _, name = line[-1].partition("/")
+        if len(line) != 3 or len(line[0]) != 64 or folder not in _FOLDERS or "/" in name or name[:1] in ("", "."):
+            return False
+    return True
+
+
+class Update:
+    """One update, known to the bridge by its `id`. `run` does it; `take` gets what the bridge sends meanwhile."""
+
+    def __init__(self, app, order, version):
+        self.id = order
+        self._app = app
+        self._version = version
+        self._runs = sys.path[0] if sys.path[0] in versions.TARGETS else ""
+        self._target = "b" if self._runs == "a" else "a"
+        self._folder = app.folder + "/" + self._target + "/"
+        self._nonce = hexlify(os.urandom(8)).decode()
+        self._code = None  # the manifest's, as the bridge said
+        self._at = 0  # where in the bundle the manifest ends, and the first file begins
+        self._pieces = []
+        self._expected = self._wanted = 0  # where in the bundle the next piece begins, and how much is still to come
+
+    def take(self, message):
+        """Takes what the bridge sends; what does not fit is left, and asked for again."""
+        if "mac" in message:
+            if message["nonce"] == self._nonce and 0 < message["manifest_bytes"] <= _MANIFEST_MAX:
+                self._at, self._code = message["manifest_bytes"], message["mac"]
+        elif message.get("from") == self._expected:
+            data = a2b_base64(message["data"])
+            if 0 < len(data) <= self._wanted:
+                self._pieces.append(data)
+                self._expected += len(data)
+                self._wanted -= len(data)
+
+    async def run(self):
+        """Does it; says why not if it can't be done."""
+        global _running
+        reason = None
+        try:
+            reason = await self._update()
+        except OSError as error:
+            reason = "flash: %r" % error
+            self._tidy(())
+        except GaveUp:
+            report("update", "the bridge does not answer")
+        except Exception as error:  # no room in memory; whatever it is, the console goes on
+            reason = repr(error)
+        if reason:
+            report("update", reason)
+            self._app.link.say("reply", events.reply(self.id, reason), 1)
+        _running = None
+        self._app.errand = None
+        records.let_go("update", "versions")
+
+    async def _update(self):
+        """Fetches and checks everything, then restarts into it; or returns the reason why not."""
+        from console import startup
+
+        key = startup.read_config()[0].get("key")
+        records.let_go("startup")
+        if not key:
+            return "console.json holds no key: enrol the console, and put its key there"
+        self._make_room_for_it()
+        files = await self._manifest(key)
+        if not files:
+            return "the manifest is not from this console's bridge: its code is wrong"
+        if files.pop(0) != ["trivox-firmware", self._version] or not are_files(files):
+            return "the manifest is not of this version"
+        self._tidy([path for _, _, path in files])
+        if not self._has_room(files):
+            return "no room in flash"
+        at = self._at
+        for digits, size, path in files:
+            if not await self._file(path, at, int(size), digits):
+                return "%s does not come as the manifest says" % path
+            at += int(size)
+        return await self._restart()
+
+    def _make_room_for_it(self):
+        """Whatever `slots.json` said, it does not name the slot that is to be written."""
+        state = versions.read(self._app.folder)
+        if "trial" in state or state.get("slot") == self._target:
+            versions.keep(self._app.folder, {"slot": self._runs})
+        for name in ("", "/console", "/boards"):
+            try:
+                os.mkdir(self._folder[:-1] + name)
+            except OSError:
+                pass  # it is there, or the first file will tell
+
+    async def _manifest(self, key):
+        """The lines of the manifest, as lists of words; None if its code is wrong."""
+        from binascii import unhexlify
+
+        from console.hmac import hmac
+
+        for _ in range(_TRIES):
+            self._forget()
+            self._code = None
+            text = b""
+            while not self._code or len(text) < self._at:
+                text += await self._piece(len(text), len(text) + _WINDOW)
+                if len(text) > _MANIFEST_MAX + _WINDOW:
+                    raise GaveUp
+            text = text[: self._at]
+            if hmac(unhexlify(key), (b"firmware\n%s\n" % self._nonce.encode(), text)) == self._code:
+                return [line.split() for line in text.decode().split("\n") if line]
+        return None
+
+    async def _file(self, name, at, size, digits):
+        """Fetches a file that is not there as it should be; true if it is then."""
+        path = self._folder + name
+        for _ in range(_TRIES):
+            if digest(path) == digits:
+                return True
+            self._forget()
+            records.write(path, "wb", b"")
+            end, place = at + size, at
+            while place < end:
+                data = await self._piece(place, end)
+                records.write(path, "ab", data)
+                place += len(data)
+            await asyncio.sleep_ms(0)
+        return digest(path) == digits
+
+    def _forget(self):
+        """What has come so far, or is still under way, counts no more."""
+        self._pieces = []
+        self._wanted = 0
+
+    async def _piece(self, at, end):
+        """The next piece of the bundle from `at` on, asked for if need be together with some more up to `end`."""
+        asked = 0
+        while not self._pieces:
+            if not self._wanted:
+                if asked == _ASKED_MAX:
+                    raise GaveUp
+                asked += 1
+                if not self._app.link.is_down():
+                    self._ask(at, min(end - at, _WINDOW))
+            looks = _AGAIN_MS // _LOOK_MS
+            while looks and not self._pieces:
+                looks -= 1
+                await asyncio.sleep_ms(_LOOK_MS)
+            if not self._pieces:
+                self._wanted = 0
+        return self._pieces.pop(0)
+
+    def _ask(self, at, size):
+        self._expected, self._wanted = at, size
+        wish = {"from": at, "bytes": size}
+        if not self._code:
+            wish["nonce"] = self._nonce
+        request = events.reply(self.id)
+        request["firmware"] = wish
+        self._app.link.say("reply", request, 1)
+
+    def _tidy(self, names):
+        """Removes what an earlier version has left: a module would be found, a file takes room."""
+        for folder in _FOLDERS:
+            try:
+                for name in os.listdir(self._folder + folder):
+                    if folder + "/" + name not in names:
+                        os.remove(self._folder + folder + "/" + name)
+            except OSError as error:
+                report("update", error)  # no such folder: writing the first file tells why
+
+    def _has_room(self, files):
+        found = os.statvfs(self._app.folder or "/")
+        blocks = found[4] - _BLOCKS_KEPT
+        for _, size, path in files:
+            try:
+                os.stat(self._folder + path)
+            except OSError:
+                blocks -= int(size) // found[0] + 1
+        return blocks >= 0
+
+    async def _restart(self):
+        app = self._app
+        report("update", "%s is here: it starts as soon as nobody uses the console" % self._version)
+        while not app.is_quiet():
+            await asyncio.sleep_ms(_LOOK_MS)
+        state = {"slot": self._runs, "trial": self._target, "boots": 0, "version": self._version, "id": self.id}
+        versions.keep(app.folder, state)
+        versions.restart(app)
