@@ -177,11 +177,22 @@ class Health(Struct):
     settings_revision: Natural = 0
 
 
+class Wish(Struct, rename={"from_": "from", "bytes_": "bytes"}):
+    """Which bytes of an update a console asks for; `nonce`: it asks for the manifest's code, too."""
+
+    from_: Natural
+    bytes_: Positive
+    nonce: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
 class Reply(Struct):
-    """A console's answer to a command."""
+    """A console's answer to a command, or to the offer of an update."""
 
     id: str
     ok: bool
+    reason: str = ""
+    firmware: Wish | None = None
+    trial_failed: bool = False
 
 
 class Ack(Struct):

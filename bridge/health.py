@@ -35,6 +35,7 @@ class Figures:
     board: str | None = None
     hardware_id: str | None = None
     faults: tuple[str, ...] = ()
+    on_trial: bool = False  # the firmware is new, and not confirmed yet
 
 
 _fields = msgspec.json.Decoder(dict[str, Raw])
@@ -51,6 +52,7 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {
     "board": _name,
     "hardware_id": _name,
     "faults": msgspec.json.Decoder(list[Raw]),
+    "on_trial": msgspec.json.Decoder(bool),
 }
 
 
@@ -68,6 +70,7 @@ def read_figures(health: str | bytes | None) -> Figures:
         heap_free=said.get("heap_free"),
         rssi_dbm=said.get("rssi"),
         faults=tuple(told),
+        on_trial=said.get("on_trial") or False,
         **names,
     )
 

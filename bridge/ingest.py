@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
-from bridge import contract
+from bridge import contract, updates
 from bridge.console_settings import refresh_console
 from bridge.contract import (
     Booted,
@@ -49,6 +49,7 @@ class Tally:
     rejected: int = 0
     unreadable: int = 0
     acks: list[tuple[str, bytes]] = field(default_factory=list)
+    pieces: list[tuple[str, bytes]] = field(default_factory=list)  # of updates, and offers of them; to publish likewise
     settings_made: bool = False
     reasons: Counter[str] = field(default_factory=Counter)
     example: dict[str, str] = field(default_factory=dict)  # a topic for each reason
@@ -182,7 +183,9 @@ class Intake:
         if leaf == "health":
             self._take_health(site_id, console_id, payload, arrived_at_ms, is_live=is_live)
         else:
-            contract.read_reply(payload)
+            reply = contract.read_reply(payload)
+            self._console(site_id, console_id, arrived_at_ms)
+            self.tally.pieces += updates.take_reply(self._store, (site_id, console_id), reply)
         return True
 
     def _take_health(self, site_id: str, console_id: str, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> None:
@@ -191,8 +194,10 @@ class Intake:
         console = self._console(site_id, console_id, arrived_at_ms)
         sent_at_ms = arrived_at_ms if is_live else None
         consoles.note_health(self._store, console, payload.decode(), health.settings_revision, sent_at_ms)
-        if health.hardware_id and is_live:
-            consoles.note_board(self._store, console, health.hardware_id, arrived_at_ms)
+        if is_live:
+            if health.hardware_id:
+                consoles.note_board(self._store, console, health.hardware_id, arrived_at_ms)
+            self.tally.pieces += updates.note_health(self._store, console.name, figures)
         if self._refresh(console):
             self.tally.ahead.append(console.name)
         self.tally.healths.append((console.name, figures, sent_at_ms))

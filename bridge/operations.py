@@ -12,6 +12,7 @@ from bridge.counts import import_counts
 from bridge.questions import set_question
 from bridge.shifts import import_shifts
 from bridge.sites import enroll_consoles, set_checkout_point, set_site
+from bridge.updates import order_update, stop_updates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,5 +28,7 @@ OPERATIONS: dict[str, Callable[[Store, dict[str, Any], int], dict[str, Any]]] = 
     "set_checkout_point": set_checkout_point,
     "import_shifts": import_shifts,
     "import_counts": import_counts,
+    "order_update": order_update,
+    "stop_updates": stop_updates,
 }
 """(store, args, now_ms) -> result, all JSON; each raises TrivoxError with the sentence for the user."""

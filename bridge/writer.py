@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from bridge import fold, logfmt
+from bridge import fold, logfmt, updates
 from bridge.errors import TrivoxError
 from bridge.ingest import Intake, Tally
 from bridge.plain import plain
@@ -315,7 +315,7 @@ class Writer:
             vitals.note_reject(reason, count, tally.example[reason])
 
     def _report(self, tally: Tally, group: list[Arrived]) -> None:
-        publications = [Publication(topic, payload, retain=False) for topic, payload in tally.acks]
+        publications = [Publication(topic, payload, retain=False) for topic, payload in tally.acks + tally.pieces]
         self._done(Done(publications, [(message.mid, message.connection) for message in group if message.mid]))
         if tally.settings_made:
             self._publish_settings()
@@ -328,12 +328,15 @@ class Writer:
             now_ms, tallies = self._now_ms(), list[Tally]()
             with self._store.transaction(now_ms):
                 job.result = execute(self._store, job.operation, job.args, now_ms, job.progress, tallies.append)
+                offers = updates.first_offers(self._store)
             logfmt.info("done for a command", operation=job.operation, **_ids(job.args))
             for tally in tallies:
                 tally.heard.clear()  # recorded long ago, maybe: no flood, and not last
                 self._count(tally)
             self._load_vitals()
             self._publish_settings()
+            if offers:
+                self._done(Done([Publication(*offer, retain=False) for offer in offers], []))
         except DAMAGED as error:
             job.error = damaged(str(self._store.path), error)
             raise

@@ -52,7 +52,7 @@ def figures(app):
     gc.collect()
     outbox = app.outbox  # its own epoch, though an older one may still be under way: presses are counted over it
     now_ms = app.clock.up_ms()
-    return {
+    told = {
         "epoch": outbox.epoch,
         "hardware_id": app.hardware_id,
         "firmware": app.firmware,
@@ -68,6 +68,9 @@ def figures(app):
         "presses": dict(zip(app.button_names, outbox.presses)),
         "faults": app.faults(),
     }
+    if "trial" in app.update:
+        told["on_trial"] = True
+    return told
 
 
 def be_quiet():

@@ -25,7 +25,10 @@ async def see_to(app):
     else:
         versions.restart(app)
     if state.get("id"):
-        app.link.say("reply", events.reply(state["id"], reason), 1)
+        reply = events.reply(state["id"], reason)
+        if "failed" in state:
+            reply["trial_failed"] = True
+        app.link.say("reply", reply, 1)
     app.errand = None
     records.let_go("trial", "versions")
 

@@ -70,10 +70,10 @@ def digest(path):
 
 
 def are_files(lines):
-    """Whether each line of a manifest names a file that an update may write: SHA-256, bytes, and a path."""
-    for line in lines:
-        folder, _, name = line[-1].partition("/")
-        if len(line) != 3 or len(line[0]) != 64 or folder not in _FOLDERS or "/" in name or name[:1] in ("", "."):
+    """Whether each line of a manifest (SHA-256, bytes, path) names a file that an update may write."""
+    for _, _, path in lines:
+        folder, _, name = path.partition("/")
+        if folder not in _FOLDERS or "/" in name or name[:1] in ("", "."):
             return False
     return True
 

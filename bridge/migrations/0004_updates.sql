@@ -1,0 +1,13 @@
+-- Which version of the firmware each console was last told to take, and how far that is.
+
+CREATE TABLE update_order (
+  console_key INTEGER PRIMARY KEY REFERENCES console,
+  order_id TEXT NOT NULL UNIQUE,         -- named in everything that console and bridge say about it
+  version TEXT NOT NULL,
+  state TEXT NOT NULL,                   -- waiting, fetching, trial, done, failed, returned, stopped
+  reason TEXT NOT NULL,                  -- why it failed, returned or stopped; else empty
+  fetched INTEGER NOT NULL,              -- how far into the bundle the console has asked
+  size INTEGER NOT NULL,                 -- the bundle's
+  ordered_at_ms INTEGER NOT NULL,
+  changed_at_ms INTEGER NOT NULL         -- when the console was last offered it or answered; 0: not yet
+) STRICT;

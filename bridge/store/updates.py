@@ -1,0 +1,71 @@
+"""Orders to update consoles: one a console, the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from bridge.store.connection import Store
+
+WAITING, FETCHING, TRIAL = "waiting", "fetching", "trial"
+DONE, FAILED, RETURNED, STOPPED = "done", "failed", "returned", "stopped"
+OPEN = (WAITING, FETCHING, TRIAL)
+_COLUMNS = (
+    "console_key, site_id, console_id, order_id, version, state, reason, fetched, size, ordered_at_ms, changed_at_ms"
+)
+
+
+class Order(NamedTuple):
+    """A console is to run `version`. `returned`: it tried, and runs the one of before again."""
+
+    console_key: int
+    site_id: str
+    console_id: str
+    order_id: str
+    version: str
+    state: str
+    reason: str
+    fetched: int
+    size: int
+    ordered_at_ms: int
+    changed_at_ms: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to come of it."""
+        return self.state in OPEN
+
+
+def orders(store: Store) -> list[Order]:
+    """All, by site and console."""
+    rows = store.all(f"SELECT {_COLUMNS} FROM update_order JOIN console USING (console_key) ORDER BY 2, 3")  # noqa: S608
+    return [Order(*row) for row in rows]
+
+
+def order_of(store: Store, site_id: str, console_id: str) -> Order | None:
+    """A console's, or None."""
+    row = store.one(
+        f"SELECT {_COLUMNS} FROM update_order JOIN console USING (console_key)"  # noqa: S608
+        " WHERE site_id = ? AND console_id = ?",
+        (site_id, console_id),
+    )
+    return Order(*row) if row else None
+
+
+def put(store: Store, order: Order) -> None:
+    """Note an order, in the place of any that the console had."""
+    store.run(
+        "INSERT OR REPLACE INTO update_order VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (order.console_key, *order[3:]),
+    )
+
+
+def stop(store: Store, version: str | None, states: tuple[str, ...], reason: str) -> int:
+    """Stop all orders for a version (None: any) that are in one of these states; how many there were."""
+    marks = ", ".join("?" * len(states))
+    store.run(
+        f"UPDATE update_order SET state = ?, reason = ?, changed_at_ms = ? WHERE state IN ({marks})"  # noqa: S608
+        " AND (? IS NULL OR version = ?)",
+        (STOPPED, reason, store.now_ms, *states, version, version),
+    )
+    return store.changes()
