@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Message = tuple[str, bytes]
 """(topic, payload)."""
 
-PIECE_BYTES = 1024  # a board's heap has it three times: as it came, as text, and decoded
+PIECE_BYTES = 512  # a board's heap has it three times: as it came, as text, and decoded
 WINDOW_BYTES = 4 * PIECE_BYTES  # at most what is sent for one request
 OFFER_AGAIN_MS = 30_000
 

@@ -15,8 +15,8 @@ from micropython import const
 from console import events, records, versions
 from console.health import report
 
-_WINDOW = const(4096)  # bytes asked for at once
-_AGAIN_MS = const(5000)  # without a piece: then they are asked for again
+_WINDOW = const(2048)  # bytes asked for at once
+_AGAIN_MS = const(5000)  # so long they may take: then the rest is asked for again
 _ASKED_MAX = const(60)  # so often in a row, then the next offer begins anew
 _LOOK_MS = const(20)
 _TRIES = const(3)
@@ -69,13 +69,20 @@ def digest(path):
     return hexlify(made.digest()).decode()
 
 
-def are_files(lines):
-    """Whether each line of a manifest (SHA-256, bytes, path) names a file that an update may write."""
-    for _, _, path in lines:
+def files_of(manifest):
+    """(SHA-256, bytes, path) of each file in the manifest, one after the other: a list of all takes too much memory.
+
+    ValueError if one has no place in a slot.
+    """
+    at = manifest.index("\n") + 1
+    while at < len(manifest):
+        end = manifest.index("\n", at)
+        digits, size, path = manifest[at:end].split(" ")
         folder, _, name = path.partition("/")
         if folder not in _FOLDERS or "/" in name or name[:1] in ("", "."):
-            return False
-    return True
+            raise ValueError(path)
+        yield digits, int(size), path
+        at = end + 1
 
 
 class Update:
@@ -91,7 +98,7 @@ class Update:
         self._nonce = hexlify(os.urandom(8)).decode()
         self._code = None  # the manifest's, as the bridge said
         self._at = 0  # where in the bundle the manifest ends, and the first file begins
-        self._pieces = []
+        self._data = bytearray()  # what has come since it was last asked
         self._expected = self._wanted = 0  # where in the bundle the next piece begins, and how much is still to come
 
     def take(self, message):
@@ -102,7 +109,7 @@ class Update:
         elif message.get("from") == self._expected:
             data = a2b_base64(message["data"])
             if 0 < len(data) <= self._wanted:
-                self._pieces.append(data)
+                self._data.extend(data)
                 self._expected += len(data)
                 self._wanted -= len(data)
 
@@ -114,7 +121,7 @@ class Update:
             reason = await self._update()
         except OSError as error:
             reason = "flash: %r" % error
-            self._tidy(())
+            self._tidy("")
         except GaveUp:
             report("update", "the bridge does not answer")
         except Exception as error:  # no room in memory; whatever it is, the console goes on
@@ -135,19 +142,19 @@ class Update:
         if not key:
             return "console.json holds no key: enrol the console, and put its key there"
         self._make_room_for_it()
-        files = await self._manifest(key)
-        if not files:
+        manifest = await self._manifest(key)
+        if not manifest:
             return "the manifest is not from this console's bridge: its code is wrong"
-        if files.pop(0) != ["trivox-firmware", self._version] or not are_files(files):
+        if not manifest.startswith("trivox-firmware %s\n" % self._version):
             return "the manifest is not of this version"
-        self._tidy([path for _, _, path in files])
-        if not self._has_room(files):
+        self._tidy(manifest)
+        if not self._has_room(manifest):
             return "no room in flash"
         at = self._at
-        for digits, size, path in files:
-            if not await self._file(path, at, int(size), digits):
+        for digits, size, path in files_of(manifest):
+            if not await self._file(path, at, size, digits):
                 return "%s does not come as the manifest says" % path
-            at += int(size)
+            at += size
         return await self._restart()
 
     def _make_room_for_it(self):
@@ -162,22 +169,21 @@ class Update:
                 pass  # it is there, or the first file will tell
 
     async def _manifest(self, key):
-        """The lines of the manifest, as lists of words; None if its code is wrong."""
+        """The manifest; None if its code is wrong."""
         from binascii import unhexlify
 
         from console.hmac import hmac
 
         for _ in range(_TRIES):
-            self._forget()
             self._code = None
             text = b""
             while not self._code or len(text) < self._at:
-                text += await self._piece(len(text), len(text) + _WINDOW)
+                text += await self._fetched(len(text), len(text) + _WINDOW)
                 if len(text) > _MANIFEST_MAX + _WINDOW:
                     raise GaveUp
             text = text[: self._at]
             if hmac(unhexlify(key), (b"firmware\n%s\n" % self._nonce.encode(), text)) == self._code:
-                return [line.split() for line in text.decode().split("\n") if line]
+                return text.decode()
         return None
 
     async def _file(self, name, at, size, digits):
@@ -186,41 +192,32 @@ class Update:
         for _ in range(_TRIES):
             if digest(path) == digits:
                 return True
-            self._forget()
             records.write(path, "wb", b"")
             end, place = at + size, at
             while place < end:
-                data = await self._piece(place, end)
+                data = await self._fetched(place, end)
                 records.write(path, "ab", data)
                 place += len(data)
             await asyncio.sleep_ms(0)
         return digest(path) == digits
 
-    def _forget(self):
-        """What has come so far, or is still under way, counts no more."""
-        self._pieces = []
-        self._wanted = 0
-
-    async def _piece(self, at, end):
-        """The next piece of the bundle from `at` on, asked for if need be together with some more up to `end`."""
-        asked = 0
-        while not self._pieces:
-            if not self._wanted:
-                if asked == _ASKED_MAX:
-                    raise GaveUp
-                asked += 1
-                if not self._app.link.is_down():
-                    self._ask(at, min(end - at, _WINDOW))
+    async def _fetched(self, at, end):
+        """Some bytes of the bundle from `at` on, at least one, at most up to `end`."""
+        for _ in range(_ASKED_MAX):
+            self._expected, self._wanted = at, min(end - at, _WINDOW)
+            if not self._app.link.is_down():
+                self._ask(at, self._wanted)
             looks = _AGAIN_MS // _LOOK_MS
-            while looks and not self._pieces:
+            while looks and self._wanted:
                 looks -= 1
                 await asyncio.sleep_ms(_LOOK_MS)
-            if not self._pieces:
-                self._wanted = 0
-        return self._pieces.pop(0)
+            self._wanted = 0
+            data, self._data = self._data, bytearray()
+            if data:
+                return data
+        raise GaveUp
 
     def _ask(self, at, size):
-        self._expected, self._wanted = at, size
         wish = {"from": at, "bytes": size}
         if not self._code:
             wish["nonce"] = self._nonce
@@ -228,24 +225,24 @@ class Update:
         request["firmware"] = wish
         self._app.link.say("reply", request, 1)
 
-    def _tidy(self, names):
+    def _tidy(self, manifest):
         """Removes what an earlier version has left: a module would be found, a file takes room."""
         for folder in _FOLDERS:
             try:
                 for name in os.listdir(self._folder + folder):
-                    if folder + "/" + name not in names:
+                    if " %s/%s\n" % (folder, name) not in manifest:
                         os.remove(self._folder + folder + "/" + name)
             except OSError as error:
                 report("update", error)  # no such folder: writing the first file tells why
 
-    def _has_room(self, files):
+    def _has_room(self, manifest):
         found = os.statvfs(self._app.folder or "/")
         blocks = found[4] - _BLOCKS_KEPT
-        for _, size, path in files:
+        for _, size, path in files_of(manifest):
             try:
                 os.stat(self._folder + path)
             except OSError:
-                blocks -= int(size) // found[0] + 1
+                blocks -= size // found[0] + 1
         return blocks >= 0
 
     async def _restart(self):
