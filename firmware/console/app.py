@@ -9,7 +9,6 @@ import machine
 from micropython import const, kbd_intr
 
 from console import events, health, records
-from console import settings as settings_file
 from console.buttons import POLL_MS, Buttons
 from console.clock import Clock
 from console.lamps import Lamps, blink_code
@@ -82,11 +81,14 @@ class App:
         return outbox
 
     def _load_settings(self):
+        from console import settings as settings_file
+
         settings = settings_file.load(self.folder + "/settings.json")
         if isinstance(settings, str):
             health.report("settings", settings)
             self._settings_fault = True
             settings = None
+        records.let_go("settings")
         return settings or settings_file.Settings()
 
     async def main(self):
@@ -254,6 +256,9 @@ class App:
 
     def settings_came(self, message):
         """Takes a decoded `settings` message, or says in `health.faults` that it can't."""
+        from console import settings as settings_file  # they come once a session
+
+        records.let_go("settings")
         settings = settings_file.check(message)
         refused = isinstance(settings, str)
         if refused:
@@ -279,12 +284,6 @@ class App:
             from console import commands  # few consoles ever get one
 
             commands.obey(self, command_id, command, expires_at_ms)
-
-    def firmware_came(self, message):
-        """Takes a decoded message about an update."""
-        from console import update  # seldom, too
-
-        update.came(self, message)
 
 
 def run():

@@ -242,7 +242,9 @@ class Link:
             elif leaf == "command":
                 self._app.command_came(*events.read_command(message))
             elif leaf == "firmware":
-                self._app.firmware_came(message)
+                from console import update  # seldom, too
+
+                update.came(self._app, message)
         except Exception as error:  # whatever it holds, the session goes on: the broker would only send it again
             self.rejected += 1
             report(leaf, error)

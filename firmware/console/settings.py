@@ -1,4 +1,7 @@
-"""The console's settings: their ranges, a checker (pure) of what came, and their keeping in a file."""
+"""The console's settings: their ranges, a checker (pure) of what came, and their keeping in a file.
+
+Loaded for as long as settings come or go; a `Settings` in use has no methods, which would keep all this in memory.
+"""
 
 import json
 import os
@@ -46,32 +49,34 @@ class Settings:
     ask_every = 1
     prompt = "tone"
 
-    def payload(self):
-        """The settings as they came, without fields that the console does not know."""
-        question = {"id": self.question_id, "revision": self.question_revision, "kind": self.kind, "text": self.text}
-        made = {"question": question, "prompt": self.prompt}
-        for name, _, _ in RANGES:
-            made[name] = getattr(self, name)
-        return made
+
+def payload(settings):
+    """The settings as they came, without fields that the console does not know."""
+    question = {"id": settings.question_id, "revision": settings.question_revision}
+    question.update({"kind": settings.kind, "text": settings.text})
+    made = {"question": question, "prompt": settings.prompt}
+    for name, _, _ in RANGES:
+        made[name] = getattr(settings, name)
+    return made
 
 
-def check(payload):
+def check(message):
     """`Settings` made of a decoded `settings` message, or a str: why they can't be used."""
-    if not isinstance(payload, dict):
+    if not isinstance(message, dict):
         return "settings are no object"
     settings = Settings()
     for name, low, high in RANGES:
-        value = payload.get(name)
+        value = message.get(name)
         if not _is_within(value, low, high):
             return "{} is not a whole number from {} to {}".format(name, low, high)
         setattr(settings, name, value)
     if settings.stuck_ms <= settings.long_press_ms:
         return "stuck_ms is not above long_press_ms"
-    prompt = payload.get("prompt")
+    prompt = message.get("prompt")
     if not isinstance(prompt, str) or (prompt not in PROMPTS and track(prompt) is None):
         return "prompt is none of none, tone, track:1 to track:{}".format(TRACK_MAX)
     settings.prompt = prompt
-    return _check_question(payload.get("question"), settings) or settings
+    return _check_question(message.get("question"), settings) or settings
 
 
 def _check_question(question, settings):
@@ -129,25 +134,25 @@ def is_news(settings, used):
     """Whether checked `settings` are to be applied where `used` are the newest: not older, and not the same."""
     if settings.revision != used.revision:
         return settings.revision > used.revision
-    return settings.payload() != used.payload()
+    return payload(settings) != payload(used)
 
 
 def load(path):
     """The settings kept at `path`: `Settings`, None if there are none, or a str: why they can't be used."""
     try:
         with open(path) as file:
-            payload = json.load(file)
+            message = json.load(file)
     except OSError as error:
         if error.errno == ENOENT:
             return None
         return "settings can't be read"
     except ValueError:
         return "settings are no JSON"
-    return check(payload)
+    return check(message)
 
 
 def keep(path, settings):
     """Keep `settings` at `path`; the old ones stay until the new ones are whole. OSError if that fails."""
     beside = path + ".new"
-    write(beside, "w", json.dumps(settings.payload()))
+    write(beside, "w", json.dumps(payload(settings)))
     os.rename(beside, path)

@@ -83,7 +83,7 @@ def test_its_ranges_and_defaults_are_those_of_the_schema(firmware: Any) -> None:
 def test_it_takes_valid_settings(firmware: Any, name: str, content: Any) -> None:
     settings = firmware.settings.check(content)
     assert isinstance(settings, firmware.settings.Settings), name
-    assert settings.payload() == content
+    assert firmware.settings.payload(settings) == content
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_settings_from_the_bridge_are_in_force_from_the_next_survey_on() -> None
     console.power_on(NOON_MS - 10_000)
     console.happens(happens(press("seller", 0), press("no", 900, why="answer")))
     console.settle(NOON_MS + 5000)
-    payload = {**FLEET.settings(revision=7).payload(), "survey_window_ms": 3000}
+    payload = {**FLEET.firmware.settings.payload(FLEET.settings(revision=7)), "survey_window_ms": 3000}
     payload["question"] = {"id": "office", "revision": 2, "kind": "office", "text": {"en": "Nice?"}}
     console.settings_came(FLEET.firmware.settings.check(payload))
     console.settings_came("settings are no object")
