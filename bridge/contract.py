@@ -191,7 +191,7 @@ class Reply(Struct):
     id: str
     ok: bool
     reason: str = ""
-    firmware: Wish | None = None
+    fetch: Wish | None = None
     trial_failed: bool = False
 
 

@@ -117,6 +117,12 @@ def _offer(store: Store, order: Order) -> Message:
     return _topic(order), encode({"id": order.order_id, "version": order.version})
 
 
+def note_online(store: Store, name: Name) -> list[Message]:
+    """A console has come (again); if it has started anew, it knows nothing of its order."""
+    order = table.order_of(store, *name)
+    return [_offer(store, order)] if order is not None and order.is_open else []
+
+
 def note_health(store: Store, name: Name, said: Figures) -> list[Message]:
     """A console has told what it runs: its order follows; an offer, if it should be made again."""
     order = table.order_of(store, *name)
@@ -138,15 +144,15 @@ def take_reply(store: Store, name: Name, reply: Reply) -> list[Message]:
         return []
     if not reply.ok:
         _give_up(store, order, RETURNED if reply.trial_failed else FAILED, plain(reply.reason))
-    elif reply.firmware is None:
+    elif reply.fetch is None:
         _change(store, order, state=DONE)
     else:
         try:
-            messages = list(_answers(store, order, reply.firmware))
+            messages = list(_answers(store, order, reply.fetch))
         except TrivoxError as error:
             _give_up(store, order, FAILED, str(error))
             return []
-        reached = min(reply.firmware.from_ + reply.firmware.bytes_, order.size)
+        reached = min(reply.fetch.from_ + reply.fetch.bytes_, order.size)
         _change(store, order, state=FETCHING, fetched=max(order.fetched, reached))
         return messages
     return []

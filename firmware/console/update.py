@@ -48,11 +48,14 @@ def came(app, message):
 
 
 def is_wanted(app, message):
-    """Whether it offers a version that this console does not run; none is taken while one is on trial."""
+    """Whether it offers a version that this console does not run; none is taken while one is on trial.
+
+    Nor is the one that has just failed, which the bridge may not know yet.
+    """
     order, version = message["id"], message.get("version")
     if not isinstance(order, str) or not 1 <= len(order) <= _ID_MAX or not isinstance(version, str):
         return False
-    return version != app.firmware and "trial" not in app.update
+    return version != app.firmware and "trial" not in app.update and order != app.update.get("id")
 
 
 def digest(path):
@@ -222,7 +225,7 @@ class Update:
         if not self._code:
             wish["nonce"] = self._nonce
         request = events.reply(self.id)
-        request["firmware"] = wish
+        request["fetch"] = wish
         self._app.link.say("reply", request, 1)
 
     def _tidy(self, manifest):

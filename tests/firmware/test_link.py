@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from broker import Bridge, Broker
 
+from bridge.firmware.compiled import compile_firmware
 from simulator.console import Console
 from tests.support.certificates import make_certificates
 from tests.support.programs import wait_until
@@ -264,7 +265,10 @@ def test_odd_settings_are_named_once_and_end_no_session(
     payload: Any, broker: Broker, bridge: Bridge, tmp_path: Path
 ) -> None:
     bridge.publish("settings", payload, retain=True)
-    with Console(tmp_path / "console", architecture="i386", heap_kb=192, broker=broker.url()) as console:
+    firmware = compile_firmware(tmp_path / "firmware")  # as on a board, which could not compile what is loaded then
+    with Console(
+        tmp_path / "console", architecture="i386", heap_kb=192, firmware=firmware, broker=broker.url()
+    ) as console:
         wait_until("the fault is told", lambda: "settings" in (bridge.last("health") or {"faults": []})["faults"])
         answer(console)
         said(bridge, "survey_closed")

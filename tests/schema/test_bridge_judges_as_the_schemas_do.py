@@ -70,6 +70,21 @@ def test_the_bridge_takes_valid_health(content: Any) -> None:
     assert health.settings_revision == content["settings_revision"]
 
 
+@pytest.mark.parametrize("content", of_kind(VALID, {"reply"}))
+def test_the_bridge_takes_a_valid_reply(content: Any) -> None:
+    reply = contract.read_reply(json.dumps(content).encode())
+    assert (reply.id, reply.ok, reply.reason) == (content["id"], content["ok"], content.get("reason", ""))
+    assert (reply.fetch is not None, reply.trial_failed) == ("fetch" in content, content.get("trial_failed", False))
+
+
+@pytest.mark.parametrize(
+    "content", of_kind({name: case for name, case in INVALID.items() if name != "reply--missing_reason"}, {"reply"})
+)
+def test_the_bridge_rejects_an_invalid_reply(content: Any) -> None:
+    with pytest.raises(contract.Unreadable):
+        contract.read_reply(json.dumps(content).encode())
+
+
 def test_the_bridge_acknowledges_in_words_of_the_schema() -> None:
     ack = json.loads(contract.ack_payload("9f2c1ab0", 42, 1763780009100))
     schemas.validator("ack").validate(ack)

@@ -1,0 +1,321 @@
+"""Consoles are updated over the air: real MicroPython, a real mosquitto, the real bridge and its commands."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+import pytest
+
+from bridge.bundle import make_key
+from simulator import Console
+from simulator.testing import ProgramError
+from tests.support.programs import TRIVOX, wait_until
+from tests.support.updating import LIMIT_S, NEW, OLD, Office
+from tests.support.versions import CRASHES, HANGS, IS_DEAF, Changes, compiled_once
+
+TRIAL_MS = 300_000
+BOARD_HEAP_KB = 100
+IT_IS_HERE = "it starts as soon as nobody uses the console"
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled_once(tmp_path_factory.mktemp("firmware") / "compiled")
+
+
+@pytest.fixture
+def office(tmp_path: Path, compiled: Path) -> Iterator[Office]:
+    with Office(tmp_path, compiled) as made:
+        yield made
+
+
+def held(office: Office) -> int:
+    """How many surveys the bridge has that were answered."""
+    return len(office.bridge.surveys("yes"))
+
+
+def survey(console: Console) -> None:
+    """A customer who is asked, and answers."""
+    console.press("seller", 60)
+    console.wait_lamp("yes", timeout_s=30)
+    console.press("yes", 60)
+    console.wait_lamp("no", on=False, timeout_s=30)
+
+
+@pytest.mark.parametrize("board", ["unix", "esp32", "pico_w"])
+def test_a_console_runs_the_new_version_and_confirms_it(board: str, office: Office) -> None:
+    office.offer()
+    with office.console(board=board) as console:
+        office.wait_heard()
+        assert "1 console to be updated" in office.order("--site", "demo")
+        office.wait_state("done")
+        assert console.resets == ["hard"]
+    assert office.boots() == [OLD, NEW]
+    assert [event["reset"] for event in office.bridge.events("booted")] == ["power_on", "soft"]
+    assert "100 %" not in office.bridge.trivox("console", "update", "--watch")  # it is done, and says no more
+    assert NEW in office.bridge.trivox("console", "list")
+    with office.console() as console:
+        office.wait_state("done")
+        wait_until("it runs on", lambda: office.boots() == [OLD, NEW, NEW])
+
+
+def test_a_small_boards_heap_is_enough(office: Office) -> None:
+    office.offer()
+    with office.console("probe", architecture="i386") as probe:
+        heap_kb = probe.stand_ins_heap() // 1000 + BOARD_HEAP_KB
+    with office.console(architecture="i386", heap_kb=heap_kb) as console:
+        office.wait_heard()
+        office.order("--console", "demo/till-1")
+        office.wait_state("done")
+        survey(console)
+        wait_until("its survey has come", lambda: held(office) == 1)
+
+
+def test_presses_during_the_download_are_all_kept(office: Office) -> None:
+    office.offer()
+    surveys = 0
+    with office.console() as console:
+        office.wait_heard()
+        office.order("--all")
+        while IT_IS_HERE not in console.output():
+            survey(console)
+            surveys += 1
+        office.wait_state("done")
+        wait_until("all have come", lambda: held(office) == surveys)
+    assert surveys > 1
+    assert not office.bridge.surveys("error")
+
+
+def test_it_waits_until_no_survey_is_open(office: Office) -> None:
+    office.offer()
+    with office.console() as console:
+        office.wait_heard()
+        console.press("seller")
+        console.wait_lamp("yes")
+        office.order("--all")
+        console.wait_output(IT_IS_HERE, LIMIT_S)
+        assert console.resets == []
+        console.press("yes")
+        office.wait_state("done")
+    assert [row["outcome"] for row in office.bridge.surveys()] == ["yes"]
+    assert office.boots() == [OLD, NEW]
+
+
+@pytest.mark.parametrize("changes", [CRASHES, HANGS, IS_DEAF], ids=["crashes", "hangs", "is deaf"])
+def test_a_broken_version_is_given_up_and_the_command_says_which_console(changes: Changes, office: Office) -> None:
+    office.offer(changes=changes)
+    with office.console() as console:
+        office.wait_heard()
+        office.order("--all")
+        for boots in range(2, 5 if changes is IS_DEAF else 2):
+            wait_until("a trial has begun", lambda: len(console.resets) == boots - 1, LIMIT_S)  # noqa: B023
+            console.press("yes")
+            console.step(TRIAL_MS)
+        office.wait_state("returned")
+        assert len(console.resets) == 4
+        wait_until("health says it", lambda: "update" in json.loads(office.health())["faults"])
+        tried = [NEW] * 3 if changes is IS_DEAF else []  # the others did not get so far as to say so
+        wait_until("all boots are told", lambda: office.boots() == [OLD, *tried, OLD])
+    assert f"{OLD} runs again" in office.reason()
+    shown = office.bridge.trivox("console", "update")
+    assert "till-1" in shown
+    assert "returned" in shown
+    with pytest.raises(ProgramError, match="1 console did not take the update"):
+        office.bridge.trivox("console", "update", "--watch")
+    assert "Not demo/till-1" in office.order("--all")
+    assert "1 console to be updated" in office.order("--console", "demo/till-1")
+
+
+def test_where_one_comes_back_the_others_are_not_asked(office: Office) -> None:
+    office.offer(changes=CRASHES)
+    with office.console(), office.console("till-2"):
+        office.wait_heard()
+        office.wait_heard("till-2")
+    office.order("--all")
+    with office.console():
+        office.wait_state("returned")
+    assert office.state("till-2") == "stopped"
+    assert "demo/till-1" in office.reason("till-2")
+    with office.console("till-2"):
+        wait_until("it is back", lambda: office.boots("till-2") == [OLD, OLD])
+    assert office.state("till-2") == "stopped"
+
+
+def test_the_network_is_lost_in_the_middle_and_the_bridge_too(office: Office) -> None:
+    office.offer()
+    with office.console() as console:
+        office.wait_heard()
+        office.order("--all")
+        wait_until("it fetches", lambda: office.state() == "fetching", LIMIT_S)
+        console.wifi(on=False)
+        survey(console)
+        console.wifi(on=True)
+        office.bridge.kill()
+        survey(console)
+        office.bridge.start()
+        office.wait_state("done")
+        wait_until("nothing is lost", lambda: held(office) == 2)
+
+
+def test_power_is_lost_in_the_middle_and_what_was_there_is_not_fetched_again(office: Office) -> None:
+    office.offer()
+    with office.console():
+        office.wait_heard()
+        office.order("--all")
+        wait_until("half is there", lambda: reached(office) > 0.5, LIMIT_S)
+    with Wire(office) as wire, office.console():
+        office.wait_state("done")
+        asked = [reply["fetch"]["from"] for reply in wire.replies if "fetch" in reply]
+    size = office.rows("SELECT size FROM update_order")[0]["size"]
+    assert asked[0] == 0  # the manifest, under a code of its own
+    assert min(start for start in asked if start > 4096) > 0.3 * size
+
+
+def reached(office: Office) -> float:
+    row = office.rows("SELECT fetched, size FROM update_order")[0]
+    return float(row["fetched"] / row["size"])
+
+
+class Wire:
+    """Listens to replies, and may put itself in the bridge's place: `tamper` changes what it sends on."""
+
+    def __init__(self, office: Office) -> None:
+        self.replies: list[Any] = []
+        self.said: list[Any] = []
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
+        self._client.on_connect = lambda client, *_: client.subscribe([("trivox/v1/demo/+/reply", 1), (FIRMWARE, 1)])
+        self._client.on_message = self._took
+        self._client.connect("127.0.0.1", office.broker.port)
+        self._client.loop_start()
+
+    def __enter__(self) -> Self:
+        wait_until("it listens", self._client.is_connected)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def say(self, message: Any) -> None:
+        self._client.publish(FIRMWARE, json.dumps(message), qos=1)
+
+    def _took(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        taken = json.loads(message.payload)
+        (self.replies if message.topic.endswith("reply") else self.said).append(taken)
+
+
+FIRMWARE = "trivox/v1/demo/till-1/firmware"
+ZEROS = {"data": "AAAA" * 170 + "AA=="}  # 512 bytes
+
+
+class Liar(Wire):
+    """A bridge that offers an update of its own; `lie` is put into each answer that has the field."""
+
+    def __init__(self, office: Office, content: bytes, code: dict[str, Any]) -> None:
+        self._content, self._code = content, code
+        super().__init__(office)
+
+    def _took(self, client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
+        from base64 import b64encode  # noqa: PLC0415
+
+        super()._took(client, data, message)
+        if message.topic.endswith("reply") and "fetch" in (reply := self.replies[-1]):
+            wish = reply["fetch"]
+            if "nonce" in wish:
+                self.say({"id": "lie", "nonce": wish["nonce"], **self._code})
+            for start in range(wish["from"], wish["from"] + wish["bytes"], 512):
+                piece = self._content[start : start + 512]
+                if piece:
+                    self.say({"id": "lie", "from": start, "data": b64encode(piece).decode()})
+
+    def refusal(self) -> str:
+        """Offers, and waits for the console's no."""
+        self.say({"id": "lie", "version": NEW})
+        told = wait_until(
+            "it refuses", lambda: [reply for reply in self.replies if reply["id"] == "lie" and not reply["ok"]], LIMIT_S
+        )
+        return str(told[0]["reason"])
+
+
+def test_who_has_not_the_key_updates_nothing(office: Office) -> None:
+    manifest = f"trivox-firmware {NEW}\n{'0' * 64} 3 console/app.mpy\n".encode()
+    with office.console() as console:
+        office.wait_heard()
+        with Liar(office, manifest + b"lie", {"manifest_bytes": len(manifest), "mac": "0" * 64}) as liar:
+            assert "its code is wrong" in liar.refusal()
+        assert console.resets == []
+    with office.console():
+        wait_until("it runs what it ran", lambda: office.boots() == [OLD, OLD])
+
+
+def test_a_tampered_piece_is_found(office: Office) -> None:
+    office.offer()
+    with office.console() as console, Wire(office) as wire:
+        office.wait_heard()
+        office.order("--all")
+        size = office.rows("SELECT size FROM update_order")[0]["size"]
+        while office.state() in {"waiting", "fetching"} and console.resets == []:
+            for asked in [reply["fetch"]["from"] for reply in wire.replies if "fetch" in reply][-1:]:
+                if asked > size // 2:  # whoever writes to the topic may come before the bridge
+                    wire.say({"id": wire.replies[-1]["id"], "from": asked, "data": "AAAA"})
+                    wire.say({"id": wire.replies[-1]["id"], "from": asked + 3, **ZEROS})
+            time.sleep(0.01)
+        assert office.wait_state("done", "failed") in {"done", "failed"}
+        if office.state() == "failed":
+            assert "does not come as the manifest says" in office.reason()
+    wait_until("a whole version runs", lambda: office.boots()[-1] == (NEW if office.state() == "done" else OLD))
+
+
+def test_without_a_key_nothing_is_taken(office: Office) -> None:
+    office.offer()
+    with office.console(key=None):
+        office.wait_heard()
+        office.order("--all")
+        office.wait_state("failed")
+    assert "no key" in office.reason()
+    with Console(office.folder / "stranger", console_id="stranger", broker=office.broker.url):
+        office.wait_heard("stranger")
+        assert "Not demo/stranger" in office.order("--all")
+
+
+def test_two_consoles_at_two_versions(office: Office) -> None:
+    office.offer()
+    office.offer("1.2.0")
+    with office.console(), office.console("till-2"):
+        office.wait_heard()
+        office.wait_heard("till-2")
+        office.order("--console", "demo/till-1")
+        office.order("--console", "demo/till-2", version="1.2.0")
+        office.wait_state("done")
+        office.wait_state("done", console_id="till-2")
+        assert "newer" in office.order("--all")
+        assert office.state("till-2") == "done"
+        office.order("--console", "demo/till-2", "--older")
+        office.wait_state("done", console_id="till-2")
+        wait_until("it went back", lambda: office.boots("till-2") == [OLD, "1.2.0", NEW])
+    assert office.boots() == [OLD, NEW]
+
+
+def test_an_order_waits_for_a_console_that_is_away(office: Office) -> None:
+    office.offer()
+    with office.console():
+        office.wait_heard()
+    office.bridge.stop()
+    office.order("--all")  # done by the command itself
+    office.bridge.start()
+    assert office.state() == "waiting"
+    with office.console():
+        office.wait_state("done")
+
+
+def test_a_bundle_by_another_key_is_not_taken(office: Office, tmp_path: Path) -> None:
+    make_key(tmp_path / "other.key")
+    bundle = office.bundle(key=tmp_path / "other.key")
+    words = [TRIVOX, "firmware", "add", str(bundle), "--database", str(office.bridge.database)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "not signed by a key that is trusted" in done.stderr
