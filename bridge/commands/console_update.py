@@ -42,8 +42,8 @@ def console_update(
     console: ConsoleOption = None,
     for_all: ForAll = False,  # noqa: FBT002 - an option of the command line
     percent: Annotated[
-        int, typer.Option(min=1, max=100, help="So many of them; the same ones again among any larger share.")
-    ] = 100,
+        int | None, typer.Option(min=1, max=100, help="So many of them; the same ones again among any larger share.")
+    ] = None,
     older: Annotated[  # noqa: FBT002
         bool, typer.Option("--older", help="Also where a newer version runs.")
     ] = False,
@@ -55,7 +55,7 @@ def console_update(
 ) -> None:
     """Update consoles over the air; without --to show how far they are."""
     who = scope(site, console, for_all=for_all)
-    if to is None and (who or older or percent < 100):  # noqa: PLR2004
+    if to is None and (who or older or percent):
         raise UsageError("Give --to VERSION, to say what to update to.")
     if to is not None and stop:
         raise UsageError("Give --to or --stop, not both.")
@@ -63,10 +63,10 @@ def console_update(
         stopped = perform(database, "stop_updates", {})["stopped"]
         sys.stdout.write(f"{counted(stopped, 'update')} stopped.\n")
     if to is not None:
-        if who is None and percent == 100:  # noqa: PLR2004
+        if who is None and percent is None:
             raise UsageError("Say which consoles: --site, --console, --percent or --all.")
         everyone = {"site_id": "", "console_id": ""}
-        _order(database, {"version": to, **(who or everyone), "percent": percent, "older": older})
+        _order(database, {"version": to, **(who or everyone), "percent": percent or 100, "older": older})
     if watch:
         _watch(database)
     elif to is None and not stop:

@@ -1,0 +1,264 @@
+"""Bundles of the firmware and orders to update, by the commands; and what the bridge answers to consoles that ask."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import zipfile
+from base64 import b64decode
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge import cli
+from bridge.bundle import make_bundle, make_key, read_key
+from bridge.ingest import Intake
+from bridge.keyring import Keyring
+from bridge.store import open_store
+from tests.bridge.office import Office, at
+from tests.schema import schemas
+
+NINE = at("2026-11-02T09:00+00:00")
+FILES = {"console/app.mpy": b"app" * 1000, "console/version.mpy": b"v", "boards/pico_w.mpy": b"pins"}
+CONSOLES = 20
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """Consoles demo/till-1 to till-20 with firmware 1.0.0, all with keys; a trusted key; bundles 1.1.0 and 1.2.0."""
+    office = Office(tmp_path)
+    office.take_messages([health(f"till-{number}") for number in range(1, CONSOLES + 1)])
+    for number in range(1, CONSOLES + 1):
+        Keyring(office.database).issue("demo", f"till-{number}")
+    office.do("firmware", "trust", make_key(tmp_path / "release.key"))
+    for version in ("1.1.0", "1.2.0"):
+        office.do("firmware", "add", bundle(tmp_path, version))
+    return office
+
+
+def bundle(folder: Path, version: str, files: dict[str, bytes] | None = None, key: str = "release.key") -> Path:
+    path = folder / f"{version}.bundle"
+    path.write_bytes(make_bundle(version, files or FILES, read_key(folder / key)))
+    return path
+
+
+def health(console: str, firmware: str = "1.0.0", at_ms: int = NINE, **more: Any) -> dict[str, Any]:
+    payload = {"epoch": "0000abcd", "hardware_id": "c0ffee", "firmware": firmware, "faults": [], **more}
+    return {"topic": f"trivox/v1/demo/{console}/health", "payload": payload, "received_at_ms": at_ms}
+
+
+def states(office: Office) -> dict[str, str]:
+    """Console to state, from the table that `trivox console update` shows."""
+    rows = [line.split("│") for line in office.do("console", "update").splitlines() if "till-" in line]
+    return {row[2].strip(): row[4].strip() for row in rows}
+
+
+def say(office: Office, console: str, leaf: str, payload: dict[str, Any], at_ms: int = NINE) -> list[Any]:
+    """Have the bridge take a message; what it publishes about updates, as (topic, message)."""
+    store = open_store(office.database, writing=True)
+    try:
+        with store.transaction(at_ms):
+            intake = Intake(store)
+            intake.take(f"trivox/v1/demo/{console}/{leaf}", json.dumps(payload).encode(), at_ms)
+            found = intake.finish().pieces
+    finally:
+        store.close()
+    for _, message in found:
+        schemas.validator("firmware").validate(json.loads(message))
+    return [(topic, json.loads(message)) for topic, message in found]
+
+
+def offered(office: Office, console: str) -> dict[str, Any]:
+    """The offer that the console gets when it comes; once it is ordered to update."""
+    ((topic, offer),) = say(
+        office, console, "status", {"state": "online", "epoch": "0000abcd", "hardware_id": "c0ffee"}
+    )
+    assert topic == f"trivox/v1/demo/{console}/firmware"
+    return dict(offer)
+
+
+def test_a_share_grows_and_is_the_same_each_time(office: Office) -> None:
+    found: list[set[str]] = []
+    for percent in (1, 10, 25, 100):
+        office.do("console", "update", "--to", "1.1.0", "--percent", percent)
+        found.append(set(states(office)))
+    assert [len(names) for names in found] == [1, 2, 5, CONSOLES]
+    assert found == sorted(found, key=len)
+    assert all(small <= large for small, large in pairwise(found))
+    assert "0 consoles to be updated" in office.do("console", "update", "--to", "1.1.0", "--percent", 10)
+
+
+def test_another_version_begins_elsewhere(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--percent", 25)
+    first = set(states(office))
+    office.do("console", "update", "--to", "1.2.0", "--percent", 25)
+    rows = [line for line in office.do("console", "update").splitlines() if "1.2.0" in line]
+    assert {row.split("│")[2].strip() for row in rows} != first
+
+
+def test_what_a_console_is_sent_is_the_bundle_under_its_own_code(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3")
+    offer = offered(office, "till-3")
+    assert offer["version"] == "1.1.0"
+    wish = {"from": 0, "bytes": 1_000_000, "nonce": "5f5f"}
+    answers = [message for _, message in say(office, "till-3", "reply", {"id": offer["id"], "ok": True, "fetch": wish})]
+    code, content = answers[0], b""
+    while len(content) < 10_000 and (pieces := answers[1:] if not content else fetch(office, offer, len(content))):
+        assert sum(len(b64decode(piece["data"])) for piece in pieces) <= 4096
+        for piece in pieces:
+            assert piece["from"] == len(content)
+            content += b64decode(piece["data"])
+    manifest = content[: code["manifest_bytes"]]
+    key = Keyring(office.database).get("demo", "till-3")
+    assert key is not None
+    expected = hmac.new(bytes.fromhex(key.key), b"firmware\n5f5f\n" + manifest, hashlib.sha256).hexdigest()
+    assert code == {"id": offer["id"], "nonce": "5f5f", "manifest_bytes": len(manifest), "mac": expected}
+    lines = manifest.decode().splitlines()
+    assert lines[0] == "trivox-firmware 1.1.0"
+    rest = content[len(manifest) :]
+    for line in lines[1:]:
+        digits, size, path = line.split()
+        data, rest = rest[: int(size)], rest[int(size) :]
+        assert (data, hashlib.sha256(data).hexdigest()) == (FILES[path], digits)
+    assert not rest
+
+
+def fetch(office: Office, offer: dict[str, Any], start: int) -> list[dict[str, Any]]:
+    wish = {"from": start, "bytes": 4096}
+    return [message for _, message in say(office, "till-3", "reply", {"id": offer["id"], "ok": True, "fetch": wish})]
+
+
+def test_only_who_has_an_order_is_answered(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3")
+    offer = offered(office, "till-3")
+    ask = {"id": offer["id"], "ok": True, "fetch": {"from": 0, "bytes": 10}}
+    assert say(office, "till-4", "reply", ask) == []
+    assert say(office, "till-3", "reply", {**ask, "id": "u-other"}) == []
+    assert len(say(office, "till-3", "reply", ask)) == 1
+    assert say(office, "till-3", "reply", {**ask, "fetch": {"from": 1 << 40, "bytes": 10}}) == []
+    assert "1 update stopped" in office.do("console", "update", "--stop")
+    assert say(office, "till-3", "reply", ask) == []
+
+
+def test_health_and_replies_tell_how_it_goes(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--all")
+    three, four, five = (offered(office, f"till-{number}") for number in (3, 4, 5))
+    say(office, "till-3", "health", health("till-3", "1.1.0", on_trial=True)["payload"])
+    assert states(office)["till-3"] == "trial"
+    say(office, "till-3", "reply", {"id": three["id"], "ok": True})
+    say(office, "till-4", "health", health("till-4", "1.1.0")["payload"])
+    say(office, "till-5", "reply", {"id": five["id"], "ok": False, "reason": "no room in\x1b flash"})
+    found = states(office)
+    assert (found["till-3"], found["till-4"], found["till-5"], found["till-6"]) == ("done", "done", "failed", "waiting")
+    assert "\x1b" not in office.do("console", "update")
+    back = {"ok": False, "reason": "1.0.0 runs again", "trial_failed": True}
+    say(office, "till-6", "reply", {"id": offered(office, "till-6")["id"], **back})
+    found = states(office)
+    assert found["till-6"] == "returned"
+    assert found["till-7"] == "stopped"
+    assert found["till-4"] == "done"
+    assert four["id"] != three["id"]
+    again = office.do("console", "update", "--to", "1.1.0", "--all")
+    assert f"{CONSOLES - 3} consoles to be updated" in again
+    assert "demo/till-6" in again
+
+
+def test_an_offer_is_made_again_while_nothing_comes_of_it(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3")
+    offer = offered(office, "till-3")
+    said = health("till-3")["payload"]
+    assert say(office, "till-3", "health", said, NINE + 10_000) == []
+    assert [message for _, message in say(office, "till-3", "health", said, NINE + 40_000)] == [offer]
+
+
+def test_no_older_version_unasked_and_none_without_a_key(office: Office) -> None:
+    office.take_messages([health("till-3", "2.0.0", NINE + 1), health("till-4", "1.1.0", NINE + 1)])
+    Keyring(office.database).remove("demo", "till-5")
+    told = office.do("console", "update", "--to", "1.1.0", "--all")
+    assert f"{CONSOLES - 3} consoles to be updated" in told
+    assert "Not demo/till-3: they run a newer version" in told
+    assert "Not demo/till-4: they run it" in told
+    assert "Not demo/till-5: they have no key" in told
+    assert "1 console to be" in office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3", "--older")
+
+
+def test_a_bundle_that_is_gone_fails_the_order_alone(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3")
+    offer = offered(office, "till-3")
+    (office.folder / "trivox.db-firmware" / "1.1.0.bundle").unlink()
+    assert fetch(office, offer, 0) == []
+    assert states(office) == {"till-3": "failed"}
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (["--to", "9.9.9", "--all"], 1, "There is no firmware 9.9.9 here (1.1.0, 1.2.0)"),
+        (["--to", "../1.1.0", "--all"], 1, "There is no firmware ../1.1.0 here"),
+        (["--to", "1.1.0"], 2, "Say which consoles"),
+        (["--all"], 2, "Give --to VERSION"),
+        (["--to", "1.1.0", "--stop"], 2, "--to or --stop"),
+        (["--to", "1.1.0", "--site", "nowhere"], 2, "There is no such console"),
+        (["--to", "1.1.0", "--percent", "0"], 2, "--percent"),
+    ],
+)
+def test_wrong_usage_is_told_in_a_sentence(words: list[str], status: int, sentence: str, office: Office) -> None:
+    result = office.run("console", "update", *words)
+    assert (result.status, result.err.count("\n")) == (status, 1)
+    assert sentence in result.err
+
+
+def refusal(office: Office, path: Path) -> str:
+    result = office.run("firmware", "add", path)
+    assert (result.status, result.err.count("\n")) == (1, 1)
+    return result.err
+
+
+def test_bundles_that_are_not_taken(office: Office) -> None:
+    folder = office.folder
+    assert "Another firmware 1.1.0" in refusal(office, bundle(folder, "1.1.0", {"console/app.mpy": b"other"}))
+    make_key(folder / "other.key")
+    assert "not signed by a key" in refusal(office, bundle(folder, "1.3.0", key="other.key"))
+    (folder / "text").write_text("no bundle", "utf-8")
+    assert "is no bundle, or damaged" in refusal(office, folder / "text")
+    assert "has no place on a console" in refusal(office, bundle(folder, "1.3.0", {"main.py": b"print()"}))
+    assert "cannot be read" in refusal(office, folder / "nothing")
+
+
+def test_a_bundle_with_another_file_in_it_is_damaged(office: Office) -> None:
+    good = bundle(office.folder, "1.3.0")
+    altered = office.folder / "altered"
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(altered, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, b"other" if name == "console/version.mpy" else source.read(name))
+    assert "console/version.mpy is not as its manifest says" in refusal(office, altered)
+    assert "1.3.0" in office.do("firmware", "add", good)
+    assert office.do("firmware", "list").split() == ["1.1.0", "1.2.0", "1.3.0"]
+
+
+def test_a_key_is_for_its_owner_alone_and_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = tmp_path / "release.key"
+    assert cli.run(["firmware", "key", str(key)]) == 0
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert cli.run(["firmware", "key", str(key)]) == 1
+    assert "is there already" in capsys.readouterr().err
+    key.chmod(0o644)
+    assert cli.run(["firmware", "build", "--key", str(key)]) == 1
+    assert "can be read by others" in capsys.readouterr().err
+    key.chmod(0o600)
+    assert cli.run(["firmware", "build", "--key", f"{key}.pub"]) == 1
+    assert cli.run(["firmware", "build", "--key", str(key), "--source", str(tmp_path)]) == 1
+    assert "give the folder of a clone" in capsys.readouterr().err
+
+
+def test_a_bundle_of_this_clone_holds_the_firmware_but_what_starts_it(tmp_path: Path) -> None:
+    make_key(tmp_path / "release.key")
+    out = tmp_path / "it.bundle"
+    assert cli.run(["firmware", "build", "--key", str(tmp_path / "release.key"), "--out", str(out)]) == 0
+    with zipfile.ZipFile(out) as file:
+        names = set(file.namelist())
+    assert {"console/app.mpy", "console/update.mpy", "boards/pico_w.mpy", "manifest", "signature"} <= names
+    assert not any(name.startswith(("main", "boot", "slots")) for name in names)
