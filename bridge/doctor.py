@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bridge.ingest import NOT_ENROLLED
 from bridge.plain import counted, plain
 from bridge.roll_call import roll_call
-from bridge.store import condition
+from bridge.store import condition, updates
 from bridge.store.connection import damaged
 from bridge.traffic_light import CLOCK_OFF_MS, Condition, ago, judge, utc
 
@@ -53,10 +53,21 @@ def examine(store: Store, now_ms: int) -> Iterator[Finding]:
     yield from _clock_of_all(consoles)
     for console in consoles:
         yield from _console(console, now_ms)
+    yield from _updates(updates.orders(store))
     waiting = condition.waiting_settings(store)
     if waiting:
         are = "waits" if waiting == 1 else "wait"
         yield Finding(f"What {counted(waiting, 'console')} should be set to {are} to be published: start the bridge.")
+
+
+def _updates(orders: list[updates.Order]) -> Iterator[Finding]:
+    for order in orders:
+        if order.state in {updates.FAILED, updates.RETURNED}:
+            yield Finding(
+                f"Console {order.site_id}/{order.console_id} did not take firmware {order.version} ({order.reason}): "
+                f"see to it, then `trivox console update --to {order.version} --console "
+                f"{order.site_id}/{order.console_id}`."
+            )
 
 
 def _rejects(rejects: list[tuple[str, int, int, str]]) -> Iterator[Finding]:

@@ -180,7 +180,7 @@ class Intake:
             consoles.note_status(self._store, self._console(site_id, console_id, arrived_at_ms), online=is_online)
             self.tally.states.append(((site_id, console_id), is_online))
             if is_online and is_live:
-                self.tally.pieces += updates.note_online(self._store, (site_id, console_id))
+                updates.note_online(self._store, (site_id, console_id))
             return is_online
         if leaf == "health":
             self._take_health(site_id, console_id, payload, arrived_at_ms, is_live=is_live)

@@ -19,7 +19,7 @@ from bridge.keyring import Keyring
 from bridge.plain import plain
 from bridge.store import condition
 from bridge.store import updates as table
-from bridge.store.updates import DONE, FAILED, FETCHING, RETURNED, TRIAL, WAITING, Order
+from bridge.store.updates import DONE, FAILED, FETCHING, RETURNED, STOPPED, TRIAL, WAITING, Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def order_update(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, 
         found = _standing(store, console, version, older=args["older"], named=bool(console_id))
         names[found].append(f"{console.site_id}/{console.console_id}")
         if found == "ordered":
-            table.put(store, _new_order(store, console, bundle))
+            table.put(store, _new_order(store, console, bundle, older=args["older"]))
     return names
 
 
@@ -92,10 +92,20 @@ def _standing(store: Store, console: ConsoleRow, version: str, *, older: bool, n
     return "ordered"
 
 
-def _new_order(store: Store, console: ConsoleRow, bundle: Bundle) -> Order:
-    who = console.console_key, console.site_id, console.console_id
+def _new_order(store: Store, console: ConsoleRow, bundle: Bundle, *, older: bool) -> Order:
     return Order(
-        *who, f"u-{secrets.token_hex(8)}", bundle.version, WAITING, "", 0, len(bundle.content), store.now_ms, 0
+        console.console_key,
+        console.site_id,
+        console.console_id,
+        order_id=f"u-{secrets.token_hex(8)}",
+        version=bundle.version,
+        state=WAITING,
+        reason="",
+        fetched=0,
+        size=len(bundle.content),
+        older=int(older),
+        ordered_at_ms=store.now_ms,
+        changed_at_ms=0,
     )
 
 
@@ -117,10 +127,11 @@ def _offer(store: Store, order: Order) -> Message:
     return _topic(order), encode({"id": order.order_id, "version": order.version})
 
 
-def note_online(store: Store, name: Name) -> list[Message]:
-    """A console has come (again); if it has started anew, it knows nothing of its order."""
+def note_online(store: Store, name: Name) -> None:
+    """A console has come (again): its next health message brings an offer, for it may have started anew."""
     order = table.order_of(store, *name)
-    return [_offer(store, order)] if order is not None and order.is_open else []
+    if order is not None and order.is_open:
+        table.put(store, order._replace(changed_at_ms=0))
 
 
 def note_health(store: Store, name: Name, said: Figures) -> list[Message]:
@@ -132,9 +143,17 @@ def note_health(store: Store, name: Name, said: Figures) -> list[Message]:
         _change(store, order, state=TRIAL if said.on_trial else DONE)
     elif order.state == TRIAL and "update" in said.faults:
         _give_up(store, order, RETURNED, f"it runs {said.firmware} again")
+    elif _is_older(order, said.firmware):  # as after the restoring of an old database
+        _give_up(store, order, STOPPED, f"it runs {said.firmware}")
     elif abs(store.now_ms - order.changed_at_ms) >= OFFER_AGAIN_MS:  # … or the clock was set
         return [_offer(store, order)]
     return []
+
+
+def _is_older(order: Order, runs: str | None) -> bool:
+    from bridge.bundles import rank  # noqa: PLC0415 - see bundle_of
+
+    return not order.older and rank(runs or "") > rank(order.version)
 
 
 def take_reply(store: Store, name: Name, reply: Reply) -> list[Message]:

@@ -20,7 +20,7 @@ def compile_firmware(folder: Path, source: Path = SOURCE) -> Path:
     Raises TrivoxError with the compiler's words.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    for path in sorted([*source.rglob("*.py"), source / "slots.json"]):
+    for path in sorted([*source.rglob("*.py"), *source.glob("slots.json")]):
         name = path.relative_to(source)
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

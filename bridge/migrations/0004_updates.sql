@@ -8,6 +8,7 @@ CREATE TABLE update_order (
   reason TEXT NOT NULL,                  -- why it failed, returned or stopped; else empty
   fetched INTEGER NOT NULL,              -- how far into the bundle the console has asked
   size INTEGER NOT NULL,                 -- the bundle's
+  older INTEGER NOT NULL,                -- 1: also where a newer version runs
   ordered_at_ms INTEGER NOT NULL,
-  changed_at_ms INTEGER NOT NULL         -- when the console was last offered it or answered; 0: not yet
+  changed_at_ms INTEGER NOT NULL         -- when the console was last offered it or answered; 0: not since it came
 ) STRICT;

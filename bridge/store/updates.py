@@ -11,7 +11,8 @@ WAITING, FETCHING, TRIAL = "waiting", "fetching", "trial"
 DONE, FAILED, RETURNED, STOPPED = "done", "failed", "returned", "stopped"
 OPEN = (WAITING, FETCHING, TRIAL)
 _COLUMNS = (
-    "console_key, site_id, console_id, order_id, version, state, reason, fetched, size, ordered_at_ms, changed_at_ms"
+    "console_key, site_id, console_id, order_id, version, state, reason, fetched, size, older, ordered_at_ms,"
+    " changed_at_ms"
 )
 
 
@@ -27,6 +28,7 @@ class Order(NamedTuple):
     reason: str
     fetched: int
     size: int
+    older: int
     ordered_at_ms: int
     changed_at_ms: int
 
@@ -55,7 +57,7 @@ def order_of(store: Store, site_id: str, console_id: str) -> Order | None:
 def put(store: Store, order: Order) -> None:
     """Note an order, in the place of any that the console had."""
     store.run(
-        "INSERT OR REPLACE INTO update_order VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO update_order VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (order.console_key, *order[3:]),
     )
 

@@ -73,9 +73,8 @@ def say(office: Office, console: str, leaf: str, payload: dict[str, Any], at_ms:
 
 def offered(office: Office, console: str) -> dict[str, Any]:
     """The offer that the console gets when it comes; once it is ordered to update."""
-    ((topic, offer),) = say(
-        office, console, "status", {"state": "online", "epoch": "0000abcd", "hardware_id": "c0ffee"}
-    )
+    assert say(office, console, "status", {"state": "online", "epoch": "0000abcd", "hardware_id": "c0ffee"}) == []
+    ((topic, offer),) = say(office, console, "health", health(console)["payload"])
     assert topic == f"trivox/v1/demo/{console}/firmware"
     return dict(offer)
 
@@ -183,6 +182,20 @@ def test_no_older_version_unasked_and_none_without_a_key(office: Office) -> None
     assert "Not demo/till-4: they run it" in told
     assert "Not demo/till-5: they have no key" in told
     assert "1 console to be" in office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3", "--older")
+
+
+def test_an_order_of_an_old_copy_of_the_database_takes_no_console_back(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--all")
+    said = health("till-3", "1.2.0")["payload"]
+    assert say(office, "till-3", "health", said, NINE + 3_600_000) == []
+    assert states(office)["till-3"] == "stopped"
+
+
+def test_doctor_tells_which_console_did_not_take_it(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3")
+    assert "did not take" not in office.run("doctor").out
+    say(office, "till-3", "reply", {"id": offered(office, "till-3")["id"], "ok": False, "reason": "no room in flash"})
+    assert "Console demo/till-3 did not take firmware 1.1.0 (no room in flash)" in office.run("doctor").out
 
 
 def test_a_bundle_that_is_gone_fails_the_order_alone(office: Office) -> None:
