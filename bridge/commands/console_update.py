@@ -12,16 +12,17 @@ from rich.console import Console as Terminal
 from rich.table import Table
 from rich.text import Text
 
-from bridge.commands.console import PLAIN_WIDTH, console_app
+from bridge.commands.console import console_app
 from bridge.commands.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope
 from bridge.control import perform
-from bridge.doctor import ago
 from bridge.errors import TrivoxError, UsageError
 from bridge.plain import counted
 from bridge.store import open_store, updates
 from bridge.store.updates import FAILED, FETCHING, RETURNED, Order
+from bridge.traffic_light import ago
 
 LOOK_S = 1.0
+PLAIN_WIDTH = 160
 NAMES_TOLD = 10
 NOT_ORDERED = {
     "already": "run it, or are under way to it",
