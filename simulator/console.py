@@ -380,7 +380,7 @@ class Console:
             "files": self._files(),
         }
         with self._streams() as (typed, serial):
-            return Process(words, config, typed=typed, serial=serial, tell=self._record.take, gone=self._gone)
+            return Process(words, config, typed=typed, serial=serial, tell=self._take, gone=self._gone)
 
     @contextmanager
     def _streams(self) -> Iterator[tuple[IO[bytes] | int, IO[bytes] | int]]:
@@ -390,6 +390,10 @@ class Console:
         else:
             with self._serial_path.open("ab") as serial, Path("/dev/null").open("rb") as nothing:
                 yield nothing, serial
+
+    def _take(self, words: list[Any]) -> None:
+        """Something that the board said; called by the process's thread."""
+        self._record.take(words)
 
     def _gone(self, process: Process, why: str) -> None:
         """The process has ended: by our hand, or by a reset, after which the board starts again."""

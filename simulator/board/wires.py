@@ -134,6 +134,7 @@ def replying(request_function):
 
 
 _errand = None
+interrupted = False  # Ctrl-C has come: the main thread is to see it between two tasks, not within the flash's work
 
 
 def between_tasks(function):
@@ -166,8 +167,11 @@ def between_tasks(function):
 
 def do_errand():
     """Called by the main thread between two tasks."""
-    global _errand
+    global _errand, interrupted
     at_work()
+    if interrupted:
+        interrupted = False
+        raise KeyboardInterrupt
     if _errand:
         errand, _errand = _errand, None
         errand()
