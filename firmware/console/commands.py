@@ -1,6 +1,7 @@
 """What the bridge may tell a console to do."""
 
 import asyncio
+import sys
 
 import machine
 from micropython import const
@@ -8,6 +9,7 @@ from micropython import const
 from console import events
 
 _STEP_MS = const(15000)
+_TONES_MS = const(500)
 _ALL = const(0b1111)  # buttons or lamps
 
 
@@ -43,13 +45,19 @@ async def restart(app, command):
     machine.reset()
 
 
-async def self_test(app, command_id):
-    """Lights one lamp after the other; who sees it presses the button in it."""
+async def self_test(app, command_id=None):
+    """Lights one lamp after the other; who sees it presses the button in it.
+
+    Without a command it is for a technician at the serial line, who is told what to do, also on a board whose line is
+    the bridge's (which drops lines that are no messages). He then holds the seller's button for a long press, too.
+    """
+    say = _no_word if command_id else _tell
     app.tested = []
     app.table.test(True, app.clock.up_ms())
     buttons = lamps = 0
     for place in range(4):
         app.lamps.test(1 << place)
+        say("press " + events.BUTTONS[place])
         until_ms = app.clock.up_ms() + _STEP_MS
         while not lamps >> place & 1 and app.clock.up_ms() < until_ms:
             await asyncio.sleep_ms(50)
@@ -58,10 +66,41 @@ async def self_test(app, command_id):
                 if pressed == place:
                     lamps |= 1 << place
             app.tested = []
+        say(("felt " if lamps >> place & 1 else "missed ") + events.BUTTONS[place])
+    passed = buttons == lamps == _ALL
+    if not command_id:
+        passed = await _long_press(app, say) and passed
     app.lamps.test(None)
     now_ms = app.clock.up_ms()
     app.table.test(False, now_ms)
     app.tested = None
-    passed = buttons == lamps == _ALL
     app.record((events.SELF_TESTED, now_ms, passed, buttons, lamps))
-    app.link.say("reply", events.reply(command_id, None if passed else "the self-test has failed"), 1)
+    say("passed" if passed else "failed")
+    if command_id:
+        app.link.say("reply", events.reply(command_id, None if passed else "the self-test has failed"), 1)
+
+
+async def _long_press(app, say):
+    """True once the seller's button was held for a long press; two tones say so."""
+    say("hold seller")
+    began_ms = app.clock.up_ms()
+    since_ms = now_ms = began_ms
+    while now_ms - began_ms < _STEP_MS and now_ms - since_ms < app.table.settings.long_press_ms:
+        await asyncio.sleep_ms(50)
+        now_ms = app.clock.up_ms()
+        if not app.buttons.is_pressed(events.SELLER):
+            since_ms = now_ms
+    held = now_ms - since_ms >= app.table.settings.long_press_ms
+    if held:
+        app.lamps.force_majeure_declared(now_ms)
+    say("held seller" if held else "missed long")
+    await asyncio.sleep_ms(_TONES_MS)
+    return held
+
+
+def _tell(words):
+    sys.stdout.write("\nself_test: %s\n" % words)  # the first ends a message that may be under way
+
+
+def _no_word(_):
+    """A bridge gets the reply."""
