@@ -29,7 +29,8 @@ except OSError:
     names = None
 print(json.dumps({
     "platform": sys.platform, "machine": getattr(sys.implementation, "_machine", ""),
-    "version": list(sys.implementation.version[:3]), "hardware_id": hexlify(machine.unique_id()).decode(),
+    "version": list(sys.implementation.version[:3]), "base": sys.version,
+    "hardware_id": hexlify(machine.unique_id()).decode(),
     "names": names, "console": read("/console.json"), "slots": read("/slots.json"),
     "serving": "console.app" in sys.modules}))
 """
@@ -52,11 +53,17 @@ print(end - first + (outbox.next - outbox.first if epoch != outbox.epoch else 0)
 
 @dataclass
 class Board:
-    """A board as it lay there when it was asked; `names` is what its filesystem holds, None where it has none."""
+    """A board as it lay there when it was asked.
+
+    `machine` and `base` are MicroPython's words for the board and for itself, `names` what the filesystem holds, None
+    where there is none.
+    """
 
     kind: str
+    machine: str
     hardware_id: str
     micropython: str
+    base: str
     names: list[str] | None
     console: dict[str, Any] | None
     slots: dict[str, Any] = field(default_factory=dict)
@@ -90,7 +97,10 @@ def look_at(repl: Repl) -> Board:
     if tuple(said["version"]) < OLDEST:
         raise BoardError(f"MicroPython {version} on {repl.path} is too old: give a base of 1.25 or newer with --base.")
     config, slots = (said[key] if isinstance(said[key], dict) else None for key in ("console", "slots"))
-    return Board(kind, said["hardware_id"], version, said["names"], config, slots or {}, said["serving"])
+    base = said["base"].partition("; ")[2]
+    return Board(
+        kind, said["machine"], said["hardware_id"], version, base, said["names"], config, slots or {}, said["serving"]
+    )
 
 
 def waiting(repl: Repl, board: Board) -> int | None:

@@ -1,8 +1,8 @@
-"""Puts the firmware and a console's own files on a board, so that whenever the cable is pulled it starts whole.
+"""Puts the firmware and a console's own files on a board, so that it starts whole whenever the cable is pulled.
 
-A version is written into the slot that does not run, checked, and put in force by exchanging `/slots.json`. The files at
-the root (`boot.py`, `main.py`, `slots.mpy`) and the console's own are each exchanged as a whole, `main.py` last: until
-then a new board starts nothing, and one from before there were slots starts what it had.
+A version is written into the slot that does not run, checked, and put in force by exchanging `/slots.json`. The files
+at the root (`boot.py`, `main.py`, `slots.mpy`) and the console's own are each exchanged as a whole, `main.py` last:
+until then a new board starts nothing, and one from before there were slots starts what it had.
 """
 
 from __future__ import annotations
@@ -151,7 +151,12 @@ def wipe(repl: Repl) -> None:
 
 
 def _fill(
-    repl: Repl, slot: str, there: dict[str, str], in_force: tuple[str, dict[str, str]], firmware: Firmware, report: Report
+    repl: Repl,
+    slot: str,
+    there: dict[str, str],
+    in_force: tuple[str, dict[str, str]],
+    firmware: Firmware,
+    report: Report,
 ) -> None:
     """Make a slot hold just this version, by as little cable as may be."""
     other, others = in_force
@@ -161,16 +166,22 @@ def _fill(
     folders = [f"/{slot}", *(f"/{slot}/{folder}" for folder in firmware.folders)]
     pairs = [(f"{'/' + other if other else ''}/{name}", f"/{slot}/{name}") for name in copies]
     repl.run(_program(PREPARE, GONE=gone, FOLDERS=folders, COPIES=pairs), limit_s=60)
-    to_write = [name for name in missing if name not in copies]
-    total, done = sum(len(firmware.files[name]) for name in to_write), 0
-    for name in to_write:
-        before = done
-        report("copying", before, total)
-        repl.write_file(f"/{slot}/{name}", firmware.files[name], lambda written, _, at=before: report("copying", at + written, total))  # type: ignore[misc]
-        done += len(firmware.files[name])
-    report("checking", total, total)
+    _write(repl, slot, {name: firmware.files[name] for name in missing if name not in copies}, report)
+    report("checking", 1, 1)
     if _hashes(repl, slot, firmware.folders) != firmware.hashes:
         raise _unlike(repl, f"/{slot}")
+
+
+def _write(repl: Repl, slot: str, files: dict[str, bytes], report: Report) -> None:
+    total, done = sum(map(len, files.values())), 0
+
+    def written(of_file: int, _: int) -> None:
+        report("copying", done + of_file, total)
+
+    for name, data in files.items():
+        written(0, 0)
+        repl.write_file(f"/{slot}/{name}", data, written)
+        done += len(data)
 
 
 def _hashes(repl: Repl, slot: str, names: list[str]) -> dict[str, str]:

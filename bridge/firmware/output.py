@@ -17,7 +17,7 @@ from bridge.firmware.ports import Port, again
 BAUD = 115200
 PATIENCE_S = 0.2
 MEMORY_LINES = 12
-_BOOT = re.compile(r"boot: (\d+), epoch ([0-9a-f]{8}), ")
+_BOOT = re.compile(r"self_test: boot (\d+)")
 
 
 class Said(NamedTuple):
@@ -28,9 +28,7 @@ class Said(NamedTuple):
     payload: Any
 
     def boot(self) -> int | None:
-        """The number of the boot that this line tells of: of a board without radio its first heartbeat does."""
-        if self.leaf == "health":
-            return int(self.payload["boot"])
+        """The number of the boot that this line tells a technician, once the console serves."""
         found = _BOOT.match(self.text)
         return int(found[1]) if found else None
 
@@ -56,7 +54,9 @@ class Output:
                 continue
             self._rest += self._read()
         if self._serial is None:
-            raise BoardGoneError(f"The board on {self.port.path} did not come back: see to its cable, and run this again.")
+            raise BoardGoneError(
+                f"The board on {self.port.path} did not come back: see to its cable, and run this again."
+            )
         return None
 
     def send(self, leaf: str, payload: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from bridge.firmware.errors import BoardError, BoardGoneError
 # Makers of the boards, and of the chips that make a serial port of their USB.
 MAKERS = {0x2E8A: "Raspberry Pi", 0x303A: "Espressif", 0x10C4: "Silicon Labs", 0x1A86: "WCH", 0x0403: "FTDI"}
 MOUNTS = Path("/proc/mounts")
-VOLUMES = "/Volumes/*"  # of a Mac
+VOLUMES = Path("/Volumes")  # of a Mac
 INFO = "INFO_UF2.TXT"
 
 
@@ -29,7 +29,8 @@ class Port(NamedTuple):
 def seen(patterns: list[str]) -> list[Port]:
     """The ports that these names or patterns fit; without any, those that may be boards by their makers."""
     if patterns:
-        return [Port(path) for path in sorted({path for pattern in patterns for path in glob(pattern)})]
+        found = {path for pattern in patterns for path in glob(pattern)}  # noqa: PTH207 - patterns have roots
+        return [Port(path) for path in sorted(found)]
     return [Port(port.device, port.serial_number) for port in sorted(list_ports.comports()) if port.vid in MAKERS]
 
 
@@ -44,10 +45,10 @@ def again(port: Port) -> Port:
 
 def boot_volumes(mounts: Path = MOUNTS) -> list[Path]:
     """The mounted volumes of boards that wait for a UF2 file."""
-    places = [Path(folder) for folder in glob(VOLUMES)]
+    places = list(VOLUMES.glob("*"))
     if mounts.exists():
-        for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
-            places.append(Path(line.split()[1].encode().decode("unicode_escape")))
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+        places += [Path(line.split()[1].encode().decode("unicode_escape")) for line in lines]  # a space is \\040
     return sorted({place for place in places if _has_info(place)})
 
 
@@ -67,10 +68,14 @@ def check_access(path: str) -> None:
             f"You may not open {path}: run `sudo usermod -aG dialout $USER`, log out and in again, and try once more."
         ) from error
     except FileNotFoundError as error:
-        raise BoardGoneError(f"There is no port {path}: see that the cable is in, and that it is no charging cable.") from error
+        raise BoardGoneError(
+            f"There is no port {path}: see that the cable is in, and that it is no charging cable."
+        ) from error
     except OSError as error:
         sentence = f"{path} does not open ({error.strerror}): pull the cable out and put it in again."
-        raise (BoardGoneError if error.errno in {errno.ENXIO, errno.EIO, errno.ENODEV} else BoardError)(sentence) from error
+        raise (BoardGoneError if error.errno in {errno.ENXIO, errno.EIO, errno.ENODEV} else BoardError)(
+            sentence
+        ) from error
     try:
         if not os.isatty(descriptor):
             raise BoardError(f"{path} is no serial port: give that of the board, such as /dev/ttyACM0 or /dev/ttyUSB0.")

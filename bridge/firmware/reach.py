@@ -69,8 +69,8 @@ def _prompt(port: Port) -> Repl:
     if not _asked_by_message(port):
         raise BoardError(
             f"Nothing on {port.path} answers: see that it is the board's port and the cable carries data; put "
-            "MicroPython on a new board with --base; a Pico in service gives way if No and the seller's button are held "
-            "while it is plugged in."
+            "MicroPython on a new board with --base; a Pico in service gives way if No and the seller's button are "
+            "held while it is plugged in."
         )
     return _returned(port)
 
@@ -91,7 +91,7 @@ def _returned(port: Port) -> Repl:
         if repl is not None:
             repl.close()
         if time.monotonic() > end_s:
-            raise BoardError(f"The board on {port.path} did not come back after its restart: pull its cable, try again.")
+            raise BoardError(f"The board on {port.path} did not come back: pull its cable out, and run this again.")
 
 
 def _asked_by_message(port: Port) -> bool:

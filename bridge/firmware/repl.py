@@ -83,10 +83,14 @@ class Repl:
             with self._line():
                 self._transport.fs_writefile(path, data, chunk_size=CHUNK_BYTES, progress_callback=progress)
         except TransportExecError as error:
-            raise BoardRefusedError(f"The board on {self.path} could not write {path}: run this again.", str(error)) from error
+            raise BoardRefusedError(
+                f"The board on {self.path} could not write {path}: run this again.", str(error)
+            ) from error
         except BoardFileError as error:
             if error.errno == NO_SPACE:
-                raise BoardError(f"The flash of the board on {self.path} is full: --wipe empties its outbox.") from error
+                raise BoardError(
+                    f"The flash of the board on {self.path} is full: --wipe empties its outbox."
+                ) from error
             raise BoardError(f"The flash of the board on {self.path} cannot be written: exchange the board.") from error
 
     def restart(self, source: str) -> None:

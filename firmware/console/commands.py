@@ -10,6 +10,7 @@ from console import events
 
 _STEP_MS = const(15000)
 _TONES_MS = const(500)
+_AGAIN_MS = const(1000)
 _ALL = const(0b1111)  # buttons or lamps
 
 
@@ -48,44 +49,59 @@ async def restart(app, command):
 async def self_test(app, command_id=None):
     """Lights one lamp after the other; who sees it presses the button in it.
 
-    Without a command it is for a technician at the serial line, who is told what to do, also on a board whose line is
-    the bridge's (which drops lines that are no messages). He then holds the seller's button for a long press, too.
+    Without a command it is for a technician at the serial line, who is told what to do; he then holds the seller's
+    button for a long press, too.
     """
-    say = _no_word if command_id else _tell
     app.tested = []
     app.table.test(True, app.clock.up_ms())
     buttons = lamps = 0
     for place in range(4):
         app.lamps.test(1 << place)
-        say("press " + events.BUTTONS[place])
-        until_ms = app.clock.up_ms() + _STEP_MS
-        while not lamps >> place & 1 and app.clock.up_ms() < until_ms:
+        began_ms = app.clock.up_ms()
+        told_ms = None
+        while not lamps >> place & 1 and app.clock.up_ms() - began_ms < _STEP_MS:
+            if not command_id:
+                told_ms = _tell_again(app, told_ms, "press " + events.BUTTONS[place])
             await asyncio.sleep_ms(50)
             for pressed in app.tested:
                 buttons |= 1 << pressed
                 if pressed == place:
                     lamps |= 1 << place
             app.tested = []
-        say(("felt " if lamps >> place & 1 else "missed ") + events.BUTTONS[place])
+        if not command_id:
+            _tell(("felt " if lamps >> place & 1 else "missed ") + events.BUTTONS[place])
     passed = buttons == lamps == _ALL
     if not command_id:
-        passed = await _long_press(app, say) and passed
+        passed = await _long_press(app) and passed
     app.lamps.test(None)
     now_ms = app.clock.up_ms()
     app.table.test(False, now_ms)
     app.tested = None
     app.record((events.SELF_TESTED, now_ms, passed, buttons, lamps))
-    say("passed" if passed else "failed")
     if command_id:
         app.link.say("reply", events.reply(command_id, None if passed else "the self-test has failed"), 1)
+    else:
+        _tell("passed" if passed else "failed")
 
 
-async def _long_press(app, say):
-    """True once the seller's button was held for a long press; two tones say so."""
-    say("hold seller")
+async def for_technician(app, wish):
+    """Tells him at the serial line which boot this is, for some seconds, or with each step of the self-test."""
+    if wish == "self_test":
+        await self_test(app)
+        return
     began_ms = app.clock.up_ms()
-    since_ms = now_ms = began_ms
+    told_ms = None
+    while app.clock.up_ms() - began_ms < _STEP_MS:
+        told_ms = _tell_again(app, told_ms, "not wanted")
+        await asyncio.sleep_ms(50)
+
+
+async def _long_press(app):
+    """True once the seller's button was held for a long press; two tones say so."""
+    told_ms = None
+    began_ms = since_ms = now_ms = app.clock.up_ms()
     while now_ms - began_ms < _STEP_MS and now_ms - since_ms < app.table.settings.long_press_ms:
+        told_ms = _tell_again(app, told_ms, "hold seller")
         await asyncio.sleep_ms(50)
         now_ms = app.clock.up_ms()
         if not app.buttons.is_pressed(events.SELLER):
@@ -93,14 +109,21 @@ async def _long_press(app, say):
     held = now_ms - since_ms >= app.table.settings.long_press_ms
     if held:
         app.lamps.force_majeure_declared(now_ms)
-    say("held seller" if held else "missed long")
+    _tell("held seller" if held else "missed long")
     await asyncio.sleep_ms(_TONES_MS)
     return held
 
 
+def _tell_again(app, told_ms, words):
+    """Tells it each second: his computer may find the port late. Answers when it was told last."""
+    now_ms = app.clock.up_ms()
+    if told_ms is not None and now_ms - told_ms < _AGAIN_MS:
+        return told_ms
+    _tell("boot %d" % app.outbox.boot)
+    _tell(words)
+    return now_ms
+
+
 def _tell(words):
-    sys.stdout.write("\nself_test: %s\n" % words)  # the first ends a message that may be under way
-
-
-def _no_word(_):
-    """A bridge gets the reply."""
+    """A line of its own, also within a message that is under way on a line that is the bridge's."""
+    sys.stdout.write("\nself_test: %s\n" % words)

@@ -12,24 +12,27 @@ from console import events, health, versions
 
 _KEY_DIGITS = const(64)
 _HOLD_MS = const(2000)
+WISHES = ("self_test", "flashed")
 
 
 def found():
     """What `App` is made of, or None: the board is its technician's.
 
-    That is (board, config, folder, code of `booted.reset`, news of an update, whether a technician tests it).
+    That is (board, config, folder, code of `booted.reset`, news of an update, what a technician at its line wants).
     """
     config, folder = read_config()
     marker = take_marker(folder + "/restart")
     board = board_named(config.get("board"))
     if marker == "maintenance" or is_held_open(board):
         return None
-    return board, config, folder, reset_kind(marker), versions.news(folder), marker == "self_test"
+    return board, config, folder, reset_kind(marker), versions.news(folder), marker if marker in WISHES else None
 
 
 def is_held_open(board):
     """True if *No* and the seller's button are held down together from the start: nobody does that by chance."""
-    pins = [machine.Pin(board.BUTTONS[button], machine.Pin.IN, machine.Pin.PULL_UP) for button in (events.NO, events.SELLER)]
+    pins = [
+        machine.Pin(board.BUTTONS[button], machine.Pin.IN, machine.Pin.PULL_UP) for button in (events.NO, events.SELLER)
+    ]
     for _ in range(_HOLD_MS // 50):
         if pins[0].value() or pins[1].value():
             return False
