@@ -1,6 +1,7 @@
 """A simulated board as a technician takes it from its box: MicroPython, an empty filesystem, and its REPL on USB."""
 
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from simulator.process import Process
 from simulator.usb_port import NO_BYTE, UsbPort
 
 _VANISHING = ("pico", "pico_w")  # their USB is the chip's own, so it goes with each reset; an ESP32 has a chip for it
+PROMPT = ">>> "
+_PROMPT_LIMIT_S = 30.0
 
 
 class BareBoard(Console):
@@ -37,6 +40,18 @@ class BareBoard(Console):
     def arrived(self) -> int:
         """How many bytes have come from the host since this object was made."""
         return self._line.arrived
+
+    def plug_in_holding(self, *buttons: str) -> None:
+        """Power on with these buttons held, and let go of them once the prompt is there."""
+        self._closed.update({str(self._pin(button)): 0 for button in buttons})
+        self.power_on()
+        deadline = time.monotonic() + _PROMPT_LIMIT_S
+        while PROMPT not in self.runs()[-1].output:
+            if time.monotonic() > deadline:
+                raise ConsoleError(f"The board {self.board} did not come to its prompt; see {self._serial_path}.")
+            time.sleep(0.05)
+        for button in buttons:
+            self.release(button)
 
     def pull_cable_after(self, count: int) -> threading.Event:
         """Pull the cable, from which comes the power too, after so many more bytes from the host; the event tells."""

@@ -12,12 +12,16 @@ _ESP32_SAYS = (
 
 
 def without_filesystem(flash, prog_size, error):
-    """An RP2040 formats, whatever lay there; an ESP32 says so for ever."""
+    """An RP2040 formats, whatever lay there; an ESP32 says so until Ctrl-C."""
     if wires.rp2:
         vfs.VfsLfs2.mkfs(flash, progsize=prog_size)
         vfs.mount(vfs.VfsLfs2(flash, progsize=prog_size), "/")
         return
+    wires.ready()
     wires.at_work()
-    while True:
-        print(_ESP32_SAYS, error)  # noqa: T201 - as that board does
-        utime.sleep(3)
+    try:
+        while True:
+            print(_ESP32_SAYS, error)  # noqa: T201 - as that board does
+            utime.sleep(3)
+    except KeyboardInterrupt:
+        pass  # to the prompt
