@@ -28,7 +28,6 @@ BOARD_ID = "RPI-RP2"
 ESP_MAGIC = 0xE9
 ESP_AT = 0x1000  # where an ESP32's own loader looks
 ESP_FILES_AT = 0x200000  # there the console's files begin
-ESPTOOL_LIMIT_S = 600
 VOLUME_LIMIT_S = 30.0
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
 
@@ -87,7 +86,7 @@ def _uf2_image(path: Path, data: bytes) -> bytes:
         if (first, second, last) != MAGIC or (place, blocks) != (number, count) or size > len(content):
             rest = 1
             break
-        if not flags & HAS_FAMILY or family != RP2040:
+        if flags != HAS_FAMILY or family != RP2040:  # that alone: what is not for the flash is none of ours
             raise TrivoxError(f"{path} is for another chip than the RP2040: give the base of a Pico or Pico W.")
         image += content[:size]
     if rest or not count:

@@ -22,8 +22,10 @@ def found():
     """
     config, folder = read_config()
     marker = take_marker(folder + "/restart")
+    if marker == "maintenance":
+        return None
     board = board_named(config.get("board"))
-    if marker == "maintenance" or is_held_open(board):
+    if is_held_open(board):
         return None
     return board, config, folder, reset_kind(marker), versions.news(folder), marker if marker in WISHES else None
 

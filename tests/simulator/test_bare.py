@@ -12,7 +12,14 @@ from simulator.bare import BareBoard
 from simulator.errors import ConsoleError, FirmwareError
 from tests.support.programs import wait_until
 
-LOOP = "import asyncio\nasync def main():\n    while True:\n        await asyncio.sleep_ms(10)\nprint('begun')\nasyncio.run(main())\n"
+LOOP = """
+import asyncio
+async def main():
+    while True:
+        await asyncio.sleep_ms(10)
+print('begun')
+asyncio.run(main())
+"""
 HUNG = "print('begun')\nwhile True:\n    pass\n"
 GUARDED = "import machine\nmachine.WDT(timeout=1000)\n" + LOOP
 
@@ -116,10 +123,8 @@ def test_a_port_vanishes_with_the_power(board: BareBoard) -> None:
     with serial.Serial(board.port, timeout=5) as port:
         board.power_off()
         assert not Path(board.port).exists()
-        with pytest.raises((serial.SerialException, OSError)):  # as a pulled cable does
-            for _ in range(100):
-                port.write(b"x")
-                port.read(1)
+        with pytest.raises(OSError):  # noqa: PT011 - as of a pulled cable; pyserial's errors are among them
+            port.write(b"x" * 100_000)
 
 
 def test_a_pulled_cable_takes_the_power_at_that_byte(board: BareBoard, mpremote: Mpremote, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import serial
@@ -221,7 +221,7 @@ class Gateway:
     def __init__(self, path: str) -> None:
         self._line = serial.Serial(path, timeout=0.2)
 
-    def __enter__(self) -> "Gateway":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from bridge.errors import TrivoxError
 from bridge.firmware.compiled import compile_firmware
 from bridge.firmware.configuration import Common
 from bridge.firmware.errors import BoardError
@@ -29,7 +28,7 @@ from tests.support.versions import other_version
 
 EVERY = os.environ.get("TRIVOX_EVERY_CUT") == "1"
 SEED = int(os.environ.get("TRIVOX_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
-SAMPLES = 6
+SAMPLES = 4
 OLD, NEW = "1.0.1", "1.0.2"
 
 
@@ -93,8 +92,7 @@ def flash_with(board: BareBoard, firmware: Firmware) -> str | None:
     work = Work(firmware, roster, Common(), tests=False)
     try:
         flash(Port(board.port), work, Desk(), Outcome(board.port))
-    except TrivoxError as error:
-        assert isinstance(error, BoardError)  # a sentence about this board, no mistake of ours
+    except BoardError as error:  # a sentence about this board; anything else is a mistake of ours
         return str(error)
     return None
 
