@@ -23,6 +23,7 @@ BLOCK = struct.Struct("<8I476sI")
 MAGIC = (0x0A324655, 0x9E5D5157, 0x0AB16F30)
 HAS_FAMILY = 0x2000
 RP2040 = 0xE48BFF56
+FATAL = "A fatal error occurred: "  # what esptool says before general advice
 BOARD_ID = "RPI-RP2"
 
 ESP_MAGIC = 0xE9
@@ -139,13 +140,15 @@ def write_by_esptool(base: Base, port: str, report: Callable[[int], None], *, er
         assert esptool.stdout is not None  # noqa: S101 - for the types
         last = ""
         for line in esptool.stdout:
-            last = line.strip() or last
+            if FATAL in line or FATAL not in last:
+                last = line.strip() or last
             found = _PERCENT.search(line)
             if found:
                 report(int(float(found[1])))
     if esptool.returncode:
+        why = last.removeprefix(FATAL)
         raise BoardError(
-            f"esptool could not write {base.path.name} to {port} ({last}): hold the board's BOOT button meanwhile, and "
+            f"esptool could not write {base.path.name} to {port} ({why}): hold the board's BOOT button meanwhile, and "
             "see that the cable carries data."
         )
 

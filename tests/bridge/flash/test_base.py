@@ -3,32 +3,27 @@
 import hashlib
 import os
 import struct
-import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bridge.errors import TrivoxError
-from bridge.firmware import base as base_module
 from bridge.firmware import ports
 from bridge.firmware.base import RP2040, read_base, write_by_esptool, write_to_volume
 from bridge.firmware.errors import BoardError
 from simulator.bare import BareBoard
 from tests.bridge.flash.desk import WIFI, flash
+from tests.support.esp32_rom import MD5, Esp32Rom
+from tests.support.programs import wait_until
 
 TILL = ("--site", "sofia-1", "--console", "till-1")
 INFO = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
+ESP_IMAGE = b"\xe9\x04\x02\x20" + b"MicroPython v1.26.0 on 2026-01-01; Generic ESP32 module with ESP32".ljust(
+    99_996, b"\x5a"
+)
 IMAGE = b"MicroPython v1.26.0 on 2026-01-01; Raspberry Pi Pico W with RP2040".ljust(600, b"\0")
-FAKE_ESPTOOL = """
-import sys
-expected = ["--chip", "esp32", "--port", "/dev/ttyUSB9", "--baud", "460800", "write-flash", "--erase-all", "0x1000"]
-if sys.argv[1:-1] != expected or not sys.argv[-1].endswith("esp32.bin"):
-    sys.exit(f"wrong arguments: {sys.argv[1:]}")
-print("Writing at 0x00001000 [==>   ]  50.0% 1/2 bytes... ")
-print("Writing at 0x00002000 [=====>] 100.0% 2/2 bytes... ")
-print("Hash of data verified.")
-"""
 
 
 def uf2(image: bytes, family: int = RP2040) -> bytes:
@@ -144,15 +139,36 @@ def test_a_base_of_another_board_is_refused(tmp_path: Path, plugged: Callable[..
     assert "pico.uf2 is not for a Raspberry Pi Pico W with RP2040" in done.stderr
 
 
-def test_esptool_is_told_what_it_wants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "esptool.py").write_text(FAKE_ESPTOOL)
-    monkeypatch.setattr(base_module, "ESPTOOL", (sys.executable, str(tmp_path / "esptool.py")))
-    path, digest = kept(tmp_path, "esp32.bin", b"\xe9" + IMAGE)
+@pytest.mark.parametrize("erase", [False, True])
+def test_esptool_writes_it_to_an_esp32(tmp_path: Path, erase: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    path, digest = kept(tmp_path, "esp32.bin", ESP_IMAGE)
     told: list[int] = []
-    write_by_esptool(read_base(path, digest), "/dev/ttyUSB9", told.append, erase=True)
-    assert told == [50, 100]
-    with pytest.raises(BoardError, match="wrong arguments"):
-        write_by_esptool(read_base(path, digest), "/dev/ttyUSB9", told.append, erase=False)
+    with Esp32Rom() as rom:
+        write_by_esptool(read_base(path, digest), rom.port, told.append, erase=erase)
+    assert rom.flash[0x1000 : 0x1000 + len(ESP_IMAGE)] == ESP_IMAGE
+    assert rom.flash[0x200000] == (0xFF if erase else 0)  # what lies where the console's files are
+    assert told[-1] == 100
+
+
+def test_a_fresh_esp32_gets_its_base_and_becomes_a_console(tmp_path: Path, plugged: Callable[..., BareBoard]) -> None:
+    path, digest = kept(tmp_path, "esp32.bin", ESP_IMAGE)
+    board, port = plugged("esp32"), tmp_path / "port"
+    with Esp32Rom() as rom:
+        port.symlink_to(rom.port)
+
+        def starts_micropython() -> None:
+            wait_until("esptool has checked what it wrote", lambda: MD5 in rom.asked, limit_s=120)
+            (tmp_path / "next").symlink_to(board.port)
+            (tmp_path / "next").replace(port)
+
+        chip = threading.Thread(target=starts_micropython)
+        chip.start()
+        at = ("--port", str(port), *WIFI, "--broker", "mqtt://127.0.0.1:1", "--no-self-test")
+        done = flash(tmp_path, *TILL, *at, "--base", str(path), "--base-sha256", digest)
+        chip.join()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no MicroPython answers; writing esp32.bin" in done.stdout
+    assert "sofia-1/till-1\nesp32\n" in done.stdout
 
 
 def test_the_real_esptool_takes_these_arguments_and_says_what_is_wrong(tmp_path: Path) -> None:
