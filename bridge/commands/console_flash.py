@@ -56,9 +56,10 @@ def console_flash(
     log_file: options.LogFile = options.LOG,
 ) -> None:
     """Make consoles of boards as they are plugged in: firmware, configuration, self-test, label."""
-    rows, done = _rows(site, console, table, count), log.done(log_file) if table else set()
+    rows, done = _rows(site, console, table, count), log.done(log_file) if table else {}
     at = options.broker(broker, config, ca_file)
-    password = options.wifi_password(wifi_ssid, wifi_password_file)
+    unsaid = (row.wifi_ssid for row in rows if row.wifi_ssid and row.wifi_password is None)
+    password = options.wifi_password(wifi_ssid or next(unsaid, None), wifi_password_file)
     common = Common(wifi_ssid, password, at, der_of(ca_file) if ca_file else None, ntp_host, _issuer(keys, database))
     micropython = options.base(base, base_sha256)
     with Screen() as screen, tempfile.TemporaryDirectory(prefix="trivox-firmware-") as folder:
@@ -84,7 +85,7 @@ def console_keys(
     database: Database = DATABASE,
 ) -> None:
     """Write consoles' logins and keys to a file for a technician's own machine; who has none is enrolled."""
-    issue = credentials.of_database(database)
+    issue = credentials.of_database(database, _tell_broker)
     names = [_identity(name) for name in consoles]
     made = {f"{site_id}/{console_id}": issue(site_id, console_id) for site_id, console_id in names}
     credentials.write_file(file, made)
@@ -130,7 +131,11 @@ def _asked(screen: Screen, site: str | None, board: Board) -> roster.Wanted:
 def _issuer(keys: Path | None, database: Path | None) -> credentials.Issuer:
     if keys:
         return credentials.of_file(keys)
-    return credentials.of_database(database) if database else credentials.of_nobody
+    return credentials.of_database(database, _tell_broker) if database else credentials.of_nobody
+
+
+def _tell_broker(name: str) -> None:
+    sys.stderr.write(f"{name} is enrolled: give the broker its login, which stands beside the database.\n")
 
 
 def _version() -> str:

@@ -13,6 +13,8 @@ from rich.console import Console as Terminal
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from bridge.errors import TrivoxError
+
 PLAIN_WIDTH = 160
 
 
@@ -89,4 +91,7 @@ class Seat:
     def confirm(self, question: str) -> bool:
         """Ask him."""
         with self._screen.asking():
-            return typer.confirm(f"{self._board}: {question}", default=True)
+            try:
+                return typer.confirm(f"{self._board}: {question}", default=True)
+            except typer.Abort as error:
+                raise TrivoxError("Nobody answered: run this in a terminal, or give --no-self-test.") from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.contract import valid_id
-from bridge.firmware.errors import BoardError
+from bridge.firmware.errors import BoardError, BoardRefusedError
 from bridge.firmware.repl import Repl
 
 OLDEST = (1, 25)
@@ -109,9 +109,7 @@ def waiting(repl: Repl, board: Board) -> int | None:
         return 0
     try:
         return int(repl.run(WAITING.replace("SLOT", repr(board.slot)).replace("BOARD", board.kind)))
-    except (BoardError, ValueError) as error:
-        if isinstance(error, BoardError) and not hasattr(error, "traceback"):
-            raise
+    except (BoardRefusedError, ValueError):
         return None
 
 

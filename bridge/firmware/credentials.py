@@ -20,8 +20,8 @@ def of_nobody(_site_id: str, _console_id: str) -> None:
     """Consoles without a login of their own."""
 
 
-def of_database(database: Path) -> Callable[[str, str], Credentials]:
-    """From the keyring beside the bridge's database; who has none yet is enrolled."""
+def of_database(database: Path, enrolled: Callable[[str], None]) -> Callable[[str, str], Credentials]:
+    """From the keyring beside the bridge's database; who has none yet is enrolled, and `enrolled` told of it."""
     keyring = Keyring(database)
 
     def issue(site_id: str, console_id: str) -> Credentials:
@@ -29,6 +29,7 @@ def of_database(database: Path) -> Callable[[str, str], Credentials]:
         if found is None:
             perform(database, "enroll_consoles", {"consoles": [f"{site_id}/{console_id}"]})
             found = keyring.issue(site_id, console_id)
+            enrolled(f"{site_id}/{console_id}")
         return found
 
     return issue

@@ -116,7 +116,7 @@ def _with_base(port: Port, work: Work, desk: Desk, outcome: Outcome) -> tuple[Re
         outcome.board = board
         _check_base(repl, board, base)
         if board.kind != "esp32":
-            desk.stage("restarting into its boot volume")
+            desk.stage("restarting as the volume RPI-RP2, which is to be mounted if it is not by itself")
             repl.restart(BOOTLOADER)
             outcome.becomes_volume = True
             return None, None

@@ -40,13 +40,13 @@ def append(path: Path, outcome: Outcome, firmware: str, reason: str | None) -> N
         raise TrivoxError(f"{path} cannot be written ({error.strerror}): give another file with --log.") from error
 
 
-def done(path: Path) -> set[tuple[str, str]]:
-    """The consoles that have their boards by this log. Raises TrivoxError."""
+def done(path: Path) -> dict[tuple[str, str], str]:
+    """The consoles that have their boards by this log, and which. Raises TrivoxError."""
     if not path.exists():
-        return set()
+        return {}
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-        return {(line["site_id"], line["console_id"]) for line in lines if line["result"] == DONE}
+        return {(line["site_id"], line["console_id"]): line["hardware_id"] for line in lines if line["result"] == DONE}
     except OSError as error:
         raise TrivoxError(f"{path} cannot be read ({error.strerror}): give another file with --log.") from error
     except (ValueError, KeyError, TypeError) as error:

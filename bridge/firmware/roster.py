@@ -48,13 +48,13 @@ class Wanted:
 
 
 class Roster:
-    """Hands each board its console, once; several threads may ask. Those in `done` go to their own board alone."""
+    """Hands each board its console, once; several threads may ask. `done` are those that have one, and which."""
 
     def __init__(
-        self, rows: list[Wanted], done: set[tuple[str, str]], ask: Callable[[Board], Wanted] | None = None
+        self, rows: list[Wanted], done: dict[tuple[str, str], str], ask: Callable[[Board], Wanted] | None = None
     ) -> None:
         self._rows = rows
-        self._taken = set(done)
+        self._taken = dict(done)
         self._ask = ask
         self._lock = threading.Lock()
 
@@ -69,17 +69,19 @@ class Roster:
             return self._ask(board)
         with self._lock:
             row = self._own(board) or self._next(board)
-            self._taken.add(row.identity)
+            self._taken[row.identity] = board.hardware_id
             return row
 
     def give_back(self, row: Wanted) -> None:
         """It did not become it."""
         with self._lock:
-            self._taken.discard(row.identity)
+            self._taken.pop(row.identity, None)
 
     def _own(self, board: Board) -> Wanted | None:
         for row in self._rows:
-            if row.hardware_id == board.hardware_id or (row.identity == board.identity and row.hardware_id is None):
+            is_free = self._taken.get(row.identity) in {None, board.hardware_id}
+            was_it = row.identity == board.identity and row.hardware_id is None and is_free
+            if row.hardware_id == board.hardware_id or was_it:
                 if row.board not in {None, board.kind}:
                     raise BoardError(
                         f"{row.name} is to be a {row.board}, and this is a {board.kind}: take another board."

@@ -57,28 +57,26 @@ class Session:
 
     def run(self) -> bool:
         """Whether all that were wanted are done."""
-        try:
-            while not self._is_over():
-                now_s = time.monotonic()
-                for port in self._seen():
-                    if (
-                        self._is_new(port.serial_number or port.path)
-                        and self.made + len(self._busy) < self._bench.count
-                    ):
-                        self._begin(port.serial_number or port.path, self._one, port)
-                for volume in boot_volumes() if self._work.base else []:
-                    if self._is_new(str(volume)):
-                        self._begin(str(volume), self._volume, volume)
-                self._left_at_s = {key: s for key, s in self._left_at_s.items() if now_s - s < GONE_S}
-                if self._busy:
-                    self._stirred_s = now_s
-                time.sleep(LOOK_S)
-        finally:
-            for thread in list(self._busy.values()):
-                thread.join()
+        while not self._is_over():  # Ctrl-C leaves boards as a pulled cable would, which they bear
+            self._look()
+            time.sleep(LOOK_S)
         if self._defect:
             raise self._defect
         return self.made >= self._bench.count
+
+    def _look(self) -> None:
+        for port in self._seen():
+            key = port.serial_number or port.path
+            if self._is_new(key) and self.made + len(self._busy) < self._bench.count:
+                self._begin(key, self._one, port)
+        for volume in boot_volumes() if self._work.base else []:
+            if self._is_new(str(volume)):
+                self._begin(str(volume), self._volume, volume)
+        now_s = time.monotonic()
+        with self._lock:
+            self._left_at_s = {key: s for key, s in self._left_at_s.items() if now_s - s < GONE_S}
+            if self._busy:
+                self._stirred_s = now_s
 
     def _seen(self) -> list[Port]:
         if self._bench.is_fixed:

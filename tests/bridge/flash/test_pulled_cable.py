@@ -88,7 +88,7 @@ class Cutter:
 
 
 def flash_with(board: BareBoard, firmware: Firmware) -> str | None:
-    roster = Roster([Wanted("demo", "till-1")], set())
+    roster = Roster([Wanted("demo", "till-1")], {})
     work = Work(firmware, roster, Common(), tests=False)
     try:
         flash(Port(board.port), work, Desk(), Outcome(board.port))
