@@ -26,9 +26,9 @@ lint: setup ## Style, types and import rules
 test: setup-tests lint ## Lint, types, import rules and every test
 	.venv/bin/pytest -n 4
 
-chaos: setup-tests ## Break everything in a seeded order (SEED=, MINUTES=, CONSOLES=) and prove that nothing is lost
+chaos: setup-tests ## Break everything in a seeded order (SEED=, MINUTES=, CONSOLES=, PICOS=) and prove that nothing is lost
 	$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
-	  $(if $(CONSOLES),--consoles $(CONSOLES))
+	  $(if $(CONSOLES),--consoles $(CONSOLES)) $(if $(PICOS),--picos $(PICOS))
 
 flash-cuts: setup-tests ## Update a board with the power cut within each flash operation, one after the other (half an hour)
 	TRIVOX_EVERY_CUT=1 .venv/bin/pytest -q tests/bridge/flash/test_pulled_cable.py -k operations

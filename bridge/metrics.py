@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prometheus_client.core import Metric
+    from prometheus_client.registry import Collector as AnyCollector
 
     from bridge.vitals import ConsoleVitals, Vitals
 
@@ -182,7 +183,7 @@ def _answering(registry: CollectorRegistry) -> Callable[..., Iterable[bytes]]:
 class MetricsServer:
     """Answers Prometheus on loopback until `close`; a port in use is told of and hinders nothing else."""
 
-    def __init__(self, port: int, collector: Collector) -> None:
+    def __init__(self, port: int, collector: AnyCollector) -> None:
         self._server: Any = None
         self._thread: Any = None
         registry = CollectorRegistry(auto_describe=False)

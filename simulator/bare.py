@@ -34,7 +34,7 @@ class BareBoard(Console):
     @property
     def port(self) -> str:
         """The path of the host's side, a link that is there while the board is seen; it leads elsewhere each time."""
-        return str(self._line.link)
+        return str(self._line.port)
 
     @property
     def arrived(self) -> int:

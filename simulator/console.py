@@ -84,7 +84,7 @@ class Console:
         self._ca, self._key = ca, key
         self._ntp_host, _, time_port = (ntp_host or "").partition(":")
         self._radio = None if board == "pico" else Radio(*target)
-        self._line = SerialLine(self._serial_path) if board == "pico" else None
+        self._line = SerialLine(self._serial_path, self.folder / "serial_port") if board == "pico" else None
         self._in_the_air = True
         self._closed: dict[str, int] = {}
         self._fixed = {
@@ -131,10 +131,15 @@ class Console:
 
     @property
     def serial_port(self) -> str:
-        """The path of the host's side of the USB serial line (board `pico`)."""
+        """The path of the host's side of the USB serial line (board `pico`); the same after each power-on."""
+        return str(self.cable.port)
+
+    @property
+    def cable(self) -> SerialLine:
+        """The USB serial line (board `pico`): to `pull`, `plug` and `disturb`."""
         if self._line is None:
             raise ConsoleError(f"The board {self.board} has no serial line; take pico.")
-        return self._line.port
+        return self._line
 
     def power_on(self) -> None:
         """Start the process; returns once the firmware has started, and hears its buttons."""

@@ -1,86 +1,184 @@
 """The USB serial line of a board without radio: a pty whose far end the host opens, and pipes to the process."""
 
 import contextlib
+import fcntl
 import os
+import queue
+import random
 import select
-import selectors
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _PIECE = 4096
-_PATIENCE_S = 0.5  # as the USB stack of a board has
+_PIPE_BYTES = 4096  # the least that a pipe can be told to hold; a board holds less
+_LOOK_MS = 20  # how often it is looked whether a host has opened the port
+_LIMIT_S = 10.0
 
 
 class SerialLine:
-    """Pumps between the pty and the process. What nobody reads is lost, as it is on a real board; `record` keeps it."""
+    """Pumps between the pty and the process; `record` keeps all that the board says.
 
-    def __init__(self, record: Path) -> None:
+    `port` is the path that the host opens, from power-on to power-off and while the cable is plugged; it is the same
+    after both, as the links of udev are. What the board says while no host has opened it is lost, but for the last
+    few KiB; a host that has and does not read makes the board wait, as USB does.
+    """
+
+    def __init__(self, record: Path, port: Path) -> None:
+        self.port = port
         self._record = record
-        self._master = self._slave = -1
-        self._to_board: tuple[int, int] | None = None
-        self._from_board: tuple[int, int] | None = None
-        self._stop: tuple[int, int] | None = None
+        self._master = -1
+        self._to_board: tuple[int, int] = (-1, -1)
+        self._from_board: tuple[int, int] = (-1, -1)
+        self._ask: tuple[int, int] = (-1, -1)
+        self._tasks: queue.SimpleQueue[tuple[Callable[[], None], threading.Event]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._deaf: set[int] = set()
-        self.plugged = True
-
-    @property
-    def port(self) -> str:
-        """The path that the host opens; lives from power-on to power-off."""
-        return os.ttyname(self._slave)
+        self._hand = threading.RLock()  # one thread at a time has its hand on power or cable
+        self._is_over = False
+        self._is_plugged = True
+        self._rate = 0.0
+        self._chance = random.Random(0)
+        self._up = bytearray()  # from the board, to be written to the host
+        self._down = bytearray()
 
     def open(self) -> None:
-        """Make the pty and begin to pump."""
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self._to_board, self._from_board, self._stop = os.pipe(), os.pipe(), os.pipe()
-        os.set_blocking(self._to_board[1], False)
-        self._thread = threading.Thread(target=self._pump, daemon=True)
-        self._thread.start()
+        """Power has come: begin to pump."""
+        with self._hand:
+            self._to_board, self._from_board, self._ask = os.pipe(), os.pipe(), os.pipe()
+            os.set_blocking(self._to_board[1], False)
+            fcntl.fcntl(self._from_board[1], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            self._is_over = False
+            if self._is_plugged:
+                self._appear()
+            self._thread = threading.Thread(target=self._pump, daemon=True)
+            self._thread.start()
 
     @contextlib.contextmanager
     def streams(self) -> Iterator[tuple[int, int]]:
         """Standard input and output for a process."""
-        assert self._to_board is not None  # noqa: S101 - `open` came first
-        assert self._from_board is not None  # noqa: S101
         yield self._to_board[0], self._from_board[1]
 
     def close(self) -> None:
-        """End it."""
-        if self._thread and self._stop:
-            os.write(self._stop[1], b"!")
-            self._thread.join(10)
-            self._thread = None
-            for pair in (self._to_board, self._from_board, self._stop, (self._master, self._slave)):
-                for end in pair or ():
+        """Power has gone: the port is gone too."""
+        with self._hand:
+            if self._thread:
+                self._do(self._end)
+                self._thread.join(_LIMIT_S)
+                self._thread = None
+                for end in (*self._to_board, *self._from_board, *self._ask):
                     os.close(end)
 
-    def _pump(self) -> None:
-        assert self._to_board is not None  # noqa: S101
-        assert self._from_board is not None  # noqa: S101
-        assert self._stop is not None  # noqa: S101
-        ways = {self._master: self._to_board[1], self._from_board[0]: self._master}
-        with selectors.DefaultSelector() as selector, self._record.open("ab", buffering=0) as record:
-            for source in (*ways, self._stop[0]):
-                selector.register(source, selectors.EVENT_READ)
-            while True:
-                for key, _ in selector.select():
-                    if key.fd == self._stop[0]:
-                        return
-                    piece = os.read(key.fd, _PIECE)
-                    if key.fd == self._from_board[0]:
-                        record.write(piece)
-                    if self.plugged:
-                        self._put(ways[key.fd], piece)
+    def pull(self) -> None:
+        """Pull the cable: the host's port is gone, whatever is under way is lost; the board keeps its power."""
+        with self._hand:
+            self._is_plugged = False
+            self._do(self._vanish)
 
-    def _put(self, end: int, piece: bytes) -> None:
-        """Write it all, if somebody reads; who has not read for a while is not waited for again."""
-        while piece:
-            if not select.select([], [end], [], 0 if end in self._deaf else _PATIENCE_S)[1]:
-                self._deaf.add(end)
-                return
-            self._deaf.discard(end)
-            piece = piece[os.write(end, piece) :]
+    def plug(self) -> None:
+        """Plug the cable in again."""
+        with self._hand:
+            self._is_plugged = True
+            self._do(self._appear)
+
+    def disturb(self, rate: float, seed: int = 0) -> None:
+        """Change so many of the bytes, both ways, at random: 0 none, 1 all."""
+        self._chance = random.Random(seed)
+        self._rate = rate
+
+    # -- all that follows happens in the thread that pumps -----------------------------------------------------------
+
+    def _do(self, task: Callable[[], None]) -> None:
+        """Have it done, if there is power, and wait for it."""
+        if self._thread:
+            done = threading.Event()
+            self._tasks.put((task, done))
+            os.write(self._ask[1], b"!")
+            done.wait(_LIMIT_S)
+
+    def _end(self) -> None:
+        self._vanish()
+        self._is_over = True
+
+    def _appear(self) -> None:
+        if self._master < 0:
+            self._master, slave = os.openpty()
+            tty.setraw(slave)
+            os.set_blocking(self._master, False)
+            self.port.unlink(missing_ok=True)
+            self.port.symlink_to(os.ttyname(slave))
+            os.close(slave)  # only the host has it open: so it is seen whether one has
+
+    def _vanish(self) -> None:
+        if self._master >= 0:
+            self.port.unlink(missing_ok=True)
+            os.close(self._master)
+            self._master = -1
+        self._up.clear()
+
+    def _pump(self) -> None:
+        with self._record.open("ab", buffering=0) as record:
+            while not self._is_over:
+                ready = self._ready()
+                if self._ask[0] in ready:
+                    os.read(self._ask[0], 1)
+                    task, done = self._tasks.get()
+                    task()
+                    done.set()
+                    continue
+                if ready.get(self._from_board[0], 0) & select.POLLIN:
+                    piece = os.read(self._from_board[0], _PIECE)
+                    record.write(piece)
+                    self._up += self._disturbed(piece)
+                if ready.get(self._master, 0) & select.POLLIN:
+                    self._down += self._disturbed(self._read())
+                self._write(self._to_board[1], self._down)
+                self._write(self._master, self._up)
+                if not self._has_host():
+                    self._up.clear()
+
+    def _ready(self) -> dict[int, int]:
+        """What there is to do, and where."""
+        poll = select.poll()
+        poll.register(self._ask[0], select.POLLIN)
+        if not self._up:
+            poll.register(self._from_board[0], select.POLLIN)
+        if self._down:
+            poll.register(self._to_board[1], select.POLLOUT)
+        if self._has_host():
+            reads = 0 if self._down else select.POLLIN
+            poll.register(self._master, reads | (select.POLLOUT if self._up else 0))
+            return dict(poll.poll())
+        return dict(poll.poll(_LOOK_MS)) | self._left_behind()
+
+    def _left_behind(self) -> dict[int, int]:
+        """What a host wrote before it closed the port."""
+        if self._master < 0 or self._down:
+            return {}
+        poll = select.poll()
+        poll.register(self._master, select.POLLIN)
+        return dict(poll.poll(0))
+
+    def _has_host(self) -> bool:
+        if self._master < 0:
+            return False
+        poll = select.poll()
+        poll.register(self._master, 0)
+        return not poll.poll(0)
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._master, _PIECE)
+        except OSError:
+            return b""  # the host has closed it
+
+    @staticmethod
+    def _write(end: int, data: bytearray) -> None:
+        if data and end >= 0:
+            with contextlib.suppress(BlockingIOError):
+                del data[: os.write(end, data)]
+
+    def _disturbed(self, piece: bytes) -> bytes:
+        if not self._rate:
+            return piece
+        return bytes(self._chance.randrange(256) if self._chance.random() < self._rate else byte for byte in piece)

@@ -1,9 +1,10 @@
-"""The USB port of a board with MicroPython's REPL on it: the serial line, Ctrl-C, a path that stays, and the cable."""
+"""The USB port of a board with MicroPython's REPL on it: the serial line, Ctrl-C, and the cable that brings the power."""
 
 import contextlib
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from simulator.serial_line import SerialLine
@@ -13,63 +14,56 @@ _PIECE = 4096
 
 
 class UsbPort(SerialLine):
-    """A `SerialLine` behind the symbolic link `link`, which is there as long as the board is seen on USB.
+    """A `SerialLine` whose far end may stop what the board runs.
 
     `interrupted` is called for each byte that is `interrupt`, which then is no input. `arrived` counts the bytes that
-    came to the board since the port was made.
+    came to the board since this was made.
     """
 
-    def __init__(self, record: Path, link: Path, interrupted: Callable[[], None]) -> None:
-        super().__init__(record)
-        self.link = link
+    def __init__(self, record: Path, port: Path, interrupted: Callable[[], None]) -> None:
+        super().__init__(record, port)
         self.interrupt = NO_BYTE
-        self._interrupted = interrupted
         self.arrived = 0
-        self._pull: tuple[int, Callable[[], None]] | None = None
+        self._interrupted = interrupted
+        self._pull_at: tuple[int, Callable[[], None]] | None = None
+        self._is_cut = False
 
     def open(self) -> None:
-        """Be seen."""
+        """Power has come."""
+        self._is_cut = False
         super().open()
-        self.plugged = True
-        self.link.unlink(missing_ok=True)
-        self.link.symlink_to(os.ttyname(self._slave))
-
-    def close(self) -> None:
-        """Be gone: whoever has it open reads an end, as after pulling the cable."""
-        self.link.unlink(missing_ok=True)
-        super().close()
 
     def start_anew(self, *, vanishing: bool) -> None:
         """The board starts anew: what waited to be read is lost, and where USB is the chip's own the port goes too."""
-        assert self._to_board is not None  # noqa: S101 - `open` came first
+        with self._hand:
+            self._do(partial(self._start_anew, vanishing=vanishing))
+
+    def pull_after(self, count: int, pulled: Callable[[], None]) -> None:
+        """After `count` more bytes to the board nothing passes, and `pulled` is called, by a thread of its own."""
+        self._pull_at = self.arrived + count, pulled
+
+    def _start_anew(self, *, vanishing: bool) -> None:
         if vanishing:
-            self.close()
-            self.open()
-            return
+            self._vanish()
+            self._appear()
+        self._down.clear()
         os.set_blocking(self._to_board[0], False)
         with contextlib.suppress(BlockingIOError):
             while os.read(self._to_board[0], _PIECE):
                 pass
         os.set_blocking(self._to_board[0], True)
 
-    def pull_after(self, count: int, pulled: Callable[[], None]) -> None:
-        """After `count` more bytes to the board nothing passes, and `pulled` is called, by a thread of its own."""
-        self._pull = self.arrived + count, pulled
-
-    def _put(self, end: int, piece: bytes) -> None:
-        assert self._to_board is not None  # noqa: S101
-        if end != self._to_board[1]:
-            super()._put(end, piece)
-            return
-        if self._pull and self.arrived + len(piece) >= self._pull[0]:
-            (last, pulled), self._pull = self._pull, None
+    def _read(self) -> bytes:
+        piece = b"" if self._is_cut else super()._read()
+        if self._pull_at and self.arrived + len(piece) >= self._pull_at[0]:
+            (last, pulled), self._pull_at = self._pull_at, None
             piece = piece[: last - self.arrived]
-            self.plugged = False
+            self._is_cut = True
             threading.Thread(target=pulled, daemon=True).start()
         self.arrived += len(piece)
-        while piece:
-            place = next((n for n, byte in enumerate(piece) if byte == self.interrupt), len(piece))
-            super()._put(end, piece[:place])
-            if place < len(piece):
-                self._interrupted()
+        while (place := next((n for n, byte in enumerate(piece) if byte == self.interrupt), None)) is not None:
+            self._down += piece[:place]
+            self._write(self._to_board[1], self._down)
+            self._interrupted()
             piece = piece[place + 1 :]
+        return piece

@@ -33,6 +33,8 @@ class Deltas:
 
     def add_surveys(self, site_id: str, console_id: str, rows: list[SurveyRow], sign: int) -> None:
         """Count surveys (`sign` 1), or no longer (-1)."""
+        if not rows:
+            return
         for (hour, point, seller, *rest, outcome, ask_every), count in Counter(map(_counted_by, rows)).items():
             if outcome not in _OUTCOMES:
                 continue

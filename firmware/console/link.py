@@ -23,6 +23,7 @@ _PAUSE_MAX_MS = const(2000)  # no network, or no broker: asking costs little
 _PAUSE_REFUSED_MAX_MS = const(30000)  # it refuses us, or TLS fails: a handshake blocks a board for a second
 _SHORT_MS = const(5000)  # a session that broke so soon is followed by a longer pause
 _DOWN_MS = const(10000)  # so long without a session is worth telling the seller
+_UNANSWERED_MS = const(25000)  # … or two sendings again on a serial line, which has no session of its own
 _CLOCK_AGAIN_MS = const(3600000)
 _CLOCK_RETRY_MS = const(15000)
 _CLOCK_WAIT_MS = const(5000)
@@ -93,6 +94,7 @@ class Link:
         self._error = None
         self._is_up = False
         self._down_since = 0
+        self._asked_ms = None  # since when events wait for an answer
         self._clock_is_set = False
         self.rejected = self.dropped = self.acks = 0
         random.seed(int(app.hardware_id[-6:], 16))  # consoles that lost the same broker don't come back as one
@@ -110,8 +112,11 @@ class Link:
         self._wake.set()
 
     def is_down(self):
-        """True if there has been no session for some time."""
-        return not self._is_up and self._app.clock.up_ms() - self._down_since > _DOWN_MS
+        """True if there has been no session for some time, or nobody at the end of a serial line answers."""
+        now_ms = self._app.clock.up_ms()
+        if not self._radio and self._asked_ms is not None and now_ms - self._asked_ms > _UNANSWERED_MS:
+            return True
+        return not self._is_up and now_ms - self._down_since > _DOWN_MS
 
     def rssi(self):
         """Strength of the signal in dBm; None without radio."""
@@ -191,8 +196,9 @@ class Link:
             self._app.pulse.beat("link")
             turns += 1
             if turns % 10 == 0:
+                if await transport.tick():
+                    self._status_epoch = None  # a gateway that came later knows nothing
                 self._wake.set()  # to see whether something is to be sent again
-                await transport.tick()
                 if self._radio and not self._radio.is_joined():
                     raise OSError("no Wi-Fi")
         raise self._error
@@ -213,6 +219,8 @@ class Link:
                     self._outgoing.pop(0)
             batch = self._next_batch()
             while batch:
+                if self._asked_ms is None:
+                    self._asked_ms = self._app.clock.up_ms()
                 await transport.publish("events", batch, 1)
                 batch = self._next_batch()
 
@@ -252,6 +260,7 @@ class Link:
     def _acknowledged(self, epoch, through, at_ms):
         self.acks += 1
         now_ms = self._app.clock.up_ms()
+        self._asked_ms = None
         if self._delivery is None:
             return
         try:

@@ -12,9 +12,11 @@ import time
 from micropython import const
 
 _HELLO_MS = const(10000)  # a gateway that came later learns who is here
+_UNHEARD_HELLO_MS = const(2000)  # as long as nothing has come
 _WRITE_LIMIT_MS = const(10000)
 LINE_LIMIT = 8192 + 64
-_PIECE = const(64)  # bytes: what a USB packet takes, so that a write never waits long
+_PIECE = const(64)  # bytes: what a USB packet takes, so that a write never waits long, and no reading holds up others
+_torn = False  # a line was begun and not ended: outlives a session
 
 
 def line(leaf, payload):
@@ -46,6 +48,7 @@ class UsbSerial:
         self._writable = select.poll()
         self._writable.register(self._out, select.POLLOUT)
         self._said_hello = 0
+        self._is_heard = False
         self.reached = True
         self.refused = False
         self.dropped = 0
@@ -66,7 +69,10 @@ class UsbSerial:
         """Takes lines until it is cancelled."""
         data = bytearray()
         while True:
-            while self._readable.poll(0):
+            await asyncio.sleep_ms(5)
+            for _ in range(_PIECE):
+                if not self._readable.poll(0):
+                    break
                 byte = self._in.read(1)
                 if not byte:
                     raise EOFError
@@ -75,21 +81,26 @@ class UsbSerial:
                     data = bytearray()
                 elif len(data) < LINE_LIMIT:
                     data.extend(byte)
-            await asyncio.sleep_ms(5)
 
     async def tick(self):
-        """Called each second."""
-        if time.ticks_diff(time.ticks_ms(), self._said_hello) > _HELLO_MS:
-            await self._say_hello()
+        """Called each second; True if it said hello, and the status is to follow."""
+        pause_ms = _HELLO_MS if self._is_heard else _UNHEARD_HELLO_MS
+        if time.ticks_diff(time.ticks_ms(), self._said_hello) <= pause_ms:
+            return False
+        await self._say_hello()
+        return True
 
     def close(self):
         """Nothing to end."""
 
     def _take(self, data):
+        if not data:
+            return  # the end of what another left unfinished
         message = parse(data)
         if message is None:
             self.dropped += 1
         else:
+            self._is_heard = True
             self._on_message(*message)
 
     async def _say_hello(self):
@@ -97,9 +108,13 @@ class UsbSerial:
         await self._send(line("hello", self._hello))
 
     async def _send(self, data):
+        global _torn
         while self._is_writing:  # the one that writes has a limit, and if it meets it the link ends
             await asyncio.sleep_ms(5)
         self._is_writing = True
+        if _torn:
+            data = b"\n" + data
+        _torn = True
         began = time.ticks_ms()
         for at in range(0, len(data), _PIECE):
             while not self._writable.poll(0):
@@ -107,4 +122,4 @@ class UsbSerial:
                     raise OSError("nobody reads the serial line")
                 await asyncio.sleep_ms(5)
             self._out.write(data[at : at + _PIECE])
-        self._is_writing = False
+        self._is_writing = _torn = False

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tests.chaos.plan import KINDS
+from tests.chaos.plan import ALL_KINDS
 from tests.chaos.run import Result, run
 
 SEEDS = 1_000_000
@@ -28,28 +28,29 @@ def main(
     seed: Annotated[int | None, typer.Option(help="Replays the plan of an earlier run.")] = None,
     minutes: Annotated[float, typer.Option(min=0.2, help="How long faults come; quiet comes after.")] = 3.0,
     consoles: Annotated[int, typer.Option(min=1, max=50, help="How many consoles, each with its people.")] = 5,
+    picos: Annotated[int, typer.Option(min=0, max=50, help="How many more without radio, with a gateway.")] = 2,
     kind: Annotated[list[str] | None, typer.Option(help="Only these kinds of fault.")] = None,
     record: Annotated[Path | None, typer.Option(help="Append the result to this file, a line of JSON.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the folder also when all is well.")] = False,  # noqa: FBT002
 ) -> None:
     """Break everything, in a seeded order, and prove that nothing is lost, double or wrong."""
-    unknown = {*(kind or [])} - {one.name for one in KINDS}
+    unknown = {*(kind or [])} - {one.name for one in ALL_KINDS}
     if unknown:
         raise typer.BadParameter(
-            f"there is no fault {', '.join(unknown)}: there are {', '.join(k.name for k in KINDS)}"
+            f"there is no fault {', '.join(unknown)}: there are {', '.join(k.name for k in ALL_KINDS)}"
         )
     if record is not None and not record.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {record.absolute().parent}: make it first")
     seed = random.SystemRandom().randrange(SEEDS) if seed is None else seed
-    _say(f"SEED={seed} MINUTES={minutes:g} CONSOLES={consoles}")
+    _say(f"SEED={seed} MINUTES={minutes:g} CONSOLES={consoles} PICOS={picos}")
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
     signal.signal(signal.SIGTERM, _end)
     status = INTERRUPTED
     try:
         began_s = time.monotonic()
-        result = run(folder, seed, minutes, consoles, _say, frozenset(kind or []))
+        result = run(folder, seed, minutes, consoles, _say, frozenset(kind or []), picos)
         _tell(result, time.monotonic() - began_s)
-        _record(record, {**vars(result), "minutes": minutes, "consoles": consoles})
+        _record(record, {**vars(result), "minutes": minutes, "consoles": consoles, "picos": picos})
         status = 1 if result.findings else 0
     except KeyboardInterrupt:
         _say("Ended before its time.")
@@ -74,7 +75,7 @@ def _end(*_: object) -> None:
 
 
 def _tell(result: Result, seconds: float) -> None:
-    for kind in KINDS:
+    for kind in ALL_KINDS:
         if result.faults[kind.name]:
             _say(f"{result.faults[kind.name]:5}  {kind.words}")
     figures = ", ".join(f"{count} {name}" for name, count in result.figures.items())

@@ -24,6 +24,7 @@ SETTINGS = (  # people's habits fit all of them
 DAY_MS = 24 * 3600 * 1000
 HOUR_MS = 3600 * 1000
 FREE_BLOCKS = 1
+NEVER = 1 << 30
 OPERATIONS_MAX = 60  # of the flash, within which its power goes: an event or two, or a whole merge
 
 Effect = Iterator[None]
@@ -286,6 +287,44 @@ def meet_twin(world: World, _: Fault) -> Effect:
     world.twin.console.power_off()
 
 
+# Boards without radio, and their gateway --------------------------------------------------------------------------
+
+NOISE_MAX = 0.02  # of the bytes: then hardly a line checks
+
+
+@fault
+def pull_cable(world: World, what: Fault) -> Effect:
+    cable = tilled(world, what).console.cable
+    cable.pull()
+    yield
+    cable.plug()
+
+
+@fault
+def disturb_line(world: World, what: Fault) -> Effect:
+    cable = tilled(world, what).console.cable
+    cable.disturb(what.share * NOISE_MAX, what.number)
+    yield
+    cable.disturb(0)
+
+
+@fault
+def kill_gateway(world: World, _: Fault) -> Effect:
+    world.gateway.kill()
+    yield
+    world.gateway.start()
+
+
+@fault
+def stop_gateway(world: World, _: Fault) -> Effect:
+    pid = world.gateway.running_pid()
+    if pid is not None:
+        send(pid, signal.SIGSTOP)
+    yield
+    if pid is not None:
+        send(pid, signal.SIGCONT)
+
+
 # The end ----------------------------------------------------------------------------------------------------------
 
 
@@ -301,6 +340,7 @@ def calm(world: World) -> None:
             send(world.broker.pid, signal.SIGCONT)
     start_broker(world)
     calm_bridge(world.bridge)
+    calm_gateway(world)
     for till in world.everyone() if world.twin_seen else world.tills:
         calm_till(till)
 
@@ -314,14 +354,28 @@ def calm_bridge(bridge: Bridge) -> None:
     bridge.start()
 
 
+def calm_gateway(world: World) -> None:
+    """It runs, and all cables are whole and plugged in."""
+    for till in world.picos:
+        till.console.cable.disturb(0)
+        till.console.cable.plug()
+    pid = world.gateway.running_pid()
+    if pid is not None:
+        send(pid, signal.SIGCONT)
+    world.gateway.start()
+
+
 def calm_till(till: Till) -> None:
     """It is on, in the air, with room in its flash."""
     if till.is_stopped:
         with perhaps():
             send(till.console.pid, signal.SIGCONT)
         till.stops[-1][1] = time.monotonic()
-    power_on(till)
-    till.console.hang(on=False)
     with perhaps():
-        till.console.wifi(on=True)
+        till.console.cut_power_at(NEVER)
+    power_on(till)
+    if till.console.board != "pico":
+        till.console.hang(on=False)
+        with perhaps():
+            till.console.wifi(on=True)
     free(till)

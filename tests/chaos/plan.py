@@ -9,6 +9,7 @@ from typing import Literal
 
 Where = Literal["console", "radio console", "shop"]
 FAULTS_A_MINUTE = 40
+SERIAL_FAULTS_A_MINUTE = 12  # besides, where there are boards without radio
 STOP_MAX_S = 60.0
 QUIET_BEFORE_S = 6.0  # all comes up first
 
@@ -54,6 +55,16 @@ KINDS = (
     Kind("meet_twin", "a second board with the same id", "shop", 15, 1.5),
 )
 
+# Of boards without radio, and of their gateway.
+SERIAL_KINDS = (
+    Kind("pull_cable", "a serial console's cable pulled", "console", 20, 4),
+    Kind("disturb_line", "noise on a serial line", "console", 10, 3),
+    Kind("kill_gateway", "gateway killed (-9), started again", "shop", 4, 3),
+    Kind("stop_gateway", "gateway stopped (SIGSTOP) for up to 60 s", "shop", STOP_MAX_S, 1),
+)
+ALL_KINDS = KINDS + SERIAL_KINDS
+OF_ANY_CONSOLE = tuple(kind for kind in KINDS if kind.where == "console")
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -67,18 +78,32 @@ class Fault:
     share: float
 
 
-def make_plan(seed: int, minutes: float, consoles: int) -> list[Fault]:
-    """All faults of a run, in order of time, each over before the plan ends."""
-    nature = random.Random(f"plan {seed}")
+def make_plan(seed: int, minutes: float, consoles: int, picos: int = 0) -> list[Fault]:
+    """All faults of a run, in order of time, each over before the plan ends.
+
+    Those of the first `consoles`, which have radios, are the same however many `picos` come after them.
+    """
+    of_radios = _faults(random.Random(f"plan {seed}"), KINDS, FAULTS_A_MINUTE * minutes, minutes, range(consoles))
+    if not picos:
+        return of_radios
+    without = range(consoles, consoles + picos)
+    count, kinds = SERIAL_FAULTS_A_MINUTE * minutes, SERIAL_KINDS + OF_ANY_CONSOLE
+    of_picos = _faults(random.Random(f"serial plan {seed}"), kinds, count, minutes, without, len(of_radios))
+    return sorted(of_radios + of_picos, key=lambda fault: fault.at_s)
+
+
+def _faults(
+    nature: random.Random, kinds: tuple[Kind, ...], count: float, minutes: float, consoles: range, number: int = 0
+) -> list[Fault]:
     end_s = minutes * 60
-    count = max(1, round(minutes * FAULTS_A_MINUTE))
-    begins = sorted(nature.uniform(min(QUIET_BEFORE_S, end_s / 2), end_s) for _ in range(count))
+    begins = sorted(nature.uniform(min(QUIET_BEFORE_S, end_s / 2), end_s) for _ in range(max(1, round(count))))
     faults = []
-    for number, at_s in enumerate(begins):
-        kind = nature.choices(KINDS, weights=[kind.weight for kind in KINDS])[0]
+    for at_s in begins:
+        kind = nature.choices(kinds, weights=[kind.weight for kind in kinds])[0]
         lasts_s = kind.longest_s
         if lasts_s > kind.shortest_s:  # short ones are more frequent, as in life
             lasts_s = math.exp(nature.uniform(math.log(kind.shortest_s), math.log(kind.longest_s)))
         lasts_s = min(lasts_s, max(kind.shortest_s, end_s - at_s))
-        faults.append(Fault(number, at_s, kind, lasts_s, nature.randrange(consoles), nature.random()))
+        console = consoles[nature.randrange(len(consoles))]
+        faults.append(Fault(number + len(faults), at_s, kind, lasts_s, console, nature.random()))
     return faults

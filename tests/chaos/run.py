@@ -44,12 +44,18 @@ class Result:
 
 
 def run(
-    folder: Path, seed: int, minutes: float, consoles: int, say: Say, kinds: frozenset[str] = frozenset()
+    folder: Path,
+    seed: int,
+    minutes: float,
+    consoles: int,
+    say: Say,
+    kinds: frozenset[str] = frozenset(),
+    picos: int = 0,
 ) -> Result:
     """Let a plan happen in `folder`. Of a plan with `kinds` only those faults happen."""
-    plan = [one for one in make_plan(seed, minutes, consoles) if not kinds or one.kind.name in kinds]
+    plan = [one for one in make_plan(seed, minutes, consoles, picos) if not kinds or one.kind.name in kinds]
     result = Result(seed)
-    with World(folder, consoles) as world:
+    with World(folder, consoles, picos) as world:
         crowd = Crowd(world.everyone(), seed)
         crowd.come()
         _Plan(world, plan, result.faults, say).happen()
@@ -62,7 +68,8 @@ def run(
         seen = testimony(world)
         (folder / "testimony.txt").write_text(pformat(seen, width=200), "utf-8")
         world.bridge.kill()
-        result.findings += [*world.bridge.deaths, *world.bridge.unkept]
+        world.gateway.kill()
+        result.findings += [*world.bridge.deaths, *world.bridge.unkept, *world.gateway.deaths]
         with closing(sqlite3.connect(world.bridge.database)) as connection:
             result.findings += check(connection, seen, time.time_ns() // 1_000_000)
             result.figures = _figures(connection)
@@ -171,7 +178,7 @@ def _broken(world: World) -> list[str]:
 def _doctor(world: World) -> list[str]:
     """What `trivox doctor` must say: every loss, to the event, and two boards that share an id."""
     said = trivox("doctor", "--database", str(world.bridge.database)).stdout
-    told = {name: int(count) for name, count in re.findall(r"Console (\S+) lost (\d+) events", said)}
+    told = {name: int(count) for name, count in re.findall(r"Console (\S+) lost (\d+) events?", said)}
     with closing(sqlite3.connect(world.bridge.database)) as connection:
         lost: Counter[str] = Counter()
         for epoch in epochs(connection).values():

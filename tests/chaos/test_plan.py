@@ -1,7 +1,7 @@
 """A plan is its seed's, and nothing else's; every kind of fault is known to those who do it."""
 
 from tests.chaos.faults import FAULTS
-from tests.chaos.plan import FAULTS_A_MINUTE, KINDS, make_plan
+from tests.chaos.plan import ALL_KINDS, FAULTS_A_MINUTE, KINDS, SERIAL_FAULTS_A_MINUTE, SERIAL_KINDS, make_plan
 
 
 def test_the_same_seed_makes_the_same_plan() -> None:
@@ -23,5 +23,18 @@ def test_twenty_plans_hold_every_kind() -> None:
     assert {fault.kind for seed in range(20) for fault in make_plan(seed, 2, 5)} == set(KINDS)
 
 
+def test_boards_without_radio_have_faults_of_their_own_and_change_none_of_the_others() -> None:
+    seen = set()
+    for seed in range(20):
+        plan = make_plan(seed, 2, 5, picos=2)
+        of_picos = [fault for fault in plan if fault.kind in SERIAL_KINDS or fault.console >= 5]
+        assert [fault for fault in plan if fault not in of_picos] == make_plan(seed, 2, 5)
+        assert len(of_picos) == 2 * SERIAL_FAULTS_A_MINUTE
+        assert all(5 <= fault.console < 7 and fault.kind.where != "radio console" for fault in of_picos)
+        assert [fault.at_s for fault in plan] == sorted(fault.at_s for fault in plan)
+        seen |= {fault.kind for fault in of_picos}
+    assert seen >= set(SERIAL_KINDS)
+
+
 def test_every_kind_can_be_done() -> None:
-    assert {kind.name for kind in KINDS} == set(FAULTS)
+    assert {kind.name for kind in ALL_KINDS} == set(FAULTS)

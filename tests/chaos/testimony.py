@@ -13,6 +13,7 @@ from tests.chaos.witness import ANSWERS, Life, Press, Testimony, Thanks
 from tests.chaos.world import Till, World
 
 BOOT = re.compile(r"^boot: (\d+),", re.MULTILINE)
+BOOT_OF_PICO = re.compile(r'^health\t\{.*?"boot": (\d+)', re.MULTILINE)
 KEPT_S = 2.5  # a press is sure if its board ran on so long after it was decided
 AWAKE_S = 8.0  # … and had run so long before, or had moved a lamp
 LATE_MS = 800  # how late a board may stamp a contact whose interrupts wait for a main loop, on a busy machine
@@ -24,7 +25,7 @@ LEFT_MS = 1 << 40  # a button that nobody released
 
 def testimony(world: World) -> Testimony:
     """All that is known of this world, once it is quiet."""
-    lives = tuple(_life(world, till, run) for till in world.everyone() for run in till.console.runs())
+    lives = tuple(life for till in world.everyone() for life in _lives(world, till))
     overflowed = frozenset(till.console.hardware_id for till in world.everyone() if till.overflowed)
     rules = world.listener.rules()
     if world.bridge.forgotten:  # revisions of questions may have been given out again, unheard
@@ -35,14 +36,48 @@ def testimony(world: World) -> Testimony:
     return Testimony(lives, rules, world.listener.counters(), dict(world.bridge.forgotten), overflowed)
 
 
-def _life(world: World, till: Till, run: Run) -> Life:
+def _lives(world: World, till: Till) -> Iterator[Life]:
+    runs = till.console.runs()
+    boots = _boots_of_pico(runs) if till.console.board == "pico" else [_last(BOOT, run.output) for run in runs]
+    return (_life(world, till, run, boot) for run, boot in zip(runs, boots, strict=True))
+
+
+def _last(spelt: re.Pattern[str], output: str) -> int | None:
+    said = spelt.findall(output)
+    return int(said[-1]) if said else None
+
+
+def _boots_of_pico(runs: list[Run]) -> list[int | None]:
+    """A board without radio tells its boot only in its health, which may be too late for a short life.
+
+    So of the lives between two that told the longest have the numbers between. What is read as no more than the number
+    before was still under way when that life ended.
+    """
+    lasted_s = [(run.ended_at_s or float("inf")) - run.began_at_s for run in runs]
+    boots: list[int | None] = []
+    silent: list[int] = []  # since the last that told
+    known = 0
+    for place, run in enumerate(runs):
+        boot = _last(BOOT_OF_PICO, run.output)
+        boots.append(boot if boot is not None and boot > known else None)
+        if boots[-1] is None:
+            silent.append(place)
+            continue
+        between = range(known + 1, boots[-1])
+        longest = sorted(silent, key=lasted_s.__getitem__, reverse=True)[: len(between)]
+        for one, number in zip(sorted(longest), between, strict=False):
+            boots[one] = number
+        known, silent = boots[-1], []
+    return boots
+
+
+def _life(world: World, till: Till, run: Run, boot: int | None) -> Life:
     console = till.console
-    said = BOOT.search(run.output)
     return Life(
         console.site_id,
         console.console_id,
         console.hardware_id,
-        int(said[1]) if said else None,
+        boot,
         _ended_ms(run),
         tuple(_presses(till, run)),
         tuple(_thanks(till, run)),

@@ -19,6 +19,7 @@ from typing import IO, Literal, Self
 
 from simulator.console import Console
 from simulator.errors import SimulatorError
+from tests.chaos.gateway import Gateway
 from tests.chaos.listener import Listener
 from tests.chaos.proxy import Proxy
 from tests.chaos.witness import EpochName
@@ -162,9 +163,12 @@ class Bridge:
 
 
 class World:
-    """Everything, running, from `with` to its end. `tills` are the consoles; the last one is a twin of the first."""
+    """Everything, running, from `with` to its end.
 
-    def __init__(self, folder: Path, consoles: int, heartbeat_ms: int = 1000) -> None:
+    `tills` are the consoles with radio, then those without, which have a gateway; `twin` is another of the first.
+    """
+
+    def __init__(self, folder: Path, consoles: int, picos: int = 0, heartbeat_ms: int = 1000) -> None:
         self.folder = folder
         self._heartbeat_ms = heartbeat_ms
         self.broker = Mosquitto(folder, persistent=True)
@@ -177,6 +181,10 @@ class World:
         self.right_until_s = float("inf")  # `time.monotonic` at which the first clock was made wrong
         boards = ("unix", "esp32", "pico_w")
         self.tills = [self._till(number, boards[number % 3]) for number in range(consoles)]
+        self.picos = [self._till(number, "pico") for number in range(consoles, consoles + picos)]
+        self.tills += self.picos
+        ports = [till.console.serial_port for till in self.picos]
+        self.gateway = Gateway(folder, self.to_consoles.port, ports)
         self.twin_seen = False
         self.twin = self._till(0, "unix", hardware_id="0123456789ab")
 
@@ -215,6 +223,7 @@ class World:
         self.bridge.start()
         wait_until("the bridge has made its database", self.bridge.database.exists)
         self.command("settings", "set", "--all", *values)
+        self.gateway.start()
         for till in self.tills:
             till.console.power_on()
         self.bridge.copy()
@@ -233,6 +242,7 @@ class World:
         for till in self.everyone():
             with suppress(SimulatorError):
                 till.console.power_off()
+        self.gateway.kill()
         self.bridge.kill()
         self.listener.close()
         self.to_consoles.close()

@@ -28,7 +28,7 @@ class Gateway:
         while select.select([self._port], [], [], 0)[0]:
             self._data += os.read(self._port, 4096)
         *lines, self._data = self._data.split(b"\n")
-        for line in lines:
+        for line in filter(None, lines):
             body, _, crc = line.rstrip(b"\r").rpartition(b"\t")
             if crc == b"%08x" % zlib.crc32(body):
                 name, _, payload = body.partition(b"\t")
@@ -36,6 +36,10 @@ class Gateway:
             else:
                 self.broken.append(line)
         return next((payload for name, payload in reversed(self.messages) if name == leaf), None)
+
+    def count(self, leaf: str) -> int:
+        self.last(leaf)
+        return sum(name == leaf for name, _ in self.messages)
 
     def send(self, leaf: str, payload: Any) -> None:
         body = f"{leaf}\t{json.dumps(payload)}".encode()
@@ -63,4 +67,34 @@ def test_events_go_and_acknowledgements_come(tmp_path: Path) -> None:
         assert wait_until("the reply", lambda: gateway.last("reply")) == {"id": "m", "ok": True}
         wait_until("it restarts", lambda: console.resets)
         assert not gateway.broken
+        gateway.close()
+
+
+def test_the_sellers_lamp_tells_that_nobody_answers_until_somebody_does(tmp_path: Path) -> None:
+    with Console(tmp_path / "console", board="pico") as console:
+        console.wait_lamp("seller", on=True, timeout_s=60)
+        gateway = Gateway(console.serial_port)
+        wait_until("the first batch", lambda: gateway.last("events"))
+        gateway.acknowledge()
+        hellos = gateway.count("hello")
+        wait_until("a whole turn of blinking is over", lambda: gateway.count("hello") > hellos)
+        before = len(console.changes())
+        for _ in range(2):
+            healths = gateway.count("health")
+            console.step(61_000)
+            wait_until("it looked at itself", lambda healths=healths: gateway.count("health") > healths)
+        assert not console.changes()[before:]
+        gateway.close()
+
+
+def test_a_line_that_nobody_read_to_its_end_spoils_none_after_it(tmp_path: Path) -> None:
+    with Console(tmp_path / "console", board="pico") as console:
+        gateway = Gateway(console.serial_port)
+        wait_until("the first line", lambda: gateway.last("hello"))
+        for _ in range(60):  # it has more to say than the port holds, and gives up
+            console.step(61_000)
+        hellos = gateway.count("hello")
+        wait_until("it begins anew", lambda: gateway.count("hello") > hellos + 1)
+        assert gateway.broken
+        assert not [line for line in gateway.broken if b"hello" in line[1:]]
         gateway.close()

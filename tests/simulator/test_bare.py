@@ -108,6 +108,7 @@ def test_a_raw_paste_beyond_its_window_is_a_fault(board: BareBoard) -> None:
         port.write(b"#" * 1000)
         wait_until("the fault is told", lambda: _fault_of(board))
     assert "beyond its window" in _fault_of(board)
+    board.power_off()
     board._record.faults.clear()  # it is what this test is for
 
 

@@ -1,0 +1,70 @@
+"""`trivox gateway`: the serial lines of boards without radio, to MQTT."""
+
+from __future__ import annotations
+
+import os
+import signal
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bridge import logfmt
+from bridge.config import read_broker
+from bridge.errors import UsageError
+
+if TYPE_CHECKING:
+    from bridge.config import Broker
+
+DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
+METRICS_PORT = 9884  # beside the bridge's
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("gateway")(gateway)
+
+
+def gateway(
+    port: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="A board's serial port; several times for several. Without: all on USB."),
+    ] = None,
+    broker: Annotated[str, typer.Option(metavar="URL", help="mqtt://HOST:PORT, or mqtts:// for TLS.")] = DEFAULT_BROKER,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="TOML with user, password and ca_file; mode 0600."),
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(readable=False, help="What the broker's certificate is checked by.")
+    ] = None,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Where Prometheus is answered, on loopback; 0: nowhere.")
+    ] = METRICS_PORT,
+) -> None:
+    """Connect boards without radio, on USB serial lines, to the broker; they may come and go."""
+    logfmt.set_up()
+    run_gateway(read_broker(broker, os.environ, config, ca_file), port or [], metrics_port)
+
+
+def run_gateway(broker: Broker, paths: list[str], metrics_port: int) -> None:
+    """Run until SIGTERM or Ctrl-C; without `paths` for the boards found on USB."""
+    from bridge.metrics import MetricsServer  # noqa: PLC0415 - the other commands start faster without
+    from bridge.serial_gateway.counters import Collector  # noqa: PLC0415 - … also without this
+    from bridge.serial_gateway.gateway import Gateway  # noqa: PLC0415 - … and paho
+    from bridge.serial_gateway.tty import is_port  # noqa: PLC0415 - … and pyserial
+
+    for path in paths:
+        if not is_port(path):
+            raise UsageError(f"{path} is no serial port: give a board's, such as /dev/ttyACM0.")
+    runner = Gateway(broker, paths)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: runner.stop())
+    metrics = MetricsServer(metrics_port, Collector(runner.counters))
+    logfmt.info("the gateway starts", version=version("trivox"), broker=broker.address, ports=", ".join(paths) or None)
+    try:
+        runner.run()
+    finally:
+        metrics.close()
+        logfmt.info("the gateway ends")

@@ -1,0 +1,81 @@
+"""`trivox gateway` at a test's broker, and what its metrics say."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Self
+
+from tests.support.programs import TRIVOX, free_port, wait_until
+
+END_LIMIT_S = 30
+
+
+class Gateway:
+    """Started by `with` or `start`, at these ports; its log is in the folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        broker: str,
+        *ports: Path | str,
+        options: tuple[str, ...] = (),
+        account: tuple[str, str] | None = None,
+    ) -> None:
+        self._log = folder / "gateway.log"
+        self._metrics_port = free_port()
+        named = [word for port in ports for word in ("--port", str(port))]
+        where = ["--broker", broker, "--metrics-port", str(self._metrics_port)]
+        self._words = [TRIVOX, "gateway", *where, *named, *options]
+        login = dict(zip(("TRIVOX_MQTT_USER", "TRIVOX_MQTT_PASSWORD"), account or (), strict=False))
+        self._surroundings = {**os.environ, **login}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self.end(signal.SIGKILL)
+
+    def start(self) -> None:
+        """Start it; returns once it looks for boards."""
+        before = self.output().count("the gateway starts")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._surroundings
+            )
+        wait_until("the gateway starts", lambda: self.output().count("the gateway starts") > before)
+
+    def end(self, how: signal.Signals = signal.SIGINT) -> int:
+        """End it by a signal; its exit status."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.send_signal(how)
+        try:
+            return process.wait(END_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def output(self) -> str:
+        """All that it logged."""
+        return self._log.read_text("utf-8") if self._log.exists() else ""
+
+    def wait_told(self, words: str) -> None:
+        """Wait until its log has these words."""
+        wait_until(f"{words!r} is logged", lambda: words in self.output())
+
+    def counted(self, metric: str, **labels: str) -> float:
+        """The sum of a metric over all series that have these labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        series = [re.fullmatch(rf"trivox_gateway_{metric}\{{(.*)\}} (\S+)", line) for line in lines]
+        wanted = [f'{name}="{value}"' for name, value in labels.items()]
+        return sum(float(one[2]) for one in series if one and all(label in one[1] for label in wanted))
