@@ -1,4 +1,4 @@
-"""The USB port of a board with MicroPython's REPL on it: the serial line, Ctrl-C, and the cable that brings the power."""
+"""The USB port of a board with MicroPython's REPL on it: the serial line, Ctrl-C, and the cable that is the power."""
 
 import contextlib
 import os
