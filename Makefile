@@ -1,6 +1,6 @@
 # `make run` shows everything at work on this machine; `make test` runs every test. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run test chaos lint bench lock clean
+.PHONY: help setup setup-tests run test chaos flash-cuts lint bench lock clean
 PYTHON := .venv/bin/python
 
 help: ## What can be made
@@ -29,6 +29,9 @@ test: setup-tests lint ## Lint, types, import rules and every test
 chaos: setup-tests ## Break everything in a seeded order (SEED=, MINUTES=, CONSOLES=, PICOS=) and prove that nothing is lost
 	$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
 	  $(if $(CONSOLES),--consoles $(CONSOLES)) $(if $(PICOS),--picos $(PICOS))
+
+flash-cuts: setup-tests ## Update a board with the power cut within each flash operation, one after the other (half an hour)
+	TRIVOX_EVERY_CUT=1 .venv/bin/pytest -q tests/bridge/flash/test_pulled_cable.py -k operations
 
 bench: setup-tests ## Measure, each figure beside a limit measured in the same run
 	$(PYTHON) -m tests.benchmarks

@@ -360,7 +360,7 @@ class Console:
             "files": self._files(),
         }
         with self._streams() as (typed, serial):
-            return Process(words, config, typed=typed, serial=serial, tell=self._record.take, gone=gone)
+            return Process(words, config, typed=typed, serial=serial, tell=self._take, gone=gone)
 
     @contextmanager
     def _streams(self) -> Iterator[tuple[IO[bytes] | int, IO[bytes] | int]]:
@@ -370,6 +370,10 @@ class Console:
         else:
             with self._serial_path.open("ab") as serial, Path("/dev/null").open("rb") as nothing:
                 yield nothing, serial
+
+    def _take(self, words: list[Any]) -> None:
+        """Something that the board said; called by the process's thread."""
+        self._record.take(words)
 
     def _files(self) -> dict[str, str]:
         config: dict[str, Any] = {"site_id": self.site_id, "console_id": self.console_id, "board": self.board}

@@ -45,13 +45,14 @@ class App:
     firmware = VERSION
     button_names = events.BUTTONS
 
-    def __init__(self, board, config, folder, reset, update):
+    def __init__(self, board, config, folder, reset, update, wish=None):
         self.board = board
         self.hardware_id = hexlify(machine.unique_id()).decode()
         self.clock = Clock(time.ticks_ms, time.ticks_diff)
         self.folder = folder
         self._reset = reset
         self.update = update
+        self._wish = wish
         self._flash_failed = False
         self._settings_fault = not config
         self._older = None  # the outbox in flash, once it takes no more, for as long as something in it waits
@@ -102,6 +103,11 @@ class App:
             from console import trial
 
             self.errand = asyncio.create_task(trial.see_to(self))
+        elif self._wish:
+            from console import commands
+
+            self.errand = asyncio.create_task(commands.for_technician(self, self._wish))
+            del commands
         await self.pulse.supervise(self.board.WATCHDOG_MS)
         del running
 

@@ -92,6 +92,10 @@ class Buttons:
         for debounce in self._debounces:
             debounce.debounce_ms = debounce_ms
 
+    def is_pressed(self, button):
+        """Is it down, debounced?"""
+        return self._debounces[button].is_pressed()
+
     def dropped(self):
         """How many interrupts found the ring full."""
         return self._ring.dropped

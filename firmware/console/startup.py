@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 import machine
 from micropython import const
@@ -10,15 +11,35 @@ from micropython import const
 from console import events, health, versions
 
 _KEY_DIGITS = const(64)
+_HOLD_MS = const(2000)
+WISHES = ("self_test", "flashed")
 
 
 def found():
-    """(board, config, folder, code of `booted.reset`, news of an update), or None: the board is its technician's."""
+    """What `App` is made of, or None: the board is its technician's.
+
+    That is (board, config, folder, code of `booted.reset`, news of an update, what a technician at its line wants).
+    """
     config, folder = read_config()
     marker = take_marker(folder + "/restart")
     if marker == "maintenance":
         return None
-    return board_named(config.get("board")), config, folder, reset_kind(marker), versions.news(folder)
+    board = board_named(config.get("board"))
+    if is_held_open(board):
+        return None
+    return board, config, folder, reset_kind(marker), versions.news(folder), marker if marker in WISHES else None
+
+
+def is_held_open(board):
+    """True if *No* and the seller's button are held down together from the start: nobody does that by chance."""
+    pins = [
+        machine.Pin(board.BUTTONS[button], machine.Pin.IN, machine.Pin.PULL_UP) for button in (events.NO, events.SELLER)
+    ]
+    for _ in range(_HOLD_MS // 50):
+        if pins[0].value() or pins[1].value():
+            return False
+        time.sleep_ms(50)
+    return True
 
 
 def board_named(name):

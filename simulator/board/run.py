@@ -31,13 +31,26 @@ def main():
     else:
         root = at_host(wires.config["firmware"]) + "/"
         sys.path[:] = [".frozen", root[:-1]]
+    bare, raw = wires.config.get("bare"), wires.config.get("raw")
+    if bare:
+        vfs.umount(HOST)  # from here on the board sees itself alone
     ended = None
-    for name in ("boot.py", "main.py"):
-        ended = ended or run(root + name)
+    for name in ("boot.py",) if raw else ("boot.py", "main.py"):
+        ended = ended or run(root + name, needed=not bare)
     wires.tell("ended", ended)
+    if bare:
+        to_technician(raw)
     wires.at_work()
     while True:
         utime.sleep(1)
+
+
+def to_technician(raw):
+    """The REPL, until it is left by a soft reset."""
+    repl = sys.modules["repl"]
+    wires.tell("raw", repl.serve(names, raw))
+    repl.say(b"MPY: soft reboot\r\n")
+    wires.end(wires.SOFT_RESET)
 
 
 def load_stand_ins():
@@ -60,6 +73,11 @@ def load_stand_ins():
 
         sys.modules["socket"] = air
 
+    if wires.config.get("bare"):
+        import repl
+
+        repl.begin()
+
 
 def mount_flash():
     """Mounts the board's filesystem, made with the console's configuration if this is a fresh flash.
@@ -68,6 +86,7 @@ def mount_flash():
     """
     import flash_faults  # while the host's files are where they were
     import flash_files
+    import stock_files
 
     config = wires.config["flash"]
     flash = made(config)
@@ -84,7 +103,10 @@ def mount_flash():
         os.chdir(root)
         write(root.rstrip("/"))
     except OSError as error:
-        print("flash:", error)  # noqa: T201 - as a board does
+        if wires.config.get("bare"):
+            stock_files.without_filesystem(flash, config["prog_size"], error)
+        else:
+            print("flash:", error)  # noqa: T201 - as a board does
 
 
 def made(config):
@@ -104,7 +126,7 @@ def made(config):
         vfs.VfsLfs2.mkfs(flash, progsize=prog_size)
         vfs.mount(vfs.VfsLfs2(flash, progsize=prog_size), "/new")
         write("/new")
-        if wires.config["installed"]:
+        if wires.config["installed"] and not wires.config.get("bare"):
             install(wires.config["firmware"], "/new")
         vfs.umount("/new")
         flash.close()
@@ -143,18 +165,20 @@ def at_host(path):
     return path if wires.board == "unix" else HOST + path
 
 
-def run(path):
+def run(path, needed):
     """Runs one file as the board does; answers the error that ended it, if any."""
     try:
         with open(path) as file:
             code = compile(file.read(), path, "exec")
         exec(code, names)  # noqa: S102 - what else
     except OSError as error:
-        if error.errno == errno.ENOENT and path.endswith("boot.py"):
+        if error.errno == errno.ENOENT and (path.endswith("boot.py") or not needed):
             return None
         return report(error)
     except SystemExit:
         wires.end(wires.SOFT_RESET)
+    except KeyboardInterrupt as error:  # by a technician: no fault
+        report(error)
     except Exception as error:
         return report(error)
     return None

@@ -132,6 +132,9 @@ def replying(function):
     return function
 
 
+interrupted = False  # Ctrl-C has come: the main thread is to see it between two tasks, not within the flash's work
+
+
 def between_tasks(function):
     """Makes a command that the main thread does between two of asyncio's tasks, and answers, as `replying` does.
 
@@ -149,7 +152,11 @@ def between_tasks(function):
 
 def do_errand():
     """Called by the main thread between two tasks."""
+    global interrupted
     at_work()
+    if interrupted:
+        interrupted = False
+        raise KeyboardInterrupt
     if _errands:
         with _errands_lock:
             errand = _errands.pop(0)

@@ -14,7 +14,7 @@ from tests.support.programs import TRIVOX
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = README + (ROOT / "bridge" / "README.md").read_text("utf-8")
-BLOCKS = "\n".join(re.findall(r"```sh\n(.*?)```", PAGES, re.DOTALL))
+BLOCKS = "\n".join(re.findall(r"```sh\n(.*?)```", PAGES, re.DOTALL)).replace("\\\n", "")  # a long command is one
 COMMANDS = re.findall(r"(?:\.venv/bin/|^)trivox ([^\n#]*)", BLOCKS, re.MULTILINE)
 MODULES = re.findall(r"python -m ([a-z_.]+)", BLOCKS)
 LINKS = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("https:")]

@@ -1,0 +1,97 @@
+"""The technician's screen: a progress bar a board in a terminal, lines elsewhere; questions one at a time."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+import typer
+from rich.console import Console as Terminal
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from bridge.errors import TrivoxError
+
+PLAIN_WIDTH = 160
+
+
+class Screen:
+    """Shared by the threads of all boards; to be used as a context."""
+
+    def __init__(self) -> None:
+        self.is_terminal = sys.stdout.isatty()
+        self._terminal = Terminal(width=None if self.is_terminal else PLAIN_WIDTH, highlight=False)
+        columns = (TextColumn("{task.fields[board]}"), BarColumn(24), TextColumn("{task.fields[stage]}"))
+        self._progress = Progress(*columns, console=self._terminal)
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Self:
+        if self.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_terminal:
+            self._progress.stop()
+
+    @contextmanager
+    def seat(self, port: str) -> Iterator[Seat]:
+        """A place for one board."""
+        seat = Seat(self, port, self._progress.add_task("", total=1, board=port, stage=""))
+        yield seat
+
+    def show(self, task: TaskID, board: str, stage: str, done: int, total: int) -> None:
+        """Move a bar."""
+        self._progress.update(task, completed=done, total=total or 1, board=board, stage=stage)
+
+    def say(self, sentence: str) -> None:
+        """A line above the bars; text from outside steers nothing."""
+        with self._lock:
+            self._terminal.print(Text(sentence), soft_wrap=True)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """The bars stand aside for a question, and no other board asks meanwhile."""
+        with self._lock:
+            if self.is_terminal:
+                self._progress.stop()
+            try:
+                yield
+            finally:
+                if self.is_terminal:
+                    self._progress.start()
+
+
+class Seat:
+    """What the technician sees of one board."""
+
+    def __init__(self, screen: Screen, port: str, task: TaskID) -> None:
+        self._screen, self._task = screen, task
+        self._board = self._port = port
+        self._stage = ""
+
+    def named(self, name: str) -> None:
+        """Which console the board becomes."""
+        self._board = name
+
+    def stage(self, what: str, done: int = 0, total: int = 0) -> None:
+        """Under way: so much of so much."""
+        self._screen.show(self._task, self._board, what, done, total)
+        if not self._screen.is_terminal and what != self._stage:
+            self._screen.say(f"{self._board}: {what}")
+        self._stage = what
+
+    def note(self, sentence: str) -> None:
+        """Something worth a line."""
+        self._screen.say(sentence)
+
+    def confirm(self, question: str) -> bool:
+        """Ask him."""
+        with self._screen.asking():
+            try:
+                return typer.confirm(f"{self._board}: {question}", default=True)
+            except typer.Abort as error:
+                raise TrivoxError("Nobody answered: run this in a terminal, or give --no-self-test.") from error

@@ -1,0 +1,105 @@
+"""A console's secrets on their way from the bridge's keyring to a board, also by a technician's own machine."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bridge.firmware.board import Board
+from bridge.firmware.errors import BoardError
+from bridge.firmware.roster import Roster, Wanted, numbered
+from simulator.bare import BareBoard
+from tests.bridge.flash.desk import WIFI, flash
+from tests.support.programs import TRIVOX
+
+TILL = ("--site", "sofia-1", "--console", "till-1")
+BROKER = ("--broker", "mqtt://127.0.0.1:1")
+
+
+def keys(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    program = [TRIVOX, "console", "keys", *words, "--database", str(folder / "shop.db")]
+    return subprocess.run(program, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+def a_board(kind: str, hardware_id: str, console_id: str | None = None) -> Board:
+    config = {"site_id": "s", "console_id": console_id} if console_id else None
+    return Board(kind, "", hardware_id, "1.25.0", "", [], config)
+
+
+def test_keys_travel_in_a_file_of_ones_own(plugged: Callable[..., BareBoard], tmp_path: Path) -> None:
+    made = keys(tmp_path, "keys.json", "sofia-1/till-1", "sofia-1/till-2")
+    assert made.returncode == 0, made.stderr
+    file = tmp_path / "keys.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    names = json.loads(file.read_text())
+    assert set(names) == {"sofia-1/till-1", "sofia-1/till-2"}
+    kept = json.loads((tmp_path / "shop.db-keys" / "sofia-1" / "till-1.json").read_text())
+    assert names["sofia-1/till-1"] == kept
+    board = plugged("pico")
+    done = flash(tmp_path, *TILL, "--port", board.port, "--keys", "keys.json", "--no-self-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert kept["key"].encode() in board.flash.read_bytes()
+    assert "is there: delete it" in keys(tmp_path, "keys.json", "sofia-1/till-1").stderr
+
+
+def test_a_file_of_keys_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    keys(tmp_path, "keys.json", "sofia-1/till-9")
+    (tmp_path / "keys.json").chmod(0o644)
+    assert "run chmod 600 keys.json" in flash(tmp_path, *TILL, "--keys", "keys.json").stderr
+
+
+def test_a_console_without_keys_is_not_flashed(plugged: Callable[..., BareBoard], tmp_path: Path) -> None:
+    keys(tmp_path, "keys.json", "sofia-1/till-9")
+    board = plugged("pico")
+    done = flash(tmp_path, *TILL, "--port", board.port, "--keys", "keys.json", "--no-self-test")
+    assert done.returncode == 1
+    assert "keys.json has no keys of sofia-1/till-1: make it anew" in done.stderr
+
+
+def test_passwords_in_a_table_are_for_its_owner_alone(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("site_id,console_id,wifi_ssid,wifi_password\ns,till-1,shop,secret\n")
+    table.chmod(0o644)
+    assert "run chmod 600 t.csv" in flash(tmp_path, "--csv", "t.csv").stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("site_id\ns\n", "column console_id is missing"),
+        ("site_id,console_id\n", "names no console"),
+        ("site_id,console_id\nS,till\n", "line 2: site_id 'S' is no id"),
+        (
+            "site_id,console_id,board\ns,till,esp8266\n",
+            "line 2: board 'esp8266' is none: there are esp32, pico, pico_w",
+        ),
+        ("site_id,console_id\ns,till\ns,till\n", "line 3: s/till stands there twice"),
+    ],
+)
+def test_a_bad_table_is_told_by_line(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    done = flash(tmp_path, "--csv", "t.csv", *WIFI, *BROKER)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+
+
+def test_a_board_gets_its_own_console_again_and_a_twin_another() -> None:
+    roster = Roster([Wanted("s", "till-1"), Wanted("s", "till-2")], {("s", "till-1"): "aa"})
+    assert roster.take(a_board("pico", "aa", "till-1")).console_id == "till-1"
+    assert roster.take(a_board("pico", "bb", "till-1")).console_id == "till-2"  # it was copied from the other
+    with pytest.raises(BoardError, match="one too many"):
+        roster.take(a_board("pico", "cc"))
+
+
+def test_rows_that_name_a_board_are_for_it_alone() -> None:
+    roster = Roster([Wanted("s", "till-1", hardware_id="bb"), Wanted("s", "till-2", board="esp32")], {})
+    with pytest.raises(BoardError, match=r"s/till-1 is to be another \(bb\)"):
+        roster.take(a_board("pico", "aa"))
+    assert roster.take(a_board("pico", "bb")).console_id == "till-1"
+    assert roster.take(a_board("esp32", "cc")).console_id == "till-2"
+
+
+def test_numbers_keep_their_width() -> None:
+    assert [row.console_id for row in numbered("s", "till-09", 3)] == ["till-09", "till-10", "till-11"]

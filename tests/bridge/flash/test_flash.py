@@ -1,0 +1,240 @@
+"""`trivox console flash`: a bare board becomes a console, through the doors that a technician uses."""
+
+import fcntl
+import json
+import re
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import serial
+
+from simulator.bare import BareBoard
+from simulator.testing import Bridge, Broker
+from tests.bridge.flash.desk import WIFI, Fingers, flash, last_message, log_of
+from tests.support.programs import wait_until
+
+PlugIn = Callable[..., BareBoard]
+NOWHERE = (*WIFI, "--broker", "mqtt://127.0.0.1:1")
+TILL = ("--site", "sofia-1", "--console", "till-1")
+UNTESTED = "--no-self-test"
+
+
+def on_board(board: BareBoard, *words: str) -> str:
+    """What mpremote's `fs` says of a board, also one in service, which its watchdog starts anew soon after."""
+    wait_until("the port is there", lambda: Path(board.port).exists())
+    program = [sys.executable, "-m", "mpremote", "connect", board.port, "resume", "fs", *words]
+    return subprocess.run(program, check=True, timeout=60, capture_output=True, text=True).stdout
+
+
+def config_of(board: BareBoard) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(on_board(board, "cat", ":console.json"))
+    return found
+
+
+def held_open(board: BareBoard) -> None:
+    """Plug a board in anew with the two buttons held."""
+    board.power_off()
+    board.plug_in_holding("no", "seller")
+
+
+@pytest.mark.parametrize("kind", ["pico_w", "esp32"])
+def test_a_board_becomes_a_console_that_the_bridge_knows(
+    plugged: PlugIn, tmp_path: Path, trivox_broker: Broker, trivox_bridge: Bridge, kind: str
+) -> None:
+    board = plugged(kind)
+    at = ("--broker", trivox_broker.url, "--database", str(trivox_bridge.database))
+    with Fingers(board):
+        done = flash(tmp_path, *TILL, "--port", board.port, *WIFI, *at, says="y\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"sofia-1/till-1\n{kind}\n{board.hardware_id}" in done.stdout
+    (line,) = log_of(tmp_path)
+    facts = {"result": "done", "board": kind, "self_test": "passed", "online": True, "events_wiped": 0, "boot": 1}
+    assert {name: line[name] for name in facts} == facts
+    (tested,) = trivox_bridge.wait_for(lambda: trivox_bridge.events("self_tested"), "the bridge has the self-test")
+    assert tested["passed"] is True
+    picture = (tmp_path / "labels" / "sofia-1.till-1.svg").read_text()
+    key = json.loads(next(trivox_bridge.database.parent.glob("*-keys/sofia-1/till-1.json")).read_text())
+    config = config_of(board)
+    assert (config["key"], config["broker"]["password"]) == (key["key"], key["password"])
+    for secret in (key["key"], key["password"], "simulated"):
+        assert secret not in done.stdout + done.stderr + picture + json.dumps(line)
+
+
+def test_three_at_once_and_again_without_a_byte_of_firmware(plugged: PlugIn, tmp_path: Path) -> None:
+    boards = [plugged(kind) for kind in ("pico", "pico_w", "esp32")]
+    ports = ("--port", str(tmp_path / "boards" / "*" / "usb"), "--count", "3", "--wait", "20")
+    first = flash(tmp_path, *TILL, *ports, *NOWHERE, UNTESTED)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert {line["console_id"] for line in log_of(tmp_path)} == {"till-1", "till-2", "till-3"}
+    arrived = [board.arrived for board in boards]
+    held_open(boards[0])
+    again = flash(tmp_path, *TILL, *ports, *NOWHERE, UNTESTED)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "copying" not in again.stdout
+    assert all(board.arrived - before < arrived[0] / 3 for board, before in zip(boards, arrived, strict=True))
+    who = {line["hardware_id"]: line["console_id"] for line in log_of(tmp_path)[:3]}
+    assert {line["hardware_id"]: line["console_id"] for line in log_of(tmp_path)[3:]} == who  # each is what it was
+
+
+def test_a_table_of_many_goes_on_where_it_ended(plugged: PlugIn, tmp_path: Path) -> None:
+    table = tmp_path / "consoles.csv"
+    table.write_text("site_id,console_id,board\nsofia-1,till-1,pico\nsofia-1,till-2,pico_w\nsofia-1,till-3,pico\n")
+    boards = [plugged("pico", "pico-a"), plugged("pico_w"), plugged("pico", "pico-b")]
+    some = flash(tmp_path, "--csv", str(table), "--port", boards[0].port, "--port", boards[1].port, *NOWHERE, UNTESTED)
+    assert some.returncode == 1
+    assert "2 consoles of 3 done" in some.stdout
+    rest = flash(tmp_path, "--csv", str(table), "--port", boards[2].port, *NOWHERE, UNTESTED)
+    assert rest.returncode == 0, rest.stdout + rest.stderr
+    who = {line["hardware_id"]: line["console_id"] for line in log_of(tmp_path)}
+    assert who[boards[1].hardware_id] == "till-2"
+    assert {who[boards[0].hardware_id], who[boards[2].hardware_id]} == {"till-1", "till-3"}
+
+
+def test_a_failing_button_is_named(plugged: PlugIn, tmp_path: Path) -> None:
+    board = plugged("pico")
+    with Fingers(board, skips="no"):
+        done = flash(tmp_path, *TILL, "--port", board.port, says="y\n")
+    assert done.returncode == 1
+    assert "sofia-1/till-1 is flashed, but the self-test did not see No: see to wiring and buttons." in done.stdout
+    (line,) = log_of(tmp_path)
+    assert (line["result"], line["self_test"]) == ("failed", "failed")
+
+
+def test_dark_lamps_are_the_technicians_word(plugged: PlugIn, tmp_path: Path) -> None:
+    board = plugged("pico")
+    with Fingers(board):
+        done = flash(tmp_path, *TILL, "--port", board.port, says="n\n")
+    assert done.returncode == 1
+    assert "lamps or sound are not right" in done.stderr
+
+
+def test_events_of_another_console_stay_unless_wiped(plugged: PlugIn, tmp_path: Path) -> None:
+    board = plugged("pico_w")
+    first = flash(tmp_path, *TILL, "--port", board.port, *NOWHERE, UNTESTED)
+    assert first.returncode == 0, first.stdout + first.stderr
+    board.press("yes")  # no survey is open: an event
+    other = ("--site", "sofia-1", "--console", "till-9", "--port", board.port, *NOWHERE, UNTESTED)
+    refused = flash(tmp_path, *other)
+    assert refused.returncode == 1
+    assert "still holds" in refused.stderr
+    assert "events of sofia-1/till-1: let it deliver them" in refused.stderr
+    assert config_of(board)["console_id"] == "till-1"
+    wiped = flash(tmp_path, *other, "--wipe")
+    assert wiped.returncode == 0, wiped.stdout + wiped.stderr
+    count = log_of(tmp_path)[-1]["events_wiped"]
+    assert count >= 2  # started, and pressed
+    assert f"{count} events of sofia-1/till-1 went" in wiped.stdout
+    assert config_of(board)["console_id"] == "till-9"
+
+
+def test_the_same_console_keeps_its_events_and_what_is_not_given(plugged: PlugIn, tmp_path: Path) -> None:
+    board = plugged("pico_w")
+    flash(tmp_path, *TILL, "--port", board.port, *NOWHERE, UNTESTED)
+    board.press("yes")
+    board.wait_output("boot: 1, ")
+    again = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert config_of(board)["wifi"]["ssid"] == "shop"
+    ends = [int(end) for end in re.findall(r"boot: \d+, epoch \w+, outbox 1 to (\d+)", board.output())]
+    assert ends[-1] > ends[0]
+
+
+def test_a_pico_in_service_is_asked_by_message_once_it_knows_the_time(plugged: PlugIn, tmp_path: Path) -> None:
+    board = plugged("pico")
+    assert flash(tmp_path, *TILL, "--port", board.port, UNTESTED).returncode == 0
+    refused = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
+    assert refused.returncode == 1
+    assert "hold No and the seller's button while you plug it in" in refused.stderr
+    with Gateway(board.port) as gateway:
+        gateway.acknowledge_until(lambda: last_message(board, "health") and "clock_set" in board.output())
+    again = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_two_held_buttons_open_a_pico(plugged: PlugIn, tmp_path: Path) -> None:
+    board = plugged("pico")
+    assert flash(tmp_path, *TILL, "--port", board.port, UNTESTED).returncode == 0
+    held_open(board)
+    again = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
+    assert again.returncode == 0, again.stdout + again.stderr
+    wait_until("it serves again", lambda: last_message(board, "hello"))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((*TILL, "--csv", "x.csv"), "Give --csv, or --site and --console, not both."),
+        (("--console", "till-1"), "--console needs its site"),
+        ((), "Which console is it to be? Give --site and --console, or --csv."),
+        (("--site", "s", "--console", "till", "--count", "2"), "has to end in a number"),
+        ((*TILL, "--broker", "mqtts://127.0.0.1"), "give --ca-file with mqtts://"),
+        ((*TILL, "--base-sha256", "00"), "--base-sha256 is for --base"),
+        ((*TILL, "--config", "x.toml"), "--config and --ca-file are for --broker"),
+    ],
+)
+def test_wrong_usage_is_told(tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
+    done = flash(tmp_path, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_cannot_be_opened_says_what_to_look_at(plugged: PlugIn, tmp_path: Path) -> None:
+    board = plugged("pico_w")
+    absent = flash(tmp_path, *TILL, "--port", str(tmp_path / "no"), *NOWHERE)
+    assert "There is no port" in absent.stderr
+    assert "no charging cable" in absent.stderr
+    (tmp_path / "file").write_text("x")
+    assert "is no serial port" in flash(tmp_path, *TILL, "--port", str(tmp_path / "file"), *NOWHERE).stderr
+    with Path(board.port).open("rb+", buffering=0) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert "Another program has" in flash(tmp_path, *TILL, "--port", board.port, *NOWHERE).stderr
+    nothing = flash(tmp_path, *TILL, "--port", str(tmp_path / "no*"), *NOWHERE, "--wait", "1")
+    assert nothing.returncode == 1
+    assert "see that its cable carries data" in nothing.stderr
+
+
+def test_the_wrong_board_is_refused(plugged: PlugIn, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("site_id,console_id,board\nsofia-1,till-1,esp32\n")
+    board = plugged("pico_w")
+    done = flash(tmp_path, "--csv", "table.csv", "--port", board.port, *NOWHERE)
+    assert done.returncode == 1
+    assert "This is a pico_w; sofia-1/till-1 is to be another (esp32)." in done.stderr
+
+
+def test_a_board_without_wifi_or_broker_is_not_begun(plugged: PlugIn, tmp_path: Path) -> None:
+    board = plugged("pico_w")
+    assert "give --wifi-ssid" in flash(tmp_path, *TILL, "--port", board.port).stderr
+    assert "give --broker" in flash(tmp_path, *TILL, "--port", board.port, *WIFI).stderr
+    assert "main.py" not in on_board(board, "ls")
+
+
+class Gateway:
+    """The host's end of a console's line, which acknowledges what comes."""
+
+    def __init__(self, path: str) -> None:
+        self._line = serial.Serial(path, timeout=0.2)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._line.close()
+
+    def acknowledge_until(self, condition: Callable[[], Any], limit_s: float = 60) -> None:
+        end_s = time.monotonic() + limit_s
+        while not condition():
+            assert time.monotonic() < end_s
+            words = self._line.readline().decode(errors="replace").split("\t")
+            if words[0] == "events" and len(words) == 3:
+                batch = json.loads(words[1])
+                through = batch["base"] + len(batch["events"]) - 1
+                ack = {"epoch": batch["epoch"], "through": through, "at_ms": int(time.time() * 1000)}
+                body = f"ack\t{json.dumps(ack)}".encode()
+                self._line.write(b"%s\t%08x\n" % (body, zlib.crc32(body)))
