@@ -319,3 +319,18 @@ def test_a_bundle_by_another_key_is_not_taken(office: Office, tmp_path: Path) ->
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "not signed by a key that is trusted" in done.stderr
+
+
+def test_a_board_without_radio_is_updated_through_its_gateway(office: Office) -> None:
+    office.offer()
+    with office.console(board="pico") as console:
+        where = ["--broker", office.broker.url, "--port", console.serial_port, "--metrics-port", "0"]
+        gateway = subprocess.Popen([TRIVOX, "gateway", *where])
+        try:
+            office.wait_heard()
+            office.order("--all")
+            office.wait_state("done")
+        finally:
+            gateway.terminate()
+            gateway.wait(30)
+    assert office.boots() == [OLD, NEW]
