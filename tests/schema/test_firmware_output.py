@@ -191,7 +191,7 @@ class SerialHost:
         self._listener = listener
         self._judge = schemas.validator("serial_line")
         self._hello = schemas.validator("hello")
-        self._closing = False
+        self._closing = self._heard = False
         listener.send = self._send
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
@@ -213,9 +213,11 @@ class SerialHost:
     def _take(self, line: str) -> None:
         body, _, crc = line.rpartition("\t")
         if not self._judge.is_valid(line) or f"{zlib.crc32(body.encode()):08x}" != crc:
-            if "\t" in line:
+            if "\t" in line and self._heard:  # the first may be the rest of one that began before the port was open
                 self._listener.wrong.append(f"line: {line!r}")
+            self._heard = True
             return
+        self._heard = True
         leaf, _, payload = body.partition("\t")
         if leaf == "hello":
             self._hello.validate(json.loads(payload))
