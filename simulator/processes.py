@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -56,8 +57,9 @@ class Children:
         self._end_asked = True
 
     def start(self, name: str, words: Sequence[str], *, shown: bool = False) -> Child:
-        """Start a program; its output goes to a log of its name, or is shown."""
+        """Start a program; its output goes to a log of its name, or is shown. Call it from the main thread."""
         self._logs.mkdir(parents=True, exist_ok=True)
+        words = _ended_with_us(words)
         log = None if shown else self._logs / f"{name}.log"
         if log is None:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, process_group=0)
@@ -101,6 +103,12 @@ class Children:
                 child.process.wait()
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def _ended_with_us(words: Sequence[str]) -> Sequence[str]:
+    """The words, so that the kernel ends the program when the thread that starts it ends, be it by kill -9."""
+    setpriv = shutil.which("setpriv")  # of util-linux, which each Debian has
+    return [setpriv, "--pdeathsig", "TERM", "--", *words] if setpriv else words
 
 
 def run(words: Sequence[str], limit_s: float = 60.0) -> None:

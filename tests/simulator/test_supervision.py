@@ -4,6 +4,7 @@ import csv
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,35 @@ def test_children_end_with_their_parent_in_whatever_way(tmp_path: Path, monkeypa
     children.stop()
     assert meek.process.returncode == -signal.SIGTERM
     assert stubborn.process.returncode == -signal.SIGKILL
+
+
+PARENT = """
+import signal, sys
+from pathlib import Path
+from simulator.processes import Children
+words = [sys.executable, "-c", "print('ready', flush=True); import signal; signal.pause()"]
+child = Children(Path(sys.argv[1])).start("meek", words)
+print(child.process.pid, flush=True)
+signal.pause()
+"""
+
+
+def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT, tmp_path], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = Path("/proc") / parent.stdout.readline().strip()
+        wait_until("the child is ready", lambda: "ready" in (tmp_path / "meek.log").read_text())
+        assert child.exists()
+        parent.kill()
+    wait_until("the child has ended", lambda: has_ended(child / "stat"))
+
+
+def has_ended(stat: Path) -> bool:
+    """Whether a process is gone, or but waits for somebody to take note."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def test_a_child_that_ends_is_named_with_its_last_words(children: Children) -> None:
