@@ -119,6 +119,9 @@ class Board:
         """Pass on what it said, as far as the broker takes it."""
         while self._said and self._takes(self._said[0]):
             self._said.popleft()
+        self._publish_status()
+
+    def _publish_status(self) -> None:
         session = self._session
         if session is not None and session.has_room() and self._status not in {None, self._published}:
             self._published = self._status
@@ -139,6 +142,7 @@ class Board:
         if message.leaf == STATUS:
             self._note_status(message.payload)
             return True
+        self._publish_status()  # who listens hears that a board is there before he hears what it says
         if self._session is None or not self._session.has_room():
             return False
         self._session.publish(message)

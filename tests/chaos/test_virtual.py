@@ -158,13 +158,13 @@ def stores_a_duplicate_twice(world: World, patch: pytest.MonkeyPatch) -> None:
 
 def forgets_a_rollup(world: World, patch: pytest.MonkeyPatch) -> None:
     """A survey that changes is counted anew, and its old figure stays."""
-    plain = Deltas.add_survey
+    plain = Deltas.add_surveys
 
-    def add_survey(self: Deltas, site_id: str, console_id: str, row: Any, sign: int) -> None:
+    def add_surveys(self: Deltas, site_id: str, console_id: str, rows: list[Any], sign: int) -> None:
         if sign > 0:
-            plain(self, site_id, console_id, row, sign)
+            plain(self, site_id, console_id, rows, sign)
 
-    patch.setattr(Deltas, "add_survey", add_survey)
+    patch.setattr(Deltas, "add_surveys", add_surveys)
 
 
 def in_firmware(world: World, plant: Callable[[Any], None]) -> None:

@@ -52,7 +52,7 @@ BUSY = {
     ],
 }
 CHUNK = 60
-LATE_MS = 400
+LATE_MS = 2000  # MicroPython's clock goes on while it works, and the machine may be busy
 POWER_MS = 60_000  # so long before the first press
 STAGE = """
 import json, sys
