@@ -181,7 +181,8 @@ def test_power_goes_within_flash_operations(kind: str, request: pytest.FixtureRe
         with cutter.board() as board:
             board.cut_power_at(operation, chance.choice([0.0, 0.5, 1.0, -0.5]))
             reason = cutter.flash(board)
-            assert reason is not None or not board.powered, f"operation {operation}"
+            # Not each run takes as many operations: one that ended before the cut was whole.
+            assert not board.powered or (reason is None and version_of(board) == NEW), f"operation {operation}"
         with BareBoard(board.folder, "pico") as again:
             version = version_of(again)
         assert version in ({OLD, NEW} if kind == "updating" else {None, NEW}), f"operation {operation}: {version}"
