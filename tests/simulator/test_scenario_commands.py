@@ -1,6 +1,7 @@
 """`trivox simulate SCENARIO` as users have it: where the files go, what is prepared, and whether reports are true."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -134,10 +135,10 @@ def test_workers_end_quietly_when_their_parent_is_killed(tmp_path: Path) -> None
     words = [TRIVOX, "simulate", "chain_200_sites", "--days", "300", "--jobs", "2", "--out", "out"]
     with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as program:
         messages = tmp_path / "out" / "messages.ndjson"
-        while not (messages.is_file() and messages.stat().st_size):
-            assert program.poll() is None
+        while program.poll() is None and not (messages.is_file() and messages.stat().st_size):
             time.sleep(0.05)
         program.kill()
+        assert program.wait() == -signal.SIGKILL
         assert program.stderr is not None
         assert program.stderr.read() == ""  # to its end, which is that of the workers too
 
