@@ -56,7 +56,9 @@ def _session(
 ) -> Iterator[Session]:
     """A console with power, and what stands around it; all of it ends with the block."""
     with ExitStack() as stack:
+        recordings = (folder or _FOLDER) / "recordings"
         if folder is None and temporary:
+            recordings = Path.cwd()  # a recording stays, though the folder goes
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trivox-bench-")))
         folder = folder or _FOLDER
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +68,15 @@ def _session(
         stack.callback(children.stop)
         surroundings = Surroundings(folder, children, broker, ca_file)
         compiled = firmware.result()
-        session = Session(folder, surroundings, board=board, firmware=compiled, site_id=SITE, console_id=CONSOLE)
+        session = Session(
+            folder,
+            surroundings,
+            board=board,
+            firmware=compiled,
+            site_id=SITE,
+            console_id=CONSOLE,
+            recordings=recordings,
+        )
         stack.callback(session.close)
         session.power_on()
         yield session

@@ -45,7 +45,7 @@ def run_scenario(
 def _write(scenario: Scenario, folder: Path, database: Path | None, jobs: int | None) -> str:
     order = scenario.order
     with progress_bar("filling", order.days * len(order.places)) as progress:
-        run = scenario.write(folder, database=database, jobs=jobs, progress=progress)
+        run = scenario.write(folder, database=database, jobs=jobs or os.cpu_count() or 1, progress=progress)
     base = "DATABASE" if database is None else str(database)
     prepare = f"`{folder}/prepare.sh {base}` and " if database is None else ""
     return (

@@ -6,7 +6,7 @@ are written in one order, so the files are the same to the byte for any number o
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -256,10 +256,10 @@ def _workers(order: Order, jobs: int) -> Iterator[list[Connection]]:
 
 def _serve(way: Connection, order: Order, share: int, jobs: int) -> None:
     worker = Worker(order, share, jobs)
-    for piece in worker.pieces():
-        way.send(piece)
-    way.send(worker.totals)
-    way.close()
+    with way, suppress(ConnectionError):  # who is to have it is gone, be it by kill -9
+        for piece in worker.pieces():
+            way.send(piece)
+        way.send(worker.totals)
 
 
 def _in_turn(order: Order, ways: Sequence[Connection]) -> Iterator[Piece]:

@@ -30,6 +30,7 @@ AGAIN_S = 2.0  # after a connection broke
 TICK_S = 1.0
 LIMIT_S = 120.0  # without any progress
 SPARE_FILES = 200
+EMBEDDED = "The embedded one is for a few dozen; take mosquitto for more."
 
 Progress = Callable[[int, int], None]
 
@@ -124,7 +125,10 @@ class Hub:
             if common.acked != acked or not is_hurried:
                 acked, moved_s = common.acked, now_s
             elif now_s - moved_s > LIMIT_S:
-                raise LiveError(f"Nothing was acknowledged for {LIMIT_S:.0f} s ({self._why}): is a bridge running?")
+                raise LiveError(
+                    f"Nothing was acknowledged for {LIMIT_S:.0f} s ({self._why}): is a bridge running, and can the "
+                    f"broker carry so many consoles ({len(self.consoles)})? {EMBEDDED}"
+                )
             for console in self.consoles:
                 if is_hurried:
                     console.send()  # what was not acknowledged in time goes again
@@ -255,7 +259,10 @@ async def _run(common: Common, broker: Broker, progress: Progress) -> Totals:
         try:
             return await hub.sum_up()
         except (TimeoutError, OSError) as error:
-            raise LiveError("The counts of tills and doors were not acknowledged: is a bridge running?") from error
+            raise LiveError(
+                "The counts of tills and doors were not acknowledged: is a bridge running, and can the broker carry so "
+                f"many consoles? {EMBEDDED}"
+            ) from error
     finally:
         hub.close()
         await asyncio.sleep(0)

@@ -88,11 +88,12 @@ class Scenario:
         return [f"{post.site_id}/{post.console_id}" for place in self.order.places for post in place.posts]
 
     def write(
-        self, folder: str | Path, *, database: Path | None = None, jobs: int | None = None, progress: Progress = _nobody
+        self, folder: str | Path, *, database: Path | None = None, jobs: int = 1, progress: Progress = _nobody
     ) -> Run:
-        """Write all of it into a new folder, by so many processes (else one a core); prepare the database, if any.
+        """Write all of it into a new folder, by so many processes; prepare the database, if any.
 
-        `progress` is told of (events, days of sites done). Raises ScenarioError.
+        More `jobs` than one start this program's main module again: its script must do nothing when it is imported
+        (`if __name__ == "__main__":`). `progress` is told of (events, days of sites done). Raises ScenarioError.
         """
         target = new_folder(folder)
         events = 0
@@ -102,7 +103,7 @@ class Scenario:
             events = made
             progress(made, done)
 
-        totals = fill(self.order, target, jobs or os.cpu_count() or 1, tell)
+        totals = fill(self.order, target, jobs, tell)
         self._prepare(target, self.order, database)
         beside.expected(target / "expected.json", self.title, self.order, totals, events)
         return Run(target)

@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Meta
 
 from simulator.errors import SimulatorError
+from simulator.people import MARGIN_MS, Rules
 
 SHIPPED = Path(__file__).parent / "scenarios"
 
-_ID, _CLOCK = r"^[a-z0-9][a-z0-9_-]{0,24}$", r"^([01][0-9]|2[0-4]):[0-5][0-9]$"
+_ID, _CLOCK = r"^[a-z0-9][a-z0-9_-]{0,24}\Z", r"^([01][0-9]|2[0-4]):[0-5][0-9]\Z"  # $ lets a line feed follow
 _PATTERNS = {
     _ID: "an id of at most 25 lower-case letters, digits, - and _",
     _CLOCK: "a time such as 09:30",
@@ -28,7 +29,6 @@ Clock = Annotated[str, Meta(pattern=_CLOCK)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Copies = Annotated[int, Meta(ge=1, le=20_000)]
-Ms = Annotated[int, Meta(ge=100, le=600_000)]
 
 
 class ScenarioError(SimulatorError):
@@ -42,12 +42,31 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(Table, frozen=True):
     """What consoles and reports are set to, for all."""
 
-    survey_window_ms: Ms = 20_000
-    long_press_ms: Ms = 1500
-    reopen_guard_ms: Ms = 1000
-    stuck_ms: Ms = 30_000
+    survey_window_ms: Annotated[int, Meta(ge=200, le=600_000)] = 20_000
+    long_press_ms: Annotated[int, Meta(ge=200, le=10_000)] = 1500
+    reopen_guard_ms: Annotated[int, Meta(ge=0, le=60_000)] = 1000
+    stuck_ms: Annotated[int, Meta(ge=1000, le=600_000)] = 30_000
     force_majeure_scope_s: Annotated[int, Meta(ge=0, le=86_400)] = 600
     force_majeure_level_max: Share = 0.10
+
+    def __post_init__(self) -> None:
+        """Refuse what each setting allows, but not all of them together."""
+        self.rules()
+        if self.stuck_ms < self.long_press_ms + 2 * MARGIN_MS:
+            raise ValueError(
+                f"stuck_ms ({self.stuck_ms}) must be at least {2 * MARGIN_MS} ms longer than long_press_ms "
+                f"({self.long_press_ms}); else who declares force majeure sticks the button"
+            )
+
+    def rules(self, ask_every: int = 1) -> Rules:
+        """The timings as people know them."""
+        return Rules(
+            survey_window_ms=self.survey_window_ms,
+            long_press_ms=self.long_press_ms,
+            reopen_guard_ms=self.reopen_guard_ms,
+            force_majeure_scope_s=self.force_majeure_scope_s,
+            ask_every=ask_every,
+        )
 
 
 class Question(Table, frozen=True):
@@ -96,6 +115,12 @@ class Faults(Table, frozen=True):
     lost_acks: Annotated[float, Meta(ge=0, le=0.9)] = 0.0  # of the batches: the console sends again what the bridge has
     late_clock: Share = 0.0  # of the boots: the time is known only minutes later
     boots_at_opening: Share = 0.0  # of the days: somebody switches the console off at night
+
+    def __post_init__(self) -> None:
+        """Refuse minutes that end before they begin."""
+        least, most = self.outage_minutes
+        if least > most:
+            raise ValueError(f"outage_minutes goes from {least:g} down to {most:g}; write the shorter first")
 
 
 class Shift(Table, frozen=True):
@@ -195,8 +220,8 @@ def read(tables: dict[str, Any], name: str) -> ScenarioFile:
     try:
         return msgspec.convert(tables, ScenarioFile)
     except msgspec.ValidationError as error:
-        problem, at, path = str(error).partition(" - at `$")
-        where = path.rstrip("`").lstrip(".") if at else "the top"
+        problem, _, path = str(error).partition(" - at `")  # `$.site[0].id`, or `key` in `$.faults`
+        where = path.removeprefix("key` in `").strip("`$.") or "the top"
         if "[...]" in where:
             where = where.replace("[...]", f".{_culprit(tables, where.partition('[')[0])}", 1)
         for pattern, words in _PATTERNS.items():

@@ -32,7 +32,12 @@ def simulate(
             "the bench."
         ),
     ] = None,
-    broker: Annotated[str | None, typer.Option(help="A broker that runs already: mqtt://HOST:PORT.")] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            help="A broker that runs already: mqtt://HOST:PORT; for more than a few dozen consoles mosquitto."
+        ),
+    ] = None,
     ca_file: Annotated[
         Path | None,
         typer.Option(help="Bench: with mqtts://, what the broker's certificate, for localhost, is checked by."),
@@ -40,11 +45,12 @@ def simulate(
     headless: Annotated[  # noqa: FBT002
         bool, typer.Option("--headless", help="Bench: no page: lines from standard input.")
     ] = False,
-    board: Annotated[str | None, typer.Option(help="Bench: whose pins it has: unix, esp32 or pico_w.")] = None,
+    board: Annotated[str | None, typer.Option(help="Bench: whose pins it has: unix, esp32, pico_w or pico.")] = None,
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Bench: where flash, database, logs and recordings lie; a headless one is else made and removed."
+            help="Bench: where flash, database, logs and recordings lie; a headless one is else made and removed, "
+            "and its recordings come here."
         ),
     ] = None,
     port: Annotated[

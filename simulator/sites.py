@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -74,7 +74,7 @@ def places(scenario: ScenarioFile, name: str) -> list[Place]:
         try:
             suffixes = [""] if site.count == 1 else [f"-{copy}" for copy in range(1, site.count + 1)]
             made += [_place(scenario, site, suffix) for suffix in suffixes]
-        except (ScenarioError, ZoneInfoNotFoundError, ValueError) as error:
+        except ScenarioError as error:
             raise ScenarioError(f"{name}, site[{number}] ({site.id}): {error}") from error
     ids = sorted(place.site_id for place in made)
     for one, other in pairwise(ids):
@@ -87,7 +87,7 @@ def world(scenario: ScenarioFile, where: Sequence[Place]) -> World:
     """What the reports are told."""
     settings = scenario.settings
     return World(
-        rules=_rules(settings, 1),
+        rules=settings.rules(),
         questions={
             **QUESTIONS,
             **{name: Question(asked.kind, asked.silent_weight) for name, asked in scenario.questions.items()},
@@ -101,13 +101,14 @@ def world(scenario: ScenarioFile, where: Sequence[Place]) -> World:
 
 
 def on_shift(post: Post, zone: ZoneInfo, day: date) -> list[OnShift]:
-    """Who works at this console on a local day, in order; raises ScenarioError where two do at once."""
+    """Who works at this console on a local day, in order; not whose whole shift summer time skips."""
     shifts: list[OnShift] = []
     for seller in post.sellers:
         for days, start, end in seller.shifts:
             if day.weekday() in days:
                 from_ms, to_ms = _instant_ms(zone, day, start), _instant_ms(zone, day, end)
-                shifts.append(OnShift(seller, from_ms, to_ms))
+                if from_ms < to_ms:
+                    shifts.append(OnShift(seller, from_ms, to_ms))
     shifts.sort(key=lambda shift: shift.from_ms)
     return shifts
 
@@ -115,16 +116,6 @@ def on_shift(post: Post, zone: ZoneInfo, day: date) -> list[OnShift]:
 def days_of(first: date, count: int) -> Iterator[date]:
     """One day after the other."""
     return (first + timedelta(days=number) for number in range(count))
-
-
-def _rules(settings: file.Settings, ask_every: int) -> Rules:
-    return Rules(
-        survey_window_ms=settings.survey_window_ms,
-        long_press_ms=settings.long_press_ms,
-        reopen_guard_ms=settings.reopen_guard_ms,
-        force_majeure_scope_s=settings.force_majeure_scope_s,
-        ask_every=ask_every,
-    )
 
 
 def _place(scenario: ScenarioFile, site: file.Site, suffix: str) -> Place:
@@ -139,7 +130,7 @@ def _place(scenario: ScenarioFile, site: file.Site, suffix: str) -> Place:
         raise ScenarioError("two checkout points have the same id; give each its own.")
     return Place(
         site_id=site_id,
-        zone=ZoneInfo(site.timezone),
+        zone=_zone(site.timezone),
         visitors=site.visitors,
         weekdays=site.weekdays,
         customers=_named("customers", site.customers, CUSTOMERS, scenario.customers),
@@ -162,7 +153,7 @@ def _post(scenario: ScenarioFile, site_id: str, point: file.CheckoutPoint, numbe
         console_id=console_id,
         checkout_point_id=point_id,
         question_id=point.question,
-        rules=_rules(scenario.settings, point.ask_every),
+        rules=scenario.settings.rules(point.ask_every),
         stuck_ms=scenario.settings.stuck_ms,
         sellers=tuple(_seller(scenario, seller, f"{number}{suffix}") for seller in point.sellers),
     )
@@ -202,11 +193,23 @@ def _named(table: str, name: str, known: Mapping[str, T], given: Mapping[str, T]
     return everything[name]
 
 
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of the time zones
+        raise ScenarioError(
+            f"there is no time zone {name!r}: give `timezone` a name such as Europe/Sofia or UTC."
+        ) from error
+
+
 def _minutes(clock: str) -> int:
     hours, minutes = clock.split(":")
     return min(int(hours) * 60 + int(minutes), 24 * 60)
 
 
 def _instant_ms(zone: ZoneInfo, day: date, minutes: int) -> int:
+    """When the site's clock shows it, or first shows a later time where summer time skips it."""
     moment = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minutes)
+    while moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment.replace(tzinfo=None):
+        moment += timedelta(minutes=1)
     return int(moment.timestamp() * 1000)

@@ -10,6 +10,11 @@ from simulator.bench.words import CommandError, UsageError, button_of, duration,
 
 WITHIN_MS = 5000
 PASSED_OVER = ("booted", "clock_set", "settings_applied")  # events that come when they come
+TYPES = (
+    *PASSED_OVER,
+    *("survey_opened", "survey_closed", "force_majeure_declared", "stray_pressed", "button_stuck", "button_freed"),
+    "self_tested",
+)
 OUTCOMES = ("yes", "no", "cant_say", "silent", "error")
 FORMS = [
     ("  lamp BUTTON on|off", "it is so, or was at some time since the last deed"),
@@ -52,7 +57,7 @@ class Expectations:
                 self._lamp(button_of(button), limit_ms, on=on_off(state))
             case ["no", "event"]:
                 self._no_event(limit_ms)
-            case ["event", kind, *facts]:
+            case ["event", kind, *facts] if kind in TYPES:
                 self._next_event(kind, facts, limit_ms)
             case ["row", outcome] if outcome in OUTCOMES:
                 self._next_row(outcome, limit_ms)
@@ -169,5 +174,5 @@ def _misspelt(words: list[str]) -> CommandError:
     forms = [form.strip() for form, _ in FORMS if words[:1] == form.split()[:1]]
     if not forms:
         return UsageError()
-    outcomes = f"; OUTCOME: {', '.join(OUTCOMES)}" if words[0] == "row" else ""
-    return CommandError(f"That is written: expect {forms[0]}{outcomes}")
+    known = {"row": f"; OUTCOME: {', '.join(OUTCOMES)}", "event": f"; TYPE: {', '.join(TYPES)}"}
+    return CommandError(f"That is written: expect {forms[0]}{known.get(words[0], '')}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from simulator.bench import expectations
 from simulator.bench.recording import Recorder
 from simulator.bench.session import Session
-from simulator.bench.words import CommandError, UsageError, button_of, duration, on_off, one, share_of, whole
+from simulator.bench.words import CommandError, UsageError, button_of, duration, held, on_off, one, share_of, whole
 from simulator.errors import SimulatorError
 
 PRESS_MS = 120
@@ -83,12 +83,12 @@ class Command:
 
 
 def _press(bench: Bench, words: Words) -> None:
-    _held(bench, button_of(one(words[:1])), duration(one(words[1:])) if words[1:] else PRESS_MS)
+    _held(bench, button_of(one(words[:1])), held(one(words[1:])) if words[1:] else PRESS_MS)
 
 
 def _hold(bench: Bench, words: Words) -> None:
     if words[1:]:
-        _held(bench, button_of(one(words[:1])), duration(one(words[1:])))
+        _held(bench, button_of(one(words[:1])), held(one(words[1:])))
     else:
         bench.session.hold(button_of(one(words)))
 
@@ -107,7 +107,7 @@ def _release(bench: Bench, words: Words) -> None:
 
 
 def _bounce(bench: Bench, words: Words) -> None:
-    bench.session.bounce(button_of(one(words[:1])), duration(one(words[1:])) if words[1:] else PRESS_MS)
+    bench.session.bounce(button_of(one(words[:1])), held(one(words[1:])) if words[1:] else PRESS_MS)
 
 
 def _stick(bench: Bench, words: Words) -> None:

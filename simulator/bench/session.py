@@ -36,15 +36,24 @@ class Switches:
 
 
 class Session:
-    """Made on a folder, in which flash, serial output, database, logs and recordings lie.
+    """Made on a folder, in which flash, serial output, database and logs lie; `recordings` is a folder too.
 
     `check` raises when the user wants the end or a program has ended.
     """
 
     def __init__(
-        self, folder: Path, surroundings: Surroundings, *, board: str, firmware: Path, site_id: str, console_id: str
+        self,
+        folder: Path,
+        surroundings: Surroundings,
+        *,
+        board: str,
+        firmware: Path,
+        site_id: str,
+        console_id: str,
+        recordings: Path,
     ) -> None:
         self.folder = folder
+        self.recordings = recordings
         self._firmware = firmware
         self.journal = Journal()
         self.switches = Switches()

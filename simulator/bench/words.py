@@ -43,6 +43,14 @@ def duration(word: str) -> int:
     return round(ms)
 
 
+def held(word: str) -> int:
+    """For how many milliseconds a button is down: one at least."""
+    ms = duration(word)
+    if ms < 1:
+        raise CommandError(f"{word} is no length of a press; the shortest is 1ms.")
+    return ms
+
+
 def on_off(word: str) -> bool:
     """True for on."""
     if word not in {"on", "off"}:

@@ -1,14 +1,21 @@
 """The bench's words, and the script that is made of a session: pure functions."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from simulator.bench.expectations import TYPES
 from simulator.bench.journal import KEPT, Entry, Journal
 from simulator.bench.language import COMMANDS, help_text
 from simulator.bench.recording import script
 from simulator.bench.session import Switches
 from simulator.bench.words import CommandError, button_of, duration, on_off, share_of, whole
+
+
+def test_every_event_of_the_schema_can_be_expected() -> None:
+    event = json.loads((Path(__file__).parents[2] / "schema/event.json").read_text("utf-8"))
+    assert set(TYPES) == set(event["properties"]["type"]["enum"])
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,9 @@ def test_each_bad_line_is_told_in_one_sentence() -> None:
         "quit now": "That is written: quit",
         "прес yes": "There is no command прес",
         "expect lamp yes on within": "That is written: expect WHAT [within TIME]",
+        "expect event foo": "That is written: expect event TYPE [NAME=VALUE ...]; TYPE: booted, clock_set,",
+        "press yes 0": "0 is no length of a press; the shortest is 1ms.",
+        "bounce yes 0s": "0s is no length of a press",
         "expect event survey_opened 5": "5 is not written NAME=VALUE.",
         "expect event survey_opened within 10ms": "No event came within 10 ms; expected was survey_opened.",
         "expect lamp yes on within 10ms": "Not so within 10 ms: lamp yes on.",
@@ -208,6 +211,15 @@ def test_a_recorded_session_is_a_test(tmp_path: Path) -> None:
     broken = headless(recorded.replace("press yes 90", "press cant_say 90"))
     assert broken.returncode == 1
     assert "The next event is survey_closed outcome=cant_say" in broken.stderr
+
+
+def test_a_recording_is_kept_though_the_folder_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = headless("record begin\npress seller\nrecord end\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    (file,) = tmp_path.iterdir()
+    assert done.stdout.splitlines()[-1] == f"Saved as {file}"
+    assert "\npress seller\n" in file.read_text()
 
 
 def test_the_readmes_script_holds() -> None:

@@ -1,15 +1,19 @@
 """A scenario is checked whole, and each mistake is told in one sentence with its place."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from bridge.cli import build
-from simulator.scenario_file import ScenarioError, find, load, read, shipped
+from simulator.scenario_file import ScenarioError, Settings, find, load, read, shipped
 from simulator.sites import places
 from tests.simulator.scenarios import SMALL, small
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_shipped_scenarios_are_those_promised_and_can_be_used() -> None:
@@ -45,7 +49,25 @@ ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
         (small(site=[]), "shop.toml, site: expected `array` of length >= 1."),
         (site(visitors=[1, 2]), "shop.toml, site[0].visitors: expected `array` of length >= 24."),
         (site(id="Shop"), "shop.toml, site[0].id: expected an id of at most 25 lower-case letters, digits, - and _."),
-        (site(timezone="Europe/Sofa"), "shop.toml, site[0] (shop): 'No time zone found with key Europe/Sofa'"),
+        *(
+            (site(timezone=name), f"shop.toml, site[0] (shop): there is no time zone {name!r}: give `timezone` a name")
+            for name in ("Europe/Sofa", "Europe", "", "../x", "/etc/passwd", "UTC\n")
+        ),
+        (site(id="shop\n"), "site[0].id: expected an id of at most 25 lower-case letters, digits, - and _."),
+        (small(customers={"odd\n": {}}), "shop.toml, customers: expected an id of at most 25 lower-case"),
+        (
+            point(sellers=[{"id": "ann", "shifts": [{"start": "09:00\n", "end": "12:00"}]}]),
+            ".sellers[0].shifts[0].start: expected a time such as 09:30.",
+        ),
+        (
+            small(faults={"bad": {"outage_minutes": [60, 1]}}),
+            "shop.toml, faults.bad: outage_minutes goes from 60 down to 1; write the shorter first.",
+        ),
+        (
+            small(settings={"stuck_ms": 1000, "long_press_ms": 3000}),
+            "shop.toml, settings: stuck_ms (1000) must be at least 1000 ms longer than long_press_ms (3000); else ",
+        ),
+        (small(settings={"survey_window_ms": 100}), "shop.toml, settings.survey_window_ms: expected `int` >= 200."),
         (site(customers="rude"), "shop.toml, site[0] (shop): customers 'rude' is none of usual."),
         (point(question="weather"), "shop.toml, site[0] (shop): question 'weather' is none of staff, office, loyalty."),
         (point(sellers=[{**ANN, "temperament": "sly"}]), "temperaments 'sly' is none of honest."),
@@ -60,7 +82,7 @@ ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
         ),
         (small(temperaments={"sly": {"asks": 2}}), "shop.toml, temperaments.sly.asks: expected `float` <= 1.0."),
         (small(faults={"bad": {"lost_acks": 1.0}}), "shop.toml, faults.bad.lost_acks: expected `float` <= 0.9."),
-        (small(settings={"survey_window_ms": 2000}), "these timings leave people no room"),
+        (small(settings={"survey_window_ms": 2000}), "shop.toml, settings: these timings leave people no room"),
         (small(site=[SMALL["site"][0]] * 2), "two sites have the id shop; give each its own."),
     ],
 )
@@ -69,6 +91,14 @@ def test_mistakes_are_told_with_their_place(tables: dict[str, Any], words: str) 
         places(read(tables, "shop.toml"), "shop.toml")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_settings_have_the_ranges_of_the_schema() -> None:
+    allowed = json.loads((ROOT / "schema/settings.json").read_text("utf-8"))["properties"]
+    found = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
+    for name in ("survey_window_ms", "long_press_ms", "reopen_guard_ms", "stuck_ms"):
+        for limit in ("minimum", "maximum", "default"):
+            assert found[name][limit] == allowed[name][limit], name
 
 
 def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:

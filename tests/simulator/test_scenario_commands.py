@@ -1,7 +1,11 @@
 """`trivox simulate SCENARIO` as users have it: where the files go, what is prepared, and whether reports are true."""
 
 import json
+import signal
 import subprocess
+import sys
+import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,9 @@ from typer.testing import CliRunner
 from bridge.cli import build
 from simulator import Run, Scenario, ScenarioError
 from simulator.comparison import differences
+from simulator.sites import on_shift
 from tests.simulator.scenario_check import TRIVOX, trivox
-from tests.simulator.scenarios import HURRY, small
+from tests.simulator.scenarios import HURRY, small, written
 
 
 def simulate(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -95,6 +100,60 @@ def test_shifts_of_a_long_run_are_in_files_that_can_be_imported(
     assert together == (whole.folder / "shifts.csv").read_text("utf-8").splitlines()
     trivox("ingest", str(cut.messages), "--database", str(tmp_path / "shop.db"))
     assert "are as they must be" in trivox("simulate", str(cut.folder), "--check", str(tmp_path / "shop.db"))
+
+
+def test_a_shift_in_the_hour_that_summer_time_skips_is_left_out(tmp_path: Path) -> None:
+    shifts = {"ann": ("03:00", "04:00"), "bob": ("04:00", "05:00"), "eve": ("02:30", "03:00")}
+    sellers = [{"id": name, "shifts": [{"start": start, "end": end}]} for name, (start, end) in shifts.items()]
+    site = {"id": "shop", "timezone": "Europe/Sofia", "visitors": [60] * 24}
+    site["checkout_points"] = [{"id": "till", "sellers": sellers}]
+    tables = small(first_day=date(2026, 3, 28), days=2, site=[site])
+    Scenario.of(tables).write(tmp_path / "run", database=tmp_path / "shop.db")
+    lines = (tmp_path / "run" / "shifts.csv").read_text("utf-8").splitlines()[1:]
+    assert [(line.split(",")[2], *line.split(",")[-2:]) for line in lines] == [
+        ("eve", "2026-03-28T00:30:00+00:00", "2026-03-28T01:00:00+00:00"),
+        ("ann", "2026-03-28T01:00:00+00:00", "2026-03-28T02:00:00+00:00"),
+        ("bob", "2026-03-28T02:00:00+00:00", "2026-03-28T03:00:00+00:00"),
+        ("eve", "2026-03-29T00:30:00+00:00", "2026-03-29T01:00:00+00:00"),
+        ("bob", "2026-03-29T01:00:00+00:00", "2026-03-29T02:00:00+00:00"),
+    ]
+
+
+def test_a_shift_that_begins_or_ends_in_the_skipped_hour_is_cut_there() -> None:
+    def worked(start: str, end: str) -> list[int]:
+        shift = {"start": start, "end": end}
+        till = {"id": "till", "sellers": [{"id": "ann", "shifts": [shift]}]}
+        site = {"id": "shop", "timezone": "Europe/Sofia", "visitors": [60] * 24, "checkout_points": [till]}
+        (place,) = Scenario.of(small(site=[site])).order.places
+        return [(one.to_ms - one.from_ms) // 60_000 for one in on_shift(place.posts[0], place.zone, date(2026, 3, 29))]
+
+    assert (worked("02:00", "03:30"), worked("03:30", "05:00")) == ([60], [60])
+    assert worked("03:10", "03:50") == []
+
+
+def test_workers_end_quietly_when_their_parent_is_killed(tmp_path: Path) -> None:
+    words = [TRIVOX, "simulate", "chain_200_sites", "--days", "300", "--jobs", "2", "--out", "out"]
+    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as program:
+        messages = tmp_path / "out" / "messages.ndjson"
+        while program.poll() is None and not (messages.is_file() and messages.stat().st_size):
+            time.sleep(0.05)
+        program.kill()
+        assert program.wait() == -signal.SIGKILL
+        assert program.stderr is not None
+        assert program.stderr.read() == ""  # to its end, which is that of the workers too
+
+
+def test_a_script_without_a_guard_can_write(tmp_path: Path) -> None:
+    lines = [
+        "from simulator import Scenario",
+        'run = Scenario.load("everything.toml", days=1).write("run")',
+        'print("events", run.events > 0)',
+    ]
+    written(tmp_path)  # has several sites
+    (tmp_path / "script.py").write_text("\n".join(lines), encoding="utf-8")
+    words = [sys.executable, "script.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "events True\n", "")
 
 
 def test_a_run_is_read_again_from_its_folder(tmp_path: Path) -> None:
