@@ -252,7 +252,8 @@ class Intake:
         console.newest_epoch_key = max(console.newest_epoch_key, epoch.key)
         touched = self.touched(epoch)
         self._see(console, arrived_at_ms)
-        epoch.first = max(epoch.first, batch.first)
+        if mac not in {Mac.FAILED, Mac.MISSING}:  # a stranger's word must not have the console let go of what it holds
+            epoch.first = max(epoch.first, batch.first)
         if batch.extra:
             events.save_extra(self._store, epoch.key, batch.base, arrived_at_ms, str(batch.extra))
         received, base = epoch.received, batch.base

@@ -58,6 +58,9 @@ def order_update(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, 
     ]
     if not consoles:
         raise UsageError("There is no such console: see `trivox console list`.")
+    if args["percent"] < 100:  # noqa: PLR2004 - a share of those that can take it
+        keys = Keyring(store.path)
+        consoles = [console for console in consoles if keys.get(console.site_id, console.console_id) is not None]
     for console in share_of(consoles, version, args["percent"]):
         found = _standing(store, console, version, older=args["older"], named=bool(console_id))
         names[found].append(f"{console.site_id}/{console.console_id}")

@@ -19,6 +19,7 @@ from bridge.identifiers import check_id
 from bridge.plain import plain
 from bridge.questions import MAX_TEXT
 from bridge.store import Store, open_store
+from bridge.store.consoles import site_ids
 from bridge.store.settings import chosen_for, newest_revision
 
 FORMATS: tuple[Format, ...] = ("pdf", "svg")
@@ -97,6 +98,8 @@ def _refuse_for(audience: str, options: dict[str, str | None]) -> None:
 
 def _format_of(kind: str | None, out: Path | None) -> Format:
     ending = out.suffix.removeprefix(".").lower() if out else ""
+    if kind is None and ending and ending not in FORMATS:
+        raise UsageError(f"A card's file ends in {' or '.join(FORMATS)}, not {plain(ending)!r}; or say --format.")
     wanted = (kind or "").lower() or (ending if ending in FORMATS else "pdf")
     for form in FORMATS:
         if wanted == form:
@@ -129,6 +132,8 @@ def _for_seller(said: Texts, database: Path, whose: dict[str, str] | None) -> di
     store: Store = open_store(database)
     try:
         whose = whose or {"site_id": "", "console_id": ""}
+        if whose["site_id"] and whose["site_id"] not in site_ids(store):
+            raise TrivoxError(f"There is no site {whose['site_id']!r}: `trivox console list` shows all.")
         chosen = DEFAULTS | chosen_for(store, whose["site_id"], whose["console_id"])
     finally:
         store.close()

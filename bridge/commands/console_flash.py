@@ -56,7 +56,7 @@ def console_flash(
     log_file: options.LogFile = options.LOG,
 ) -> None:
     """Make consoles of boards as they are plugged in: firmware, configuration, self-test, label."""
-    rows, done = _rows(site, console, table, count), log.done(log_file) if table else {}
+    rows, done = _rows(site, console, table, count), log.done(log_file) if table or count else {}
     at = options.broker(broker, config, ca_file)
     unsaid = (row.wifi_ssid for row in rows if row.wifi_ssid and row.wifi_password is None)
     password = options.wifi_password(wifi_ssid or next(unsaid, None), wifi_password_file)
@@ -69,7 +69,9 @@ def console_flash(
         work = Work(firmware, people, common, micropython, wipes=wipe, tests=self_test, watched=at)
         bench = Bench(port or [], wanted, wait, log_file, labels, _version())
         screen.say(
-            f"Plug in {counted(wanted, 'board')}, one after the other or together." if wanted else "All are done."
+            f"Plug in {counted(wanted, 'board')}, one after the other or together."
+            if wanted
+            else f"All are done, says {log_file}: to flash one again, name it by --site and --console."
         )
         session = Session(work, bench, screen.seat)
         all_done = session.run()
@@ -146,7 +148,9 @@ def _version() -> str:
 def _why(session: Session, wait_s: int) -> str:
     if session.failures:
         return f"{counted(len(session.failures), 'board')} could not be done; the last: {session.failures[-1]}"
+    awaited = "No further board" if session.made else "No board"
     return (
-        f"No board was seen for {wait_s} s: see that its cable carries data (many only charge), try another socket, or "
-        "name its port with --port; a Pico without MicroPython needs BOOTSEL held while it is plugged in, and --base."
+        f"{awaited} was seen for {wait_s} s: see that its cable carries data (many only charge), try another socket, "
+        "or name its port with --port; a Pico without MicroPython needs BOOTSEL held while it is plugged in, and "
+        "--base."
     )

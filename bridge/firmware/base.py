@@ -65,6 +65,8 @@ def read_base(path: Path, digest: str | None) -> Base:
             f"Nobody says that {path} is what it should be: compare its SHA-256 {found} with that of where it is from, "
             "and give it with --base-sha256."
         )
+    if not said:
+        raise TrivoxError(f"{beside} is empty: put the SHA-256 of where {path.name} is from into it.")
     if said.lower() != found:
         raise TrivoxError(f"{path} is not the file that was meant: its SHA-256 is {found}, not {said}. Get it anew.")
     if path.suffix == ".uf2":

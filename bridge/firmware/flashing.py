@@ -160,6 +160,7 @@ def _start(repl: Repl, port: Port, work: Work, desk: Desk, outcome: Outcome) -> 
     assert outcome.wanted is not None  # noqa: S101 - for the types
     assert outcome.board is not None  # noqa: S101
     watch = Watch(work.watched, *outcome.wanted.identity) if work.watched else None
+    trouble = ""
     output = Output(port)
     try:
         desk.stage("restarting")
@@ -170,15 +171,15 @@ def _start(repl: Repl, port: Port, work: Work, desk: Desk, outcome: Outcome) -> 
         if watch:
             desk.stage("waiting for it at the broker")
             outcome.online = watch.saw(outcome.board.hardware_id, ONLINE_LIMIT_S)
-            if not outcome.online:
-                why = watch.trouble or "see to its Wi-Fi, and to the broker's address and login"
-                desk.note(f"{port.path}: {outcome.wanted.name} was not seen at the broker: {why}.")
+            trouble = watch.trouble or "see to its Wi-Fi, and to the broker's address and login"
     finally:
         output.close()
         if watch:
             watch.__exit__()
     if outcome.test and not outcome.test.passed:
         raise BoardError(f"{outcome.wanted.name} is flashed, but {outcome.test.sentence}.")
+    if outcome.online is False:
+        raise BoardError(f"{outcome.wanted.name} is flashed, but was not seen at the broker: {trouble}.")
 
 
 def _booted(output: Output) -> int:

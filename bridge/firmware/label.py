@@ -11,7 +11,8 @@ import segno
 from bridge.errors import TrivoxError
 
 _WIDTH, _HEIGHT = 54, 25  # mm, a common size of label
-_LETTERS = 13  # of a line in its own size; longer ones are drawn smaller
+_LINE = 27  # mm beside the code
+_LETTER = 0.6  # of a sans-serif letter's height, its width
 _QUIET = 2  # modules around the code, of which a label's white edge gives the rest
 
 
@@ -32,10 +33,7 @@ def write_label(folder: Path, site_id: str, console_id: str, board: str, hardwar
     drawn = io.BytesIO()
     code.save(drawn, kind="svg", xmldecl=False, svgns=False, border=_QUIET, scale=21 / modules, nl=False)
     words = ((site_id, 2.8, 7), (console_id, 4.2, 12.5), (board, 2.4, 17.5), (hardware_id, 2.4, 21.5))
-    texts = "".join(
-        f'<text x="25" y="{y}" font-size="{min(size, size * _LETTERS / len(text)):.2f}">{escape(text)}</text>'
-        for text, size, y in words
-    )
+    texts = "".join(_line(text, size, y) for text, size, y in words)
     picture = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}mm" height="{_HEIGHT}mm" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif"><rect width="{_WIDTH}" height="{_HEIGHT}" '
@@ -48,3 +46,11 @@ def write_label(folder: Path, site_id: str, console_id: str, board: str, hardwar
     except OSError as error:
         raise TrivoxError(f"{path} cannot be written ({error.strerror}): give another folder with --labels.") from error
     return path
+
+
+def _line(text: str, size: float, y: float) -> str:
+    """A line beside the code; a long one is made smaller, and fits whatever its letters are."""
+    fits = len(text) * _LETTER * size <= _LINE
+    size = size if fits else _LINE / _LETTER / len(text)
+    exactly = "" if fits else f' textLength="{_LINE}" lengthAdjust="spacingAndGlyphs"'
+    return f'<text x="25" y="{y}" font-size="{size:.2f}"{exactly}>{escape(text)}</text>'

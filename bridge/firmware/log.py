@@ -6,11 +6,13 @@ import json
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from bridge.errors import TrivoxError
 from bridge.firmware.flashing import Outcome
 
 DONE, FAILED = "done", "failed"
+_BEGINNING = '{"at": "'
 _lock = threading.Lock()
 
 
@@ -34,8 +36,8 @@ def append(path: Path, outcome: Outcome, firmware: str, reason: str | None) -> N
         "reason": reason,
     }
     try:
-        with _lock, path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        with _lock, path.open("a+b") as file:
+            file.write(_end_of_torn_line(file) + json.dumps(line, ensure_ascii=False).encode() + b"\n")
     except OSError as error:
         raise TrivoxError(f"{path} cannot be written ({error.strerror}): give another file with --log.") from error
 
@@ -45,9 +47,22 @@ def done(path: Path) -> dict[tuple[str, str], str]:
     if not path.exists():
         return {}
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+        texts = path.read_text(encoding="utf-8").splitlines()
+        lines = [json.loads(text) for text in texts if text and not _is_torn(text)]
         return {(line["site_id"], line["console_id"]): line["hardware_id"] for line in lines if line["result"] == DONE}
     except OSError as error:
         raise TrivoxError(f"{path} cannot be read ({error.strerror}): give another file with --log.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise TrivoxError(f"{path} is no log of flashed boards: give another file with --log.") from error
+
+
+def _is_torn(text: str) -> bool:
+    """Whether power went while this line was written: its board is not known to be done."""
+    return not text.endswith("}") and (text.startswith(_BEGINNING) or _BEGINNING.startswith(text))
+
+
+def _end_of_torn_line(file: BinaryIO) -> bytes:
+    if not file.seek(0, 2):
+        return b""
+    file.seek(-1, 2)
+    return b"" if file.read(1) == b"\n" else b"\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bridge.config import READABLE_BY_OTHERS
@@ -125,6 +125,10 @@ def read_rows(path: Path, text: str) -> list[Wanted]:
         with line.judged():
             optional = (line.get(name) or None for name in OPTIONAL)
             row = Wanted(line.identifier("site_id"), line.identifier("console_id"), *optional)
+            if row.hardware_id is not None:
+                row = replace(row, hardware_id=row.hardware_id.lower())
+                if row.hardware_id in {other.hardware_id for other in rows}:
+                    raise ValueError(f"the board {row.hardware_id} stands there twice")
             if row.board not in {None, *BOARDS}:
                 raise ValueError(f"board {row.board!r} is none: there are {', '.join(BOARDS)}")
             if row.identity in {other.identity for other in rows}:

@@ -58,6 +58,10 @@ def take(store: Store, *payloads: bytes) -> Tally:
     return take_messages(store, [(TOPIC, payload, NOW_MS) for payload in payloads], NOW_MS)
 
 
+def throughs(tally: Tally) -> list[int]:
+    return [json.loads(payload)["through"] for _, payload in tally.acks]
+
+
 def macs(store: Store) -> list[int | None]:
     return [row[0] for row in store.all("SELECT mac FROM event ORDER BY seq")]
 
@@ -161,6 +165,15 @@ def test_the_doctor_tells_of_a_key_that_is_gone_or_spoilt(store: Store) -> None:
     path.unlink()
     assert ["enroll it anew" in sentence for sentence in bad(store)] == [True]
     assert macs(store) == [Mac.NO_KEY] * 2
+
+
+def test_a_strangers_first_makes_no_console_let_go_of_what_it_holds(store: Store) -> None:
+    key = Keyring(store.path).issue("s1", "c1").key
+    take(store, batch(1, *survey(1), key=key))
+    for forged in (batch(901, *survey(450)), batch(901, *survey(450), key="ab" * 32)):
+        tally = take(store, forged.replace(b'"first": 1', b'"first": 901'))
+        assert throughs(tally) == [2]
+    assert throughs(take(store, batch(3, *survey(2), key=key))) == [4]
 
 
 def test_a_bridge_that_takes_signed_events_alone_acknowledges_no_others(store: Store) -> None:

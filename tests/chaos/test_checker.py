@@ -108,7 +108,7 @@ LIES_IN_THE_TABLE: dict[str, tuple[str, str]] = {
     "an event is there twice": (
         (
             "INSERT INTO event SELECT NULL, epoch_key, 13, type, boot, up_ms, at_ms, dated_at_ms, dated_by,"
-            " arrived_at_ms, survey, raw FROM event WHERE seq = 5;"
+            " arrived_at_ms, survey, raw, mac FROM event WHERE seq = 5;"
             " UPDATE received SET high = 13; UPDATE epoch SET through = 13"
         ),
         "is there twice",
@@ -128,7 +128,7 @@ LIES_IN_THE_TABLE: dict[str, tuple[str, str]] = {
     "a rollup by day": ("UPDATE rollup_day SET force_majeures = 0", "rollup_day"),
     "too much is acknowledged": ("UPDATE epoch SET through = 13", "through is 13"),
     "a reject": (
-        "INSERT INTO reject SELECT NULL, epoch_key, 4, 't', 'conflict: x', x'00', 'h', 1, 0, 0 FROM epoch",
+        "INSERT INTO reject SELECT NULL, epoch_key, 4, 't', 'conflict: x', x'00', 'h', 1, 0, 0, NULL FROM epoch",
         "1 rejects on t: conflict: x",
     ),
     "a force majeure of another survey": (

@@ -236,6 +236,7 @@ def test_every_line_over_serial_is_valid(tmp_path: Path) -> None:
     with Console(tmp_path / "console", board="pico") as console:
         host = SerialHost(console.serial_port, listener)
         try:
+            wait_until("the console says who it is", lambda: host.hello)
             go_through_all(console, listener)
         finally:
             host.close()
