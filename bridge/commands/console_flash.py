@@ -64,7 +64,7 @@ def console_flash(
     micropython = options.base(base, base_sha256)
     with Screen() as screen, tempfile.TemporaryDirectory(prefix="trivox-firmware-") as folder:
         people = roster.Roster(rows, done, None if rows else lambda board: _asked(screen, site, board))
-        wanted = min(count or people.left, people.left) if rows else count or 1
+        wanted = min(count or people.left, people.left) if table else count or 1
         firmware = Firmware(compile_firmware(Path(folder) / "firmware"))
         work = Work(firmware, people, common, micropython, wipes=wipe, tests=self_test, watched=at)
         bench = Bench(port or [], wanted, wait, log_file, labels, _version())
