@@ -48,10 +48,12 @@ def write(
     asked = [certificates.check_host(host) for host in hosts]
     if not asked and not (folder / "server.pem").exists():
         raise UsageError("Say under which name or address consoles reach the broker: --host HOST.")
+    keyring = Keyring(database)
+    if (folder / "passwords").exists() and keyring.account(BRIDGE) is None:  # all consoles would be locked out
+        raise TrivoxError(f"{folder} was written for another database than {database}: give --database.")
     owner = _owner_of_broker()
     _make(folder)
     granted = _certify(folder, asked, now, owner, say)
-    keyring = Keyring(database)
     before = _text(folder / "mosquitto.conf")
     found = _PORT.search(before)
     port = port or (int(found[1]) if found else PORT)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bridge import secret_file
+from bridge.disk import sync
 from bridge.errors import TrivoxError
 from bridge.owner import owner_of
 
@@ -156,6 +157,6 @@ def _password() -> str:
 def _forget(path: Path) -> bool:
     with suppress(FileNotFoundError):
         path.unlink()
-        secret_file.sync(path.parent)
+        sync(path.parent)
         return True
     return False

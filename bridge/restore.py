@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bridge.control import take_lock
+from bridge.disk import sync
 from bridge.errors import DatabaseError, WriterBusyError
 from bridge.owner import owner_of
 from bridge.store.condition import copy_to, read_copy
@@ -101,12 +102,3 @@ def make_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, NEW_MODE))
     except OSError as error:
         raise DatabaseError(f"{path.parent} cannot be written ({error.strerror}): check its rights.") from error
-
-
-def sync(path: Path) -> None:
-    """Bring a file or folder to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from bridge.disk import sync
 from bridge.errors import TrivoxError
 from bridge.owner import is_root
 
@@ -46,12 +47,3 @@ def folder(path: Path, owner: Owner | None = None) -> None:
             os.chown(path, *owner)
     except OSError as error:
         raise TrivoxError(f"{path} cannot be made ({error.strerror}): check its folder and rights.") from error
-
-
-def sync(path: Path) -> None:
-    """See a folder's entries onto the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -47,8 +47,6 @@ def broker_config(
     _check_path(database.absolute())
     if not database.absolute().parent.is_dir():
         raise TrivoxError(f"There is no folder {database.absolute().parent}: make it first, or give --database.")
-    if (folder / "mosquitto.conf").exists() and not database.exists():  # it would lock all consoles out
-        raise TrivoxError(f"There is no database {database}, and {folder} was written for one: give --database.")
     write(folder, database, host or [], port, datetime.now(UTC), _say, log_denied=log_denied)
     _say_next(folder, database)
 

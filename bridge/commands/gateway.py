@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bridge import logfmt
+from bridge.commands.options import DEFAULT_BROKER, BrokerConfig, BrokerUrl, CaFile
 from bridge.config import read_broker
 from bridge.errors import UsageError
 
 if TYPE_CHECKING:
     from bridge.config import Broker
 
-DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
 METRICS_PORT = 9884  # beside the bridge's
 
 
@@ -31,14 +30,9 @@ def gateway(
         list[str] | None,
         typer.Option(metavar="PATH", help="A board's serial port; several times for several. Without: all on USB."),
     ] = None,
-    broker: Annotated[str, typer.Option(metavar="URL", help="mqtt://HOST:PORT, or mqtts:// for TLS.")] = DEFAULT_BROKER,
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", readable=False, help="TOML with user, password and ca_file; mode 0600."),
-    ] = None,
-    ca_file: Annotated[
-        Path | None, typer.Option(readable=False, help="What the broker's certificate is checked by.")
-    ] = None,
+    broker: BrokerUrl = DEFAULT_BROKER,
+    config: BrokerConfig = None,
+    ca_file: CaFile = None,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Where Prometheus is answered, on loopback; 0: nowhere.")
     ] = METRICS_PORT,

@@ -17,6 +17,15 @@ Database = Annotated[
     typer.Option("--database", envvar="TRIVOX_DATABASE", help="The database file.", show_default=True, readable=False),
 ]
 DATABASE = Path("trivox.db")
+BrokerUrl = Annotated[str, typer.Option("--broker", metavar="URL", help="mqtt://HOST:PORT, or mqtts:// for TLS.")]
+DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
+BrokerConfig = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", readable=False, help="TOML with user, password and ca_file; mode 0600."),
+]
+CaFile = Annotated[
+    Path | None, typer.Option("--ca-file", readable=False, help="What the broker's certificate is checked by.")
+]
 Site = Annotated[str | None, typer.Option("--site", help="For the consoles of this site.")]
 ConsoleOption = Annotated[
     str | None, typer.Option("--console", help="For this console: SITE/CONSOLE, or CONSOLE together with --site.")

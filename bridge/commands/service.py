@@ -15,7 +15,7 @@ import apsw
 import typer
 
 from bridge import logfmt
-from bridge.commands.options import DATABASE, Database
+from bridge.commands.options import DATABASE, DEFAULT_BROKER, BrokerConfig, BrokerUrl, CaFile, Database
 from bridge.config import read_broker
 from bridge.control import take_lock_to_serve
 from bridge.control_server import Server
@@ -36,7 +36,6 @@ SWITCH_S = 0.0005  # receiving and writing take turns often, so that neither mak
 METRICS_PORT = 9883
 BUSY_MS = 500  # a lock of another program is waited for in pieces, so that SIGTERM is obeyed soon
 LOOK_S = 1.0  # how often a full disk is looked at
-DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
 
 
 class Admission(NamedTuple):
@@ -53,15 +52,10 @@ def register(app: typer.Typer) -> None:
 
 
 def bridge(
-    broker: Annotated[str, typer.Option(metavar="URL", help="mqtt://HOST:PORT, or mqtts:// for TLS.")] = DEFAULT_BROKER,
+    broker: BrokerUrl = DEFAULT_BROKER,
     database: Database = DATABASE,
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", readable=False, help="TOML with user, password and ca_file; mode 0600."),
-    ] = None,
-    ca_file: Annotated[
-        Path | None, typer.Option(readable=False, help="What the broker's certificate is checked by.")
-    ] = None,
+    config: BrokerConfig = None,
+    ca_file: CaFile = None,
     enrolled_only: Annotated[  # noqa: FBT002 - an option of the command line
         bool, typer.Option("--enrolled-only", help="Take in enrolled consoles alone.")
     ] = False,

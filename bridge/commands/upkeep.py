@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
-from bridge.commands.options import DATABASE, Database
+from bridge.commands.options import DATABASE, CaFile, Database
 from bridge.config import read_broker, read_config
+from bridge.disk import sync
 from bridge.errors import DatabaseError
 from bridge.plain import counted, plain
-from bridge.restore import make_file, sync
+from bridge.restore import make_file
 from bridge.restore import restore as put_back
 from bridge.store import condition, open_store
 from bridge.store.connection import BESIDE, beside
@@ -67,9 +68,7 @@ def doctor(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", readable=False, help="TOML with user, password and ca_file.")
     ] = None,
-    ca_file: Annotated[
-        Path | None, typer.Option(readable=False, help="What the broker's certificate is checked by.")
-    ] = None,
+    ca_file: CaFile = None,
     database: Database = DATABASE,
 ) -> None:
     """Say in plain words what is wrong with database, bridge, broker, consoles and clock."""

@@ -6,13 +6,13 @@ import contextlib
 import json
 import re
 import time
-import zlib
 from typing import Any, NamedTuple
 
 import serial  # type: ignore[import-untyped]  # pyserial brings no types
 
 from bridge.firmware.errors import BoardGoneError
 from bridge.firmware.ports import Port, again
+from bridge.serial_gateway.line import Message, line_of, message_of
 
 BAUD = 115200
 PATIENCE_S = 0.2
@@ -61,10 +61,10 @@ class Output:
 
     def send(self, leaf: str, payload: dict[str, Any]) -> None:
         """Send a message to the console."""
-        body = f"{leaf}\t{json.dumps(payload)}".encode()
-        if self._serial is not None:
+        line = line_of(Message(leaf, json.dumps(payload).encode()))
+        if self._serial is not None and line is not None:
             with contextlib.suppress(serial.SerialException, OSError):  # its restart: the next line will tell
-                self._serial.write(b"\n%s\t%08x\n" % (body, zlib.crc32(body)))
+                self._serial.write(b"\n" + line)
 
     def close(self) -> None:
         """Let go of the port."""
@@ -88,9 +88,8 @@ class Output:
     def _said(self, line: bytes) -> Said:
         text = line.decode("utf-8", "replace")
         self.last = [*self.last[1 - MEMORY_LINES :], text]
-        body, _, crc = line.rpartition(b"\t")
-        leaf, tab, payload = body.partition(b"\t")
-        if tab and crc == b"%08x" % zlib.crc32(body):
+        message = message_of(line)
+        if message is not None:
             with contextlib.suppress(ValueError):
-                return Said(text, leaf.decode(), json.loads(payload))
+                return Said(text, message.leaf, json.loads(message.payload))
         return Said(text, "", None)

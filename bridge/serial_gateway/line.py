@@ -69,6 +69,15 @@ def line_of(message: Message) -> bytes | None:
     return line if len(line) <= LINE_BYTES_MAX else None
 
 
+def message_of(line: bytes) -> Message | None:
+    """The message in a line without its end; None if the line does not check."""
+    body, _, crc = line.rpartition(b"\t")
+    leaf, tab, payload = body.partition(b"\t")
+    if not tab or crc != b"%08x" % zlib.crc32(body) or not _LEAF.fullmatch(leaf):
+        return None
+    return Message(leaf.decode(), payload)
+
+
 class Lines:
     """Cuts what arrives into messages; `bad` counts lines that are none, by reason.
 
@@ -96,12 +105,10 @@ class Lines:
         is_too_long, self._is_too_long = self._is_too_long or len(line) > LINE_BYTES_MAX, False
         if not line and not is_too_long:
             return None  # it only ends what another left unfinished
-        body, _, crc = line.rpartition(b"\t")
-        leaf, tab, payload = body.partition(b"\t")
         if is_too_long:
             self._bad["too_long"] += 1
-        elif not tab or crc != b"%08x" % zlib.crc32(body) or not _LEAF.fullmatch(leaf):
+            return None
+        message = message_of(line)
+        if message is None:
             self._bad["cut_at_start" if is_first else "crc"] += 1
-        else:
-            return Message(leaf.decode(), payload)
-        return None
+        return message
