@@ -57,7 +57,8 @@ class Run:
     """What a console did from power-on or a reset (`reset` says which) until it ended; None: it runs.
 
     `began_at_s` and `ended_at_s` as in `Change`; `output` is what it wrote to its serial line; `held` are the buttons
-    that were held when it began.
+    that were held when it began; `late_ms` is how late an interrupt came that had to wait for the main thread (0: never
+    by more than 100 ms).
     """
 
     reset: str
@@ -66,6 +67,7 @@ class Run:
     changes: tuple[Change, ...]
     output: str
     held: frozenset[str]
+    late_ms: int
 
 
 @dataclass
@@ -77,6 +79,7 @@ class _Span:
     held: frozenset[str]
     last_change: int | None = None
     ended_at_s: float | None = None
+    late_ms: int = 0
 
 
 class Record:
@@ -138,6 +141,8 @@ class Record:
                 self._hear(Sound(_moment(rest[3]), hertz=rest[1]))
             elif kind == "uart" and rest[0] == self._pins.player:
                 self._speak(bytes.fromhex(rest[1]), _moment(rest[3]))
+            elif kind == "late" and self._spans:
+                self._spans[-1].late_ms = max(self._spans[-1].late_ms, rest[0])
             elif kind == "fault":
                 self.fault(rest[0])
             elif kind == "ended" and rest[0]:
@@ -172,6 +177,7 @@ class Record:
                     tuple(self._changes[span.first_change : span.last_change]),
                     output[span.first_byte : end].decode(errors="replace"),
                     span.held,
+                    span.late_ms,
                 )
                 for span, end in zip(self._spans, ends, strict=True)
             ]

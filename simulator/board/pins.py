@@ -9,6 +9,7 @@ import wires
 from umachine import PinBase
 
 SOFT_DEPTH = 8  # what the scheduler of both ports holds; more are dropped
+_LATE_MS = 100  # from then on the host is told how late a soft interrupt was
 RISING, FALLING = 1, 2
 MODES = IN, OUT, OPEN_DRAIN = (1, 3, 7) if wires.board == "esp32" else (0, 1, 2)
 PULL_UP, PULL_DOWN = (2, 1) if wires.board == "esp32" else (1, 2)
@@ -249,14 +250,17 @@ def _call_soft(this):
     if len(_soft) >= SOFT_DEPTH:
         _soft_lost += 1
         return
-    _soft.append(this)
+    _soft.append((this, utime.ticks_ms()))
     if len(_soft) == 1:
         wires.in_main(_drain, None)
 
 
 def _drain(_):
     while _soft:
-        this = _soft.pop(0)
+        this, due_ms = _soft.pop(0)
+        late_ms = utime.ticks_diff(utime.ticks_ms(), due_ms)
+        if late_ms > _LATE_MS:
+            wires.tell("late", late_ms)
         if this.handler:
             try:
                 this.handler(this.pin)

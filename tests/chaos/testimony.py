@@ -16,7 +16,6 @@ BOOT = re.compile(r"^boot: (\d+),", re.MULTILINE)
 BOOT_OF_PICO = re.compile(r'^health\t\{.*?"boot": (\d+)', re.MULTILINE)
 KEPT_S = 2.5  # a press is sure if its board ran on so long after it was decided
 AWAKE_S = 8.0  # … and had run so long before, or had moved a lamp
-LATE_MS = 800  # how late a board may stamp a contact whose interrupts wait for a main loop, on a busy machine
 THANKS_MS = 1200  # a lamp that is alone lit for so long gives thanks: a press is felt for 300 ms
 SOON_S = 0.4  # after another press of the same button: both may fall into one stall of the main loop
 JUMP_MS = 60_000
@@ -84,7 +83,7 @@ def _life(world: World, till: Till, run: Run, boot: int | None) -> Life:
         stops=tuple(_stops(till, run)),
         jumps=tuple(_jumps(run)),
         true_ms=_true_ms(world, run),
-        late_ms=LATE_MS if till.is_late else Life.late_ms,
+        late_ms=Life.late_ms + run.late_ms,
     )
 
 
