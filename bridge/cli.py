@@ -32,7 +32,8 @@ def build(command: str | None = None) -> typer.Typer:
     )
     app.callback()(_options)
     installed = entry_points(group="trivox.commands")
-    own = [entry_point for entry_point in installed if entry_point.name == command]  # it starts twice as fast alone
+    # A command starts twice as fast alone.
+    own = [entry_point for entry_point in installed if entry_point.name.partition("_")[0] == command]
     by_value = {entry_point.value: entry_point for entry_point in own or installed}
     for entry_point in sorted(by_value.values(), key=lambda entry_point: entry_point.value):
         try:

@@ -65,10 +65,8 @@ def printed(file: Path, *wanted: str) -> Printed:
             assert place is not None, f"{word} is not on the card: {text.get_text_range()}"
             tops[word] = text.get_charbox(place[0])[3] / POINTS_A_MM
         bitmap = page.render(scale=2, grayscale=True)
-        rows = [
-            bytes(bitmap.buffer)[row * bitmap.stride : row * bitmap.stride + bitmap.width]
-            for row in range(bitmap.height)
-        ]
+        shades = bytes(bitmap.buffer)
+        rows = [shades[at : at + bitmap.width] for at in range(0, bitmap.stride * bitmap.height, bitmap.stride)]
         inked_rows = [number for number, row in enumerate(rows) if min(row) < 200]
         inked = [
             (row.index(shade), len(row) - row.rindex(shade)) for row in rows for shade in [min(row)] if shade < 200
@@ -277,6 +275,7 @@ WORDS: list[Callable[[random.Random], str]] = [
 ]
 
 
+@pytest.mark.long
 def test_whatever_is_asked_nothing_leaves_its_place(office: Office) -> None:
     chance = random.Random(SEED)
     made = 0

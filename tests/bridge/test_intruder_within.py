@@ -110,9 +110,10 @@ def test_a_replay_changes_nothing(shop: SecuredShop) -> None:
         console.listen(f"{ONE}/ack")
         for payload in (*recorded, recorded[0], recorded[2], recorded[0]):
             console.say(f"{ONE}/events", payload)
-        wait_until("all are acknowledged", lambda: len(console.heard) >= 2)
-        wait_until("all are in", lambda: len(events(shop, "survey_closed")) == 3)
-        assert {json.loads(payload)["through"] for _, payload in console.heard[-1:]} == {6}
+        wait_until(
+            "all are acknowledged", lambda: 6 in [json.loads(payload)["through"] for _, payload in console.heard]
+        )
+        assert len(events(shop, "survey_closed")) == 3
     with shop.known("shop/till-2") as other:
         other.say(f"{OTHER}/events", recorded[0])
         wait_until("it is no proof for another console", lambda: shop.query("SELECT 1 FROM event WHERE mac = 0"))

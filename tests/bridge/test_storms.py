@@ -190,6 +190,7 @@ def test_a_console_that_is_not_enrolled_is_shown_and_taken_once_it_is(shop: Shop
     assert shop.stored() == 42
 
 
+@pytest.mark.long
 def test_more_than_memory_shall_hold_stays_with_the_broker(shop: Shop) -> None:
     """While nothing can be written, the bridge leaves the broker before it holds too much, and comes back after."""
     shop.start_bridge()

@@ -21,6 +21,7 @@ def say(sentence: str) -> None:
     sys.stdout.write(sentence + "\n")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("seed", "consoles", "picos"), SEEDS)
 def test_nothing_is_lost_double_or_wrong(tmp_path: Path, seed: int, consoles: int, picos: int) -> None:

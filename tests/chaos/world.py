@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -32,7 +31,6 @@ START_S = 60.0
 LAST_ACKS_S = 1.0
 FULL_BYTES = 4096  # what a file may still hold while the disk is full: less than any database
 LIMIT = resource.RLIMIT_FSIZE
-SUFFIXES = ("", "-wal", "-shm")
 # What `trivox settings set` is told first: short, so that much happens; people keep clear of every boundary.
 TIMINGS = {"survey_window_ms": 3000, "long_press_ms": 900, "reopen_guard_ms": 700, "stuck_ms": 5000}
 
@@ -142,17 +140,17 @@ class Bridge:
             self._copy = copy
 
     def restore(self, pause_s: float) -> None:
-        """Kill it, put the last copy in the place of its database, start it."""
+        """Kill it, `trivox restore` the last copy, start it."""
         with self._busy:
             self.kill()
             if self._copy is not None:
-                for name, through in self.throughs().items():
-                    self.forgotten[name] = max(self.forgotten[name], through)
-                for suffix in SUFFIXES:
-                    self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
-                shutil.copyfile(self._copy, self.database)
-                time.sleep(max(pause_s, LAST_ACKS_S))  # what the broker still brings of the bridge before
-                self._listener.forget()
+                before = self.throughs()
+                if trivox("restore", str(self._copy), "--database", str(self.database)).returncode == 0:
+                    for name, through in before.items():
+                        self.forgotten[name] = max(self.forgotten[name], through)
+                    time.sleep(max(pause_s, LAST_ACKS_S))  # what the broker still brings of the bridge before
+                    self._listener.forget()
+                # Else a command writes the database just now, and it is left as it is.
             self.start()
 
     def throughs(self) -> dict[EpochName, int]:

@@ -29,6 +29,7 @@ app.run()
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("prog_size", [32, 256])
 def test_power_goes_at_every_operation_and_nothing_kept_is_lost(prog_size: int, shard: int, tmp_path: Path) -> None:

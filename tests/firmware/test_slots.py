@@ -72,6 +72,7 @@ def test_a_trial_is_confirmed_by_the_bridges_first_ack(
     assert set(firmwares(bridge)) == {"9.9.9"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [CRASHES, HANGS], ids=["crashes", "hangs"])
 @pytest.mark.parametrize("board", ["unix", "esp32", "pico_w"])
 def test_after_three_boots_of_a_broken_version_the_old_one_runs_and_says_so(

@@ -19,7 +19,7 @@ HEAP_KB = 100
 GROWTH_MAX = 2000  # bytes; what is under way takes some hundreds, and names of code loaded when needed stay
 LATE_MAX_MS = 10_000  # a figure of the last heartbeat
 WRAP_MS = 1 << 30  # of a 32-bit board's ticks
-BURSTS, SURVEYS = 8, 12
+BURSTS, SURVEYS = 8, 8
 ANSWERS = ("yes", "no", "cant_say")
 CHUNK = 60
 
@@ -117,6 +117,7 @@ def small_heap(firmware: Path, folder: Path) -> int:
         return console.stand_ins_heap() // 1000 + HEAP_KB
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ticks_ms", [WRAP_MS - 6 * 3600 * 1000])
 def test_thirty_days(ticks_ms: int, broker: MiniBroker, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(1 << 24)

@@ -8,6 +8,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from simulator.console import Console
 from tests.support.programs import wait_until
 
@@ -70,6 +72,7 @@ def test_events_go_and_acknowledgements_come(tmp_path: Path) -> None:
         gateway.close()
 
 
+@pytest.mark.long
 def test_the_sellers_lamp_tells_that_nobody_answers_until_somebody_does(tmp_path: Path) -> None:
     with Console(tmp_path / "console", board="pico") as console:
         console.wait_lamp("seller", on=True, timeout_s=60)

@@ -157,6 +157,7 @@ def test_a_script_that_is_interrupted_has_not_held(line: str) -> None:
         assert program.stderr.read() == "trivox simulate: The end was asked for.\n"
 
 
+@pytest.mark.long
 def test_a_board_without_radio_speaks_through_the_gateway() -> None:
     script = f"""{ONLINE}{ANSWERED}
 link off
@@ -196,6 +197,7 @@ expect outbox 1 within 10ms
     ]
 
 
+@pytest.mark.long
 def test_a_recorded_session_is_a_test(tmp_path: Path) -> None:
     late = "wait 400ms\nhold no\nwait 100ms\nrelease no\nwait 1s\n"
     script = f"{ONLINE}record begin\nwait 300ms\n{ANSWERED}{late}record end\n"

@@ -60,6 +60,7 @@ def lines(run: Run) -> list[bytes]:
     return sorted((run.folder / "diary.ndjson").read_bytes().splitlines())
 
 
+@pytest.mark.long
 def test_a_live_run_sends_what_the_files_hold_and_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
     scenario = Scenario.load(written(tmp_path))
     files = scenario.write(tmp_path / "files", jobs=1)
@@ -72,6 +73,7 @@ def test_a_live_run_sends_what_the_files_hold_and_is_reported_as_expected(shop: 
     assert live.events == files.events
 
 
+@pytest.mark.long
 def test_an_evening_by_a_faster_clock_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
     """All that a run by the clock does, 3,600 times as fast."""
     file = tmp_path / "day.toml"
@@ -89,6 +91,7 @@ def test_an_evening_by_a_faster_clock_is_reported_as_expected(shop: Shop, tmp_pa
     assert shop.ask("SELECT count(*) FROM console WHERE health IS NOT NULL") == [(2,)]
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_a_run_by_the_clock_and_what_was_run_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
     file = tmp_path / "rush.toml"
     file.write_text(HURRY.replace("60", "3000").replace('faults = "some"', ""), encoding="utf-8")

@@ -24,6 +24,7 @@ def test_there_are_examples_of_each_kind() -> None:
     assert len(FILES) + len(SCRIPTS) == len(BLOCKS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TESTS)
 def test_an_example_with_fixtures_passes(name: str, tmp_path: Path) -> None:
     done = run_tests(tmp_path, FILES, name)

@@ -41,6 +41,7 @@ def test_files_go_into_a_new_folder_here_and_what_is_there_is_kept(hurry: str, t
     assert (tmp_path / "hurry-2" / "diary.ndjson").read_bytes() != before["diary.ndjson"]
 
 
+@pytest.mark.long
 def test_a_database_is_prepared_and_its_reports_are_checked(hurry: str, tmp_path: Path) -> None:
     said = simulate(tmp_path, hurry, "--out", "out", "--database", "shop.db")
     assert (said.returncode, said.stderr) == (0, "")
@@ -86,6 +87,7 @@ def test_mistakes_are_told_in_one_sentence(
     assert (tmp_path / "file").read_text(encoding="utf-8") == "dear"
 
 
+@pytest.mark.long
 def test_shifts_of_a_long_run_are_in_files_that_can_be_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from bridge.firmware import SOURCE
 from bridge.firmware.compiled import compile_firmware
 
 CRASHES = {"app": [("def run():\n", "def run():\n    raise RuntimeError('a version that crashes')\n\n\ndef ran():\n")]}
-HANGS = {"app": [("def run():\n", "def run():\n    while True:\n        pass\n\n\ndef ran():\n")]}
+HANGS = {"app": [("def run():\n", "def run():\n    while True:\n        time.sleep(1)\n\n\ndef ran():\n")]}
 IS_DEAF = {"mqtt": [('b"\\xc0\\x00"', 'b"\\xc0\\x00"\nPORT = 9'), ('broker["port"]', "PORT")]}
 """Changes for `other_version`: what crashes, what hangs, and what runs but reaches no broker."""
 

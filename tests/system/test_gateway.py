@@ -18,6 +18,8 @@ from tests.support.programs import TRIVOX, wait_until
 from tests.support.subscriber import Subscriber
 from tests.system.programs import Programs, ask, trivox
 
+pytestmark = pytest.mark.long
+
 ANSWERS = ("yes", "no", "cant_say")
 LIMIT_S = 60.0
 

@@ -68,6 +68,7 @@ WORLD = World(
 )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)  # two minutes alone, longer beside other tests
 def test_the_report_equals_the_oracle(tmp_path: Path, mosquitto: int, programs: Programs) -> None:
     seed = random.SystemRandom().randrange(1_000_000)

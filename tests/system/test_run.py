@@ -13,6 +13,8 @@ import pytest
 from tests.support.programs import TRIVOX, free_port, wait_until
 from tests.system.programs import ask
 
+pytestmark = pytest.mark.long
+
 DATABASE = Path("trivox-data/trivox.db")
 
 

@@ -11,6 +11,8 @@ from tests.support.programs import wait_until
 from tests.support.updating import LIMIT_S, NEW, OLD, Office
 from tests.support.versions import compiled_once
 
+pytestmark = pytest.mark.long
+
 CUTS = 5
 OPERATIONS = 400  # an update takes some 350, from the order to the confirmation
 SHARES = (0.0, 0.3, 1.0, -0.5)

@@ -105,6 +105,7 @@ def test_it_waits_until_no_survey_is_open(office: Office) -> None:
     assert office.boots() == [OLD, NEW]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [CRASHES, HANGS, IS_DEAF], ids=["crashes", "hangs", "is deaf"])
 def test_a_broken_version_is_given_up_and_the_command_says_which_console(changes: Changes, office: Office) -> None:
     office.offer(changes=changes)
@@ -241,6 +242,7 @@ class Liar(Wire):
         return str(told[0]["reason"])
 
 
+@pytest.mark.long
 def test_who_has_not_the_key_updates_nothing(office: Office) -> None:
     manifest = f"trivox-firmware {NEW}\n{'0' * 64} 3 console/app.mpy\n".encode()
     with office.console() as console:
@@ -321,6 +323,7 @@ def test_a_bundle_by_another_key_is_not_taken(office: Office, tmp_path: Path) ->
     assert "not signed by a key that is trusted" in done.stderr
 
 
+@pytest.mark.long
 def test_a_board_without_radio_is_updated_through_its_gateway(office: Office) -> None:
     office.offer()
     with office.console(board="pico") as console:

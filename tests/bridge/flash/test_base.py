@@ -150,6 +150,7 @@ def test_esptool_writes_it_to_an_esp32(tmp_path: Path, erase: bool) -> None:  # 
     assert told[-1] == 100
 
 
+@pytest.mark.long
 def test_a_fresh_esp32_gets_its_base_and_becomes_a_console(tmp_path: Path, plugged: Callable[..., BareBoard]) -> None:
     path, digest = kept(tmp_path, "esp32.bin", ESP_IMAGE)
     board, port = plugged("esp32"), tmp_path / "port"

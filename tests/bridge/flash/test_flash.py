@@ -96,6 +96,7 @@ def test_a_table_of_many_goes_on_where_it_ended(plugged: PlugIn, tmp_path: Path)
     assert {who[boards[0].hardware_id], who[boards[2].hardware_id]} == {"till-1", "till-3"}
 
 
+@pytest.mark.long
 def test_a_failing_button_is_named(plugged: PlugIn, tmp_path: Path) -> None:
     board = plugged("pico")
     with Fingers(board, skips="no"):
@@ -145,6 +146,7 @@ def test_the_same_console_keeps_its_events_and_what_is_not_given(plugged: PlugIn
     assert ends[-1] > ends[0]
 
 
+@pytest.mark.long
 def test_a_pico_in_service_is_asked_by_message_once_it_knows_the_time(plugged: PlugIn, tmp_path: Path) -> None:
     board = plugged("pico")
     assert flash(tmp_path, *TILL, "--port", board.port, UNTESTED).returncode == 0

@@ -152,6 +152,7 @@ def at_last(cutter: Cutter, folder: Path) -> None:
         assert version_of(board) == NEW
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["updating", "fresh"])
 def test_pulled_at_some_bytes(kind: str, request: pytest.FixtureRequest) -> None:
     cutter: Cutter = request.getfixturevalue(kind)
@@ -170,6 +171,7 @@ def test_pulled_at_some_bytes(kind: str, request: pytest.FixtureRequest) -> None
     at_last(cutter, board.folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["updating", "fresh"])
 @pytest.mark.timeout(0 if EVERY else 300)
 def test_power_goes_within_flash_operations(kind: str, request: pytest.FixtureRequest) -> None:
