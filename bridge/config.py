@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.errors import TrivoxError, UsageError
+from bridge.secret_file import is_open_to_others
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 KEYS = ("user", "password", "ca_file")
 RENEW_DAYS = 60  # before its end a broker's certificate is renewed, or doctor says so
-READABLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def read_broker(url: str, environment: Mapping[str, str], config: Path | None, c
 def read_config(path: Path) -> dict[str, str]:
     """The settings file, TOML with `user`, `password` and `ca_file`; nobody else may read it. Raises TrivoxError."""
     try:
-        if path.stat().st_mode & READABLE_BY_OTHERS:
+        if is_open_to_others(path):
             raise TrivoxError(f"{path} holds a password and others may read it: run chmod 600 {path}.")
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

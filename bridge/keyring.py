@@ -122,6 +122,10 @@ class Keyring:
         ending = "account" if name == BRIDGE else "source" if "/" in name else "viewer"
         return self.folder / f"{name}.{ending}"
 
+    def open_to_others(self) -> list[Path]:
+        """Files that another user of this machine may read or write."""
+        return [path for path in sorted(self.folder.glob("**/*.*")) if secret_file.is_open_to_others(path)]
+
     # -- files -----------------------------------------------------------------------------------------------------
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from bridge.disk import sync
@@ -17,6 +18,11 @@ OPEN = 0o644
 
 Owner = tuple[int, int]
 """(user, group)."""
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether anybody but its owner may do anything with this file. Raises OSError."""
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def write(path: Path, data: bytes, owner: Owner | None = None, mode: int = SECRET) -> None:

@@ -14,6 +14,7 @@ from bridge.config import RENEW_DAYS
 from bridge.control import ask_bridge
 from bridge.doctor import Finding, examine
 from bridge.errors import DatabaseError, TrivoxError
+from bridge.keyring import Keyring
 from bridge.plain import counted, plain
 from bridge.store import consoles, open_store
 from bridge.store.connection import beside
@@ -89,6 +90,7 @@ def look_around(known: Known, now_ms: int, asked: Broker | None, read: Callable[
     else:
         yield from _bridge(vitals, now_ms) if vitals else _no_bridge(known)
     yield from _disk(known.path)
+    yield from _keys(known.path)
     yield from _broker(known.settings, vitals or {}, asked, read, now_ms)
     yield from _clock(vitals or {}, now_ms)
 
@@ -132,6 +134,16 @@ def _disk(database: Path) -> Iterator[Finding]:
     size = log.stat().st_size if log.exists() else 0
     if size > LOG_LARGE:
         yield Finding(f"{log} has grown to {size // MEGABYTE} MB: end the program that has been reading for so long.")
+
+
+def _keys(database: Path) -> Iterator[Finding]:
+    keyring = Keyring(database)
+    readable = keyring.open_to_others()
+    if readable:
+        yield Finding(
+            f"Others on this machine may read {counted(len(readable), 'file')} of keys, for example {readable[0]}: run "
+            f"`chmod -R go= {keyring.folder}`, and renew what somebody may have seen."
+        )
 
 
 def _broker(

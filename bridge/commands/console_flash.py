@@ -86,12 +86,13 @@ def console_keys(
     consoles: Annotated[list[str], typer.Argument(metavar="SITE/CONSOLE…")],
     database: Database = DATABASE,
 ) -> None:
-    """Write consoles' logins and keys to a file for a technician's own machine; who has none is enrolled."""
+    """Write logins and keys to a file, for a technician's machine or a gateway's; who has none yet is enrolled."""
     issue = credentials.of_database(database, _tell_broker)
     names = [_identity(name) for name in consoles]
     made = {f"{site_id}/{console_id}": issue(site_id, console_id) for site_id, console_id in names}
     credentials.write_file(file, made)
-    sys.stdout.write(f"{file} holds the keys of {counted(len(made), 'console')}: delete it once they are flashed.\n")
+    holds = f"{file} holds the keys of {counted(len(made), 'console')}"
+    sys.stdout.write(f"{holds}: delete it once they are flashed, unless a gateway logs them in.\n")
 
 
 def _identity(name: str) -> tuple[str, str]:

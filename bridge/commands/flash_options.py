@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from bridge.commands.options import text_of
-from bridge.config import READABLE_BY_OTHERS, Broker, read_broker
+from bridge.config import Broker, read_broker
 from bridge.errors import TrivoxError, UsageError
 from bridge.firmware.base import Base, read_base
+from bridge.secret_file import is_open_to_others
 
 WIFI_PASSWORD = "TRIVOX_WIFI_PASSWORD"  # noqa: S105 - the name of a variable
 LABELS, LOG = Path("labels"), Path("flashed.ndjson")
@@ -67,7 +68,7 @@ def wifi_password(ssid: str | None, file: Path | None) -> str | None:
         return None
     if file:
         text = text_of(file).rstrip("\r\n")
-        if file.stat().st_mode & READABLE_BY_OTHERS:
+        if is_open_to_others(file):
             raise TrivoxError(f"{file} holds a password and others may read it: run chmod 600 {file}.")
         return text
     if WIFI_PASSWORD in os.environ:

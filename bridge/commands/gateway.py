@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,18 +35,22 @@ def gateway(
     broker: BrokerUrl = DEFAULT_BROKER,
     config: BrokerConfig = None,
     ca_file: CaFile = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="A file of `trivox console keys`: each board logs in with its console's own.")
+    ] = None,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Where Prometheus is answered, on loopback; 0: nowhere.")
     ] = METRICS_PORT,
 ) -> None:
     """Connect boards without radio, on USB serial lines, to the broker; they may come and go."""
     logfmt.set_up()
-    run_gateway(read_broker(broker, os.environ, config, ca_file), port or [], metrics_port)
+    run_gateway(read_broker(broker, os.environ, config, ca_file), keys, port or [], metrics_port)
 
 
-def run_gateway(broker: Broker, paths: list[str], metrics_port: int) -> None:
+def run_gateway(broker: Broker, keys: Path | None, paths: list[str], metrics_port: int) -> None:
     """Run until SIGTERM or Ctrl-C; without `paths` for the boards found on USB."""
-    from bridge.metrics import MetricsServer  # noqa: PLC0415 - the other commands start faster without
+    from bridge.firmware import credentials  # noqa: PLC0415 - the other commands start faster without
+    from bridge.metrics import MetricsServer  # noqa: PLC0415 - … and this
     from bridge.serial_gateway.counters import Collector  # noqa: PLC0415 - … also without this
     from bridge.serial_gateway.gateway import Gateway  # noqa: PLC0415 - … and paho
     from bridge.serial_gateway.tty import is_port  # noqa: PLC0415 - … and pyserial
@@ -52,7 +58,16 @@ def run_gateway(broker: Broker, paths: list[str], metrics_port: int) -> None:
     for path in paths:
         if not is_port(path):
             raise UsageError(f"{path} is no serial port: give a board's, such as /dev/ttyACM0.")
-    runner = Gateway(broker, paths)
+    if keys is not None:
+        credentials.of_file(keys)  # what is wrong with it is told now
+
+    def broker_of(site_id: str, console_id: str) -> Broker:
+        if keys is None:
+            return broker
+        found = credentials.of_file(keys)(site_id, console_id)  # read anew: it may have been made anew
+        return replace(broker, user=found.user, password=found.password)
+
+    runner = Gateway(broker_of, paths)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())
     metrics = MetricsServer(metrics_port, Collector(runner.counters))

@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from bridge.config import READABLE_BY_OTHERS
 from bridge.control import perform
 from bridge.errors import TrivoxError
 from bridge.keyring import Credentials, Keyring
+from bridge.secret_file import is_open_to_others
 
 Issuer = Callable[[str, str], Credentials | None]
 """(site, console) -> what it is to prove itself with, None for nothing; raises TrivoxError."""
@@ -38,7 +38,7 @@ def of_database(database: Path, enrolled: Callable[[str], None]) -> Callable[[st
 def of_file(path: Path) -> Callable[[str, str], Credentials]:
     """From a file that `write_file` made; nobody else may read it. Raises TrivoxError."""
     try:
-        if path.stat().st_mode & READABLE_BY_OTHERS:
+        if is_open_to_others(path):
             raise TrivoxError(f"{path} holds keys and others may read it: run chmod 600 {path}.")
         found = {name: Credentials(**values) for name, values in json.loads(path.read_bytes()).items()}
     except OSError as error:

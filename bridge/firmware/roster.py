@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bridge.config import READABLE_BY_OTHERS
 from bridge.errors import TrivoxError, UsageError
 from bridge.firmware.board import Board
 from bridge.firmware.errors import BoardError
 from bridge.identifiers import check_id
+from bridge.secret_file import is_open_to_others
 from bridge.table_file import read_lines
 
 COLUMNS = ("site_id", "console_id")
@@ -137,6 +137,6 @@ def read_rows(path: Path, text: str) -> list[Wanted]:
     lines.check()
     if not rows:
         raise TrivoxError(f"{path} names no console: it needs a line for each, below {','.join(COLUMNS)}.")
-    if any(row.wifi_password for row in rows) and path.stat().st_mode & READABLE_BY_OTHERS:
+    if any(row.wifi_password for row in rows) and is_open_to_others(path):
         raise TrivoxError(f"{path} holds passwords and others may read it: run chmod 600 {path}.")
     return rows

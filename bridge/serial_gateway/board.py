@@ -11,23 +11,31 @@ import select
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bridge import logfmt
+from bridge.config import Broker
 from bridge.contract import LEAVES_TO_BRIDGE, Unreadable, read_status
+from bridge.errors import TrivoxError
 from bridge.serial_gateway.line import HELLO, Identity, Lines, Message, line_of, read_hello
 from bridge.serial_gateway.session import STATUS, RefusedError, Session
 from bridge.serial_gateway.tty import PortError, SilentError, Tty
 
 if TYPE_CHECKING:
-    from bridge.config import Broker
     from bridge.serial_gateway.claims import Claims
     from bridge.serial_gateway.counters import Counters
+
+BrokerOf = Callable[[str, str], Broker]
+"""(site, console) -> the broker, with the login that this console has there; raises TrivoxError."""
 
 TICK_S = 1.0
 STATUS_WAIT_S = 1.0  # after hello a board says its status, which the last will repeats
 SILENT_S = 45.0  # a board says hello every 10 s; the broker holds any other console for gone after as long
 STUCK_S = 20.0  # a board that takes nothing for so long
+UNANSWERED_S = (
+    60.0  # events that the broker took, and no bridge acknowledged: MQTT 3.1.1 tells nobody of missing rights
+)
 RETRY_S = (0.2, 0.5, 1.0, 1.0, 2.0)
 REFUSED_RETRY_S = 5.0
 BURST = 3  # how often a minute the same is told of a port
@@ -37,9 +45,9 @@ WHO = ("site_id", "console_id", "hardware_id")
 class Board:
     """The board at a port, whoever that is at the time. `stop` is a file that hangs up when it is time to end."""
 
-    def __init__(self, path: str, broker: Broker, claims: Claims, counters: Counters, stop: int) -> None:
+    def __init__(self, path: str, broker_of: BrokerOf, claims: Claims, counters: Counters, stop: int) -> None:
         self._path = path
-        self._broker = broker
+        self._broker_of = broker_of
         self._claims = claims
         self._counters = counters
         self._stop = stop
@@ -52,6 +60,7 @@ class Board:
         self._published: bytes | None = None
         self._session: Session | None = None
         self._try_at_s = 0.0
+        self._unanswered_since_s: float | None = None  # events were passed on, and no acknowledgement has come since
         self._heard_s = time.monotonic()
         self._attempt = 0
         self._is_there = False
@@ -147,6 +156,8 @@ class Board:
             return False
         self._session.publish(message)
         self._counters.from_board += 1
+        if message.leaf == "events" and self._unanswered_since_s is None:
+            self._unanswered_since_s = time.monotonic()
         return True
 
     def _meet(self, message: Message) -> None:
@@ -180,7 +191,10 @@ class Board:
     def _pass_down(self) -> None:
         session = self._session
         while session is not None and session.arrived and self._tty.has_room():
-            line = line_of(session.arrived.popleft())
+            message = session.arrived.popleft()
+            if message.leaf == "ack":
+                self._unanswered_since_s = None
+            line = line_of(message)
             if line is None:
                 self._drop("too_long")
                 self._tell("a message for the console is longer than it takes: shorten its key question's text")
@@ -204,11 +218,17 @@ class Board:
         if twin is not None:
             self._tell("two boards have this id: correct the console.json of one", other_hardware_id=twin)
         try:
-            self._session = Session(self._broker, identity, self._offline())
+            broker = self._broker_of(*identity.name)
+        except TrivoxError as error:
+            self._retry(str(error), REFUSED_RETRY_S)
+            return
+        try:
+            self._session = Session(broker, identity, self._offline())
         except ssl.SSLCertVerificationError as error:
-            self._retry("the certificate of the broker is not trusted: see --ca-file", error=error.reason)
+            why = "the certificate of the broker is not trusted: see --ca-file"
+            self._retry(why, broker=broker.address, error=error.reason)
         except OSError as error:
-            self._retry("no broker answers: waiting for it", error=error)
+            self._retry("no broker answers: waiting for it", broker=broker.address, error=error)
 
     def _work(self, session: Session, *, readable: bool) -> None:
         was_up = session.is_up
@@ -235,7 +255,7 @@ class Board:
         pause_s = pause_s or RETRY_S[min(self._attempt, len(RETRY_S) - 1)]
         self._attempt += 1
         self._try_at_s = time.monotonic() + pause_s
-        self._tell(message, broker=self._broker.address, **facts)
+        self._tell(message, **facts)
 
     def _look_after(self) -> None:
         """A board that is not heard, or takes nothing, is gone for the broker too, until it is heard again."""
@@ -248,8 +268,12 @@ class Board:
                 self._end_session()
                 self._is_there = False
 
+        if self._unanswered_since_s and time.monotonic() - self._unanswered_since_s > UNANSWERED_S:
+            self._tell("no bridge acknowledges this console: see that it runs, and that the login is this console's")
+
     def _end_session(self) -> None:
         session, self._session = self._session, None
+        self._unanswered_since_s = None
         if session is not None:
             self._again += session.unconfirmed()
             session.close(self._offline())

@@ -20,7 +20,7 @@ from bridge.serial_gateway.tty import PortError, SilentError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bridge.config import Broker
+    from bridge.serial_gateway.board import BrokerOf
 
 RP2040_MICROPYTHON = (0x2E8A, 0x0005)  # vendor and product on USB; boards with radio have them too
 LOOK_S = 0.5
@@ -36,9 +36,9 @@ def plugged_in() -> list[str]:
 class Gateway:
     """Serves, from `run` until `stop`, ports: those `named`, or else all with boards; `missing` are not there."""
 
-    def __init__(self, broker: Broker, named: Iterable[str]) -> None:
+    def __init__(self, broker_of: BrokerOf, named: Iterable[str]) -> None:
         self.counters: dict[str, Counters] = {}
-        self._broker = broker
+        self._broker_of = broker_of
         self._named = set(named)
         self.missing: set[str] = set()
         self._claims = Claims()
@@ -91,7 +91,7 @@ class Gateway:
     def _serve(self, path: str, counters: Counters) -> None:
         board = None
         try:
-            board = Board(path, self._broker, self._claims, counters, self._is_over)
+            board = Board(path, self._broker_of, self._claims, counters, self._is_over)
             counters.opened += 1
             board.run()
         except PortError as error:

@@ -162,6 +162,15 @@ def test_the_authority_stays_and_its_key_may_go_where_no_network_reaches(office:
     assert (wrong.status, "is not the key of" in wrong.err) == (1, True)
 
 
+def test_keys_that_others_may_read_are_told(office: Office) -> None:
+    office.do("console", "enroll", "shop/till-1", "shop/till-2")
+    file = keys(office) / "shop" / "till-2.json"
+    assert "files of keys" not in office.do("doctor")
+    file.chmod(0o640)
+    assert f"! Others on this machine may read 1 file of keys, for example {file}: run `chmod" in office.do("doctor")
+    assert file.read_text() not in office.do("doctor")
+
+
 def test_what_is_not_given_again_stays(office: Office) -> None:
     settings = office.folder / "broker" / "mosquitto.conf"
     assert "restart" not in configure(office, "--host", "a", "--port", "9999", "--no-log-denied")

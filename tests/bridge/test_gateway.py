@@ -289,6 +289,26 @@ def not_root() -> Iterator[None]:
         os.seteuid(0)
 
 
+@pytest.mark.parametrize(
+    ("words", "mode", "sentence"),
+    [
+        ('{"shop/till-1": {"user": "a", "password": "b", "key": "c"}}', 0o644, "holds keys and others may read it"),
+        ("[]", 0o600, "is no file of keys: make it anew with `trivox console keys`."),
+        (None, 0o600, "cannot be read (No such file or directory)"),
+    ],
+)
+def test_a_file_of_keys_that_can_not_be_used_is_told_at_once(
+    words: str | None, mode: int, sentence: str, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.json"
+    if words is not None:
+        keys.write_text(words, "utf-8")
+        keys.chmod(mode)
+    done = subprocess.run([TRIVOX, "gateway", "--keys", keys], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert sentence in done.stderr
+
+
 def test_a_file_is_no_port(tmp_path: Path) -> None:
     done = subprocess.run(
         [TRIVOX, "gateway", "--port", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
@@ -318,7 +338,8 @@ def test_without_a_port_boards_are_found_by_what_they_say_on_usb(
 
 @contextmanager
 def in_this_process(broker: Mosquitto, *ports: Path) -> Iterator[LocalGateway]:
-    gateway = LocalGateway(read_broker(broker.url(), {}, None), [str(port) for port in ports])
+    at = read_broker(broker.url(), {}, None)
+    gateway = LocalGateway(lambda *_: at, [str(port) for port in ports])
     running = threading.Thread(target=gateway.run)
     running.start()
     try:
@@ -363,3 +384,23 @@ def test_a_board_that_takes_nothing_is_gone_until_it_is_heard_again(
         board.drain(b"x\n")  # a line cut short, and ended
         greet(board, ONE)
         assert wait_until("settings", lambda: board.hear("settings")) == {"revision": 5}
+
+
+def test_events_that_no_bridge_acknowledges_are_told(
+    broker: Mosquitto,
+    subscriber: Subscriber,
+    board: SerialBoard,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("bridge.serial_gateway.board.UNANSWERED_S", 1.0)
+    with in_this_process(broker, board.port):
+        board.wait_opened()
+        greet(board, ONE)
+        board.say("events", batch(1))
+        subscriber.wait_last("till-1/events", base=1)
+        subscriber.publish("trivox/v1/shop/till-1/ack", {"epoch": "9f2c1ab0", "through": 1, "at_ms": 1})
+        wait_until("it is acknowledged", lambda: board.hear("ack"))
+        board.say("events", batch(2))
+        wait_until("it is told", lambda: "no bridge acknowledges this console" in caplog.text)
+    assert caplog.text.count("no bridge acknowledges this console") == 1

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from simulator.micropython import command
 from tests.bridge.secured import SITE, SecuredShop, Somebody
 from tests.bridge.shop import batch
 from tests.bridge.test_intruder import another_authority, expired
+from tests.support.gateway import Gateway
 from tests.support.programs import wait_until
 
 ONE, OTHER = "trivox/v1/shop/till-1", "trivox/v1/shop/till-2"
@@ -232,3 +234,31 @@ def test_a_console_gives_nothing_to_a_broker_with_a_wrong_certificate(
         wait_until("it says why", lambda: words in console.output())
     shop.stop_broker()
     assert "till-1" not in shop.broker_said()
+
+
+def test_a_gateway_logs_each_board_in_as_its_own_console(shop: SecuredShop, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    shop.do("console", "keys", str(keys), "shop/till-1")
+    with ExitStack() as stack:
+        picos = [
+            stack.enter_context(Console(tmp_path / console_id, site_id=SITE, console_id=console_id, board="pico"))
+            for console_id in ("till-1", "till-2")
+        ]
+        ports = [pico.serial_port for pico in picos]
+        options = ("--ca-file", str(shop.files / "ca.pem"), "--keys", str(keys))
+        gateway = Gateway(tmp_path, f"mqtts://localhost:{shop.port}", *ports, options=options)
+        stack.enter_context(gateway)
+        wait_until("one is heard", lambda: started(shop) == ["till-1"])
+        gateway.wait_told("has no keys of shop/till-2")
+        keys.unlink()
+        shop.do("console", "keys", str(keys), "shop/till-1", "shop/till-2")
+        wait_until("both are", lambda: started(shop) == ["till-1", "till-2"])
+        assert shop.credentials("shop/till-2")["password"] not in gateway.output()
+
+
+def started(shop: SecuredShop) -> list[str]:
+    """The consoles that have told their start."""
+    sql = (
+        "SELECT DISTINCT console_id FROM event JOIN epoch USING (epoch_key) JOIN console USING (console_key) ORDER BY 1"
+    )
+    return [console_id for (console_id,) in shop.query(sql)]
