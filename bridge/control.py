@@ -18,7 +18,6 @@ from typing import IO, TYPE_CHECKING, Any
 from bridge.errors import TrivoxError, WriterBusyError
 from bridge.owner import is_root, owner_of
 from bridge.store import open_store
-from bridge.upkeep import execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,13 +101,16 @@ class Here:
     """Writes in this process, which holds the lock."""
 
     def __init__(self, store: Store) -> None:
+        from bridge.upkeep import execute  # noqa: PLC0415 - who only reads, or asks a bridge, starts faster without
+
+        self._execute = execute
         self._store = store
 
     def perform(self, operation: str, args: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
         """Do an operation in a transaction of its own."""
         now_ms = time.time_ns() // 1_000_000
         with self._store.transaction(now_ms):
-            return execute(self._store, operation, args, now_ms, progress)
+            return self._execute(self._store, operation, args, now_ms, progress)
 
 
 class There:

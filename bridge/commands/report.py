@@ -16,7 +16,6 @@ from bridge.control import perform
 from bridge.errors import TrivoxError, UsageError
 from bridge.report import COLUMNS_OF, report_rows
 from bridge.report_formats import as_csv, as_json
-from bridge.report_table import as_text
 from bridge.store import open_store
 
 if TYPE_CHECKING:
@@ -79,6 +78,8 @@ def report(
     elif output is Format.csv:
         sys.stdout.write(as_csv(rows, columns))
     else:
+        from bridge.report_table import as_text  # noqa: PLC0415 - JSON and CSV are there faster without
+
         width = os.get_terminal_size().columns if sys.stdout.isatty() else None
         sys.stdout.write(as_text(rows, columns, terminal_width=width))
 
