@@ -20,8 +20,8 @@ from bridge.store.connection import DAMAGED, damaged
 INTERRUPTED = 130
 
 
-def build(command: str | None = None) -> typer.Typer:
-    """Make the application with all subcommands that are installed, or with those of `command` if it has its own."""
+def build(*words: str) -> typer.Typer:
+    """Make the application with all commands that are installed, or with that alone which these words begin with."""
     app = typer.Typer(
         name="trivox",
         help="Service quality measured with three-button consoles, silent customers included.",
@@ -33,15 +33,14 @@ def build(command: str | None = None) -> typer.Typer:
     app.callback()(_options)
     installed = entry_points(group="trivox.commands")
     # A command starts twice as fast alone.
-    own = [entry_point for entry_point in installed if entry_point.name.partition("_")[0] == command]
+    own = [one for one in installed if one.name == "_".join(words[:2])]
+    own = own or [one for one in installed if one.name.partition("_")[0] in words[:1]]
     by_value = {entry_point.value: entry_point for entry_point in own or installed}
     for entry_point in sorted(by_value.values(), key=lambda entry_point: entry_point.value):
         try:
             entry_point.load()(app)
         except (ImportError, AttributeError) as error:
-            raise TrivoxError(
-                f"The subcommands {entry_point.name} can't be loaded ({error}): run `make setup`."
-            ) from error
+            raise TrivoxError(f"The command {entry_point.name} can't be loaded ({error}): run `make setup`.") from error
     return app
 
 
@@ -64,9 +63,7 @@ def run(arguments: list[str] | None = None) -> int:
     """Run a command; the exit status."""
     try:
         given = sys.argv[1:] if arguments is None else arguments
-        status = typer.main.get_command(build(given[0] if given else None)).main(
-            args=arguments, prog_name="trivox", standalone_mode=False
-        )
+        status = typer.main.get_command(build(*given)).main(args=arguments, prog_name="trivox", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bridge import secret_file
-from bridge.commands.console import console_app
+from bridge.commands.groups import console_app, join
 from bridge.commands.options import DATABASE, Database
 from bridge.control import perform
 from bridge.errors import TrivoxError, UsageError
@@ -33,7 +33,8 @@ TELL_BROKER = "Then let the broker know: `trivox broker-config`, and reload it."
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands; those of consoles were added when this module was loaded."""
+    """Add the commands."""
+    join(app, "console", console_app)
     app.add_typer(source_app, name="source")
     app.add_typer(viewer_app, name="viewer")
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bridge.commands.groups import join, question_app
 from bridge.commands.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope, text_of
 from bridge.control import perform
 from bridge.errors import UsageError
@@ -17,7 +18,6 @@ from bridge.plain import counted
 from bridge.store import open_store
 from bridge.store import settings as settings_table
 
-question_app = typer.Typer(help="Key questions.", no_args_is_help=True)
 settings_app = typer.Typer(help="Settings of consoles.", no_args_is_help=True)
 site_app = typer.Typer(help="Sites.", no_args_is_help=True)
 checkout_point_app = typer.Typer(help="Which console stands where.", no_args_is_help=True)
@@ -203,7 +203,7 @@ def counts_import(
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(question_app, name="question")
+    join(app, "question", question_app)
     app.add_typer(settings_app, name="settings")
     app.add_typer(site_app, name="site")
     app.add_typer(checkout_point_app, name="checkout-point")

@@ -11,7 +11,7 @@ import typer
 
 from bridge.cards.sheet import PAPERS_MM, Card, Format, render
 from bridge.cards.texts import Texts, Timings, check_language, one_line, read_texts
-from bridge.commands.administration import question_app
+from bridge.commands.groups import join, question_app
 from bridge.commands.options import DATABASE, ConsoleOption, Database, Site, scope
 from bridge.console_settings import DEFAULTS
 from bridge.errors import TrivoxError, UsageError
@@ -27,11 +27,12 @@ SIZES = {"customer": "A6", "seller": "A5"}
 FIRST_LANGUAGE = "en"
 
 
-def register(_: typer.Typer) -> None:
-    """Add the command to those about key questions."""
-    question_app.command("card")(question_card)
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    join(app, "question", question_app)
 
 
+@question_app.command("card")
 def question_card(
     question_id: Annotated[str, typer.Argument(metavar="ID", help="The question's id, such as staff.")],
     audience: Annotated[

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console as Terminal
 
+from bridge.commands.groups import console_app, join
 from bridge.commands.options import DATABASE, Database
 from bridge.console_table import Judged, as_objects, as_text
 from bridge.errors import TrivoxError
@@ -19,12 +20,10 @@ from bridge.store import open_store
 from bridge.store.consoles import site_ids
 from bridge.traffic_light import judge, light_of
 
-console_app = typer.Typer(help="Consoles.", no_args_is_help=True)
-
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(console_app, name="console")
+    """Add the command."""
+    join(app, "console", console_app)
 
 
 @console_app.command("list")

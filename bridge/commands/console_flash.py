@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bridge.commands import flash_options as options
-from bridge.commands.console import console_app
+from bridge.commands.groups import console_app, join
 from bridge.commands.options import DATABASE, Database, text_of
 from bridge.commands.screen import Screen
 from bridge.errors import TrivoxError, UsageError
@@ -28,8 +28,9 @@ from bridge.plain import counted
 _VERSION = re.compile(r'^VERSION = "([^"]+)"', re.MULTILINE)
 
 
-def register(_app: typer.Typer) -> None:
-    """Its commands belong to the group `console`, which adds itself."""
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    join(app, "console", console_app)
 
 
 @console_app.command("flash")

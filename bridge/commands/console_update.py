@@ -12,7 +12,7 @@ from rich.console import Console as Terminal
 from rich.table import Table
 from rich.text import Text
 
-from bridge.commands.console import console_app
+from bridge.commands.groups import console_app, join
 from bridge.commands.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope
 from bridge.control import perform
 from bridge.errors import TrivoxError, UsageError
@@ -32,8 +32,9 @@ NOT_ORDERED = {
 }
 
 
-def register(_app: typer.Typer) -> None:
-    """The command was added to `trivox console` when this was imported."""
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    join(app, "console", console_app)
 
 
 @console_app.command("update")

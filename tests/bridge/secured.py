@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,8 +23,26 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from tests.support.mosquitto import MOSQUITTO
 from tests.support.programs import TRIVOX, free_port, wait_until
 
-SITE = "shop"
+SITE, DATABASE = "shop", "shop.db"
 END_S = 30.0
+
+
+@cache
+def enrolled() -> tempfile.TemporaryDirectory[str]:
+    """The database and the keys that all these shops begin with: nobody has to be enrolled for each test."""
+    folder = tempfile.TemporaryDirectory(prefix="trivox-enrolled-")
+    for words in (("console", "till-1", "till-2"), ("source", "door")):
+        run(
+            Path(folder.name) / DATABASE, words[0], "enroll", *(f"{SITE}/{name}" for name in words[1:])
+        ).check_returncode()
+    run(Path(folder.name) / DATABASE, "viewer", "enroll", "boss").check_returncode()
+    return folder
+
+
+def run(database: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command on a database."""
+    environment = {**os.environ, "TRIVOX_DATABASE": str(database)}
+    return subprocess.run([TRIVOX, *words], env=environment, capture_output=True, text=True, check=False)
 
 
 class SecuredShop:
@@ -29,16 +50,16 @@ class SecuredShop:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.database = folder / "shop.db"
-        self.keys = folder / "shop.db-keys"
+        self.database = folder / DATABASE
+        self.keys = folder / f"{DATABASE}-keys"
         self.files = folder / "broker"
         self.port = free_port()
         self.broker_log, self.bridge_log = folder / "mosquitto.log", folder / "bridge.log"
         self._broker: subprocess.Popen[bytes] | None = None
         self._bridge: subprocess.Popen[bytes] | None = None
-        self.do("console", "enroll", f"{SITE}/till-1", f"{SITE}/till-2")
-        self.do("source", "enroll", f"{SITE}/door")
-        self.do("viewer", "enroll", "boss")
+        made = Path(enrolled().name)
+        shutil.copy2(made / self.database.name, self.database)
+        shutil.copytree(made / self.keys.name, self.keys)
         self.configure("--host", "broker.example", "--port", str(self.port))
 
     def __enter__(self) -> Self:
@@ -56,8 +77,7 @@ class SecuredShop:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Any command, on this database."""
-        environment = {**os.environ, "TRIVOX_DATABASE": str(self.database)}
-        return subprocess.run([TRIVOX, *words], env=environment, capture_output=True, text=True, check=False)
+        return run(self.database, *words)
 
     def do(self, *words: str) -> str:
         """A command that has to end well; what it says."""

@@ -19,7 +19,7 @@ from tests.support.programs import TRIVOX, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-EVENTS = 30_000  # fifteen transactions
+EVENTS = 16_000  # eight transactions
 
 
 def record(path: Path, chance: random.Random) -> int:

@@ -15,7 +15,7 @@ from simulator.micropython import Architecture, command
 HERE = Path(__file__).parent
 ENVIRONMENT = {"MICROPYPATH": f".frozen:{HERE.parents[1] / 'firmware'}"}
 
-POWER_CUTS = 120
+POWER_CUTS = 60
 
 both_geometries = pytest.mark.parametrize("prog_size", [32, 256])
 
