@@ -32,7 +32,8 @@ EVENTS = 220
 RESTART_AT = 125
 TRUST_AT = 140
 PAGE = 256
-WAYS = {"program": ("nothing", "first", "last", "bits"), "erase": ("first", "last", "bits", "zeros")}
+WAYS = {"program": ("first", "last"), "erase": ("first", "last")}
+BY_TURNS = {"program": ("nothing", "bits"), "erase": ("bits", "zeros")}  # one of them for each operation, by the seed
 
 
 class RamFlash(Flash):
@@ -160,11 +161,12 @@ def torn(way, old, new, noise):
 
 def tears(kind, old, new, noise):
     """Yields (way, what a cut leaves in the place of this operation, where in it bits may be neither old nor new)."""
-    for way in WAYS["erase"] if kind == "erase" else ():
+    ways = WAYS[kind] + (BY_TURNS[kind][noise[0] % 2],)
+    for way in ways if kind == "erase" else ():
         yield way, torn(way, old, new, noise), (0, 0)
     for at in range(0, len(old), PAGE) if kind == "program" else ():
         end = min(at + PAGE, len(old))
-        for way in WAYS["program"]:
+        for way in ways:
             page = torn(way, old[at:end], new[at:end], noise)
             yield way, new[:at] + page + old[end:], (at, end)
 
