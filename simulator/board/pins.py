@@ -25,6 +25,7 @@ _FIRST_INPUT_ONLY = {"esp32": 34}
 
 _soft = []
 _soft_lost = 0
+_draining = False
 _running = _thread.allocate_lock()  # held while a hard interrupt runs
 _off = False
 
@@ -255,7 +256,14 @@ def _call_soft(this):
         wires.in_main(_drain, None)
 
 
+def settled():
+    """Has the main thread run all soft interrupts that are due?"""
+    return not _soft and not _draining
+
+
 def _drain(_):
+    global _draining
+    _draining = True
     while _soft:
         this, due_ms = _soft.pop(0)
         late_ms = utime.ticks_diff(utime.ticks_ms(), due_ms)
@@ -266,6 +274,7 @@ def _drain(_):
                 this.handler(this.pin)
             except Exception as error:
                 sys.print_exception(error)
+    _draining = False
 
 
 @wires.command

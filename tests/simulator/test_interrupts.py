@@ -9,7 +9,7 @@ import pytest
 from simulator import Console, FirmwareError
 
 CATCH = """
-import time, machine
+import asyncio, time, machine
 from machine import Pin
 button = Pin({pin}, Pin.IN, Pin.PULL_UP)
 levels, ticks, count = bytearray(64), [0] * 64, 0
@@ -19,13 +19,15 @@ def caught(pin):
     ticks[count] = time.ticks_ms()
     count += 1
 button.irq(caught, Pin.IRQ_FALLING | Pin.IRQ_RISING{hard})
+async def tell():
+    told = 0
+    while True:
+        await asyncio.sleep_ms(1)
+        while told < count:
+            print("edge", levels[told], ticks[told], "number", told)
+            told += 1
 print("ready")
-told = 0
-while True:
-    time.sleep_ms(1)
-    while told < count:
-        print("edge", levels[told], ticks[told], "number", told)
-        told += 1
+asyncio.run(tell())
 """
 LOOP = """
 import asyncio
@@ -105,6 +107,20 @@ def test_a_soft_interrupt_is_late_by_the_stall_and_sees_the_level_of_then(
         assert (first, second) == (1, 1)
         assert down >= console.changes()[-2].ticks_ms + 400
         assert console.runs()[-1].late_ms >= 400
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("board", "interrupts"), SOFT)
+def test_a_contact_before_a_jump_is_stamped_before_it(
+    make: Callable[..., Console], board: str, interrupts: str
+) -> None:
+    with make(caught(board), board=board, interrupts=interrupts) as console:
+        console.wait_output("ready")
+        console.stall(300)
+        console.hold("yes")
+        console.step(3_600_000)
+        ((_, down),) = edges(console, 1)
+        assert down - console.changes()[-1].ticks_ms < 60_000
 
 
 @pytest.mark.timeout(60)
