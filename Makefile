@@ -24,7 +24,7 @@ lint: setup ## Style, types and import rules
 	PYTHONPATH=firmware .venv/bin/lint-imports
 
 test: setup-tests lint ## Lint, types, import rules and every test
-	.venv/bin/pytest -n 5 --dist worksteal
+	.venv/bin/pytest -n 6 --dist worksteal
 
 chaos: setup-tests ## Break everything in a seeded order (SEED=, MINUTES=, CONSOLES=, PICOS=) and prove that nothing is lost
 	$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \

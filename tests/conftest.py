@@ -1,4 +1,4 @@
-"""For all tests: half of the workers begin with the long ones, so that none runs on alone at the end."""
+"""For all tests: most workers begin with the long ones, so that none runs on alone at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Long tests mostly wait, short ones compute: side by side they take the whole machine, and no more.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    leaders = (workers + 1) // 2
+    leaders = (2 * workers + 2) // 3
     long = [item for item in reversed(items) if item.get_closest_marker("long")]
     short = [item for item in items if not item.get_closest_marker("long")]
     size = len(items) // workers
