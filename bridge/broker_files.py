@@ -49,8 +49,11 @@ def write(
     if not asked and not (folder / "server.pem").exists():
         raise UsageError("Say under which name or address consoles reach the broker: --host HOST.")
     keyring = Keyring(database)
-    if (folder / "passwords").exists() and keyring.account(BRIDGE) is None:  # all consoles would be locked out
-        raise TrivoxError(f"{folder} was written for another database than {database}: give --database.")
+    if _is_of_another(folder, keyring):
+        raise TrivoxError(
+            f"{folder} was written for another database than {database}, whose consoles would be locked out: give "
+            f"it by --database, or put {keyring.folder} back."
+        )
     owner = _owner_of_broker()
     _make(folder)
     granted = _certify(folder, asked, now, owner, say)
@@ -80,6 +83,14 @@ def _make(folder: Path) -> None:
 def _text(path: Path) -> str:
     """What a file of ours says; nothing where it is not there."""
     return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _is_of_another(folder: Path, keyring: Keyring) -> bool:
+    """Whether the folder lets others in than its bridge, which is another than this keyring's."""
+    users = {line.partition(":")[0] for line in _text(folder / "passwords").splitlines()}
+    bridge, written = keyring.account(BRIDGE), _text(folder / "bridge.toml")
+    is_ours = bridge is not None and (not written or json.dumps(bridge.password) in written)
+    return bool(users - {BRIDGE}) and not is_ours
 
 
 def _owner_of_broker() -> Owner | None:

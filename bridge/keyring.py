@@ -132,7 +132,7 @@ class Keyring:
     def _read(path: Path, kind: type[T]) -> T | None:
         try:
             found = kind(**json.loads(path.read_bytes()))
-            is_whole = all(_PRINTED.fullmatch(text) for text in found)
+            is_whole = all(is_printed(text) for text in found)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -148,6 +148,11 @@ class Keyring:
         for folder in (self.folder, path.parent):
             secret_file.folder(folder, owner)
         secret_file.write(path, (json.dumps(made._asdict()) + "\n").encode(), owner)
+
+
+def is_printed(text: object) -> bool:
+    """Whether this can stand in mosquitto's files."""
+    return isinstance(text, str) and _PRINTED.fullmatch(text) is not None
 
 
 def _damaged(path: Path) -> TrivoxError:

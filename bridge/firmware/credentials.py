@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bridge.control import perform
 from bridge.errors import TrivoxError
-from bridge.keyring import Credentials, Keyring
+from bridge.keyring import Credentials, Keyring, is_printed
 from bridge.secret_file import is_open_to_others
 
 Issuer = Callable[[str, str], Credentials | None]
@@ -38,13 +38,19 @@ def of_database(database: Path, enrolled: Callable[[str], None]) -> Callable[[st
 def of_file(path: Path) -> Callable[[str, str], Credentials]:
     """From a file that `write_file` made; nobody else may read it. Raises TrivoxError."""
     try:
+        if path.exists() and not path.is_file():
+            raise TrivoxError(f"{path} is no file: give one of `trivox console keys`.")
         if is_open_to_others(path):
             raise TrivoxError(f"{path} holds keys and others may read it: run chmod 600 {path}.")
         found = {name: Credentials(**values) for name, values in json.loads(path.read_bytes()).items()}
+        is_whole = all(is_printed(text) for credentials in found.values() for text in credentials)
     except OSError as error:
         raise TrivoxError(f"{path} cannot be read ({error.strerror}): check its name and rights.") from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TrivoxError(f"{path} is no file of keys: make it anew with `trivox console keys`.") from error
+
+    if not is_whole:
+        raise TrivoxError(f"{path} is no file of keys: make it anew with `trivox console keys`.")
 
     def issue(site_id: str, console_id: str) -> Credentials:
         name = f"{site_id}/{console_id}"

@@ -60,6 +60,7 @@ class Board:
         self._published: bytes | None = None
         self._session: Session | None = None
         self._try_at_s = 0.0
+        self._login: Broker | None = None  # of the session
         self._unanswered_since_s: float | None = None  # events were passed on, and no acknowledgement has come since
         self._heard_s = time.monotonic()
         self._attempt = 0
@@ -222,6 +223,7 @@ class Board:
         except TrivoxError as error:
             self._retry(str(error), REFUSED_RETRY_S)
             return
+        self._login = broker
         try:
             self._session = Session(broker, identity, self._offline())
         except ssl.SSLCertVerificationError as error:
@@ -270,6 +272,16 @@ class Board:
 
         if self._unanswered_since_s and time.monotonic() - self._unanswered_since_s > UNANSWERED_S:
             self._tell("no bridge acknowledges this console: see that it runs, and that the login is this console's")
+            self._unanswered_since_s = time.monotonic()
+            if self._has_new_login():
+                self._end_session()
+                self._try_at_s = 0.0
+
+    def _has_new_login(self) -> bool:
+        try:
+            return self._identity is not None and self._broker_of(*self._identity.name) != self._login
+        except TrivoxError:
+            return False  # told when the next session is to begin
 
     def _end_session(self) -> None:
         session, self._session = self._session, None

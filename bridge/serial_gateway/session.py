@@ -154,7 +154,9 @@ class Session:
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._refusal = RefusedError("the broker refuses the gateway: correct user and password", reason)
+            self._refusal = RefusedError(
+                "the broker refuses the gateway: correct user and password; a console's may be revoked", reason
+            )
         else:
             client.subscribe([(self.identity.topics + leaf, 1) for leaf in LEAVES_TO_BOARD])
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bridge import certificates
-from tests.bridge.office import Office
+from tests.bridge.office import Office, Result
 from tests.bridge.secured import SecuredShop
 
 SECRET = 0o600
@@ -169,6 +169,30 @@ def test_keys_that_others_may_read_are_told(office: Office) -> None:
     file.chmod(0o640)
     assert f"! Others on this machine may read 1 file of keys, for example {file}: run `chmod" in office.do("doctor")
     assert file.read_text() not in office.do("doctor")
+
+
+def test_files_of_another_database_stay(office: Office, tmp_path: Path) -> None:
+    broker = office.folder / "broker"
+    configure(office, "--host", "a")  # nobody is enrolled yet: no database is needed
+    office.do("console", "enroll", "shop/till-1")
+    configure(office)
+    before = (broker / "passwords").read_bytes()
+    (tmp_path / "other").mkdir()
+    other = Office(tmp_path / "other")
+    other.do("console", "enroll", "shop/till-2")
+    is_refused(other.run("broker-config", "--out", broker))
+    other.do("broker-config", "--out", tmp_path / "trial", "--host", "a")  # it has a bridge of its own now
+    is_refused(other.run("broker-config", "--out", broker))
+    keys(office).rename(tmp_path / "away")
+    is_refused(office.run("broker-config", "--out", broker))
+    assert (broker / "passwords").read_bytes() == before
+    (tmp_path / "away").rename(keys(office))
+    configure(office)
+
+
+def is_refused(result: Result) -> None:
+    assert (result.status, result.out) == (1, "")
+    assert "was written for another database than" in result.err
 
 
 def test_what_is_not_given_again_stays(office: Office) -> None:

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import serial
@@ -293,6 +294,8 @@ def not_root() -> Iterator[None]:
     ("words", "mode", "sentence"),
     [
         ('{"shop/till-1": {"user": "a", "password": "b", "key": "c"}}', 0o644, "holds keys and others may read it"),
+        ('{"shop/till-1": {"user": "a", "password": 5, "key": "c"}}', 0o600, "is no file of keys"),
+        ("[" * 200_000, 0o600, "is no file of keys"),
         ("[]", 0o600, "is no file of keys: make it anew with `trivox console keys`."),
         (None, 0o600, "cannot be read (No such file or directory)"),
     ],
@@ -337,9 +340,10 @@ def test_without_a_port_boards_are_found_by_what_they_say_on_usb(
 
 
 @contextmanager
-def in_this_process(broker: Mosquitto, *ports: Path) -> Iterator[LocalGateway]:
-    at = read_broker(broker.url(), {}, None)
-    gateway = LocalGateway(lambda *_: at, [str(port) for port in ports])
+def in_this_process(
+    broker: Mosquitto, *ports: Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[LocalGateway]:
+    gateway = LocalGateway(lambda *_: read_broker(broker.url(), environment, None), [str(port) for port in ports])
     running = threading.Thread(target=gateway.run)
     running.start()
     try:
@@ -404,3 +408,19 @@ def test_events_that_no_bridge_acknowledges_are_told(
         board.say("events", batch(2))
         wait_until("it is told", lambda: "no bridge acknowledges this console" in caplog.text)
     assert caplog.text.count("no bridge acknowledges this console") == 1
+
+
+def test_a_corrected_login_is_used_where_nothing_is_acknowledged(
+    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.serial_gateway.board.UNANSWERED_S", 1.0)
+    login: dict[str, str] = {}
+    with in_this_process(broker, board.port, environment=login) as gateway:
+        board.wait_opened()
+        greet(board, ONE)
+        board.say("events", batch(1))
+        subscriber.wait_last("till-1/events", base=1)
+        login |= {"TRIVOX_MQTT_USER": "shop.till-1", "TRIVOX_MQTT_PASSWORD": "as it should be"}
+        wait_until("it logs in anew", lambda: gateway.counters[str(board.port)].sessions == 2)
+        board.say("events", batch(2))
+        subscriber.wait_last("till-1/events", base=2)
