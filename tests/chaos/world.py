@@ -145,12 +145,14 @@ class Bridge:
             self.kill()
             if self._copy is not None:
                 before = self.throughs()
-                if trivox("restore", str(self._copy), "--database", str(self.database)).returncode == 0:
+                done = trivox("restore", str(self._copy), "--database", str(self.database))
+                if done.returncode == 0:
                     for name, through in before.items():
                         self.forgotten[name] = max(self.forgotten[name], through)
                     time.sleep(max(pause_s, LAST_ACKS_S))  # what the broker still brings of the bridge before
                     self._listener.forget()
-                # Else a command writes the database just now, and it is left as it is.
+                else:  # a command writes the database just now: it is left as it is
+                    assert "another command writes" in done.stderr, done.stderr
             self.start()
 
     def throughs(self) -> dict[EpochName, int]:
