@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Self
 from simulator.errors import ConsoleError, FirmwareError
 from simulator.installation import WIFI, broker_of, files, operations_of
 from simulator.pinmap import BUTTONS, FIRMWARE, pin_map
-from simulator.process import Process
+from simulator.process import REPLY_LIMIT_S, Process
 from simulator.radio import Radio
 from simulator.record import Change, Observer, Record, Run, Sound
 from simulator.serial_line import SerialLine
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 STEP_MS = 2 * 24 * 3600 * 1000  # the longest jump of the clock at once: its differences hold to 6.2 days on 32 bits
 _NTP_PORT = 123
+_HURRY_LIMIT_S = 600.0  # a board that makes no headway says so itself, see `board/hurry.py`
 _PIECE = 1500  # bytes of a file that come at once, see `board/flash_files.py`
+_HEADS = 16  # files whose first bytes come at once
 
 
 class Console:
@@ -171,7 +173,19 @@ class Console:
 
     def flash_files(self, folder: str) -> dict[str, int]:
         """The files in a folder of the flash's filesystem, and their bytes; none if there is no such folder."""
-        return dict(self._ask("flash_files", folder))
+        found: list[tuple[str, int | None]] = []
+        while entries := self._ask("flash_files", folder, len(found)):
+            found += [(name, size) for name, size in entries]
+        return {name: size for name, size in found if size is not None}
+
+    def flash_heads(self, folder: str, names: Sequence[str], length: int) -> dict[str, bytes]:
+        """The first bytes of each of these files that is there; they may be fewer than `length`, at most 100."""
+        heads: dict[str, bytes] = {}
+        for at in range(0, len(names), _HEADS):
+            some = names[at : at + _HEADS]
+            found = self._ask("flash_heads", [f"{folder}/{name}" for name in some], length)
+            heads |= {name: bytes.fromhex(head) for name, head in zip(some, found, strict=True) if head is not None}
+        return heads
 
     def flash_file(self, path: str) -> bytes | None:
         """What is in a file of the flash's filesystem; None if there is no such file."""
@@ -273,7 +287,8 @@ class Console:
 
         An entry: ms after the one before, a button (None: time only passes), whether it is pressed or let go.
         """
-        return int(self._ask("hurry", [(ms, name and self._pin(name), 0 if on else None) for ms, name, on in plan]))
+        entries = [(ms, name and self._pin(name), 0 if on else None) for ms, name, on in plan]
+        return int(self._ask("hurry", entries, limit_s=_HURRY_LIMIT_S))
 
     def stand_ins_heap(self) -> int:
         """Bytes that the stand-ins hold of the heap."""
@@ -321,9 +336,9 @@ class Console:
             self._closed[str(pin)] = level
         self._ask("contact", pin, level)
 
-    def _ask(self, command: str, *arguments: Any) -> Any:
+    def _ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S) -> Any:
         self.check()
-        answer = self._supply.ask(command, *arguments)
+        answer = self._supply.ask(command, *arguments, limit_s=limit_s)
         self.check()  # what was said before the answer is known now
         return answer
 

@@ -79,13 +79,13 @@ class Supply:
         with self._changed:
             self._cut = [last, share] if self.powered or not on else None  # it may have gone meanwhile
 
-    def ask(self, command: str, *arguments: Any) -> Any:
+    def ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S) -> Any:
         """The answer of the process; of the next one, if a reset comes between."""
         deadline = time.monotonic() + REPLY_LIMIT_S
         while True:
             process = self.running()
             try:
-                return process.ask(command, *arguments)
+                return process.ask(command, *arguments, limit_s=limit_s)
             except ConsoleGoneError:
                 if time.monotonic() > deadline:
                     raise

@@ -21,6 +21,10 @@ FOLDER = "outbox"
 LOOK_S = 0.1
 
 
+State = tuple[int, bytes | None]
+"""How what was read of a file is known again: its size and, of a slot, its header."""
+
+
 @dataclass(frozen=True)
 class Part:
     """What a file of the outbox holds: its place in their order, epoch, the number that its header says is through."""
@@ -33,10 +37,13 @@ class Part:
 
 
 class Kept:
-    """Looks until `close`, whenever flash was written, and writes into the journal what is new.
+    """Looks, whenever flash was written, and writes into the journal what is new.
 
-    `kept`: an event is in flash (epoch, seq, event; `old` if it was there before the bench began).
+    `kept`: an event is in flash (epoch, seq, event; `old` if it was there at the first look).
     `outbox`: the epoch in use, the number that the next event gets, the lowest that flash holds, those that wait.
+
+    The board goes on while it is looked at. So an event is told if it follows the last one told; a number may be
+    passed over, as one that is gone, only in a look during which nothing was written.
 
     Args:
         console: the console as it is now.
@@ -48,9 +55,10 @@ class Kept:
         self._console, self._journal, self._mirror = console, journal, mirror
         self._firmware = Firmware()
         self._parts: dict[str, Part | None] = {}
-        self._sizes: dict[str, int] = {}
-        self._programs = -1
-        self._told: dict[str, int] | None = None  # by epoch the highest number told; None before the first look
+        self._states: dict[str, State] = {}
+        self._programs = -1  # at the last look during which nothing was written
+        self._told: dict[str, int] = {}  # by epoch the highest number told
+        self._old: dict[str, int] | None = None  # by epoch the number after the last one of the first look
         self._through: dict[str, int] = {}  # by epoch, as the bridge says
         self._range: dict[str, Any] | None = None
         self._due, self._ended = threading.Event(), threading.Event()
@@ -58,18 +66,34 @@ class Kept:
         mirror.mkdir(parents=True)
         journal.listen(self._heard)
         self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
 
     @property
     def range(self) -> dict[str, Any] | None:
         """The newest `outbox`; None before there is one."""
         return self._range
 
+    def watch(self) -> None:
+        """Look from now on, until `close`, in a thread."""
+        self._thread.start()
+
     def close(self) -> None:
         """Look no more."""
         self._ended.set()
         self._due.set()
-        self._thread.join(1)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """Look once. Raises ConsoleError if the board has just gone, or stands still."""
+        console = self._console()
+        programs = console.flash_counts()[1]
+        if programs != self._programs:
+            self._follow(console)
+            is_whole = console.flash_counts()[1] == programs
+            self._tell_events(is_whole=is_whole)
+            self._programs = programs if is_whole else -1
+        if self._programs == programs:
+            self._tell_range()
 
     def _heard(self, entry: Entry) -> None:
         if entry.kind != "wire" or entry.facts["leaf"] != "ack" or not isinstance(entry.facts["payload"], dict):
@@ -84,42 +108,27 @@ class Kept:
             self._due.wait(LOOK_S)
             self._due.clear()
             if self._console().powered:
-                with suppress(ConsoleError):  # it has just gone, or stands still
-                    self._look()
+                with suppress(ConsoleError):
+                    self.look()
 
-    def _look(self) -> None:
-        console = self._console()
-        programs = console.flash_counts()[1]
-        if programs != self._programs:
-            sizes = console.flash_files(FOLDER)
-            for name in [*self._sizes]:
-                if name not in sizes:
-                    del self._sizes[name], self._parts[name]
-            for name, size in sizes.items():
-                if self._sizes.get(name) != size:
-                    self._read(console, name)
-            self._follow_ring(console)
-            self._programs = programs
-            self._tell_events()
-        self._tell_range()
-
-    def _follow_ring(self, console: Console) -> None:
-        """A slot that was written anew may be as long as it was; it is the next one in the ring then."""
-        slots = sum(name.isdigit() for name in self._sizes)
-        while slots:
-            newest = max((part.turn for part in self._in_order()), default=0)
-            name = str((newest + 1) % slots)
-            self._read(console, name)
-            part = self._parts[name]
-            if part is None or part.turn <= newest:
-                return
+    def _follow(self, console: Console) -> None:
+        """Read what is new in the outbox's files."""
+        sizes = console.flash_files(FOLDER)
+        slots = [name for name in sizes if name.isdigit()]
+        heads = console.flash_heads(FOLDER, slots, self._firmware.records.HEADER_SIZE)
+        for name in self._states.keys() - sizes.keys():
+            del self._states[name], self._parts[name]
+        for name, size in sizes.items():
+            if self._states.get(name) != (size, heads.get(name)):
+                self._read(console, name)
 
     def _read(self, console: Console, name: str) -> None:
-        content = console.flash_file(f"{FOLDER}/{name}")
-        self._sizes[name] = -1 if content is None else len(content)
+        content = console.flash_file(f"{FOLDER}/{name}") or b""
         path = self._mirror / name
-        path.write_bytes(content or b"")
+        path.write_bytes(content)
         self._parts[name] = self._part(path)
+        head = content[: self._firmware.records.HEADER_SIZE] if name.isdigit() else None
+        self._states[name] = (len(content), head)
 
     def _part(self, path: Path) -> Part | None:
         """A slot by its header, a segment by its name; None: neither, or a slot that holds nothing yet."""
@@ -152,15 +161,23 @@ class Kept:
     def _in_order(self) -> list[Part]:
         return sorted((part for part in self._parts.values() if part), key=lambda part: part.turn)
 
-    def _tell_events(self) -> None:
-        old = self._told is None
-        told = self._told = self._told or {}
+    def _tell_events(self, *, is_whole: bool) -> None:
+        held: dict[str, dict[int, dict[str, Any]]] = {}  # by epoch, those in use last
         for part in self._in_order():
-            for seq, event in part.events:
-                if seq > told.get(part.epoch, 0):
-                    told[part.epoch] = seq
-                    if not old or seq > self._through_of(part.epoch):
-                        self._journal.write("kept", epoch=part.epoch, seq=seq, event=event, old=old)
+            held.setdefault(part.epoch, {}).update(part.events)
+        if self._old is None:
+            self._old = {epoch: max(events, default=0) + 1 for epoch, events in held.items()}
+        for epoch, events in held.items():
+            for seq in sorted(events):
+                told = self._told.get(epoch, 0)
+                if seq <= told:
+                    continue
+                if seq > told + 1 and not is_whole:
+                    return
+                self._told[epoch] = seq
+                old = seq < self._old.get(epoch, 0)
+                if not old or seq > self._through_of(epoch):
+                    self._journal.write("kept", epoch=epoch, seq=seq, event=events[seq], old=old)
 
     def _through_of(self, epoch: str) -> int:
         known = [part.through for part in self._in_order() if part.epoch == epoch and part.through is not None]

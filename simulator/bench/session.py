@@ -66,6 +66,7 @@ class Session:
         self._tap = WireTap(surroundings.broker, surroundings.ca, site_id, console_id, self.journal)
         self._meters = Meters(self.journal, self, Rows(surroundings.database, site_id, console_id))
         self.kept = Kept(lambda: self.console, self.journal, folder / "console" / "outbox")
+        self.kept.watch()
 
     def close(self) -> None:
         """Power off, and let go of everything but the surroundings."""

@@ -26,6 +26,11 @@ def ticks_us():
     return ticks_add(_real_us(), _offset_us)
 
 
+def machine_ms():
+    """Milliseconds by the machine's own clock, wrapping."""
+    return _real_ms()
+
+
 def now_ns():
     """Nanoseconds since 1970 by the board's calendar."""
     return utime.time_ns() + _moved_s * _SECOND_NS

@@ -5,7 +5,10 @@ import os
 
 import wires
 
-_PIECE = 1500  # as hex it fits in one write to the host
+# What fits in one write to the host:
+_PIECE = 1500  # bytes as hex
+_ENTRIES = 16  # of a folder, with names as long as the firmware's or a few times that
+
 _FILE = 0x8000
 
 _root = ""
@@ -18,20 +21,34 @@ def begin(root):
 
 
 @wires.between_tasks
-def flash_files(folder):
-    """Returns the files of a folder: {name: bytes}; none if there is no such folder."""
+def flash_files(folder, start):
+    """Returns some files of a folder, from entry `start` on: [[name, bytes]]; none at the end, or without a folder."""
+    found = []
     try:
-        return {entry[0]: entry[3] for entry in os.ilistdir(_root + folder) if entry[1] == _FILE}
+        for place, entry in enumerate(os.ilistdir(_root + folder)):
+            if start <= place < start + _ENTRIES:
+                found.append([entry[0], entry[3] if entry[1] == _FILE else None])
     except OSError:
-        return {}
+        return []
+    return found
+
+
+@wires.between_tasks
+def flash_heads(paths, length):
+    """Returns the first `length` bytes of each file as hex; None where there is none."""
+    return [_piece(path, 0, length) for path in paths]
 
 
 @wires.between_tasks
 def flash_read(path, offset):
     """Returns a piece of a file as hex; it is shorter than the others, or empty, at the end. None: there is no file."""
+    return _piece(path, offset, _PIECE)
+
+
+def _piece(path, offset, length):
     try:
         with open(_root + path, "rb") as file:
             file.seek(offset)
-            return str(binascii.hexlify(file.read(_PIECE)), "ascii")
+            return str(binascii.hexlify(file.read(length)), "ascii")
     except OSError:
         return None

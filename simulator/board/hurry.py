@@ -11,6 +11,7 @@ import wires
 _SETTLE_MS = 1  # of the machine's time, for an answer from the network, before a jump that it would miss
 _SMALL_MS = 500
 _PIECE_MS = 6000  # the longest jump in a session: it has limits for answers
+_STANDSTILL_MS = 25000  # of the machine's time, without anything done
 _LONG_MS = 60000  # what is longer than this is jumped at once; sessions end by it
 
 _plan = []  # [ms after the one before, pin (None: just time), level], last first
@@ -71,9 +72,12 @@ def _hurry(plan):
     plan.reverse()
     _next = utime.ticks_add(clockwork.ticks_ms(), plan[-1][0])
     _plan.extend(plan)
-    limit = utime.ticks_add(utime.ticks_ms(), 25000)
+    seen, since = None, 0
     while _plan:
-        utime.sleep_ms(1)
-        if utime.ticks_diff(limit, utime.ticks_ms()) < 0:
+        if seen != (len(_plan), _jumped):
+            seen, since = (len(_plan), _jumped), clockwork.machine_ms()
+        elif utime.ticks_diff(clockwork.machine_ms(), since) > _STANDSTILL_MS:
+            del _plan[:]
             raise RuntimeError("the main loop does not come round")
+        utime.sleep_ms(1)
     return _jumped
