@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests run test chaos flash-cuts lint bench lock clean
 PYTHON := .venv/bin/python
+# Programs that are started hundreds of times are compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -23,8 +25,8 @@ lint: setup ## Style, types and import rules
 	.venv/bin/pyright --project firmware/pyright-rp2.json
 	PYTHONPATH=firmware .venv/bin/lint-imports
 
-test: setup-tests lint ## Lint, types, import rules and every test
-	.venv/bin/pytest -n 6 --dist worksteal
+test: setup-tests ## Lint, types, import rules and every test (TRIVOX_SEED=N draws other random cases)
+	@.ci/check
 
 chaos: setup-tests ## Break everything in a seeded order (SEED=, MINUTES=, CONSOLES=, PICOS=) and prove that nothing is lost
 	$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \

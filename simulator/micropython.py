@@ -95,7 +95,7 @@ def _fetch(folder: Path, architecture: Architecture) -> None:
         raise MicroPythonError(f"Debian's keys ({KEYRING}) are not here; apt-get install debian-archive-keyring.")
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{architecture}-") as name:
         work = Path(name)
-        packages = _download(work, architecture)
+        packages = download(work, architecture)
         for package in packages:
             _run(["dpkg-deb", "-x", str(package), str(work / "root")], f"{package.name} can't be unpacked")
         shutil.rmtree(work / "root/usr/share", ignore_errors=True)
@@ -108,13 +108,13 @@ def _fetch(folder: Path, architecture: Architecture) -> None:
         (work / "root").rename(folder)
 
 
-def _download(work: Path, architecture: Architecture) -> list[Path]:
+def download(work: Path, architecture: Architecture) -> list[Path]:
     """Packages of MicroPython and all that it depends on, from the first mirror that has them."""
-    mirrors = _mirrors()
-    if not mirrors:
+    found = mirrors()
+    if not found:
         raise MicroPythonError("This machine's apt has no Debian mirror; add one, or put micropython 1.25 on PATH.")
     reasons = []
-    for number, mirror in enumerate(mirrors):
+    for number, mirror in enumerate(found):
         state = work / str(number)
         for part in ("lists/partial", "archives/partial"):
             (state / part).mkdir(parents=True)
@@ -153,7 +153,7 @@ def _apt(state: Path, architecture: Architecture) -> list[str]:
     return ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items())]
 
 
-def _mirrors() -> list[str]:
+def mirrors() -> list[str]:
     """Where this machine's apt would look for Debian itself, in any kind of sources file, best first."""
     uris = _run(["apt-get", "update", "--print-uris"], "This machine's apt can't say what its mirrors are")
     suites: dict[str, int] = {}

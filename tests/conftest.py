@@ -1,10 +1,31 @@
-"""For all tests: most workers begin with the long ones, so that none runs on alone at the end."""
+"""For all tests: fixed seeds, and most workers begin with the long ones, so that none runs on alone at the end."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.seeds import SHIFT
+
+# How long an example takes says how busy the machine is, and nothing else.
+settings.register_profile(
+    "trivox", derandomize=not SHIFT, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("trivox")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis draws the same each time, or by TRIVOX_SEED."""
+    if SHIFT:
+        config.option.hypothesis_seed = SHIFT
+
+
+def pytest_report_header() -> str:
+    """Say which seeds are used."""
+    return f"seeds: fixed, shifted by TRIVOX_SEED={SHIFT}" if SHIFT else "seeds: fixed; TRIVOX_SEED=N draws others"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -62,6 +62,11 @@ class Bridge:
         """End it as a power cut does; what it had acknowledged is in the database."""
         self._program.kill()
 
+    @property
+    def pid(self) -> int:
+        """The number of its process, for whoever stops it; raises ProgramError if it was not started."""
+        return self._program.pid
+
     def output(self) -> str:
         """All that it said."""
         return self._program.output()

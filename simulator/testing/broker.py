@@ -69,6 +69,11 @@ class Broker:
         """End it; consoles and tills notice a lost connection."""
         self._program.stop()
 
+    @property
+    def pid(self) -> int:
+        """The number of its process, for whoever stops it; raises ProgramError if it was not started."""
+        return self._program.pid
+
     def output(self) -> str:
         """All that it said."""
         return self._program.output()

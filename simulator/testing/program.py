@@ -43,6 +43,13 @@ class Program:
         """Has it been started, and has it not ended since?"""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The number of its process, for whoever stops it; raises ProgramError if it was not started."""
+        if self._process is None:
+            raise ProgramError(f"The {self.name} does not run: start it first.")
+        return self._process.pid
+
     def start(self, words: Sequence[str], ready: str) -> None:
         """Start it by these words; returns once it has said `ready`.
 

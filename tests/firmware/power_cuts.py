@@ -13,6 +13,7 @@ are 1 in both stay 1, and the driver is not told. Not modelled: bits that read n
 import gc
 import io
 import json
+import os
 import random
 import struct
 import sys
@@ -21,7 +22,7 @@ import vfs
 
 HERE = __file__.rsplit("/", 1)[0]
 sys.path.append(HERE + "/../../simulator/board")
-from console import settings  # noqa: E402
+from console import records, settings  # noqa: E402
 from console.outbox import Outbox  # noqa: E402
 from flash import BLOCK_SIZE, COUNTS, Flash  # noqa: E402
 
@@ -29,6 +30,7 @@ sys.path.pop()
 
 SIZE = 40 * BLOCK_SIZE
 EVENTS = 220
+OUTBOX = "/flash/outbox"
 RESTART_AT = 125
 TRUST_AT = 140
 PAGE = 256
@@ -46,6 +48,10 @@ class RamFlash(Flash):
 
     def _opened(self, image):
         return io.BytesIO(bytes(image) + bytes(struct.calcsize(COUNTS)))
+
+    def image(self):
+        """What is on it."""
+        return bytearray(self._file.getvalue()[:SIZE])
 
     def writeblocks(self, block, buffer, offset):
         place = block * BLOCK_SIZE + offset
@@ -77,6 +83,18 @@ def some_settings(revision):
     return made
 
 
+def newest_turn():
+    """The turn of the slot that was begun last, by the headers in flash."""
+    turns = [0]
+    for name in os.listdir(OUTBOX):
+        if "-" not in name:
+            with open(OUTBOX + "/" + name, "rb") as file:
+                header = file.read(records.HEADER_SIZE)
+            if len(header) == records.HEADER_SIZE:
+                turns.append(struct.unpack(records.HEADER, header[:-4])[1])
+    return max(turns)
+
+
 class Work:
     """The workload. `marks`: after each step how many operations there were, and what is to be true from then on."""
 
@@ -85,10 +103,10 @@ class Work:
         self.marks = []
         self.kept = self.through = self.noted = self.boots = self.revision = 0
         self.epoch = self.outbox = None
-        self.merged = self.segments = 0
+        self.segments = set()
         flash = RamFlash(b"\xff" * SIZE, prog_size)
         vfs.VfsLfs2.mkfs(flash, progsize=prog_size)
-        self.image = bytearray(flash._file.getvalue()[:SIZE])
+        self.image = flash.image()
         flash.log = self.log
         vfs.mount(vfs.VfsLfs2(flash, progsize=prog_size), "/flash")
         self.prog_size = prog_size
@@ -97,18 +115,17 @@ class Work:
         vfs.umount("/flash")
 
     def mark(self):
-        if self.outbox and self.merged != self.outbox._merged:
-            self.segments += 1
-            self.merged = self.outbox._merged
+        if self.outbox:
+            self.segments.update(name for name in os.listdir(OUTBOX) if "-" in name)
         state = (self.kept, self.noted, self.through, self.boots, self.epoch, self.revision)
         self.marks.append((len(self.log), state))
 
     def start(self):
-        self.outbox = Outbox("/flash/outbox", encode, decode, self.prog_size)
+        self.outbox = Outbox(OUTBOX, encode, decode, self.prog_size)
         self.outbox.open()
         self.boots += 1
         self.epoch = self.outbox.epoch
-        self.turn = self.outbox._turn
+        self.turn = newest_turn()
         self.mark()
 
     def live(self):
@@ -129,13 +146,14 @@ class Work:
                 self.outbox.tidy()
             self.mark()
         assert self.outbox.lost == 0
-        assert self.segments >= 2, self.segments
+        assert len(self.segments) >= 2, self.segments
 
     def append(self, number):
         before = self.through
         assert self.outbox.append(number) == number
-        if self.outbox._turn != self.turn:  # its header tells how far the bridge was
-            self.turn, self.noted = self.outbox._turn, before
+        turn = newest_turn()
+        if turn != self.turn:  # its header tells how far the bridge was
+            self.turn, self.noted = turn, before
         self.kept = number
         self.mark()
 
@@ -180,7 +198,7 @@ def checked(image, prog_size, spoilt, before, after):
     flash = RamFlash(image, prog_size, torn=spoilt)
     vfs.mount(vfs.VfsLfs2(flash, progsize=prog_size), "/flash")
     try:
-        outbox = Outbox("/flash/outbox", encode, decode, prog_size)
+        outbox = Outbox(OUTBOX, encode, decode, prog_size)
         outbox.open()
         assert outbox.fault is None, outbox.fault
         assert outbox.lost == 0
@@ -206,7 +224,7 @@ def goes_on(outbox, prog_size):
         if outbox.doubt:
             outbox.acknowledge(epoch, outbox.doubt - 1)
         assert [outbox.append(end + more) for more in range(4)] == [end, end + 1, end + 2, end + 3]
-        again = Outbox("/flash/outbox", encode, decode, prog_size)
+        again = Outbox(OUTBOX, encode, decode, prog_size)
         again.open()
         found = (again.epoch, again.next, again.fault, again.boot)
         assert found == (epoch, end + 4, None, outbox.boot + 1), found

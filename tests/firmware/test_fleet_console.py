@@ -7,7 +7,6 @@ MicroPython, are given the very milliseconds: there every time is the same too.
 
 import json
 import os
-import random
 import subprocess
 from collections.abc import Iterator
 from datetime import date
@@ -26,6 +25,7 @@ from simulator.pinmap import FIRMWARE
 from simulator.scenario_file import read
 from simulator.sites import places
 from tests.support.programs import wait_until
+from tests.support.seeds import seeded
 
 BUSY = {
     "title": "Everything at once",
@@ -154,9 +154,7 @@ def same(one: Any, other: Any, name: str) -> bool:
 
 
 def test_the_same_presses_make_the_same_events(broker: MiniBroker, tmp_path: Path) -> None:
-    seed = random.SystemRandom().randrange(1 << 24)
-    print("seed", seed)  # noqa: T201  # a failure is a seed
-    happened = entries(seed)
+    happened = entries(seeded("presses").randrange(1 << 24))
     presses = [press for entry in happened for press in entry.presses]
     assert len(presses) > 100
     real = of_presses(real_events(presses, broker, tmp_path))
@@ -171,9 +169,7 @@ def test_the_same_presses_make_the_same_events(broker: MiniBroker, tmp_path: Pat
 
 
 def test_table_and_events_say_the_same_under_micropython_to_the_millisecond() -> None:
-    seed = random.SystemRandom().randrange(1 << 24)
-    print("seed", seed)  # noqa: T201  # a failure is a seed
-    happened = entries(seed)
+    happened = entries(seeded("presses").randrange(1 << 24))
     started_ms = happened[0].at_ms - POWER_MS
     ours = fleet_texts(happened)
     first = next(number for number, text in enumerate(ours, 1) if json.loads(text)["up_ms"] >= POWER_MS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from simulator.micropython import Architecture, command
+from tests.support.seeds import seeded
 
 HERE = Path(__file__).parent
 ENVIRONMENT = {"MICROPYPATH": f".frozen:{HERE.parents[1] / 'firmware'}"}
@@ -64,7 +64,7 @@ def test_without_space_after_a_start_the_lost_are_counted(prog_size: int, tmp_pa
 
 @both_geometries
 def test_power_cuts_lose_nothing_that_was_kept(prog_size: int, tmp_path: Path) -> None:
-    seed = random.SystemRandom().randrange(1 << 24)
+    seed = seeded(f"cuts {prog_size}").randrange(1 << 24)
     life: dict[str, Any] = {}
     for cut in range(POWER_CUTS):
         life = work(tmp_path, "power_cut", prog_size, seed + cut, json.dumps(life))

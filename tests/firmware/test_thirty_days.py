@@ -12,6 +12,7 @@ from mini_broker import MiniBroker
 from bridge.firmware.compiled import compile_firmware
 from simulator.console import Console
 from tests.support.programs import wait_until
+from tests.support.seeds import seeded
 
 DAYS = 30
 DAY_MS = 24 * 3600 * 1000
@@ -31,10 +32,10 @@ def pressed(after_ms: int, button: str, held_ms: int = 120) -> Plan:
 
 
 class Seller:
-    """Plans presses by a seed, and counts what must come of them."""
+    """Plans presses by his nature, and counts what must come of them."""
 
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+    def __init__(self, nature: random.Random) -> None:
+        self.random = nature
         self.presses: Counter[str] = Counter()
 
     def burst(self) -> Plan:
@@ -120,8 +121,6 @@ def small_heap(firmware: Path, folder: Path) -> int:
 @pytest.mark.long
 @pytest.mark.parametrize("ticks_ms", [WRAP_MS - 6 * 3600 * 1000])
 def test_thirty_days(ticks_ms: int, broker: MiniBroker, tmp_path: Path) -> None:
-    seed = random.SystemRandom().randrange(1 << 24)
-    print("seed", seed)  # noqa: T201 - a failure is a seed
     firmware = compile_firmware(tmp_path / "firmware")
     with Console(
         tmp_path / "console",
@@ -131,7 +130,7 @@ def test_thirty_days(ticks_ms: int, broker: MiniBroker, tmp_path: Path) -> None:
         heap_kb=small_heap(firmware, tmp_path / "probe"),
         ticks_ms=ticks_ms,
     ) as console:
-        month = Month(console, broker, Seller(seed))
+        month = Month(console, broker, Seller(seeded("thirty days")))
         heaps = []
         for number in range(DAYS):
             month.day(number)

@@ -45,7 +45,10 @@ class Gateway:
 
     def send(self, leaf: str, payload: Any) -> None:
         body = f"{leaf}\t{json.dumps(payload)}".encode()
-        os.write(self._port, body + b"\t%08x\n" % zlib.crc32(body))
+        self.write(body + b"\t%08x\n" % zlib.crc32(body))
+
+    def write(self, data: bytes) -> None:
+        os.write(self._port, data)
 
     def acknowledge(self) -> None:
         batch = self.last("events")
@@ -61,7 +64,7 @@ def test_events_go_and_acknowledgements_come(tmp_path: Path) -> None:
             "hello",
             {"site_id": "demo", "console_id": "till-1", "hardware_id": console.hardware_id},
         )
-        os.write(gateway._port, b"\x03noise\tthat does not check\n")  # Ctrl-C does not stop it
+        gateway.write(b"\x03noise\tthat does not check\n")  # Ctrl-C does not stop it
         gateway.acknowledge()
         wait_until("it knows the time", lambda: gateway.last("events")["events"][0]["type"] == "clock_set")
         gateway.acknowledge()

@@ -1,6 +1,8 @@
 """The fixtures for a shop's own tests: what they cost, what they show, what they say, and that they end."""
 
+import os
 import re
+import signal
 import socket
 from pathlib import Path
 
@@ -11,7 +13,6 @@ from simulator import pinmap
 from simulator.errors import ConsoleError
 from simulator.testing import Bridge, Broker, NotSeenError, ProgramError
 from tests.support.other_project import run_tests
-from tests.support.programs import wait_until
 
 FAILING = """
 def test_it(trivox_bridge, trivox_console):
@@ -74,7 +75,7 @@ from pathlib import Path
 def test_it(trivox_broker, trivox_bridge, trivox_console):
     till, desk = trivox_console("shop/till-1"), trivox_console("shop/desk-1", board="esp32")
     trivox_bridge.wait_for_console("shop/desk-1")
-    programs = [trivox_broker._program._process.pid, trivox_bridge._program._process.pid, till.pid, desk.pid]
+    programs = [trivox_broker.pid, trivox_bridge.pid, till.pid, desk.pid]
     Path("pids").write_text(" ".join(map(str, programs)))
 """
     done = run_tests(tmp_path, {"test_it.py": test})
@@ -185,9 +186,7 @@ def test_a_bridge_that_ended_by_itself_is_not_waited_for(tmp_path: Path) -> None
     broker.start()
     try:
         bridge.start()
-        assert bridge._program._process is not None
-        bridge._program._process.kill()
-        wait_until("it has ended", lambda: not bridge._program.running)
+        os.kill(bridge.pid, signal.SIGKILL)
         with pytest.raises(ProgramError, match=r"^The bridge ended by itself: "):
             bridge.wait_for(lambda: False, "never")
         bridge.start()
