@@ -20,7 +20,7 @@ HEAP_KB = 100
 GROWTH_MAX = 2000  # bytes; what is under way takes some hundreds, and names of code loaded when needed stay
 LATE_MAX_MS = 10_000  # a figure of the last heartbeat
 WRAP_MS = 1 << 30  # of a 32-bit board's ticks
-BURSTS, SURVEYS = 6, 8
+BURSTS, SURVEYS = 3, 8
 ANSWERS = ("yes", "no", "cant_say")
 CHUNK = 60
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.programs import TRIVOX, free_port
 
-LIMIT_S = 90
+LIMIT_S = 240
 
 
 def headless(script: str, *options: str) -> subprocess.CompletedProcess[str]:

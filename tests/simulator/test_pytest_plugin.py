@@ -53,18 +53,22 @@ def test_what_it_does_not_offer_is_an_attribute_error() -> None:
         from simulator import Consoles  # noqa: F401, PLC0415
 
 
-def test_a_failed_test_shows_what_everything_said(tmp_path: Path) -> None:
-    shown = said(tmp_path, FAILING)
-    assert re.search(r"trivox console shop/till-1, serial output -+\n(.*\n)*?boot: 1, ", shown)
-    assert re.search(r"trivox bridge -+\n(.*\n)*?.*connected to the broker", shown)
-    assert re.search(r"trivox (mosquitto|embedded) broker -+\n.*\w", shown)
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What is shown of a test that waited in vain."""
+    return said(tmp_path_factory.mktemp("failing"), FAILING)
 
 
-def test_a_wait_in_vain_says_what_is_there_instead(tmp_path: Path) -> None:
-    shown = said(tmp_path, FAILING)
-    assert "raise " not in shown
+def test_a_failed_test_shows_what_everything_said(failed: str) -> None:
+    assert re.search(r"trivox console shop/till-1, serial output -+\n(.*\n)*?boot: 1, ", failed)
+    assert re.search(r"trivox bridge -+\n(.*\n)*?.*connected to the broker", failed)
+    assert re.search(r"trivox (mosquitto|embedded) broker -+\n.*\w", failed)
+
+
+def test_a_wait_in_vain_says_what_is_there_instead(failed: str) -> None:
+    assert "raise " not in failed
     assert re.search(
-        r"After 0.1 s still not so: a survey is there. The bridge has \d events, 0 surveys, 0 count", shown
+        r"After 0.1 s still not so: a survey is there. The bridge has \d events, 0 surveys, 0 count", failed
     )
 
 
@@ -97,17 +101,17 @@ def test_it(trivox_console):
     assert "shop/till-1: " in shown
 
 
-@pytest.mark.parametrize(
-    ("line", "sentence"),
-    [
-        ("trivox_console('till-1')", "till-1 is no console; write SITE/CONSOLE, such as shop/till-1."),
-        ("[trivox_console('shop/a') for _ in 'ab']", "This test has a console shop/a already"),
-        ("trivox_console('shop/a', board='arduino')", "There is no board arduino; take one of firmware/boards."),
-    ],
-)
-def test_a_console_that_cannot_be_is_told_in_a_sentence(line: str, sentence: str, tmp_path: Path) -> None:
-    shown = said(tmp_path, f"def test_it(trivox_console):\n    {line}\n")
-    assert sentence in shown
+def test_a_console_that_cannot_be_is_told_in_a_sentence(tmp_path: Path) -> None:
+    sentences = {
+        "trivox_console('till-1')": "till-1 is no console; write SITE/CONSOLE, such as shop/till-1.",
+        "[trivox_console('shop/a') for _ in 'ab']": "This test has a console shop/a already",
+        "trivox_console('shop/a', board='arduino')": "There is no board arduino; take one of firmware/boards.",
+    }
+    tests = [f"def test_{number}(trivox_console):\n    {line}\n" for number, line in enumerate(sentences)]
+    shown = said(tmp_path, "\n\n".join(tests))
+    assert f"{len(sentences)} failed" in shown
+    for sentence in sentences.values():
+        assert sentence in shown
     assert "Traceback" not in shown
     assert "raise " not in shown
 
