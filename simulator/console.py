@@ -230,7 +230,7 @@ class Console:
         """Which lamps are lit: yes, no, cant_say, seller."""
         return self._record.lamps()
 
-    def wait_lamp(self, button: str, on: bool = True, timeout_s: float = 10.0) -> float:  # noqa: FBT001, FBT002
+    def wait_lamp(self, button: str, on: bool = True, timeout_s: float = 30.0) -> float:  # noqa: FBT001, FBT002
         """Wait until that lamp is lit (or dark); answers the moment (`time.monotonic`) of its last change."""
         self._pin(button)
         try:
@@ -308,7 +308,7 @@ class Console:
         path = self._serial_path
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def wait_output(self, text: str, timeout_s: float = 10.0) -> str:
+    def wait_output(self, text: str, timeout_s: float = 30.0) -> str:
         """Wait until the serial output holds `text`; answers the whole output, or raises ConsoleError."""
         deadline = time.monotonic() + timeout_s
         while text not in (output := self.output()):

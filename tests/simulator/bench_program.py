@@ -33,7 +33,7 @@ def page(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[st
         if program.poll() is None:
             program.send_signal(signal.SIGTERM)
         try:
-            program.wait(30)
+            program.wait(120)
         finally:
             if program.poll() is None:
                 os.kill(program.pid, signal.SIGKILL)

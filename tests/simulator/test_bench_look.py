@@ -64,10 +64,10 @@ def test_nothing_jumps(tab: Page) -> None:
     expect(newest(tab, "rows")).to_contain_text("no answered")
     tab.locator("#wifi").click()
     expect(tab.locator("#wifi")).to_have_attribute("aria-checked", "false")
-    expect(tab.locator("#blinks")).to_contain_text("1 blink: no session with the broker", timeout=40_000)
+    expect(tab.locator("#blinks")).to_contain_text("1 blink: no session with the broker", timeout=120_000)
     expect(tab.locator("#events")).to_contain_text("survey closed no")
     tab.locator("#wifi").click()
-    expect(tab.locator("#blinks")).to_contain_text("No blinks", timeout=40_000)
+    expect(tab.locator("#blinks")).to_contain_text("No blinks", timeout=120_000)
     tab.locator("#record").click()
     expect(tab.locator("#recorded a")).to_be_visible()
     assert boxes() == before

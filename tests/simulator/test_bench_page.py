@@ -146,7 +146,7 @@ def test_without_wifi_events_are_seen_in_flash_and_then_on_their_way(tab: Page) 
     tab.locator("#power").click()
     expect(waits).to_have_text(re.compile(rf"{following} to {following + 3}: 4 wait"))  # booted, settings applied
     tab.locator("#wifi").click()
-    expect(waits).to_have_text(re.compile("empty"), timeout=40_000)
+    expect(waits).to_have_text(re.compile("empty"), timeout=120_000)
     expect(newest(tab, "rows")).to_contain_text("no answered")
     expect(chip).to_have_class("chip acked")
 
@@ -255,7 +255,7 @@ def test_the_page_says_when_the_bench_is_gone_and_comes_back(browser: Browser, t
         ready(tab)
         program.terminate()
         expect(tab.locator("#notice")).to_contain_text("The bench has ended")
-        assert program.wait(30) == 0
+        assert program.wait(120) == 0
     with page(tmp_path, "--port", address.rsplit(":")[-1].rstrip("/")):
         expect(tab.locator("#notice")).to_be_hidden()
         ready(tab)

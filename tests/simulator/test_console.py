@@ -278,7 +278,7 @@ def test_a_board_without_radio_speaks_over_a_serial_port(make: Callable[..., Con
         line = sys.stdin.buffer.readline()
         sys.stdout.buffer.write(b"heard " + line)
     """
-    with make(lines, board="pico") as console, serial.Serial(console.serial_port, timeout=10) as port:
+    with make(lines, board="pico") as console, serial.Serial(console.serial_port, timeout=60) as port:
         port.write(b"hello\n")
         assert port.readline() == b"heard hello\n"
         port.write(b"x" * 20000 + b"\n")

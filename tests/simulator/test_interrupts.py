@@ -53,7 +53,6 @@ def edges(console: Console, count: int) -> list[tuple[int, int]]:
     return [(int(level), int(ticks)) for level, ticks in found[:count]]
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("board", "interrupts"), HARD + SOFT)
 def test_both_edges_of_a_press_are_caught(make: Callable[..., Console], board: str, interrupts: str) -> None:
     with make(caught(board), board=board, interrupts=interrupts) as console:
@@ -64,22 +63,20 @@ def test_both_edges_of_a_press_are_caught(make: Callable[..., Console], board: s
         assert up > down
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("board", "interrupts"), HARD)
 def test_a_hard_interrupt_runs_during_a_stall(make: Callable[..., Console], board: str, interrupts: str) -> None:
     with make(caught(board), board=board, interrupts=interrupts) as console:
         console.wait_output("ready")
-        console.stall(500)
+        console.stall(2000)
         console.press("yes", 50)
         assert "edge" not in console.output()
         pressed, released = console.changes()[-2:]
         (first, down), (second, up) = edges(console, 2)
         assert (first, second) == (0, 1)
-        assert max(down - pressed.ticks_ms, up - released.ticks_ms) < 400
+        assert max(down - pressed.ticks_ms, up - released.ticks_ms) < 1500
         assert console.runs()[-1].late_ms == 0
 
 
-@pytest.mark.timeout(60)
 def test_what_is_asked_of_a_console_that_stands_still_holds_up_no_press(make: Callable[..., Console]) -> None:
     with make(LOOP) as console:
         console.wait_output("up")
@@ -94,14 +91,13 @@ def test_what_is_asked_of_a_console_that_stands_still_holds_up_no_press(make: Ca
             thread.join()
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("board", "interrupts"), SOFT)
 def test_a_soft_interrupt_is_late_by_the_stall_and_sees_the_level_of_then(
     make: Callable[..., Console], board: str, interrupts: str
 ) -> None:
     with make(caught(board), board=board, interrupts=interrupts) as console:
         console.wait_output("ready")
-        console.stall(500)
+        console.stall(2000)
         console.press("yes", 50)
         (first, down), (second, _) = edges(console, 2)
         assert (first, second) == (1, 1)
@@ -109,7 +105,6 @@ def test_a_soft_interrupt_is_late_by_the_stall_and_sees_the_level_of_then(
         assert console.runs()[-1].late_ms >= 400
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("board", "interrupts"), SOFT)
 def test_a_contact_before_a_jump_is_stamped_before_it(
     make: Callable[..., Console], board: str, interrupts: str
@@ -123,11 +118,10 @@ def test_a_contact_before_a_jump_is_stamped_before_it(
         assert down - console.changes()[-1].ticks_ms < 60_000
 
 
-@pytest.mark.timeout(60)
 def test_the_queue_of_soft_interrupts_holds_eight(make: Callable[..., Console]) -> None:
     with make(caught("esp32"), board="esp32") as console:
         console.wait_output("ready")
-        console.stall(500)
+        console.stall(2000)
         for _ in range(6):
             console.press("yes", 5)
         edges(console, 8)
@@ -135,7 +129,6 @@ def test_the_queue_of_soft_interrupts_holds_eight(make: Callable[..., Console]) 
         assert [level for level, _ in edges(console, 10)] == [1] * 8 + [0, 1]
 
 
-@pytest.mark.timeout(60)
 def test_bounces_are_all_contacts(make: Callable[..., Console]) -> None:
     with make(caught("unix")) as console:
         console.wait_output("ready")
@@ -143,7 +136,6 @@ def test_bounces_are_all_contacts(make: Callable[..., Console]) -> None:
         assert [level for level, _ in edges(console, 14)] == [0, 1] * 3 + [0] + [1, 0] * 3 + [1]
 
 
-@pytest.mark.timeout(60)
 def test_a_hard_interrupt_may_not_allocate(make: Callable[..., Console]) -> None:
     lines = """
     import time
@@ -163,11 +155,10 @@ def test_a_hard_interrupt_may_not_allocate(make: Callable[..., Console]) -> None
     console.wait_output("Uncaught exception in IRQ callback handler")
 
 
-@pytest.mark.timeout(60)
 def test_interrupts_that_are_off_come_once_afterwards(make: Callable[..., Console]) -> None:
     with make(caught("pico_w"), board="pico_w") as console:
         console.wait_output("ready")
-        console.stall(500, interrupts=False)
+        console.stall(2000, interrupts=False)
         console.press("yes", 20)
         console.press("yes", 20)
         assert [level for level, _ in edges(console, 1)] == [1]
@@ -175,7 +166,6 @@ def test_interrupts_that_are_off_come_once_afterwards(make: Callable[..., Consol
         assert [level for level, _ in edges(console, 3)] == [1, 0, 1]
 
 
-@pytest.mark.timeout(60)
 def test_a_button_held_when_power_comes_is_seen(make: Callable[..., Console]) -> None:
     lines = "from machine import Pin\nprint('level', Pin(2, Pin.IN, Pin.PULL_UP).value())"
     console = make(lines)

@@ -42,7 +42,7 @@ class Shop:
 
 
 def ask(database: Path, query: str) -> list[Any]:
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=60)) as connection:
         return connection.execute(query).fetchall()
 
 

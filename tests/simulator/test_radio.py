@@ -41,7 +41,7 @@ def radio() -> Iterator[Radio]:
 
 
 def joined(radio: Radio) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", radio.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", radio.port), timeout=60)
 
 
 def echoed(stream: socket.socket, words: bytes) -> bytes:

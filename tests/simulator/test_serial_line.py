@@ -30,7 +30,7 @@ while True:
 def test_a_pulled_cable_takes_the_port_away_and_leaves_the_board_alone(make: Callable[..., Console]) -> None:
     with make(ECHO, board="pico") as console:
         for word in (b"before\n", b"after\n"):
-            with serial.Serial(console.serial_port, timeout=10) as port:
+            with serial.Serial(console.serial_port, timeout=60) as port:
                 port.write(word)
                 assert port.readline() == word
                 console.cable.pull()
@@ -45,7 +45,7 @@ def test_a_pulled_cable_takes_the_port_away_and_leaves_the_board_alone(make: Cal
 def test_the_port_comes_and_goes_with_the_power_under_one_name(make: Callable[..., Console]) -> None:
     console = make(ECHO, board="pico")
     for _ in range(2):
-        with console, serial.Serial(console.serial_port, timeout=10) as port:
+        with console, serial.Serial(console.serial_port, timeout=60) as port:
             port.write(b"here\n")
             assert port.readline() == b"here\n"
         assert not Path(console.serial_port).exists()
@@ -78,7 +78,7 @@ def test_a_host_that_does_not_read_makes_the_board_wait_and_one_that_left_does_n
 @pytest.mark.parametrize("rate", [0.0, 0.01, 1.0])
 def test_noise_changes_so_many_bytes(make: Callable[..., Console], rate: float) -> None:
     said = bytes(random.Random(1).choices(range(32, 127), k=4000)) + b"\n"
-    with make(ECHO, board="pico") as console, serial.Serial(console.serial_port, timeout=10) as port:
+    with make(ECHO, board="pico") as console, serial.Serial(console.serial_port, timeout=60) as port:
         port.write(b"\n")
         assert port.readline() == b"\n"
         written = len(console.output())

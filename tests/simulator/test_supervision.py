@@ -73,7 +73,7 @@ def has_ended(stat: Path) -> bool:
 
 def test_a_child_that_ends_is_named_with_its_last_words(children: Children) -> None:
     child = children.start("bridge", [sys.executable, "-c", "print('hello'); print('trivox: The disk is full.')"])
-    child.process.wait(20)
+    child.process.wait(120)
     with pytest.raises(ProcessError, match=r"The bridge ended by itself: The disk is full\. \(see .*bridge\.log\)"):
         children.check()
 
