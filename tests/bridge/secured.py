@@ -11,12 +11,10 @@ import ssl
 import subprocess
 import tempfile
 import threading
-from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import apsw
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -150,11 +148,6 @@ class SecuredShop:
             f"the broker says {words}",
             lambda: any(all(word in line for word in words) for line in self.broker_said().splitlines()),
         )
-
-    def query(self, sql: str) -> list[Any]:
-        with closing(apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            connection.set_busy_timeout(5_000)
-            return connection.execute(sql).fetchall()
 
     def credentials(self, name: str) -> dict[str, str]:
         """Those of a console, or of the account with that file name."""

@@ -14,14 +14,13 @@ import subprocess
 import threading
 import time
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
-import apsw
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.support import facts
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import TRIVOX, free_port, wait_until
 
@@ -47,7 +46,7 @@ def batch(base: int, count: int, first: int = 1, epoch: str = EPOCH) -> bytes:
     return json.dumps({"epoch": epoch, "first": first, "base": base, "events": events}).encode()
 
 
-def facts(line: str) -> dict[str, str]:
+def told(line: str) -> dict[str, str]:
     """A line of the log as its facts."""
     return {name: value.strip('"') for name, value in FACT.findall(line)}
 
@@ -145,7 +144,7 @@ class Shop:
     def lines(self, words: str) -> list[dict[str, str]]:
         """The lines of the log that say so."""
         found = self.log.read_text("utf-8").splitlines() if self.log.exists() else []
-        return [facts(line) for line in found if words in line]
+        return [told(line) for line in found if words in line]
 
     def said(self, words: str) -> dict[str, str]:
         found: list[dict[str, str]] = wait_until(f"the log says {words}", lambda: self.lines(words), END_S)
@@ -174,8 +173,15 @@ class Shop:
             self.send(batch(at, min(32, base + count - at), first), console)
 
     def through(self, console: str = "c1") -> int:
+        return self.throughs().get(console, 0)
+
+    def throughs(self) -> dict[str, int]:
+        """How far each console was ever acknowledged."""
+        found: dict[str, int] = {}
         with self._guard:
-            return max((ack["through"] for name, ack in self.acks if name == console), default=0)
+            for console, ack in self.acks:
+                found[console] = max(found.get(console, 0), ack["through"])
+        return found
 
     def acknowledged(self, through: int, console: str = "c1") -> None:
         wait_until(f"{console} is acknowledged through {through}", lambda: self.through(console) >= through, 60)
@@ -191,10 +197,5 @@ class Shop:
                 sent_s = time.monotonic()
             time.sleep(0.02)
 
-    def rows(self, sql: str) -> list[Any]:
-        with closing(apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            connection.set_busy_timeout(10_000)
-            return connection.execute(sql).fetchall()
-
     def stored(self) -> int:
-        return int(self.rows("SELECT count(*) FROM event")[0][0])
+        return facts.stored(self.database)

@@ -4,31 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import apsw
-import pytest
 
 from tests.bridge.shop import Shop, batch
+from tests.support import facts, planted
 from tests.support.programs import TRIVOX, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-ROLLUPS = ("rollup_hour", "rollup_day", "survey", "force_majeure", "boot")
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with Shop(tmp_path) as shop:
-        yield shop
-
-
-def content(database: Path) -> dict[str, list[Any]]:
-    with closing(apsw.Connection(str(database))) as connection:
-        return {table: sorted(connection.execute(f"SELECT * FROM {table}").fetchall()) for table in ROLLUPS}
 
 
 def test_a_copy_made_at_full_speed_is_whole_and_agrees_with_its_own_rebuild(shop: Shop) -> None:
@@ -40,19 +19,16 @@ def test_a_copy_made_at_full_speed_is_whole_and_agrees_with_its_own_rebuild(shop
         copies.append(shop.folder / f"copy-{number}.db")
         before = shop.through()
         assert shop.trivox("backup", str(copies[-1])).returncode == 0
-        with closing(apsw.Connection(str(copies[-1]))) as copy:
-            assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            assert copy.execute("PRAGMA foreign_key_check").fetchall() == []
-            ((events, highest, through),) = copy.execute(
-                "SELECT count(*), max(seq), (SELECT through FROM epoch) FROM event"
-            ).fetchall()
-        assert events == highest == through >= before
-        made = content(copies[-1])
+        assert facts.damage(copies[-1]) == []
+        through = facts.through(copies[-1], "c1")
+        assert facts.events(copies[-1], "seq") == list(range(1, through + 1))
+        assert through >= before
+        made = facts.derived(copies[-1])
         assert len(made["survey"]) > 0
         shop.database, here = copies[-1], shop.database
         assert shop.trivox("rebuild").returncode == 0
         shop.database = here
-        assert content(copies[-1]) == made
+        assert facts.derived(copies[-1]) == made
     shop.acknowledged(60_000)
 
 
@@ -78,8 +54,7 @@ def test_a_restored_bridge_gets_back_what_consoles_hold_and_counts_on(shop: Shop
     assert (restored.returncode, restored.stderr) == (0, "")
     assert shop.stored() == 100
     (aside,) = shop.folder.glob("a.db.replaced-*Z")
-    with closing(apsw.Connection(str(aside))) as old:
-        assert old.execute("SELECT count(*) FROM event").fetchall() == [(200,)]  # nothing is thrown away
+    assert facts.stored(aside) == 200  # nothing is thrown away
     shop.acks.clear()
     shop.settings.clear()
     shop.start_bridge()
@@ -89,7 +64,7 @@ def test_a_restored_bridge_gets_back_what_consoles_hold_and_counts_on(shop: Shop
     assert shop.through() == 100
     shop.keep_sending(101, 101)
     assert shop.stored() == 201
-    assert shop.rows("SELECT count(*) FROM survey WHERE outcome = 'yes'") == [(100,)]
+    assert facts.surveys(shop.database, "outcome") == ["yes"] * 100 + ["open"]
     wait_until("the revision counts on", lambda: [one for one in shop.settings if one["revision"] > in_use])
 
 
@@ -102,8 +77,7 @@ def test_only_a_copy_is_put_back(shop: Shop) -> None:
     letter = shop.folder / "letter.db"
     letter.write_text("This is no database." * 300)
     other = shop.folder / "other.db"
-    with closing(apsw.Connection(str(other))) as connection:
-        connection.execute("CREATE TABLE foo (a)")
+    planted.of_another_program(other)
     damaged = shop.folder / "damaged.db"
     damaged.write_bytes(before[: len(before) // 2])
     for copy in (letter, other, damaged, shop.folder / "none.db"):

@@ -31,11 +31,6 @@ OBJECT = {
 }
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
-
-
 def now() -> int:
     return time.time_ns() // 1_000_000
 

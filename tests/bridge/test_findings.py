@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
-from typing import TYPE_CHECKING
 
-import apsw
 import pytest
 
 from bridge.ingest import take_messages
@@ -15,16 +12,9 @@ from bridge.store import open_store
 from bridge.vitals import FLOOD_MESSAGES, Vitals
 from bridge.writer import Arrived, Job, Writer
 from tests.bridge.office import MINUTE_MS, Office, Till, at
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support import planted
 
 NINE = at("2026-11-02T09:00+00:00")
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
 
 
 def bad(text: str) -> list[str]:
@@ -33,9 +23,7 @@ def bad(text: str) -> list[str]:
 
 def test_a_database_that_another_program_holds_is_a_finding_among_others(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
-    with closing(apsw.Connection(str(office.database))) as other:
-        other.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
-        other.execute("BEGIN EXCLUSIVE; UPDATE site SET timezone = 'UTC'; COMMIT")
+    with planted.held(office.database):
         text = office.do("doctor")
     assert f"Another program has locked the database {office.database}: end that program." in text
     assert "The broker was not looked at" in text
@@ -47,9 +35,7 @@ def test_a_damaged_database_names_the_way_back_and_no_bridge_to_start(office: Of
     till = Till()
     till.surveys(NINE, yes=500)
     office.take(till)
-    with office.database.open("r+b") as file:
-        file.seek(office.database.stat().st_size // 2 // 4096 * 4096)
-        file.write(b"\xa5" * 20_000)
+    planted.overwrite(office.database, planted.middle(office.database))
     text = office.do("doctor")
     assert f"The database {office.database} is damaged" in text
     assert "`trivox restore COPY`" in text
@@ -154,11 +140,7 @@ def test_a_settings_file_that_is_missing_is_told_also_without_a_broker(office: O
 
 def test_reasons_that_an_older_bridge_took_from_senders_are_summed_up(office: Office) -> None:
     store = open_store(office.database, writing=True)
-    with store.transaction(1):
-        store.run_many(
-            "INSERT INTO reject (topic, reason, raw, hash, first_at_ms, last_at_ms) VALUES ('t', ?, x'', ?, 1, 1)",
-            [(f"unknown \x1b{number}: x", str(number)) for number in range(3_000)],
-        )
+    planted.rejects(store, [f"unknown \x1b{number}: x" for number in range(3_000)])
     store.close()
     text = office.do("doctor")
     assert len(text.splitlines()) < 40

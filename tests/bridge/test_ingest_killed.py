@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import subprocess
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from bridge.store import open_store
 from tests.bridge.histories import History
-from tests.bridge.test_fold import everything
+from tests.support import facts
 from tests.support.programs import TRIVOX, wait_until
+from tests.support.seeds import seeded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,11 +42,9 @@ def record(path: Path, chance: random.Random) -> int:
 def events_in(database: Path) -> int:
     """How many events another program sees."""
     try:
-        reader = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-        row = reader.execute("SELECT count(*) FROM event").fetchone()
+        return facts.stored(database)
     except (apsw.CantOpenError, apsw.SQLError, apsw.BusyError):  # it is being made
         return 0
-    return int(row[0]) if row else 0
 
 
 def take(recording: Path, database: Path) -> dict[str, int]:
@@ -57,21 +54,9 @@ def take(recording: Path, database: Path) -> dict[str, int]:
     return {name: int(count) for count, name in re.findall(r"(\d+) (events stored|known before|in conflict)", out)}
 
 
-def contents(database: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All that was received, and all that is made of it."""
-    store = open_store(database)
-    found: dict[str, list[tuple[object, ...]]] = dict(everything(store))
-    found["counts"] = sorted(store.all("SELECT * FROM counts"))
-    found["counts_received"] = sorted(store.all("SELECT site_id, source_id, id, raw FROM counts_received"))
-    store.close()
-    return found
-
-
 def test_killed_and_run_again_it_counts_nothing_twice(tmp_path: Path) -> None:
-    seed = int(os.environ.get("SEED", random.randrange(2**32)))
-    print("seed", seed)  # noqa: T201 - a failure can be run again with it
     recording, database, whole = tmp_path / "recorded.ndjson", tmp_path / "killed.db", tmp_path / "whole.db"
-    events = record(recording, random.Random(seed))
+    events = record(recording, seeded("recorded"))
     killed = subprocess.Popen([TRIVOX, "ingest", str(recording), "--database", str(database)])
     wait_until("some events are there", lambda: events_in(database), 120)
     killed.kill()
@@ -80,4 +65,4 @@ def test_killed_and_run_again_it_counts_nothing_twice(tmp_path: Path) -> None:
     assert 0 < before < events
     assert take(recording, database) == {"events stored": events - before, "known before": before, "in conflict": 0}
     assert take(recording, whole) == {"events stored": events, "known before": 0, "in conflict": 0}
-    assert contents(database) == contents(whole)
+    assert facts.content(database) == facts.content(whole)

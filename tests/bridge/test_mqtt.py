@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import apsw
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.support import facts
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import TRIVOX, wait_until
 
@@ -80,8 +79,7 @@ class World:
         return max((ack["through"] for name, ack in self.acks if name == console), default=0)
 
     def stored(self) -> int:
-        with closing(apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            return int(connection.execute("SELECT count(*) FROM event").fetchall()[0][0])
+        return facts.stored(self.database)
 
     def trivox(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.logfmt import SELDOM_S, Formatter, Seldom
 from bridge.vitals import Vitals
-from tests.bridge.shop import FACT, Shop, batch, event, facts
+from tests.bridge.shop import FACT, Shop, batch, event, told
 from tests.support.programs import free_port, wait_until
 
 if TYPE_CHECKING:
@@ -117,13 +117,13 @@ def test_every_line_is_one_event_of_note(shop: Shop) -> None:
     lines = shop.log.read_text().splitlines()
     for line in lines:
         assert FACT.sub("", line).strip() == "", line
-        assert list(facts(line))[:3] == ["time", "level", "msg"]
-        assert facts(line)["time"].endswith("Z")
-    told = [facts(line)["msg"] for line in lines]
+        assert list(told(line))[:3] == ["time", "level", "msg"]
+        assert told(line)["time"].endswith("Z")
+    said = [told(line)["msg"] for line in lines]
     expected = ("the bridge starts", "connected to the broker", "a console was heard for the first time")
     for words in (*expected, "a console sends under a new epoch", "done for a command", "the bridge ends"):
-        assert told.count(words) == 1, told
-    assert 1 <= told.count("rejected, see `trivox doctor`") <= 2
+        assert said.count(words) == 1, said
+    assert 1 <= said.count("rejected, see `trivox doctor`") <= 2
 
 
 def test_two_boards_and_an_old_copy_are_noticed(shop: Shop) -> None:
@@ -225,7 +225,7 @@ def test_whatever_asks_for_metrics_the_log_keeps_its_form(shop: Shop) -> None:
     assert shop.metrics()
     assert shop.stop_bridge() == 0
     for line in shop.log.read_text().splitlines():
-        assert list(facts(line))[:3] == ["time", "level", "msg"], line
+        assert list(told(line))[:3] == ["time", "level", "msg"], line
 
 
 def test_a_value_cannot_break_a_line() -> None:
@@ -234,7 +234,7 @@ def test_a_value_cannot_break_a_line() -> None:
     line = Formatter().format(record)
     assert "\n" not in line
     assert FACT.sub("", line).strip() == ""
-    assert list(facts(line)) == ["time", "level", "msg", "topic", "empty"]
+    assert list(told(line)) == ["time", "level", "msg", "topic", "empty"]
 
 
 def test_what_comes_often_is_told_seldom_with_its_count() -> None:

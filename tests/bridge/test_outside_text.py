@@ -14,6 +14,7 @@ from bridge.store import open_store
 from bridge.vitals import Vitals
 from bridge.writer import Arrived, Job, Writer
 from tests.bridge.office import MINUTE_MS, Office, at
+from tests.support.facts import consoles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,11 +37,6 @@ HEALTH = [
     '{"faults":["x\\ny\\u001b[31mz","[/b]"]}',
     '{"faults":["\\ud800"]}',
 ]
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
 
 
 def heard(office: Office, health: str, *, at_ms: int | None = None) -> None:
@@ -86,9 +82,7 @@ def test_figures_that_are_sane_are_kept_beside_those_that_are_not() -> None:
 
 def test_the_text_is_kept_as_sent(office: Office) -> None:
     heard(office, '{"x":1e999}')
-    store = open_store(office.database)
-    assert store.all("SELECT health FROM console") == [('{"epoch":"00000001","x":1e999}',)]
-    store.close()
+    assert consoles(office.database, "health") == ['{"epoch":"00000001","x":1e999}']
 
 
 # -- what the broker had kept ------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from bridge.store import Store
 BUSY_MS = 60_000
 DERIVED = ("survey", "force_majeure", "epoch", "received", "boot", "rollup_hour", "rollup_day", "counts")
 AS_RECEIVED = ("event", "envelope_extra", "counts_received")
+WHEN = {"epoch": "seen_at_ms", "counts_received": "arrived_at_ms"}  # another database may have them at another time
 
 
 class Connection(Protocol):
@@ -82,6 +83,11 @@ def told(db: Database, **where: Any) -> list[dict[str, Any]]:
 def stored(db: Database) -> int:
     """How many events there are."""
     return int(query(db, "SELECT count(*) FROM event")[0][0])
+
+
+def newest(db: Database) -> int:
+    """The key of the last event stored, which says at no cost how many there are; 0 where there is none."""
+    return int(query(db, "SELECT coalesce(max(event_key), 0) FROM event")[0][0])
 
 
 def epochs(db: Database, *names: str, **where: Any) -> list[Any]:
@@ -190,6 +196,11 @@ def damage(db: Database) -> list[str]:
     return [str(row) for row in found if tuple(row) != ("ok",)]
 
 
+def tables(db: Database) -> list[str]:
+    """Which tables it has, whoever made it."""
+    return [name for (name,) in query(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+
+
 def size(db: Database) -> int:
     """How many bytes its pages take."""
     ((pages, of),) = query(db, "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size")
@@ -254,4 +265,9 @@ def _described(connection: Connection, table: str) -> tuple[dict[str, str], str,
 
 
 def _contents(db: Database, tables: tuple[str, ...]) -> dict[str, list[Any]]:
-    return {table: sorted((tuple(fact.values()) for fact in _facts(db, table, (), {})), key=repr) for table in tables}
+    found = {}
+    with _opened(db) as connection:
+        for table in tables:
+            names = [name for name in _described(connection, table)[0] if name != WHEN.get(table)]
+            found[table] = sorted(_facts(connection, table, tuple(names), {}), key=repr)
+    return found
