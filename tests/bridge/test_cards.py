@@ -13,8 +13,9 @@ import pypdfium2
 import pytest
 
 from bridge.cards import texts
-from bridge.cards.sheet import HAN, Card, _fonts
+from bridge.cards.sheet import HAN, Card, fonts
 from tests.bridge.office import Office
+from tests.support.seeds import seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,7 +278,7 @@ WORDS: list[Callable[[random.Random], str]] = [
 
 @pytest.mark.long
 def test_whatever_is_asked_nothing_leaves_its_place(office: Office) -> None:
-    chance = random.Random(SEED)
+    chance = seeded(SEED)
     made = 0
     for number in range(24):
         kinds = chance.sample(WORDS, chance.randint(1, 3))
@@ -305,7 +306,7 @@ def test_whatever_is_asked_nothing_leaves_its_place(office: Office) -> None:
 
 def test_letters_of_han_have_the_form_of_their_country() -> None:
     families = [f"Noto Sans CJK {place}" for place in ("HK", "JP", "KR", "SC", "TC")] + ["DejaVu Sans"]
-    first = {tag: _fonts(Card(tag, "?"), families)[0] for tag in [*HAN, "zh-Hant-HK", "zh-CN", "en", "zhx"]}
+    first = {tag: fonts(Card(tag, "?"), families)[0] for tag in [*HAN, "zh-Hant-HK", "zh-CN", "en", "zhx"]}
     assert {tag: font[-2:] for tag, font in first.items()} == {
         "ja": "JP",
         "ko": "KR",

@@ -9,10 +9,11 @@ import pytest
 
 from bridge.ingest import take_messages
 from bridge.store import open_store
-from bridge.vitals import FLOOD_MESSAGES, Vitals
-from bridge.writer import Arrived, Job, Writer
+from bridge.vitals import FLOOD_MESSAGES
+from bridge.writer import Arrived
 from tests.bridge.office import MINUTE_MS, Office, Till, at
 from tests.support import planted
+from tests.support.writing import writing
 
 NINE = at("2026-11-02T09:00+00:00")
 
@@ -71,17 +72,13 @@ def test_a_stranger_is_taken_in_once_enrolled_and_what_it_sent_before_by_a_rebui
 
 
 def test_a_bridge_at_work_listens_to_a_console_from_its_enrolment_on(office: Office) -> None:
-    store = open_store(office.database, writing=True)
-    writer = Writer(store, lambda _: None, enrolled_only=True)
     first, second = (Arrived(topic, payload, NINE, 0, 1) for topic, payload, _ in strangers(office, 20))
-    writer._write([first])
-    assert writer.vitals.counts["stored"] == 0
-    job = Job("enroll_consoles", {"consoles": ["demo/till-1"]})
-    writer._do(job)
-    assert job.error is None
-    writer._write([second])
+    with writing(office.database, enrolled_only=True) as writer:
+        writer.put([first])
+        writer.perform("enroll_consoles", {"consoles": ["demo/till-1"]})
+        assert writer.vitals.counts["stored"] == 0
+        writer.put([second])
     assert writer.vitals.counts["stored"] == 8
-    store.close()
 
 
 @pytest.mark.parametrize("name", ["till-1", "demo/", "demo/TILL", "a/b/c"])
@@ -92,16 +89,14 @@ def test_only_a_console_can_be_enrolled(office: Office, name: str) -> None:
 
 
 def test_a_stranger_that_floods_is_named(office: Office) -> None:
-    store = open_store(office.database, writing=True)
-    vitals = Vitals()
-    writer = Writer(store, lambda _: None, enrolled_only=True, vitals=vitals)
     topic, payload, _ = strangers(office, 1)[0]
-    for _ in range(FLOOD_MESSAGES // 1000 + 1):
-        assert vitals.snapshot(1)["flooding"] == []
-        writer._write([Arrived(topic, payload, NINE, 0, 1)] * 1000)
-    assert vitals.snapshot(1)["flooding"] == ["demo/till-1"]
-    assert not vitals.consoles
-    store.close()
+    with writing(office.database, enrolled_only=True) as writer:
+        for _ in range(FLOOD_MESSAGES // 1000 + 1):
+            assert writer.vitals.snapshot(1)["flooding"] == []
+            writer.put([Arrived(topic, payload, NINE, 0, 1)] * 1000)
+            writer.perform("sweep", {})  # comes after them
+        assert writer.vitals.snapshot(1)["flooding"] == ["demo/till-1"]
+        assert not writer.vitals.consoles
 
 
 def test_two_boards_are_one_finding(office: Office) -> None:
