@@ -18,11 +18,13 @@ from typing import Self
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from tests.support import forked
+from tests.support.forked import Forked
 from tests.support.mosquitto import MOSQUITTO
-from tests.support.programs import TRIVOX, free_port, wait_until
+from tests.support.programs import free_port, wait_until
 
 SITE, DATABASE = "shop", "shop.db"
-END_S = 30.0
+END_S = 60.0
 
 
 @cache
@@ -40,21 +42,22 @@ def enrolled() -> tempfile.TemporaryDirectory[str]:
 def run(database: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A command on a database."""
     environment = {**os.environ, "TRIVOX_DATABASE": str(database)}
-    return subprocess.run([TRIVOX, *words], env=environment, capture_output=True, text=True, check=False)
+    return forked.run(*words, environment=environment)
 
 
 class SecuredShop:
     """Consoles till-1 and till-2, the people counter door and the viewer boss, all enrolled; `folder` holds all."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_forked: bool = True) -> None:
         self.folder = folder
+        self._is_forked = is_forked
         self.database = folder / DATABASE
         self.keys = folder / f"{DATABASE}-keys"
         self.files = folder / "broker"
         self.port = free_port()
         self.broker_log, self.bridge_log = folder / "mosquitto.log", folder / "bridge.log"
         self._broker: subprocess.Popen[bytes] | None = None
-        self._bridge: subprocess.Popen[bytes] | None = None
+        self._bridge: Forked | subprocess.Popen[bytes] | None = None
         made = Path(enrolled().name)
         shutil.copy2(made / self.database.name, self.database)
         shutil.copytree(made / self.keys.name, self.keys)
@@ -109,12 +112,16 @@ class SecuredShop:
         assert self._broker is not None
         self._broker.send_signal(signal.SIGHUP)
 
-    def start_bridge(self, *words: str) -> None:
-        """As the unit does it."""
+    def start_bridge(self) -> None:
+        """With the words of its unit; where it is not forked, by the very program that the unit names."""
         unit = (self.files / "systemd" / "trivox-bridge.service").read_text()
         command = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).partition("=")[2].split()
-        with self.bridge_log.open("ab") as log:
-            self._bridge = subprocess.Popen([*command, "--metrics-port", "0", *words], stderr=log)
+        command += ["--metrics-port", "0"]
+        if self._is_forked:
+            self._bridge = forked.start(*command[1:], log=self.bridge_log)
+        else:
+            with self.bridge_log.open("ab") as log:
+                self._bridge = subprocess.Popen(command, stderr=log)
         wait_until("the bridge is connected", lambda: "connected to the broker" in self.bridge_said())
 
     def stop_bridge(self) -> None:

@@ -20,14 +20,15 @@ from typing import Any, Self
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support import facts
+from tests.support import facts, forked
+from tests.support.forked import Forked
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import TRIVOX, free_port, wait_until
 
 EPOCH = "0000000a"
 START_MS = 1_763_780_000_000
 QUESTION = {"question_id": "staff", "question_revision": 1}
-END_S = 30.0
+END_S = 60.0
 FACT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
@@ -61,7 +62,7 @@ class Shop:
         self.broker = Mosquitto(folder, account=account, persistent=True)
         self.account = account
         self.metrics_port = free_port()
-        self.bridge: subprocess.Popen[bytes] | None = None
+        self.bridge: Forked | subprocess.Popen[bytes] | None = None
         self.acks: list[tuple[str, dict[str, Any]]] = []
         self.settings: list[dict[str, Any]] = []
         self.confirmed: set[int] = set()
@@ -107,14 +108,19 @@ class Shop:
     def start_bridge(self, *words: str, connected: bool = True, under: tuple[str, ...] = ()) -> None:
         """Start it, under the program `under`, and wait until it serves."""
         before = self.lines("connected to the broker")
-        with self.log.open("ab") as log:
-            self.bridge = subprocess.Popen([*under, *self.command(*words)], stderr=log, env=self.environment())
+        if under:
+            with self.log.open("ab") as log:
+                self.bridge = subprocess.Popen(
+                    [*under, TRIVOX, *self.command(*words)], stderr=log, env=self.environment()
+                )
+        else:
+            self.bridge = forked.start(*self.command(*words), log=self.log, environment=self.environment())
         if connected:
             wait_until("the bridge is connected", lambda: len(self.lines("connected to the broker")) > len(before))
 
     def command(self, *words: str) -> list[str]:
         where = ["--broker", f"mqtt://127.0.0.1:{self.broker.port}", "--database", str(self.database)]
-        return [TRIVOX, "bridge", *where, "--metrics-port", str(self.metrics_port), *words]
+        return ["bridge", *where, "--metrics-port", str(self.metrics_port), *words]
 
     def environment(self) -> dict[str, str]:
         user, password = self.account or ("", "")
@@ -132,14 +138,7 @@ class Shop:
             resource.prlimit(self.bridge.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def trivox(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [TRIVOX, *words, "--database", str(self.database)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            env=self.environment(),
-        )
+        return forked.run(*words, "--database", str(self.database), environment=self.environment())
 
     def lines(self, words: str) -> list[dict[str, str]]:
         """The lines of the log that say so."""
@@ -152,7 +151,7 @@ class Shop:
 
     def metrics(self) -> dict[str, float]:
         """Every sample by its name and labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         samples = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, _, value in samples}
@@ -184,9 +183,9 @@ class Shop:
         return found
 
     def acknowledged(self, through: int, console: str = "c1") -> None:
-        wait_until(f"{console} is acknowledged through {through}", lambda: self.through(console) >= through, 60)
+        wait_until(f"{console} is acknowledged through {through}", lambda: self.through(console) >= through, 120)
 
-    def keep_sending(self, base: int, count: int, console: str = "c1", limit_s: float = 60.0) -> None:
+    def keep_sending(self, base: int, count: int, console: str = "c1", limit_s: float = 120.0) -> None:
         """Send again from `through` + 1 until everything is acknowledged, as a console does."""
         end_s, sent_s = time.monotonic() + limit_s, 0.0
         while (through := self.through(console)) < base + count - 1:

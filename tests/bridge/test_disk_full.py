@@ -98,7 +98,7 @@ def test_nothing_is_acknowledged_meanwhile_and_everything_is_stored_once_afterwa
     assert facts.surveys(shop.database, "outcome") == ["yes"] * 1013
     assert facts.rejects(shop.database) == []
     assert shop.metrics()["trivox_events_stored_total"] == 2026
-    assert len(shop.lines("cannot write the database")) <= 3  # a line an event of note
+    assert len(shop.lines("cannot write the database")) < 10  # a line an event of note, at most once a minute
 
 
 def test_the_end_comes_soon_and_what_was_not_stored_comes_again(shop: Shop, disk: Disk) -> None:

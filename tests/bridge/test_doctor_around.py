@@ -78,7 +78,7 @@ def test_settings_that_the_broker_lost_are_found(shop: Shop) -> None:
     assert shop.trivox("settings", "set", "--all", "ask_every=4").returncode == 0
     wait_until("settings", lambda: shop.settings)
     assert "newest settings" not in bad(shop)
-    shop.client.publish("trivox/v1/s1/c1/settings", b"", qos=1, retain=True).wait_for_publish(30)
+    shop.client.publish("trivox/v1/s1/c1/settings", b"", qos=1, retain=True).wait_for_publish(60)
     told = bad(shop)
     assert "does not hold the newest settings of 1 console (for example trivox/v1/s1/c1/settings)" in told
     assert "restart the bridge" in told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,10 +17,11 @@ from serial.tools import list_ports, list_ports_common
 from bridge.config import read_broker
 from bridge.serial_gateway.gateway import Gateway as LocalGateway
 from bridge.serial_gateway.tty import PortError, Tty
+from tests.support import forked
 from tests.support.certificates import make_certificates
 from tests.support.gateway import Gateway
 from tests.support.mosquitto import Mosquitto
-from tests.support.programs import TRIVOX, wait_until
+from tests.support.programs import wait_until
 from tests.support.serial_board import SerialBoard
 from tests.support.subscriber import Subscriber
 
@@ -307,15 +307,13 @@ def test_a_file_of_keys_that_can_not_be_used_is_told_at_once(
     if words is not None:
         keys.write_text(words, "utf-8")
         keys.chmod(mode)
-    done = subprocess.run([TRIVOX, "gateway", "--keys", keys], capture_output=True, text=True, timeout=60, check=False)
+    done = forked.run("gateway", "--keys", str(keys))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert sentence in done.stderr
 
 
 def test_a_file_is_no_port(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [TRIVOX, "gateway", "--port", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = forked.run("gateway", "--port", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"trivox: {tmp_path} is no serial port: give a board's, such as /dev/ttyACM0.\n"
 
@@ -350,7 +348,7 @@ def in_this_process(
         yield gateway
     finally:
         gateway.stop()
-        running.join(30)
+        running.join(60)
     assert not running.is_alive()
 
 

@@ -25,7 +25,7 @@ NOW_MS = 1_763_800_000_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 QUESTION = {"question_id": "staff", "question_revision": 1}
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 class Host:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.bridge.shop import END_S, Shop, batch
-from tests.support import facts, planted
+from tests.support import facts, forked, planted
 from tests.support.programs import wait_until
 
 
@@ -23,7 +22,7 @@ def filled(shop: Shop, events: int = 2_000) -> None:
 
 def refused(shop: Shop) -> str:
     """The sentence with which the bridge refuses to start."""
-    done = subprocess.run(shop.command(), capture_output=True, text=True, timeout=END_S, check=False)
+    done = forked.run(*shop.command())
     assert done.returncode == 1, done.stderr
     sentence = done.stderr.splitlines()[-1]
     assert sentence.startswith("trivox: ")

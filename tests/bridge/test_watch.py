@@ -144,7 +144,7 @@ def test_a_terminal_is_left_tidy(database: Path, number: signal.Signals) -> None
             if not asked and b"Events stored" in shown:
                 process.send_signal(number)
                 asked = True
-        assert process.wait(20) == 0, shown
+        assert process.wait(60) == 0, shown
     finally:
         process.kill()
         process.wait()
@@ -166,7 +166,7 @@ def test_without_a_terminal_it_prints_lines(database: Path) -> None:
         assert process.stdout is not None
         assert b"0 of 0 consoles online" in process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 class Bench:

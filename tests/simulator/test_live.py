@@ -94,7 +94,7 @@ def test_ctrl_c_ends_a_run_by_the_clock_and_what_was_run_is_reported_as_expected
             120,
         )
         people.send_signal(signal.SIGINT)
-        assert people.wait(60) == 0, output.read_text()
+        assert people.wait(120) == 0, output.read_text()
     finally:
         people.kill()
     assert " events of 2 consoles were acknowledged in " in output.read_text()

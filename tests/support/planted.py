@@ -13,6 +13,7 @@ import apsw
 from bridge.store import Store
 
 PAGE = 4096
+BUSY_MS = 60_000
 NO_SENSE = b"\xa5"
 
 
@@ -21,8 +22,9 @@ NO_SENSE = b"\xa5"
 
 @contextmanager
 def locked(database: Path, how: str = "IMMEDIATE", *, log: bool = True) -> Iterator[apsw.Connection]:
-    """Another program is about to write; without `log` readers wait too."""
+    """Another program is about to write, as soon as it can; without `log` readers wait too."""
     with closing(apsw.Connection(str(database))) as other:
+        other.set_busy_timeout(BUSY_MS)
         if not log:
             other.execute("PRAGMA journal_mode = DELETE").fetchall()
         other.execute(f"BEGIN {how}")
@@ -42,6 +44,7 @@ def half_written(database: Path) -> Iterator[None]:
 def held(database: Path) -> Iterator[None]:
     """Another program has the database for itself."""
     with closing(apsw.Connection(str(database))) as other:
+        other.set_busy_timeout(BUSY_MS)
         other.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
         other.execute("BEGIN EXCLUSIVE; UPDATE site SET timezone = 'UTC'; COMMIT")
         yield
@@ -70,6 +73,7 @@ def overwrite(file: Path, start: int, size: int = 20_000) -> None:
 def without_log(database: Path) -> None:
     """Bring all that stands in the log into the file."""
     with closing(apsw.Connection(str(database))) as other:
+        other.set_busy_timeout(BUSY_MS)
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

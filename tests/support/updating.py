@@ -77,7 +77,7 @@ class Office:
     def rows(self, query: str, *values: str) -> list[Row]:
         """Rows of the bridge's database, read beside it."""
         where = f"{self.bridge.database.as_uri()}?mode=ro"
-        with closing(sqlite3.connect(where, uri=True, timeout=10)) as connection:
+        with closing(sqlite3.connect(where, uri=True, timeout=60)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(query, values)]
 
