@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -24,18 +25,20 @@ from tests.support.mosquitto import MOSQUITTO
 from tests.support.programs import free_port, wait_until
 
 SITE, DATABASE = "shop", "shop.db"
-END_S = 60.0
+END_S = 120.0
 
 
 @cache
-def enrolled() -> tempfile.TemporaryDirectory[str]:
-    """The database and the keys that all these shops begin with: nobody has to be enrolled for each test."""
-    folder = tempfile.TemporaryDirectory(prefix="trivox-enrolled-")
-    for words in (("console", "till-1", "till-2"), ("source", "door")):
-        run(
-            Path(folder.name) / DATABASE, words[0], "enroll", *(f"{SITE}/{name}" for name in words[1:])
-        ).check_returncode()
-    run(Path(folder.name) / DATABASE, "viewer", "enroll", "boss").check_returncode()
+def enrolled() -> Path:
+    """The folder with the database and keys that all these shops begin with: nobody is enrolled for each test."""
+    folder = Path(tempfile.mkdtemp(prefix="trivox-enrolled-"))
+    atexit.register(shutil.rmtree, folder)
+    for kind, *names in (
+        ("console", f"{SITE}/till-1", f"{SITE}/till-2"),
+        ("source", f"{SITE}/door"),
+        ("viewer", "boss"),
+    ):
+        run(folder / DATABASE, kind, "enroll", *names).check_returncode()
     return folder
 
 
@@ -58,7 +61,7 @@ class SecuredShop:
         self.broker_log, self.bridge_log = folder / "mosquitto.log", folder / "bridge.log"
         self._broker: subprocess.Popen[bytes] | None = None
         self._bridge: Forked | subprocess.Popen[bytes] | None = None
-        made = Path(enrolled().name)
+        made = enrolled()
         shutil.copy2(made / self.database.name, self.database)
         shutil.copytree(made / self.keys.name, self.keys)
         self.configure("--host", "broker.example", "--port", str(self.port))

@@ -28,7 +28,7 @@ from tests.support.programs import TRIVOX, free_port, wait_until
 EPOCH = "0000000a"
 START_MS = 1_763_780_000_000
 QUESTION = {"question_id": "staff", "question_revision": 1}
-END_S = 60.0
+END_S = 120.0
 FACT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 

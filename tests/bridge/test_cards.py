@@ -279,8 +279,9 @@ WORDS: list[Callable[[random.Random], str]] = [
 @pytest.mark.long
 def test_whatever_is_asked_nothing_leaves_its_place(office: Office) -> None:
     chance = seeded(SEED)
-    made = 0
-    for number in range(24):
+    made = number = 0
+    while made < 14:
+        number += 1
         kinds = chance.sample(WORDS, chance.randint(1, 3))
         question = " ".join(chance.choice(kinds)(chance) for _ in range(chance.randint(1, 40)))[:300].strip()
         given = (
@@ -289,7 +290,7 @@ def test_whatever_is_asked_nothing_leaves_its_place(office: Office) -> None:
             "--no",
             "x",
             "--cant-say",
-            " ".join("word" for _ in range(number)),
+            " ".join("word" for _ in range(number % 24)),
         )
         result = office.run(
             "question", "card", "staff", "--lang", chance.choice(["en", "ar", "zh"]), "--text", question, *given
@@ -301,7 +302,6 @@ def test_whatever_is_asked_nothing_leaves_its_place(office: Office) -> None:
         made += 1
         page = printed(office.folder / result.out.split(" is written")[0])
         assert page.margin_mm > 6, told
-    assert made > 12
 
 
 def test_letters_of_han_have_the_form_of_their_country() -> None:

@@ -81,7 +81,7 @@ def test_an_enrolled_consoles_presses_arrive_and_are_proved_to_be_its_own(shop: 
     with board(shop, "shop/till-1", tmp_path / "console", architecture="i386") as console:
         wait_until("it is there", lambda: events(shop, "booted"))
         console.press("seller", 60)
-        console.wait_lamp("yes")
+        console.wait_lamp("yes", timeout_s=60)
         console.press("yes", 60)
         wait_until("the survey is closed", lambda: events(shop, "survey_closed"))
     assert set(facts.events(shop.database, "mac")) == {1}
@@ -103,7 +103,7 @@ def test_a_console_goes_on_with_renewed_credentials(shop: SecuredShop, tmp_path:
         shop.reload_broker()
         wait_until("the old ones are refused", lambda: "refused" in console.output())
         console.press("seller", 60)
-        console.wait_lamp("yes")
+        console.wait_lamp("yes", timeout_s=60)
     with board(shop, "shop/till-1", folder):
         wait_until("what it kept comes", lambda: events(shop, "survey_opened") == [1])
 
@@ -162,7 +162,7 @@ def test_who_takes_the_bridges_client_id_ends_no_delivery(shop: SecuredShop) -> 
 def resend_until_acknowledged(console: Somebody, payload: bytes) -> None:
     """What consoles do."""
     done = threading.Event()
-    for _ in range(30):
+    for _ in range(120):
         console.say(f"{ONE}/events", payload)
         if done.wait(1) or console.heard:
             return

@@ -14,10 +14,9 @@ from simulator.scenario import Scenario
 from simulator.scenario_run import Run
 from tests.simulator.scenario_check import TRIVOX, is_as_expected, take_in
 from tests.simulator.scenarios import HURRY, written
-from tests.support import facts
+from tests.support import facts, forked
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until
-from tests.system.programs import Programs
 
 SENT = ("site_id", "console_id", "epoch", "seq", "raw")
 
@@ -25,23 +24,24 @@ SENT = ("site_id", "console_id", "epoch", "seq", "raw")
 class Shop:
     """A broker and a bridge."""
 
-    def __init__(self, folder: Path, programs: Programs, port: int) -> None:
-        self.folder, self.programs = folder, programs
+    def __init__(self, folder: Path, port: int) -> None:
         self.url = f"mqtt://127.0.0.1:{port}"
         self.database = folder / "live.db"
-        words = ("bridge", "--broker", self.url, "--database", str(self.database), "--metrics-port", "0")
-        programs.start(TRIVOX, *words)
-        wait_until("the bridge is connected", lambda: "connected to" in (folder / "0-trivox.txt").read_text())
+        self.log = folder / "bridge.log"
+        words = ("--broker", self.url, "--database", str(self.database), "--metrics-port", "0")
+        self.bridge = forked.start("bridge", *words, log=self.log)
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    programs = Programs(tmp_path)
     with Mosquitto(tmp_path) as broker:
+        shop = Shop(tmp_path, broker.port)
         try:
-            yield Shop(tmp_path, programs, broker.port)
+            wait_until("the bridge is connected", lambda: "connected to" in shop.log.read_text())
+            yield shop
         finally:
-            programs.stop()
+            shop.bridge.kill()
+            shop.bridge.wait()
 
 
 def lines(run: Run) -> list[bytes]:
@@ -91,7 +91,7 @@ def test_ctrl_c_ends_a_run_by_the_clock_and_what_was_run_is_reported_as_expected
         wait_until(
             "ten surveys have come",
             lambda: shop.database.exists() and len(facts.surveys(shop.database)) >= 10,
-            120,
+            240,
         )
         people.send_signal(signal.SIGINT)
         assert people.wait(120) == 0, output.read_text()
