@@ -14,7 +14,6 @@ import pytest
 from rich.cells import cell_len
 
 from tests.bridge.office import MINUTE_MS, Office, Till
-from tests.support import forked
 from tests.support.forked import Forked
 
 if TYPE_CHECKING:
@@ -244,13 +243,13 @@ def test_colours_are_for_terminals_alone(office: Office) -> None:
 
 
 def test_a_real_console_is_green_and_then_in_want_of_its_button(
-    trivox_bridge: Bridge, trivox_console: Callable[..., Console]
+    office: Office, trivox_bridge: Bridge, trivox_console: Callable[..., Console]
 ) -> None:
+    office.database = trivox_bridge.database
+
     def row() -> dict[str, Any]:
-        done = forked.run("console", "list", "--json", "--database", str(trivox_bridge.database))
-        assert done.returncode == 0, done.stderr
-        (found,) = json.loads(done.stdout)
-        return dict(found)
+        (found,) = listed(office)
+        return found
 
     trivox_bridge.trivox("settings", "set", "--all", "heartbeat_ms=1000", "stuck_ms=2000")
     console = trivox_console("shop/till-1", board="pico_w")

@@ -33,6 +33,8 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("set_settings", {"site_id": "", "console_id": "", "values": {"force_majeure_scope_s": "3000"}}),
 ]
+KEY = ("console_id", "checkout_point_id", "seller_id", "question_id", "question_revision", "affected")
+COUNTED = ("yes", "no", "cant_say", "silent", "error", "asked")
 
 
 def fill(folder: Path, name: str, groups: list[list[Message]], changes: dict[int, list[int]]) -> Store:
@@ -60,30 +62,25 @@ def surveys(store: Store) -> dict[tuple[str, str, int], dict[str, Any]]:
 
 def check_rollups(store: Store) -> None:
     """Both rollups hold what the surveys and force majeures say."""
-    key = ("console_id", "checkout_point_id", "seller_id", "question_id", "question_revision", "affected")
-    counted, rolled, by_day = Counter[Any](), Counter[Any](), Counter[Any]()
-    for hour, outcome, ask_every, *names in facts.surveys(store, "hour", "outcome", "ask_every", *key):
+    by_hour, by_day = Counter[Any](), Counter[Any]()
+    for hour, outcome, ask_every, *names in facts.surveys(store, "hour", "outcome", "ask_every", *KEY):
         if outcome != "open":
-            group = (hour, *["" if name is None else name for name in names])
-            counted[group, outcome] += 1
-            counted[group, "asked"] += 0 if outcome == "error" else ask_every or 1
-    columns = ("yes", "no", "cant_say", "silent", "error", "asked")
-    for found, rows in (
-        (rolled, facts.rollups_by_hour(store, "hour", *key, *columns)),
-        (by_day, facts.rollups(store, "day", *key, *columns)),
-    ):
-        for row in rows:
-            found.update(
-                {(row[: -len(columns)], name): n for name, n in zip(columns, row[-len(columns) :], strict=True)}
-            )
-    assert +rolled == +counted
-    of_days = Counter[Any]()
-    for ((hour, *group), name), number in counted.items():
-        of_days[(hour[:10], *group), name] += number
-    assert +by_day == +of_days
+            group = hour, *["" if name is None else name for name in names]
+            by_hour[*group, outcome] += 1
+            by_hour[*group, "asked"] += 0 if outcome == "error" else ask_every or 1
+    for (hour, *group, name), count in by_hour.items():
+        by_day[hour[:10], *group, name] += count
+    assert counted(facts.rollups_by_hour(store, "hour", *KEY, *COUNTED)) == +by_hour
+    assert counted(facts.rollups(store, "day", *KEY, *COUNTED)) == +by_day
     declared = len(facts.force_majeures(store))
-    assert sum(facts.rollups(store, "force_majeures")) == declared
-    assert sum(facts.rollups_by_hour(store, "force_majeures")) == declared
+    for force_majeures in (facts.rollups, facts.rollups_by_hour):
+        assert sum(force_majeures(store, "force_majeures")) == declared
+
+
+def counted(rows: list[Any]) -> Counter[Any]:
+    """What a rollup counts, by group and column."""
+    split = ((row[: -len(COUNTED)], row[-len(COUNTED) :]) for row in rows)
+    return +Counter({(*group, name): n for group, counts in split for name, n in zip(COUNTED, counts, strict=True)})
 
 
 def grouped(messages: list[Message], chance: random.Random) -> list[list[Message]]:

@@ -68,11 +68,11 @@ class Office:
 
     def state(self, console_id: str = "till-1") -> str:
         """How far the order of a console is."""
-        return str(self._row(console_id).get("state"))
+        return str(self.update(console_id).get("state"))
 
     def reason(self, console_id: str = "till-1") -> str:
         """Why it did not come to its end."""
-        return str(self._row(console_id).get("reason"))
+        return str(self.update(console_id).get("reason"))
 
     def rows(self, query: str, *values: str) -> list[Row]:
         """Rows of the bridge's database, read beside it."""
@@ -81,7 +81,8 @@ class Office:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(query, values)]
 
-    def _row(self, console_id: str) -> Row:
+    def update(self, console_id: str = "till-1") -> Row:
+        """The last order to update a console: its `state`, its `size`, how far it is `fetched`; empty if none."""
         rows = facts.updates(self.bridge.database, console_id=console_id)
         return rows[0] if rows else {}
 
