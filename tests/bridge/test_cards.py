@@ -13,7 +13,7 @@ import pypdfium2
 import pytest
 
 from bridge.cards import texts
-from bridge.cards.sheet import HAN, Card, fonts
+from bridge.cards.sheet import HAN, Card, fonts_of
 from tests.bridge.office import Office
 from tests.support.seeds import seeded
 
@@ -306,7 +306,7 @@ def test_whatever_is_asked_nothing_leaves_its_place(office: Office) -> None:
 
 def test_letters_of_han_have_the_form_of_their_country() -> None:
     families = [f"Noto Sans CJK {place}" for place in ("HK", "JP", "KR", "SC", "TC")] + ["DejaVu Sans"]
-    first = {tag: fonts(Card(tag, "?"), families)[0] for tag in [*HAN, "zh-Hant-HK", "zh-CN", "en", "zhx"]}
+    first = {tag: fonts_of(Card(tag, "?"), families)[0] for tag in [*HAN, "zh-Hant-HK", "zh-CN", "en", "zhx"]}
     assert {tag: font[-2:] for tag, font in first.items()} == {
         "ja": "JP",
         "ko": "KR",
