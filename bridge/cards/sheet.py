@@ -79,11 +79,11 @@ def _told(card: Card, families: list[str]) -> dict[str, Any]:
         "language": parts[0].lower(),
         "region": region,
         "paper_mm": PAPERS_MM[card.size],
-        "fonts": _fonts(card, families),
+        "fonts": fonts_of(card, families),
     }
 
 
-def _fonts(card: Card, families: list[str]) -> list[str]:
+def fonts_of(card: Card, families: list[str]) -> list[str]:
     """Those of the wanted fonts that are there; where they lack a letter, Typst takes any other font that has it."""
     known = {family.lower(): family for family in families}
     if card.font and card.font.lower() not in known:

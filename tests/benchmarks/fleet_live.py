@@ -8,11 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import apsw
 
 from simulator.live import allow_files
 from simulator.live_console import Common, LiveConsole
@@ -20,6 +17,7 @@ from simulator.scenario import Scenario
 from simulator.scenario_run import Run
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.throughput import bridge
+from tests.support import facts
 from tests.support.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
@@ -68,9 +66,8 @@ def figures() -> Iterator[Figure]:
             done = subprocess.run(words, check=True, capture_output=True, text=True)
         played = Played(*json.loads(done.stdout))
         events = Run(folder / "run").events
-        with closing(apsw.Connection(str(folder / "live.db"), flags=apsw.SQLITE_OPEN_READONLY)) as reader:
-            ((stored,),) = reader.execute("SELECT count(*) FROM event").fetchall()
-            ((heard,),) = reader.execute("SELECT count(*) FROM console WHERE last_seen_at_ms > 0").fetchall()
+        stored = facts.stored(folder / "live.db")
+        heard = sum(at_ms > 0 for at_ms in facts.consoles(folder / "live.db", "last_seen_at_ms"))
     if stored != events:
         raise RuntimeError(f"{events} events acknowledged, {stored} stored")
     yield Figure(

@@ -7,15 +7,13 @@ import socket
 import struct
 import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import apsw
 
 from tests.benchmarks import _wire
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.throughput import bridge, message
+from tests.support import facts
 from tests.support.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
@@ -68,8 +66,7 @@ def _storm(port: int, database: Path, base: int) -> float:
     seconds = time.monotonic() - started
     for connection in (*connections, listener):
         connection.close()
-    with closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)) as reader:
-        ((stored,),) = reader.execute("SELECT count(*) FROM event").fetchall()
+    stored = facts.stored(database)
     if reached < CONSOLES or stored != CONSOLES * (base + EVENTS - 1):
         raise RuntimeError(f"{reached} consoles answered, {stored} events stored")
     return CONSOLES * EVENTS / seconds

@@ -16,6 +16,7 @@ import apsw
 
 from tests.benchmarks import _wire
 from tests.benchmarks.figure import Figure
+from tests.support import facts
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import TRIVOX, wait_until
 
@@ -126,10 +127,9 @@ def _bare_rate(port: int, file: Path, count: int) -> float:
 def _durable_rate(port: int, file: Path, database: Path, count: int) -> float:
     words = [sys.executable, "-m", "tests.benchmarks._wire"]
     reader = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-    stored = reader.cursor()
 
     def rows() -> int:
-        return int(stored.execute("SELECT coalesce(max(event_key), 0) FROM event").fetchall()[0][0])
+        return facts.newest(reader)
 
     publisher = subprocess.Popen([*words, "publish", str(port), str(file), str(WINDOW)])
     wait_until("the first rows are stored", lambda: rows() > 0, LIMIT_S)

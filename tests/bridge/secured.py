@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -11,53 +12,56 @@ import ssl
 import subprocess
 import tempfile
 import threading
-from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import apsw
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from tests.support import forked
+from tests.support.forked import Forked
 from tests.support.mosquitto import MOSQUITTO
-from tests.support.programs import TRIVOX, free_port, wait_until
+from tests.support.programs import free_port, wait_until
 
 SITE, DATABASE = "shop", "shop.db"
-END_S = 30.0
+END_S = 120.0
 
 
 @cache
-def enrolled() -> tempfile.TemporaryDirectory[str]:
-    """The database and the keys that all these shops begin with: nobody has to be enrolled for each test."""
-    folder = tempfile.TemporaryDirectory(prefix="trivox-enrolled-")
-    for words in (("console", "till-1", "till-2"), ("source", "door")):
-        run(
-            Path(folder.name) / DATABASE, words[0], "enroll", *(f"{SITE}/{name}" for name in words[1:])
-        ).check_returncode()
-    run(Path(folder.name) / DATABASE, "viewer", "enroll", "boss").check_returncode()
+def enrolled() -> Path:
+    """The folder with the database and keys that all these shops begin with: nobody is enrolled for each test."""
+    folder = Path(tempfile.mkdtemp(prefix="trivox-enrolled-"))
+    atexit.register(shutil.rmtree, folder)
+    for kind, *names in (
+        ("console", f"{SITE}/till-1", f"{SITE}/till-2"),
+        ("source", f"{SITE}/door"),
+        ("viewer", "boss"),
+    ):
+        run(folder / DATABASE, kind, "enroll", *names).check_returncode()
     return folder
 
 
 def run(database: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A command on a database."""
     environment = {**os.environ, "TRIVOX_DATABASE": str(database)}
-    return subprocess.run([TRIVOX, *words], env=environment, capture_output=True, text=True, check=False)
+    return forked.run(*words, environment=environment)
 
 
 class SecuredShop:
     """Consoles till-1 and till-2, the people counter door and the viewer boss, all enrolled; `folder` holds all."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_forked: bool = True) -> None:
         self.folder = folder
+        self._is_forked = is_forked
         self.database = folder / DATABASE
         self.keys = folder / f"{DATABASE}-keys"
         self.files = folder / "broker"
         self.port = free_port()
         self.broker_log, self.bridge_log = folder / "mosquitto.log", folder / "bridge.log"
         self._broker: subprocess.Popen[bytes] | None = None
-        self._bridge: subprocess.Popen[bytes] | None = None
-        made = Path(enrolled().name)
+        self._bridge: Forked | subprocess.Popen[bytes] | None = None
+        made = enrolled()
         shutil.copy2(made / self.database.name, self.database)
         shutil.copytree(made / self.keys.name, self.keys)
         self.configure("--host", "broker.example", "--port", str(self.port))
@@ -111,12 +115,16 @@ class SecuredShop:
         assert self._broker is not None
         self._broker.send_signal(signal.SIGHUP)
 
-    def start_bridge(self, *words: str) -> None:
-        """As the unit does it."""
+    def start_bridge(self) -> None:
+        """With the words of its unit; where it is not forked, by the very program that the unit names."""
         unit = (self.files / "systemd" / "trivox-bridge.service").read_text()
         command = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).partition("=")[2].split()
-        with self.bridge_log.open("ab") as log:
-            self._bridge = subprocess.Popen([*command, "--metrics-port", "0", *words], stderr=log)
+        command += ["--metrics-port", "0"]
+        if self._is_forked:
+            self._bridge = forked.start(*command[1:], log=self.bridge_log)
+        else:
+            with self.bridge_log.open("ab") as log:
+                self._bridge = subprocess.Popen(command, stderr=log)
         wait_until("the bridge is connected", lambda: "connected to the broker" in self.bridge_said())
 
     def stop_bridge(self) -> None:
@@ -150,11 +158,6 @@ class SecuredShop:
             f"the broker says {words}",
             lambda: any(all(word in line for word in words) for line in self.broker_said().splitlines()),
         )
-
-    def query(self, sql: str) -> list[Any]:
-        with closing(apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            connection.set_busy_timeout(5_000)
-            return connection.execute(sql).fetchall()
 
     def credentials(self, name: str) -> dict[str, str]:
         """Those of a console, or of the account with that file name."""

@@ -14,21 +14,21 @@ import subprocess
 import threading
 import time
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
-import apsw
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.support import facts, forked
+from tests.support.forked import Forked
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import TRIVOX, free_port, wait_until
 
 EPOCH = "0000000a"
 START_MS = 1_763_780_000_000
 QUESTION = {"question_id": "staff", "question_revision": 1}
-END_S = 30.0
+END_S = 120.0
 FACT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
@@ -47,7 +47,7 @@ def batch(base: int, count: int, first: int = 1, epoch: str = EPOCH) -> bytes:
     return json.dumps({"epoch": epoch, "first": first, "base": base, "events": events}).encode()
 
 
-def facts(line: str) -> dict[str, str]:
+def told(line: str) -> dict[str, str]:
     """A line of the log as its facts."""
     return {name: value.strip('"') for name, value in FACT.findall(line)}
 
@@ -62,7 +62,7 @@ class Shop:
         self.broker = Mosquitto(folder, account=account, persistent=True)
         self.account = account
         self.metrics_port = free_port()
-        self.bridge: subprocess.Popen[bytes] | None = None
+        self.bridge: Forked | subprocess.Popen[bytes] | None = None
         self.acks: list[tuple[str, dict[str, Any]]] = []
         self.settings: list[dict[str, Any]] = []
         self.confirmed: set[int] = set()
@@ -108,14 +108,19 @@ class Shop:
     def start_bridge(self, *words: str, connected: bool = True, under: tuple[str, ...] = ()) -> None:
         """Start it, under the program `under`, and wait until it serves."""
         before = self.lines("connected to the broker")
-        with self.log.open("ab") as log:
-            self.bridge = subprocess.Popen([*under, *self.command(*words)], stderr=log, env=self.environment())
+        if under:
+            with self.log.open("ab") as log:
+                self.bridge = subprocess.Popen(
+                    [*under, TRIVOX, *self.command(*words)], stderr=log, env=self.environment()
+                )
+        else:
+            self.bridge = forked.start(*self.command(*words), log=self.log, environment=self.environment())
         if connected:
             wait_until("the bridge is connected", lambda: len(self.lines("connected to the broker")) > len(before))
 
     def command(self, *words: str) -> list[str]:
         where = ["--broker", f"mqtt://127.0.0.1:{self.broker.port}", "--database", str(self.database)]
-        return [TRIVOX, "bridge", *where, "--metrics-port", str(self.metrics_port), *words]
+        return ["bridge", *where, "--metrics-port", str(self.metrics_port), *words]
 
     def environment(self) -> dict[str, str]:
         user, password = self.account or ("", "")
@@ -133,19 +138,12 @@ class Shop:
             resource.prlimit(self.bridge.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def trivox(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [TRIVOX, *words, "--database", str(self.database)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            env=self.environment(),
-        )
+        return forked.run(*words, "--database", str(self.database), environment=self.environment())
 
     def lines(self, words: str) -> list[dict[str, str]]:
         """The lines of the log that say so."""
         found = self.log.read_text("utf-8").splitlines() if self.log.exists() else []
-        return [facts(line) for line in found if words in line]
+        return [told(line) for line in found if words in line]
 
     def said(self, words: str) -> dict[str, str]:
         found: list[dict[str, str]] = wait_until(f"the log says {words}", lambda: self.lines(words), END_S)
@@ -153,7 +151,7 @@ class Shop:
 
     def metrics(self) -> dict[str, float]:
         """Every sample by its name and labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         samples = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, _, value in samples}
@@ -174,13 +172,20 @@ class Shop:
             self.send(batch(at, min(32, base + count - at), first), console)
 
     def through(self, console: str = "c1") -> int:
+        return self.throughs().get(console, 0)
+
+    def throughs(self) -> dict[str, int]:
+        """How far each console was ever acknowledged."""
+        found: dict[str, int] = {}
         with self._guard:
-            return max((ack["through"] for name, ack in self.acks if name == console), default=0)
+            for console, ack in self.acks:
+                found[console] = max(found.get(console, 0), ack["through"])
+        return found
 
     def acknowledged(self, through: int, console: str = "c1") -> None:
-        wait_until(f"{console} is acknowledged through {through}", lambda: self.through(console) >= through, 60)
+        wait_until(f"{console} is acknowledged through {through}", lambda: self.through(console) >= through, 120)
 
-    def keep_sending(self, base: int, count: int, console: str = "c1", limit_s: float = 60.0) -> None:
+    def keep_sending(self, base: int, count: int, console: str = "c1", limit_s: float = 120.0) -> None:
         """Send again from `through` + 1 until everything is acknowledged, as a console does."""
         end_s, sent_s = time.monotonic() + limit_s, 0.0
         while (through := self.through(console)) < base + count - 1:
@@ -191,10 +196,5 @@ class Shop:
                 sent_s = time.monotonic()
             time.sleep(0.02)
 
-    def rows(self, sql: str) -> list[Any]:
-        with closing(apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            connection.set_busy_timeout(10_000)
-            return connection.execute(sql).fetchall()
-
     def stored(self) -> int:
-        return int(self.rows("SELECT count(*) FROM event")[0][0])
+        return facts.stored(self.database)

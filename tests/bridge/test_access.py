@@ -22,11 +22,6 @@ SECRET = 0o600
 ANALYZE = shutil.which("systemd-analyze")
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
-
-
 def keys(office: Office) -> Path:
     return office.database.with_name(f"{office.database.name}-keys")
 

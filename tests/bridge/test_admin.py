@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from referencing import Registry, Resource
 
 from bridge import console_settings
 from tests.bridge.office import MINUTE_MS, Office, Till, at
+from tests.support import facts
 
 SCHEMA = Path(__file__).parents[2] / "schema"
 NINE = at("2026-11-02T09:00+00:00")
@@ -27,25 +27,15 @@ def office(tmp_path: Path) -> Office:
     return office
 
 
-def query(office: Office, sql: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(office.database) as connection:
-        found = connection.execute(sql).fetchall()
-    connection.close()
-    return found
-
-
 def told(office: Office, console: str = "demo/till-1") -> dict[str, Any] | None:
     """The newest settings made for a console."""
     site_id, console_id = console.split("/")
-    rows = query(
-        office,
-        f"SELECT revision, payload FROM settings_sent WHERE site_id = '{site_id}' AND console_id = '{console_id}'"
-        " ORDER BY revision DESC LIMIT 1",
-    )
-    if not rows:
+    sent = facts.settings_sent(office.database, "revision", "payload", site_id=site_id, console_id=console_id)
+    if not sent:
         return None
-    payload: dict[str, Any] = json.loads(rows[0][1])
-    assert payload["revision"] == rows[0][0]
+    revision, text = sent[-1]
+    payload: dict[str, Any] = json.loads(text)
+    assert payload["revision"] == revision
     return payload
 
 
@@ -108,7 +98,7 @@ def test_every_change_of_weight_stays_in_the_history(office: Office) -> None:
     office.do("question", "set", "staff", "--silent-weight", 0.4, "--silent-weight-origin", "calls")
     office.do("question", "set", "staff", "--silent-weight-on", "2026-11-01")
     office.do("question", "set", "staff", "--silent-weight-on", "2026-11-01")
-    found = query(office, "SELECT silent_weight, silent_weight_origin, silent_weight_on FROM question_history")
+    found = facts.questions_changed(office.database, "silent_weight", "silent_weight_origin", "silent_weight_on")
     today = found[0][2]
     assert found == [(0.4, "calls", today), (0.4, "calls", "2026-11-01")]
     assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", today)
@@ -137,7 +127,7 @@ def test_wrong_questions_are_refused_in_one_sentence(office: Office, arguments: 
     result = office.run("question", "set", *arguments)
     assert result.status == 2
     assert result.err.count("\n") == 1
-    assert query(office, "SELECT count(*) FROM question_history") == [(0,)]
+    assert facts.questions_changed(office.database) == []
 
 
 # Settings ---------------------------------------------------------------------------------------------------------
@@ -245,7 +235,7 @@ def test_wrong_settings_are_refused_in_one_sentence(office: Office, arguments: t
     result = office.run("settings", "set", *arguments)
     assert result.status == 2
     assert result.err.count("\n") == 1
-    assert query(office, "SELECT count(*) FROM setting") == [(0,)]
+    assert facts.settings(office.database) == []
 
 
 def test_a_stuck_time_too_short_at_some_site_is_refused_for_all(office: Office) -> None:
@@ -353,7 +343,7 @@ def test_shifts_may_touch_but_not_overlap(office: Office) -> None:
         "demo,till-1,maria,Maria,2026-11-03T11:00,2026-11-03T13:00",
     )
     assert "line 3: the shift overlaps that of line 2" in result.err
-    assert query(office, "SELECT count(*) FROM shift") == [(3,)]
+    assert len(facts.shifts(office.database)) == 3
 
 
 def test_times_without_an_offset_are_the_sites_own(office: Office) -> None:
@@ -370,7 +360,7 @@ def test_hours_that_summer_time_skips_do_not_exist(office: Office) -> None:
     assert result.status == 1
     assert "does not exist in Europe/Sofia" in result.err
     assert office.shifts("demo,till-1,elena,Elena,2026-10-25T03:30,2026-10-25T11:00").status == 0
-    assert query(office, "SELECT started_at_ms FROM shift") == [(at("2026-10-25T03:30+03:00"),)]  # the first of two
+    assert facts.shifts(office.database, "started_at_ms") == [at("2026-10-25T03:30+03:00")]  # the first of two
 
 
 @pytest.mark.parametrize(
@@ -391,7 +381,7 @@ def test_a_bad_line_is_named_and_nothing_is_imported(office: Office, line: str, 
     assert "line 4: " in result.err
     assert word in result.err
     assert sellers(office) == {None: 1}
-    assert query(office, "SELECT count(*) FROM seller") == [(0,)]
+    assert facts.sellers(office.database) == []
 
 
 def test_a_file_without_the_right_columns_is_refused(office: Office) -> None:
@@ -413,10 +403,9 @@ def test_rollups_follow_shifts_places_and_zones_as_a_rebuild_would_have_them(off
     office.shifts("demo,till-1,elena,Elena,2026-11-02T08:00,2026-11-02T17:00")
     office.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
     office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
-    tables = ("rollup_hour", "rollup_day", "survey", "counts")
-    before = [sorted(map(repr, query(office, f"SELECT * FROM {table}"))) for table in tables]
+    before = facts.derived(office.database)
     office.do("rebuild")
-    assert [sorted(map(repr, query(office, f"SELECT * FROM {table}"))) for table in tables] == before
+    assert facts.derived(office.database) == before
 
 
 def test_another_kind_is_a_new_revision_and_old_surveys_keep_theirs(office: Office) -> None:
@@ -456,7 +445,7 @@ def test_two_counts_that_would_have_one_name_are_refused(office: Office) -> None
     result = office.run("counts", "import", office.file("counts.csv", f"{head}{line}5\n{line}7\n"))
     assert result.status == 1
     assert "line 3" in result.err
-    assert query(office, "SELECT count(*) FROM counts") == [(0,)]
+    assert facts.counts(office.database) == []
 
 
 def test_a_revision_that_no_console_can_use_is_not_counted_on_from(office: Office) -> None:
@@ -467,7 +456,7 @@ def test_a_revision_that_no_console_can_use_is_not_counted_on_from(office: Offic
     topic = "trivox/v1/demo/till-1/health"
     office.take_messages([{"topic": topic, "payload": health, "received_at_ms": at("2026-11-03T10:00+00:00")}])
     office.do("settings", "set", "--all", "ask_every=5")
-    assert query(office, "SELECT revision FROM settings_sent") == [(1,)]
+    assert facts.settings_sent(office.database, "revision") == [1]
 
 
 def test_texts_that_consoles_can_not_read_are_refused(office: Office) -> None:

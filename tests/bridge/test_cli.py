@@ -1,8 +1,6 @@
 """The `trivox` command as a whole: exit statuses, sentences, backup, doctor and the list of consoles."""
 
-import contextlib
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -11,19 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.office import MINUTE_MS, Office, Till, at
+from tests.support import facts, forked, planted
 
 NINE = at("2026-11-02T09:00+00:00")
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
 
 
 def real(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = "import sys; from bridge.cli import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -40,7 +34,7 @@ def test_the_program_itself_ends_with_the_right_status(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [(), ("report", "--help"), ("question",)])
 def test_help_is_help(arguments: tuple[str, ...]) -> None:
-    result = real(*arguments)
+    result = forked.run(*arguments)
     assert "Usage: trivox" in result.stdout + result.stderr
 
 
@@ -84,15 +78,12 @@ def test_reading_goes_on_while_somebody_writes(office: Office) -> None:
     till = Till()
     till.surveys(NINE, yes=40)
     office.take(till)
-    writer = sqlite3.connect(office.database, isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    writer.execute("DELETE FROM rollup_day")
-    office.do("console", "list")
-    office.do("backup", office.folder / "copy.db")
-    office.do("question", "list")
-    assert "All is well" in office.do("doctor") or "to look at" in office.do("doctor")
-    writer.execute("ROLLBACK")
-    writer.close()
+    with planted.half_written(office.database):
+        office.do("console", "list")
+        office.do("backup", office.folder / "copy.db")
+        office.do("question", "list")
+        assert "All is well" in office.do("doctor") or "to look at" in office.do("doctor")
+        assert office.rows("site")[0]["surveys"] == 40
 
 
 def test_doctor_finds_losses_rejects_and_the_silent(office: Office) -> None:
@@ -177,9 +168,7 @@ def test_damage_in_the_midst_is_told_of_and_not_copied(office: Office) -> None:
     till = Till()
     till.surveys(at("2026-11-03T09:00+00:00"), yes=500)
     office.take(till)
-    with office.database.open("r+b") as file:
-        file.seek(8192)
-        file.write(b"\xff" * 60_000)
+    planted.overwrite(office.database, 8192, 60_000)
     doctor = office.run("doctor")
     assert "damaged" in doctor.out + doctor.err
     assert "trivox doctor" not in doctor.out + doctor.err
@@ -190,9 +179,7 @@ def test_damage_in_the_midst_is_told_of_and_not_copied(office: Office) -> None:
 
 
 def test_another_programs_database_is_left_alone(office: Office) -> None:
-    with contextlib.closing(sqlite3.connect(office.database)) as connection:
-        connection.execute("CREATE TABLE foo (a)")
+    planted.of_another_program(office.database)
     result = office.run("site", "set", "demo", "--timezone", "Europe/Sofia")
     assert (result.status, result.err.count("\n")) == (1, 1)
-    with contextlib.closing(sqlite3.connect(office.database)) as connection:
-        assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("foo",)]
+    assert facts.tables(office.database) == ["foo"]

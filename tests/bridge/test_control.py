@@ -12,6 +12,7 @@ from bridge.control import perform, take_lock, writer
 from bridge.control_server import Server
 from bridge.errors import TrivoxError, UsageError, WriterBusyError
 from bridge.store import open_store
+from tests.support import facts, planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +22,7 @@ SITE = {"site_id": "s1", "timezone": "Europe/Sofia"}
 
 
 def timezones(database: Path) -> list[Any]:
-    store = open_store(database)
-    rows = store.all("SELECT site_id, timezone FROM site")
-    store.close()
-    return rows
+    return facts.sites(database, "site_id", "timezone")
 
 
 def served(operation: str, args: dict[str, Any], progress: Callable[[int, int], None]) -> dict[str, Any]:
@@ -113,8 +111,7 @@ def test_a_damaged_database_is_told(tmp_path: Path) -> None:
 
 
 def test_a_database_of_a_newer_version_is_told(tmp_path: Path) -> None:
-    store = open_store(tmp_path / "a.db", writing=True)
-    store.connection.execute("PRAGMA user_version = 9999")
-    store.close()
+    open_store(tmp_path / "a.db", writing=True).close()
+    planted.of_a_newer_version(tmp_path / "a.db")
     with pytest.raises(TrivoxError, match="newer"):
         open_store(tmp_path / "a.db", writing=True)

@@ -1,13 +1,13 @@
 """Transactions and visitors: whose they are, what they say, and what they leave unknown."""
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.bridge.office import MINUTE_MS, Office, Result, Till, at
+from tests.support.facts import counts_received
 
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
@@ -65,10 +65,8 @@ def test_a_correction_takes_the_place_of_the_figure(office: Office) -> None:
     office.count("shop", sold(80))
     office.count("shop", sold(50))
     office.count("shop", sold(50))
-    with sqlite3.connect(office.database) as connection:
-        received = connection.execute("SELECT raw FROM counts_received").fetchall()
-    connection.close()
-    assert [json.loads(raw)["count"] for (raw,) in received] == [80, 50]  # sent again, it changes nothing
+    received = counts_received(office.database, "raw")
+    assert [json.loads(raw)["count"] for raw in received] == [80, 50]  # sent again, it changes nothing
     assert office.rows("site", **ONE_DAY)[0]["transactions"] == 50
 
 

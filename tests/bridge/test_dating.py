@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from bridge.dating import clamp, date_event, hour_of
 from bridge.ranges import Ranges
+from tests.support.seeds import seeded
 
 
 def test_three_ways_of_dating() -> None:
@@ -37,7 +36,7 @@ def test_local_hours(at_ms: int, timezone: str, hour: str) -> None:
 
 @pytest.mark.parametrize("seed", range(50))
 def test_ranges_are_a_set(seed: int) -> None:
-    chance = random.Random(seed)
+    chance = seeded(seed)
     ranges, numbers, stored = Ranges(), set[int](), dict[int, int]()
     for _ in range(60):
         low = chance.randrange(1, 80)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.bridge.shop import Shop, batch
+from tests.support import facts
 from tests.support.programs import wait_until
 
 if TYPE_CHECKING:
@@ -94,10 +95,10 @@ def test_nothing_is_acknowledged_meanwhile_and_everything_is_stored_once_afterwa
     shop.said("the database is written again")
     shop.measured("trivox_database_writable", 1)
     assert shop.stored() == 2026
-    assert shop.rows("SELECT count(*) FROM survey WHERE outcome = 'yes'") == [(1013,)]
-    assert shop.rows("SELECT count(*) FROM reject") == [(0,)]
+    assert facts.surveys(shop.database, "outcome") == ["yes"] * 1013
+    assert facts.rejects(shop.database) == []
     assert shop.metrics()["trivox_events_stored_total"] == 2026
-    assert len(shop.lines("cannot write the database")) <= 3  # a line an event of note
+    assert len(shop.lines("cannot write the database")) < 10  # a line an event of note, at most once a minute
 
 
 def test_the_end_comes_soon_and_what_was_not_stored_comes_again(shop: Shop, disk: Disk) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import apsw
 import pytest
 
 from bridge import surroundings
 from bridge.config import Broker
 from bridge.store import open_store
 from tests.bridge.shop import Shop
+from tests.support import planted
 from tests.support.programs import free_port, wait_until
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def test_settings_that_the_broker_lost_are_found(shop: Shop) -> None:
     assert shop.trivox("settings", "set", "--all", "ask_every=4").returncode == 0
     wait_until("settings", lambda: shop.settings)
     assert "newest settings" not in bad(shop)
-    shop.client.publish("trivox/v1/s1/c1/settings", b"", qos=1, retain=True).wait_for_publish(30)
+    shop.client.publish("trivox/v1/s1/c1/settings", b"", qos=1, retain=True).wait_for_publish(60)
     told = bad(shop)
     assert "does not hold the newest settings of 1 console (for example trivox/v1/s1/c1/settings)" in told
     assert "restart the bridge" in told
@@ -89,12 +88,10 @@ def test_a_bridge_that_cannot_write_is_told_with_the_reason(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.acknowledged(10)
-    with closing(apsw.Connection(str(shop.database))) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with planted.locked(shop.database):
         shop.send_events(11, 10)
         shop.said("cannot write the database")
         assert "another program has locked it: end that program" in bad(shop)
-        other.execute("ROLLBACK")
     shop.acknowledged(20)
     assert "locked" not in bad(shop)
 

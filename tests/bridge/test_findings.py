@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
-from typing import TYPE_CHECKING
 
-import apsw
 import pytest
 
 from bridge.ingest import take_messages
 from bridge.store import open_store
-from bridge.vitals import FLOOD_MESSAGES, Vitals
-from bridge.writer import Arrived, Job, Writer
+from bridge.vitals import FLOOD_MESSAGES
+from bridge.writer import Arrived
 from tests.bridge.office import MINUTE_MS, Office, Till, at
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support import planted
+from tests.support.writing import writing
 
 NINE = at("2026-11-02T09:00+00:00")
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
 
 
 def bad(text: str) -> list[str]:
@@ -33,9 +24,7 @@ def bad(text: str) -> list[str]:
 
 def test_a_database_that_another_program_holds_is_a_finding_among_others(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
-    with closing(apsw.Connection(str(office.database))) as other:
-        other.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
-        other.execute("BEGIN EXCLUSIVE; UPDATE site SET timezone = 'UTC'; COMMIT")
+    with planted.held(office.database):
         text = office.do("doctor")
     assert f"Another program has locked the database {office.database}: end that program." in text
     assert "The broker was not looked at" in text
@@ -47,9 +36,7 @@ def test_a_damaged_database_names_the_way_back_and_no_bridge_to_start(office: Of
     till = Till()
     till.surveys(NINE, yes=500)
     office.take(till)
-    with office.database.open("r+b") as file:
-        file.seek(office.database.stat().st_size // 2 // 4096 * 4096)
-        file.write(b"\xa5" * 20_000)
+    planted.overwrite(office.database, planted.middle(office.database))
     text = office.do("doctor")
     assert f"The database {office.database} is damaged" in text
     assert "`trivox restore COPY`" in text
@@ -85,17 +72,13 @@ def test_a_stranger_is_taken_in_once_enrolled_and_what_it_sent_before_by_a_rebui
 
 
 def test_a_bridge_at_work_listens_to_a_console_from_its_enrolment_on(office: Office) -> None:
-    store = open_store(office.database, writing=True)
-    writer = Writer(store, lambda _: None, enrolled_only=True)
     first, second = (Arrived(topic, payload, NINE, 0, 1) for topic, payload, _ in strangers(office, 20))
-    writer._write([first])
-    assert writer.vitals.counts["stored"] == 0
-    job = Job("enroll_consoles", {"consoles": ["demo/till-1"]})
-    writer._do(job)
-    assert job.error is None
-    writer._write([second])
+    with writing(office.database, enrolled_only=True) as writer:
+        writer.put([first])
+        writer.perform("enroll_consoles", {"consoles": ["demo/till-1"]})
+        assert writer.vitals.counts["stored"] == 0
+        writer.put([second])
     assert writer.vitals.counts["stored"] == 8
-    store.close()
 
 
 @pytest.mark.parametrize("name", ["till-1", "demo/", "demo/TILL", "a/b/c"])
@@ -106,16 +89,14 @@ def test_only_a_console_can_be_enrolled(office: Office, name: str) -> None:
 
 
 def test_a_stranger_that_floods_is_named(office: Office) -> None:
-    store = open_store(office.database, writing=True)
-    vitals = Vitals()
-    writer = Writer(store, lambda _: None, enrolled_only=True, vitals=vitals)
     topic, payload, _ = strangers(office, 1)[0]
-    for _ in range(FLOOD_MESSAGES // 1000 + 1):
-        assert vitals.snapshot(1)["flooding"] == []
-        writer._write([Arrived(topic, payload, NINE, 0, 1)] * 1000)
-    assert vitals.snapshot(1)["flooding"] == ["demo/till-1"]
-    assert not vitals.consoles
-    store.close()
+    with writing(office.database, enrolled_only=True) as writer:
+        for _ in range(FLOOD_MESSAGES // 1000 + 1):
+            assert writer.vitals.snapshot(1)["flooding"] == []
+            writer.put([Arrived(topic, payload, NINE, 0, 1)] * 1000)
+            writer.perform("sweep", {})  # comes after them
+        assert writer.vitals.snapshot(1)["flooding"] == ["demo/till-1"]
+        assert not writer.vitals.consoles
 
 
 def test_two_boards_are_one_finding(office: Office) -> None:
@@ -154,11 +135,7 @@ def test_a_settings_file_that_is_missing_is_told_also_without_a_broker(office: O
 
 def test_reasons_that_an_older_bridge_took_from_senders_are_summed_up(office: Office) -> None:
     store = open_store(office.database, writing=True)
-    with store.transaction(1):
-        store.run_many(
-            "INSERT INTO reject (topic, reason, raw, hash, first_at_ms, last_at_ms) VALUES ('t', ?, x'', ?, 1, 1)",
-            [(f"unknown \x1b{number}: x", str(number)) for number in range(3_000)],
-        )
+    planted.rejects(store, [f"unknown \x1b{number}: x" for number in range(3_000)])
     store.close()
     text = office.do("doctor")
     assert len(text.splitlines()) < 40

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import apsw
 import pytest
 
 from bridge.ingest import Intake, Tally, take_messages
 from bridge.rebuild import rebuild
-from bridge.store import Store, open_store
+from bridge.sites import enroll_consoles
+from bridge.store import Store
 from bridge.upkeep import execute
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from tests.support import planted
+from tests.support.facts import consoles, events, extras, received, rejects, rollups, surveys, told
 
 NOW_MS = 1_763_800_000_000
 DAY_MS = 86_400_000
@@ -38,13 +37,6 @@ def booted(up_ms: int = 0) -> dict[str, Any]:
     return event("booted", up_ms, reset="power_on", firmware="1", board="unix", hardware_id="ab")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = open_store(tmp_path / "a.db", writing=True)
-    yield store
-    store.close()
-
-
 def take(
     store: Store,
     base: int,
@@ -65,13 +57,9 @@ def through(tally: Tally) -> int:
     return int(json.loads(payload)["through"])
 
 
-def outcome(store: Store, survey: int) -> Any:
-    row = store.one("SELECT outcome, cause FROM survey WHERE survey = ?", (survey,))
-    return row and row[0] + (f":{row[1]}" if row[0] == "error" else "")
-
-
-def rejects(store: Store) -> list[tuple[Any, ...]]:
-    return store.all("SELECT seq, reason, count FROM reject ORDER BY reject_key")
+def outcome(store: Store, survey: int) -> str:
+    ((outcome, cause),) = surveys(store, "outcome", "cause", survey=survey)
+    return outcome + (f":{cause}" if outcome == "error" else "")
 
 
 def test_through_and_losses(store: Store) -> None:
@@ -79,7 +67,7 @@ def test_through_and_losses(store: Store) -> None:
     assert through(take(store, 4, opened(9))) == 1
     assert through(take(store, 3, opened(8), first=3)) == 4
     assert through(take(store, 2, opened(7))) == 4
-    assert store.all("SELECT low, high FROM received") == [(1, 4)]
+    assert received(store, "low", "high") == [(1, 4)]
 
 
 def test_every_batch_is_followed_by_an_ack(store: Store) -> None:
@@ -94,10 +82,10 @@ def test_other_content_under_a_taken_name_is_a_conflict_once(store: Store) -> No
     take(store, 1, opened(2))
     tally = take(store, 1, opened(2))
     assert (tally.conflicts, through(tally)) == (1, 1)
-    ((seq, reason, count),) = rejects(store)
+    ((seq, reason, count),) = rejects(store, "seq", "reason", "count")
     assert (seq, count) == (1, 2)
     assert reason.startswith("conflict")
-    assert store.all("SELECT opened_up_ms FROM survey") == [(1,)]
+    assert surveys(store, "opened_up_ms") == [1]
 
 
 def test_a_reject_holds_its_name(store: Store) -> None:
@@ -105,8 +93,8 @@ def test_a_reject_holds_its_name(store: Store) -> None:
     assert through(take(store, 1, bad)) == 1
     assert take(store, 1, bad).duplicates == 1
     assert take(store, 1, opened(5)).conflicts == 1
-    assert [row[1].split(":")[0] for row in rejects(store)] == ["impossible value", "conflict"]
-    assert store.all("SELECT * FROM event") == []
+    assert [reason.split(":")[0] for reason in rejects(store, "reason")] == ["impossible value", "conflict"]
+    assert events(store) == []
 
 
 def test_a_bad_event_does_not_block_the_others(store: Store) -> None:
@@ -119,15 +107,14 @@ def test_an_unreadable_message_is_kept_once_and_not_acknowledged(store: Store) -
     for _ in range(3):
         tally = take_messages(store, [("trivox/v1/s1/c1/events", b"{", NOW_MS)], NOW_MS)
         assert not tally.acks
-    ((seq, _, count),) = rejects(store)
-    assert (seq, count) == (None, 3)
-    assert store.all("SELECT * FROM console") == []
+    assert rejects(store, "seq", "count") == [(None, 3)]
+    assert consoles(store) == []
 
 
 def test_extra_fields_are_kept(store: Store) -> None:
     take(store, 1, opened(1, colour="blue"), shelf=7)
-    assert json.loads(store.all("SELECT raw FROM event")[0][0])["colour"] == "blue"
-    assert store.all("SELECT base, raw FROM envelope_extra") == [(1, '{"shelf":7}')]
+    assert [event["colour"] for event in told(store)] == ["blue"]
+    assert extras(store, "base", "raw") == [(1, '{"shelf":7}')]
 
 
 def test_an_open_survey_is_lost_at_a_later_opening_below_through(store: Store) -> None:
@@ -156,21 +143,21 @@ def test_of_two_closes_the_lower_number_decides(store: Store) -> None:
     take(store, 3, closed(9, 1, 1, "no"))
     take(store, 2, closed(8, 1, 1, "yes"))
     assert outcome(store, 1) == "yes"
-    assert store.all("SELECT yes, no, silent, error FROM rollup_day") == [(1, 0, 0, 0)]
+    assert rollups(store, "yes", "no", "silent", "error") == [(1, 0, 0, 0)]
 
 
 def test_a_close_alone_tells_the_survey(store: Store) -> None:
     take(store, 2, closed(9000, 1, 2000, "silent"))
-    assert store.all("SELECT outcome, opened_at_ms FROM survey") == [("silent", NOW_MS + 2000)]
+    assert surveys(store, "outcome", "opened_at_ms") == [("silent", NOW_MS + 2000)]
 
 
 def test_a_late_clock_dates_what_had_none(store: Store) -> None:
     take(store, 1, opened(1000, at_ms=None) | {"at_ms": None}, arrived=NOW_MS + 7000)
-    assert store.all("SELECT opened_at_ms FROM survey") == [(NOW_MS + 7000,)]
+    assert surveys(store, "opened_at_ms") == [NOW_MS + 7000]
     clock = {"boot": 1, "up_ms": 2000, "at_ms": NOW_MS, "type": "clock_set", "source": "ntp", "step_ms": None}
     take(store, 2, clock)
-    assert store.all("SELECT opened_at_ms FROM survey") == [(NOW_MS - 1000,)]
-    assert store.all("SELECT dated_by FROM event ORDER BY seq") == [("clock_set",), ("console",)]
+    assert surveys(store, "opened_at_ms") == [NOW_MS - 1000]
+    assert events(store, "dated_by") == ["clock_set", "console"]
 
 
 @pytest.mark.parametrize(
@@ -179,14 +166,14 @@ def test_a_late_clock_dates_what_had_none(store: Store) -> None:
 def test_force_majeure_touches_what_it_lies_before_or_in(store: Store, up_ms: int, affected: int) -> None:
     take(store, 1, opened(1_000_000), closed(1_009_000, 1, 1_000_000))
     take(store, 3, event("force_majeure_declared", up_ms, survey=None, **QUESTION))
-    assert store.all("SELECT affected FROM survey") == [(affected,)]
-    assert store.all("SELECT affected, yes, force_majeures FROM rollup_day ORDER BY affected")[-1][0] == affected
+    assert surveys(store, "affected") == [affected]
+    assert rollups(store, "yes", affected=affected) == [1]
 
 
 def test_two_boards_with_one_id_are_kept_apart(store: Store) -> None:
     take(store, 1, opened(1))
     assert through(take(store, 1, opened(2), epoch="0000000b")) == 1
-    assert store.all("SELECT count(*) FROM survey") == [(2,)]
+    assert surveys(store, "epoch") == ["0000000a", "0000000b"]
 
 
 def test_enrolled_only(store: Store) -> None:
@@ -195,18 +182,16 @@ def test_enrolled_only(store: Store) -> None:
     assert not take_messages(store, [message], NOW_MS, enrolled_only=True).acks
     with store.transaction(NOW_MS):
         assert rebuild(store)["taken"] == 0
-        store.run("INSERT INTO site (site_id, first_seen_at_ms) VALUES ('s1', 0)")
-        store.run("INSERT INTO console VALUES (1, 's1', 'c1', 1, 0, 0, NULL, NULL, NULL, 0)")
+        enroll_consoles(store, {"consoles": ["s1/c1"]}, NOW_MS)
         assert rebuild(store)["taken"] == 1
-    assert store.all("SELECT seq FROM event") == [(1,)]
+    assert events(store, "seq") == [1]
     assert through(take_messages(store, [message], NOW_MS, enrolled_only=True)) == 1
 
 
 def test_a_rebuild_takes_what_an_older_bridge_could_not(store: Store) -> None:
     take(store, 1, opened(1), {"type": "junk"})
-    good = json.dumps(closed(9, 1, 1))
+    planted.rejected_was(store, closed(9, 1, 1))
     with store.transaction(NOW_MS):
-        store.run("UPDATE reject SET raw = ?", (good.encode(),))
         assert rebuild(store) == {"taken": 1, "surveys": 1}
     assert outcome(store, 1) == "yes"
     assert rejects(store) == []
@@ -236,8 +221,8 @@ def test_status_and_health_are_kept(store: Store) -> None:
         ("trivox/v1/s1/c1/reply", b'{"id":"x","ok":true}', NOW_MS + 7),
     ]
     take_messages(store, messages, NOW_MS)
-    row = store.one("SELECT online, health, settings_revision_reported, last_seen_at_ms FROM console")
-    assert row == (1, health.decode(), 12, NOW_MS + 7)
+    (console,) = consoles(store, "online", "health", "settings_revision_reported", "last_seen_at_ms")
+    assert console == (1, health.decode(), 12, NOW_MS + 7)
     assert rejects(store) == []
 
 
@@ -247,7 +232,7 @@ def test_what_was_retained_does_not_show_that_a_console_is_there(store: Store) -
         intake = Intake(store)
         intake.take("trivox/v1/s1/c1/status", b'{"state":"online"}', NOW_MS + 9, is_retained=True)
         intake.finish()
-    assert store.all("SELECT online, last_seen_at_ms FROM console") == [(1, NOW_MS)]
+    assert consoles(store, "online", "last_seen_at_ms") == [(1, NOW_MS)]
 
 
 def test_counts_are_acknowledged(store: Store) -> None:
@@ -269,7 +254,7 @@ def test_recorded_lines(store: Store) -> None:
     with store.transaction(NOW_MS):
         result = execute(store, "ingest", {"lines": lines}, NOW_MS)
     assert (result["stored"], result["duplicates"], result["unreadable"]) == (1, 1, 3)
-    assert store.all("SELECT arrived_at_ms FROM event") == [(5,)]
+    assert events(store, "arrived_at_ms") == [5]
 
 
 def test_half_a_surrogate_pair_spoils_its_own_event_alone(store: Store) -> None:

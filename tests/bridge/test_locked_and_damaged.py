@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import apsw
 import pytest
 
 from tests.bridge.shop import END_S, Shop, batch
+from tests.support import facts, forked, planted
 from tests.support.programs import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with Shop(tmp_path) as shop:
-        yield shop
 
 
 def filled(shop: Shop, events: int = 2_000) -> None:
@@ -34,7 +22,7 @@ def filled(shop: Shop, events: int = 2_000) -> None:
 
 def refused(shop: Shop) -> str:
     """The sentence with which the bridge refuses to start."""
-    done = subprocess.run(shop.command(), capture_output=True, text=True, timeout=END_S, check=False)
+    done = forked.run(*shop.command())
     assert done.returncode == 1, done.stderr
     sentence = done.stderr.splitlines()[-1]
     assert sentence.startswith("trivox: ")
@@ -47,29 +35,24 @@ def test_a_lock_of_another_program_is_waited_for_however_long(shop: Shop, how: s
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.acknowledged(10)
-    with closing(apsw.Connection(str(shop.database))) as other:
-        other.execute(f"BEGIN {how}")
+    with planted.locked(shop.database, how):
         for seq in range(11, 1011):
             shop.send(batch(seq, 1))
         assert shop.said("cannot write the database")["reason"] == "locked"
         shop.measured("trivox_database_writable", 0)
         wait_until("they wait", lambda: shop.metrics()["trivox_backlog_messages"] > 500)
         assert shop.through() == 10
-        other.execute("ROLLBACK")
     shop.acknowledged(1010)
     shop.said("the database is written again")
     assert shop.stored() == 1010
-    assert shop.rows("SELECT count(*) FROM reject") == [(0,)]
+    assert facts.rejects(shop.database) == []
 
 
 def test_a_database_that_is_locked_at_the_start_is_waited_for(shop: Shop) -> None:
     filled(shop, 10)
-    with closing(apsw.Connection(str(shop.database))) as other:
-        other.execute("PRAGMA journal_mode = DELETE").fetchall()
-        other.execute("BEGIN EXCLUSIVE")
+    with planted.locked(shop.database, "EXCLUSIVE", log=False):
         shop.start_bridge(connected=False)
         shop.said("another program has locked the database")
-        other.execute("ROLLBACK")
     wait_until("it goes on", lambda: len(shop.lines("connected to the broker")) == 2)
     shop.send_events(11, 10)
     shop.acknowledged(20)
@@ -79,8 +62,7 @@ def test_a_locked_database_does_not_hold_up_the_end(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.acknowledged(10)
-    with closing(apsw.Connection(str(shop.database))) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with planted.locked(shop.database):
         shop.send_events(11, 320)
         shop.said("cannot write the database")
         assert shop.stop_bridge() == 0
@@ -93,9 +75,7 @@ def truncated(database: Path) -> None:
 
 
 def overwritten(database: Path) -> None:
-    with database.open("r+b") as file:
-        file.seek(database.stat().st_size // 2 // 4096 * 4096)
-        file.write(b"\xa5" * 20_000)
+    planted.overwrite(database, planted.middle(database))
 
 
 def headless(database: Path) -> None:
@@ -117,12 +97,8 @@ def test_damage_found_while_it_runs_ends_the_bridge_with_nothing_more_acknowledg
     shop.start_bridge()
     shop.send_events(1, 4_000)
     shop.acknowledged(4_000)
-    with closing(apsw.Connection(str(shop.database))) as other:
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    with shop.database.open("r+b") as file:
-        for at in range(4096 * 3, shop.database.stat().st_size, 4096):
-            file.seek(at)
-            file.write(b"\xa5" * 4096)
+    planted.without_log(shop.database)
+    planted.overwrite(shop.database, 3 * planted.PAGE, shop.database.stat().st_size - 3 * planted.PAGE)
     shop.acks.clear()
     shop.trivox("rebuild")  # reads all of it
     assert shop.bridge is not None
@@ -143,9 +119,7 @@ def test_a_damaged_log_costs_only_what_nobody_holds_any_more(shop: Shop) -> None
     shop.send_events(101, 100)
     shop.acknowledged(200)
     shop.stop_bridge(9)
-    with log.open("r+b") as file:
-        file.seek(before)
-        file.write(b"\xa5" * 500)
+    planted.overwrite(log, before, 500)
     shop.acks.clear()
     shop.start_bridge()
     shop.send(batch(200, 1))  # the console's last one; the answer makes it send again what it holds
@@ -153,7 +127,7 @@ def test_a_damaged_log_costs_only_what_nobody_holds_any_more(shop: Shop) -> None
     assert shop.through() == 100
     shop.keep_sending(101, 100)
     assert shop.stored() == 200
-    assert shop.rows("SELECT count(*) FROM survey WHERE outcome = 'yes'") == [(100,)]
+    assert facts.surveys(shop.database, "outcome") == ["yes"] * 100
 
 
 def test_a_copy_put_beside_the_log_of_another_database_is_refused(shop: Shop) -> None:

@@ -7,7 +7,7 @@ import hmac
 import json
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -17,10 +17,8 @@ from bridge.keyring import Keyring
 from bridge.mac import Mac, holds, mac_of
 from bridge.rebuild import rebuild
 from bridge.report import report_rows
-from bridge.store import Store, open_store
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from bridge.store import Store
+from tests.support import facts, planted
 
 VECTOR = Path(__file__).parents[2] / "schema" / "examples" / "valid" / "events--with_mac.json"
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -28,13 +26,6 @@ VECTOR_KEY = bytes(range(32))
 TOPIC = "trivox/v1/s1/c1/events"
 NOW_MS = 1_763_800_000_000
 QUESTION = {"question_id": "staff", "question_revision": 1}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = open_store(tmp_path / "a.db", writing=True)
-    yield store
-    store.close()
 
 
 def survey(number: int) -> list[dict[str, Any]]:
@@ -63,7 +54,7 @@ def throughs(tally: Tally) -> list[int]:
 
 
 def macs(store: Store) -> list[int | None]:
-    return [row[0] for row in store.all("SELECT mac FROM event ORDER BY seq")]
+    return facts.events(store, "mac")
 
 
 def bad(store: Store) -> list[str]:
@@ -89,8 +80,8 @@ def test_how_it_was_is_kept_with_each_event(store: Store) -> None:
     keyring.remove("s1", "c1")
     take(store, batch(9, *survey(9), key=key))
     assert macs(store) == [None, None, Mac.HELD, Mac.HELD, Mac.FAILED, Mac.FAILED, Mac.MISSING, Mac.MISSING, 2, 2]
-    assert store.all("SELECT mac, events FROM console_mac ORDER BY mac") == [(0, 2), (1, 2), (2, 2), (3, 2)]
-    assert store.all("SELECT * FROM envelope_extra") == []
+    assert facts.macs(store, "mac", "events") == [(0, 2), (1, 2), (2, 2), (3, 2)]
+    assert facts.extras(store) == []
     with store.transaction(NOW_MS):
         rebuild(store)
     assert macs(store) == [None, None, Mac.HELD, Mac.HELD, Mac.FAILED, Mac.FAILED, Mac.MISSING, Mac.MISSING, 2, 2]
@@ -134,8 +125,8 @@ def test_an_event_taken_from_the_rejects_keeps_its_mac(store: Store) -> None:
     key = Keyring(store.path).issue("s1", "c1").key
     newer = {**survey(1)[0], "type": "of_a_newer_console"}
     take(store, batch(1, newer, key=key))
-    assert store.all("SELECT mac FROM reject") == [(Mac.HELD,)]
-    store.connection.execute("UPDATE reject SET raw = ?", (json.dumps(survey(1)[0]).encode(),))
+    assert facts.rejects(store, "mac") == [Mac.HELD]
+    planted.rejected_was(store, survey(1)[0])
     with store.transaction(NOW_MS):
         assert rebuild(store)["taken"] == 1
     assert macs(store) == [Mac.HELD]
@@ -186,7 +177,7 @@ def test_a_bridge_that_takes_signed_events_alone_acknowledges_no_others(store: S
 
     tally = take_signed(*payloads[:2])
     assert (tally.stored, tally.unreadable, tally.acks, tally.reasons) == (0, 2, [], {"not signed": 2})
-    assert store.all("SELECT * FROM console") == []
+    assert facts.consoles(store) == []
     tally = take_signed(payloads[2])
     assert (tally.stored, len(tally.acks)) == (2, 1)
     assert any("--signed-only" in sentence for sentence in bad(store))
@@ -212,5 +203,4 @@ def test_reports_note_what_is_not_proved(store: Store) -> None:
     assert notes("console", question_id="loyalty") == []
     query = README.split('sqlite-utils shop.db "select seller_id')[1].split('"')[0]
     assert store.all(f"select seller_id{query}") == [(None, 3, 2)], "as the README shows it"
-    survey_opened = store.all("SELECT outcome FROM survey ORDER BY survey")
-    assert [outcome for (outcome,) in survey_opened] == ["yes", "yes", "yes", "open"]
+    assert facts.surveys(store, "outcome") == ["yes", "yes", "yes", "open"]

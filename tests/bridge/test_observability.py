@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.logfmt import SELDOM_S, Formatter, Seldom
 from bridge.vitals import Vitals
-from tests.bridge.shop import FACT, Shop, batch, event, facts
+from tests.bridge.shop import FACT, Shop, batch, event, told
 from tests.support.programs import free_port, wait_until
 
 if TYPE_CHECKING:
@@ -56,9 +56,12 @@ def test_metrics_count_what_was_committed(shop: Shop) -> None:
     bad = {"epoch": "0000000a", "first": 1, "base": 65, "events": [{"type": "danced"}, event(66)]}
     shop.send(json.dumps(bad).encode())
     shop.send(b"{")
-    shop.send(health(at_ms=time.time_ns() // 1_000_000 - 3_600_000), leaf="health")
+    began = time.time()
+    shop.send(health(at_ms=int(began * 1000) - 3_600_000), leaf="health")
     shop.send(b'{"state":"online"}', leaf="status")
     wait_until("everything is counted", lambda: shop.metrics().get("trivox_messages_total") == 8)
+    wait_until("the last one too", lambda: of_c1(shop, "trivox_console_online"))
+    wait_until("reasons too", lambda: shop.metrics().get('trivox_rejects_total{reason="envelope"}'))
     at = shop.metrics()
     assert at["trivox_events_stored_total"] == 65
     assert at["trivox_events_duplicates_total"] == 32
@@ -82,10 +85,10 @@ def test_metrics_count_what_was_committed(shop: Shop) -> None:
     assert of_c1(shop, "trivox_console_loop_lag_max_seconds") == 0.07
     offset = of_c1(shop, "trivox_console_clock_offset_seconds")
     assert offset is not None
-    assert -3_700 < offset <= -3_600
+    assert began - time.time() - 1 <= offset + 3_600 <= 0
     seen = of_c1(shop, "trivox_console_last_seen_timestamp_seconds")
     assert seen is not None
-    assert abs(seen - time.time()) < 60
+    assert began - 1 <= seen <= time.time()
 
 
 def test_losses_rise_with_a_hole_and_fall_when_it_is_filled_and_outlast_a_restart(shop: Shop) -> None:
@@ -117,13 +120,13 @@ def test_every_line_is_one_event_of_note(shop: Shop) -> None:
     lines = shop.log.read_text().splitlines()
     for line in lines:
         assert FACT.sub("", line).strip() == "", line
-        assert list(facts(line))[:3] == ["time", "level", "msg"]
-        assert facts(line)["time"].endswith("Z")
-    told = [facts(line)["msg"] for line in lines]
+        assert list(told(line))[:3] == ["time", "level", "msg"]
+        assert told(line)["time"].endswith("Z")
+    said = [told(line)["msg"] for line in lines]
     expected = ("the bridge starts", "connected to the broker", "a console was heard for the first time")
     for words in (*expected, "a console sends under a new epoch", "done for a command", "the bridge ends"):
-        assert told.count(words) == 1, told
-    assert 1 <= told.count("rejected, see `trivox doctor`") <= 2
+        assert said.count(words) == 1, said
+    assert 1 <= said.count("rejected, see `trivox doctor`") < 10  # once a minute
 
 
 def test_two_boards_and_an_old_copy_are_noticed(shop: Shop) -> None:
@@ -199,7 +202,7 @@ def listening(process: subprocess.Popen[bytes]) -> list[str]:
 
 def test_names_and_units_are_as_prometheus_has_them(shop: Shop) -> None:
     shop.start_bridge()
-    with urllib.request.urlopen(f"http://127.0.0.1:{shop.metrics_port}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{shop.metrics_port}/metrics", timeout=60) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     assert len(families) > 20
     for family in families:
@@ -216,16 +219,16 @@ def test_whatever_asks_for_metrics_the_log_keeps_its_form(shop: Shop) -> None:
             client.sendall(b"GET /metrics HTTP/1.1\r\n")
     url = f"http://127.0.0.1:{shop.metrics_port}/metrics"
     wanted = {"Accept": "application/openmetrics-text; version=abc"}
-    with urllib.request.urlopen(urllib.request.Request(url, headers=wanted), timeout=30) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=wanted), timeout=60) as answer:
         assert b"trivox_build_info" in answer.read()
     with socket.create_connection(("127.0.0.1", shop.metrics_port)) as client:
         client.sendall(b"\x00\xff nonsense\r\n\r\n")
-        client.settimeout(30)
+        client.settimeout(60)
         assert client.recv(100)
     assert shop.metrics()
     assert shop.stop_bridge() == 0
     for line in shop.log.read_text().splitlines():
-        assert list(facts(line))[:3] == ["time", "level", "msg"], line
+        assert list(told(line))[:3] == ["time", "level", "msg"], line
 
 
 def test_a_value_cannot_break_a_line() -> None:
@@ -234,7 +237,7 @@ def test_a_value_cannot_break_a_line() -> None:
     line = Formatter().format(record)
     assert "\n" not in line
     assert FACT.sub("", line).strip() == ""
-    assert list(facts(line)) == ["time", "level", "msg", "topic", "empty"]
+    assert list(told(line)) == ["time", "level", "msg", "topic", "empty"]
 
 
 def test_what_comes_often_is_told_seldom_with_its_count() -> None:

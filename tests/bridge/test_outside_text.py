@@ -10,10 +10,11 @@ import pytest
 
 from bridge.health import read_figures
 from bridge.metrics import Collector
-from bridge.store import open_store
 from bridge.vitals import Vitals
-from bridge.writer import Arrived, Job, Writer
+from bridge.writer import Arrived
 from tests.bridge.office import MINUTE_MS, Office, at
+from tests.support.facts import consoles
+from tests.support.writing import writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,11 +37,6 @@ HEALTH = [
     '{"faults":["x\\ny\\u001b[31mz","[/b]"]}',
     '{"faults":["\\ud800"]}',
 ]
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
 
 
 def heard(office: Office, health: str, *, at_ms: int | None = None) -> None:
@@ -86,9 +82,7 @@ def test_figures_that_are_sane_are_kept_beside_those_that_are_not() -> None:
 
 def test_the_text_is_kept_as_sent(office: Office) -> None:
     heard(office, '{"x":1e999}')
-    store = open_store(office.database)
-    assert store.all("SELECT health FROM console") == [('{"epoch":"00000001","x":1e999}',)]
-    store.close()
+    assert consoles(office.database, "health") == ['{"epoch":"00000001","x":1e999}']
 
 
 # -- what the broker had kept ------------------------------------------------------------------------------------------
@@ -96,11 +90,9 @@ def test_the_text_is_kept_as_sent(office: Office) -> None:
 
 def taken(office: Office, at_ms: int, arrived_at_ms: int, vitals: Vitals, *, is_retained: bool) -> None:
     """A writer takes a health message of `at_ms` in."""
-    store = open_store(office.database, writing=True)
-    writer = Writer(store, lambda _: None, vitals=vitals, now_ms=lambda: arrived_at_ms)
     payload = json.dumps({"epoch": "0000000a", "at_ms": at_ms}).encode()
-    writer._write([Arrived("trivox/v1/demo/till-1/health", payload, arrived_at_ms, 0, 1, is_retained)])
-    store.close()
+    with writing(office.database, vitals=vitals, now_ms=lambda: arrived_at_ms) as writer:
+        writer.put([Arrived("trivox/v1/demo/till-1/health", payload, arrived_at_ms, 0, 1, is_retained)])
 
 
 def test_a_retained_heartbeat_does_not_say_how_the_clock_is_now(office: Office) -> None:
@@ -123,21 +115,19 @@ def test_a_retained_heartbeat_does_not_say_how_the_clock_is_now(office: Office) 
 
 
 def test_metrics_count_what_ingest_hands_over(office: Office) -> None:
-    store = open_store(office.database, writing=True)
-    writer = Writer(store, lambda _: None)
     event = {"boot": 1, "up_ms": 1, "at_ms": None, "type": "button_freed", "button": "yes"}
     batch = {"epoch": "0000000a", "first": 1, "base": 1, "events": [event, {"type": "danced"}]}
     lines = [
         json.dumps({"topic": "trivox/v1/demo/till-1/events", "payload": batch, "received_at_ms": NINE}),
         "no message",
     ]
-    writer._do(Job("ingest", {"lines": lines}))
     point = {"site_id": "demo", "checkout_point_id": "p", "console_id": "named-only", "from": None}
-    writer._do(Job("set_checkout_point", point))
+    with writing(office.database) as writer:
+        writer.perform("ingest", {"lines": lines})
+        writer.perform("set_checkout_point", point)
     at = metrics_of(writer.vitals, office.folder)
     assert at["trivox_events_stored_total"] == 1
     assert at["trivox_events_rejected_total"] == 1
     assert at["trivox_messages_unreadable_total"] == 1
     assert at["trivox_console_last_seen_timestamp_seconds"] == NINE / 1000
     assert at["trivox_consoles"] == 1
-    store.close()

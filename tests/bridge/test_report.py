@@ -19,11 +19,6 @@ HOUR_MS = 60 * MINUTE_MS
 NINE = at("2026-11-02T09:00+00:00")
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
-
-
 def test_counts_and_index_are_those_of_the_method(office: Office) -> None:
     till = Till()
     till.surveys(NINE, yes=12, no=6, cant_say=2, silent=80, error=3)

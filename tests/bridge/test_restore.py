@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import apsw
 import pytest
 
 from bridge import restore as module
 from bridge.errors import DatabaseError
 from bridge.metrics import Collector
 from bridge.restore import restore
-from bridge.store import open_store
+from bridge.sites import set_site
+from bridge.store import Store, open_store
 from bridge.vitals import Vitals
 from tests.bridge.office import Office, Till, at
+from tests.support import planted
+from tests.support.facts import sites, stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,17 +44,18 @@ def copy_of(office: Office) -> Path:
     return office.folder / "copies" / "trivox.db"
 
 
-def stored(database: Path) -> int:
-    with closing(apsw.Connection(str(database))) as connection:
-        return int(connection.execute("SELECT count(*) FROM event").fetchall()[0][0])
+def in_sofia(office: Office) -> Store:
+    """Another change, that stands in the log until the store is closed."""
+    store = open_store(office.database, writing=True)
+    with store.transaction(1):
+        set_site(store, {"site_id": "demo", "timezone": "Europe/Sofia"}, 1)
+    return store
 
 
 def a_log(office: Office, beside: Path) -> Path:
     """Lay a log of the office's database beside another file."""
     log = beside.with_name(f"{beside.name}-wal")
-    store = open_store(office.database, writing=True)
-    with store.transaction(1):
-        store.run("UPDATE site SET timezone = 'Europe/Sofia'")
+    store = in_sofia(office)
     shutil.copy(office.database.with_name("trivox.db-wal"), log)
     store.close()
     assert log.stat().st_size > 0
@@ -126,8 +128,7 @@ def no_links(*_: object) -> None:
 
 
 def test_a_copy_of_a_newer_trivox_replaces_nothing(office: Office) -> None:
-    with closing(apsw.Connection(str(copy_of(office)))) as connection:
-        connection.execute("PRAGMA user_version = 99")
+    planted.of_a_newer_version(copy_of(office))
     with pytest.raises(DatabaseError, match="is of a newer Trivox"):
         restore(copy_of(office), office.database, NOW)
     assert stored(office.database) == 40
@@ -138,9 +139,7 @@ def test_a_restore_that_is_killed_leaves_no_database_without_its_log(
     office: Office, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
     """At whichever step: the old database with its log, or a copy that is refused with that log, or the new one."""
-    store = open_store(office.database, writing=True)
-    with store.transaction(1):
-        store.run("UPDATE site SET timezone = 'Europe/Sofia'")
+    store = in_sofia(office)
     killed = os.fork()
     if not killed:
         where, name = (module.os, "link") if point == "link" else (type(office.database), point)
@@ -169,11 +168,8 @@ def test_a_restore_that_is_killed_leaves_no_database_without_its_log(
 
 
 def rows(database: Path) -> tuple[int, str]:
-    store = open_store(database)
-    try:
-        return stored(database), store.all("SELECT timezone FROM site")[0][0]
-    finally:
-        store.close()
+    (timezone,) = sites(database, "timezone")
+    return stored(database), timezone
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files away")

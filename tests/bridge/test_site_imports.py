@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import apsw
 import pytest
 
 from tests.bridge.office import Office, Till, at
+from tests.support import facts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,17 +23,16 @@ def office(tmp_path: Path) -> Office:
     return made
 
 
-def query(office: Office, sql: str) -> list[Any]:
-    with closing(apsw.Connection(str(office.database))) as connection:
-        return list(connection.execute(sql))
-
-
 def sites(office: Office, *lines: str) -> Any:
     return office.run("site", "import", office.file("sites.csv", "\n".join(["site_id,timezone", *lines])))
 
 
 def points(office: Office, *lines: str, head: str = "site_id,checkout_point_id,console_id,from") -> Any:
     return office.run("checkout-point", "import", office.file("points.csv", "\n".join([head, *lines])))
+
+
+def zones(office: Office) -> dict[str, str]:
+    return dict(facts.sites(office.database, "site_id", "timezone"))
 
 
 def at_points(office: Office) -> dict[str | None, int]:
@@ -44,10 +42,7 @@ def at_points(office: Office) -> dict[str | None, int]:
 def test_sites_get_their_time_zones_and_surveys_follow(office: Office) -> None:
     result = sites(office, "demo,Asia/Tokyo", "new,Europe/Sofia")
     assert (result.status, result.out) == (0, "2 sites imported.\n")
-    assert query(office, "SELECT site_id, timezone FROM site ORDER BY 1") == [
-        ("demo", "Asia/Tokyo"),
-        ("new", "Europe/Sofia"),
-    ]
+    assert zones(office) == {"demo": "Asia/Tokyo", "new": "Europe/Sofia"}
     assert [row["hour"] for row in office.rows("hour")] == ["2026-11-02T18:00+09:00", "2026-11-12T18:00+09:00"]
     assert sites(office, "demo,UTC").out == "1 site imported.\n"
     assert [row["hour"][-6:] for row in office.rows("hour")] == ["+00:00", "+00:00"]
@@ -67,7 +62,7 @@ def test_a_bad_site_is_named_and_none_is_set(office: Office, line: str, words: s
     result = sites(office, "demo,Asia/Tokyo", line)
     assert result.status == 1
     assert words in result.err
-    assert query(office, "SELECT site_id, timezone FROM site") == [("demo", "UTC")]
+    assert zones(office) == {"demo": "UTC"}
 
 
 def test_consoles_stand_where_the_file_says_and_since_when(office: Office) -> None:
@@ -86,8 +81,8 @@ def test_a_file_without_dates_is_as_good_as_the_command(office: Office, tmp_path
     other.take(till)
     other.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
     assert points(office, "demo,cash,till-1", head="site_id,checkout_point_id,console_id").status == 0
-    placed = "SELECT from_ms, checkout_point_id FROM placement"
-    assert query(office, placed) == query(other, placed) == [(0, "cash")]
+    for one in (office, other):
+        assert facts.placements(one.database, "from_ms", "checkout_point_id") == [(0, "cash")]
 
 
 def test_figures_of_tills_follow_a_console_to_its_new_place(office: Office) -> None:
@@ -112,13 +107,12 @@ def test_a_bad_checkout_point_is_named_and_nothing_stands_anywhere(office: Offic
     result = points(office, "demo,cash,till-1,", line)
     assert result.status == 1
     assert words in result.err
-    assert query(office, "SELECT count(*) FROM placement") == [(0,)]
+    assert facts.placements(office.database) == []
 
 
 def test_rollups_are_as_a_rebuild_would_have_them(office: Office) -> None:
     sites(office, "demo,Asia/Tokyo")
     points(office, "demo,cash,till-1,", "demo,desk,till-1,2026-11-10")
-    tables = ("rollup_hour", "rollup_day", "survey", "counts")
-    before = [sorted(map(repr, query(office, f"SELECT * FROM {table}"))) for table in tables]
+    before = facts.derived(office.database)
     office.do("rebuild")
-    assert [sorted(map(repr, query(office, f"SELECT * FROM {table}"))) for table in tables] == before
+    assert facts.derived(office.database) == before

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import apsw
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -15,28 +14,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bridge.doctor import examine
 from bridge.ingest import take_messages
 from bridge.rebuild import rebuild
-from bridge.store import open_store, rejects
+from bridge.store import Store, open_store, rejects
 from bridge.vitals import FLOOD_MESSAGES
 from tests.bridge.shop import Shop, batch
+from tests.support import facts, planted
 from tests.support.programs import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 CONSOLES = 500
-EVENTS = 100
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with Shop(tmp_path) as shop:
-        yield shop
-
-
-def all_through(shop: Shop, through: int, count: int) -> bool:
-    with shop._guard:
-        reached = {name for name, ack in shop.acks if ack["through"] >= through}
-    return len(reached) >= count
+EVENTS = 64
 
 
 def test_hundreds_of_consoles_come_back_at_once_and_send_all_twice(shop: Shop) -> None:
@@ -48,13 +33,15 @@ def test_hundreds_of_consoles_come_back_at_once_and_send_all_twice(shop: Shop) -
             shop.send_events(1, EVENTS, f"c{number}")
     wait_until("the broker has it all", lambda: len(shop.confirmed) == len(shop.published), 120)
     shop.start_bridge()
-    wait_until("all are acknowledged", lambda: all_through(shop, EVENTS, CONSOLES), 120)
-    wait_until("the rest is known before", lambda: shop.metrics()["trivox_events_duplicates_total"] == 50_000, 120)
+    wait_until("all are acknowledged", lambda: list(shop.throughs().values()).count(EVENTS) == CONSOLES, 120)
+    wait_until(
+        "the rest is known before", lambda: shop.metrics()["trivox_events_duplicates_total"] == CONSOLES * EVENTS, 120
+    )
     assert shop.stored() == CONSOLES * EVENTS
-    assert shop.rows("SELECT count(*), sum(through) FROM epoch") == [(CONSOLES, CONSOLES * EVENTS)]
-    assert shop.rows("SELECT sum(yes) FROM rollup_day") == [(CONSOLES * EVENTS // 2,)]
+    assert facts.epochs(shop.database, "through") == [EVENTS] * CONSOLES
+    assert sum(facts.rollups(shop.database, "yes")) == CONSOLES * EVENTS // 2
     at = shop.metrics()
-    assert (at["trivox_consoles"], at["trivox_events_stored_total"]) == (CONSOLES, 50_000)
+    assert (at["trivox_consoles"], at["trivox_events_stored_total"]) == (CONSOLES, CONSOLES * EVENTS)
 
 
 def test_settings_of_more_consoles_than_the_broker_confirms_at_once_all_get_there(tmp_path: Path) -> None:
@@ -62,16 +49,10 @@ def test_settings_of_more_consoles_than_the_broker_confirms_at_once_all_get_ther
     count = 11_000
     with Shop(tmp_path) as shop:
         store = open_store(shop.database, writing=True)
-        with store.transaction(1):
-            store.run("INSERT INTO site (site_id, first_seen_at_ms) VALUES ('s1', 1)")
-            store.run_many(
-                "INSERT INTO settings_sent (site_id, console_id, revision, payload, created_at_ms, published)"
-                " VALUES ('s1', ?, 1, ?, 1, 1)",
-                [(f"c{number}", json.dumps({"revision": 1, "console": number})) for number in range(count)],
-            )
+        planted.settings_sent(store, {f"c{number}": {"revision": 1, "console": number} for number in range(count)})
         store.close()
         shop.start_bridge()
-        wait_until("every console's settings", lambda: len({one["console"] for one in shop.settings}) == count, 60)
+        wait_until("every console's settings", lambda: len({one["console"] for one in shop.settings}) == count, 120)
         shop.send_events(1, 10)
         shop.acknowledged(10)
 
@@ -98,7 +79,7 @@ def test_a_console_that_floods_is_told_of_and_starves_nobody(shop: Shop) -> None
     assert shop.through("flooder") == 1
     flood.disconnect()
     flood.loop_stop()
-    assert len(shop.lines("a console floods")) <= 2
+    assert len(shop.lines("a console floods")) < 10  # once a minute
 
 
 @pytest.mark.parametrize("size", [1_000_000, 9_000_000])
@@ -109,29 +90,34 @@ def test_payloads_too_large_are_counted_once_each_and_hold_up_nobody(shop: Shop,
             shop.send(bytes([number]) * size)
     shop.send_events(1, 10)
     shop.acknowledged(10)
-    kept = shop.rows("SELECT reason, length(raw), count FROM reject ORDER BY reject_key")
+    kept = facts.rejects(shop.database, "reason", "raw", "count")
     assert len(kept) == 10
-    for reason, length, count in kept:
-        assert (reason.partition(":")[0], length, count) == ("size", 65_536, 2)
+    for reason, raw, count in kept:
+        assert (reason.partition(":")[0], len(raw), count) == ("size", 65_536, 2)
     assert shop.stop_bridge() == 0
     shop.start_bridge()  # what was not acknowledged to the broker would come again
     shop.send_events(11, 10)
     shop.acknowledged(20)
-    assert shop.rows("SELECT sum(count) FROM reject") == [(20,)]
+    assert sum(facts.rejects(shop.database, "count")) == 20
     assert "Rejected as size: 20" in shop.trivox("doctor").stdout
 
 
-def test_rejects_cannot_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejects_cannot_fill_the_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejects, "MAX_MESSAGES_OF_TOPIC", 5)
     monkeypatch.setattr(rejects, "MAX_BYTES", 3_500)
     monkeypatch.setattr(rejects, "ROW_BYTES", 0)
-    store = open_store(tmp_path / "a.db", writing=True)
 
     def take(topic: str, *payloads: bytes) -> None:
         take_messages(store, [(f"trivox/v1/s1/{topic}/events", payload, 1) for payload in payloads], 1)
 
     def kept() -> list[Any]:
-        return store.all("SELECT topic, count(*), sum(length(raw)), sum(count) FROM reject GROUP BY topic ORDER BY 1")
+        """By topic: how many, of how many bytes, that came how often."""
+        found = groupby(sorted(facts.rejects(store, "topic", "raw", "count")), itemgetter(0))
+        each = [(topic, list(those)) for topic, those in found]
+        return [
+            (topic, len(those), sum(len(raw) for _, raw, _ in those), sum(count for *_, count in those))
+            for topic, those in each
+        ]
 
     take("c1", *[b"{" * (number + 1) for number in range(8)])
     take("c1", b"{", b"{{{{{{{")
@@ -143,25 +129,21 @@ def test_rejects_cannot_fill_the_disk(tmp_path: Path, monkeypatch: pytest.Monkey
     take("c5", b"z" * 1_000)
     assert kept()[0] == ("", 1, 0, 3)
     assert sum(row[2] for row in kept()) <= 2_000
-    assert store.one("SELECT sum(count) FROM reject") == (14,)
+    assert sum(facts.rejects(store, "count")) == 14
     with store.transaction(1):
         assert rebuild(store)["taken"] == 0
-    assert store.one("SELECT sum(count) FROM reject") == (14,)
-    store.close()
+    assert sum(facts.rejects(store, "count")) == 14
 
 
-def test_long_topics_cannot_fill_the_disk_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_topics_cannot_fill_the_disk_either(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejects, "MAX_BYTES", 1_000_000)
-    store = open_store(tmp_path / "a.db", writing=True)
     for number in range(100):
         take_messages(store, [(f"trivox/v1/{number:060000}/a/events", b"x", 1)], 1)
         if number == 50:
             store.forget()  # as after a restart
-    ((pages, size),) = store.all("SELECT page_count, page_size FROM pragma_page_count, pragma_page_size")
-    assert pages * size < 2_000_000
-    assert store.one("SELECT sum(count) FROM reject") == (100,)
+    assert facts.size(store) < 2_000_000
+    assert sum(facts.rejects(store, "count")) == 100
     assert all(len(one.sentence) < 1_000 for one in examine(store, 1))
-    store.close()
 
 
 def test_a_console_that_is_not_enrolled_is_shown_and_taken_once_it_is(shop: Shop) -> None:
@@ -172,16 +154,9 @@ def test_a_console_that_is_not_enrolled_is_shown_and_taken_once_it_is(shop: Shop
     assert shop.said("rejected")["reason"] == "not enrolled"
     assert "trivox/v1/s1/stranger/events: enroll the console" in shop.trivox("doctor").stdout
     assert shop.through("stranger") == 0
-    assert shop.rows("SELECT count(*) FROM console") == [(0,)]
+    assert facts.consoles(shop.database) == []
+    assert shop.trivox("console", "enroll", "s1/stranger").returncode == 0
     assert shop.stop_bridge() == 0
-    store = open_store(shop.database, writing=True)
-    with store.transaction(1):
-        store.run("INSERT INTO site (site_id, first_seen_at_ms) VALUES ('s1', 1)")
-        store.run(
-            "INSERT INTO console (site_id, console_id, enrolled, first_seen_at_ms, last_seen_at_ms)"
-            " VALUES ('s1', 'stranger', 1, 1, 1)"
-        )
-    store.close()
     assert "2 rejects taken" in shop.trivox("rebuild").stdout
     assert shop.stored() == 40
     shop.start_bridge("--enrolled-only")
@@ -196,8 +171,7 @@ def test_more_than_memory_shall_hold_stays_with_the_broker(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.acknowledged(10)
-    with closing(apsw.Connection(str(shop.database))) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with planted.locked(shop.database):
         for number in range(150):
             shop.send(bytes([number]) * 1_000_000)
         shop.send_events(11, 100)
@@ -205,7 +179,6 @@ def test_more_than_memory_shall_hold_stays_with_the_broker(shop: Shop) -> None:
         shop.measured("trivox_broker_connected", 0)
         assert shop.metrics()["trivox_backlog_messages"] < 100
         assert shop.through() == 10
-        other.execute("ROLLBACK")
     shop.acknowledged(110)
     assert shop.stored() == 110
-    assert shop.rows("SELECT count(*) FROM reject") == [(150,)]
+    assert len(facts.rejects(shop.database)) == 150

@@ -17,8 +17,11 @@ from typer.testing import CliRunner
 
 from bridge import watch
 from bridge.commands.watch import register
-from bridge.store import open_store
+from bridge.ingest import take_messages
+from bridge.store import Store, open_store
 from bridge.store.live import Figures, LiveConsole, figures, live_consoles
+from tests.bridge.shop import batch
+from tests.support.facts import through
 from tests.support.programs import TRIVOX
 
 NOW_MS = 1_763_812_800_000
@@ -92,19 +95,13 @@ def test_a_line_tells_the_same() -> None:
     assert line.endswith("2 rejects, 0 lost, 16 waiting")
 
 
-def test_losses_are_the_numbers_below_through_that_never_came(tmp_path: Path) -> None:
-    store = open_store(tmp_path / "trivox.db", writing=True)
-    with store.transaction(NOW_MS):
-        store.run("INSERT INTO site (site_id, first_seen_at_ms) VALUES ('demo', 0)")
-        store.run(
-            "INSERT INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms)"
-            " VALUES ('demo', 'till-1', 0, 0)"
-        )
-        store.run("INSERT INTO epoch (console_key, epoch, seen_at_ms, first, through) VALUES (1, '9f2c1ab0', 0, 5, 20)")
-        store.run("INSERT INTO received (epoch_key, low, high) VALUES (1, 1, 3), (1, 7, 20), (1, 30, 40)")
+def test_losses_are_the_numbers_below_through_that_never_came(store: Store) -> None:
+    came = ((1, 3, 1), (7, 14, 7), (30, 11, 7))  # where, how many, and the first that the console still has
+    messages = [("trivox/v1/demo/till-1/events", batch(base, count, first), 0) for base, count, first in came]
+    take_messages(store, messages, NOW_MS)
+    assert through(store, "till-1") == 20
     assert figures(store).losses == 3
     assert [console.console_id for console in live_consoles(store)] == ["till-1"]
-    store.close()
 
 
 @pytest.fixture
@@ -147,7 +144,7 @@ def test_a_terminal_is_left_tidy(database: Path, number: signal.Signals) -> None
             if not asked and b"Events stored" in shown:
                 process.send_signal(number)
                 asked = True
-        assert process.wait(20) == 0, shown
+        assert process.wait(60) == 0, shown
     finally:
         process.kill()
         process.wait()
@@ -169,7 +166,7 @@ def test_without_a_terminal_it_prints_lines(database: Path) -> None:
         assert process.stdout is not None
         assert b"0 of 0 consoles online" in process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate()

@@ -23,11 +23,11 @@ FROM_CONSOLES = ("events", "status", "health", "reply")
 SETTINGS: dict[str, Any] = {
     "revision": 3,
     "question": {"id": "office", "revision": 2, "kind": "office", "text": {"en": "Did you like our office?"}},
-    "survey_window_ms": 1500,
-    "long_press_ms": 400,
+    "survey_window_ms": 60_000,  # so long that no press comes too late, however busy this machine is
+    "long_press_ms": 1500,
     "reopen_guard_ms": 0,
     "debounce_ms": 20,
-    "stuck_ms": 1000,
+    "stuck_ms": 4000,
     "heartbeat_ms": 1000,
     "ask_every": 5,
     "prompt": "tone",
@@ -122,20 +122,22 @@ def go_through_all(console: Console, listener: Listener) -> None:
     listener.wait_event("stray_pressed", reason="no_survey")
     for button in ("yes", "no", "cant_say"):
         console.press("seller")
-        console.wait_lamp(button)
+        console.wait_lamp(button, timeout_s=60)
         console.press(button)
         listener.wait_event("survey_closed", outcome=button)
     console.press("yes")
     listener.wait_event("stray_pressed", reason="already_answered")
-    console.press("seller")
-    listener.wait_event("survey_closed", cause="expired")
     opened = len(listener.events_of("survey_opened"))
     console.press("seller")
     wait_until("another survey", lambda: len(listener.events_of("survey_opened")) > opened)
     console.press("seller")
     listener.wait_event("survey_closed", cause="superseded")
-    console.press("seller", 700)
+    console.press("seller", 2000)
     listener.wait_event("force_majeure_declared")
+    listener.tell("settings", {**SETTINGS, "revision": 4, "survey_window_ms": 300}, retain=True)
+    listener.wait_event("settings_applied", revision=4)
+    console.press("seller")
+    listener.wait_event("survey_closed", cause="expired")
     console.hold("no")
     listener.wait_event("button_stuck", button="no")
     console.press("seller")

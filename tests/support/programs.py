@@ -17,7 +17,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(what: str, condition: Callable[[], Any], limit_s: float = 30.0) -> Any:
+def wait_until(what: str, condition: Callable[[], Any], limit_s: float = 60.0) -> Any:
     """Poll until the condition holds; its value."""
     end_s = time.monotonic() + limit_s
     while time.monotonic() < end_s:

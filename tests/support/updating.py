@@ -10,6 +10,7 @@ from bridge.bundle import make_bundle, make_key, read_key
 from bridge.keyring import Keyring
 from simulator import Console
 from simulator.testing import Bridge, Broker
+from tests.support import facts
 from tests.support.programs import wait_until
 from tests.support.versions import Changes, other_version
 
@@ -67,21 +68,22 @@ class Office:
 
     def state(self, console_id: str = "till-1") -> str:
         """How far the order of a console is."""
-        return str(self._row(console_id).get("state"))
+        return str(self.update(console_id).get("state"))
 
     def reason(self, console_id: str = "till-1") -> str:
         """Why it did not come to its end."""
-        return str(self._row(console_id).get("reason"))
+        return str(self.update(console_id).get("reason"))
 
     def rows(self, query: str, *values: str) -> list[Row]:
         """Rows of the bridge's database, read beside it."""
         where = f"{self.bridge.database.as_uri()}?mode=ro"
-        with closing(sqlite3.connect(where, uri=True, timeout=10)) as connection:
+        with closing(sqlite3.connect(where, uri=True, timeout=60)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(query, values)]
 
-    def _row(self, console_id: str) -> Row:
-        rows = self.rows("SELECT * FROM update_order JOIN console USING (console_key) WHERE console_id = ?", console_id)
+    def update(self, console_id: str = "till-1") -> Row:
+        """The last order to update a console: its `state`, its `size`, how far it is `fetched`; empty if none."""
+        rows = facts.updates(self.bridge.database, console_id=console_id)
         return rows[0] if rows else {}
 
     def wait_heard(self, console_id: str = "till-1") -> None:
@@ -90,8 +92,8 @@ class Office:
 
     def health(self, console_id: str = "till-1") -> Any:
         """The last health message, as text."""
-        rows = self.rows("SELECT health FROM console WHERE console_id = ?", console_id)
-        return rows[0]["health"] if rows else None
+        (text,) = facts.consoles(self.bridge.database, "health", console_id=console_id) or [None]
+        return text
 
     def wait_state(self, *states: str, console_id: str = "till-1") -> str:
         """Wait until the order of a console is in one of these states."""
@@ -100,9 +102,5 @@ class Office:
 
     def boots(self, console_id: str = "till-1") -> list[str]:
         """The firmware of each boot that the bridge has heard of, in order."""
-        rows = self.rows(
-            "SELECT raw ->> 'firmware' AS firmware FROM event JOIN epoch USING (epoch_key) JOIN console"
-            " USING (console_key) WHERE console_id = ? AND type = 'booted' ORDER BY epoch_key, seq",
-            console_id,
-        )
-        return [row["firmware"] for row in rows]
+        boots = facts.told(self.bridge.database, type="booted", console_id=console_id)
+        return [boot["firmware"] for boot in boots]

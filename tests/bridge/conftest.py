@@ -1,0 +1,36 @@
+"""What most tests of the bridge begin with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.store import Store, open_store
+from tests.bridge.office import Office
+from tests.bridge.shop import Shop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A new database, `a.db`, open for writing."""
+    store = open_store(tmp_path / "a.db", writing=True)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """The commands and a database, `trivox.db`, that the first of them makes."""
+    return Office(tmp_path)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A broker and consoles; the bridge is still to be started."""
+    with Shop(tmp_path) as shop:
+        yield shop
