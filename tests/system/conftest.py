@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.mosquitto import Mosquitto
+from tests.support.versions import compiled_firmware
 from tests.system.programs import Programs
+
+__all__ = ["compiled_firmware", "mosquitto", "programs"]
 
 
 @pytest.fixture
