@@ -1,13 +1,12 @@
-"""What system tests do with real programs: start them, run commands, ask the database."""
+"""What system tests do with real programs: start them, and run commands."""
 
 import signal
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-from tests.support.programs import TRIVOX
+from tests.support import command
+from tests.support.programs import LIMIT_S
 
 
 class Programs:
@@ -30,7 +29,7 @@ class Programs:
                 process.send_signal(signal.SIGTERM)
         for process, output in self._running:
             try:
-                process.wait(10)
+                process.wait(LIMIT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -39,15 +38,6 @@ class Programs:
 
 def trivox(*words: str) -> str:
     """What the command prints; it must succeed."""
-    done = subprocess.run([TRIVOX, *words], capture_output=True, text=True, timeout=60, check=False)
+    done = command.trivox(*words)
     assert done.returncode == 0, f"trivox {' '.join(words)}: {done.stderr}"
     return done.stdout
-
-
-def ask(database: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Rows of a query, read beside the writing bridge."""
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)
-    try:
-        return connection.execute(query, values).fetchall()
-    finally:
-        connection.close()
