@@ -35,3 +35,10 @@ def trivox(
             surroundings.enter_context(one)
         status = cli.run([*words])
     return subprocess.CompletedProcess(["trivox", *words], status, out.getvalue(), err.getvalue())
+
+
+def say(*words: str) -> str:
+    """What a command says that must succeed."""
+    done = trivox(*words)
+    assert done.returncode == 0, f"trivox {' '.join(words)}: {done.stderr}"
+    return done.stdout

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import urllib.request
 from pathlib import Path
 from typing import Self
 
-from tests.support.programs import TRIVOX, free_port, wait_until
-
-END_LIMIT_S = 30
+from tests.support.forked import Forked
+from tests.support.programs import LIMIT_S, free_port, wait_until
 
 
 class Gateway:
@@ -30,10 +28,10 @@ class Gateway:
         self._metrics_port = free_port()
         named = [word for port in ports for word in ("--port", str(port))]
         where = ["--broker", broker, "--metrics-port", str(self._metrics_port)]
-        self._words = [TRIVOX, "gateway", *where, *named, *options]
+        self._words = ["gateway", *where, *named, *options]
         login = dict(zip(("TRIVOX_MQTT_USER", "TRIVOX_MQTT_PASSWORD"), account or (), strict=False))
         self._surroundings = {**os.environ, **login}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -47,9 +45,7 @@ class Gateway:
         """Start it; returns once it looks for boards."""
         before = self.output().count("the gateway starts")
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._surroundings
-            )
+            self._process = Forked(*self._words, out=log, err=log, environment=self._surroundings)
         wait_until("the gateway starts", lambda: self.output().count("the gateway starts") > before)
 
     def end(self, how: signal.Signals = signal.SIGINT) -> int:
@@ -58,10 +54,9 @@ class Gateway:
         assert process is not None
         process.send_signal(how)
         try:
-            return process.wait(END_LIMIT_S)
-        except subprocess.TimeoutExpired:
+            return process.wait(LIMIT_S)
+        except BaseException:
             process.kill()
-            process.wait()
             raise
 
     def output(self) -> str:
@@ -74,7 +69,7 @@ class Gateway:
 
     def counted(self, metric: str, **labels: str) -> float:
         """The sum of a metric over all series that have these labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=LIMIT_S) as answer:
             lines = answer.read().decode().splitlines()
         series = [re.fullmatch(rf"trivox_gateway_{metric}\{{(.*)\}} (\S+)", line) for line in lines]
         wanted = [f'{name}="{value}"' for name, value in labels.items()]

@@ -7,8 +7,9 @@ from typing import Any, Self
 from bridge.bundle import make_bundle, make_key, read_key
 from bridge.keyring import Keyring
 from simulator import Console
-from simulator.testing import Bridge, Broker
 from tests.support import command, facts
+from tests.support.bridge import Bridge
+from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until
 from tests.support.versions import Changes, other_version
 
@@ -22,8 +23,8 @@ class Office:
     def __init__(self, folder: Path, compiled: Path) -> None:
         self.folder = folder
         self._compiled = compiled
-        self.broker = Broker(folder, "mosquitto")
-        self.bridge = Bridge(folder, self.broker)
+        self.broker = Mosquitto(folder)
+        self.bridge = Bridge(folder, self.broker.url())
         self.database = self.bridge.database
         self.old = other_version(compiled, folder / "old", OLD)
 
@@ -38,19 +39,17 @@ class Office:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bridge.stop()
+        self.bridge.__exit__()
         self.broker.stop()
 
     def trivox(self, *words: str) -> str:
         """What a command says, which must succeed."""
-        done = command.trivox(*words, "--database", str(self.database))
-        assert done.returncode == 0, f"{words}: {done.stderr}"
-        return done.stdout
+        return command.say(*words, "--database", str(self.database))
 
     def refusal(self, *words: str) -> str:
         """Why a command could not be done."""
         done = command.trivox(*words, "--database", str(self.database))
-        assert (done.returncode, done.stdout) == (1, ""), f"{words}: {done.stdout}"
+        assert done.returncode == 1, f"{words}: {done.stdout}"
         return done.stderr
 
     def bundle(self, version: str = NEW, changes: Changes | None = None, key: Path | None = None) -> Path:
@@ -72,7 +71,7 @@ class Office:
     def console(self, console_id: str = "till-1", **options: Any) -> Console:
         """A console that runs the old version from its own flash, with a key that the bridge knows."""
         key = Keyring(self.database).issue("demo", console_id).key
-        given = {"key": key, "broker": self.broker.url, "firmware": self.old, "installed": True, **options}
+        given = {"key": key, "broker": self.broker.url(), "firmware": self.old, "installed": True, **options}
         return Console(self.folder / console_id, console_id=console_id, **given)
 
     def order(self, *words: str, version: str = NEW) -> str:

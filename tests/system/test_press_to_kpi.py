@@ -3,7 +3,6 @@
 import csv
 import json
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -20,10 +19,12 @@ from simulator.diary import Diary, Entry
 from simulator.oracle import Count, Question, Row, World, expected, strays, transactions, visitors
 from simulator.people import CHANGE_MS, People, Place, Rules, Temperament, plan
 from tests.support import facts
-from tests.support.programs import TRIVOX, wait_until
+from tests.support.bridge import Bridge
+from tests.support.command import say as trivox
+from tests.support.mosquitto import Mosquitto
+from tests.support.programs import wait_until
 from tests.support.seeds import seeded
 from tests.system.own_time import OwnTime
-from tests.system.programs import Programs, trivox
 
 HEARTBEAT_MS = 10_000
 
@@ -72,44 +73,43 @@ WORLD = World(
 
 
 @pytest.mark.long
-def test_the_report_equals_the_oracle(tmp_path: Path, mosquitto: int, programs: Programs) -> None:
+def test_the_report_equals_the_oracle(tmp_path: Path, mosquitto: Mosquitto) -> None:
     seed = seeded("from press to KPI").getrandbits(32)
-    database = tmp_path / "trivox.db"
-    bridge = start_bridge(programs, mosquitto, database)
-    configure(database)
-    diary = Diary()
-    stop = Event()
-    with consoles(tmp_path, mosquitto, database, stop) as running, Crowd(running, diary, seed, stop) as crowd:
-        wait_until("settings are applied", lambda: all_applied(database))
-        crowd.come()
-        wait_until("some surveys are made", lambda: asked(diary) > SURVEYS // 4)
-        bridge.send_signal(signal.SIGKILL)
-        bridge.wait()
-        start_bridge(programs, mosquitto, database)
-        wait_until("people have gone home", crowd.has_gone)
-        trivox("question", "set", "loyalty", "--text", "en=Will you tell your friends?", "--database", str(database))
-        wait_until("the new question is applied", lambda: all_applied(database))
-        crowd.come(loyalty_revision=2)
-        wait_until("people have gone home", crowd.has_gone)
-        wait_until("all surveys are there", lambda: surveys_closed(database) == SURVEYS)
-        crowd.wait(HEARTBEAT_MS)
-        wait_until("the outboxes are empty", lambda: all_empty(database))
-    counts = [*transactions(diary.entries()), *visitors(diary.entries())]
-    import_shifts(tmp_path, database, diary.entries())
-    publish_transactions(mosquitto, diary.entries())
-    import_visitors(tmp_path, database, diary.entries())
-    compare(database, diary.entries(), counts)
-    check_facts(database, diary.entries())
-    check_rebuild(database)
+    diary, stop = Diary(), Event()
+    with Bridge(tmp_path, mosquitto.url()) as bridge:
+        database = bridge.database
+        configure(database)
+        with consoles(tmp_path, mosquitto, database, stop) as running, Crowd(running, diary, seed, stop) as crowd:
+            live(crowd, bridge, diary)
+        counts = [*transactions(diary.entries()), *visitors(diary.entries())]
+        import_shifts(tmp_path, database, diary.entries())
+        publish_transactions(mosquitto.port, diary.entries())
+        import_visitors(tmp_path, database, diary.entries())
+        compare(database, diary.entries(), counts)
+        check_facts(database, diary.entries())
+        check_rebuild(database)
 
 
-def start_bridge(programs: Programs, port: int, database: Path) -> subprocess.Popen[bytes]:
-    return programs.start(TRIVOX, "bridge", "--broker", f"mqtt://127.0.0.1:{port}", "--database", str(database))
+def live(crowd: "Crowd", bridge: Bridge, diary: Diary) -> None:
+    """People come twice; in the first half the bridge is killed, between the halves a question is changed."""
+    database = bridge.database
+    wait_until("settings are applied", lambda: all_applied(database))
+    crowd.come()
+    wait_until("some surveys are made", lambda: asked(diary) > SURVEYS // 4)
+    bridge.end(signal.SIGKILL)
+    bridge.start()
+    wait_until("people have gone home", crowd.has_gone)
+    trivox("question", "set", "loyalty", "--text", "en=Will you tell your friends?", "--database", str(database))
+    wait_until("the new question is applied", lambda: all_applied(database))
+    crowd.come(loyalty_revision=2)
+    wait_until("people have gone home", crowd.has_gone)
+    wait_until("all surveys are there", lambda: surveys_closed(database) == SURVEYS)
+    crowd.wait(HEARTBEAT_MS)
+    wait_until("the outboxes are empty", lambda: all_empty(database))
 
 
 def configure(database: Path) -> None:
     """Settings, questions, sites and checkout points, all by the usual commands while the bridge runs."""
-    wait_until("the bridge has made its database", database.exists)
     where = ("--database", str(database))
     settings = {
         "survey_window_ms": RULES.survey_window_ms,
@@ -130,7 +130,7 @@ def configure(database: Path) -> None:
 
 
 @contextmanager
-def consoles(folder: Path, port: int, database: Path, stop: Event) -> Iterator[list[OwnTime]]:
+def consoles(folder: Path, mosquitto: Mosquitto, database: Path, stop: Event) -> Iterator[list[OwnTime]]:
     with ExitStack() as stack:
         made = [
             stack.enter_context(
@@ -144,7 +144,7 @@ def consoles(folder: Path, port: int, database: Path, stop: Event) -> Iterator[l
                         board=till.board,
                         architecture=till.architecture,
                         interrupts=till.interrupts,
-                        broker=f"mqtt://127.0.0.1:{port}",
+                        broker=mosquitto.url(),
                     )
                 )
             )

@@ -1,7 +1,7 @@
 """Consoles are updated over the air: real MicroPython, a real mosquitto, the real bridge and its commands."""
 
 import json
-import subprocess
+import signal
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -14,7 +14,8 @@ import pytest
 from bridge.bundle import make_key
 from simulator import Console
 from tests.support import facts
-from tests.support.programs import LIMIT_S, TRIVOX, wait_until
+from tests.support.gateway import Gateway
+from tests.support.programs import LIMIT_S, wait_until
 from tests.support.updating import NEW, OLD, UPDATE, Office
 from tests.support.versions import CRASHES, HANGS, IS_DEAF, Changes
 
@@ -42,7 +43,7 @@ def survey(console: Console) -> None:
     console.wait_lamp("no", on=False, timeout_s=LIMIT_S)
 
 
-@pytest.mark.parametrize("board", ["unix", "esp32", "pico_w"])
+@pytest.mark.parametrize("board", ["esp32", "pico_w"])
 def test_a_console_runs_the_new_version_and_confirms_it(board: str, office: Office) -> None:
     office.offer()
     with office.console(board=board) as console:
@@ -54,7 +55,7 @@ def test_a_console_runs_the_new_version_and_confirms_it(board: str, office: Offi
     assert [event["reset"] for event in office.told("booted")] == ["power_on", "soft"]
     assert "100 %" not in office.trivox(*UPDATE, "--watch")  # it is done, and says no more
     assert NEW in office.trivox("console", "list")
-    with office.console() as console:
+    with office.console(board=board):
         office.wait_state("done")
         wait_until("it runs on", lambda: office.boots() == [OLD, NEW, NEW])
 
@@ -150,7 +151,7 @@ def test_the_network_is_lost_in_the_middle_and_the_bridge_too(office: Office) ->
         console.wifi(on=False)
         survey(console)
         console.wifi(on=True)
-        office.bridge.kill()
+        office.bridge.end(signal.SIGKILL)
         survey(console)
         office.bridge.start()
         office.wait_state("done")
@@ -286,7 +287,7 @@ def test_without_a_key_nothing_is_taken(office: Office) -> None:
         office.order("--all")
         office.wait_state("failed")
     assert "no key" in office.reason()
-    with Console(office.folder / "stranger", console_id="stranger", broker=office.broker.url):
+    with Console(office.folder / "stranger", console_id="stranger", broker=office.broker.url()):
         office.wait_heard("stranger")
         assert "Not demo/stranger" in office.order("--all")
 
@@ -313,7 +314,7 @@ def test_an_order_waits_for_a_console_that_is_away(office: Office) -> None:
     office.offer()
     with office.console():
         office.wait_heard()
-    office.bridge.stop()
+    office.bridge.end()
     office.order("--all")  # done by the command itself
     office.bridge.start()
     assert office.state() == "waiting"
@@ -330,14 +331,8 @@ def test_a_bundle_by_another_key_is_not_taken(office: Office, tmp_path: Path) ->
 @pytest.mark.long
 def test_a_board_without_radio_is_updated_through_its_gateway(office: Office) -> None:
     office.offer()
-    with office.console(board="pico") as console:
-        where = ["--broker", office.broker.url, "--port", console.serial_port, "--metrics-port", "0"]
-        gateway = subprocess.Popen([TRIVOX, "gateway", *where])
-        try:
-            office.wait_heard()
-            office.order("--all")
-            office.wait_state("done")
-        finally:
-            gateway.terminate()
-            gateway.wait(30)
+    with office.console(board="pico") as console, Gateway(office.folder, office.broker.url(), console.serial_port):
+        office.wait_heard()
+        office.order("--all")
+        office.wait_state("done")
     assert office.boots() == [OLD, NEW]
