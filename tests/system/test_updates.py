@@ -331,7 +331,8 @@ def test_a_bundle_by_another_key_is_not_taken(office: Office, tmp_path: Path) ->
 @pytest.mark.long
 def test_a_board_without_radio_is_updated_through_its_gateway(office: Office) -> None:
     office.offer()
-    with office.console(board="pico") as console, Gateway(office.folder, office.broker.url(), console.serial_port):
+    console = office.console(board="pico")
+    with Gateway(office.folder, office.broker.url(), console.serial_port), console:
         office.wait_heard()
         office.order("--all")
         office.wait_state("done")
