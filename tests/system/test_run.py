@@ -5,12 +5,13 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import command, facts
+from tests.support.once import alone
 from tests.support.programs import LIMIT_S, TRIVOX, free_port, wait_until
 
 pytestmark = pytest.mark.long
@@ -23,6 +24,7 @@ class Run:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self.begins_at = len(self.bridge_said())
         self.output = folder / "output.txt"
         words = [TRIVOX, "run", "--port", str(free_port()), "--seed", "1", *options]
         with self.output.open("wb") as file:
@@ -56,6 +58,16 @@ class Run:
         words = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in self.left()}
         return [pid for pid, line in words.items() if any(one.endswith(word) for one in line)]
 
+    def bridge_said(self) -> str:
+        log = self.folder / "trivox-data/logs/bridge.log"
+        return log.read_text("utf-8") if log.exists() else ""
+
+    def wait_for_ports(self) -> None:
+        """Until it needs no other ports."""
+        wait_until(
+            "the bridge has its port", lambda: "metrics" in self.bridge_said()[self.begins_at :] or self._ended()
+        )
+
     def wait_for_presses(self, stored_before: int = 0) -> None:
         """Until it shows surveys, and more events than there were before it."""
 
@@ -79,19 +91,30 @@ class Run:
         return self.process.poll() is not None
 
 
+Start = Callable[..., Run]
+
+
 @pytest.fixture
-def runs() -> Iterator[list[Run]]:
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts runs in a folder with these options, one at a time: who begins at the same moment takes the same port."""
     started: list[Run] = []
-    yield started
+
+    def one(folder: Path, *options: str) -> Run:
+        with alone(tmp_path_factory, "trivox-run"):
+            run = Run(folder, *options)
+            started.append(run)
+            run.wait_for_ports()
+        return run
+
+    yield one
     for run in started:
         for pid in run.left():
             os.kill(pid, signal.SIGKILL)
         run.process.wait()
 
 
-def test_it_ends_by_itself_and_says_how_to_ask(tmp_path: Path, runs: list[Run]) -> None:
-    run = Run(tmp_path, "--seconds", "20")
-    runs.append(run)
+def test_it_ends_by_itself_and_says_how_to_ask(tmp_path: Path, start: Start) -> None:
+    run = start(tmp_path, "--seconds", "20")
     assert run.process.wait(LIMIT_S) == 0, run.said
     assert not run.left()
     assert set(facts.surveys(tmp_path / DATABASE, "outcome")) - {"open"}
@@ -106,11 +129,10 @@ def test_it_ends_by_itself_and_says_how_to_ask(tmp_path: Path, runs: list[Run]) 
         assert done.stdout.strip(), line
 
 
-def test_a_signal_ends_everything_and_a_second_run_goes_on(tmp_path: Path, runs: list[Run]) -> None:
+def test_a_signal_ends_everything_and_a_second_run_goes_on(tmp_path: Path, start: Start) -> None:
     before = 0
     for number in (signal.SIGINT, signal.SIGTERM):
-        run = Run(tmp_path, "--consoles", "1")
-        runs.append(run)
+        run = start(tmp_path, "--consoles", "1")
         run.wait_for_presses(before)
         run.process.send_signal(number)
         assert run.process.wait(LIMIT_S) == 0, run.said
@@ -122,19 +144,19 @@ def test_a_signal_ends_everything_and_a_second_run_goes_on(tmp_path: Path, runs:
     assert len(facts.epochs(tmp_path / DATABASE)) == 1
 
 
-def test_two_at_once_keep_out_of_each_others_way_and_say_what_died(tmp_path: Path, runs: list[Run]) -> None:
+def test_two_at_once_keep_out_of_each_others_way_and_say_what_died(tmp_path: Path, start: Start) -> None:
+    runs = []
     for name in ("one", "other"):
         folder = tmp_path / name
         folder.mkdir()
-        runs.append(Run(folder, "--consoles", "1"))
+        runs.append(start(folder, "--consoles", "1"))
         runs[-1].wait_for_presses()
     one, other = runs
     second = command.trivox("run", folder=one.folder)
     assert second.returncode == 1
     assert "Another `trivox run` uses trivox-data" in second.stderr
-    logs = [(run.folder / "trivox-data/logs/bridge.log").read_text("utf-8") for run in runs]
-    urls = [re.findall(r"url=(http://127.0.0.1:\d+/metrics)", log) for log in logs]
-    assert len(urls[0]) == len(urls[1]) == 1, logs
+    urls = [re.findall(r"url=(http://127.0.0.1:\d+/metrics)", run.bridge_said()) for run in runs]
+    assert len(urls[0]) == len(urls[1]) == 1, [run.bridge_said() for run in runs]
     assert urls[0] != urls[1]
     one.loses("bridge")
     assert "The bridge ended by itself" in one.said
