@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
+from tests.support import forked
 from tests.support.forked import Forked
 from tests.support.programs import LIMIT_S, wait_until
 
@@ -34,8 +35,7 @@ class Bridge:
     def start(self) -> None:
         """Start it; returns once it is at the broker."""
         before = self.output().count(CONNECTED)
-        with self._log.open("ab") as log:
-            self._process = Forked(*self._words, out=log, err=log)
+        self._process = forked.start(*self._words, log=self._log)
         wait_until("the bridge is at the broker", lambda: self.output().count(CONNECTED) > before)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:

@@ -30,6 +30,7 @@ LATE = (  # what commands import only when they need it
     *("firmware.credentials", "serial_gateway.counters", "serial_gateway.gateway"),
 )
 MESSAGE_BYTES = 1 << 18
+NUMBER_BYTES = 8
 
 
 class Forked:
@@ -76,7 +77,10 @@ class Forked:
 
     def _hear(self) -> int:
         """The next number that its parent says."""
-        return int.from_bytes(os.read(self._said, 8), "little", signed=True)
+        said = os.read(self._said, NUMBER_BYTES)
+        if not said:
+            raise EOFError("the parent of this trivox was killed")
+        return int.from_bytes(said, "little", signed=True)
 
 
 def start(*words: str, log: Path, environment: Mapping[str, str] | None = None) -> Forked:
@@ -125,6 +129,7 @@ def serve(link: socket.socket) -> None:
     """Start what is asked for, until nobody can ask any more."""
     _load()
     signal.signal(signal.SIGCHLD, _reap)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those who ask
     while True:
         text, files, *_ = socket.recv_fds(link, MESSAGE_BYTES, 3)
         if not text:
@@ -162,9 +167,9 @@ def _watch(message: dict[str, Any], out: int, err: int, says: int) -> None:
     if not pid:
         os.close(says)
         _be_trivox(message, out, err)
-    os.write(says, pid.to_bytes(8, "little", signed=True))
+    os.write(says, pid.to_bytes(NUMBER_BYTES, "little", signed=True))
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.write(says, status.to_bytes(8, "little", signed=True))
+    os.write(says, status.to_bytes(NUMBER_BYTES, "little", signed=True))
     os._exit(0)
 
 
@@ -172,6 +177,7 @@ def _be_trivox(message: dict[str, Any], out: int, err: int) -> None:
     for file, standard in ((out, sys.stdout), (err, sys.stderr)):
         os.dup2(file, standard.fileno())
         os.close(file)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(message["folder"])
     os.environ.clear()
     os.environ.update(message["environment"])

@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
+from tests.support import forked
 from tests.support.forked import Forked
 from tests.support.programs import LIMIT_S, free_port, wait_until
 
@@ -44,8 +45,7 @@ class Gateway:
     def start(self) -> None:
         """Start it; returns once it looks for boards."""
         before = self.output().count("the gateway starts")
-        with self._log.open("ab") as log:
-            self._process = Forked(*self._words, out=log, err=log, environment=self._surroundings)
+        self._process = forked.start(*self._words, log=self._log, environment=self._surroundings)
         wait_until("the gateway starts", lambda: self.output().count("the gateway starts") > before)
 
     def end(self, how: signal.Signals = signal.SIGINT) -> int:
