@@ -90,9 +90,13 @@ class Office:
         found = facts.updates(self.database, what, console_id=console_id)
         return found[0] if found else ""
 
+    def is_heard(self, console_id: str = "till-1") -> bool:
+        """Whether the bridge knows which firmware the console runs."""
+        return bool(facts.healths(self.database, console_id=console_id))
+
     def wait_heard(self, console_id: str = "till-1") -> None:
-        """Wait until the bridge knows which firmware the console runs."""
-        wait_until(f"{console_id} is heard", lambda: facts.healths(self.database, console_id=console_id))
+        """Wait until it does."""
+        wait_until(f"{console_id} is heard", lambda: self.is_heard(console_id))
 
     def wait_state(self, *states: str, console_id: str = "till-1") -> str:
         """Wait until the order of a console is in one of these states."""

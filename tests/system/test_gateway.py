@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -73,26 +74,16 @@ class Shop:
 
 @pytest.fixture
 def open_shop(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Callable[[int], Shop]]:
-    shops: list[Shop] = []
+    with ExitStack() as open_ones:
 
-    def make(boards: int) -> Shop:
-        shop = Shop(tmp_path, mosquitto, boards)
-        shops.append(shop)
-        shop.bridge.start()
-        shop.gateway.start()
-        for console in shop.consoles:
-            console.power_on()
-        return shop
+        def make(boards: int) -> Shop:
+            shop = Shop(tmp_path, mosquitto, boards)
+            open_ones.callback(lambda: sys.stdout.write(shop.gateway.output()))
+            for one in (shop.bridge, shop.gateway, *shop.consoles):
+                open_ones.enter_context(one)
+            return shop
 
-    yield make
-    for shop in shops:
-        for console in shop.consoles:
-            console.power_off()
-        shop.gateway.__exit__()
-        shop.bridge.__exit__()
-        sys.stdout.write(shop.gateway.output())
-        for console in shop.consoles:
-            console.check()
+        yield make
 
 
 def test_surveys_and_settings_of_several_boards(open_shop: Callable[[int], Shop]) -> None:
@@ -124,9 +115,8 @@ def test_pulled_cables_noise_and_power_cuts_lose_nothing(open_shop: Callable[[in
             console.cable.disturb(0.02, SEED)
         elif fault == "power":
             shop.survey(console, chance.choice(ANSWERS))
-            console.wait_lamp(
-                shop.asked["till-1"][-1], on=False, timeout_s=LIMIT_S
-            )  # thanks were given: it is in flash
+            last = shop.asked["till-1"][-1]
+            console.wait_lamp(last, on=False, timeout_s=LIMIT_S)  # thanks were given: it is in flash
             console.power_off()
             shop.wait_online(console, online=False)
             console.power_on()

@@ -24,7 +24,8 @@ class Run:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
-        self.begins_at = len(self.bridge_said())
+        self.bridge_log = folder / "trivox-data/logs/bridge.log"
+        self.bridge_log.unlink(missing_ok=True)
         self.output = folder / "output.txt"
         words = [TRIVOX, "run", "--port", str(free_port()), "--seed", "1", *options]
         with self.output.open("wb") as file:
@@ -59,14 +60,11 @@ class Run:
         return [pid for pid, line in words.items() if any(one.endswith(word) for one in line)]
 
     def bridge_said(self) -> str:
-        log = self.folder / "trivox-data/logs/bridge.log"
-        return log.read_text("utf-8") if log.exists() else ""
+        return self.bridge_log.read_text("utf-8") if self.bridge_log.exists() else ""
 
     def wait_for_ports(self) -> None:
         """Until it needs no other ports."""
-        wait_until(
-            "the bridge has its port", lambda: "metrics" in self.bridge_said()[self.begins_at :] or self._ended()
-        )
+        wait_until("the bridge has its port", lambda: "metrics" in self.bridge_said() or self._ended())
 
     def wait_for_presses(self, stored_before: int = 0) -> None:
         """Until it shows surveys, and more events than there were before it."""

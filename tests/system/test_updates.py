@@ -333,7 +333,7 @@ def test_a_board_without_radio_is_updated_through_its_gateway(office: Office) ->
     office.offer()
     console = office.console(board="pico")
     with Gateway(office.folder, office.broker.url(), console.serial_port), console:
-        office.wait_heard()
+        wait_until("it is heard", lambda: console.step(5000) or office.is_heard())
         office.order("--all")
         office.wait_state("done")
     assert office.boots() == [OLD, NEW]
