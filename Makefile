@@ -32,8 +32,9 @@ chaos: setup-tests ## Break everything in a seeded order (SEED=, MINUTES=, CONSO
 	$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
 	  $(if $(CONSOLES),--consoles $(CONSOLES)) $(if $(PICOS),--picos $(PICOS))
 
-flash-cuts: setup-tests ## Update a board with the power cut within each flash operation, one after the other (half an hour)
-	TRIVOX_EVERY_CUT=1 .venv/bin/pytest -q tests/bridge/flash/test_pulled_cable.py -k operations
+flash-cuts: setup-tests ## Cut the power within each flash operation: of outbox, cable and update over the air (an hour)
+	TRIVOX_EVERY_CUT=1 .venv/bin/pytest -n 3 --dist worksteal -k operation tests/bridge/flash/test_pulled_cable.py \
+	  tests/system/test_update_power_cuts.py tests/firmware/test_power_cuts.py
 
 bench: setup-tests ## Measure, each figure beside a limit measured in the same run
 	$(PYTHON) -m tests.benchmarks

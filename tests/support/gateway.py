@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import urllib.request
 from pathlib import Path
 from typing import Self
 
 from tests.support import forked
 from tests.support.forked import Forked
-from tests.support.programs import free_port, wait_until
-
-END_LIMIT_S = 60
+from tests.support.programs import LIMIT_S, free_port, wait_until
 
 
 class Gateway:
@@ -57,10 +54,9 @@ class Gateway:
         assert process is not None
         process.send_signal(how)
         try:
-            return process.wait(END_LIMIT_S)
-        except subprocess.TimeoutExpired:
+            return process.wait(LIMIT_S)
+        except BaseException:
             process.kill()
-            process.wait()
             raise
 
     def output(self) -> str:
@@ -73,7 +69,7 @@ class Gateway:
 
     def counted(self, metric: str, **labels: str) -> float:
         """The sum of a metric over all series that have these labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=LIMIT_S) as answer:
             lines = answer.read().decode().splitlines()
         series = [re.fullmatch(rf"trivox_gateway_{metric}\{{(.*)\}} (\S+)", line) for line in lines]
         wanted = [f'{name}="{value}"' for name, value in labels.items()]

@@ -12,9 +12,8 @@ from typing import Any, Self
 
 import msgspec
 
-from tests.support.programs import wait_until
+from tests.support.programs import LIMIT_S, wait_until
 
-LIMIT_S = 60.0
 PATIENCE_S = 3.0
 
 

@@ -9,7 +9,7 @@ import msgspec
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support.programs import wait_until
+from tests.support.programs import LIMIT_S, wait_until
 
 
 class Heard(NamedTuple):
@@ -38,7 +38,7 @@ class Subscriber:
     def __enter__(self) -> Self:
         self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
-        assert self._subscribed.wait(60)
+        assert self._subscribed.wait(LIMIT_S)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,7 +48,9 @@ class Subscriber:
     def publish(self, topic: str, payload: Any, *, retain: bool = False) -> None:
         """Say something; a payload of bytes is taken as it is."""
         data = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
-        self._client.publish(topic, data, qos=1, retain=retain).wait_for_publish(60)
+        said = self._client.publish(topic, data, qos=1, retain=retain)
+        said.wait_for_publish(LIMIT_S)
+        assert said.is_published(), f"the broker took nothing for {topic}"
 
     def all(self, ending: str) -> list[Heard]:
         """The messages on topics that end so."""

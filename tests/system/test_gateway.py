@@ -2,99 +2,88 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from simulator.console import Console
+from tests.support import facts
+from tests.support.bridge import Bridge
+from tests.support.command import say as trivox
 from tests.support.gateway import Gateway
 from tests.support.mosquitto import Mosquitto
-from tests.support.programs import TRIVOX, wait_until
+from tests.support.programs import LIMIT_S, wait_until
+from tests.support.seeds import seeded
 from tests.support.subscriber import Subscriber
-from tests.system.programs import Programs, ask, trivox
 
 pytestmark = pytest.mark.long
 
 ANSWERS = ("yes", "no", "cant_say")
-LIMIT_S = 60.0
+SEED = 7
 
 
 class Shop:
     """A broker, a bridge, and boards at one gateway."""
 
-    def __init__(self, folder: Path, broker: Mosquitto, programs: Programs, boards: int) -> None:
+    def __init__(self, folder: Path, broker: Mosquitto, boards: int) -> None:
         self.broker = broker
-        self.database = folder / "trivox.db"
+        self.bridge = Bridge(folder, broker.url())
+        self.database = self.bridge.database
         self.consoles = [
             Console(folder / f"till-{number}", site_id="shop", console_id=f"till-{number}", board="pico")
             for number in range(1, boards + 1)
         ]
         self.gateway = Gateway(folder, broker.url(), *(console.serial_port for console in self.consoles))
         self.asked: dict[str, list[str]] = {console.console_id: [] for console in self.consoles}
-        programs.start(
-            TRIVOX, "bridge", "--broker", broker.url(), "--database", str(self.database), "--metrics-port", "0"
-        )
-        wait_until("the bridge has made its database", self.database.exists)
 
     def survey(self, console: Console, answer: str) -> None:
         """The seller asks, the customer answers."""
         console.press("seller")
-        console.wait_lamp(answer, on=True)
+        console.wait_lamp(answer, on=True, timeout_s=LIMIT_S)
         console.press(answer)
         self.asked[console.console_id].append(answer)
 
     def wait_all_stored(self) -> None:
         """Every survey is there once, as it was answered, and nothing else is."""
-        query = "SELECT outcome FROM survey JOIN console USING (console_key) WHERE console_id = ? ORDER BY opened_at_ms"
+        asked = {name: sorted(answers) for name, answers in self.asked.items()}
 
         def stored() -> bool:
-            found = {name: [row[0] for row in ask(self.database, query, name)] for name in self.asked}
-            return {name: sorted(outcomes) for name, outcomes in found.items()} == {
-                name: sorted(answers) for name, answers in self.asked.items()
-            }
+            found = {name: sorted(facts.surveys(self.database, "outcome", console_id=name)) for name in asked}
+            return found == asked
 
-        wait_until("all surveys are stored", stored, LIMIT_S)
-        assert ask(self.database, "SELECT count(*) FROM reject") == [(0,)]
-        stray = "SELECT count(*) FROM event WHERE type = 'stray_pressed'"
-        assert ask(self.database, stray) == [(0,)]
+        wait_until("all surveys are stored", stored)
+        assert facts.rejects(self.database) == []
+        assert facts.events(self.database, type="stray_pressed") == []
+
+    def applied(self) -> set[str]:
+        """The consoles that have applied settings."""
+        return {*facts.events(self.database, "console_id", type="settings_applied")}
 
     def wait_online(self, console: Console, *, online: bool) -> None:
         """Until the bridge knows that it is there, or is not."""
-        query = "SELECT online FROM console WHERE console_id = ?"
         wait_until(
             f"{console.console_id} is {'online' if online else 'offline'}",
-            lambda: ask(self.database, query, console.console_id) == [(online,)],
-            LIMIT_S,
+            lambda: facts.consoles(self.database, "online", console_id=console.console_id) == [online],
         )
 
 
 @pytest.fixture
-def open_shop(tmp_path: Path, programs: Programs) -> Iterator[Callable[[int], Shop]]:
-    shops: list[Shop] = []
+def open_shop(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Callable[[int], Shop]]:
+    with ExitStack() as open_ones:
 
-    def make(boards: int) -> Shop:
-        broker = Mosquitto(tmp_path, persistent=True)
-        broker.start()
-        shops.append(Shop(tmp_path, broker, programs, boards))
-        shops[0].gateway.start()
-        for console in shops[0].consoles:
-            console.power_on()
-        return shops[0]
+        def make(boards: int) -> Shop:
+            shop = Shop(tmp_path, mosquitto, boards)
+            open_ones.callback(lambda: sys.stdout.write(shop.gateway.output()))
+            for one in (shop.bridge, shop.gateway, *shop.consoles):
+                open_ones.enter_context(one)
+            return shop
 
-    yield make
-    for shop in shops:
-        for console in shop.consoles:
-            console.power_off()
-        shop.gateway.__exit__()
-        shop.broker.stop()
-        sys.stdout.write(shop.gateway.output())
-        for console in shop.consoles:
-            console.check()
+        yield make
 
 
 def test_surveys_and_settings_of_several_boards(open_shop: Callable[[int], Shop]) -> None:
@@ -104,9 +93,8 @@ def test_surveys_and_settings_of_several_boards(open_shop: Callable[[int], Shop]
             shop.survey(console, answer)
     shop.wait_all_stored()
     trivox("settings", "set", "--site", "shop", "survey_window_ms=9000", "--database", str(shop.database))
-    applied = "SELECT count(*) FROM event WHERE type = 'settings_applied'"
     shop.survey(shop.consoles[0], "yes")
-    wait_until("new settings are applied", lambda: ask(shop.database, applied) >= [(2,)], LIMIT_S)
+    wait_until("new settings are applied", lambda: shop.applied() == set(shop.asked))
     with Subscriber(shop.broker.port) as subscriber:
         order = {"id": "o-1", "command": "identify", "expires_at_ms": time.time_ns() // 1_000_000 + 60_000}
         subscriber.publish("trivox/v1/shop/till-2/command", order)
@@ -118,18 +106,17 @@ def test_surveys_and_settings_of_several_boards(open_shop: Callable[[int], Shop]
 
 
 def test_pulled_cables_noise_and_power_cuts_lose_nothing(open_shop: Callable[[int], Shop]) -> None:
-    seed = random.SystemRandom().randrange(1_000_000)
-    sys.stdout.write(f"seed {seed}\n")
-    chance = random.Random(seed)
+    chance = seeded("pulled cables, noise and power cuts")
     shop = open_shop(1)
     (console,) = shop.consoles
     shop.wait_online(console, online=True)
     for fault in ("pull", "noise", "power", "pull", "noise", "pull while it writes"):
         if fault == "noise":
-            console.cable.disturb(0.02, seed)
+            console.cable.disturb(0.02, SEED)
         elif fault == "power":
             shop.survey(console, chance.choice(ANSWERS))
-            console.wait_lamp(shop.asked["till-1"][-1], on=False)  # thanks were given: it is in flash
+            last = shop.asked["till-1"][-1]
+            console.wait_lamp(last, on=False, timeout_s=LIMIT_S)  # thanks were given: it is in flash
             console.power_off()
             shop.wait_online(console, online=False)
             console.power_on()

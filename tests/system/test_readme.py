@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.programs import TRIVOX
+from tests.support.command import say as trivox
+from tests.support.programs import LIMIT_S
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -23,8 +24,7 @@ MAKES = re.findall(r"`?\bmake ([a-z]+)\b", "\n".join(re.findall(r"`make [a-z]+`|
 
 @cache
 def help_of(*command: str) -> str:
-    done = subprocess.run([TRIVOX, *command, "--help"], capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout
+    return trivox(*command, "--help")
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -46,9 +46,8 @@ def test_links_lead_somewhere(link: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_say_how_they_are_run(module: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, timeout=60, check=False
-    )
+    words = [sys.executable, "-m", module, "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert (done.returncode, "usage" in done.stdout.lower()) == (0, True)
 
 

@@ -5,13 +5,14 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.programs import TRIVOX, free_port, wait_until
-from tests.system.programs import ask
+from tests.support import command, facts
+from tests.support.once import alone
+from tests.support.programs import LIMIT_S, TRIVOX, free_port, wait_until
 
 pytestmark = pytest.mark.long
 
@@ -23,6 +24,8 @@ class Run:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self.bridge_log = folder / "trivox-data/logs/bridge.log"
+        self.bridge_log.unlink(missing_ok=True)
         self.output = folder / "output.txt"
         words = [TRIVOX, "run", "--port", str(free_port()), "--seed", "1", *options]
         with self.output.open("wb") as file:
@@ -56,6 +59,13 @@ class Run:
         words = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in self.left()}
         return [pid for pid, line in words.items() if any(one.endswith(word) for one in line)]
 
+    def bridge_said(self) -> str:
+        return self.bridge_log.read_text("utf-8") if self.bridge_log.exists() else ""
+
+    def wait_for_ports(self) -> None:
+        """Until it needs no other ports."""
+        wait_until("the bridge has its port", lambda: "metrics" in self.bridge_said() or self._ended())
+
     def wait_for_presses(self, stored_before: int = 0) -> None:
         """Until it shows surveys, and more events than there were before it."""
 
@@ -63,92 +73,90 @@ class Run:
             stored = [int(count) for count in re.findall(r"(\d+) events stored", self.said)]
             return bool(re.search(r"[1-9]\d* surveys", self.said)) and max(stored, default=0) > stored_before
 
-        wait_until("surveys are shown", lambda: shown() or self._ended(), 90)
+        wait_until("surveys are shown", lambda: shown() or self._ended())
         assert self.process.poll() is None, self.said
+
+    def loses(self, program: str) -> None:
+        """One of its programs is killed, whereupon it ends, and all the others."""
+        found = self.named(program)
+        assert found
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        assert self.process.wait(LIMIT_S) == 1, self.said
+        assert not self.left()
 
     def _ended(self) -> bool:
         return self.process.poll() is not None
 
 
+Start = Callable[..., Run]
+
+
 @pytest.fixture
-def runs() -> Iterator[list[Run]]:
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts runs in a folder with these options, one at a time: who begins at the same moment takes the same port."""
     started: list[Run] = []
-    yield started
+
+    def one(folder: Path, *options: str) -> Run:
+        with alone(tmp_path_factory, "trivox-run"):
+            run = Run(folder, *options)
+            started.append(run)
+            run.wait_for_ports()
+        return run
+
+    yield one
     for run in started:
         for pid in run.left():
             os.kill(pid, signal.SIGKILL)
         run.process.wait()
 
 
-def test_it_ends_by_itself_and_says_how_to_ask(tmp_path: Path, runs: list[Run]) -> None:
-    run = Run(tmp_path, "--seconds", "20")
-    runs.append(run)
-    assert run.process.wait(120) == 0, run.said
+def test_it_ends_by_itself_and_says_how_to_ask(tmp_path: Path, start: Start) -> None:
+    run = start(tmp_path, "--seconds", "20")
+    assert run.process.wait(LIMIT_S) == 0, run.said
     assert not run.left()
-    assert ask(tmp_path / DATABASE, "SELECT count(*) FROM survey WHERE outcome <> 'open'")[0][0] > 0
-    assert ask(tmp_path / DATABASE, "SELECT count(*) FROM reject") == [(0,)]
+    assert set(facts.surveys(tmp_path / DATABASE, "outcome")) - {"open"}
+    assert facts.rejects(tmp_path / DATABASE) == []
     commands = [line.strip() for line in run.said.splitlines() if line.startswith("  ")]
     assert len(commands) == 3
-    for command in commands:
+    for line in commands:
         done = subprocess.run(
-            shlex.split(command), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+            shlex.split(line), cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S, check=False
         )
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-        assert done.stdout.strip(), command
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+        assert done.stdout.strip(), line
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_everything_and_a_second_run_goes_on(
-    tmp_path: Path, runs: list[Run], number: signal.Signals
-) -> None:
+def test_a_signal_ends_everything_and_a_second_run_goes_on(tmp_path: Path, start: Start) -> None:
     before = 0
-    for _ in range(2):
-        run = Run(tmp_path, "--consoles", "1")
-        runs.append(run)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        run = start(tmp_path, "--consoles", "1")
         run.wait_for_presses(before)
         run.process.send_signal(number)
-        assert run.process.wait(60) == 0, run.said
+        assert run.process.wait(LIMIT_S) == 0, run.said
         assert not run.left()
         assert "ask it by" in run.said
-        stored = ask(tmp_path / DATABASE, "SELECT count(*) FROM event")[0][0]
+        stored = facts.stored(tmp_path / DATABASE)
         assert stored > before
         before = stored
-    assert ask(tmp_path / DATABASE, "SELECT count(*) FROM epoch") == [(1,)]
+    assert len(facts.epochs(tmp_path / DATABASE)) == 1
 
 
-@pytest.mark.parametrize(
-    ("program", "sentence"),
-    [("bridge", "The bridge ended by itself"), ("/micropython", "A simulated console failed: demo/till-1")],
-)
-def test_it_says_what_died_and_ends(tmp_path: Path, runs: list[Run], program: str, sentence: str) -> None:
-    run = Run(tmp_path, "--consoles", "1")
-    runs.append(run)
-    run.wait_for_presses()
-    found = run.named(program)
-    assert found
-    for pid in found:
-        os.kill(pid, signal.SIGKILL)
-    assert run.process.wait(60) == 1, run.said
-    assert not run.left()
-    assert sentence in run.said
-
-
-def test_two_runs_do_not_share_a_folder(tmp_path: Path, runs: list[Run]) -> None:
-    first = Run(tmp_path, "--consoles", "1")
-    runs.append(first)
-    first.wait_for_presses()
-    second = subprocess.run([TRIVOX, "run"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert second.returncode == 1
-    assert "Another `trivox run` uses trivox-data" in second.stderr
-
-
-def test_two_runs_at_once_both_serve_metrics(tmp_path: Path, runs: list[Run]) -> None:
+def test_two_at_once_keep_out_of_each_others_way_and_say_what_died(tmp_path: Path, start: Start) -> None:
+    runs = []
     for name in ("one", "other"):
         folder = tmp_path / name
         folder.mkdir()
-        runs.append(Run(folder, "--consoles", "1"))
+        runs.append(start(folder, "--consoles", "1"))
         runs[-1].wait_for_presses()
-    logs = [(run.folder / "trivox-data/logs/bridge.log").read_text("utf-8") for run in runs]
-    urls = [re.findall(r"url=(http://127.0.0.1:\d+/metrics)", log) for log in logs]
-    assert len(urls[0]) == len(urls[1]) == 1, logs
+    one, other = runs
+    second = command.trivox("run", folder=one.folder)
+    assert second.returncode == 1
+    assert "Another `trivox run` uses trivox-data" in second.stderr
+    urls = [re.findall(r"url=(http://127.0.0.1:\d+/metrics)", run.bridge_said()) for run in runs]
+    assert len(urls[0]) == len(urls[1]) == 1, [run.bridge_said() for run in runs]
     assert urls[0] != urls[1]
+    one.loses("bridge")
+    assert "The bridge ended by itself" in one.said
+    other.loses("/micropython")
+    assert "A simulated console failed: demo/till-1" in other.said

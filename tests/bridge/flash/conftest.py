@@ -1,5 +1,6 @@
 """Boards on a desk, without power until they are plugged in."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,6 +8,12 @@ from pathlib import Path
 import pytest
 
 from simulator.bare import BareBoard
+from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
+from tests.support.once import once
+from tests.support.programs import LIMIT_S
+from tests.support.versions import compiled_firmware
+
+__all__ = ["compiled_firmware", "in_service", "plugged"]
 
 
 @pytest.fixture
@@ -20,3 +27,27 @@ def plugged(tmp_path: Path) -> Iterator[Callable[..., BareBoard]]:
             return desk.enter_context(board)
 
         yield plug_in
+
+
+@pytest.fixture
+def in_service(
+    plugged: Callable[..., BareBoard], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], BareBoard]:
+    """Plugs in a board of that kind that was flashed as `TILL` at a broker that is `NOWHERE`; it serves."""
+
+    def plug_in(kind: str) -> BareBoard:
+        folder = once(tmp_path_factory, f"flashed-{kind}", lambda folder: _flashed(folder, kind))
+        home = tmp_path / "boards" / kind
+        home.mkdir(parents=True)
+        shutil.copy(folder / "board" / "flash.bin", home)
+        board = plugged(kind)
+        board.wait_output("hello\t" if kind == "pico" else "boot: 2, ", LIMIT_S)
+        return board
+
+    return plug_in
+
+
+def _flashed(folder: Path, kind: str) -> None:
+    with BareBoard(folder / "board", kind, console_id=kind) as board:
+        done = flash(folder, *TILL, "--port", board.port, *NOWHERE, UNTESTED)
+        assert done.returncode == 0, done.stdout + done.stderr

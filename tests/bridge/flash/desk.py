@@ -4,20 +4,25 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from simulator.bare import BareBoard
+from tests.support.command import trivox
 from tests.support.programs import TRIVOX
 
 LIMIT_S = 200
+STEP_MS = 16_000  # a console gives 15 s to each step
 WIFI = ("--wifi-ssid", "shop")
-WIFI_PASSWORD = "simulated"  # noqa: S105 - of the simulated network
+SECRET = MappingProxyType({"TRIVOX_WIFI_PASSWORD": "simulated"})  # of the simulated network
+NOWHERE = (*WIFI, "--broker", "mqtt://127.0.0.1:1")
+TILL = ("--site", "sofia-1", "--console", "till-1")
+UNTESTED = "--no-self-test"
 
 
 class Fingers:
-    """Do on a board what its console asks a technician for, as long as they are there; `skips` they don't press."""
+    """Do on a board what its console asks a technician for, as long as they are there; for `skips` time just passes."""
 
     def __init__(self, board: BareBoard, skips: str = "") -> None:
         self._board, self._skips = board, skips
@@ -38,22 +43,27 @@ class Fingers:
         while not self._stop.wait(0.1):
             for line in self._board.output()[begun:].splitlines():
                 verb, _, button = line.removeprefix("self_test: ").partition(" ")
-                if not line.startswith("self_test: ") or line in self._done or button == self._skips:
+                if not line.startswith("self_test: ") or line in self._done or verb not in {"press", "hold"}:
                     continue
-                if verb in {"press", "hold"}:
-                    self._done.add(line)
+                self._done.add(line)
+                if button == self._skips:
+                    self._board.step(STEP_MS)
+                else:
                     self._board.press(button, held_ms=2000 if verb == "hold" else 150)
 
 
-def flash(
-    folder: Path, *words: str, says: str = "", environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run `trivox console flash` in that folder; `says` is typed to it."""
+def flash(folder: Path, *words: str, says: str = "") -> subprocess.CompletedProcess[str]:
+    """What `trivox console flash` does in that folder; `says` is typed to it."""
+    return trivox("console", "flash", *words, folder=folder, environment=SECRET, says=says)
+
+
+def flash_by_program(folder: Path, *words: str, says: str = "") -> subprocess.CompletedProcess[str]:
+    """The same by the command as it is installed, in a process of its own."""
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith("TRIVOX")}
     return subprocess.run(
         [TRIVOX, "console", "flash", *words],
         cwd=folder,
-        env={**surroundings, "TRIVOX_WIFI_PASSWORD": WIFI_PASSWORD, **(environment or {})},
+        env={**surroundings, **SECRET},
         input=says,
         capture_output=True,
         text=True,

@@ -14,11 +14,10 @@ from bridge.firmware import ports
 from bridge.firmware.base import RP2040, read_base, write_by_esptool, write_to_volume
 from bridge.firmware.errors import BoardError
 from simulator.bare import BareBoard
-from tests.bridge.flash.desk import WIFI, flash
+from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
 from tests.support.esp32_rom import MD5, Esp32Rom
 from tests.support.programs import wait_until
 
-TILL = ("--site", "sofia-1", "--console", "till-1")
 INFO = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
 ESP_IMAGE = b"\xe9\x04\x02\x20" + b"MicroPython v1.26.0 on 2026-01-01; Generic ESP32 module with ESP32".ljust(
     99_996, b"\x5a"
@@ -133,8 +132,8 @@ def test_boot_volumes_are_found_among_mounts(tmp_path: Path, volume: Path) -> No
 
 def test_a_base_of_another_board_is_refused(tmp_path: Path, plugged: Callable[..., BareBoard]) -> None:
     path, digest = kept(tmp_path, "pico.uf2", uf2(IMAGE.replace(b"Pico W", b"Pico")))
-    words = ("--port", plugged("pico_w").port, *WIFI, "--broker", "mqtt://127.0.0.1:1")
-    done = flash(tmp_path, *TILL, *words, "--base", str(path), "--base-sha256", digest)
+    at = ("--port", plugged("pico_w").port, *NOWHERE)
+    done = flash(tmp_path, *TILL, *at, "--base", str(path), "--base-sha256", digest)
     assert done.returncode == 1
     assert "pico.uf2 is not for a Raspberry Pi Pico W with RP2040" in done.stderr
 
@@ -158,13 +157,13 @@ def test_a_fresh_esp32_gets_its_base_and_becomes_a_console(tmp_path: Path, plugg
         port.symlink_to(rom.port)
 
         def starts_micropython() -> None:
-            wait_until("esptool has checked what it wrote", lambda: MD5 in rom.asked, limit_s=120)
+            wait_until("esptool has checked what it wrote", lambda: MD5 in rom.asked)
             (tmp_path / "next").symlink_to(board.port)
             (tmp_path / "next").replace(port)
 
         chip = threading.Thread(target=starts_micropython)
         chip.start()
-        at = ("--port", str(port), *WIFI, "--broker", "mqtt://127.0.0.1:1", "--no-self-test")
+        at = ("--port", str(port), *NOWHERE, UNTESTED)
         done = flash(tmp_path, *TILL, *at, "--base", str(path), "--base-sha256", digest)
         chip.join()
     assert done.returncode == 0, done.stdout + done.stderr

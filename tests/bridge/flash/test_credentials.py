@@ -11,16 +11,12 @@ from bridge.firmware.board import Board
 from bridge.firmware.errors import BoardError
 from bridge.firmware.roster import Roster, Wanted, numbered
 from simulator.bare import BareBoard
-from tests.bridge.flash.desk import WIFI, flash
-from tests.support.programs import TRIVOX
-
-TILL = ("--site", "sofia-1", "--console", "till-1")
-BROKER = ("--broker", "mqtt://127.0.0.1:1")
+from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
+from tests.support.command import trivox
 
 
 def keys(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    program = [TRIVOX, "console", "keys", *words, "--database", str(folder / "shop.db")]
-    return subprocess.run(program, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return trivox("console", "keys", *words, "--database", str(folder / "shop.db"), folder=folder)
 
 
 def a_board(kind: str, hardware_id: str, console_id: str | None = None) -> Board:
@@ -38,7 +34,7 @@ def test_keys_travel_in_a_file_of_ones_own(plugged: Callable[..., BareBoard], tm
     kept = json.loads((tmp_path / "shop.db-keys" / "sofia-1" / "till-1.json").read_text())
     assert names["sofia-1/till-1"] == kept
     board = plugged("pico")
-    done = flash(tmp_path, *TILL, "--port", board.port, "--keys", "keys.json", "--no-self-test")
+    done = flash(tmp_path, *TILL, "--port", board.port, "--keys", "keys.json", UNTESTED)
     assert done.returncode == 0, done.stdout + done.stderr
     assert kept["key"].encode() in board.flash.read_bytes()
     assert "is there: delete it" in keys(tmp_path, "keys.json", "sofia-1/till-1").stderr
@@ -53,7 +49,7 @@ def test_a_file_of_keys_that_others_may_read_is_refused(tmp_path: Path) -> None:
 def test_a_console_without_keys_is_not_flashed(plugged: Callable[..., BareBoard], tmp_path: Path) -> None:
     keys(tmp_path, "keys.json", "sofia-1/till-9")
     board = plugged("pico")
-    done = flash(tmp_path, *TILL, "--port", board.port, "--keys", "keys.json", "--no-self-test")
+    done = flash(tmp_path, *TILL, "--port", board.port, "--keys", "keys.json", UNTESTED)
     assert done.returncode == 1
     assert "keys.json has no keys of sofia-1/till-1: make it anew" in done.stderr
 
@@ -80,7 +76,7 @@ def test_passwords_in_a_table_are_for_its_owner_alone(tmp_path: Path) -> None:
 )
 def test_a_bad_table_is_told_by_line(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "t.csv").write_text(text)
-    done = flash(tmp_path, "--csv", "t.csv", *WIFI, *BROKER)
+    done = flash(tmp_path, "--csv", "t.csv", *NOWHERE)
     assert done.returncode == 1
     assert sentence in done.stderr
 

@@ -3,8 +3,6 @@
 import fcntl
 import json
 import re
-import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -14,26 +12,38 @@ from typing import Any, Self
 import pytest
 import serial
 
+from bridge.firmware.repl import Repl
 from simulator.bare import BareBoard
 from simulator.testing import Bridge, Broker
-from tests.bridge.flash.desk import WIFI, Fingers, flash, last_message, log_of
-from tests.support.programs import wait_until
+from tests.bridge.flash.desk import (
+    NOWHERE,
+    TILL,
+    UNTESTED,
+    WIFI,
+    Fingers,
+    flash,
+    flash_by_program,
+    last_message,
+    log_of,
+)
+from tests.support.programs import LIMIT_S, wait_until
 
 PlugIn = Callable[..., BareBoard]
-NOWHERE = (*WIFI, "--broker", "mqtt://127.0.0.1:1")
-TILL = ("--site", "sofia-1", "--console", "till-1")
-UNTESTED = "--no-self-test"
 
 
-def on_board(board: BareBoard, *words: str) -> str:
-    """What mpremote's `fs` says of a board, also one in service, which its watchdog starts anew soon after."""
+def on_board(board: BareBoard, program: str) -> str:
+    """What a program says on a board, also one in service, which its watchdog starts anew soon after."""
     wait_until("the port is there", lambda: Path(board.port).exists())
-    program = [sys.executable, "-m", "mpremote", "connect", board.port, "resume", "fs", *words]
-    return subprocess.run(program, check=True, timeout=60, capture_output=True, text=True).stdout
+    repl = Repl(board.port)
+    try:
+        assert repl.enter(LIMIT_S)
+        return repl.run(program)
+    finally:
+        repl.close()
 
 
 def config_of(board: BareBoard) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(on_board(board, "cat", ":console.json"))
+    found: dict[str, Any] = json.loads(on_board(board, "print(open('/console.json').read())"))
     return found
 
 
@@ -50,7 +60,7 @@ def test_a_board_becomes_a_console_that_the_bridge_knows(
     board = plugged(kind)
     at = ("--broker", trivox_broker.url, "--database", str(trivox_bridge.database))
     with Fingers(board):
-        done = flash(tmp_path, *TILL, "--port", board.port, *WIFI, *at, says="y\n")
+        done = flash_by_program(tmp_path, *TILL, "--port", board.port, *WIFI, *at, says="y\n")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"sofia-1/till-1\n{kind}\n{board.hardware_id}" in done.stdout
     (line,) = log_of(tmp_path)
@@ -115,10 +125,8 @@ def test_dark_lamps_are_the_technicians_word(plugged: PlugIn, tmp_path: Path) ->
     assert "lamps or sound are not right" in done.stderr
 
 
-def test_events_of_another_console_stay_unless_wiped(plugged: PlugIn, tmp_path: Path) -> None:
-    board = plugged("pico_w")
-    first = flash(tmp_path, *TILL, "--port", board.port, *NOWHERE, UNTESTED)
-    assert first.returncode == 0, first.stdout + first.stderr
+def test_events_of_another_console_stay_unless_wiped(in_service: PlugIn, tmp_path: Path) -> None:
+    board = in_service("pico_w")
     board.press("yes")  # no survey is open: an event
     other = ("--site", "sofia-1", "--console", "till-9", "--port", board.port, *NOWHERE, UNTESTED)
     refused = flash(tmp_path, *other)
@@ -134,11 +142,9 @@ def test_events_of_another_console_stay_unless_wiped(plugged: PlugIn, tmp_path: 
     assert config_of(board)["console_id"] == "till-9"
 
 
-def test_the_same_console_keeps_its_events_and_what_is_not_given(plugged: PlugIn, tmp_path: Path) -> None:
-    board = plugged("pico_w")
-    flash(tmp_path, *TILL, "--port", board.port, *NOWHERE, UNTESTED)
+def test_the_same_console_keeps_its_events_and_what_is_not_given(in_service: PlugIn, tmp_path: Path) -> None:
+    board = in_service("pico_w")
     board.press("yes")
-    board.wait_output("boot: 1, ")
     again = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
     assert again.returncode == 0, again.stdout + again.stderr
     assert config_of(board)["wifi"]["ssid"] == "shop"
@@ -147,21 +153,19 @@ def test_the_same_console_keeps_its_events_and_what_is_not_given(plugged: PlugIn
 
 
 @pytest.mark.long
-def test_a_pico_in_service_is_asked_by_message_once_it_knows_the_time(plugged: PlugIn, tmp_path: Path) -> None:
-    board = plugged("pico")
-    assert flash(tmp_path, *TILL, "--port", board.port, UNTESTED).returncode == 0
+def test_a_pico_in_service_is_asked_by_message_once_it_knows_the_time(in_service: PlugIn, tmp_path: Path) -> None:
+    board = in_service("pico")
     refused = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
     assert refused.returncode == 1
     assert "hold No and the seller's button while you plug it in" in refused.stderr
     with Gateway(board.port) as gateway:
-        gateway.acknowledge_until(lambda: last_message(board, "health") and "clock_set" in board.output())
+        gateway.acknowledge_until(lambda: "clock_set" in board.output())
     again = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
     assert again.returncode == 0, again.stdout + again.stderr
 
 
-def test_two_held_buttons_open_a_pico(plugged: PlugIn, tmp_path: Path) -> None:
-    board = plugged("pico")
-    assert flash(tmp_path, *TILL, "--port", board.port, UNTESTED).returncode == 0
+def test_two_held_buttons_open_a_pico(in_service: PlugIn, tmp_path: Path) -> None:
+    board = in_service("pico")
     held_open(board)
     again = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
     assert again.returncode == 0, again.stdout + again.stderr
@@ -214,7 +218,7 @@ def test_a_board_without_wifi_or_broker_is_not_begun(plugged: PlugIn, tmp_path: 
     board = plugged("pico_w")
     assert "give --wifi-ssid" in flash(tmp_path, *TILL, "--port", board.port).stderr
     assert "give --broker" in flash(tmp_path, *TILL, "--port", board.port, *WIFI).stderr
-    assert "main.py" not in on_board(board, "ls")
+    assert "main.py" not in on_board(board, "import os\nprint(os.listdir('/'))")
 
 
 class Gateway:
@@ -229,7 +233,7 @@ class Gateway:
     def __exit__(self, *_: object) -> None:
         self._line.close()
 
-    def acknowledge_until(self, condition: Callable[[], Any], limit_s: float = 60) -> None:
+    def acknowledge_until(self, condition: Callable[[], Any], limit_s: float = LIMIT_S) -> None:
         end_s = time.monotonic() + limit_s
         while not condition():
             assert time.monotonic() < end_s

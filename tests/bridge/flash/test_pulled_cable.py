@@ -4,8 +4,7 @@ Flash changes by its operations alone, so those between two of them all leave th
 operation of an update, `make test` at some of them and at some bytes, by a seed.
 """
 
-import os
-import random
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from bridge.firmware.compiled import compile_firmware
 from bridge.firmware.configuration import Common
 from bridge.firmware.errors import BoardError
 from bridge.firmware.flashing import Outcome, Work, flash
@@ -23,12 +21,14 @@ from bridge.firmware.ports import Port
 from bridge.firmware.roster import Roster, Wanted
 from simulator.bare import BareBoard
 from tests.bridge.flash.desk import last_message
+from tests.support.cuts import LIMIT_S, places
+from tests.support.once import once
 from tests.support.programs import wait_until
+from tests.support.seeds import seeded
 from tests.support.versions import other_version
 
-EVERY = os.environ.get("TRIVOX_EVERY_CUT") == "1"
-SEED = int(os.environ.get("TRIVOX_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
-SAMPLES = 4
+SOME = 4
+IMPATIENCE_S = 1.0
 OLD, NEW = "1.0.1", "1.0.2"
 
 
@@ -57,6 +57,7 @@ class Cutter:
     def __init__(self, folder: Path, image: Path | None, new: Firmware) -> None:
         self._folder, self._image, self._new = folder, image, new
         self._count = 0
+        self.versions = {None, NEW} if image is None else {OLD, NEW}
 
     @contextmanager
     def board(self) -> Iterator[BareBoard]:
@@ -75,7 +76,13 @@ class Cutter:
         """Why it could not be done."""
         return flash_with(board, self._new)
 
-    def whole(self) -> tuple[int, int]:
+    def flash_in_vain(self, board: BareBoard) -> str | None:
+        """The same for a board that is to lose its power, whose coming back is not waited for."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("bridge.firmware.flashing.BOOT_LIMIT_S", IMPATIENCE_S)
+            return self.flash(board)
+
+    def whole(self) -> dict[str, int]:
         """How many bytes and how many operations an uncut run takes."""
         with self.board() as board:
             before, begun = board.arrived, sum(board.flash_counts())
@@ -84,7 +91,7 @@ class Cutter:
             arrived = board.arrived - before
         with BareBoard(board.folder, "pico") as again:
             assert version_of(again) == NEW
-            return arrived, sum(again.flash_counts()) - begun
+            return {"bytes": arrived, "operations": sum(again.flash_counts()) - begun}
 
 
 def flash_with(board: BareBoard, firmware: Firmware) -> str | None:
@@ -107,40 +114,40 @@ def version_of(board: BareBoard) -> str | None:
     return None if said == "prompt" else str(said["firmware"])
 
 
-@pytest.fixture(scope="module")
-def versions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Firmware, Firmware]:
-    folder = tmp_path_factory.mktemp("versions")
-    compiled = compile_firmware(folder / "compiled")
-    old, new = (Firmware(other_version(compiled, folder / version, version)) for version in (OLD, NEW))
-    return old, new
+@pytest.fixture(params=["updating", "fresh"])
+def cutter(
+    request: pytest.FixtureRequest, compiled_firmware: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Cutter:
+    """One of boards that served with the old version and have events, or of new ones."""
+    old, new = (
+        once(tmp_path_factory, version, lambda folder, name=version: other_version(compiled_firmware, folder, name))
+        for version in (OLD, NEW)
+    )
+    image = None
+    if request.param == "updating":
+        image = once(tmp_path_factory, "served", lambda folder: serve(folder, Firmware(old))) / "flash.bin"
+    return Cutter(tmp_path, image, Firmware(new))
 
 
-@pytest.fixture(scope="module")
-def served(versions: tuple[Firmware, Firmware], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image of a board that served with the old version, and has events."""
-    folder = tmp_path_factory.mktemp("served")
+def serve(folder: Path, version: Firmware) -> None:
     with BareBoard(folder, "pico") as board:
-        assert flash_with(board, versions[0]) is None
+        assert flash_with(board, version) is None
         assert version_of(board) == OLD
         board.press("yes")
         wait_until("the event is sent", lambda: "stray_pressed" in board.output())
-    return board.flash
 
 
 @pytest.fixture
-def updating(served: Path, versions: tuple[Firmware, Firmware], tmp_path: Path) -> Cutter:
-    return Cutter(tmp_path, served, versions[1])
+def whole(cutter: Cutter, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """What an uncut run takes."""
+    kind = request.node.callspec.params["cutter"]
+    measured = once(tmp_path_factory, f"whole-{kind}", lambda folder: measure(cutter, folder)) / "whole.json"
+    counts: dict[str, int] = json.loads(measured.read_text())
+    return counts
 
 
-@pytest.fixture
-def fresh(versions: tuple[Firmware, Firmware], tmp_path: Path) -> Cutter:
-    return Cutter(tmp_path, None, versions[1])
-
-
-def places(total: int, chance: random.Random) -> Iterator[int]:
-    """Some of `total`, one from each equal part, and the last one: there the version changes."""
-    part = total // SAMPLES
-    yield from (chance.randrange(number * part, (number + 1) * part) for number in range(SAMPLES))
+def measure(cutter: Cutter, folder: Path) -> None:
+    (folder / "whole.json").write_text(json.dumps(cutter.whole()))
 
 
 def at_last(cutter: Cutter, folder: Path) -> None:
@@ -153,39 +160,31 @@ def at_last(cutter: Cutter, folder: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["updating", "fresh"])
-def test_pulled_at_some_bytes(kind: str, request: pytest.FixtureRequest) -> None:
-    cutter: Cutter = request.getfixturevalue(kind)
-    print("seed", SEED)  # noqa: T201 - shown if it fails
-    chance = random.Random(SEED)
-    total, _ = cutter.whole()
-    for place in places(total, chance):
+def test_pulled_at_some_bytes(cutter: Cutter, whole: dict[str, int]) -> None:
+    total = whole["bytes"]
+    for place in places(total, SOME, seeded("pulled cable"), all_of_them=False):
         with cutter.board() as board:
             pulled = board.pull_cable_after(place)
-            reason = cutter.flash(board)
-            assert pulled.is_set() or pulled.wait(10), f"byte {place}"
+            reason = cutter.flash_in_vain(board)
+            wait_until(f"it is pulled at byte {place} of {total}", pulled.is_set)
         with BareBoard(board.folder, "pico") as again:
             version = version_of(again)
-        assert version in ({OLD, NEW} if kind == "updating" else {None, NEW}), f"byte {place}: {version}"
+        assert version in cutter.versions, f"byte {place}: {version}"
         assert reason is not None or version == NEW, f"byte {place} of {total}: said to be done"
     at_last(cutter, board.folder)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["updating", "fresh"])
-@pytest.mark.timeout(0 if EVERY else 300)
-def test_power_goes_within_flash_operations(kind: str, request: pytest.FixtureRequest) -> None:
-    cutter: Cutter = request.getfixturevalue(kind)
-    print("seed", SEED)  # noqa: T201 - shown if it fails
-    chance = random.Random(SEED)
-    _, total = cutter.whole()
-    for operation in range(1, total + 1) if EVERY else [place + 1 for place in places(total, chance)]:
+@pytest.mark.timeout(LIMIT_S)
+def test_power_goes_within_flash_operations(cutter: Cutter, whole: dict[str, int]) -> None:
+    chance = seeded("power cuts of a flashing")
+    for operation in places(whole["operations"], SOME, chance):
         with cutter.board() as board:
             board.cut_power_at(operation, chance.choice([0.0, 0.5, 1.0, -0.5]))
-            reason = cutter.flash(board)
+            cutter.flash_in_vain(board)
             # Not each run takes as many operations: one that ended before the cut was whole.
-            assert not board.powered or (reason is None and version_of(board) == NEW), f"operation {operation}"
+            assert not board.powered or version_of(board) == NEW, f"operation {operation}"
         with BareBoard(board.folder, "pico") as again:
             version = version_of(again)
-        assert version in ({OLD, NEW} if kind == "updating" else {None, NEW}), f"operation {operation}: {version}"
+        assert version in cutter.versions, f"operation {operation}: {version}"
     at_last(cutter, board.folder)
