@@ -128,13 +128,15 @@ def _told(fault: Fault) -> str:
 
 
 def _quiet(world: World, say: Say) -> list[str]:
-    """Wait until no board has anything that waits, and the bridge has it all; what is missing if that does not come."""
-    began_s = time.monotonic()
+    """Wait until no board has anything that waits, and the bridge has it all; what is missing if nothing moves on."""
+    began_s = moved_s = time.monotonic()
     quiet_since_s: float | None = None
     world.bridge.compare()
     waiting: list[str] = []
-    while time.monotonic() < began_s + QUIET_LIMIT_S:
-        waiting = _waiting(world, began_s)
+    while time.monotonic() < moved_s + QUIET_LIMIT_S:
+        before, waiting = waiting, _waiting(world, began_s)
+        if waiting != before:
+            moved_s = time.monotonic()
         if waiting:
             quiet_since_s = None
         elif quiet_since_s is None:
@@ -143,7 +145,7 @@ def _quiet(world: World, say: Say) -> list[str]:
             say(f"quiet after {quiet_since_s - began_s:.1f} s")
             return []
         time.sleep(LOOK_S)
-    return [f"{QUIET_LIMIT_S:.0f} s after the last fault: {sentence}" for sentence in waiting]
+    return [f"nothing moves on for {QUIET_LIMIT_S:.0f} s: {sentence}" for sentence in waiting]
 
 
 def _waiting(world: World, since_s: float) -> list[str]:

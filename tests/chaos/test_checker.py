@@ -61,7 +61,7 @@ PRESSES = tuple(
         ("cant_say", 40000, 90),
     )
 )
-LIFE = Life("shop", "till-1", BOARD, 1, 80_000, PRESSES, (Thanks("yes", 6250 - SHIFT_MS),))
+LIFE = Life("shop", "till-1", BOARD, 1, 80_000, PRESSES, (Thanks("yes", 6250 - SHIFT_MS),), awake_ms=-SHIFT_MS)
 COUNTERS = Counters(len(EVENTS) + 1, {"yes": 1, "no": 1, "cant_say": 1, "seller": 5})
 TRUE = Testimony((LIFE,), {}, {NAME: COUNTERS})
 
