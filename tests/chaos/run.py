@@ -20,7 +20,7 @@ from tests.chaos.checker import check
 from tests.chaos.crowd import Crowd
 from tests.chaos.faults import FAULTS, calm
 from tests.chaos.plan import Fault, make_plan
-from tests.chaos.table import epochs
+from tests.chaos.table import contents, epochs, figures
 from tests.chaos.testimony import testimony
 from tests.chaos.world import World, trivox
 
@@ -72,7 +72,7 @@ def run(
         result.findings += [*world.bridge.deaths, *world.bridge.unkept, *world.gateway.deaths]
         with closing(sqlite3.connect(world.bridge.database)) as connection:
             result.findings += check(connection, seen, time.time_ns() // 1_000_000)
-            result.figures = _figures(connection)
+            result.figures = figures(connection)
         result.figures["presses"] = sum(len(life.presses) for life in seen.lives)
         result.figures["thanks"] = sum(len(life.thanks) for life in seen.lives)
         result.figures["starts"] = len(seen.lives)
@@ -209,16 +209,4 @@ def _rebuilt(world: World) -> list[str]:
 
 def _rows(database: Path) -> dict[str, list[Any]]:
     with closing(sqlite3.connect(database)) as connection:
-        return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in DERIVED}
-
-
-def _figures(connection: sqlite3.Connection) -> dict[str, int]:
-    queries = {
-        "events": "SELECT count(*) FROM event",
-        "surveys": "SELECT count(*) FROM survey",
-        "errors": "SELECT count(*) FROM survey WHERE outcome = 'error'",
-        "epochs": "SELECT count(*) FROM epoch",
-    }
-    figures = {name: int(connection.execute(query).fetchone()[0]) for name, query in queries.items()}
-    figures["lost"] = sum(len(epoch.missing()) for epoch in epochs(connection).values())
-    return figures
+        return contents(connection, *DERIVED)

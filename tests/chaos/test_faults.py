@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from simulator.errors import ConsoleError
+from tests.chaos import crowd
 from tests.chaos.crowd import AHEAD, Person
 from tests.chaos.faults import FAULTS, calm_till, power_on
 from tests.chaos.listener import Listener
@@ -152,7 +153,11 @@ def test_in_the_end_every_board_is_well_however_often_it_has_to_be_asked(till: T
     assert console.asked[-2:] == [("wifi", {"on": True}), ("free_flash", {})]
 
 
-def test_whoever_plays_waits_for_a_board_that_does_not_come_round(till: Till, console: FakeConsole) -> None:
+def test_whoever_plays_waits_for_a_board_that_does_not_come_round(
+    till: Till, console: FakeConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowd, "PLAY_PRESSES", 3 * AHEAD)
+    monkeypatch.setattr(crowd, "PLAY_PAUSE_S", 0)
     till.plays.set()
     Person(till, random.Random(1), threading.Event()).plays()
     pressed = "".join("." if name == "press" else "|" for name in console.names())

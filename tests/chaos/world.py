@@ -21,6 +21,7 @@ from simulator.errors import ConsoleError, SimulatorError
 from tests.chaos.gateway import Gateway
 from tests.chaos.listener import Listener
 from tests.chaos.proxy import Proxy
+from tests.chaos.table import throughs
 from tests.chaos.witness import EpochName
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import TRIVOX, wait_until
@@ -164,9 +165,8 @@ class Bridge:
 
     def throughs(self) -> dict[EpochName, int]:
         """How far each epoch is acknowledged, by the database."""
-        query = "SELECT site_id, console_id, epoch, through FROM epoch JOIN console USING (console_key)"
         with closing(sqlite3.connect(self.database, timeout=30)) as connection:
-            return {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}
+            return throughs(connection)
 
 
 class World:

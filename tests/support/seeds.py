@@ -1,0 +1,16 @@
+"""Seeds of random tests: fixed, printed, and varied by TRIVOX_SEED."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+
+SHIFT = int(os.environ.get("TRIVOX_SEED", "0"))
+
+
+def seeded(seed: int | str) -> random.Random:
+    """A generator for this seed, or for another one if TRIVOX_SEED is set; says which."""
+    name = f"{seed}" if not SHIFT else f"{seed}+{SHIFT}"
+    sys.stdout.write(f"seed {name} (TRIVOX_SEED={SHIFT})\n")
+    return random.Random(name)
