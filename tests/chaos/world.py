@@ -228,8 +228,9 @@ class World:
         self.listener.start()
         values = [f"{name}={value}" for name, value in {**TIMINGS, "heartbeat_ms": self._heartbeat_ms}.items()]
         self.bridge.start()
-        wait_until("the bridge has made its database", self.bridge.database.exists)
-        self.command("settings", "set", "--all", *values)
+        wait_until("the bridge has made its database", self.bridge.database.exists, START_S)
+        set_first = ("settings", "set", "--all", *values, "--database", str(self.bridge.database))
+        wait_until("the settings are set", lambda: trivox(*set_first).returncode == 0, START_S)
         self.gateway.start()
         for till in self.tills:
             till.console.power_on()
