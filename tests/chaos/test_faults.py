@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
 import subprocess
 import threading
@@ -21,6 +20,7 @@ from tests.chaos.listener import Listener
 from tests.chaos.plan import ALL_KINDS, Fault
 from tests.chaos.world import Till
 from tests.support.programs import wait_until
+from tests.support.seeds import seeded
 
 
 class FakeConsole:
@@ -129,7 +129,7 @@ def test_nothing_is_asked_of_a_board_that_is_stopped(till: Till, console: FakeCo
 def test_nobody_presses_at_a_board_that_is_stopped(till: Till, console: FakeConsole) -> None:
     begin(till, "stop_console")
     stands(till)
-    Person(till, random.Random(1), threading.Event()).press("yes")
+    Person(till, seeded(1), threading.Event()).press("yes")
     assert console.asked == []
 
 
@@ -159,7 +159,7 @@ def test_whoever_plays_waits_for_a_board_that_does_not_come_round(
     monkeypatch.setattr(crowd, "PLAY_PRESSES", 3 * AHEAD)
     monkeypatch.setattr(crowd, "PLAY_PAUSE_S", 0)
     till.plays.set()
-    Person(till, random.Random(1), threading.Event()).plays()
+    Person(till, seeded(1), threading.Event()).plays()
     pressed = "".join("." if name == "press" else "|" for name in console.names())
     assert max(len(row) for row in pressed.split("|")) == AHEAD
 

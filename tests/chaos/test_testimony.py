@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.chaos.checker import check
 from tests.chaos.matching import LATE_MS
 from tests.chaos.test_checker import EVENTS, LIFE, NOW_MS, PRESSES, SHIFT_MS, TRUE, closed, message, stored, told
 from tests.chaos.testimony import ended_ms, presses, thanks
-from tests.chaos.witness import Life, Press, Testimony
+from tests.chaos.witness import Life, Press, Rules, Testimony
 
 FIRST = Round(1.0, 1000)
 
@@ -172,3 +173,15 @@ def test_an_event_is_of_a_press_whose_interrupt_was_so_late_and_of_no_other(tmp_
         assert [one for one in check(connection, honest, NOW_MS) if "cant_say" in one] == []
         early = Testimony((a_life(*PRESSES[:-1], Press("cant_say", at_ms, 90, late_ms=2900 - LATE_MS)),), {}, {})
         assert [one for one in check(connection, early, NOW_MS) if "nobody pressed cant_say then" in one]
+
+
+def test_settings_that_a_start_found_in_flash_were_in_force_before_it_told_of_them(tmp_path: Path) -> None:
+    applied = told(6000, "settings_applied", revision=2)  # flash was slow
+    told_late = [EVENTS[0], applied, STUCK[2], told(10_000, "button_stuck", button="yes")]
+    leant = a_life(Press("yes", 5000 - SHIFT_MS, 9000))
+    rules = {("shop", "till-1"): {2: Rules(stuck_ms=5000)}}
+    with closing(stored(tmp_path, message(told_late))) as connection:
+        assert check(connection, Testimony((leant,), rules, {}), NOW_MS) == []
+        short = replace(leant, presses=(Press("yes", 5000 - SHIFT_MS, 4000),))
+        found = check(connection, Testimony((short,), rules, {}), NOW_MS)
+    assert [one for one in found if "is told stuck" in one], found
