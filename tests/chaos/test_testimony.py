@@ -177,7 +177,8 @@ def test_an_event_is_of_a_press_whose_interrupt_was_so_late_and_of_no_other(tmp_
 
 def test_settings_that_a_start_found_in_flash_were_in_force_before_it_told_of_them(tmp_path: Path) -> None:
     applied = told(6000, "settings_applied", revision=2)  # flash was slow
-    told_late = [EVENTS[0], applied, STUCK[2], told(10_000, "button_stuck", button="yes")]
+    stuck = told(10_000, "button_stuck", button="yes")
+    told_late = [{**event, "at_ms": None} for event in (EVENTS[0], applied, STUCK[2], stuck)]
     leant = a_life(Press("yes", 5000 - SHIFT_MS, 9000))
     rules = {("shop", "till-1"): {2: Rules(stuck_ms=5000)}}
     with closing(stored(tmp_path, message(told_late))) as connection:
