@@ -16,6 +16,7 @@ from tests.chaos.matching import LATE_MS
 from tests.chaos.test_checker import EVENTS, LIFE, NOW_MS, PRESSES, SHIFT_MS, TRUE, closed, message, stored, told
 from tests.chaos.testimony import ended_ms, presses, thanks
 from tests.chaos.witness import Life, Press, Rules, Testimony
+from tests.support.seeds import seeded
 
 FIRST = Round(1.0, 1000)
 
@@ -186,3 +187,27 @@ def test_settings_that_a_start_found_in_flash_were_in_force_before_it_told_of_th
         short = replace(leant, presses=(Press("yes", 5000 - SHIFT_MS, 4000),))
         found = check(connection, Testimony((short,), rules, {}), NOW_MS)
     assert [one for one in found if "is told stuck" in one], found
+
+
+@pytest.mark.parametrize("seed", [25, 47, *range(6)])  # the first two fail without that moment
+def test_a_press_within_which_the_clock_jumped_is_told_from_its_neighbours_by_when_it_was_caught(
+    tmp_path: Path, seed: int
+) -> None:
+    """A child presses fast, interrupts come late, now and then a press is missed, and an hour passes within the last.
+
+    Matched by the moment of contact it was taken for its neighbour: "yes is told stuck, and was not".
+    """
+    nature, hour_ms, at_ms = seeded(seed), 3_600_000, 5000
+    changes, strays = [], []
+    while len(changes) < 2 * 40:
+        caught_ms = at_ms + nature.choice((0, 0, 5, 20, 40, 60))
+        changes += [down("yes", at_ms, caught_ms), up("yes", at_ms + 30, caught_ms + 30)]
+        if nature.random() < 0.9 or len(changes) in {2, 80}:
+            up_ms = caught_ms + SHIFT_MS
+            strays.append(told(up_ms, "stray_pressed", button="yes", reason="no_survey"))
+        at_ms += nature.randint(61, 75)
+    end_ms = changes[-1].ticks_ms + hour_ms
+    changes[-1] = changes[-1]._replace(ticks_ms=end_ms, caught_ms=end_ms)
+    life = replace(a_life(*presses(run(*changes), is_late=True)), ended_ms=None)
+    stuck = told(up_ms + 30_000, "button_stuck", button="yes")
+    assert judged(tmp_path, [*EVENTS[:2], *strays, stuck], life) == []
