@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from simulator import Console, FirmwareError
+from simulator.record import Round
 from tests.support.programs import wait_until
 
 CATCH = """
@@ -54,6 +55,11 @@ def edges(console: Console, count: int) -> list[tuple[int, int]]:
     return [(int(level), int(ticks)) for level, ticks in found[:count]]
 
 
+def longest_stop(console: Console) -> Round:
+    """That of a stall, on a machine that may be busy."""
+    return max(console.runs()[-1].stood, key=lambda stop: stop.stood_ms)
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(("board", "interrupts"), HARD + SOFT)
 def test_both_edges_of_a_press_are_caught(make: Callable[..., Console], board: str, interrupts: str) -> None:
@@ -70,12 +76,12 @@ def test_both_edges_of_a_press_are_caught(make: Callable[..., Console], board: s
 def test_a_hard_interrupt_runs_during_a_stall(make: Callable[..., Console], board: str, interrupts: str) -> None:
     with make(caught(board), board=board, interrupts=interrupts) as console:
         console.wait_output("ready")
-        console.stall(500)
+        console.stall(3000)
         console.press("yes", 50)
-        assert "edge" not in console.output()
         pressed, released = console.changes()[-2:]
         (first, down), (second, up) = edges(console, 2)
         assert (first, second) == (0, 1)
+        assert released.caught_ms < longest_stop(console).ticks_ms
         assert pressed.ticks_ms <= down <= pressed.caught_ms
         assert released.ticks_ms <= up <= released.caught_ms
 
@@ -88,9 +94,10 @@ def test_a_main_loop_tells_when_it_stood_still_and_that_it_goes_on(make: Callabl
         assert run.first_round
         console.stall(700)
         console.come_round()
-        stood = console.runs()[-1].stood[-1]
+        stood = longest_stop(console)
         assert stood.stood_ms >= 700
-        later = wait_until("it goes on", lambda: console.runs()[-1].last_round != stood and console.runs()[-1])
+        wait_until("it goes on", lambda: console.runs()[-1].last_round.ticks_ms > stood.ticks_ms)
+        later = console.runs()[-1]
         assert run.first_round.at_s < stood.at_s < later.last_round.at_s
         assert run.first_round.ticks_ms + stood.stood_ms <= stood.ticks_ms < later.last_round.ticks_ms
 
@@ -117,13 +124,15 @@ def test_a_soft_interrupt_is_late_by_the_stall_and_sees_the_level_of_then(
 ) -> None:
     with make(caught(board), board=board, interrupts=interrupts) as console:
         console.wait_output("ready")
-        console.stall(500)
+        console.stall(3000)
         console.press("yes", 50)
         (first, down), (second, _) = edges(console, 2)
         assert (first, second) == (1, 1)
         wait_until("both are told", lambda: console.changes()[-1].caught_ms)
         pressed, released = console.changes()[-2:]
-        assert pressed.ticks_ms + 400 <= down <= pressed.caught_ms <= released.caught_ms
+        assert pressed.ticks_ms < down <= pressed.caught_ms <= released.caught_ms
+        stop = longest_stop(console)
+        assert down >= stop.ticks_ms - stop.stood_ms + 3000
 
 
 @pytest.mark.timeout(60)
