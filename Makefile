@@ -28,7 +28,8 @@ lint: setup ## Style, types and import rules
 test: setup-tests ## Lint, types, import rules and every test (TRIVOX_SEED=N draws other random cases)
 	@.ci/check
 
-chaos: setup-tests ## Break everything in a seeded order (SEED=, MINUTES=, CONSOLES=, PICOS=) and prove that nothing is lost
+chaos: setup-tests ## Break everything and prove that nothing is lost: all seeds that found a bug, or SEED= (MINUTES=, CONSOLES=, PICOS=)
+	$(if $(SEED),,$(PYTHON) -m tests.chaos.virtual --seeds 300)
 	$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
 	  $(if $(CONSOLES),--consoles $(CONSOLES)) $(if $(PICOS),--picos $(PICOS))
 

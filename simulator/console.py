@@ -132,8 +132,8 @@ class Console:
 
     @property
     def pid(self) -> int:
-        """The number of the process that runs now, for whoever stops it."""
-        return self._supply.running().pid
+        """The number of its process, for whoever stops it."""
+        return self._supply.pid
 
     @property
     def serial_port(self) -> str:
@@ -164,11 +164,15 @@ class Console:
         self._supply.cut_at(operations, share, lambda: operations_of(self.flash))
 
     def fill_flash(self, free_blocks: int) -> None:
-        """Let another's file take the flash up to that many free blocks; it stays until `free_flash`."""
-        self._ask("fill_flash", free_blocks)
+        """Let another's file take the flash up to that many free blocks; it stays until `free_flash`.
+
+        The firmware goes on meanwhile.
+        """
+        while not self._ask("fill_flash", free_blocks):
+            pass
 
     def free_flash(self) -> None:
-        """Delete that file."""
+        """Delete that file, if it is there."""
         self._ask("free_flash")
 
     def flash_files(self, folder: str) -> dict[str, int]:
@@ -275,6 +279,10 @@ class Console:
         Without `interrupts` hard ones wait too, as during a flash erase.
         """
         self._ask("stall", ms, interrupts)
+
+    def come_round(self) -> None:
+        """Wait until the main loop has done what it is at: it has caught all contacts by then."""
+        self._ask("come_round")
 
     def step(self, ms: int) -> None:
         """Let time jump forward in pieces under 3 days, the main loop running between them."""

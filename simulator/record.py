@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from simulator.errors import ConsoleError
@@ -12,6 +12,7 @@ from simulator.pinmap import PinMap
 _RING_US = 1 << 30  # at which a 32-bit board's count of microseconds wraps; finer than any delay here is long
 _PLAY_TRACK = {0x03, 0x12}  # the player's commands that play: by number, by number in its folder "mp3"
 _PLAYER_FRAME_BYTES = 10
+_STOOD_MS = 100
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,25 @@ class Sound:
 
 
 class Change(NamedTuple):
-    """A lamp or button that changed: `at_s` on this machine's `time.monotonic`, `ticks_ms` on the console's clock."""
+    """A lamp or button that changed: `at_s` on this machine's `time.monotonic`, `ticks_ms` on the console's clock.
+
+    `caught_ms` is when the firmware's interrupt for a button had run, on the same clock; None: it has not.
+    """
 
     kind: Literal["lamp", "button"]
     name: str
     on: bool
     at_s: float
     ticks_ms: int
+    caught_ms: int | None = None
+
+
+class Round(NamedTuple):
+    """The firmware's main loop went on, after it stood still for `stood_ms`; `at_s` and `ticks_ms` as in `Change`."""
+
+    at_s: float
+    ticks_ms: int
+    stood_ms: int = 0
 
 
 class Power(NamedTuple):
@@ -57,8 +70,8 @@ class Run:
     """What a console did from power-on or a reset (`reset` says which) until it ended; None: it runs.
 
     `began_at_s` and `ended_at_s` as in `Change`; `output` is what it wrote to its serial line; `held` are the buttons
-    that were held when it began; `late_ms` is how late an interrupt came that had to wait for the main thread (0: never
-    by more than 100 ms).
+    that were held when it began. The board's own words about its main loop: `first_round` when it began, `stood` each
+    time that it stood still (for more than 100 ms), `last_round` when it was last known to go on (within 500 ms).
     """
 
     reset: str
@@ -67,7 +80,9 @@ class Run:
     changes: tuple[Change, ...]
     output: str
     held: frozenset[str]
-    late_ms: int
+    first_round: Round | None = None
+    stood: tuple[Round, ...] = ()
+    last_round: Round | None = None
 
 
 @dataclass
@@ -79,7 +94,9 @@ class _Span:
     held: frozenset[str]
     last_change: int | None = None
     ended_at_s: float | None = None
-    late_ms: int = 0
+    first_round: Round | None = None
+    stood: list[Round] = field(default_factory=list)
+    last_round: Round | None = None
 
 
 class Record:
@@ -141,8 +158,10 @@ class Record:
                 self._hear(Sound(_moment(rest[3]), hertz=rest[1]))
             elif kind == "uart" and rest[0] == self._pins.player:
                 self._speak(bytes.fromhex(rest[1]), _moment(rest[3]))
-            elif kind == "late" and self._spans:
-                self._spans[-1].late_ms = max(self._spans[-1].late_ms, rest[0])
+            elif kind == "caught":
+                self._catch(self._button_names[rest[0]], *rest[1:])
+            elif kind == "round" and self._spans:
+                self._come_round(self._spans[-1], Round(_moment(rest[2]), rest[1], rest[0]))
             elif kind == "fault":
                 self.fault(rest[0])
             elif kind == "ended" and rest[0]:
@@ -177,7 +196,9 @@ class Record:
                     tuple(self._changes[span.first_change : span.last_change]),
                     output[span.first_byte : end].decode(errors="replace"),
                     span.held,
-                    span.late_ms,
+                    span.first_round,
+                    tuple(span.stood),
+                    span.last_round,
                 )
                 for span, end in zip(self._spans, ends, strict=True)
             ]
@@ -201,6 +222,20 @@ class Record:
         self._changes.append(Change(kind, name, on, _moment(moment[1]), moment[0]))
         self._tell(self._changes[-1])
         self._changed.notify_all()
+
+    def _catch(self, name: str, told_ms: int, caught_ms: int) -> None:
+        """The interrupt of that contact has run."""
+        for place in range(len(self._changes) - 1, self._spans[-1].first_change - 1, -1):
+            change = self._changes[place]
+            if change.kind == "button" and (change.name, change.ticks_ms) == (name, told_ms):
+                self._changes[place] = change._replace(caught_ms=caught_ms)
+                return
+
+    def _come_round(self, span: _Span, come: Round) -> None:
+        span.first_round = span.first_round or come
+        span.last_round = come
+        if come.stood_ms > _STOOD_MS:
+            span.stood.append(come)
 
     def _hear(self, sound: Sound) -> None:
         self._sounds.append(sound)

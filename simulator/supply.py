@@ -79,6 +79,14 @@ class Supply:
         with self._changed:
             self._cut = [last, share] if self.powered or not on else None  # it may have gone meanwhile
 
+    @property
+    def pid(self) -> int:
+        """The number of its process, whatever state that is in; ConsoleError without power."""
+        process = self._process
+        if process is None:
+            raise ConsoleError(f"The console {self._name} is not powered.")
+        return process.pid
+
     def ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S) -> Any:
         """The answer of the process; of the next one, if a reset comes between."""
         deadline = time.monotonic() + REPLY_LIMIT_S

@@ -2,11 +2,14 @@
 
 import os
 
+import utime
 import wires
 from flash import BLOCK_SIZE, Cut
 
 _OTHER = "/others.bin"
 _PIECE = bytes(512)
+_BLOCKS = 4  # written at once
+_MOMENT_MS = 30  # then the firmware has its turn
 
 _flash = None
 _root = ""
@@ -36,18 +39,23 @@ def _cut_power_at(operations, share):
 
 @wires.between_tasks
 def fill_flash(free_blocks):
-    """Writes a file that leaves so many blocks free."""
+    """Writes on, for a moment, at a file that is to leave so many blocks free; answers whether it does by now."""
+    until_ms = utime.ticks_add(utime.ticks_ms(), _MOMENT_MS)
     with open(_root + _OTHER, "ab") as file:
         while True:
             file.flush()
             spare = os.statvfs(_root or "/")[3] - free_blocks
             if spare <= 0:
-                return
-            for _ in range(max(spare - 1, 1) * BLOCK_SIZE // len(_PIECE)):  # the last ones one by one
+                return True
+            blocks = min(max(spare - 1, 1), _BLOCKS)  # the last ones one by one
+            for _ in range(blocks * BLOCK_SIZE // len(_PIECE)):
                 file.write(_PIECE)
+            if utime.ticks_diff(until_ms, utime.ticks_ms()) <= 0:
+                return False
 
 
 @wires.between_tasks
 def free_flash():
-    """Deletes it."""
-    os.remove(_root + _OTHER)
+    """Deletes it, if it is there."""
+    if _OTHER[1:] in os.listdir(_root or "/"):
+        os.remove(_root + _OTHER)

@@ -3,13 +3,13 @@
 import _thread
 import sys
 
+import clockwork
 import micropython
 import utime
 import wires
 from umachine import PinBase
 
 SOFT_DEPTH = 8  # what the scheduler of both ports holds; more are dropped
-_LATE_MS = 100  # from then on the host is told how late a soft interrupt was
 RISING, FALLING = 1, 2
 MODES = IN, OUT, OPEN_DRAIN = (1, 3, 7) if wires.board == "esp32" else (0, 1, 2)
 PULL_UP, PULL_DOWN = (2, 1) if wires.board == "esp32" else (1, 2)
@@ -45,6 +45,7 @@ class _Pad:
         self.trigger = 0
         self.hard = False
         self.latched = False
+        self.told_ms = None  # when the host was told of the contact that is latched
         self.pin = None
 
     def level(self):
@@ -195,6 +196,7 @@ def enable_irq(state):
             if this.latched:
                 this.latched = False
                 _call_hard(this)
+                _tell_caught(this, this.told_ms)
 
 
 def pad_of(pin):
@@ -202,8 +204,11 @@ def pad_of(pin):
     return pin.pad if isinstance(pin, _Pin) else pad(pin)
 
 
-def contact(number, level):
-    """Something outside drives the pin to `level` (None: lets go): interrupts follow."""
+def contact(number, level, told_ms=None):
+    """Something outside drives the pin to `level` (None: lets go): interrupts follow.
+
+    If the host was told of it (when, by the console's clock), it is told too when the interrupt has run.
+    """
     this = pad(number)
     before = _seen(this)
     this.contact = level
@@ -212,12 +217,13 @@ def contact(number, level):
         if this.hard:
             with _running:
                 if _off:
-                    this.latched = True
+                    this.latched, this.told_ms = True, told_ms
                 else:
                     _call_hard(this)
+                    _tell_caught(this, told_ms)
             _tell_all()
         else:
-            _call_soft(this)
+            _call_soft(this, told_ms)
 
 
 def _seen(this):
@@ -246,12 +252,17 @@ def _call_hard(this):
         wires.tell("fault", "a hard interrupt failed: %r" % failed)
 
 
-def _call_soft(this):
+def _tell_caught(this, told_ms):
+    if told_ms is not None:
+        wires.tell("caught", this.number, told_ms, clockwork.ticks_ms())
+
+
+def _call_soft(this, told_ms):
     global _soft_lost
     if len(_soft) >= SOFT_DEPTH:
         _soft_lost += 1
         return
-    _soft.append((this, utime.ticks_ms()))
+    _soft.append((this, told_ms))
     if len(_soft) == 1:
         wires.in_main(_drain, None)
 
@@ -265,33 +276,33 @@ def _drain(_):
     global _draining
     _draining = True
     while _soft:
-        this, due_ms = _soft.pop(0)
-        late_ms = utime.ticks_diff(utime.ticks_ms(), due_ms)
-        if late_ms > _LATE_MS:
-            wires.tell("late", late_ms)
+        this, told_ms = _soft.pop(0)
         if this.handler:
             try:
                 this.handler(this.pin)
             except Exception as error:
                 sys.print_exception(error)
+            _tell_caught(this, told_ms)
     _draining = False
 
 
 @wires.command
 def _contact(number, level):
-    _told(number, level)
-    contact(number, level)
+    contact(number, level, _told(number, level))
 
 
 @wires.command
 def _contacts(number, edges):
     """Drives the pin through `edges`: levels, each held for some microseconds."""
-    _told(number, edges[-1][0])
+    told_ms = _told(number, edges[-1][0])
     for level, held_us in edges:
-        contact(number, level)
+        contact(number, level, told_ms)
+        told_ms = None
         utime.sleep_us(held_us)
 
 
 def _told(number, level):
-    """Tells the host before anything can follow from it."""
-    wires.tell("contact", number, level is not None, *wires.moment())
+    """Tells the host before anything can follow from it; answers when that was."""
+    moment = wires.moment()
+    wires.tell("contact", number, level is not None, *moment)
+    return moment[0]

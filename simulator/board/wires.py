@@ -150,10 +150,26 @@ def between_tasks(function):
     return function
 
 
+_STOOD_MS = 100  # the host is told if the main loop stood still for longer,
+_ROUND_MS = 500  # and so often that it comes round: the last time is all that is known of a board whose power goes
+_came_ms = _told_ms = None
+
+
+def _come_round():
+    global _came_ms, _told_ms
+    now_ms = utime.ticks_ms()
+    stood_ms = 0 if _came_ms is None else utime.ticks_diff(now_ms, _came_ms)
+    _came_ms = now_ms
+    if _told_ms is None or stood_ms > _STOOD_MS or utime.ticks_diff(now_ms, _told_ms) >= _ROUND_MS:
+        _told_ms = now_ms
+        tell("round", stood_ms, *moment())
+
+
 def do_errand():
     """Called by the main thread between two tasks."""
     global interrupted
     at_work()
+    _come_round()
     if interrupted:
         interrupted = False
         raise KeyboardInterrupt
@@ -181,6 +197,11 @@ def at_work():
     if not _at_work:
         _at_work = True
         tell("at_work")
+
+
+@between_tasks
+def come_round():
+    """Nothing: it is answered when what the main loop was at is done."""
 
 
 @command

@@ -1,12 +1,12 @@
 """`make chaos`: breaks everything in a seeded order, and proves that nothing is lost, double or wrong.
 
-The seed is printed first and last; the same seed makes the same plan of faults. Ends with 1 if anything is found.
+The seed is printed first and last; the same seed makes the same plan of faults. Without one, all runs that are kept
+(`kept.py`) happen one after the other, and each has a line in the end. Ends with 1 if anything is found.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import signal
 import sys
@@ -17,18 +17,19 @@ from typing import Annotated, Any
 
 import typer
 
+from tests.chaos.kept import KEPT, Kept, shifted
 from tests.chaos.plan import ALL_KINDS
 from tests.chaos.run import Result, run
 
-SEEDS = 1_000_000
 INTERRUPTED = 130
+UNASKED = Kept(seed=0, minutes=3.0, consoles=5, picos=2, words="")
 
 
 def main(
-    seed: Annotated[int | None, typer.Option(help="Replays the plan of an earlier run.")] = None,
-    minutes: Annotated[float, typer.Option(min=0.2, help="How long faults come; quiet comes after.")] = 3.0,
-    consoles: Annotated[int, typer.Option(min=1, max=50, help="How many consoles, each with its people.")] = 5,
-    picos: Annotated[int, typer.Option(min=0, max=50, help="How many more without radio, with a gateway.")] = 2,
+    seed: Annotated[int | None, typer.Option(help="The plan's seed; without it all runs that are kept.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.2, help="How long faults come (3); quiet comes after.")] = None,
+    consoles: Annotated[int | None, typer.Option(min=1, max=50, help="How many, each with its people (5).")] = None,
+    picos: Annotated[int | None, typer.Option(min=0, max=50, help="More without radio, with a gateway (2).")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only these kinds of fault.")] = None,
     record: Annotated[Path | None, typer.Option(help="Append the result to this file, a line of JSON.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the folder also when all is well.")] = False,  # noqa: FBT002
@@ -41,17 +42,39 @@ def main(
         )
     if record is not None and not record.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {record.absolute().parent}: make it first")
-    seed = random.SystemRandom().randrange(SEEDS) if seed is None else seed
-    _say(f"SEED={seed} MINUTES={minutes:g} CONSOLES={consoles} PICOS={picos}")
-    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
+    given = {"minutes": minutes, "consoles": consoles, "picos": picos}
+    changes = {name: value for name, value in given.items() if value is not None}
+    runs = [shifted(kept) for kept in KEPT] if seed is None else [UNASKED._replace(seed=seed)]
     signal.signal(signal.SIGTERM, _end)
-    status = INTERRUPTED
+    statuses, lines = [0], []
+    for number, asked in enumerate(runs, 1):
+        if len(runs) > 1:
+            _say(f"Run {number} of {len(runs)}: {asked.words}")
+        status, line = _happen(asked._replace(**changes), frozenset(kind or []), record, keep=keep)
+        statuses.append(status)
+        lines.append(line)
+        if status == INTERRUPTED:
+            break
+    for line in lines:
+        _say(line)
+    sys.exit(max(statuses))
+
+
+def _happen(asked: Kept, kinds: frozenset[str], record: Path | None, *, keep: bool) -> tuple[int, str]:
+    """One run; its exit status, and what came of it in a line that begins with how to have it again."""
+    seed, minutes, consoles, picos, _ = asked
+    name = f"SEED={seed} MINUTES={minutes:g} CONSOLES={consoles} PICOS={picos}"
+    name += "".join(f" --kind {one}" for one in sorted(kinds))
+    _say(name)
+    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
+    status, said = INTERRUPTED, "ended before its time"
     try:
         began_s = time.monotonic()
-        result = run(folder, seed, minutes, consoles, _say, frozenset(kind or []), picos)
+        result = run(folder, seed, minutes, consoles, _say, kinds, picos)
         _tell(result, time.monotonic() - began_s)
         _record(record, {**vars(result), "minutes": minutes, "consoles": consoles, "picos": picos})
         status = 1 if result.findings else 0
+        said = f"{len(result.findings)} WRONG" if result.findings else "nothing is lost, double or wrong"
     except KeyboardInterrupt:
         _say("Ended before its time.")
     finally:
@@ -59,8 +82,7 @@ def main(
             _say(f"Database, logs and flash files are kept in {folder}.")
         else:
             shutil.rmtree(folder)
-        _say(f"SEED={seed}{''.join(f' --kind {one}' for one in kind or [])}")
-    sys.exit(status)
+    return status, f"{name}: {said}"
 
 
 def _record(file: Path | None, result: dict[str, Any]) -> None:

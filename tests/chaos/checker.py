@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tests.chaos.derived import check_derived
 from tests.chaos.lives import check_lives
 from tests.chaos.numbers import check_numbers
-from tests.chaos.table import epochs
+from tests.chaos.table import epochs, rejects
 from tests.chaos.witness import Testimony
 
 
@@ -25,5 +25,5 @@ def _check(connection: sqlite3.Connection, testimony: Testimony, now_ms: int) ->
     yield from check_numbers(found, testimony)
     yield from check_lives(found, testimony)
     yield from check_derived(connection, list(found.values()), now_ms)
-    for reason, count, topic in connection.execute("SELECT reason, sum(count), min(topic) FROM reject GROUP BY reason"):
+    for reason, count, topic in rejects(connection):
         yield f"{count} rejects on {topic}: {reason}"

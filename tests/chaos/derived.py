@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.bridge.survey_oracle import expected_surveys
-from tests.chaos.table import Epoch
+from tests.chaos.table import Epoch, damage, grouped, hours, named, rollup
 
 OUTCOMES = ("yes", "no", "cant_say", "silent", "error")
 
@@ -20,17 +20,14 @@ def check_derived(
     connection: sqlite3.Connection, epochs: list[Epoch], now_ms: int, scope_ms: int = 600_000
 ) -> Iterator[str]:
     """What is wrong with what is made of the events. `scope_ms`: the reach of a force majeure."""
-    for pragma in ("integrity_check", "foreign_key_check"):
-        found = [str(row) for row in connection.execute(f"PRAGMA {pragma}") if row != ("ok",)]
-        if found:
-            yield f"PRAGMA {pragma}: {found[:3]}"
+    yield from damage(connection)
     yield from _surveys(connection, epochs, now_ms, scope_ms)
     yield from _closes(connection, epochs)
     yield from _dates(connection, epochs)
     yield from _force_majeures(connection, epochs)
     yield from _hours(connection)
-    for rollup, length in (("rollup_hour", None), ("rollup_day", 10)):
-        yield from _rollup(connection, rollup, length)
+    for name, length in (("rollup_hour", None), ("rollup_day", 10)):
+        yield from _rollup(connection, name, length)
 
 
 def _surveys(connection: sqlite3.Connection, epochs: list[Epoch], now_ms: int, scope_ms: int) -> Iterator[str]:
@@ -40,12 +37,9 @@ def _surveys(connection: sqlite3.Connection, epochs: list[Epoch], now_ms: int, s
         true = expected_surveys(messages, now_ms, scope_ms)
         names = ("outcome", "opened_at_ms", "closed_at_ms", "question_id", "affected")
         stored = {
-            (row[0], row[1], row[2]): dict(zip(names, row[3:], strict=True))
-            for row in connection.execute(
-                f"SELECT console_id, epoch, survey, {', '.join(names)} FROM survey JOIN epoch USING (epoch_key)"
-                " JOIN console ON console.console_key = epoch.console_key WHERE site_id = ?",
-                (site_id,),
-            )
+            row[1:4]: dict(zip(names, row[4:], strict=True))
+            for row in named(connection, "survey", *names)
+            if row[0] == site_id
         }
         for key in sorted({*stored, *true}):
             wanted = {name: true[key][name] for name in names} if key in true else None
@@ -57,10 +51,7 @@ def _closes(connection: sqlite3.Connection, epochs: list[Epoch]) -> Iterator[str
     """What a survey takes from its close, or from its opening where there is none."""
     by_name = {epoch.name: epoch for epoch in epochs}
     names = ("cause", "response_ms", "question_revision", "opened_up_ms", "outcome")
-    for *name, number, cause, response_ms, revision, opened_ms, outcome in connection.execute(
-        f"SELECT site_id, console_id, epoch, survey, {', '.join(names)} FROM survey JOIN epoch USING (epoch_key)"
-        " JOIN console ON console.console_key = epoch.console_key"
-    ):
+    for *name, number, cause, response_ms, revision, opened_ms, outcome in named(connection, "survey", *names):
         events = by_name[name[0], name[1], name[2]].events
         closes = [event for event in events.values() if event.said.get("survey") == number and "cause" in event.said]
         end = min(closes, key=lambda event: event.seq, default=events.get(number))
@@ -75,13 +66,7 @@ def _closes(connection: sqlite3.Connection, epochs: list[Epoch]) -> Iterator[str
 
 def _dates(connection: sqlite3.Connection, epochs: list[Epoch]) -> Iterator[str]:
     """Every event has the date that contract.md ("Dating") gives it."""
-    stored = {
-        (row[0], row[1], row[2], row[3]): (row[4], row[5])
-        for row in connection.execute(
-            "SELECT site_id, console_id, epoch, seq, dated_at_ms, dated_by FROM event JOIN epoch USING (epoch_key)"
-            " JOIN console ON console.console_key = epoch.console_key"
-        )
-    }
+    stored = {row[:4]: row[4:] for row in named(connection, "event", "dated_at_ms", "dated_by")}
     for epoch in epochs:
         clocks: dict[int, int] = {}
         arrivals: dict[int, int] = {}
@@ -108,12 +93,7 @@ def _force_majeures(connection: sqlite3.Connection, epochs: list[Epoch]) -> Iter
         for seq, event in epoch.events.items()
         if event.type == "force_majeure_declared"
     }
-    stored = set(
-        connection.execute(
-            "SELECT site_id, console_id, epoch, seq, survey FROM force_majeure JOIN epoch USING (epoch_key)"
-            " JOIN console ON console.console_key = epoch.console_key"
-        )
-    )
+    stored = set(named(connection, "force_majeure", "survey"))
     if stored != true:
         yield f"force majeures are counted that nobody declared, or not: {sorted(stored ^ true, key=repr)[:4]}"
 
@@ -121,9 +101,7 @@ def _force_majeures(connection: sqlite3.Connection, epochs: list[Epoch]) -> Iter
 def _hours(connection: sqlite3.Connection) -> Iterator[str]:
     """The hour of a survey and of a force majeure is the local one of its date."""
     for table, at_ms in (("survey", "opened_at_ms"), ("force_majeure", "dated_at_ms")):
-        for hour, date_ms, zone in connection.execute(
-            f"SELECT hour, {at_ms}, timezone FROM {table} JOIN console USING (console_key) JOIN site USING (site_id)"
-        ):
+        for hour, date_ms, zone in hours(connection, table, at_ms):
             local = datetime.fromtimestamp(date_ms // 1000, ZoneInfo(zone))
             true = local.replace(minute=0, second=0).isoformat(timespec="minutes")
             if hour != true:
@@ -139,32 +117,23 @@ def _messages(epoch: Epoch) -> Iterator[tuple[str, bytes, int]]:
         yield f"trivox/v1/{site_id}/{console_id}/events", json.dumps(payload).encode(), event.arrived_at_ms
 
 
-def _rollup(connection: sqlite3.Connection, rollup: str, length: int | None) -> Iterator[str]:
+def _rollup(connection: sqlite3.Connection, name: str, length: int | None) -> Iterator[str]:
     """A rollup is the sum of surveys and force majeures, added up here one by one."""
     true: dict[tuple[Any, ...], Counter[str]] = {}
-    place = "coalesce(checkout_point_id, ''), coalesce(seller_id, '')"
-    key = f"hour, site_id, console_id, {place}, question_id, question_revision"
-    for *parts, affected, outcome, ask_every in connection.execute(
-        f"SELECT {key}, affected, outcome, ask_every FROM survey JOIN console USING (console_key)"
-        " WHERE outcome <> 'open'"
+    for (hour, *group), (affected, outcome, ask_every) in grouped(
+        connection, "survey", "affected", "outcome", "ask_every"
     ):
-        counts = true.setdefault((parts[0][:length], *parts[1:], affected), Counter())
+        if outcome == "open":
+            continue
+        counts = true.setdefault((hour[:length], *group, affected), Counter())
         counts[outcome] += 1
         if outcome != "error":
             counts["asked"] += ask_every or 1
             counts["ask_every_unknown"] += ask_every is None
-    for parts in connection.execute(f"SELECT {key} FROM force_majeure JOIN console USING (console_key)"):
-        true.setdefault((parts[0][:length], *parts[1:], 0), Counter())["force_majeures"] += 1
-    first = "hour" if length is None else "day"
+    for (hour, *group), _ in grouped(connection, "force_majeure"):
+        true.setdefault((hour[:length], *group, 0), Counter())["force_majeures"] += 1
     columns = (*OUTCOMES, "force_majeures", "asked", "ask_every_unknown")
-    stored = {
-        row[:8]: Counter({name: count for name, count in zip(columns, row[8:], strict=True) if count})
-        for row in connection.execute(
-            f"SELECT {first}, site_id, console_id, checkout_point_id, seller_id, question_id, question_revision,"
-            f" affected, {', '.join(columns)} FROM {rollup}"
-        )
-    }
-    stored = {name: counts for name, counts in stored.items() if counts}
-    for name in sorted({*stored, *true}):
-        if stored.get(name) != +true.get(name, Counter()):
-            yield f"{rollup} {name} has {stored.get(name)}, and the surveys give {true.get(name)}"
+    stored = rollup(connection, name, "hour" if length is None else "day", columns)
+    for place in sorted({*stored, *true}):
+        if stored.get(place) != +true.get(place, Counter()):
+            yield f"{name} {place} has {stored.get(place)}, and the surveys give {true.get(place)}"

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from simulator.errors import ConsoleError
+from simulator.errors import ConsoleError, FirmwareError
 from tests.chaos.plan import Fault
 from tests.chaos.proxy import Proxy
 from tests.chaos.world import Bridge, Till, World, send
+from tests.support.programs import wait_until
 
 SLOWEST_S = 1.0
 SETTINGS = (  # people's habits fit all of them
@@ -25,6 +26,7 @@ DAY_MS = 24 * 3600 * 1000
 HOUR_MS = 3600 * 1000
 FREE_BLOCKS = 1
 NEVER = 1 << 30
+CALM_S = 600.0
 OPERATIONS_MAX = 60  # of the flash, within which its power goes: an event or two, or a whole merge
 
 Effect = Iterator[None]
@@ -173,7 +175,7 @@ def hang(world: World, what: Fault) -> Effect:
 
 @contextmanager
 def perhaps() -> Iterator[None]:
-    """It may be off, or stopped, or its power may go just now: then this fault finds nothing to do."""
+    """A board may be off, or stopped, or its power may go just now: then this fault finds nothing to do."""
     try:
         yield
     except ConsoleError:
@@ -187,51 +189,46 @@ def tilled(world: World, what: Fault) -> Till:
 
 @fault
 def kill_console(world: World, what: Fault) -> Effect:
-    console = tilled(world, what).console
-    console.power_off()
+    till = tilled(world, what)
+    till.console.power_off()
     yield
-    power_on(tilled(world, what))
+    power_on(till)
 
 
 def power_on(till: Till) -> None:
-    """Let it run, whatever state it is in."""
-    if till.is_stopped:
-        till.stops[-1][1] = time.monotonic()
+    """Let it have power, unless it has; one that is stopped stays so."""
     with perhaps():
         till.console.power_on()
 
 
 @fault
 def tear_flash(world: World, what: Fault) -> Effect:
+    till = tilled(world, what)
     with perhaps():
-        tilled(world, what).console.cut_power_at(1 + int(what.share * OPERATIONS_MAX), (what.number % 9 - 4) / 4)
+        till.awake().cut_power_at(1 + int(what.share * OPERATIONS_MAX), (what.number % 9 - 4) / 4)
     yield
-    power_on(tilled(world, what))
+    power_on(till)
 
 
 @fault
 def stop_console(world: World, what: Fault) -> Effect:
-    till = tilled(world, what)
     pid = None
     with perhaps():
-        pid = till.console.pid if till.console.powered and not till.is_stopped else None
-    if pid is not None:
-        till.stops.append([time.monotonic(), float("inf")])
+        pid = tilled(world, what).awake().pid
         send(pid, signal.SIGSTOP)
     yield
     if pid is not None:
         send(pid, signal.SIGCONT)
-        till.stops[-1][1] = min(till.stops[-1][1], time.monotonic())
 
 
 @fault
 def drop_wifi(world: World, what: Fault) -> Effect:
-    console = tilled(world, what).console
+    till = tilled(world, what)
     with perhaps():
-        console.wifi(on=False)
+        till.awake().wifi(on=False)
     yield
     with perhaps():
-        console.wifi(on=True)
+        till.awake().wifi(on=True)
 
 
 @fault
@@ -245,22 +242,23 @@ def hang_console(world: World, what: Fault) -> Effect:
 @fault
 def fill_flash(world: World, what: Fault) -> Effect:
     till = tilled(world, what)
-    with perhaps():
+    with perhaps(), till.filling:
+        till.awake()
+        till.overflowed = till.is_full = True  # whatever becomes of it while it is filled
         till.console.fill_flash(FREE_BLOCKS)
-        till.overflowed = till.is_full = True
         till.console.wifi(on=False)
         till.plays.set()
     yield
     with perhaps():
-        till.console.wifi(on=True)
-    free(till)
+        till.awake().wifi(on=True)
+        free(till)
 
 
 def free(till: Till) -> None:
-    """Give its flash room again, if it is on."""
-    if till.is_full:
-        with perhaps():
-            till.console.free_flash()
+    """Give its flash room again."""
+    with till.filling:
+        if till.is_full:
+            till.awake().free_flash()
             till.is_full = False
 
 
@@ -273,8 +271,7 @@ def step_clock(world: World, what: Fault) -> Effect:
     world.time_server.fixed_ms = ms if how == "fixed" else None
     world.time_server.ahead_ms = 0 if how == "fixed" else ms
     with perhaps():
-        if not tilled(world, what).is_stopped:
-            tilled(world, what).console.step(HOUR_MS)
+        tilled(world, what).awake().step(HOUR_MS)
     yield
 
 
@@ -366,16 +363,23 @@ def calm_gateway(world: World) -> None:
 
 
 def calm_till(till: Till) -> None:
-    """It is on, in the air, with room in its flash."""
-    if till.is_stopped:
-        with perhaps():
+    """It is on, in the air, with room in its flash; what its firmware did wrong is told later."""
+    wait_until(f"{till.console.console_id} is well", lambda: _is_well(till), CALM_S)
+
+
+def _is_well(till: Till) -> bool:
+    """Make it so; False if power went meanwhile, or the board is too slow to answer."""
+    try:
+        if till.is_stopped:
             send(till.console.pid, signal.SIGCONT)
-        till.stops[-1][1] = time.monotonic()
-    with perhaps():
+        till.console.power_on()
         till.console.cut_power_at(NEVER)
-    power_on(till)
-    if till.console.board != "pico":
-        till.console.hang(on=False)
-        with perhaps():
+        if till.console.board != "pico":
+            till.console.hang(on=False)
             till.console.wifi(on=True)
-    free(till)
+        free(till)
+    except FirmwareError:
+        return True
+    except ConsoleError:
+        return False
+    return till.console.powered

@@ -32,10 +32,13 @@ class Listener:
         self._health: dict[str, Said] = {}
         self._rules: dict[tuple[str, str], dict[int, Rules]] = {}
         self._acknowledged: dict[EpochName, int] = {}
+        self._forgot_at_ms = 0
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="listener", clean_session=True)
         self._client.reconnect_delay_set(RETRY_S, RETRY_S)
         self._client.on_connect = lambda client, *_: client.subscribe("trivox/v1/#", qos=1)
-        self._client.on_message = self._heard
+        self._client.on_message = lambda _client, _data, message: self.hear(
+            message.topic, message.payload, is_retained=message.retain
+        )
 
     def start(self) -> None:
         """Begin; the broker listens."""
@@ -63,26 +66,29 @@ class Listener:
             return dict(self._acknowledged)
 
     def forget(self) -> None:
-        """The database was put back: what was acknowledged before does not count."""
+        """The database was put back: what was acknowledged before does not count, however late it is heard."""
         with self._lock:
             self._acknowledged.clear()
+            self._forgot_at_ms = time.time_ns() // 1_000_000
 
     def rules(self) -> dict[tuple[str, str], dict[int, Rules]]:
         """The settings that were sent, by (site_id, console_id) and revision."""
         with self._lock:
             return {console: dict(revisions) for console, revisions in self._rules.items()}
 
-    def _heard(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        _, _, site_id, console_id, leaf = message.topic.split("/")
-        if leaf not in {"health", "settings", "ack"} or not message.payload:
+    def hear(self, topic: str, payload: bytes, *, is_retained: bool = False) -> None:
+        """Take a message."""
+        _, _, site_id, console_id, leaf = topic.split("/")
+        if leaf not in {"health", "settings", "ack"} or not payload:
             return
-        said = json.loads(message.payload)
+        said = json.loads(payload)
         with self._lock:
             if leaf == "ack":
-                epoch = (site_id, console_id, said["epoch"])
-                self._acknowledged[epoch] = max(self._acknowledged.get(epoch, 0), said["through"])
+                if said["at_ms"] > self._forgot_at_ms:
+                    epoch = (site_id, console_id, said["epoch"])
+                    self._acknowledged[epoch] = max(self._acknowledged.get(epoch, 0), said["through"])
             elif leaf == "health":
-                if not message.retain:
+                if not is_retained:
                     name = (site_id, console_id, said["epoch"])
                     self._health[said["hardware_id"]] = Said(name, time.monotonic(), said)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from tests.chaos.boards import Board, boards_of, by_boot
 from tests.chaos.facts import check_facts
@@ -13,7 +14,9 @@ from tests.chaos.meaning import Meaning, Story, Survey, story
 from tests.chaos.table import Epoch, Event
 from tests.chaos.witness import EpochName, Life, Press, Rules, Testimony
 
-KEPT_MS = 2000  # power stayed on so long after something: it is kept
+KEPT_MS = 1000  # the main loop ran on so long after something: it is kept
+STOOD_MS = 1000  # who stands still for so long may give no thanks in time
+EARLY_MS = 50  # the board's clock is known so well
 THANKS_MS = 3000  # so long after the contact thanks may come, should flash take its time
 
 
@@ -97,7 +100,7 @@ def _lost(told: Told, gaps: list[Gap], missing: Counter[Gap], pressed: Counter[t
         if index in told.by_press or not press.sure:
             continue
         moment = (boot, press.contact_ms + told.offset_ms)
-        room = [gap for gap in gaps if _is_between(moment, gap) and missing[gap] <= gap.high - gap.low]
+        room = [gap for gap in gaps if _is_between(moment, gap, press.late_ms) and missing[gap] <= gap.high - gap.low]
         if room:
             told.lost.append(index)
             missing[room[0]] += 1
@@ -106,8 +109,9 @@ def _lost(told: Told, gaps: list[Gap], missing: Counter[Gap], pressed: Counter[t
             yield f"{told.name}: {press.button} was pressed at {moment[1]} ms, and nothing is stored or counted as lost"
 
 
-def _is_between(moment: tuple[int, int], gap: Gap) -> bool:
-    after, before = (gap.after[0], gap.after[1] - SLACK_MS), (gap.before[0], gap.before[1] + SLACK_MS)
+def _is_between(moment: tuple[int, int], gap: Gap, late_ms: int = 0) -> bool:
+    """May something that was late by so much at most have been given a number of the gap?"""
+    after, before = (gap.after[0], gap.after[1] - SLACK_MS - late_ms), (gap.before[0], gap.before[1] + SLACK_MS)
     return after <= moment <= before
 
 
@@ -119,12 +123,21 @@ def _meanings(
 ) -> Iterator[str]:
     """What is stored of this life is what the contract makes of its presses.
 
-    Where numbers of it are missing, settings may have come in them, and presses that were not sure: then one of the
-    stories that this leaves open has to fit.
+    Where the board stood still at a release, the press may have been longer or shorter for it. Settings may have been
+    in force since the start, if power went before the last life told of them. Where numbers of it are missing, settings
+    may have come in them, and presses that were not sure. Then one of the stories that this leaves open has to fit.
     """
     applied = _applied(told, rules)
     inside = [gap for gap in gaps if gap.after[0] <= (told.life.boot or 0) <= gap.before[0]]
     found = list(_compared(told, told.lost, applied, before, torn))
+    for index, press in enumerate(told.life.presses):
+        for held_ms in press.perhaps_ms if found else ():
+            other = told.with_press(index, replace(press, held_ms=held_ms))
+            better = list(_compared(other, told.lost, applied, before, torn))
+            if len(better) < len(found):
+                told, found = other, better
+    if found and (kept := _kept_before(told, rules)):
+        found = min([found, list(_compared(told, told.lost, applied, kept, torn))], key=len)
     if found and inside:
         ends = [gap.before[1] - 1 for gap in inside if gap.before[0] == told.life.boot]
         others = sorted({replace(other, question=None) for other in (*rules.values(), before)}, key=repr)
@@ -135,6 +148,15 @@ def _meanings(
         ]
         found = min([found, *stories], key=len)
     yield from found
+
+
+def _kept_before(told: Told, rules: dict[int, Rules]) -> Rules | None:
+    """The settings that a start found in flash: it tells of them right after itself."""
+    in_order = sorted(told.events, key=lambda event: event.seq)
+    for first, second in pairwise(in_order):
+        if (first.type, second.type) == ("booted", "settings_applied"):
+            return rules.get(second.said["revision"])
+    return None
 
 
 def _up_ms(applied: tuple[int, Rules]) -> int:
@@ -148,7 +170,7 @@ def _perhaps_lost(told: Told, gaps: list[Gap]) -> list[int]:
         index
         for index, press in enumerate(told.life.presses)
         if index not in told.by_press and index not in told.lost
-        if any(_is_between((boot, press.contact_ms + shift_ms), gap) for gap in gaps)
+        if any(_is_between((boot, press.contact_ms + shift_ms), gap, press.late_ms) for gap in gaps)
     ]
 
 
@@ -174,8 +196,7 @@ def _compared(
 def _taken(told: Told, index: int) -> Press:
     """The press as the firmware stamped it; it ended when it ended."""
     press, at_ms = told.life.presses[index], _at_ms(told, index)
-    held_ms = press.contact_ms + told.offset_ms + press.held_ms - at_ms if press.from_start else press.held_ms
-    return replace(press, contact_ms=at_ms, held_ms=max(1, held_ms))
+    return replace(press, contact_ms=at_ms, held_ms=max(1, press.contact_ms + told.offset_ms + press.held_ms - at_ms))
 
 
 def _at_ms(told: Told, index: int) -> int:
@@ -285,8 +306,7 @@ def _is_kept(told: Told, at_ms: int) -> bool:
     if life.ended_ms is None:
         return True
     from_ms = at_ms - told.offset_ms
-    stood_ms = sum(max(0, min(to, life.ended_ms) - max(start, from_ms)) for start, to in life.stops)
-    return from_ms + stood_ms + KEPT_MS < life.ended_ms
+    return from_ms + life.stood_ms(from_ms, life.ended_ms) + KEPT_MS < life.ended_ms
 
 
 def _thanks(told: Told, gaps: list[Gap]) -> Iterator[str]:
@@ -294,26 +314,29 @@ def _thanks(told: Told, gaps: list[Gap]) -> Iterator[str]:
     for thanks in told.life.thanks:
         at_ms = thanks.at_ms + told.offset_ms
         answers = [event for event in told.events if event.type == "survey_closed" and event.button == thanks.button]
-        is_stored = any(0 <= at_ms - event.up_ms + told.life.late_ms <= THANKS_MS for event in answers)
+        is_stored = any(_follows(told, event, thanks.at_ms) for event in answers)
         is_lost = any(_is_between((told.life.boot or 0, at_ms), gap) for gap in gaps)
         if told.life.keeps and not is_stored and not is_lost:
             yield f"{told.name}: {thanks.button} was thanked for at {at_ms} ms, and no such answer is stored"
     thanked = {(thanks.button, thanks.at_ms) for thanks in told.life.thanks}
     for index, event in told.by_press.items():
         press = told.life.presses[index]
-        if event.type == "survey_closed" and press.sure and _has_quiet_after(told.life, press):
-            soon = [
-                at for button, at in thanked if button == press.button and -50 <= at - press.contact_ms <= THANKS_MS
-            ]
-            if not soon:
-                yield f"{told.name}: {_spelt(event)} was not thanked for"
+        is_due = event.type == "survey_closed" and press.sure and _has_quiet_after(told.life, press)
+        if is_due and not any(button == press.button and _follows(told, event, at) for button, at in thanked):
+            yield f"{told.name}: {_spelt(event)} was not thanked for"
+
+
+def _follows(told: Told, answer: Event, at_ms: int) -> bool:
+    """Do thanks at this time of the board's clock come soon after the answer, as far as the board ran meanwhile?"""
+    answered_ms = answer.up_ms - told.offset_ms
+    return -EARLY_MS <= at_ms - answered_ms - told.life.stood_ms(answered_ms, at_ms) <= THANKS_MS
 
 
 def _has_quiet_after(life: Life, press: Press) -> bool:
     """Nobody pressed again while thanks were due, and the board ran on."""
     until_ms = press.contact_ms + THANKS_MS
     others = [other for other in life.presses if press.contact_ms < other.contact_ms < until_ms]
-    stood = [stop for stop in life.stops if stop[0] < until_ms and stop[1] > press.contact_ms]
+    stood = life.stood_ms(press.contact_ms, until_ms) > STOOD_MS
     jumped = [at_ms for at_ms in life.jumps if press.contact_ms <= at_ms < until_ms]
     return not others and not stood and not jumped and (life.ended_ms is None or life.ended_ms > until_ms + KEPT_MS)
 

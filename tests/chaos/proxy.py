@@ -9,7 +9,7 @@ from typing import Any, Self
 
 PIECE = 65_536
 PUBLISH, QOS_MASK, DUP = 0x30, 0x06, 0x08
-CLOSE_S = 10.0
+CLOSE_S = 120.0
 
 
 def packets(stream: bytearray) -> Iterator[bytes]:

@@ -1,15 +1,27 @@
-"""What the bridge's database holds, read with the standard library's SQLite. Nothing is checked here."""
+"""What the bridge's database holds, read by SQL of its own, without code of the bridge. Nothing is checked here."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from tests.chaos.witness import EpochName
 
-PRESSED = ("survey_opened", "force_majeure_declared", "stray_pressed")
+CONSOLE = "JOIN console ON console.console_key = {table}.console_key"
+GROUP = ("site_id", "console_id", "checkout_point_id", "seller_id", "question_id", "question_revision")  # of a rollup
+NUMBERED = {"event": "seq", "survey": "survey", "force_majeure": "seq"}
+
+Row = tuple[Any, ...]
+
+
+class Database(Protocol):
+    """A connection, be it `sqlite3`'s or `apsw`'s."""
+
+    def execute(self, statement: str, bindings: Sequence[Any] = ..., /) -> Any:
+        """The rows of a query."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Epoch:
         return {str(event.said["hardware_id"]) for event in self.events.values() if event.type == "booted"}
 
 
-def epochs(connection: sqlite3.Connection) -> dict[EpochName, Epoch]:
+def epochs(connection: Database) -> dict[EpochName, Epoch]:
     """Every epoch by its name."""
     found: dict[int, Epoch] = {}
     query = "SELECT epoch_key, site_id, console_id, epoch, first, through FROM epoch JOIN console USING (console_key)"
@@ -72,3 +84,64 @@ def epochs(connection: sqlite3.Connection) -> dict[EpochName, Epoch]:
     ):
         found[key].rejected.add(seq)
     return {epoch.name: epoch for epoch in found.values()}
+
+
+def named(connection: Database, table: str, *columns: str) -> Iterator[Row]:
+    """Rows of a table of things that have numbers: (site_id, console_id, epoch, number), and then these columns."""
+    words = ", ".join(("site_id", "console_id", "epoch", f"{table}.{NUMBERED[table]}", *columns))
+    yield from connection.execute(
+        f"SELECT {words} FROM {table} JOIN epoch USING (epoch_key) {CONSOLE.format(table='epoch')}"
+    )
+
+
+def throughs(connection: Database) -> dict[EpochName, int]:
+    """How far each epoch is acknowledged."""
+    query = f"SELECT site_id, console_id, epoch, through FROM epoch {CONSOLE.format(table='epoch')}"
+    return {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}
+
+
+def hours(connection: Database, table: str, at_ms: str) -> Iterator[Row]:
+    """(the hour that it stands in, its date, its site's time zone) of each row."""
+    query = f"SELECT hour, {at_ms}, timezone FROM {table} {CONSOLE.format(table=table)} JOIN site USING (site_id)"
+    yield from connection.execute(query)
+
+
+def grouped(connection: Database, table: str, *columns: str) -> Iterator[tuple[Row, Row]]:
+    """(hour and group, these columns) of each row, as a rollup has them."""
+    key = ("hour", *(f"coalesce({name}, '')" if name.endswith(("point_id", "seller_id")) else name for name in GROUP))
+    for row in connection.execute(f"SELECT {', '.join((*key, *columns))} FROM {table} {CONSOLE.format(table=table)}"):
+        yield row[: len(key)], row[len(key) :]
+
+
+def rollup(connection: Database, name: str, first: str, counts: Sequence[str]) -> dict[Row, Counter[str]]:
+    """The counts above 0 of a rollup whose `first` column is the hour or the day; by that, its group and `affected`."""
+    key = (first, *GROUP, "affected")
+    rows = connection.execute(f"SELECT {', '.join((*key, *counts))} FROM {name}")
+    found = {row[: len(key)]: Counter(dict(zip(counts, row[len(key) :], strict=True))) for row in rows}
+    return {place: +counted for place, counted in found.items() if +counted}
+
+
+def rejects(connection: Database) -> list[Row]:
+    """(reason, how often, one of their topics) of what the bridge could not take."""
+    return list(connection.execute("SELECT reason, sum(count), min(topic) FROM reject GROUP BY reason"))
+
+
+def damage(connection: Database) -> Iterator[str]:
+    """What SQLite says against the file."""
+    for pragma in ("integrity_check", "foreign_key_check"):
+        found = [str(row) for row in connection.execute(f"PRAGMA {pragma}") if row != ("ok",)]
+        if found:
+            yield f"PRAGMA {pragma}: {found[:3]}"
+
+
+def contents(connection: Database, *tables: str) -> dict[str, list[Row]]:
+    """All rows of these tables, in an order that is theirs alone."""
+    return {table: sorted(connection.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables}
+
+
+def figures(connection: Database) -> dict[str, int]:
+    """How much there is."""
+    counted = {f"{name}s": len(rows) for name, rows in contents(connection, "event", "survey", "epoch").items()}
+    errors = sum(outcome == "error" for *_, outcome in named(connection, "survey", "outcome"))
+    lost = sum(len(epoch.missing()) for epoch in epochs(connection).values())
+    return {**counted, "errors": errors, "lost": lost}

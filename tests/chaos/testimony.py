@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-from simulator.record import Change, Run
+from simulator.record import Change, Round, Run
 from tests.chaos.witness import ANSWERS, Life, Press, Testimony, Thanks
 from tests.chaos.world import Till, World
 
 BOOT = re.compile(r"^boot: (\d+),", re.MULTILINE)
 BOOT_OF_PICO = re.compile(r'^health\t\{.*?"boot": (\d+)', re.MULTILINE)
-KEPT_S = 2.5  # a press is sure if its board ran on so long after it was decided
-AWAKE_S = 8.0  # … and had run so long before, or had moved a lamp
+KEPT_S = 1.0  # a press is sure if its board's main loop ran on so long after it
 THANKS_MS = 1200  # a lamp that is alone lit for so long gives thanks: a press is felt for 300 ms
-SOON_S = 0.4  # after another press of the same button: both may fall into one stall of the main loop
+STOOD_S = 0.1  # a board tells of no shorter stop of its main loop
 JUMP_MS = 60_000
 LEFT_MS = 1 << 40  # a button that nobody released
 
@@ -49,10 +48,10 @@ def _last(spelt: re.Pattern[str], output: str) -> int | None:
 def _boots_of_pico(runs: list[Run]) -> list[int | None]:
     """A board without radio tells its boot only in its health, which may be too late for a short life.
 
-    So of the lives between two that told the longest have the numbers between. What is read as no more than the number
-    before was still under way when that life ended.
+    So of the lives between two that told the longest that started have the numbers between. What is read as no more
+    than the number before was still under way when that life ended.
     """
-    lasted_s = [(run.ended_at_s or float("inf")) - run.began_at_s for run in runs]
+    lasted_s = [(run.first_round is not None, (run.ended_at_s or float("inf")) - run.began_at_s) for run in runs]
     boots: list[int | None] = []
     silent: list[int] = []  # since the last that told
     known = 0
@@ -77,13 +76,13 @@ def _life(world: World, till: Till, run: Run, boot: int | None) -> Life:
         console.console_id,
         console.hardware_id,
         boot,
-        _ended_ms(run),
-        tuple(_presses(till, run)),
-        tuple(_thanks(till, run)),
-        stops=tuple(_stops(till, run)),
+        ended_ms(run),
+        tuple(presses(run, is_late=till.is_late)),
+        tuple(thanks(run)),
+        awake_ms=run.first_round.ticks_ms if run.first_round else None,
+        stops=tuple((stop.ticks_ms - stop.stood_ms, stop.ticks_ms) for stop in run.stood),
         jumps=tuple(_jumps(run)),
         true_ms=_true_ms(world, run),
-        late_ms=Life.late_ms + run.late_ms,
     )
 
 
@@ -101,31 +100,20 @@ def _true_ms(world: World, run: Run) -> int | None:
     return round((time.time() - time.monotonic() + first.at_s) * 1000) - first.ticks_ms
 
 
-def _ended_ms(run: Run) -> int | None:
-    return None if run.ended_at_s is None else _ticks_ms(run, run.ended_at_s)
+def ended_ms(run: Run) -> int | None:
+    """When the board's main loop last came round before power went: what happened later it may not have seen."""
+    if run.ended_at_s is None:
+        return None
+    return run.last_round.ticks_ms if run.last_round else 0
 
 
-def _stops(till: Till, run: Run) -> Iterator[tuple[int, int]]:
-    for from_s, to_s in till.stops:
-        if run.began_at_s <= from_s and (run.ended_at_s is None or from_s < run.ended_at_s):
-            yield _ticks_ms(run, from_s), _ticks_ms(run, min(to_s, run.ended_at_s or to_s))
-
-
-def _ticks_ms(run: Run, at_s: float) -> int:
-    """A moment on the board's clock, reckoned from its last change before."""
-    before = [change for change in run.changes if change.at_s <= at_s]
-    if not before:
-        return round((at_s - run.began_at_s) * 1000)
-    return before[-1].ticks_ms + round((at_s - before[-1].at_s) * 1000)
-
-
-def _presses(till: Till, run: Run) -> Iterator[Press]:
+def presses(run: Run, *, is_late: bool) -> Iterator[Press]:
+    """All presses; `is_late`: the board's interrupts wait while its main loop stands still."""
     held = set(run.held)
     contacts: dict[str, Change] = {}
-    released_s: dict[str, float] = {}
-    for change in run.changes:
-        if change.kind != "button":
-            continue
+    broken: dict[str, Change] = {}  # the last release of each button
+    buttons = [change for change in run.changes if change.kind == "button"]
+    for place, change in enumerate(buttons):
         if change.on:
             contacts.setdefault(change.name, change)
             continue
@@ -134,45 +122,87 @@ def _presses(till: Till, run: Run) -> Iterator[Press]:
             held.remove(change.name)
             yield Press(change.name, 0, change.ticks_ms, sure=False, from_start=True)
         elif contact is not None:
-            is_soon = contact.at_s - released_s.get(change.name, 0.0) < SOON_S
-            yield _press(till, run, contact, change, can_be_missed=till.is_late and is_soon)
-        released_s[change.name] = change.at_s
+            before = broken.get(change.name)
+            can_be_missed = is_late and before is not None and _are_one(run, before, contact)
+            perhaps_ms = {_caught_ms(run, change), change.ticks_ms}
+            if is_late:
+                perhaps_ms |= set(_may_be_released_ms(run, buttons[place:]))
+            yield Press(
+                change.name,
+                contact.ticks_ms,
+                _caught_ms(run, change) - contact.ticks_ms,
+                sure=_is_sure(run, contact, change) and not can_be_missed,
+                late_ms=_caught_ms(run, contact) - contact.ticks_ms,
+                perhaps_ms=tuple(sorted({max(1, at_ms - contact.ticks_ms) for at_ms in perhaps_ms})),
+            )
+        broken[change.name] = change
     for name in held:
         yield Press(name, 0, LEFT_MS, sure=False, from_start=True)
     for name, contact in contacts.items():
         if name not in held:
-            yield Press(name, contact.ticks_ms, LEFT_MS, sure=False)
+            late_ms = _caught_ms(run, contact) - contact.ticks_ms
+            yield Press(name, contact.ticks_ms, LEFT_MS, sure=False, late_ms=late_ms)
 
 
-def _press(till: Till, run: Run, contact: Change, release: Change, *, can_be_missed: bool) -> Press:
-    has_shown = any(change.kind == "lamp" and change.at_s < contact.at_s for change in run.changes)
-    is_awake = has_shown or _ran_s(till, run.began_at_s, contact.at_s) >= AWAKE_S
-    is_kept = run.ended_at_s is None or _ran_s(till, release.at_s, run.ended_at_s) >= KEPT_S
-    is_sure = is_awake and is_kept and not can_be_missed
-    return Press(contact.name, contact.ticks_ms, release.ticks_ms - contact.ticks_ms, sure=is_sure)
+def _caught_ms(run: Run, change: Change) -> int:
+    """When its interrupt had run, or the main loop may have seen it at last if there was none."""
+    if change.caught_ms is not None:
+        return change.caught_ms
+    return max([change.ticks_ms, *(stop.ticks_ms for stop in _stops_at(run, change))])
 
 
-def _ran_s(till: Till, from_s: float, to_s: float) -> float:
-    """How long its process ran in this time, less while it was stopped."""
-    stopped = sum(max(0.0, min(to_s, end_s) - max(from_s, start_s)) for start_s, end_s in till.stops)
-    return to_s - from_s - stopped
+def _stops_at(run: Run, change: Change) -> list[Round]:
+    """The stops of the main loop in which it happened."""
+    return [stop for stop in run.stood if stop.at_s - stop.stood_ms / 1000 - STOOD_S <= change.at_s <= stop.at_s]
 
 
-def _thanks(till: Till, run: Run) -> Iterator[Thanks]:
+def _are_one(run: Run, released: Change, contact: Change) -> bool:
+    """May a board with late interrupts have seen neither this release nor the contact after it?"""
+    in_one_stop = any(released.at_s >= stop.at_s - stop.stood_ms / 1000 - STOOD_S for stop in _stops_at(run, contact))
+    return in_one_stop or contact.at_s - released.at_s <= STOOD_S
+
+
+def _may_be_released_ms(run: Run, changes: list[Change]) -> Iterator[int]:
+    """When a board with late interrupts may take the first of these changes, a release, to have been.
+
+    If its main loop stood still, that is before it did; and it does not see the release if another contact follows.
+    """
+    yield from (stop.ticks_ms - stop.stood_ms for stop in _stops_at(run, changes[0]))
+    mine = [change for change in changes if change.name == changes[0].name]
+    for released, contact, again in zip(mine[::2], mine[1::2], mine[2::2], strict=False):
+        if not _are_one(run, released, contact):
+            return
+        yield _caught_ms(run, again)
+
+
+def _is_sure(run: Run, contact: Change, release: Change) -> bool:
+    """Had the firmware started by then, and did it run on long enough to keep it?"""
+    if run.first_round is None or run.last_round is None or contact.at_s < run.first_round.at_s:
+        return False
+    return run.ended_at_s is None or _ran_s(run, release.at_s, run.last_round.at_s) >= KEPT_S
+
+
+def _ran_s(run: Run, from_s: float, to_s: float) -> float:
+    """How long its main loop ran in this time, less while it stood still."""
+    stood = sum(max(0.0, min(to_s, stop.at_s) - max(from_s, stop.at_s - stop.stood_ms / 1000)) for stop in run.stood)
+    return to_s - from_s - stood
+
+
+def thanks(run: Run) -> Iterator[Thanks]:
     """Times at which one answer's lamp alone was lit for long after one press, while the board ran."""
     lit: dict[str, bool] = dict.fromkeys(ANSWERS, False)
     alone, since = "", None
     for change in run.changes:
         if change.kind != "lamp" or change.name not in lit:
             continue
-        if since and change.ticks_ms - since.ticks_ms >= THANKS_MS and _is_thanks(till, run, alone, since, change):
+        if since and change.ticks_ms - since.ticks_ms >= THANKS_MS and _is_thanks(run, alone, since, change):
             yield Thanks(alone, since.ticks_ms)
         lit[change.name] = change.on
         on = [name for name, is_on in lit.items() if is_on]
         alone, since = (on[0], change) if len(on) == 1 else ("", None)
 
 
-def _is_thanks(till: Till, run: Run, name: str, lit: Change, dark: Change) -> bool:
+def _is_thanks(run: Run, name: str, lit: Change, dark: Change) -> bool:
     """A board that stood still, or was pressed again and again, keeps a lamp lit without giving thanks."""
     contacts = [
         change
@@ -180,4 +210,4 @@ def _is_thanks(till: Till, run: Run, name: str, lit: Change, dark: Change) -> bo
         if change.kind == "button" and change.on and change.name == name
         if lit.ticks_ms < change.ticks_ms < lit.ticks_ms + THANKS_MS
     ]
-    return not contacts and _ran_s(till, lit.at_s, dark.at_s) * 1000 >= THANKS_MS
+    return not contacts and _ran_s(run, lit.at_s, dark.at_s) * 1000 >= THANKS_MS

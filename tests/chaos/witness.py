@@ -12,8 +12,11 @@ ANSWERS = ("yes", "no", "cant_say")
 class Press:
     """A button pressed for `held_ms`, its first contact at `contact_ms` on the board's own clock since power came.
 
-    `sure`: power stayed so long after it that it must have been kept; else it may have been. `from_start`: it was held
-    when power came, and its contact is whenever the board first looked.
+    Attributes:
+        sure: power stayed so long after it that it must have been kept; else it may have been.
+        from_start: it was held when power came, and its contact is whenever the board first looked.
+        late_ms: so much after the contact the board caught it.
+        perhaps_ms: how long the board may have taken it to be held too, as it stood still when it was released.
     """
 
     button: str
@@ -21,6 +24,8 @@ class Press:
     held_ms: int
     sure: bool = True
     from_start: bool = False
+    late_ms: int = 0
+    perhaps_ms: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,12 @@ class Life:
     """One power-on of one board; `boot` is what it says of itself (None: it died before it could).
 
     Attributes:
-        ended_ms: when power went; None: it never did.
+        ended_ms: when it was last known to run before power went; None: that never did.
+        awake_ms: when its firmware had started; None: it never had.
         keeps: whether it kept events in flash all the time.
         offset_ms: what has to be added to its clock to get the firmware's `up_ms`; None: the checker finds out.
-        stops: when its process stood still, as (from, to).
+        stops: when its main loop stood still, as (from, to).
         jumps: what was last seen before its clock jumped.
-        late_ms: how late it may have stamped a contact.
         true_ms: what time (ms since 1970 UTC) it was when its clock began, if all clocks about it were right.
     """
 
@@ -52,12 +57,16 @@ class Life:
     ended_ms: int | None
     presses: tuple[Press, ...]
     thanks: tuple[Thanks, ...] = ()
+    awake_ms: int | None = 0
     keeps: bool = True
     offset_ms: int | None = None
     stops: tuple[tuple[int, int], ...] = ()
     jumps: tuple[int, ...] = ()
-    late_ms: int = 250
     true_ms: int | None = None
+
+    def stood_ms(self, from_ms: int, to_ms: int) -> int:
+        """For how long of this time it stood still."""
+        return sum(max(0, min(to_ms, end) - max(from_ms, start)) for start, end in self.stops)
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import IO, Literal, Self
 
 from simulator.console import Console
-from simulator.errors import SimulatorError
+from simulator.errors import ConsoleError, SimulatorError
 from tests.chaos.gateway import Gateway
 from tests.chaos.listener import Listener
 from tests.chaos.proxy import Proxy
+from tests.chaos.table import throughs
 from tests.chaos.witness import EpochName
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import TRIVOX, wait_until
 from tests.support.time_server import TimeServer
 
 SITE = "shop"
-START_S = 60.0
-LAST_ACKS_S = 1.0
+START_S = 300.0
 FULL_BYTES = 4096  # what a file may still hold while the disk is full: less than any database
 LIMIT = resource.RLIMIT_FSIZE
 # What `trivox settings set` is told first: short, so that much happens; people keep clear of every boundary.
@@ -37,19 +37,27 @@ TIMINGS = {"survey_window_ms": 3000, "long_press_ms": 900, "reopen_guard_ms": 70
 
 @dataclass
 class Till:
-    """A console in its place, and since when it has been stopped, as [from, until] by `time.monotonic`."""
+    """A console in its place."""
 
     console: Console
     is_late: bool  # its interrupts wait while its main loop does: of two presses of a button it may see one
-    stops: list[list[float]] = field(default_factory=list)
-    is_full: bool = False
+    is_full: bool = False  # it is, or is about to be
     overflowed: bool = False  # was it ever full?
+    filling: threading.RLock = field(default_factory=threading.RLock)  # held by who fills its flash, or frees it
     plays: threading.Event = field(default_factory=threading.Event)  # somebody presses as fast as he can
 
     @property
     def is_stopped(self) -> bool:
-        """Does its process stand still?"""
-        return bool(self.stops) and self.stops[-1][1] == float("inf")
+        """Does its process stand still? The system is asked, whoever stopped it, and whatever became of it since."""
+        with suppress(SimulatorError):
+            return is_stopped(self.console.pid)
+        return False
+
+    def awake(self) -> Console:
+        """Its console; ConsoleError if that is stopped: it would obey later, when nobody expects it any more."""
+        if self.is_stopped:
+            raise ConsoleError(f"{self.console.console_id} is stopped.")
+        return self.console
 
 
 class Bridge:
@@ -149,17 +157,16 @@ class Bridge:
                 if done.returncode == 0:
                     for name, through in before.items():
                         self.forgotten[name] = max(self.forgotten[name], through)
-                    time.sleep(max(pause_s, LAST_ACKS_S))  # what the broker still brings of the bridge before
                     self._listener.forget()
+                    time.sleep(pause_s)
                 else:  # a command writes the database just now: it is left as it is
                     assert "another command writes" in done.stderr, done.stderr
             self.start()
 
     def throughs(self) -> dict[EpochName, int]:
         """How far each epoch is acknowledged, by the database."""
-        query = "SELECT site_id, console_id, epoch, through FROM epoch JOIN console USING (console_key)"
         with closing(sqlite3.connect(self.database, timeout=30)) as connection:
-            return {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}
+            return throughs(connection)
 
 
 class World:
@@ -221,8 +228,9 @@ class World:
         self.listener.start()
         values = [f"{name}={value}" for name, value in {**TIMINGS, "heartbeat_ms": self._heartbeat_ms}.items()]
         self.bridge.start()
-        wait_until("the bridge has made its database", self.bridge.database.exists)
-        self.command("settings", "set", "--all", *values)
+        wait_until("the bridge has made its database", self.bridge.database.exists, START_S)
+        set_first = ("settings", "set", "--all", *values, "--database", str(self.bridge.database))
+        wait_until("the settings are set", lambda: trivox(*set_first).returncode == 0, START_S)
         self.gateway.start()
         for till in self.tills:
             till.console.power_on()
@@ -252,6 +260,15 @@ class World:
         self.time_server.close()
 
 
+def is_stopped(pid: int) -> bool:
+    """Does this process stand still (SIGSTOP)?"""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return words[0] == "T"
+
+
 def send(pid: int, number: signal.Signals) -> bool:
     """Send a signal; False if there is no such process any more."""
     try:
@@ -261,6 +278,6 @@ def send(pid: int, number: signal.Signals) -> bool:
     return True
 
 
-def trivox(*words: str, limit_s: float = 120.0) -> subprocess.CompletedProcess[str]:
+def trivox(*words: str, limit_s: float = 600.0) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run([TRIVOX, *words], capture_output=True, text=True, timeout=limit_s, check=False)

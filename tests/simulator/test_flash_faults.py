@@ -24,6 +24,16 @@ async def main():
         await asyncio.sleep_ms(10)
 asyncio.run(main())
 """
+TURNS = """
+import asyncio
+async def turn():
+    count = 0
+    while True:
+        count += 1
+        print("turn", count)
+        await asyncio.sleep_ms(1)
+asyncio.run(turn())
+"""
 Maker = Callable[..., Console]
 
 
@@ -69,6 +79,16 @@ def test_a_cut_before_the_firmware_begins(make: Maker) -> None:
     wait_until("power goes", lambda: not console.powered)
     console.power_on()
     console.wait_output("up 1")
+
+
+def test_the_firmware_goes_on_while_flash_is_filled(make: Maker) -> None:
+    with make(TURNS) as console:
+        console.wait_output("turn 1\n")
+        before = len(console.output())
+        console.fill_flash(2)
+        assert console.output()[before:].count("turn") > 2
+        console.free_flash()
+        console.free_flash()  # it is gone already
 
 
 def test_a_full_flash_stays_full_until_it_is_freed(make: Maker) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
@@ -14,8 +15,9 @@ import apsw
 from bridge import fold
 from bridge.contract import LEAVES_TO_BRIDGE
 from bridge.ingest import Intake
-from bridge.store import Store, connection, consoles, events
+from bridge.store import Store, consoles, events, open_store
 from bridge.upkeep import execute
+from tests.chaos.table import rejects
 from tests.chaos.virtual.failures import Failed
 from tests.chaos.virtual.wire import Connection, Packet
 
@@ -46,8 +48,11 @@ class Message(NamedTuple):
 
 def template() -> apsw.Connection:
     """A new database."""
-    made = apsw.Connection(":memory:")
-    connection._migrate(Store(made, Path(":memory:")), writing=True)
+    with TemporaryDirectory() as folder:
+        store = open_store(Path(folder) / "trivox.db", writing=True)
+        store.all("PRAGMA journal_mode = DELETE")  # in memory there is no log beside it
+        made = copy_of(store.connection)
+        store.close()
     return made
 
 
@@ -91,7 +96,7 @@ class BridgeNode:
         self.note: Callable[..., None] = _ignore
         self._life = 0
         self._links = 0
-        self._store: Store = Store(database, Path(":memory:"))
+        self.store: Store = Store(database, Path(":memory:"))
         self._link: Connection | None = None
         self._is_connected = False
         self._waiting: list[Message] = []
@@ -109,7 +114,7 @@ class BridgeNode:
             return
         self._life += 1
         self.is_running = True
-        self._store = Store(self.database, Path(":memory:"))
+        self.store = Store(self.database, Path(":memory:"))
         self._waiting, self._is_writing, self._attempt = [], False, 0
         self._unconfirmed, self._last_mid = {}, 0
         self._jobs = []
@@ -244,14 +249,13 @@ class BridgeNode:
         self.committed += [message for message in group if message.topic.endswith("/events")]
         self.note("commits", len(group), "messages,", tally.stored, "new events,", tally.duplicates, "again")
         if tally.conflicts or tally.rejected or tally.unreadable:
-            rejects = self._store.all("SELECT reason, raw FROM reject")
-            raise Failed(f"the bridge rejects what consoles say: {rejects}")
+            raise Failed(f"the bridge rejects what consoles say: {rejects(self.database)}")
         self._later(self._pause_ms(), lambda: self._publish(tally.acks, group, settings_made=tally.settings_made))
 
     def _take(self, group: list[Message]) -> Any:
-        events.forget_if_many(self._store)
-        with self._store.transaction(self.wall_ms()):
-            intake = Intake(self._store)
+        events.forget_if_many(self.store)
+        with self.store.transaction(self.wall_ms()):
+            intake = Intake(self.store)
             for topic, payload, arrived_at_ms, _, _, is_retained in group:
                 intake.take(topic, payload, arrived_at_ms, is_retained=is_retained)
             return intake.finish()
@@ -297,20 +301,20 @@ class BridgeNode:
         try:
             if operation:
                 now_ms = self.wall_ms()
-                with self._store.transaction(now_ms):
-                    execute(self._store, operation, args, now_ms)
+                with self.store.transaction(now_ms):
+                    execute(self.store, operation, args, now_ms)
                 self.note("does", operation, args)
             self._publish_all(self._settings(every=not operation))
         except apsw.Error as error:
             self.note("cannot do", operation, error)
 
     def _settings(self, *, every: bool) -> list[tuple[str, bytes, bool]]:
-        rows = (consoles.latest_settings if every else consoles.unpublished_settings)(self._store)
+        rows = (consoles.latest_settings if every else consoles.unpublished_settings)(self.store)
         try:
             if rows:
-                with self._store.transaction(self.wall_ms()):
+                with self.store.transaction(self.wall_ms()):
                     for site_id, console_id, revision, _ in rows:
-                        consoles.note_published(self._store, site_id, console_id, revision)
+                        consoles.note_published(self.store, site_id, console_id, revision)
         except apsw.Error as error:
             self.note("cannot note settings", error)
             return []
@@ -321,8 +325,8 @@ class BridgeNode:
     def _sweep(self) -> None:
         self._later(SWEEP_MS, self._sweep)
         try:
-            with self._store.transaction(self.wall_ms()):
-                fold.sweep(self._store)
+            with self.store.transaction(self.wall_ms()):
+                fold.sweep(self.store)
         except apsw.Error as error:
             self.note("cannot sweep", error)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.fold import sweep
 from bridge.rebuild import rebuild
 from tests.bridge.survey_oracle import expected_surveys
+from tests.chaos import table
 from tests.chaos.virtual.failures import Failed
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def check(world: World) -> int:
     invented = sorted(set(stored) - claimed)
     if invented:
         raise Failed(f"stored, and never kept by a console: {invented[:5]}")
-    rejects = world.database.execute("SELECT reason, count FROM reject").fetchall()
-    if rejects:
-        raise Failed(f"rejects: {rejects}")
+    rejected = table.rejects(world.database)
+    if rejected:
+        raise Failed(f"rejects: {rejected}")
     _check_surveys(world)
     _check_rebuild(world)
     return len(claimed) - len(stored)
@@ -43,19 +44,13 @@ def check(world: World) -> int:
 def check_ack(world: World, topic: str, payload: bytes) -> None:
     """What the bridge is about to acknowledge is committed."""
     ack = json.loads(payload)
-    row = world.database.execute(
-        "SELECT through FROM epoch JOIN console USING (console_key) WHERE console_id = ? AND epoch = ?",
-        (topic.split("/")[3], ack["epoch"]),
-    ).fetchone()
-    if row is None or row[0] < ack["through"]:
-        raise Failed(f"acknowledged before it is committed: {ack}, and {row} is")
+    through = table.throughs(world.database).get((*topic.split("/")[2:4], ack["epoch"]))
+    if through is None or through < ack["through"]:
+        raise Failed(f"acknowledged before it is committed: {ack}, and {through} is")
 
 
 def _stored(world: World) -> dict[EventName, dict[str, Any]]:
-    rows = world.database.execute(
-        "SELECT console_id, epoch, seq, raw FROM event JOIN epoch USING (epoch_key) JOIN console USING (console_key)"
-    )
-    return {(console, epoch, seq): json.loads(raw) for console, epoch, seq, raw in rows}
+    return {row[1:4]: json.loads(row[4]) for row in table.named(world.database, "event", "raw")}
 
 
 def _check_board(world: World, board: Board, stored: dict[Any, dict[str, Any]]) -> set[EventName]:
@@ -130,16 +125,13 @@ def _check_presses(board: Board, life: Life) -> None:
 def _check_surveys(world: World) -> None:
     """Surveys are what a plain reading of the contract makes of the messages taken in, once the bridge has swept."""
     now_ms = world.bridge_ms()
-    with world.bridge._store.transaction(now_ms):
-        sweep(world.bridge._store)
+    with world.bridge.store.transaction(now_ms):
+        sweep(world.bridge.store)
     messages = [(message.topic, message.payload, message.arrived_at_ms) for message in world.bridge.committed]
     expected = expected_surveys(messages, now_ms, SCOPE_MS)
     names = ("outcome", "opened_at_ms", "closed_at_ms", "question_id", "affected")
-    rows = world.database.execute(
-        f"SELECT console_id, epoch, survey, {', '.join(names)} FROM survey"
-        " JOIN epoch USING (epoch_key) JOIN console ON console.console_key = survey.console_key"
-    )
-    found = {row[:3]: dict(zip(names, row[3:], strict=True)) for row in rows}
+    rows = table.named(world.database, "survey", *names)
+    found = {row[1:4]: dict(zip(names, row[4:], strict=True)) for row in rows}
     for name in sorted({*expected, *found}):
         wanted = {key: value for key, value in expected.get(name, {}).items() if key != "ask_every"}
         if found.get(name, {}) != wanted:
@@ -148,16 +140,12 @@ def _check_surveys(world: World) -> None:
 
 def _check_rebuild(world: World) -> None:
     """What followed every change is what a rebuild makes of the events."""
-    before = _derived(world)
-    store = world.bridge._store
+    before = table.contents(world.database, *DERIVED)
+    store = world.bridge.store
     with store.transaction(world.bridge_ms()):
         rebuild(store)
-    after = _derived(world)
-    for table in DERIVED:
-        if before[table] != after[table]:
-            odd = [row for row in before[table] + after[table] if (row in before[table]) != (row in after[table])]
-            raise Failed(f"{table} is not what a rebuild makes: {odd[:6]}")
-
-
-def _derived(world: World) -> dict[str, list[tuple[Any, ...]]]:
-    return {table: sorted(world.database.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in DERIVED}
+    after = table.contents(world.database, *DERIVED)
+    for name in DERIVED:
+        if before[name] != after[name]:
+            odd = [row for row in before[name] + after[name] if (row in before[name]) != (row in after[name])]
+            raise Failed(f"{name} is not what a rebuild makes: {odd[:6]}")

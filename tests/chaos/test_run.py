@@ -1,0 +1,76 @@
+"""The end of a run comes when nothing moves any more, however slow the machine is, and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.chaos import run
+from tests.chaos.listener import Said
+from tests.chaos.run import QUIET_LIMIT_S, QUIET_S, quiet
+
+EPOCH = ("shop", "till-1", "9f2c1ab0")
+
+
+class Clock:
+    """Time that passes when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(run, "time", made)
+    return made
+
+
+def world(clock: Clock, numbered: Callable[[float], int], stored: Callable[[float], int]) -> Any:
+    """A world with one board, which has numbered and sent so many events by then; the bridge has stored so many."""
+    began_s = clock.now_s
+    till = SimpleNamespace(console=SimpleNamespace(console_id="till-1", hardware_id="a1"))
+
+    def health() -> dict[str, Said]:
+        number = numbered(clock.now_s - began_s) + 1
+        return {"a1": Said(EPOCH, clock.now_s, {"outbox": {"first": number, "next": number}})}
+
+    bridge = SimpleNamespace(compare=lambda: None, throughs=lambda: {EPOCH: stored(clock.now_s - began_s)})
+    return SimpleNamespace(
+        bridge=bridge, listener=SimpleNamespace(health=health), tills=[till], everyone=lambda: [till], twin_seen=False
+    )
+
+
+def say(_: str) -> None:
+    pass
+
+
+def test_a_slow_world_has_its_time_as_long_as_it_moves_on(clock: Clock) -> None:
+    began_s = clock.now_s
+    slow = world(clock, lambda _: 20, lambda passed_s: min(20, int(passed_s // 100)))
+    assert quiet(slow, say) == []
+    assert clock.now_s - began_s >= 20 * 100
+
+
+def test_a_world_that_moves_no_more_is_told_with_what_is_missing(clock: Clock) -> None:
+    began_s = clock.now_s
+    (found,) = quiet(world(clock, lambda _: 20, lambda _: 19), say)
+    assert "has sent 20 events, stored are 19" in found
+    assert clock.now_s - began_s >= QUIET_LIMIT_S
+
+
+def test_what_comes_late_of_a_press_is_waited_for(clock: Clock) -> None:
+    began_s = clock.now_s
+    late_s = QUIET_S - 1
+    late = world(clock, lambda passed_s: 7 + (passed_s > late_s), lambda passed_s: 7 + (passed_s > late_s))
+    assert quiet(late, say) == []
+    assert clock.now_s - began_s >= late_s + QUIET_S
