@@ -1,7 +1,5 @@
 """A scenario's files into a database, by the commands that users have."""
 
-import contextlib
-import io
 import json
 import os
 import subprocess
@@ -9,14 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bridge import cli
 from simulator.scenario_run import Run
+from tests.support import forked
 
 TRIVOX = str(Path(sys.executable).with_name("trivox"))
 
 
 def trivox(*words: str) -> str:
-    done = subprocess.run([TRIVOX, *words], capture_output=True, text=True, timeout=200, check=False)
+    done = forked.run(*words, limit_s=280)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -53,8 +51,5 @@ def reported(run: Run, database: Path, by: str, force_majeure: str) -> list[dict
     words = ["report", "--database", str(database), "--format", "json", "--by", by]
     words += ["--from", run.from_on, "--to", run.to_on]
     words += [] if force_majeure == "default" else ["--force-majeure", force_majeure]
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        assert cli.run(words) == 0
-    rows: list[dict[str, Any]] = json.loads(out.getvalue())
+    rows: list[dict[str, Any]] = json.loads(trivox(*words))
     return rows

@@ -12,7 +12,7 @@ from simulator.live import LiveError, allow_files
 from simulator.live_console import Clock
 from simulator.scenario import Scenario
 from simulator.scenario_run import Run
-from tests.simulator.scenario_check import TRIVOX, is_as_expected, take_in
+from tests.simulator.scenario_check import TRIVOX, is_as_expected, trivox
 from tests.simulator.scenarios import HURRY, written
 from tests.support import facts, forked
 from tests.support.mosquitto import Mosquitto
@@ -52,7 +52,7 @@ def lines(run: Run) -> list[bytes]:
 def test_a_live_run_sends_what_the_files_hold_and_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
     scenario = Scenario.load(written(tmp_path))
     files = scenario.write(tmp_path / "files", jobs=1)
-    take_in(files.folder, tmp_path / "files.db")
+    trivox("ingest", str(files.messages), "--database", str(tmp_path / "files.db"))
     live = scenario.play(shop.url, tmp_path / "live", database=shop.database)
     is_as_expected(live.folder, shop.database)
     assert sorted(facts.events(shop.database, *SENT)) == sorted(facts.events(tmp_path / "files.db", *SENT))
