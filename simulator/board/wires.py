@@ -155,9 +155,8 @@ _ROUND_MS = 500  # and so often that it comes round: the last time is all that i
 _came_ms = _told_ms = None
 
 
-def _come_round():
+def _come_round(now_ms):
     global _came_ms, _told_ms
-    now_ms = utime.ticks_ms()
     stood_ms = 0 if _came_ms is None else utime.ticks_diff(now_ms, _came_ms)
     _came_ms = now_ms
     if _told_ms is None or stood_ms > _STOOD_MS or utime.ticks_diff(now_ms, _told_ms) >= _ROUND_MS:
@@ -169,7 +168,9 @@ def do_errand():
     """Called by the main thread between two tasks."""
     global interrupted
     at_work()
-    _come_round()
+    now_ms = utime.ticks_ms()
+    if now_ms != _came_ms:  # mostly many rounds take a millisecond
+        _come_round(now_ms)
     if interrupted:
         interrupted = False
         raise KeyboardInterrupt
