@@ -112,10 +112,10 @@ def test_a_broken_version_is_given_up_and_the_command_says_which_console(changes
     with office.console() as console:
         office.wait_heard()
         office.order("--all")
-        for boots in range(2, 5 if changes is IS_DEAF else 2):
-            wait_until("a trial has begun", lambda: len(console.resets) == boots - 1)  # noqa: B023
+        for trial in range(1, 4 if changes is IS_DEAF else 1):
+            wait_until("a trial has begun", lambda: len(console.resets) >= trial)  # noqa: B023
             console.press("yes")
-            console.step(TRIAL_MS)
+            wait_until("it has ended", lambda: len(console.resets) > trial or console.step(TRIAL_MS // 5))  # noqa: B023
         office.wait_state("returned")
         assert len(console.resets) == 4
         wait_until("health says it", lambda: "update" in facts.healths(office.database)[0]["faults"])
