@@ -64,9 +64,11 @@ class Office:
         made.write_bytes(make_bundle(version, files, read_key(key or self.folder / "release.key")))
         return made
 
-    def offer(self, version: str = NEW, changes: Changes | None = None) -> None:
-        """Have the bridge know a version."""
-        self.trivox("firmware", "add", str(self.bundle(version, changes)))
+    def offer(self, version: str = NEW, changes: Changes | None = None) -> int:
+        """Have the bridge know a version; the bytes of its bundle."""
+        bundle = self.bundle(version, changes)
+        self.trivox("firmware", "add", str(bundle))
+        return bundle.stat().st_size
 
     def console(self, console_id: str = "till-1", **options: Any) -> Console:
         """A console that runs the old version from its own flash, with a key that the bridge knows."""

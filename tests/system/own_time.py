@@ -10,7 +10,7 @@ from tests.support.programs import wait_until
 from tests.support.time_server import TimeServer
 
 BEHIND_MS = 3600_000  # its time begins an hour ago, so that it does not come to the future
-TIMES = 50  # as fast as this machine's clock: broker and bridge have their say meanwhile
+TIMES = 100  # as fast as this machine's clock: broker and bridge have their say meanwhile
 NTP = "ntp"
 
 

@@ -28,7 +28,7 @@ from tests.system.own_time import OwnTime
 
 HEARTBEAT_MS = 10_000
 
-RULES = Rules(survey_window_ms=2600, long_press_ms=1000, reopen_guard_ms=1000, force_majeure_scope_s=8)
+RULES = Rules(survey_window_ms=8000, long_press_ms=4000, reopen_guard_ms=2000, force_majeure_scope_s=30)
 TEMPERAMENT = Temperament(
     yes=0.40, no=0.20, cant_say=0.12, silent=0.28, superseding=0.75, force_majeure=0.03, power_cut=0.03
 )

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import struct
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from bridge.firmware.base import RP2040, read_base, write_by_esptool, write_to_v
 from bridge.firmware.errors import BoardError
 from simulator.bare import BareBoard
 from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
-from tests.support.esp32_rom import MD5, Esp32Rom
-from tests.support.programs import wait_until
+from tests.support.esp32_rom import Esp32Rom
 
 INFO = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
 ESP_IMAGE = b"\xe9\x04\x02\x20" + b"MicroPython v1.26.0 on 2026-01-01; Generic ESP32 module with ESP32".ljust(
@@ -153,19 +151,15 @@ def test_esptool_writes_it_to_an_esp32(tmp_path: Path, erase: bool) -> None:  # 
 def test_a_fresh_esp32_gets_its_base_and_becomes_a_console(tmp_path: Path, plugged: Callable[..., BareBoard]) -> None:
     path, digest = kept(tmp_path, "esp32.bin", ESP_IMAGE)
     board, port = plugged("esp32"), tmp_path / "port"
-    with Esp32Rom() as rom:
+
+    def starts_micropython() -> None:
+        (tmp_path / "next").symlink_to(board.port)
+        (tmp_path / "next").replace(port)
+
+    with Esp32Rom(checked=starts_micropython) as rom:
         port.symlink_to(rom.port)
-
-        def starts_micropython() -> None:
-            wait_until("esptool has checked what it wrote", lambda: MD5 in rom.asked)
-            (tmp_path / "next").symlink_to(board.port)
-            (tmp_path / "next").replace(port)
-
-        chip = threading.Thread(target=starts_micropython)
-        chip.start()
         at = ("--port", str(port), *NOWHERE, UNTESTED)
         done = flash(tmp_path, *TILL, *at, "--base", str(path), "--base-sha256", digest)
-        chip.join()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no MicroPython answers; writing esp32.bin" in done.stdout
     assert "sofia-1/till-1\nesp32\n" in done.stdout
