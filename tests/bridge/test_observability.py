@@ -167,9 +167,7 @@ def test_nothing_secret_is_told(shop: Shop) -> None:
 
 
 def test_a_port_in_use_is_told_and_hinders_nothing(shop: Shop) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", shop.metrics_port))
-        taken.listen()
+    with socket.create_server(("127.0.0.1", shop.metrics_port)):
         shop.start_bridge()
         shop.send_events(1, 10)
         shop.acknowledged(10)
