@@ -23,7 +23,7 @@ class Result(NamedTuple):
 
 def lead(output: Output, tell: Callable[[str], None], confirm: Callable[[str], bool]) -> Result:
     """Tell what to press, follow the console, and ask what it cannot know. Raises BoardError if it falls silent."""
-    missed: list[str] = []
+    missed: dict[str, None] = {}  # in order, though some are told twice
     while True:
         word = _next_word(output)
         verb, _, button = word.partition(" ")
@@ -32,7 +32,7 @@ def lead(output: Output, tell: Callable[[str], None], confirm: Callable[[str], b
         elif verb == "hold":
             tell("Hold the seller's button until it sounds twice")
         elif verb == "missed":
-            missed.append("the long press of the seller's button" if button == "long" else NAMES.get(button, button))
+            missed["the long press of the seller's button" if button == "long" else NAMES.get(button, button)] = None
         elif verb in {"passed", "failed"}:
             break
     if missed or verb == "failed":

@@ -2,14 +2,12 @@
 
 import os
 
-import utime
 import wires
 from flash import BLOCK_SIZE, Cut
 
 _OTHER = "/others.bin"
 _PIECE = bytes(512)
-_BLOCKS = 4  # written at once
-_MOMENT_MS = 30  # then the firmware has its turn
+_BLOCKS = 8  # written at once; then the firmware has its turn
 
 _flash = None
 _root = ""
@@ -39,19 +37,15 @@ def _cut_power_at(operations, share):
 
 @wires.between_tasks
 def fill_flash(free_blocks):
-    """Writes on, for a moment, at a file that is to leave so many blocks free; answers whether it does by now."""
-    until_ms = utime.ticks_add(utime.ticks_ms(), _MOMENT_MS)
+    """Writes on at a file that is to leave so many blocks free; answers whether it does by now."""
+    spare = os.statvfs(_root or "/")[3] - free_blocks
+    if spare <= 0:
+        return True
+    blocks = min(max(spare - 1, 1), _BLOCKS)  # the last ones one by one
     with open(_root + _OTHER, "ab") as file:
-        while True:
-            file.flush()
-            spare = os.statvfs(_root or "/")[3] - free_blocks
-            if spare <= 0:
-                return True
-            blocks = min(max(spare - 1, 1), _BLOCKS)  # the last ones one by one
-            for _ in range(blocks * BLOCK_SIZE // len(_PIECE)):
-                file.write(_PIECE)
-            if utime.ticks_diff(until_ms, utime.ticks_ms()) <= 0:
-                return False
+        for _ in range(blocks * BLOCK_SIZE // len(_PIECE)):
+            file.write(_PIECE)
+    return False
 
 
 @wires.between_tasks
