@@ -81,10 +81,15 @@ async def self_test(app, command_id=None):
     if command_id:
         app.link.say("reply", events.reply(command_id, None if passed else "the self-test has failed"), 1)
     else:
-        for place in range(4):  # once more: his computer may have found the port late
-            if not lamps >> place & 1:
-                _tell("missed " + events.BUTTONS[place])
+        _tell_missed(lamps)
         _tell("passed" if passed else "failed")
+
+
+def _tell_missed(lamps):
+    """Tells once more what was not seen: his computer may have found the port late."""
+    for place in range(4):
+        if not lamps >> place & 1:
+            _tell("missed " + events.BUTTONS[place])
 
 
 async def for_technician(app, wish):
