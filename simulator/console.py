@@ -1,6 +1,7 @@
 """One simulated console: a MicroPython process that runs the unmodified firmware, with everything around it in hand."""
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -90,6 +91,7 @@ class Console:
         self._line = SerialLine(self._serial_path, self.folder / "serial_port") if board == "pico" else None
         self._in_the_air = True
         self._closed: dict[str, int] = {}
+        self._listing = threading.Lock()
         self._fixed = {
             "board": board,
             "interrupts": interrupts,
@@ -177,10 +179,11 @@ class Console:
 
     def flash_files(self, folder: str) -> dict[str, int]:
         """The files in a folder of the flash's filesystem, and their bytes; none if there is no such folder."""
-        found: list[tuple[str, int | None]] = []
-        while entries := self._ask("flash_files", folder, len(found)):
-            found += [(name, size) for name, size in entries]
-        return {name: size for name, size in found if size is not None}
+        found: list[tuple[str, int]] = []
+        with self._listing:  # which is under way on the board
+            while entries := self._ask("flash_files", folder, len(found)):
+                found += entries
+        return dict(found)
 
     def flash_heads(self, folder: str, names: Sequence[str], length: int) -> dict[str, bytes]:
         """The first bytes of each of these files that is there; they may be fewer than `length`, at most 100."""

@@ -12,6 +12,7 @@ _ENTRIES = 16  # of a folder, with names as long as the firmware's or a few time
 _FILE = 0x8000
 
 _root = ""
+_listed = ()
 
 
 def begin(root):
@@ -22,14 +23,19 @@ def begin(root):
 
 @wires.between_tasks
 def flash_files(folder, start):
-    """Returns some files of a folder, from entry `start` on: [[name, bytes]]; none at the end, or without a folder."""
-    found = []
-    try:
-        for place, entry in enumerate(os.ilistdir(_root + folder)):
-            if start <= place < start + _ENTRIES:
-                found.append([entry[0], entry[3] if entry[1] == _FILE else None])
-    except OSError:
-        return []
+    """Returns some files of a folder as [[name, bytes]]: from place `start` of a list made when that was 0.
+
+    None at its end, or if there is no such folder.
+    """
+    global _listed
+    if start == 0:
+        try:
+            _listed = [(entry[0], entry[3]) for entry in os.ilistdir(_root + folder) if entry[1] == _FILE]
+        except OSError:
+            _listed = ()
+    found = _listed[start : start + _ENTRIES]
+    if not found:
+        _listed = ()
     return found
 
 

@@ -222,6 +222,15 @@ asyncio.run(loop())
 """
 
 
+def test_a_long_folder_in_flash_is_told_whole(make: Callable[..., Console]) -> None:
+    names = [f"s{number:08x}-9f2c1ab0-{number:08x}" for number in range(120)]  # as an outbox has after a long outage
+    lines = f"import os\nos.mkdir('kept')\nos.mkdir('kept/more')\nfor name in {names}:\n"
+    lines += "    open('kept/' + name, 'wb').close()\n"
+    with make(lines + LOOP) as console:
+        console.wait_output("up")
+        assert console.flash_files("kept") == dict.fromkeys(names, 0)
+
+
 @pytest.mark.parametrize("board", ["unix", "esp32"])
 def test_files_in_flash_can_be_looked_at(make: Callable[..., Console], board: str) -> None:
     contents = {"f0": b"", "f10": b"x" * 10, "f1500": b"y" * 1500, "f4000": bytes(range(250)) * 16}
@@ -232,6 +241,9 @@ def test_files_in_flash_can_be_looked_at(make: Callable[..., Console], board: st
         console.wait_output("up")
         assert console.flash_files("kept") == {name: len(content) for name, content in contents.items()}
         assert {name: console.flash_file(f"kept/{name}") for name in contents} == contents
+        assert console.flash_heads("kept", [*contents, "gone"], 4) == {
+            name: content[:4] for name, content in contents.items()
+        }
         assert console.flash_files("gone") == {}
         assert console.flash_file("kept/gone") is None
 
