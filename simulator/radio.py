@@ -6,19 +6,21 @@ import socket
 import threading
 from collections import deque
 
+HOST = "127.0.0.1"
 _PIECE = 65536
 
 
 class Radio:
     """Relays from a loopback port, `port`, to `host:port` of the broker, between `open` and `close`.
 
-    Opened again it takes the same port, if nobody else has it by then.
+    Opened again it takes the same port, if nobody else has it by then. While it is down nobody gets it.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._peers: dict[socket.socket, socket.socket] = {}
         self._orders: deque[str] = deque()
+        self._keeper: socket.socket | None = None
         self._listener: socket.socket | None = None
         self._hung = False
         self.port = 0
@@ -29,6 +31,7 @@ class Radio:
         """Begin to relay; if not `up`, streams are refused until `up` is called."""
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
+        self._keep_port()
         self._listen()
         if not up:
             self._obey("down")
@@ -68,13 +71,20 @@ class Radio:
             self._waker.send(b"!")
             self._done.wait_for(lambda: not self._orders, 10)
 
-    def _listen(self) -> None:
+    def _keep_port(self) -> None:
+        """Have a port that nobody else gets, also while nothing listens there: the console knows no other."""
+        self._keeper = socket.socket()
         try:
-            listener = socket.create_server(("127.0.0.1", self.port))
-        except OSError:  # another program has taken the port meanwhile
-            listener = socket.create_server(("127.0.0.1", 0))
+            self._keeper.bind((HOST, self.port))
+        except OSError:  # another program has taken it meanwhile
+            self._keeper.bind((HOST, 0))
+        # Only now, so that it is nobody else's; a listener may join it.
+        self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.port = self._keeper.getsockname()[1]
+
+    def _listen(self) -> None:
+        listener = socket.create_server((HOST, self.port))
         listener.settimeout(0)
-        self.port = listener.getsockname()[1]
         self._selector.register(listener, selectors.EVENT_READ)
         self._listener = listener
 
@@ -113,6 +123,8 @@ class Radio:
             self._selector.close()
             self._woken.close()
             self._waker.close()
+            if self._keeper:
+                self._keeper.close()
 
     def _watch(self, end: socket.socket) -> None:
         """Read from `end`, unless the network hangs."""

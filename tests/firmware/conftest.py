@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.firmware.broker import Bridge, Broker
+from tests.support.versions import compiled_firmware
+
+__all__ = ["bridge", "broker", "compiled_firmware", "scratch_folder"]
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1] / "firmware"), str(HERE / "stubs"), str(HERE / "portable"), str(HERE)]

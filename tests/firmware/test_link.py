@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from broker import Bridge, Broker
 
-from bridge.firmware.compiled import compile_firmware
 from simulator.console import Console
 from tests.support.certificates import make_certificates
 from tests.support.programs import wait_until
@@ -276,10 +275,10 @@ def test_an_impossible_time_is_not_taken(at_ms: int, broker: Broker, bridge: Bri
     ids=["a number for a language", "no text", "nested", "too long"],
 )
 def test_odd_settings_are_named_once_and_end_no_session(
-    payload: Any, broker: Broker, bridge: Bridge, tmp_path: Path
+    payload: Any, broker: Broker, bridge: Bridge, compiled_firmware: Path, tmp_path: Path
 ) -> None:
     bridge.publish("settings", payload, retain=True)
-    firmware = compile_firmware(tmp_path / "firmware")  # as on a board, which could not compile what is loaded then
+    firmware = compiled_firmware  # as on a board, which could not compile what is loaded then
     with Console(
         tmp_path / "console", architecture="i386", heap_kb=192, firmware=firmware, broker=broker.url()
     ) as console:

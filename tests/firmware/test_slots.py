@@ -9,21 +9,16 @@ from broker import Bridge, Broker
 
 from simulator.console import Console
 from tests.support.programs import wait_until
-from tests.support.versions import CRASHES, HANGS, IS_DEAF, Changes, compiled_once, other_version, put_in_slot
+from tests.support.versions import CRASHES, HANGS, IS_DEAF, Changes, other_version, put_in_slot
 
 TRIAL_MS = 300_000  # and a second: so long a boot on trial may take to reach the bridge
 TRIAL = {"slot": "", "trial": "b", "boots": 0, "version": "9.9.9", "id": "u1"}
 
 
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled_once(tmp_path_factory.mktemp("versions") / "compiled")
-
-
-def root_with(compiled: Path, folder: Path, state: Any, changes: Changes | None = None) -> Path:
+def root_with(compiled_firmware: Path, folder: Path, state: Any, changes: Changes | None = None) -> Path:
     """The filesystem of a board with the firmware at its root, another version in slot b, and this `slots.json`."""
-    root = other_version(compiled, folder / "root", "1.0.0")
-    put_in_slot(other_version(compiled, folder / "new", "9.9.9", changes), root, "b")
+    root = other_version(compiled_firmware, folder / "root", "1.0.0")
+    put_in_slot(other_version(compiled_firmware, folder / "new", "9.9.9", changes), root, "b")
     (root / "slots.json").write_text(state if isinstance(state, str) else json.dumps(state))
     return root
 
@@ -46,18 +41,18 @@ def firmwares(bridge: Bridge) -> list[str]:
 )
 @pytest.mark.parametrize("board", ["unix", "pico_w"])
 def test_the_file_says_what_runs(
-    board: str, state: Any, runs: str, compiled: Path, broker: Broker, bridge: Bridge, tmp_path: Path
+    board: str, state: Any, runs: str, compiled_firmware: Path, broker: Broker, bridge: Bridge, tmp_path: Path
 ) -> None:
-    root = root_with(compiled, tmp_path, state)
+    root = root_with(compiled_firmware, tmp_path, state)
     with Console(tmp_path / "c", board=board, firmware=root, installed=True, broker=broker.url()):
         wait_until("it has booted", lambda: firmwares(bridge))
     assert firmwares(bridge) == [runs]
 
 
 def test_a_trial_is_confirmed_by_the_bridges_first_ack(
-    compiled: Path, broker: Broker, bridge: Bridge, tmp_path: Path
+    compiled_firmware: Path, broker: Broker, bridge: Bridge, tmp_path: Path
 ) -> None:
-    root = root_with(compiled, tmp_path, TRIAL)
+    root = root_with(compiled_firmware, tmp_path, TRIAL)
     bridge.acknowledges = False
     with Console(tmp_path / "c", firmware=root, installed=True, broker=broker.url()) as console:
         wait_until("the new version speaks", lambda: firmwares(bridge) == ["9.9.9"])
@@ -76,9 +71,9 @@ def test_a_trial_is_confirmed_by_the_bridges_first_ack(
 @pytest.mark.parametrize("changes", [CRASHES, HANGS], ids=["crashes", "hangs"])
 @pytest.mark.parametrize("board", ["unix", "esp32", "pico_w"])
 def test_after_three_boots_of_a_broken_version_the_old_one_runs_and_says_so(
-    board: str, changes: Changes, compiled: Path, broker: Broker, bridge: Bridge, tmp_path: Path
+    board: str, changes: Changes, compiled_firmware: Path, broker: Broker, bridge: Bridge, tmp_path: Path
 ) -> None:
-    root = root_with(compiled, tmp_path, TRIAL, changes)
+    root = root_with(compiled_firmware, tmp_path, TRIAL, changes)
     with Console(tmp_path / "c", board=board, firmware=root, installed=True, broker=broker.url()) as console:
         wait_until("the old one is back", lambda: firmwares(bridge), 120)
         reply = wait_until("it says what became of it", lambda: bridge.last("reply"))
@@ -91,9 +86,9 @@ def test_after_three_boots_of_a_broken_version_the_old_one_runs_and_says_so(
 
 
 def test_a_version_that_does_not_reach_the_bridge_is_given_up(
-    compiled: Path, broker: Broker, bridge: Bridge, tmp_path: Path
+    compiled_firmware: Path, broker: Broker, bridge: Bridge, tmp_path: Path
 ) -> None:
-    root = root_with(compiled, tmp_path, TRIAL, IS_DEAF)
+    root = root_with(compiled_firmware, tmp_path, TRIAL, IS_DEAF)
     with Console(tmp_path / "c", firmware=root, installed=True, broker=broker.url()) as console:
         for boot in range(1, 4):
             console.press("yes")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from mini_broker import MiniBroker
 
-from bridge.firmware.compiled import compile_firmware
 from simulator.console import Console
 from tests.support.programs import wait_until
 from tests.support.seeds import seeded
@@ -120,14 +119,13 @@ def small_heap(firmware: Path, folder: Path) -> int:
 
 @pytest.mark.long
 @pytest.mark.parametrize("ticks_ms", [WRAP_MS - 6 * 3600 * 1000])
-def test_thirty_days(ticks_ms: int, broker: MiniBroker, tmp_path: Path) -> None:
-    firmware = compile_firmware(tmp_path / "firmware")
+def test_thirty_days(ticks_ms: int, broker: MiniBroker, compiled_firmware: Path, tmp_path: Path) -> None:
     with Console(
         tmp_path / "console",
         architecture="i386",
-        firmware=firmware,
+        firmware=compiled_firmware,
         broker=f"mqtt://127.0.0.1:{broker.port}",
-        heap_kb=small_heap(firmware, tmp_path / "probe"),
+        heap_kb=small_heap(compiled_firmware, tmp_path / "probe"),
         ticks_ms=ticks_ms,
     ) as console:
         month = Month(console, broker, Seller(seeded("thirty days")))

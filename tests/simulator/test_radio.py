@@ -80,6 +80,15 @@ def test_without_radio_streams_are_cut_and_refused(radio: Radio) -> None:
         assert echoed(stream, b"two\n") == b"two\n"
 
 
+def test_nobody_else_gets_its_port_while_it_is_down(radio: Radio) -> None:
+    radio.down()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", radio.port))
+    radio.up()
+    with joined(radio) as stream:
+        assert echoed(stream, b"one\n") == b"one\n"
+
+
 def test_a_cut_leaves_the_network_there(radio: Radio) -> None:
     with joined(radio) as stream, joined(radio) as again:
         assert echoed(stream, b"one\n") == b"one\n"
@@ -101,7 +110,7 @@ def test_a_hung_network_takes_streams_but_lets_nothing_through(radio: Radio) -> 
                 each.settimeout(0.2)
                 with pytest.raises(TimeoutError):
                     echoed(each, b"two\n")
-                each.settimeout(10)
+                each.settimeout(60)
             radio.hang(on=False)
             assert stream.recv(100) == b"two\n"
             assert another.recv(100) == b"two\n"
@@ -116,6 +125,16 @@ def test_opened_again_it_has_the_same_port(radio: Radio) -> None:
     assert radio.port == port
     with joined(radio) as stream:
         assert echoed(stream, b"one\n") == b"one\n"
+
+
+def test_opened_again_it_takes_another_port_if_somebody_has_its_own(radio: Radio) -> None:
+    port = radio.port
+    radio.close()
+    with socket.create_server(("127.0.0.1", port)):
+        radio.open()
+        assert radio.port != port
+        with joined(radio) as stream:
+            assert echoed(stream, b"one\n") == b"one\n"
 
 
 def test_a_broker_that_is_away_cuts_the_stream() -> None:

@@ -24,13 +24,6 @@ def compiled_firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once(tmp_path_factory, "firmware", compile_firmware)
 
 
-def compiled_once(folder: Path) -> Path:
-    """The firmware as it is, compiled; one of several who call gets it made, and all that one."""
-    if not folder.exists():
-        compile_firmware(folder)
-    return folder
-
-
 def other_version(compiled: Path, folder: Path, version: str, changes: Changes | None = None) -> Path:
     """A copy of `compiled` in `folder` that calls itself `version`, with these changes of modules of `console`."""
     shutil.copytree(compiled, folder, dirs_exist_ok=True)
