@@ -17,6 +17,8 @@ STOP_LIMIT_S = 10.0
 POLL_S = 0.05
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+_kept: list[socket.socket] = []  # ports that were given out, as long as this program runs
+
 
 class ProcessError(SimulatorError):
     """A program that others need did not start, did not do its work, or ended."""
@@ -130,15 +132,20 @@ def run(words: Sequence[str], limit_s: float = 60.0) -> None:
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port on loopback if it is free, else any free one."""
+    """The wanted port on loopback if it is free, else any free one; none that somebody else gets by chance.
+
+    Linux lets another socket listen where one is but bound; so whoever is told of it can.
+    """
     for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        keeper = socket.socket()
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            keeper.bind(("127.0.0.1", port))
+        except OSError:
+            keeper.close()
+            continue
+        _kept.append(keeper)
+        return int(keeper.getsockname()[1])
     raise ProcessError("No port is free on loopback; end something that listens there.")
 
 
