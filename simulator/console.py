@@ -399,7 +399,8 @@ class Console:
 
     def _take(self, words: list[Any]) -> None:
         """Something that the board said; called by the process's thread."""
-        self._record.take(words)
+        waited_ms = self._supply.waited_ms() if words[0] == "round" else 0
+        self._record.take(words, waited_ms)
 
     def _files(self) -> dict[str, str]:
         config: dict[str, Any] = {"site_id": self.site_id, "console_id": self.console_id, "board": self.board}

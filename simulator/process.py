@@ -77,6 +77,14 @@ class Process:
         """The process's number, for whoever stops it."""
         return self._process.pid
 
+    def waited_ms(self) -> int:
+        """How long the firmware's thread has been ready to run and had no processor; 0 where that is not known."""
+        try:
+            _, waited_ns, _ = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()
+        except OSError:  # it has gone, or the system does not tell
+            return 0
+        return int(waited_ns) // 1_000_000
+
     @property
     def running(self) -> bool:
         """Has it not ended yet?"""

@@ -39,11 +39,15 @@ class Change(NamedTuple):
 
 
 class Round(NamedTuple):
-    """The firmware's main loop went on, after it stood still for `stood_ms`; `at_s` and `ticks_ms` as in `Change`."""
+    """The firmware's main loop went on, after it stood still for `stood_ms`; `at_s` and `ticks_ms` as in `Change`.
+
+    `waited_ms`: how long it waited for a processor of this machine since the round told before, so in the stop at most.
+    """
 
     at_s: float
     ticks_ms: int
     stood_ms: int = 0
+    waited_ms: int = 0
 
 
 class Power(NamedTuple):
@@ -97,6 +101,7 @@ class _Span:
     first_round: Round | None = None
     stood: list[Round] = field(default_factory=list)
     last_round: Round | None = None
+    waited_ms: int = 0
 
 
 class Record:
@@ -146,8 +151,8 @@ class Record:
                 if on:
                     self._change("lamp", name, [0, _stamp(time.monotonic())], on=False)
 
-    def take(self, words: list[Any]) -> None:
-        """Something that the board said."""
+    def take(self, words: list[Any], waited_ms: int = 0) -> None:
+        """Something that the board said; of a `round` with how long it has waited for a processor, since its start."""
         kind, *rest = words
         with self._changed:
             if kind == "pin" and rest[0] in self._lamp_names:
@@ -161,7 +166,7 @@ class Record:
             elif kind == "caught":
                 self._catch(self._button_names[rest[0]], *rest[1:])
             elif kind == "round" and self._spans:
-                self._come_round(self._spans[-1], Round(_moment(rest[2]), rest[1], rest[0]))
+                self._come_round(self._spans[-1], Round(_moment(rest[2]), rest[1], rest[0]), waited_ms)
             elif kind == "fault":
                 self.fault(rest[0])
             elif kind == "ended" and rest[0]:
@@ -231,7 +236,9 @@ class Record:
                 self._changes[place] = change._replace(caught_ms=caught_ms)
                 return
 
-    def _come_round(self, span: _Span, come: Round) -> None:
+    def _come_round(self, span: _Span, come: Round, waited_ms: int) -> None:
+        come = come._replace(waited_ms=max(0, waited_ms - span.waited_ms))
+        span.waited_ms = max(span.waited_ms, waited_ms)
         span.first_round = span.first_round or come
         span.last_round = come
         if come.stood_ms > _STOOD_MS:

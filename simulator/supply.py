@@ -87,6 +87,11 @@ class Supply:
             raise ConsoleError(f"The console {self._name} is not powered.")
         return process.pid
 
+    def waited_ms(self) -> int:
+        """See `Process.waited_ms`; 0 without power."""
+        process = self._process
+        return process.waited_ms() if process else 0
+
     def ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S) -> Any:
         """The answer of the process; of the next one, if a reset comes between."""
         deadline = time.monotonic() + REPLY_LIMIT_S

@@ -212,13 +212,14 @@ def tear_flash(world: World, what: Fault) -> Effect:
 
 @fault
 def stop_console(world: World, what: Fault) -> Effect:
-    pid = None
+    pid, till, began_s = None, tilled(world, what), time.monotonic()
     with perhaps():
-        pid = tilled(world, what).awake().pid
+        pid = till.awake().pid
         send(pid, signal.SIGSTOP)
     yield
     if pid is not None:
         send(pid, signal.SIGCONT)
+        till.stops.append((began_s, time.monotonic()))
 
 
 @fault
@@ -243,7 +244,8 @@ def hang_console(world: World, what: Fault) -> Effect:
 def fill_flash(world: World, what: Fault) -> Effect:
     till = tilled(world, what)
     with perhaps(), till.filling:
-        till.awake()
+        if not till.awake().powered:
+            raise ConsoleError(f"{till.console.console_id} has no power.")
         till.overflowed = till.is_full = True  # whatever becomes of it while it is filled
         till.console.fill_flash(FREE_BLOCKS)
         till.console.wifi(on=False)

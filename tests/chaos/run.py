@@ -20,12 +20,14 @@ from tests.chaos.checker import check
 from tests.chaos.crowd import Crowd
 from tests.chaos.faults import FAULTS, calm
 from tests.chaos.plan import Fault, make_plan
+from tests.chaos.standstill import standstills
 from tests.chaos.table import contents, epochs, figures
 from tests.chaos.testimony import testimony
 from tests.chaos.witness import EpochName
 from tests.chaos.world import World, trivox
 
 QUIET_LIMIT_S = 150.0
+QUIET_MOST_S = 1200.0
 QUIET_S = 6.0  # by then no survey is open, and a button that somebody left held is stuck
 LOOK_S = 0.5
 AT_ONCE = 64  # faults that may last at the same time
@@ -66,6 +68,8 @@ def run(
         result.findings += quiet(world, say)
         result.findings += _broken(world)
         result.findings += _doctor(world)
+        for till in world.everyone():
+            result.findings += standstills(till.console.console_id, till.console.runs(), till.stops)
         seen = testimony(world)
         (folder / "testimony.txt").write_text(pformat(seen, width=200), "utf-8")
         world.bridge.kill()
@@ -145,6 +149,8 @@ def quiet(world: World, say: Say) -> list[str]:
         if not waiting and now_s - moved_s > QUIET_S:
             say(f"quiet after {moved_s - began_s:.1f} s")
             return []
+        if now_s - began_s > QUIET_MOST_S:
+            return [f"after {QUIET_MOST_S:.0f} s something still happens: {sentence}" for sentence in waiting or ["?"]]
         if now_s - moved_s > QUIET_LIMIT_S:
             return [f"nothing moves on for {QUIET_LIMIT_S:.0f} s: {sentence}" for sentence in waiting]
         time.sleep(LOOK_S)

@@ -56,9 +56,15 @@ def say(_: str) -> None:
 
 def test_a_slow_world_has_its_time_as_long_as_it_moves_on(clock: Clock) -> None:
     began_s = clock.now_s
-    slow = world(clock, lambda _: 20, lambda passed_s: min(20, int(passed_s // 100)))
+    slow = world(clock, lambda _: 20, lambda passed_s: min(20, int(passed_s // 50)))
     assert quiet(slow, say) == []
-    assert clock.now_s - began_s >= 20 * 100
+    assert clock.now_s - began_s >= 20 * 50
+
+
+def test_a_world_that_never_rests_is_told_and_left(clock: Clock) -> None:
+    restless = world(clock, int, lambda passed_s: int(passed_s) - 1)
+    (found,) = quiet(restless, say)
+    assert "something still happens: till-1 (a1) has sent" in found
 
 
 def test_a_world_that_moves_no_more_is_told_with_what_is_missing(clock: Clock) -> None:

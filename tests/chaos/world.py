@@ -45,6 +45,7 @@ class Till:
     overflowed: bool = False  # was it ever full?
     filling: threading.RLock = field(default_factory=threading.RLock)  # held by who fills its flash, or frees it
     plays: threading.Event = field(default_factory=threading.Event)  # somebody presses as fast as he can
+    stops: list[tuple[float, float]] = field(default_factory=list)  # when its process was stopped, see `Stops`
 
     @property
     def is_stopped(self) -> bool:

@@ -12,6 +12,18 @@ from tests.support.mosquitto import Mosquitto
 
 USER, PASSWORD = "bench", "secret"
 PREFIX = "trivox/v1/demo/till-1/"
+SETTINGS: dict[str, Any] = {
+    "revision": 3,
+    "question": {"id": "office", "revision": 2, "kind": "office", "text": {"en": "Did you like our office?"}},
+    "survey_window_ms": 5000,
+    "long_press_ms": 600,
+    "reopen_guard_ms": 200,
+    "debounce_ms": 20,
+    "stuck_ms": 3000,
+    "heartbeat_ms": 1000,
+    "ask_every": 5,
+    "prompt": "track:7",
+}
 
 
 class Broker(Mosquitto):

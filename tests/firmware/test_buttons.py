@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import Bridge, Broker
+from broker import SETTINGS, Bridge, Broker
 
 from simulator.console import Console
 from tests.support.programs import wait_until
@@ -52,10 +52,12 @@ def test_a_press_during_a_flash_erase_is_not_lost(board: str, broker: Broker, br
 def test_a_press_that_bounces_is_one(
     board: str, architecture: Any, broker: Broker, bridge: Bridge, tmp_path: Path
 ) -> None:
+    patient = {**SETTINGS, "debounce_ms": 200, "stuck_ms": 30_000}  # room for bounces on a busy machine
+    bridge.publish("settings", patient, retain=True)
     with Console(tmp_path / "console", board=board, architecture=architecture, broker=broker.url()) as console:
-        wait_until("it is up", lambda: bridge.of("booted"))
+        wait_until("it is up", lambda: bridge.of("settings_applied"))
         for count in (1, 2, 3):
-            console.bounce("no", held_ms=80, times=6)
+            console.bounce("no", held_ms=800, times=6)
             assert presses(bridge, count) == [("stray", "no")] * count
             console.wait_lamp("no", on=False)
         health = {"yes": 0, "no": 3, "cant_say": 0, "seller": 0}

@@ -8,24 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import Bridge, Broker
+from broker import SETTINGS, Bridge, Broker
 
 from simulator.console import Console
 from tests.support.certificates import make_certificates
 from tests.support.programs import wait_until
-
-SETTINGS: dict[str, Any] = {
-    "revision": 3,
-    "question": {"id": "office", "revision": 2, "kind": "office", "text": {"en": "Did you like our office?"}},
-    "survey_window_ms": 5000,
-    "long_press_ms": 600,
-    "reopen_guard_ms": 200,
-    "debounce_ms": 20,
-    "stuck_ms": 3000,
-    "heartbeat_ms": 1000,
-    "ask_every": 5,
-    "prompt": "track:7",
-}
 
 
 def answer(console: Console, button: str = "yes") -> None:

@@ -10,6 +10,7 @@ import pytest
 from mini_broker import MiniBroker
 
 from simulator.console import Console
+from tests.support.cuts import EVERY
 from tests.support.programs import wait_until
 from tests.support.seeds import seeded
 
@@ -19,7 +20,7 @@ HEAP_KB = 100
 GROWTH_MAX = 2000  # bytes; what is under way takes some hundreds, and names of code loaded when needed stay
 LATE_MAX_MS = 10_000  # a figure of the last heartbeat
 WRAP_MS = 1 << 30  # of a 32-bit board's ticks
-BURSTS, SURVEYS = 3, 8
+BURSTS, SURVEYS = 6 if EVERY else 3, 8
 ANSWERS = ("yes", "no", "cant_say")
 CHUNK = 60
 

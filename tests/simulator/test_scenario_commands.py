@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from simulator.comparison import differences
 from simulator.sites import on_shift
 from tests.simulator.scenario_check import TRIVOX, is_as_expected, reported, trivox
 from tests.simulator.scenarios import HURRY, small, written
+from tests.support.programs import wait_until
 
 
 def simulate(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -137,8 +137,7 @@ def test_workers_end_quietly_when_their_parent_is_killed(tmp_path: Path) -> None
     words = [TRIVOX, "simulate", "chain_200_sites", "--days", "300", "--jobs", "2", "--out", "out"]
     with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as program:
         messages = tmp_path / "out" / "messages.ndjson"
-        while program.poll() is None and not (messages.is_file() and messages.stat().st_size):
-            time.sleep(0.05)
+        wait_until("it writes", lambda: program.poll() or (messages.is_file() and messages.stat().st_size))
         program.kill()
         assert program.wait() == -signal.SIGKILL
         assert program.stderr is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import gc
 import io
 import json
@@ -31,6 +32,7 @@ LATE = (  # what commands import only when they need it
 )
 MESSAGE_BYTES = 1 << 18
 NUMBER_BYTES = 8
+PR_SET_PDEATHSIG = 1
 
 
 class Forked:
@@ -135,6 +137,7 @@ def serve(link: socket.socket) -> None:
         if not text:
             return
         if not os.fork():
+            _end_with_parent()
             link.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _watch(json.loads(text), *files)
@@ -161,10 +164,16 @@ def _reap(*_: object) -> None:
         return
 
 
+def _end_with_parent() -> None:
+    """Be killed when the parent ends, however it does: no test leaves a process behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _watch(message: dict[str, Any], out: int, err: int, says: int) -> None:
     """Be the parent of one `trivox`: say its pid, and when it has ended its status."""
     pid = os.fork()
     if not pid:
+        _end_with_parent()
         os.close(says)
         _be_trivox(message, out, err)
     os.write(says, pid.to_bytes(NUMBER_BYTES, "little", signed=True))

@@ -6,7 +6,7 @@ import os
 import random
 import sys
 
-SHIFT = int(os.environ.get("TRIVOX_SEED", "0"))
+SHIFT = int(os.environ.get("TRIVOX_SEED") or 0)
 
 
 def seeded(seed: int | str) -> random.Random:
