@@ -58,6 +58,7 @@ def test_a_press_that_bounces_is_one(
         wait_until("it is up", lambda: bridge.of("settings_applied"))
         for count in (1, 2, 3):
             console.bounce("no", held_ms=800, times=6)
+            console.step(1000)  # the release has settled
             assert presses(bridge, count) == [("stray", "no")] * count
             console.wait_lamp("no", on=False)
         health = {"yes": 0, "no": 3, "cant_say": 0, "seller": 0}
