@@ -18,7 +18,7 @@ LONG = b"\x32\xc8\x01" + b"\x00\x01t\x00\x08" + bytes(195)
 @pytest.fixture
 def far() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
+        server.settimeout(60)
         yield server
 
 
@@ -29,9 +29,9 @@ def proxy(far: socket.socket) -> Iterator[Proxy]:
 
 
 def joined(proxy: Proxy, far: socket.socket) -> tuple[socket.socket, socket.socket]:
-    near = socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
+    near = socket.create_connection(("127.0.0.1", proxy.port), timeout=60)
     other, _ = far.accept()
-    other.settimeout(10)
+    other.settimeout(60)
     return near, other
 
 
@@ -85,7 +85,7 @@ def test_it_hangs_and_goes_on(proxy: Proxy, far: socket.socket) -> None:
         with pytest.raises(TimeoutError):
             other.recv(1)
         proxy.hang(on=False)
-        other.settimeout(10)
+        other.settimeout(60)
         assert got(other, len(PUBLISH)) == PUBLISH
 
 
@@ -115,5 +115,5 @@ def test_it_cuts_within_a_packet_once(proxy: Proxy, far: socket.socket) -> None:
 
 def test_nobody_behind_it_is_nobody_there(proxy: Proxy, far: socket.socket) -> None:
     far.close()
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as near:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as near:
         assert near.recv(1) == b""

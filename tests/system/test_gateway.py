@@ -24,7 +24,6 @@ from tests.support.subscriber import Subscriber
 pytestmark = pytest.mark.long
 
 ANSWERS = ("yes", "no", "cant_say")
-SEED = 7
 
 
 class Shop:
@@ -112,7 +111,7 @@ def test_pulled_cables_noise_and_power_cuts_lose_nothing(open_shop: Callable[[in
     shop.wait_online(console, online=True)
     for fault in ("pull", "noise", "power", "pull", "noise", "pull while it writes"):
         if fault == "noise":
-            console.cable.disturb(0.02, SEED)
+            console.cable.disturb(0.02, seeded("noise on the line").randrange(1 << 20))
         elif fault == "power":
             shop.survey(console, chance.choice(ANSWERS))
             last = shop.asked["till-1"][-1]
