@@ -19,6 +19,11 @@ class TaskQueue:
         """Returns the task that is due first, or None."""
         return self._tasks[0] if self._tasks else None
 
+    def glimpse(self):
+        """Answers as `peek` does, to another thread: between a look and a grasp the loop may have taken the last."""
+        first = self._tasks[:1]
+        return first[0] if first else None
+
     def push(self, task, due=None):
         """Puts a task in, to run at ticks `due` (milliseconds), or now."""
         if due is None:
