@@ -78,7 +78,7 @@ class Process:
         return self._process.pid
 
     def waited_ms(self) -> int:
-        """How long the firmware's thread has been ready to run and had no processor; 0 where that is not known."""
+        """Answer how long the firmware's thread has waited for a processor; 0 where the system does not tell."""
         try:
             _, waited_ns, _ = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()
         except OSError:  # it has gone, or the system does not tell

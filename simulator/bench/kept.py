@@ -22,7 +22,7 @@ LOOK_S = 0.1
 
 
 State = tuple[int, bytes | None]
-"""How what was read of a file is known again: its size and, of a slot, its header."""
+"""Identifies what was read of a file: its size and, of a slot, its header."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def standstills(name: str, runs: Sequence[Run], stops: Stops) -> Iterator[str]:
 
 
 def _own_ms(stop: Round, stops: Stops) -> int:
-    """How long it stood, less what it was stopped for, or waited for a processor."""
+    """Answer how long it stood, less what it was stopped for, or waited for a processor."""
     began_s = stop.at_s - stop.stood_ms / 1000
     stopped_s = sum(max(0.0, min(to_s, stop.at_s) - max(from_s, began_s)) for from_s, to_s in stops)
     return stop.stood_ms - stop.waited_ms - round(stopped_s * 1000)
