@@ -17,8 +17,6 @@ STOP_LIMIT_S = 10.0
 POLL_S = 0.05
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_kept: list[socket.socket] = []  # ports that were given out, as long as this program runs
-
 
 class ProcessError(SimulatorError):
     """A program that others need did not start, did not do its work, or ended."""
@@ -144,8 +142,9 @@ def free_port(wanted: int) -> int:
         except OSError:
             keeper.close()
             continue
-        _kept.append(keeper)
-        return int(keeper.getsockname()[1])
+        number = int(keeper.getsockname()[1])
+        keeper.detach()  # bound as long as this program runs
+        return number
     raise ProcessError("No port is free on loopback; end something that listens there.")
 
 

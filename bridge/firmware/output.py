@@ -13,6 +13,7 @@ import serial  # type: ignore[import-untyped]  # pyserial brings no types
 from bridge.firmware.errors import BoardGoneError
 from bridge.firmware.ports import Port, again
 from bridge.serial_gateway.line import Message, line_of, message_of
+from bridge.serial_port import PORT_ERRORS
 
 BAUD = 115200
 PATIENCE_S = 0.2
@@ -63,13 +64,13 @@ class Output:
         """Send a message to the console."""
         line = line_of(Message(leaf, json.dumps(payload).encode()))
         if self._serial is not None and line is not None:
-            with contextlib.suppress(serial.SerialException, OSError):  # its restart: the next line will tell
+            with contextlib.suppress(*PORT_ERRORS):  # its restart: the next line will tell
                 self._serial.write(b"\n" + line)
 
     def close(self) -> None:
         """Let go of the port."""
         if self._serial is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(*PORT_ERRORS):
                 self._serial.close()
             self._serial = None
 
@@ -79,7 +80,7 @@ class Output:
                 self.port = again(self.port)
                 self._serial = serial.Serial(self.port.path, BAUD, timeout=PATIENCE_S, write_timeout=2, exclusive=True)
             return bytes(self._serial.read(1) + self._serial.read(self._serial.in_waiting))
-        except (OSError, TypeError):  # gone; pyserial stumbles over a port that is closed under it
+        except PORT_ERRORS:  # gone: it may come back
             self.close()
             self._rest = b""
             time.sleep(PATIENCE_S)

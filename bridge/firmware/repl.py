@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import struct
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from mpremote.transport_serial import SerialTransport  # type: ignore[import-unt
 
 from bridge.firmware.errors import BoardError, BoardGoneError, BoardRefusedError
 from bridge.firmware.ports import check_access
+from bridge.serial_port import PORT_ERRORS
 
 LIMIT_S = 20.0
 CHUNK_BYTES = 1024  # of a file at once: as text four times as much, for which the smallest board has room
@@ -33,17 +33,20 @@ class Repl:
         try:
             self._transport = SerialTransport(path, timeout=LIMIT_S)
         except TransportError as error:
+            check_access(path)  # it may have gone since
             raise BoardError(
                 f"Another program has {path} open: end it (Thonny, a terminal, trivox gateway), and try again."
             ) from error
+        except PORT_ERRORS as error:
+            raise self._gone() from error
         self.serial: serial.Serial = self._transport.serial
         self.serial.write_timeout = LIMIT_S
 
     def close(self) -> None:
         """Let go of the port, also where its board has gone."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(*PORT_ERRORS):
             self._transport.close()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(*PORT_ERRORS):
             self.serial.close()
 
     def enter(self, limit_s: float = 2.0) -> bool:
@@ -106,11 +109,9 @@ class Repl:
             yield
         except TransportExecError:
             raise
-        except (TransportError, serial.SerialException, struct.error, TypeError) as error:
-            raise self._gone() from error
-        except OSError as error:
-            if error.strerror and error.strerror.startswith("/"):  # mpremote: of a file on the board
-                raise BoardFileError(error.errno or 0) from error
+        except (TransportError, *PORT_ERRORS) as error:
+            if isinstance(error, OSError) and (error.strerror or "").startswith("/"):
+                raise BoardFileError(error.errno or 0) from error  # so mpremote tells of a file on the board
             raise self._gone() from error
 
     def _gone(self) -> BoardGoneError:

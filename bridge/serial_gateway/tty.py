@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
-import termios
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import serial  # type: ignore[import-untyped]  # pyserial brings no types
+
+from bridge.serial_port import PORT_ERRORS, error_number
 
 # Of no meaning on USB but one: the RP2040 takes 1200 as the wish to be flashed.
 BAUD = 115_200
@@ -17,6 +19,9 @@ WAITING_BYTES_MAX = 65_536
 
 CAUSES = {
     errno.ENOENT: "the port is not there: waiting for the board to be plugged in",
+    errno.EIO: "the board is gone: waiting for it to be plugged in",
+    errno.ENODEV: "the board is gone: waiting for it to be plugged in",
+    errno.ENXIO: "the board is gone: waiting for it to be plugged in",
     errno.EACCES: "the port may not be opened: add the gateway's user to the port's group, mostly dialout",
     errno.EPERM: "the port may not be opened: add the gateway's user to the port's group, mostly dialout",
     errno.EAGAIN: "another program has the port: end mpremote, the terminal or the other gateway",
@@ -46,9 +51,9 @@ class Tty:
     def __init__(self, path: str) -> None:
         try:
             self._port = serial.Serial(path, BAUD, timeout=0, write_timeout=0, exclusive=True)
-        except OSError as error:  # pyserial's errors are among them
-            sentence = CAUSES.get(error.errno or 0, OTHER_CAUSE)
-            raise PortError(sentence, error.strerror or error) from error
+        except PORT_ERRORS as error:
+            number = error_number(error)
+            raise PortError(CAUSES.get(number, OTHER_CAUSE), os.strerror(number) if number else error) from error
         # Whoever had the port before may have been cut off within a line.
         self._waiting = bytearray(b"\n")
         self._moved_s = time.monotonic()
@@ -61,7 +66,7 @@ class Tty:
         """What has arrived; to be called when there is something. Raises PortError if the board is gone."""
         try:
             return bytes(self._port.read(READ_BYTES))
-        except OSError as error:
+        except PORT_ERRORS as error:
             raise PortError("the board is gone") from error
 
     def put(self, line: bytes) -> None:
@@ -86,7 +91,7 @@ class Tty:
         """Write as much as goes out; to be called when something does. Raises PortError if the board is gone."""
         try:
             count = self._port.write(self._waiting)
-        except OSError as error:
+        except PORT_ERRORS as error:
             raise PortError("the board is gone") from error
         if count:
             del self._waiting[:count]
@@ -101,7 +106,7 @@ class Tty:
 
     def close(self) -> None:
         """Let go of it, without waiting for a board that takes nothing."""
-        with suppress(OSError, termios.error):
+        with suppress(*PORT_ERRORS):
             self._port.reset_output_buffer()
         self._port.close()
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import urllib.request
 from pathlib import Path
-from typing import Self
 
-from tests.support import forked
-from tests.support.forked import Forked
 from tests.support.programs import LIMIT_S, free_port, wait_until
+from tests.support.service import Service
 
 
-class Gateway:
-    """Started by `with` or `start`, at these ports; its log is in the folder."""
+class Gateway(Service):
+    """At these ports; its log is in the folder."""
 
     def __init__(
         self,
@@ -25,43 +22,16 @@ class Gateway:
         options: tuple[str, ...] = (),
         account: tuple[str, str] | None = None,
     ) -> None:
-        self._log = folder / "gateway.log"
         self._metrics_port = free_port()
         named = [word for port in ports for word in ("--port", str(port))]
         where = ["--broker", broker, "--metrics-port", str(self._metrics_port)]
-        self._words = ["gateway", *where, *named, *options]
         login = dict(zip(("TRIVOX_MQTT_USER", "TRIVOX_MQTT_PASSWORD"), account or (), strict=False))
-        self._surroundings = {**os.environ, **login}
-        self._process: Forked | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            self.end(signal.SIGKILL)
-
-    def start(self) -> None:
-        """Start it; returns once it looks for boards."""
-        before = self.output().count("the gateway starts")
-        self._process = forked.start(*self._words, log=self._log, environment=self._surroundings)
-        wait_until("the gateway starts", lambda: self.output().count("the gateway starts") > before)
-
-    def end(self, how: signal.Signals = signal.SIGINT) -> int:
-        """End it by a signal; its exit status."""
-        process, self._process = self._process, None
-        assert process is not None
-        process.send_signal(how)
-        try:
-            return process.wait(LIMIT_S)
-        except BaseException:
-            process.kill()
-            raise
-
-    def output(self) -> str:
-        """All that it logged."""
-        return self._log.read_text("utf-8") if self._log.exists() else ""
+        super().__init__(
+            *("gateway", *where, *named, *options),
+            log=folder / "gateway.log",
+            ready="the gateway starts",
+            environment={**os.environ, **login},
+        )
 
     def wait_told(self, words: str) -> None:
         """Wait until its log has these words."""
