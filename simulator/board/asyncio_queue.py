@@ -10,19 +10,19 @@ between = None  # called before each of them
 
 
 class TaskQueue:
-    """Tasks in the order in which they are due; first come, first served among those due at once."""
+    """Tasks in the order in which they are due; first come, first served among those due at once.
+
+    `first`, the task that is due first or None, is for other threads: this MicroPython runs them truly side by side,
+    where a list that one of them changes is not whole for the others.
+    """
 
     def __init__(self):
         self._tasks = []
+        self.first = None
 
     def peek(self):
         """Returns the task that is due first, or None."""
-        return self._tasks[0] if self._tasks else None
-
-    def glimpse(self):
-        """Answers as `peek` does, to another thread: between a look and a grasp the loop may have taken the last."""
-        first = self._tasks[:1]
-        return first[0] if first else None
+        return self.first
 
     def push(self, task, due=None):
         """Puts a task in, to run at ticks `due` (milliseconds), or now."""
@@ -35,6 +35,7 @@ class TaskQueue:
         while place and time.ticks_diff(tasks[place - 1].ph_key, due) > 0:
             place -= 1
         tasks.insert(place, task)
+        self.first = tasks[0]
 
     def pop(self):
         """Takes out the task that is due first."""
@@ -42,11 +43,17 @@ class TaskQueue:
         pops += 1
         if between:
             between()
-        return self._tasks.pop(0)
+        task = self._tasks.pop(0)
+        self._show_first()
+        return task
 
     def remove(self, task):
         """Takes out a task wherever it stands."""
         self._tasks.remove(task)
+        self._show_first()
+
+    def _show_first(self):
+        self.first = self._tasks[0] if self._tasks else None
 
 
 class Task:

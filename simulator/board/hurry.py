@@ -20,13 +20,12 @@ _jumped = 0
 _core = None
 
 
-def _begin():
+def _begin(_):
     global _core
     from asyncio import core
 
-    if _core is None:
-        _core = core
-        core._io_queue.wait_io_event = _wait  # noqa: SLF001
+    core._io_queue.wait_io_event = _wait  # noqa: SLF001
+    _core = core
 
 
 def _wait(dt):
@@ -67,7 +66,10 @@ def _do_next():
 def _hurry(plan):
     """Does all of the plan; answers by how much the clock has jumped."""
     global _next, _jumped
-    _begin()
+    if _core is None:
+        wires.in_main(_begin, None)  # whose queue it is
+        while _core is None:
+            utime.sleep_ms(1)
     _jumped = 0
     plan.reverse()
     _next = utime.ticks_add(clockwork.ticks_ms(), plan[-1][0])

@@ -106,7 +106,7 @@ def _step(ms):
     before, quiet = asyncio_queue.pops, 0
     while core and quiet < QUIET_LOOKS:
         utime.sleep_ms(2)
-        first, pops = core._task_queue.glimpse(), asyncio_queue.pops  # noqa: SLF001
+        first, pops = core._task_queue.first, asyncio_queue.pops  # noqa: SLF001
         due = first and utime.ticks_diff(first.ph_key, clockwork.ticks_ms()) <= 0
         quiet = quiet + 1 if pops != before and not due else 0
         if utime.ticks_diff(limit, utime.ticks_ms()) < 0:

@@ -23,8 +23,10 @@ _UNUSABLE = {  # by board: pins that its module keeps for itself, or does not le
 _HIGHEST = {"esp32": 39}
 _FIRST_INPUT_ONLY = {"esp32": 34}
 
-_soft = []
-_soft_lost = 0
+# Soft interrupts that wait. One thread puts them in and another takes them out, each with its own count: this
+# MicroPython runs threads truly side by side, where a list that both change would lose some.
+_soft = [None] * SOFT_DEPTH
+_soft_put = _soft_taken = _soft_lost = 0
 _draining = False
 _running = _thread.allocate_lock()  # held while a hard interrupt runs
 _off = False
@@ -258,25 +260,27 @@ def _tell_caught(this, told_ms):
 
 
 def _call_soft(this, told_ms):
-    global _soft_lost
-    if len(_soft) >= SOFT_DEPTH:
+    global _soft_lost, _soft_put
+    if _soft_put - _soft_taken >= SOFT_DEPTH:
         _soft_lost += 1
         return
-    _soft.append((this, told_ms))
-    if len(_soft) == 1:
+    _soft[_soft_put % SOFT_DEPTH] = (this, told_ms)
+    _soft_put += 1
+    if _soft_put - _soft_taken == 1:
         wires.in_main(_drain, None)
 
 
 def settled():
     """Has the main thread run all soft interrupts that are due?"""
-    return not _soft and not _draining
+    return _soft_put == _soft_taken and not _draining
 
 
 def _drain(_):
-    global _draining
+    global _draining, _soft_taken
     _draining = True
-    while _soft:
-        this, told_ms = _soft.pop(0)
+    while _soft_taken != _soft_put:
+        this, told_ms = _soft[_soft_taken % SOFT_DEPTH]
+        _soft_taken += 1
         if this.handler:
             try:
                 this.handler(this.pin)

@@ -202,6 +202,21 @@ def test_a_step_runs_all_that_is_due(make: Callable[..., Console]) -> None:
         assert console.lamps()["yes"] is True
 
 
+def test_steps_go_well_with_a_loop_that_never_rests(make: Callable[..., Console]) -> None:
+    lines = """
+    import asyncio
+    async def main():
+        print("ready")
+        while True:
+            await asyncio.sleep_ms(0)
+    asyncio.run(main())
+    """
+    with make(lines) as console:
+        console.wait_output("ready")
+        for _ in range(30):  # between any two looks of the simulator the loop takes and gives its task many times
+            console.step(1)
+
+
 def test_heap_and_flash_are_counted(make: Callable[..., Console]) -> None:
     lines = "kept = bytearray(50000)\nwith open('file', 'w') as file:\n    file.write('x' * 3000)\nprint('written')"
     with make(lines) as console:
