@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import sys
 import threading
@@ -36,6 +37,8 @@ LOOK_S = 0.2
 HISTORY = 4000  # entries that a new tab gets
 WAITING = 4000  # entries that a slow tab may be behind; it then has to come again
 LINE_LIMIT = 2000
+LATE_LIMIT_S = 2.0  # by which a touch may come late and still be as long as the finger made it
+_RELEASE_WITH_TIME = re.compile(r"release \w+ \d{1,9}")  # by a finger: how long it was there, in ms
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-cache",
@@ -54,6 +57,8 @@ class Tabs:
         self._origins = {f"http://{host}:{port}" for host in HOSTS}
         # A finger never waits for a switch, and no switch for a line that was typed and takes its time.
         self._fingers: Counter[str] = Counter()  # how many tabs hold each button: it is let go with the last
+        self._touches: dict[str, asyncio.Task[None]] = {}  # the last hold or release of each button
+        self._closed_s: dict[str, float] = {}  # when its last hold was done
         self._lanes = {name: ThreadPoolExecutor(1, f"bench-{name}") for name in ("finger", "switch", "typed")}
 
     async def serve(self, tab: WebSocket) -> None:
@@ -73,7 +78,7 @@ class Tabs:
                 sending.cancel()
                 for button in [*held]:
                     if self._lets_go(button, held):
-                        await self._obey(tab, f"release {button}", "finger")
+                        await self._touch(tab, button, "release")
 
     @contextlib.contextmanager
     def _listening(self, entries: asyncio.Queue[Entry]) -> Iterator[list[Entry]]:
@@ -106,20 +111,39 @@ class Tabs:
     async def _receive(self, tab: WebSocket, held: set[str]) -> None:
         tasks: set[asyncio.Task[None]] = set()
         async for line in _lines(tab):
-            match line.removeprefix("> ").split():
+            words = line.removeprefix("> ").split()
+            held_s = int(words.pop()) / 1000 if _RELEASE_WITH_TIME.fullmatch(line) else 0.0
+            match words:
                 case ["hold", button]:
                     self._fingers[button] += button not in held
                     held.add(button)
-                    lane = "finger"
+                    task = self._touch(tab, button, "hold")
                 case ["release", button]:
                     if not self._lets_go(button, held):
                         continue
-                    lane = "finger"
+                    task = self._touch(tab, button, "release", held_s)
                 case _:
                     lane = "typed" if line.startswith("> ") else "switch"
-            task = asyncio.create_task(self._obey(tab, line.removeprefix("> "), lane))
+                    task = asyncio.create_task(self._obey(tab, line.removeprefix("> "), lane))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
+
+    def _touch(self, tab: WebSocket, button: str, what: str, held_s: float = 0.0) -> asyncio.Task[None]:
+        """Hold or release a button, after what was done to it before, and release it no sooner than the finger did."""
+        before = self._touches.get(button)
+
+        async def touch() -> None:
+            if before:
+                await asyncio.wait([before])
+            if what == "release":
+                early_s = self._closed_s.get(button, 0.0) + held_s - time.monotonic()
+                await asyncio.sleep(min(max(0.0, early_s), LATE_LIMIT_S))
+            await self._obey(tab, f"{what} {button}", "finger")
+            if what == "hold":
+                self._closed_s[button] = time.monotonic()
+
+        self._touches[button] = asyncio.create_task(touch())
+        return self._touches[button]
 
     def _lets_go(self, button: str, held: set[str]) -> bool:
         """A tab's finger is taken off; is it the last one on that button?"""

@@ -83,6 +83,26 @@ def test_a_button_held_in_two_tabs_is_let_go_with_the_last(context: BrowserConte
     other.close()
 
 
+def test_a_touch_that_arrives_with_its_release_is_as_long_as_the_finger_made_it(
+    context: BrowserContext, tab: Page, address: str
+) -> None:
+    late = context.new_page()
+    late.add_init_script("""
+        const send = WebSocket.prototype.send, kept = [];
+        WebSocket.prototype.send = function (line) {
+          kept.push(line);
+          if (!line.startsWith("hold")) for (const each of kept.splice(0)) send.call(this, each);
+        };
+    """)
+    late.goto(address)
+    ready(late)
+    for button in ("seller", "no"):
+        dome(late, button).click(delay=100)
+        lit(tab, "no", on=button == "seller")
+    expect(newest(tab, "rows")).to_contain_text("no answered")
+    late.close()
+
+
 def test_a_window_that_loses_focus_lets_go(tab: Page) -> None:
     tab.keyboard.down("c")
     held(tab, "cant_say")

@@ -25,6 +25,7 @@ const MEANINGS = {
 const byId = (id) => document.getElementById(id);
 const domes = {};
 const sources = Object.fromEntries(BUTTONS.map((button) => [button, new Set()])); // what holds each button here
+const since = {}; // when each button was touched here
 let send = () => false;
 let settings = null;
 let touched = () => {};
@@ -68,7 +69,7 @@ function listen(dome, button) {
     hold(button, `pointer ${event.pointerId}`, event.timeStamp);
   });
   for (const kind of ["pointerup", "pointercancel", "lostpointercapture"])
-    dome.addEventListener(kind, (event) => release(button, `pointer ${event.pointerId}`));
+    dome.addEventListener(kind, (event) => release(button, `pointer ${event.pointerId}`, event.timeStamp));
   dome.addEventListener("click", (event) => {
     if (!event.detail) send(`press ${button}`); // by a screen reader, which has no finger to hold
   });
@@ -89,20 +90,22 @@ function key(event, down) {
   }
   if (!button || event.repeat) return;
   if (down && (event.ctrlKey || event.altKey || event.metaKey)) return;
-  down ? hold(button, source, event.timeStamp) : release(button, source);
+  down ? hold(button, source, event.timeStamp) : release(button, source, event.timeStamp);
 }
 
 function hold(button, source, timeStamp) {
   const before = sources[button].size;
   sources[button].add(source);
   if (before) return;
+  since[button] = timeStamp;
   if (send(`hold ${button}`)) touched(button, timeStamp); // first things first: sound may take its time to wake
   else sources[button].clear();
 }
 
-function release(button, source) {
+// The bench is told how long a finger was there: on a busy machine touch and release may arrive together.
+function release(button, source, timeStamp = performance.now()) {
   if (!sources[button].delete(source) || sources[button].size) return;
-  send(`release ${button}`);
+  send(`release ${button} ${Math.max(0, Math.round(timeStamp - since[button]))}`);
 }
 
 export function letGo() {
