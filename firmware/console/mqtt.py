@@ -96,6 +96,7 @@ class Mqtt:
         self._on_message = on_message
         self._socket = None
         self._is_writing = False
+        self._is_broken = False  # in the midst of a packet: nothing may follow it
         self._in_flight = {}  # packet id: ticks when it was sent
         self._last_id = 0
         self._heard = self._pinged = 0
@@ -222,9 +223,15 @@ class Mqtt:
         return await self._reader.readexactly(size) if size else b""
 
     async def _send(self, data):
-        while self._is_writing:  # the one that writes has a limit, and if it meets it the link ends
+        while self._is_writing:  # the one that writes has a limit, and if it meets it the link ends for all
+            if self._is_broken:
+                raise OSError("link broke")
             await asyncio.sleep_ms(5)
         self._is_writing = True
-        self._writer.write(data)
-        await asyncio.wait_for_ms(self._writer.drain(), _WRITE_LIMIT_MS)
+        try:
+            self._writer.write(data)
+            await asyncio.wait_for_ms(self._writer.drain(), _WRITE_LIMIT_MS)
+        except Exception:
+            self._is_broken = True
+            raise
         self._is_writing = False

@@ -41,6 +41,7 @@ class UsbSerial:
         self._hello = hello
         self._on_message = on_message
         self._is_writing = False
+        self._is_broken = False  # in the midst of a line: nothing may follow it
         self._in = sys.stdin.buffer
         self._out = sys.stdout.buffer
         self._readable = select.poll()
@@ -109,7 +110,9 @@ class UsbSerial:
 
     async def _send(self, data):
         global _torn
-        while self._is_writing:  # the one that writes has a limit, and if it meets it the link ends
+        while self._is_writing:  # the one that writes has a limit, and if it meets it the link ends for all
+            if self._is_broken:
+                raise OSError("link broke")
             await asyncio.sleep_ms(5)
         self._is_writing = True
         if _torn:
@@ -119,6 +122,7 @@ class UsbSerial:
         for at in range(0, len(data), _PIECE):
             while not self._writable.poll(0):
                 if time.ticks_diff(time.ticks_ms(), began) > _WRITE_LIMIT_MS:
+                    self._is_broken = True
                     raise OSError("nobody reads the serial line")
                 await asyncio.sleep_ms(5)
             self._out.write(data[at : at + _PIECE])

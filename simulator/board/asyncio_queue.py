@@ -13,7 +13,8 @@ class TaskQueue:
     """Tasks in the order in which they are due; first come, first served among those due at once.
 
     `first`, the task that is due first or None, is for other threads: this MicroPython runs them truly side by side,
-    where a list that one of them changes is not whole for the others.
+    where a list that one of them changes is not whole for the others. A soft interrupt that puts a task in at the wrong
+    moment can leave it out of date until the next change, so the loop itself goes by the list.
     """
 
     def __init__(self):
@@ -22,7 +23,7 @@ class TaskQueue:
 
     def peek(self):
         """Returns the task that is due first, or None."""
-        return self.first
+        return self._tasks[0] if self._tasks else None
 
     def push(self, task, due=None):
         """Puts a task in, to run at ticks `due` (milliseconds), or now."""
