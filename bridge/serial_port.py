@@ -1,4 +1,4 @@
-"""What pyserial raises when the board behind a port goes, in whichever call that falls."""
+"""Names the errors that pyserial raises when the board behind a port goes, in whichever call that falls."""
 
 from __future__ import annotations
 

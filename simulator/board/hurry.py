@@ -67,7 +67,7 @@ def _hurry(plan):
     """Does all of the plan; answers by how much the clock has jumped."""
     global _next, _jumped
     if _core is None:
-        wires.in_main(_begin, None)  # whose queue it is
+        wires.in_main(_begin, None)  # in the thread whose queue it is
         while _core is None:
             utime.sleep_ms(1)
     _jumped = 0

@@ -1,4 +1,4 @@
-"""What a board's main loop stood still for is charged to whoever did it."""
+"""A main loop that stood still is charged to whoever stopped it."""
 
 from __future__ import annotations
 

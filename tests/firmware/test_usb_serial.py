@@ -3,7 +3,6 @@
 import json
 import os
 import select
-import subprocess
 import time
 import zlib
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 
 from simulator.console import Console
-from simulator.micropython import command
 from tests.support.programs import wait_until
 
 
@@ -111,37 +109,3 @@ def test_a_line_that_nobody_read_to_its_end_spoils_none_after_it(tmp_path: Path)
         wait_until("it begins anew", lambda: gateway.count("hello") > hellos + 1)
         assert not [line for line in gateway.broken if b"hello" in line[1:]]
         gateway.close()
-
-
-CROWD = """
-import asyncio, sys
-from console.usb_serial import UsbSerial
-
-async def main():
-    line = UsbSerial("{}", print)
-    writers = [line.publish("events", "x" * 4000) for _ in range(40)]  # more than a pipe takes
-    ends = await asyncio.wait_for(asyncio.gather(*writers, return_exceptions=True), 60)
-    written = ends.index(next(end for end in ends if end))
-    sys.stderr.write(str(all(isinstance(end, OSError) for end in ends[written:])))
-
-asyncio.run(main())
-"""
-
-
-def test_a_line_that_nobody_reads_keeps_nobody_waiting() -> None:
-    firmware = Path(__file__).parents[2] / "firmware"
-    unread, out = os.pipe()
-    try:
-        done = subprocess.run(
-            [*command("amd64"), "-c", CROWD],
-            env={"MICROPYPATH": f"{firmware}:.frozen"},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.PIPE,
-            timeout=120,
-            check=False,
-        )
-    finally:
-        os.close(unread)
-        os.close(out)
-    assert done.stderr == b"True"

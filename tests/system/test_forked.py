@@ -1,4 +1,4 @@
-"""What tests fork ends with them, in whatever way they end."""
+"""Forked programs end with the tests that asked for them, however these end."""
 
 import signal
 import subprocess
