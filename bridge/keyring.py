@@ -13,7 +13,7 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from bridge import secret_file
+from bridge import private_files
 from bridge.disk import sync
 from bridge.errors import TrivoxError
 from bridge.owner import owner_of
@@ -124,7 +124,7 @@ class Keyring:
 
     def open_to_others(self) -> list[Path]:
         """Files that another user of this machine may read or write."""
-        return [path for path in sorted(self.folder.glob("**/*.*")) if secret_file.is_open_to_others(path)]
+        return [path for path in sorted(self.folder.glob("**/*.*")) if private_files.is_open_to_others(path)]
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -146,8 +146,8 @@ class Keyring:
     def _keep(self, path: Path, made: Credentials | Account) -> None:
         owner = owner_of(self._database)
         for folder in (self.folder, path.parent):
-            secret_file.folder(folder, owner)
-        secret_file.write(path, (json.dumps(made._asdict()) + "\n").encode(), owner)
+            private_files.folder(folder, owner)
+        private_files.write(path, (json.dumps(made._asdict()) + "\n").encode(), owner)
 
 
 def is_printed(text: object) -> bool:

@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.console import Console
+    from simulator.console.console import Console
+    from simulator.console.observations import Change, Sound
     from simulator.errors import ConsoleError, FirmwareError, MicroPythonError, SimulatorError
-    from simulator.record import Change, Sound
-    from simulator.scenario import Scenario
-    from simulator.scenario_file import ScenarioError
-    from simulator.scenario_run import Run
+    from simulator.scenario.file import ScenarioError
+    from simulator.scenario.run_folder import Run
+    from simulator.scenario.scenario import Scenario
 
 __all__ = [
     "Change",
@@ -31,16 +31,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Change": "simulator.record",
-    "Console": "simulator.console",
+    "Change": "simulator.console.observations",
+    "Console": "simulator.console.console",
     "ConsoleError": "simulator.errors",
     "FirmwareError": "simulator.errors",
     "MicroPythonError": "simulator.errors",
-    "Run": "simulator.scenario_run",
-    "Scenario": "simulator.scenario",
-    "ScenarioError": "simulator.scenario_file",
+    "Run": "simulator.scenario.run_folder",
+    "Scenario": "simulator.scenario.scenario",
+    "ScenarioError": "simulator.scenario.file",
     "SimulatorError": "simulator.errors",
-    "Sound": "simulator.record",
+    "Sound": "simulator.console.observations",
 }
 
 

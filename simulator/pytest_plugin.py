@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from simulator.console import Console
-    from simulator.testing import Bridge, Broker
+    from simulator.console.console import Console
+    from simulator.programs import Bridge, Broker
 
 KINDS = ("auto", "mosquitto", "embedded")
 
@@ -46,7 +46,7 @@ def trivox_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def trivox_broker(request: pytest.FixtureRequest, trivox_folder: Path) -> "Iterator[Broker]":
     """A broker on a free port of 127.0.0.1: `.url`, `.host`, `.port`; `.stop()` and `.start()` for an outage."""
-    from simulator.testing import Broker  # noqa: PLC0415 - only who asks for it pays
+    from simulator.programs import Broker  # noqa: PLC0415 - only who asks for it pays
 
     with _plainly():
         broker = Broker(trivox_folder, request.config.getoption("--trivox-broker"))
@@ -59,7 +59,7 @@ def trivox_broker(request: pytest.FixtureRequest, trivox_folder: Path) -> "Itera
 @pytest.fixture
 def trivox_bridge(request: pytest.FixtureRequest, trivox_folder: Path, trivox_broker: "Broker") -> "Iterator[Bridge]":
     """The bridge at that broker, on a database of its own: `.surveys()`, `.report()`, `.wait_for(…)` and more."""
-    from simulator.testing import Bridge  # noqa: PLC0415 - only who asks for it pays
+    from simulator.programs import Bridge  # noqa: PLC0415 - only who asks for it pays
 
     bridge = Bridge(trivox_folder, trivox_broker)
     _show(request, "trivox bridge", bridge.output)

@@ -208,7 +208,7 @@ def _set_pragmas(connection: apsw.Connection, busy_ms: int, *, writing: bool) ->
 
 def _migrations() -> list[tuple[int, str]]:
     """All migrations that this program knows, as (number, SQL), in order."""
-    folder = resources.files("bridge") / "migrations"
+    folder = resources.files(__package__) / "migrations"
     names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
     return [(int(name.split("_", 1)[0]), (folder / name).read_text("utf-8")) for name in names]
 

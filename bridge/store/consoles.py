@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bridge.contract import REVISION_MAX
-from bridge.dating import hour_at
+from bridge.model.dating import hour_at
+from bridge.wire.contract import REVISION_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,7 +7,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
-from bridge.ranges import Ranges
+from bridge.model.ranges import Ranges
 from bridge.store.consoles import Console, console_by_key
 from bridge.store.surveys import surveys_between
 

@@ -8,7 +8,7 @@ from binascii import hexlify
 import machine
 from micropython import const, kbd_intr
 
-from console import events, health, records
+from console import events, health, outbox_files
 from console.buttons import POLL_MS, Buttons
 from console.clock import Clock
 from console.lamps import Lamps, blink_code
@@ -34,7 +34,7 @@ def button_of(fact):
 
 def ram_outbox(boot):
     """An outbox in RAM, for a boot in which flash has failed."""
-    from console.ram_outbox import RamOutbox
+    from console.outbox_ram import RamOutbox
 
     return RamOutbox(events.encode, events.decode, boot=boot)
 
@@ -89,7 +89,7 @@ class App:
             health.report("settings", settings)
             self._settings_fault = True
             settings = None
-        records.let_go("settings")
+        outbox_files.let_go("settings")
         return settings or settings_file.Settings()
 
     async def main(self):
@@ -100,9 +100,9 @@ class App:
         tasks = [self._watch_buttons(), self._heart(), self.link.run(), self.link.keep_time()]
         running = [asyncio.create_task(task) for task in tasks]
         if self.update:
-            from console import trial
+            from console import update_trial
 
-            self.errand = asyncio.create_task(trial.see_to(self))
+            self.errand = asyncio.create_task(update_trial.see_to(self))
         elif self._wish:
             from console import commands
 
@@ -264,7 +264,7 @@ class App:
         """Takes a decoded `settings` message, or says in `health.faults` that it can't."""
         from console import settings as settings_file  # they come once a session
 
-        records.let_go("settings")
+        outbox_files.let_go("settings")
         settings = settings_file.check(message)
         refused = isinstance(settings, str)
         if refused:
@@ -298,7 +298,7 @@ def run():
 
     found = startup.found()
     del startup
-    records.let_go("startup", "versions")
+    outbox_files.let_go("startup", "update_slots")
     if found is None:
         return
     if not found[0].RADIO:

@@ -18,12 +18,12 @@ whole. So the numbers given since a start are in doubt, and wait until the bridg
 them, and no more. If it knows of more, or damage is found meanwhile, what is in doubt goes over into a new epoch, under
 new numbers. Two things remain: a bridge that is away is not waited for (`delivery.py`); and flash that goes back from
 after that answer to before it delivers what was in doubt then a second time, under the numbers of a new epoch.
-`records.py` says how the files look, `opening.py` and `carrying.py` hold what is seldom needed.
+`outbox_files.py` says how the files look, `outbox_recovery.py` and `outbox_new_epoch.py` hold what is seldom needed.
 """
 
 import os
 
-from console import records
+from console import outbox_files
 
 NO_SPACE = 28
 NOT_OPEN = 5
@@ -50,7 +50,7 @@ class Outbox:
         self.limit = limit
         self._encode = encode
         self._decode = decode
-        self._slot_size, self._slot_count = records.SLOTS[prog_size]
+        self._slot_size, self._slot_count = outbox_files.SLOTS[prog_size]
         self._reset()
 
     def _reset(self):
@@ -68,7 +68,7 @@ class Outbox:
         self._settle()
 
     def _new_numbers(self):
-        self.epoch = records.new_epoch()
+        self.epoch = outbox_files.new_epoch()
         self.next = 1
         self.doubt = 0
         self.presses = [0, 0, 0, 0]
@@ -89,13 +89,13 @@ class Outbox:
         `append` raises OSError until `open` succeeds.
         """
         self._reset()
-        from console import opening
+        from console import outbox_recovery
 
         try:
-            opening.read(self)
+            outbox_recovery.read(self)
         finally:
-            del opening
-            records.let_go("opening", "carrying")
+            del outbox_recovery
+            outbox_files.let_go("outbox_recovery", "outbox_new_epoch")
             self._settle()
 
     @property
@@ -113,9 +113,9 @@ class Outbox:
         Raises OSError if flash takes it no more; what is in flash can still be delivered.
         """
         data = self._encode(event)
-        if len(data) > records.LENGTH_MAX:
+        if len(data) > outbox_files.LENGTH_MAX:
             raise ValueError("event too long")
-        self._with_room(self._add, records.record(data, self.next, 0 if button is None else 1 + button))
+        self._with_room(self._add, outbox_files.record(data, self.next, 0 if button is None else 1 + button))
         if button is not None:
             self.presses[button] += 1
         self.next += 1
@@ -129,11 +129,11 @@ class Outbox:
             self._settle()
 
     def _add(self, record):
-        if self._used is None or (self._used > records.HEADER_SIZE and self._used + len(record) > self._slot_size):
+        if self._used is None or (self._used > outbox_files.HEADER_SIZE and self._used + len(record) > self._slot_size):
             self._begin()
         used = self._used or 0
         self._used = None  # not known, should the writing fail
-        records.write(self._slot(self._turn), "ab", record)
+        outbox_files.write(self._slot(self._turn), "ab", record)
         self._used = used + len(record)
 
     def _begin(self):
@@ -145,11 +145,11 @@ class Outbox:
             raise OSError(NOT_OPEN)
         self._used = None
         self._make_room(turn)
-        header = records.header(self.epoch, turn, self.next, self.first - 1, self.boot, self.doubt, *self.presses)
-        records.write(self._slot(turn), "wb", header)
+        header = outbox_files.header(self.epoch, turn, self.next, self.first - 1, self.boot, self.doubt, *self.presses)
+        outbox_files.write(self._slot(turn), "wb", header)
         self._said = self.first - 1
         self._turn = turn
-        self._used = records.HEADER_SIZE
+        self._used = outbox_files.HEADER_SIZE
         self._parts.append((turn, self.epoch, self.next))
 
     def _make_room(self, turn):
@@ -177,7 +177,7 @@ class Outbox:
         return [p for i, p in enumerate(parts) if p[0] > self._merged and self._end(i) > max(needed, p[2])]
 
     def _before_doubt(self, slots):
-        return [part for part in slots if part[2] < (self.doubt or records.ANY)]
+        return [part for part in slots if part[2] < (self.doubt or outbox_files.ANY)]
 
     def _merge(self, slots):
         """Puts the slots together into a segment; numbers that are gone keep their places."""
@@ -185,11 +185,11 @@ class Outbox:
         copy = bytearray()
         for index, part in enumerate(self._parts):
             if part in slots:
-                copy.extend(records.copied(self._slot(part[0]), part[2], self._end(index)))
-        records.write(self._path(records.MERGING), "wb", copy)
+                copy.extend(outbox_files.copied(self._slot(part[0]), part[2], self._end(index)))
+        outbox_files.write(self._path(outbox_files.MERGING), "wb", copy)
         turn = slots[-1][0]
         segment = (turn, slots[0][1], slots[0][2])
-        os.rename(self._path(records.MERGING), self._path(records.name(*segment)))
+        os.rename(self._path(outbox_files.MERGING), self._path(outbox_files.name(*segment)))
         segments = [part for part in self._parts if part[0] <= self._merged]
         self._parts = segments + [segment] + [part for part in self._parts if part[0] > turn]
         self._merged = turn
@@ -211,7 +211,9 @@ class Outbox:
         return True
 
     def _drop_above_limit(self):
-        while len(self._parts) > 1 and records.held(self._parts[1:], self.next) >= self.limit and self._drop_oldest():
+        while (
+            len(self._parts) > 1 and outbox_files.held(self._parts[1:], self.next) >= self.limit and self._drop_oldest()
+        ):
             pass
 
     # Delivering
@@ -309,8 +311,8 @@ class Outbox:
             self.fault = error
 
     def _end_doubt(self):
-        if records.DOUBT in os.listdir(self.root):
-            os.remove(self._path(records.DOUBT))
+        if outbox_files.DOUBT in os.listdir(self.root):
+            os.remove(self._path(outbox_files.DOUBT))
 
     def stop_asking(self):
         """Nothing is left to ask with. Raises OSError.
@@ -327,13 +329,13 @@ class Outbox:
 
         They were not sent, and all before them has arrived. Raises OSError.
         """
-        from console import carrying
+        from console import outbox_new_epoch
 
         try:
-            carrying.forget(self)
+            outbox_new_epoch.forget(self)
         finally:
-            del carrying
-            records.let_go("carrying")
+            del outbox_new_epoch
+            outbox_files.let_go("outbox_new_epoch")
             self._settle()
         self.fault = OSError("flash forgot events")
 
@@ -367,7 +369,7 @@ class Outbox:
                 return
             if way != self._way:
                 last = [part for part in self._parts if part[1] == way][-1]
-                self._way, self._way_end = way, records.end(self._path(records.name(*last)), last[2])
+                self._way, self._way_end = way, outbox_files.end(self._path(outbox_files.name(*last)), last[2])
             if self._way_end > self._through[way] + 1:
                 return
             while self._parts and self._parts[0][1] == way:
@@ -394,17 +396,17 @@ class Outbox:
     def _file(self, part):
         """Returns where a part's records lie: (path, offset)."""
         if part[0] > self._merged:
-            return self._slot(part[0]), records.HEADER_SIZE
-        return self._path(records.name(*part)), 0
+            return self._slot(part[0]), outbox_files.HEADER_SIZE
+        return self._path(outbox_files.name(*part)), 0
 
-    def _scan(self, part, take, slot=None, end=records.ANY, wanted=0):
-        """Scans a part as `records.scan` does; records below `wanted` may be passed over."""
+    def _scan(self, part, take, slot=None, end=outbox_files.ANY, wanted=0):
+        """Scans a part as `outbox_files.scan` does; records below `wanted` may be passed over."""
         turn, _, seq = part
-        path, offset = (slot, records.HEADER_SIZE) if slot else self._file(part)
+        path, offset = (slot, outbox_files.HEADER_SIZE) if slot else self._file(part)
         if self._cursor[0] == turn and self._cursor[1] <= wanted:
             _, seq, offset = self._cursor
         try:
-            return records.scan(path, offset, seq, end, take)
+            return outbox_files.scan(path, offset, seq, end, take)
         except OSError as error:
             self.fault = error
             return seq
@@ -413,7 +415,7 @@ class Outbox:
         part = self._parts.pop(0)
         if part[0] <= self._merged:
             try:
-                os.remove(self._path(records.name(*part)))
+                os.remove(self._path(outbox_files.name(*part)))
             except OSError as error:
                 self.fault = error
 

@@ -8,7 +8,7 @@ import os
 from errno import ENOENT
 
 from console.events import is_int
-from console.records import write
+from console.outbox_files import write
 
 # name, lowest, highest: the only place where the firmware has them; the schema is compared with it.
 RANGES = (

@@ -8,7 +8,7 @@ import time
 import machine
 from micropython import const
 
-from console import events, health, versions
+from console import events, health, update_slots
 
 _KEY_DIGITS = const(64)
 _HOLD_MS = const(2000)
@@ -27,7 +27,7 @@ def found():
     board = board_named(config.get("board"))
     if is_held_open(board):
         return None
-    return board, config, folder, reset_kind(marker), versions.news(folder), marker if marker in WISHES else None
+    return board, config, folder, reset_kind(marker), update_slots.news(folder), marker if marker in WISHES else None
 
 
 def is_held_open(board):

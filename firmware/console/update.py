@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from micropython import const
 
-from console import events, records, versions
+from console import events, outbox_files, update_slots
 from console.health import report
 
 _WINDOW = const(2048)  # bytes asked for at once
@@ -44,7 +44,7 @@ def came(app, message):
             _running.take(message)
     finally:
         if _running is None:
-            records.let_go("update", "versions")
+            outbox_files.let_go("update", "update_slots")
 
 
 def is_wanted(app, message):
@@ -95,7 +95,7 @@ class Update:
         self.id = order
         self._app = app
         self._version = version
-        self._runs = sys.path[0] if sys.path[0] in versions.TARGETS else ""
+        self._runs = sys.path[0] if sys.path[0] in update_slots.TARGETS else ""
         self._target = "b" if self._runs == "a" else "a"
         self._folder = app.folder + "/" + self._target + "/"
         self._nonce = hexlify(os.urandom(8)).decode()
@@ -134,14 +134,14 @@ class Update:
             self._app.link.say("reply", events.reply(self.id, reason), 1)
         _running = None
         self._app.errand = None
-        records.let_go("update", "versions")
+        outbox_files.let_go("update", "update_slots")
 
     async def _update(self):
         """Fetches and checks everything, then restarts into it; or returns the reason why not."""
         from console import startup
 
         key = startup.read_config()[0].get("key")
-        records.let_go("startup")
+        outbox_files.let_go("startup")
         if not key:
             return "console.json holds no key: enrol the console, and put its key there"
         self._make_room_for_it()
@@ -162,9 +162,9 @@ class Update:
 
     def _make_room_for_it(self):
         """Whatever `slots.json` said, it does not name the slot that is to be written."""
-        state = versions.read(self._app.folder)
+        state = update_slots.read(self._app.folder)
         if "trial" in state or state.get("slot") == self._target:
-            versions.keep(self._app.folder, {"slot": self._runs})
+            update_slots.keep(self._app.folder, {"slot": self._runs})
         for name in ("", "/console", "/boards"):
             try:
                 os.mkdir(self._folder[:-1] + name)
@@ -195,11 +195,11 @@ class Update:
         for _ in range(_TRIES):
             if digest(path) == digits:
                 return True
-            records.write(path, "wb", b"")
+            outbox_files.write(path, "wb", b"")
             end, place = at + size, at
             while place < end:
                 data = await self._fetched(place, end)
-                records.write(path, "ab", data)
+                outbox_files.write(path, "ab", data)
                 place += len(data)
             await asyncio.sleep_ms(0)
         return digest(path) == digits
@@ -254,5 +254,5 @@ class Update:
         while not app.is_quiet():
             await asyncio.sleep_ms(_LOOK_MS)
         state = {"slot": self._runs, "trial": self._target, "boots": 0, "version": self._version, "id": self.id}
-        versions.keep(app.folder, state)
-        versions.restart(app)
+        update_slots.keep(app.folder, state)
+        update_slots.restart(app)

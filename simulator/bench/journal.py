@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from simulator.record import Change, Fault, Power, Seen
+from simulator.console.observations import Change, Fault, Power, Seen
 
 KEPT = 20_000  # entries; hours of a busy bench
 STANDING = {"button": "name", "figures": "", "lamp": "name", "outbox": "", "power": "", "switches": "", "wire": "leaf"}

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from simulator.bench.journal import Entry, Journal
-from simulator.bench.rows import Rows
+from simulator.bench.survey_rows import Rows
 from simulator.errors import ConsoleError
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from simulator.bench.journal import Entry
 from simulator.bench.language import Bench
 from simulator.bench.session import Session
 from simulator.errors import SimulatorError
-from simulator.processes import EndError, free_port
+from simulator.programs.children import EndError, free_port
 
 PAGE = Path(__file__).with_name("page")
 HOSTS = ["127.0.0.1", "localhost"]

@@ -9,15 +9,15 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from simulator.bench.flash_contents import Kept
 from simulator.bench.journal import Journal
-from simulator.bench.kept import Kept
 from simulator.bench.meters import Meters
-from simulator.bench.rows import Rows
-from simulator.bench.surroundings import Surroundings
+from simulator.bench.services import Surroundings
+from simulator.bench.survey_rows import Rows
 from simulator.bench.wire_tap import WireTap
-from simulator.console import STEP_MS, Console
+from simulator.console.console import STEP_MS, Console
+from simulator.console.pinmap import BUTTONS
 from simulator.errors import ConsoleError, FirmwareError, SimulatorError
-from simulator.pinmap import BUTTONS
 
 LOOK_S = 0.2  # how often a wait looks whether the user wants the end
 

@@ -2,8 +2,8 @@
 
 import re
 
+from simulator.console.pinmap import BUTTONS
 from simulator.errors import SimulatorError
-from simulator.pinmap import BUTTONS
 
 _UNITS_MS = {"": 1, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 LONGEST_DAYS = 3660

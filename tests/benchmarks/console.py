@@ -15,7 +15,7 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 
-from bridge.firmware.compiled import compile_firmware
+from bridge.ops.flash.compile import compile_firmware
 from simulator import Console
 from tests.benchmarks.figure import Figure
 from tests.firmware.broker import PASSWORD, PREFIX, USER, Bridge, Broker

@@ -14,9 +14,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.firmware.compiled import compile_firmware
+from bridge.ops.flash.compile import compile_firmware
 from simulator import Console
-from simulator.testing import Bridge, Broker
+from simulator.programs import Bridge, Broker
 from tests.benchmarks.figure import Figure
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from simulator.micropython import command
+from simulator.console.micropython import command
 from tests.benchmarks.figure import Figure
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"

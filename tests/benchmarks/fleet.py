@@ -18,11 +18,11 @@ import apsw
 
 from bridge.store import open_store
 from bridge.store.connection import ROWS_AT_ONCE
-from simulator.filling import Sender
-from simulator.fleet import Fleet
-from simulator.live_console import Common, LiveConsole
-from simulator.micropython import command
-from simulator.scenario import Scenario
+from simulator.console.micropython import command
+from simulator.scenario.fleet_console import Fleet
+from simulator.scenario.live_console import Common, LiveConsole
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.write_files import Sender
 from tests.benchmarks.figure import Figure
 from tests.support.programs import TRIVOX
 

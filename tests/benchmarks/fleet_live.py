@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulator.live import allow_files
-from simulator.live_console import Common, LiveConsole
-from simulator.scenario import Scenario
-from simulator.scenario_run import Run
+from simulator.scenario.live import allow_files
+from simulator.scenario.live_console import Common, LiveConsole
+from simulator.scenario.run_folder import Run
+from simulator.scenario.scenario import Scenario
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.throughput import bridge
 from tests.support import facts

@@ -13,7 +13,7 @@ from collections import Counter
 from math import exp, lgamma, log
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge import kpi
+from bridge.reports import kpi
 from tests.benchmarks.figure import Figure
 
 if TYPE_CHECKING:

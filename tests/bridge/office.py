@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bridge import cli
+from bridge.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +99,7 @@ class Office:
         """Run `trivox` with these arguments and this database."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = cli.run([*map(str, arguments), "--database", str(self.database)])
+            status = main.run([*map(str, arguments), "--database", str(self.database)])
         return Result(status, out.getvalue(), err.getvalue())
 
     def do(self, *arguments: object) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import certificates
+from bridge.ops.broker import certificates
 from tests.bridge.office import Office, Result
 from tests.bridge.secured import SecuredShop
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pypdfium2
 import pytest
 
-from bridge.cards import texts
-from bridge.cards.sheet import HAN, Card, fonts_of
+from bridge.reports.cards import texts
+from bridge.reports.cards.sheet import HAN, Card, fonts_of
 from tests.bridge.office import Office
 from tests.support.seeds import seeded
 

@@ -15,7 +15,7 @@ NINE = at("2026-11-02T09:00+00:00")
 
 
 def real(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = "import sys; from bridge.cli import main; main()"
+    program = "import sys; from bridge.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=120, check=False
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator import Console
-    from simulator.testing import Bridge
+    from simulator.programs import Bridge
 
 OBJECT = {
     *("site_id", "console_id", "health", "rule", "reason", "signs", "enrolled", "online", "last_seen_at_ms"),

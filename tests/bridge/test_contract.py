@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.contract import (
+from bridge.wire.contract import (
     MAX_MESSAGE_BYTES,
     Impossible,
     SurveyClosed,

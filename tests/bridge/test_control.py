@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge import control
-from bridge.control import perform, take_lock, writer
-from bridge.control_server import Server
 from bridge.errors import TrivoxError, UsageError, WriterBusyError
+from bridge.service import control
+from bridge.service.control import perform, take_lock, writer
+from bridge.service.control_server import Server
 from bridge.store import open_store
 from tests.support import facts, planted
 

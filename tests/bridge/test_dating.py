@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.dating import clamp, date_event, hour_of
-from bridge.ranges import Ranges
+from bridge.model.dating import clamp, date_event, hour_of
+from bridge.model.ranges import Ranges
 from tests.support.seeds import seeded
 
 

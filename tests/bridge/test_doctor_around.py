@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from bridge import surroundings
-from bridge.config import Broker
+from bridge.broker_login import Broker
+from bridge.ops.doctor import host
 from bridge.store import open_store
 from tests.bridge.shop import Shop
 from tests.support import planted
@@ -116,7 +116,7 @@ class Usage(NamedTuple):
 
 def findings(database: Path) -> list[str]:
     broker = Broker("127.0.0.1", free_port())
-    return [one.sentence for one in surroundings.look_at_all(database, 1, broker, lambda _: broker) if one.bad]
+    return [one.sentence for one in host.look_at_all(database, 1, broker, lambda _: broker) if one.bad]
 
 
 def test_a_disk_that_is_nearly_full_and_a_log_that_has_grown_are_told(
@@ -125,8 +125,8 @@ def test_a_disk_that_is_nearly_full_and_a_log_that_has_grown_are_told(
     database = tmp_path / "a.db"
     open_store(database, writing=True).close()
     assert not any("MB free" in sentence for sentence in findings(database))
-    monkeypatch.setattr(surroundings.shutil, "disk_usage", lambda _: Usage(10**9, 10**9, 5 * 1024 * 1024))
-    monkeypatch.setattr(surroundings, "LOG_LARGE", -1)
+    monkeypatch.setattr(host.shutil, "disk_usage", lambda _: Usage(10**9, 10**9, 5 * 1024 * 1024))
+    monkeypatch.setattr(host, "LOG_LARGE", -1)
     told = findings(database)
     assert "The database's disk has 5 MB free: make room before it is full." in told
     assert any("a.db-wal has grown" in sentence for sentence in told)
@@ -136,7 +136,7 @@ def test_a_disk_that_is_nearly_full_and_a_log_that_has_grown_are_told(
 def test_a_clock_that_no_time_server_keeps_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_kept: bool, words: int
 ) -> None:
-    monkeypatch.setattr(surroundings, "is_clock_kept", lambda: is_kept)
+    monkeypatch.setattr(host, "is_clock_kept", lambda: is_kept)
     open_store(tmp_path / "a.db", writing=True).close()
     told = [one for one in findings(tmp_path / "a.db") if "time server" in one and "timedatectl" in one]
     assert len(told) == words

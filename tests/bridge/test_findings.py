@@ -7,10 +7,10 @@ import os
 
 import pytest
 
-from bridge.ingest import take_messages
+from bridge.service.vitals import FLOOD_MESSAGES
+from bridge.service.writer import Arrived
 from bridge.store import open_store
-from bridge.vitals import FLOOD_MESSAGES
-from bridge.writer import Arrived
+from bridge.surveys.ingest import take_messages
 from tests.bridge.office import MINUTE_MS, Office, Till, at
 from tests.support import planted
 from tests.support.writing import writing

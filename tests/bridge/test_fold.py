@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.ingest import take_messages
-from bridge.operations import OPERATIONS
-from bridge.rebuild import rebuild
+from bridge.service.operations import OPERATIONS
 from bridge.store import Store, open_store
+from bridge.surveys.ingest import take_messages
+from bridge.surveys.rebuild import rebuild
 from tests.bridge.histories import NOW_MS, Message, random_messages
 from tests.bridge.survey_oracle import expected_surveys
 from tests.support import facts

@@ -7,9 +7,9 @@ import random
 import re
 from typing import Any
 
-from bridge.ingest import take_messages
-from bridge.rebuild import rebuild
 from bridge.store import Store
+from bridge.surveys.ingest import take_messages
+from bridge.surveys.rebuild import rebuild
 from tests.bridge.histories import NOW_MS, History, Message
 from tests.support import facts
 from tests.support.seeds import seeded

@@ -14,9 +14,9 @@ import pytest
 import serial
 from serial.tools import list_ports, list_ports_common
 
-from bridge.config import read_broker
-from bridge.serial_gateway.gateway import Gateway as LocalGateway
-from bridge.serial_gateway.tty import PortError, Tty
+from bridge.broker_login import read_broker
+from bridge.service.gateway.gateway import Gateway as LocalGateway
+from bridge.service.gateway.tty import PortError, Tty
 from tests.support import forked
 from tests.support.certificates import make_certificates
 from tests.support.gateway import Gateway
@@ -364,7 +364,7 @@ def test_a_silent_port_is_let_go_of_for_a_while(
         board.wait_opened()
         greet(board, ONE)
         subscriber.wait_last("till-1/status", state="online")
-        monkeypatch.setattr("bridge.serial_gateway.board.SILENT_S", 1.0)
+        monkeypatch.setattr("bridge.service.gateway.relay.SILENT_S", 1.0)
         subscriber.wait_last("till-1/status", state="offline")
         wait_until("others can have it", lambda: not board.is_opened())
         with serial.Serial(str(board.port), exclusive=True):
@@ -378,7 +378,7 @@ def test_a_silent_port_is_let_go_of_for_a_while(
 def test_a_board_that_takes_nothing_is_gone_until_it_is_heard_again(
     broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.serial_gateway.board.STUCK_S", 1.0)
+    monkeypatch.setattr("bridge.service.gateway.relay.STUCK_S", 1.0)
     with in_this_process(broker, board.port) as gateway:
         board.wait_opened()
         greet(board, ONE)
@@ -407,7 +407,7 @@ def test_events_that_no_bridge_acknowledges_are_told(
         subscriber.wait_last("till-1/events", base=1)
         subscriber.publish("trivox/v1/shop/till-1/ack", {"epoch": "9f2c1ab0", "through": 1, "at_ms": 1})
         wait_until("it is acknowledged", lambda: board.hear("ack"))
-        monkeypatch.setattr("bridge.serial_gateway.board.UNANSWERED_S", 1.0)
+        monkeypatch.setattr("bridge.service.gateway.relay.UNANSWERED_S", 1.0)
         board.say("events", batch(2))
         wait_until("it is told", lambda: "no bridge acknowledges this console" in caplog.text)
     assert caplog.text.count("no bridge acknowledges this console") == 1
@@ -416,7 +416,7 @@ def test_events_that_no_bridge_acknowledges_are_told(
 def test_a_corrected_login_is_used_where_nothing_is_acknowledged(
     broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.serial_gateway.board.UNANSWERED_S", 1.0)
+    monkeypatch.setattr("bridge.service.gateway.relay.UNANSWERED_S", 1.0)
     login: dict[str, str] = {}
     with in_this_process(broker, board.port, environment=login) as gateway:
         board.wait_opened()

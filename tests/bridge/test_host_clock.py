@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.doctor import examine
+from bridge.ops.doctor.database import examine
+from bridge.service.writer import Arrived, Done, Writer
 from bridge.store import open_store
-from bridge.writer import Arrived, Done, Writer
 from tests.support.facts import consoles, events, healths
 from tests.support.programs import wait_until
 

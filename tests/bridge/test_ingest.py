@@ -6,11 +6,11 @@ from typing import Any
 import apsw
 import pytest
 
-from bridge.ingest import Intake, Tally, take_messages
-from bridge.rebuild import rebuild
-from bridge.sites import enroll_consoles
+from bridge.admin.sites import enroll_consoles
 from bridge.store import Store
-from bridge.upkeep import execute
+from bridge.surveys.ingest import Intake, Tally, take_messages
+from bridge.surveys.rebuild import rebuild
+from bridge.surveys.recorded import execute
 from tests.support import planted
 from tests.support.facts import consoles, events, extras, received, rejects, rollups, surveys, told
 
@@ -200,7 +200,7 @@ def test_a_rebuild_takes_what_an_older_bridge_could_not(store: Store) -> None:
 def test_a_transaction_that_fails_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     take(store, 1, opened(1))
     with monkeypatch.context() as patch:
-        patch.setattr("bridge.fold.Fold.finish", _full)
+        patch.setattr("bridge.surveys.fold.Fold.finish", _full)
         with pytest.raises(apsw.FullError):
             take(store, 2, closed(9, 1, 1))
     assert outcome(store, 1) == "open"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import certificates
+from bridge.ops.broker import certificates
 from tests.bridge.secured import SecuredShop
 from tests.bridge.shop import batch
 from tests.support import facts, forked

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from simulator.console import Console
-from simulator.micropython import command
+from simulator.console.console import Console
+from simulator.console.micropython import command
 from tests.bridge.secured import SITE, SecuredShop, Somebody
 from tests.bridge.shop import batch
 from tests.bridge.test_intruder import another_authority, expired

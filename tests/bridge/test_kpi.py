@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import kpi
-from bridge.kpi import Answers
+from bridge.reports import kpi
+from bridge.reports.kpi import Answers
 from tests.benchmarks import interval_coverage
 
 COUNTS = st.builds(Answers, *[st.integers(0, 2000)] * 4)

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.errors import UsageError
-from bridge.local_time import day_starts_ms, days_of, instant_ms, local_hour, period_of, zone
+from bridge.model.local_time import day_starts_ms, days_of, instant_ms, local_hour, period_of, zone
 from tests.bridge.office import at
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from bridge.doctor import examine
-from bridge.ingest import Tally, take_messages
 from bridge.keyring import Keyring
-from bridge.mac import Mac, holds, mac_of
-from bridge.rebuild import rebuild
-from bridge.report import report_rows
+from bridge.ops.doctor.database import examine
+from bridge.reports.rows import report_rows
 from bridge.store import Store
+from bridge.surveys.ingest import Tally, take_messages
+from bridge.surveys.rebuild import rebuild
+from bridge.wire.signature import Mac, holds, mac_of
 from tests.support import facts, planted
 
 VECTOR = Path(__file__).parents[2] / "schema" / "examples" / "valid" / "events--with_mac.json"

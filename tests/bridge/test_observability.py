@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.logfmt import SELDOM_S, Formatter, Seldom
-from bridge.vitals import Vitals
+from bridge.log import SELDOM_S, Formatter, Seldom
+from bridge.service.vitals import Vitals
 from tests.bridge.shop import FACT, Shop, batch, event, told
 from tests.support.programs import free_port, wait_until
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.health import read_figures
-from bridge.metrics import Collector
-from bridge.vitals import Vitals
-from bridge.writer import Arrived
+from bridge.service.metrics import Collector
+from bridge.service.vitals import Vitals
+from bridge.service.writer import Arrived
+from bridge.wire.health import read_figures
 from tests.bridge.office import MINUTE_MS, Office, at
 from tests.support.facts import consoles
 from tests.support.writing import writing

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 
-from bridge.report_table import as_text
+from bridge.reports.table import as_text
 from tests.bridge.office import MINUTE_MS, Office, Till, at
 
 SCHEMA = Path(__file__).parents[2] / "schema"

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge import restore as module
+from bridge.admin.sites import set_site
 from bridge.errors import DatabaseError
-from bridge.metrics import Collector
-from bridge.restore import restore
-from bridge.sites import set_site
+from bridge.ops import restore as module
+from bridge.ops.restore import restore
+from bridge.service.metrics import Collector
+from bridge.service.vitals import Vitals
 from bridge.store import Store, open_store
-from bridge.vitals import Vitals
 from tests.bridge.office import Office, Till, at
 from tests.support import planted
 from tests.support.facts import sites, stored

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from bridge.firmware.errors import BoardGoneError
-from bridge.firmware.output import Output
-from bridge.firmware.ports import Port
-from bridge.firmware.repl import Repl
-from bridge.serial_gateway.tty import PortError, Tty
+from bridge.ops.flash.console_output import Output
+from bridge.ops.flash.errors import BoardGoneError
+from bridge.ops.flash.ports import Port
+from bridge.ops.flash.repl import Repl
+from bridge.service.gateway.tty import PortError, Tty
 
 
 class Plug:

@@ -11,11 +11,11 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bridge.doctor import examine
-from bridge.ingest import take_messages
-from bridge.rebuild import rebuild
+from bridge.ops.doctor.database import examine
+from bridge.service.vitals import FLOOD_MESSAGES
 from bridge.store import Store, open_store, rejects
-from bridge.vitals import FLOOD_MESSAGES
+from bridge.surveys.ingest import take_messages
+from bridge.surveys.rebuild import rebuild
 from tests.bridge.shop import Shop, batch
 from tests.support import facts, planted
 from tests.support.programs import wait_until

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bridge.health import Figures
-from bridge.mac import Came, Mac
-from bridge.traffic_light import Condition, Light, Sharing, deciding, judge, light_of
+from bridge.ops.doctor.console_rules import Condition, Light, Sharing, deciding, judge, light_of
+from bridge.wire.health import Figures
+from bridge.wire.signature import Came, Mac
 
 NOW_MS = 1_763_780_000_000
 SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000

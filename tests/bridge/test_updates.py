@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from bridge import cli
-from bridge.bundle import make_bundle, make_key, read_key
-from bridge.ingest import Intake
+from bridge.admin.firmware_bundle import make_bundle, make_key, read_key
+from bridge.cli import main
 from bridge.keyring import Keyring
 from bridge.store import open_store
+from bridge.surveys.ingest import Intake
 from tests.bridge.office import Office, at
 from tests.schema import schemas
 
@@ -254,23 +254,23 @@ def test_a_bundle_with_another_file_in_it_is_damaged(office: Office) -> None:
 
 def test_a_key_is_for_its_owner_alone_and_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     key = tmp_path / "release.key"
-    assert cli.run(["firmware", "key", str(key)]) == 0
+    assert main.run(["firmware", "key", str(key)]) == 0
     assert key.stat().st_mode & 0o777 == 0o600
-    assert cli.run(["firmware", "key", str(key)]) == 1
+    assert main.run(["firmware", "key", str(key)]) == 1
     assert "is there already" in capsys.readouterr().err
     key.chmod(0o644)
-    assert cli.run(["firmware", "build", "--key", str(key)]) == 1
+    assert main.run(["firmware", "build", "--key", str(key)]) == 1
     assert "can be read by others" in capsys.readouterr().err
     key.chmod(0o600)
-    assert cli.run(["firmware", "build", "--key", f"{key}.pub"]) == 1
-    assert cli.run(["firmware", "build", "--key", str(key), "--source", str(tmp_path)]) == 1
+    assert main.run(["firmware", "build", "--key", f"{key}.pub"]) == 1
+    assert main.run(["firmware", "build", "--key", str(key), "--source", str(tmp_path)]) == 1
     assert "give the folder of a clone" in capsys.readouterr().err
 
 
 def test_a_bundle_of_this_clone_holds_the_firmware_but_what_starts_it(tmp_path: Path) -> None:
     make_key(tmp_path / "release.key")
     out = tmp_path / "it.bundle"
-    assert cli.run(["firmware", "build", "--key", str(tmp_path / "release.key"), "--out", str(out)]) == 0
+    assert main.run(["firmware", "build", "--key", str(tmp_path / "release.key"), "--out", str(out)]) == 0
     with zipfile.ZipFile(out) as file:
         names = set(file.namelist())
     assert {"console/app.mpy", "console/update.mpy", "boards/pico_w.mpy", "manifest", "signature"} <= names

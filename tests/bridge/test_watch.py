@@ -15,11 +15,11 @@ import typer
 from rich.console import Console as Terminal
 from typer.testing import CliRunner
 
-from bridge import watch
-from bridge.commands.watch import register
-from bridge.ingest import take_messages
+from bridge.cli.watch import register
+from bridge.reports import live_table
 from bridge.store import Store, open_store
-from bridge.store.live import Figures, LiveConsole, figures, live_consoles
+from bridge.store.watch_queries import Figures, LiveConsole, figures, live_consoles
+from bridge.surveys.ingest import take_messages
 from tests.bridge.shop import batch
 from tests.support.facts import through
 from tests.support.programs import TRIVOX
@@ -38,17 +38,17 @@ def row(**fields: Any) -> dict[str, Any]:
     return names | counts | {"dissatisfaction_index": index(), "emotional_loyalty_index": None} | fields
 
 
-def look(rows: list[dict[str, Any]], consoles: int = 1, **fields: Any) -> watch.Look:
+def look(rows: list[dict[str, Any]], consoles: int = 1, **fields: Any) -> live_table.Look:
     heard = [
         LiveConsole("demo", f"till-{number}", 0, NOW_MS - 3000, 1, json.dumps(HEALTH)) for number in range(consoles)
     ]
     seen: dict[str, Any] = {"figures": Figures(1234, 2, 0), "rate": 3.5} | fields
-    return watch.Look(NOW_MS, date(2025, 11, 22), heard, rows, **seen)
+    return live_table.Look(NOW_MS, date(2025, 11, 22), heard, rows, **seen)
 
 
-def shown(what: watch.Look, width: int = 100) -> str:
+def shown(what: live_table.Look, width: int = 100) -> str:
     terminal = Terminal(width=width, file=io.StringIO(), record=True)
-    terminal.print(watch.draw(what))
+    terminal.print(live_table.draw(what))
     return terminal.export_text()
 
 
@@ -90,7 +90,7 @@ def test_losses_and_rejects_are_never_hidden() -> None:
 
 
 def test_a_line_tells_the_same() -> None:
-    line = watch.line(look([row()]))
+    line = live_table.line(look([row()]))
     assert "1 of 1 consoles online, 60 surveys (30 yes, 5 no, 4 can't say, 21 silent), 1234 events stored" in line
     assert line.endswith("2 rejects, 0 lost, 16 waiting")
 
@@ -124,7 +124,7 @@ def test_once_prints_the_table_and_keeps_a_picture(database: Path, tmp_path: Pat
 
 def test_the_rate_is_that_of_the_last_looks(database: Path) -> None:
     store = open_store(database)
-    watcher = watch.Watcher(store)
+    watcher = live_table.Watcher(store)
     assert watcher.look().rate is None
     assert watcher.look().rate == 0
     store.close()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 
-from bridge import contract
 from bridge.errors import TrivoxError
+from bridge.service.writer import Arrived, Done, Writer
 from bridge.store import Store, open_store
-from bridge.writer import Arrived, Done, Writer
+from bridge.wire import contract
 from tests.support import facts, planted
 from tests.support.programs import wait_until
 

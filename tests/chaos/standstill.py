@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simulator.record import Round, Run
+from simulator.console.observations import Round, Run
 
 OWN_MS = 2500  # what a firmware may do at a stretch: on a board the watchdog comes after 8.4 s
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bridge.ingest import take_messages
 from bridge.store import open_store
+from bridge.surveys.ingest import take_messages
 from tests.chaos.checker import check
 from tests.chaos.lies import Lie, again, changed, gone, more, received, rejected, retold, unguarded
 from tests.chaos.witness import Counters, Life, Press, Testimony, Thanks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.record import Round, Run
+from simulator.console.observations import Round, Run
 from tests.chaos.standstill import Stops, standstills
 
 STOP = Round(at_s=20.0, ticks_ms=10_000, stood_ms=4000)

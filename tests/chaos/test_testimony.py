@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simulator.record import Change, Round, Run
+from simulator.console.observations import Change, Round, Run
 from tests.chaos.checker import check
 from tests.chaos.matching import LATE_MS
 from tests.chaos.test_checker import EVENTS, LIFE, NOW_MS, PRESSES, SHIFT_MS, TRUE, closed, message, stored, told

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.ingest import Intake
 from bridge.store.rollups import Deltas
+from bridge.surveys.ingest import Intake
 from tests.chaos.virtual.campaign import run_seed
 from tests.chaos.virtual.transport import Mqtt
 from tests.support.seeds import SHIFT
@@ -115,7 +115,7 @@ def thanks_from_ram(world: World, patch: pytest.MonkeyPatch) -> None:
     """The last event waits in RAM for the next, to save flash."""
 
     def plant(load: Any) -> None:
-        records = load("records")
+        records = load("outbox_files")
         plain, waiting = records.write, {}
 
         def write(path: str, mode: str, data: bytes) -> None:
@@ -133,7 +133,7 @@ def forgets_numbers_at_a_start(world: World, patch: pytest.MonkeyPatch) -> None:
     """The console counts on from the header of the newest slot, not from what the slot holds."""
 
     def plant(load: Any) -> None:
-        opening = load("opening")
+        opening = load("outbox_recovery")
         plain = opening._take
 
         def take(outbox: Any, headers: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-from simulator.record import Change, Round, Run
+from simulator.console.observations import Change, Round, Run
 from tests.chaos.witness import ANSWERS, Life, Press, Testimony, Thanks
 from tests.chaos.world import Till, World
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, Self
 
-from simulator.console import Console
+from simulator.console.console import Console
 from simulator.errors import ConsoleError, SimulatorError
 from tests.chaos.gateway import Gateway
 from tests.chaos.listener import Listener

@@ -22,7 +22,7 @@ import vfs
 
 HERE = __file__.rsplit("/", 1)[0]
 sys.path.append(HERE + "/../../simulator/board")
-from console import records, settings  # noqa: E402
+from console import outbox_files, settings  # noqa: E402
 from console.outbox import Outbox  # noqa: E402
 from flash import BLOCK_SIZE, COUNTS, Flash  # noqa: E402
 
@@ -89,9 +89,9 @@ def newest_turn():
     for name in os.listdir(OUTBOX):
         if "-" not in name:
             with open(OUTBOX + "/" + name, "rb") as file:
-                header = file.read(records.HEADER_SIZE)
-            if len(header) == records.HEADER_SIZE:
-                turns.append(struct.unpack(records.HEADER, header[:-4])[1])
+                header = file.read(outbox_files.HEADER_SIZE)
+            if len(header) == outbox_files.HEADER_SIZE:
+                turns.append(struct.unpack(outbox_files.HEADER, header[:-4])[1])
     return max(turns)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from broker import SETTINGS, Bridge, Broker
 
-from simulator.console import Console
+from simulator.console.console import Console
 from tests.support.programs import wait_until
 
 BOARDS = [("esp32", "i386"), ("pico_w", "i386"), ("unix", "amd64")]

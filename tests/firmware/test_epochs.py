@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from broker import Bridge, Broker
 
-from simulator.console import Console
+from simulator.console.console import Console
 from tests.support.programs import wait_until
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"

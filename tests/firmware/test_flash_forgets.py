@@ -7,7 +7,7 @@ from broker import Bridge, Broker
 from console import events
 from console.outbox import Outbox
 
-from simulator.console import Console
+from simulator.console.console import Console
 from tests.support.programs import wait_until
 
 

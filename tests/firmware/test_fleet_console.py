@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from mini_broker import MiniBroker
 
-from simulator.console import Console
-from simulator.crowd import Day
-from simulator.diary import Entry, Press
-from simulator.fleet import BUTTONS, Fleet, FleetConsole
-from simulator.micropython import command
-from simulator.pinmap import FIRMWARE
-from simulator.scenario_file import read
-from simulator.sites import places
+from simulator.console.console import Console
+from simulator.console.micropython import command
+from simulator.console.pinmap import FIRMWARE
+from simulator.people.diary import Entry, Press
+from simulator.scenario.file import read
+from simulator.scenario.fleet_console import BUTTONS, Fleet, FleetConsole
+from simulator.scenario.people_day import Day
+from simulator.scenario.sites import places
 from tests.support.programs import wait_until
 from tests.support.seeds import seeded
 

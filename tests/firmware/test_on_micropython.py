@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.micropython import Architecture, command
+from simulator.console.micropython import Architecture, command
 
 HERE = Path(__file__).parent
 FIRMWARE = HERE.parents[1] / "firmware"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simulator.micropython import Architecture, command
+from simulator.console.micropython import Architecture, command
 from tests.support.seeds import seeded
 
 HERE = Path(__file__).parent

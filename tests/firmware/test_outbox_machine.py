@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from console import outbox as outbox_module
-from console import records
+from console import outbox_files
 from console.outbox import Outbox
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -40,7 +40,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.files = Files(atomic)
         self.prog_size = prog_size
         outbox_module.os = self.files
-        records.open = self.files.open
+        outbox_files.open = self.files.open
         self.start()
 
     def start(self) -> None:
@@ -201,7 +201,7 @@ def files_as_they_were() -> Any:
     plain = outbox_module.os
     yield
     outbox_module.os = plain
-    vars(records).pop("open", None)
+    vars(outbox_files).pop("open", None)
 
 
 TestOutbox = OutboxMachine.TestCase

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from broker import Bridge, Broker
 
-from simulator.console import Console
-from simulator.micropython import command
+from simulator.console.console import Console
+from simulator.console.micropython import command
 from tests.support.programs import wait_until
 from tests.support.seeds import seeded
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from broker import Bridge, Broker
 
-from simulator.console import Console
+from simulator.console.console import Console
 from tests.support.programs import wait_until
 from tests.support.versions import CRASHES, HANGS, IS_DEAF, Changes, other_version, put_in_slot
 

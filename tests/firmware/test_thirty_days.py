@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mini_broker import MiniBroker
 
-from simulator.console import Console
+from simulator.console.console import Console
 from tests.support.cuts import EVERY
 from tests.support.programs import wait_until
 from tests.support.seeds import seeded

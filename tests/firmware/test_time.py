@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from broker import Bridge, Broker
 
-from simulator.console import Console
+from simulator.console.console import Console
 from tests.support.programs import wait_until
 from tests.support.time_server import TimeServer
 

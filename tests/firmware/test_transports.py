@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.micropython import Architecture, command
+from simulator.console.micropython import Architecture, command
 from tests.support.programs import free_port
 
 ENVIRONMENT = {"MICROPYPATH": f".frozen:{Path(__file__).parents[2] / 'firmware'}"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simulator.console import Console
+from simulator.console.console import Console
 from tests.support.programs import wait_until
 
 

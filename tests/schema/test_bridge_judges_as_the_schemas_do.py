@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge import contract
+from bridge.wire import contract
 from tests.schema import schemas
 
 SEQ = 100  # an event's own number, above every survey that the examples name

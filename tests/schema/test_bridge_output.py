@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from bridge import cli
-from bridge.console_settings import RANGES, set_settings
-from bridge.contract import Unreadable
-from bridge.counts import CountsIntake
+from bridge.admin.questions import set_question
+from bridge.admin.settings import RANGES, set_settings
+from bridge.cli import main
 from bridge.errors import UsageError
-from bridge.ingest import take_messages
-from bridge.questions import set_question
 from bridge.store import Store, open_store
 from bridge.store import settings as settings_table
+from bridge.surveys.counts import CountsIntake
+from bridge.surveys.ingest import take_messages
+from bridge.wire.contract import Unreadable
 from tests.schema import schemas
 
 NOW_MS = 1763780009100
@@ -32,7 +32,7 @@ def trivox(*words: str) -> tuple[int, str, str]:
     """Status, output and errors of a command."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = cli.run(list(words))
+        status = main.run(list(words))
     return status, out.getvalue(), err.getvalue()
 
 

@@ -13,8 +13,8 @@ import paho.mqtt.client as paho
 import pytest
 import serial
 
-from bridge import contract
-from simulator.console import Console
+from bridge.wire import contract
+from simulator.console.console import Console
 from tests.schema import schemas
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until

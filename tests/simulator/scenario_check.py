@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from simulator.scenario_run import Run
+from simulator.scenario.run_folder import Run
 from tests.support import forked
 
 TRIVOX = str(Path(sys.executable).with_name("trivox"))

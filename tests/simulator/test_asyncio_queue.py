@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from simulator import Console
-from simulator.micropython import Architecture, command
+from simulator.console.micropython import Architecture, command
 
 # Who is due first is so by hundreds of milliseconds, more than a busy machine makes of it.
 PROGRAM = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import serial
 
-from simulator.bare import BareBoard
+from simulator.console.bare_board import BareBoard
 from simulator.errors import ConsoleError, FirmwareError
 from tests.support.programs import wait_until
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import serial
 
-from bridge.firmware.compiled import compile_firmware
+from bridge.ops.flash.compile import compile_firmware
 from simulator import Console, ConsoleError, MicroPythonError
-from simulator.micropython import Architecture
-from simulator.pinmap import FIRMWARE
+from simulator.console.micropython import Architecture
+from simulator.console.pinmap import FIRMWARE
 
 COUNT_BOOTS = """
 import machine, time
@@ -338,7 +338,7 @@ def test_micropython_that_can_not_be_had_is_told(make: Callable[..., Console], m
     def nowhere(_: str) -> list[str]:
         raise MicroPythonError("nowhere")
 
-    monkeypatch.setattr("simulator.micropython.command", nowhere)
+    monkeypatch.setattr("simulator.console.micropython.command", nowhere)
     with pytest.raises(MicroPythonError, match="nowhere"):
         make(LAMP).power_on()
 

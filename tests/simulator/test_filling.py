@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from simulator.diary import Diary
-from simulator.filling import Worker
-from simulator.oracle import strays
-from simulator.scenario import Scenario
+from simulator.oracle.surveys import strays
+from simulator.people.diary import Diary
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.write_files import Worker
 from tests.schema.schemas import validator
 from tests.simulator.scenario_check import TRIVOX, is_as_expected, take_in
 from tests.simulator.scenarios import written

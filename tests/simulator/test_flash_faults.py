@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from simulator import Console, ConsoleError
-from simulator.installation import operations_of
+from simulator.console.console_json import operations_of
 from tests.support.programs import wait_until
 
 WRITER = """

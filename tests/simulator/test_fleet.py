@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.diary import Entry, Press
-from simulator.fleet import LIMIT, Fleet, FleetConsole, Outbox
+from simulator.people.diary import Entry, Press
+from simulator.scenario.fleet_console import LIMIT, Fleet, FleetConsole, Outbox
 
 FLEET = Fleet()
 EVENTS = FLEET.firmware.events

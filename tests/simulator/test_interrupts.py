@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from simulator import Console, FirmwareError
-from simulator.record import Round
+from simulator.console.observations import Round
 from tests.support.programs import wait_until
 
 CATCH = """

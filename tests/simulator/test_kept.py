@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from simulator import Console
+from simulator.bench.flash_contents import FOLDER, Kept
 from simulator.bench.journal import Journal
-from simulator.bench.kept import FOLDER, Kept
-from simulator.firmware_modules import Firmware
-from simulator.pinmap import FIRMWARE
+from simulator.console.firmware_modules import Firmware
+from simulator.console.pinmap import FIRMWARE
 from tests.support.seeds import seeded
 
 LIMIT_S = 60.0

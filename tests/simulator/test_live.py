@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from simulator.fleet_mqtt import Login, Session, packet
-from simulator.live import LiveError, allow_files
-from simulator.live_console import Clock
-from simulator.scenario import Scenario
-from simulator.scenario_run import Run
+from simulator.scenario.fleet_session import Login, Session, packet
+from simulator.scenario.live import LiveError, allow_files
+from simulator.scenario.live_console import Clock
+from simulator.scenario.run_folder import Run
+from simulator.scenario.scenario import Scenario
 from tests.simulator.scenario_check import TRIVOX, is_as_expected, trivox
 from tests.simulator.scenarios import HURRY, written
 from tests.support import facts, forked
@@ -120,7 +120,7 @@ def test_without_a_broker_it_says_so_and_leaves_nothing_behind(tmp_path: Path) -
 def test_without_a_bridge_it_says_so(
     account: tuple[str, str] | None, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simulator.live.LIMIT_S", 0.0)
+    monkeypatch.setattr("simulator.scenario.live.LIMIT_S", 0.0)
     with Mosquitto(tmp_path, account=account) as broker, pytest.raises(LiveError) as caught:
         Scenario.load("quiet_branch", days=1).play(f"mqtt://127.0.0.1:{broker.port}", tmp_path / "live")
     assert str(caught.value).startswith(f"Nothing was acknowledged for 0 s ({why or 'no console'}")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from simulator.diary import Diary, Entry
-from simulator.happened import Part, part_of_day
-from simulator.live_console import FOREVER_MS, Clock, Common, LiveConsole
-from simulator.scenario import Scenario
+from simulator.people.diary import Diary, Entry
+from simulator.scenario.live_console import FOREVER_MS, Clock, Common, LiveConsole
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.site_day import Part, part_of_day
 from tests.simulator.scenarios import small
 
 DAY = date(2026, 3, 2)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator import MicroPythonError, micropython
+from simulator import MicroPythonError
+from simulator.console import micropython
 
 
 @pytest.fixture(autouse=True)
@@ -136,5 +137,7 @@ def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path, monkeypatch: py
 
 
 def test_an_unknown_architecture_is_wrong_usage() -> None:
-    done = subprocess.run([sys.executable, "-m", "simulator.micropython", "arm"], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "simulator.console.micropython", "arm"], capture_output=True, check=False
+    )
     assert done.returncode == 2

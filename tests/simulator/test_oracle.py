@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from simulator.diary import Ends, Entry, Press, Wanted
-from simulator.oracle import (
+from simulator.oracle.surveys import (
     Count,
     Question,
     UncertainError,
@@ -18,7 +17,8 @@ from simulator.oracle import (
     transactions,
     visitors,
 )
-from simulator.people import Rules
+from simulator.people.diary import Ends, Entry, Press, Wanted
+from simulator.people.hands import Rules
 
 RULES = Rules(survey_window_ms=3000, long_press_ms=1000, reopen_guard_ms=1000, force_majeure_scope_s=8)
 QUESTIONS = {"staff": Question("personnel"), "loyalty": Question("loyalty", 0.25)}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.diary import Diary, Entry
-from simulator.people import (
+from simulator.people.diary import Diary, Entry
+from simulator.people.hands import (
     CHANGE_MS,
     MARGIN_MS,
     QUARTER_MS,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import simulator
-from simulator import pinmap
+from simulator.console import pinmap
 from simulator.errors import ConsoleError
-from simulator.testing import Bridge, Broker, NotSeenError, ProgramError
+from simulator.programs import Bridge, Broker, NotSeenError, ProgramError
 from tests.support.other_project import run_tests
 
 FAILING = """

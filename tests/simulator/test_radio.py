@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulator.radio import Radio
+from simulator.console.radio import Radio
 
 
 class Echo(socketserver.ThreadingTCPServer):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simulator import Run, Scenario
-from simulator.testing import Bridge, Broker
+from simulator.programs import Bridge, Broker
 from tests.support.other_project import run_python, run_tests
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from bridge.cli import build
-from simulator.scenario_file import ScenarioError, Settings, find, load, read, shipped
-from simulator.sites import places
+from bridge.cli.main import build
+from simulator.scenario.file import ScenarioError, Settings, find, load, read, shipped
+from simulator.scenario.sites import places
 from tests.simulator.scenarios import SMALL, small
 
 ROOT = Path(__file__).parents[2]

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bridge.cli import build
+from bridge.cli.main import build
 from simulator import Run, Scenario, ScenarioError
-from simulator.comparison import differences
-from simulator.sites import on_shift
+from simulator.oracle.comparison import differences
+from simulator.scenario.sites import on_shift
 from tests.simulator.scenario_check import TRIVOX, is_as_expected, reported, trivox
 from tests.simulator.scenarios import HURRY, small, written
 from tests.support.programs import wait_until
@@ -92,7 +92,7 @@ def test_shifts_of_a_long_run_are_in_files_that_can_be_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Scenario.of(small(days=7)).write(tmp_path / "whole", jobs=1)
-    monkeypatch.setattr("simulator.beside.SHIFTS_A_FILE", 3)
+    monkeypatch.setattr("simulator.scenario.write_side_files.SHIFTS_A_FILE", 3)
     cut = Scenario.of(small(days=7)).write(tmp_path / "cut", database=tmp_path / "shop.db", jobs=1)
     parts = [
         (cut.folder / name).read_text("utf-8").splitlines() for name in ("shifts.csv", "shifts-2.csv", "shifts-3.csv")

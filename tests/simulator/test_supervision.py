@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.processes import Children, EndError, ProcessError, free_port, lock, run, wait_for_port
-from simulator.run import write_shifts
+from simulator.cli.run import write_shifts
+from simulator.programs.children import Children, EndError, ProcessError, free_port, lock, run, wait_for_port
 from tests.support.programs import wait_until
 
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
@@ -32,7 +32,7 @@ def children(tmp_path: Path) -> Iterator[Children]:
 
 
 def test_children_end_with_their_parent_in_whatever_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.processes.STOP_LIMIT_S", 0.1)
+    monkeypatch.setattr("simulator.programs.children.STOP_LIMIT_S", 0.1)
     children = Children(tmp_path)
     meek, stubborn = children.start("meek", FOREVER), children.start("stubborn", STUBBORN)
     wait_until("it is ready", lambda: "ready" in (tmp_path / "stubborn.log").read_text())

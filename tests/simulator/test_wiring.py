@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from simulator import wiring
-from simulator.headers import HEADERS
+from simulator.drawings import wiring
+from simulator.drawings.board_headers import HEADERS
 
 README = (wiring.BOARDS / "README.md").read_text(encoding="utf-8")
 NAMES = ["Yes button", "No button", "Can't say button", "Seller button"]
@@ -29,7 +29,7 @@ def test_each_board_with_pins_has_a_drawing() -> None:
 def test_the_drawing_is_what_the_pin_table_says(name: str) -> None:
     drawn = wiring.Drawing(name).svg
     kept = (wiring.BOARDS / f"{name}.svg").read_text(encoding="utf-8")
-    assert kept == drawn, "run: .venv/bin/python -m simulator.wiring"
+    assert kept == drawn, "run: .venv/bin/python -m simulator.drawings.wiring"
     ET.fromstring(kept)  # noqa: S314 - our own file
 
 

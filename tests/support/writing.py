@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bridge.service.writer import Writer
 from bridge.store import open_store
-from bridge.writer import Writer
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from threading import Event
 
-from simulator.console import Console
+from simulator.console.console import Console
 from tests.support import facts
 from tests.support.programs import wait_until
 from tests.support.time_server import TimeServer

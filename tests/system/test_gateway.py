@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.console import Console
+from simulator.console.console import Console
 from tests.support import facts
 from tests.support.bridge import Bridge
 from tests.support.command import say as trivox

@@ -15,9 +15,9 @@ from typing import Any, Literal, Self
 import paho.mqtt.client as paho
 import pytest
 
-from simulator.diary import Diary, Entry
-from simulator.oracle import Count, Question, Row, World, expected, strays, transactions, visitors
-from simulator.people import CHANGE_MS, People, Place, Rules, Temperament, plan
+from simulator.oracle.surveys import Count, Question, Row, World, expected, strays, transactions, visitors
+from simulator.people.diary import Diary, Entry
+from simulator.people.hands import CHANGE_MS, People, Place, Rules, Temperament, plan
 from tests.support import facts
 from tests.support.bridge import Bridge
 from tests.support.command import say as trivox

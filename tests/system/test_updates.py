@@ -11,7 +11,7 @@ from typing import Any, Self
 import paho.mqtt.client as paho
 import pytest
 
-from bridge.bundle import make_key
+from bridge.admin.firmware_bundle import make_key
 from simulator import Console
 from tests.support import facts
 from tests.support.gateway import Gateway

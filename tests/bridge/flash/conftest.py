@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.bare import BareBoard
+from simulator.console.bare_board import BareBoard
 from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
 from tests.support.once import once
 from tests.support.programs import LIMIT_S

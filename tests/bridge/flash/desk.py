@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from simulator.bare import BareBoard
+from simulator.console.bare_board import BareBoard
 from tests.support.command import trivox
 from tests.support.programs import TRIVOX
 

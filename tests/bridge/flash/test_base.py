@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import TrivoxError
-from bridge.firmware import ports
-from bridge.firmware.base import RP2040, read_base, write_by_esptool, write_to_volume
-from bridge.firmware.errors import BoardError
-from simulator.bare import BareBoard
+from bridge.ops.flash import ports
+from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.micropython_image import RP2040, read_base, write_by_esptool, write_to_volume
+from simulator.console.bare_board import BareBoard
 from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
 from tests.support.esp32_rom import Esp32Rom
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.firmware.board import Board
-from bridge.firmware.errors import BoardError
-from bridge.firmware.roster import Roster, Wanted, numbered
-from simulator.bare import BareBoard
+from bridge.ops.flash.assignments import Roster, Wanted, numbered
+from bridge.ops.flash.board_info import Board
+from bridge.ops.flash.errors import BoardError
+from simulator.console.bare_board import BareBoard
 from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
 from tests.support.command import trivox
 

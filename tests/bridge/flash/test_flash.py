@@ -12,9 +12,9 @@ from typing import Any, Self
 import pytest
 import serial
 
-from bridge.firmware.repl import Repl
-from simulator.bare import BareBoard
-from simulator.testing import Bridge, Broker
+from bridge.ops.flash.repl import Repl
+from simulator.console.bare_board import BareBoard
+from simulator.programs import Bridge, Broker
 from tests.bridge.flash.desk import (
     NOWHERE,
     TILL,

@@ -7,9 +7,9 @@ import pytest
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from bridge.firmware import ports
-from bridge.firmware.errors import BoardError
-from bridge.firmware.ports import Port
+from bridge.ops.flash import ports
+from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.ports import Port
 
 
 def port_info(path: str, vid: int | None, serial_number: str | None = None) -> ListPortInfo:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from bridge.firmware.configuration import Common
-from bridge.firmware.errors import BoardError
-from bridge.firmware.flashing import Outcome, Work, flash
-from bridge.firmware.install import Firmware
-from bridge.firmware.ports import Port
-from bridge.firmware.roster import Roster, Wanted
-from simulator.bare import BareBoard
+from bridge.ops.flash.assignments import Roster, Wanted
+from bridge.ops.flash.console_json import Common
+from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.flash_board import Outcome, Work, flash
+from bridge.ops.flash.install import Firmware
+from bridge.ops.flash.ports import Port
+from simulator.console.bare_board import BareBoard
 from tests.bridge.flash.desk import last_message
 from tests.support.cuts import LIMIT_S, places
 from tests.support.once import once
@@ -79,7 +79,7 @@ class Cutter:
     def flash_in_vain(self, board: BareBoard) -> str | None:
         """The same for a board that is to lose its power, whose coming back is not waited for."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("bridge.firmware.flashing.BOOT_LIMIT_S", IMPATIENCE_S)
+            patch.setattr("bridge.ops.flash.flash_board.BOOT_LIMIT_S", IMPATIENCE_S)
             return self.flash(board)
 
     def whole(self) -> dict[str, int]:

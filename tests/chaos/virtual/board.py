@@ -73,8 +73,8 @@ class Life:
     def _load(self) -> Any:
         load = self._image.load
         ledger = self.board.ledger
-        self._image.hooks["carrying"] = lambda module: ledger.tap_carrying(self.board.flash, module)
-        ledger.tap(self, load("outbox"), load("ram_outbox"), load("lamps"))
+        self._image.hooks["outbox_new_epoch"] = lambda module: ledger.tap_carrying(self.board.flash, module)
+        ledger.tap(self, load("outbox"), load("outbox_ram"), load("lamps"))
         load("buttons").POLL_MS = Poll(POLL_MS)
         for plant in self.board.planted:
             plant(load)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
 
-from bridge import fold
-from bridge.contract import LEAVES_TO_BRIDGE
-from bridge.ingest import Intake
 from bridge.store import Store, consoles, events, open_store
-from bridge.upkeep import execute
+from bridge.surveys import fold
+from bridge.surveys.ingest import Intake
+from bridge.surveys.recorded import execute
+from bridge.wire.contract import LEAVES_TO_BRIDGE
 from tests.chaos.table import rejects
 from tests.chaos.virtual.failures import Failed
 from tests.chaos.virtual.wire import Connection, Packet

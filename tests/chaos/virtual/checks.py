@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bridge.fold import sweep
-from bridge.rebuild import rebuild
+from bridge.surveys.fold import sweep
+from bridge.surveys.rebuild import rebuild
 from tests.bridge.survey_oracle import expected_surveys
 from tests.chaos import table
 from tests.chaos.virtual.failures import Failed

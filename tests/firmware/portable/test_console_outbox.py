@@ -2,9 +2,9 @@
 
 import os
 
-from console import events, records
+from console import events, outbox_files
 from console.outbox import Outbox
-from console.ram_outbox import RamOutbox
+from console.outbox_ram import RamOutbox
 
 
 def opened(prog_size=32):
@@ -117,12 +117,12 @@ def test_what_is_in_doubt_stays_so_while_flash_can_not_be_written():
     filled_by(opened(), 10)
     outbox = Outbox("outbox", bytes, bytes, 32)
     outbox.open()
-    write = records.write
+    write = outbox_files.write
     try:
-        records.write = refused
+        outbox_files.write = refused
         outbox.trust()
     finally:
-        records.write = write
+        outbox_files.write = write
     assert (outbox.doubt, outbox.fault is None) == (11, False)
     outbox.trust()
     assert outbox.doubt == 0

@@ -1,0 +1,1 @@
+"""What people decide: key questions, settings, sites, shifts, enrolment, firmware updates."""

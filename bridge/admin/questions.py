@@ -1,0 +1,90 @@
+"""Key questions: their texts in several languages, their kinds and their silent weights."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from bridge.admin import settings
+from bridge.errors import UsageError
+from bridge.model.local_time import utc_date
+from bridge.store import settings as table
+from bridge.wire.identifiers import check_id
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from bridge.store import Store
+
+KINDS = ("personnel", "office", "loyalty")
+MAX_LANGUAGES = 16
+MAX_LANGUAGE = 35
+MAX_TEXT = 300
+MAX_BYTES = 6000  # so that settings stay below the 8 KiB that a console reads
+ORIGIN_UNSAID = "origin not stated"
+
+
+def set_question(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    """Define or change a key question, inside the transaction; consoles that use it are told.
+
+    Args `question_id`, and each of them None where it stays: `kind`, `texts` (by language: all of a new revision),
+    `silent_weight`, `silent_weight_origin`, `silent_weight_on`; `assign` is None, or whom the question is given to
+    (see `set_settings`). Another text or kind is a new revision, above any that a console ever told of; surveys keep
+    the kind and text that they were asked with.
+    """
+    question_id = check_id("question", args["question_id"])
+    before = table.questions(store).get(question_id)
+    revision = table.newest_revision(store, question_id)
+    kind, texts = args["kind"] or (revision and revision.kind), args["texts"] or (revision and revision.texts)
+    if not (kind and texts):
+        raise UsageError(f"There is no key question {question_id!r} yet: give --kind and --text to define it.")
+    if kind not in KINDS:
+        raise UsageError(f"A question's kind is {', '.join(KINDS)}, not {kind!r}.")
+    after = _weighted(before or table.Question(question_id, 0.5, "not estimated", None), args, now_ms)
+    if after != before:
+        table.keep_question(store, after)
+    _check_texts(texts)
+    if revision is None or (kind, texts) != (revision.kind, revision.texts):
+        number = max(revision.question_revision if revision else 0, table.highest_revision_heard(store, question_id))
+        revision = table.Revision(number + 1, kind, texts)
+        table.keep_revision(store, question_id, revision)
+    if args["assign"] is not None:
+        site_id, console_id = settings.scope_of(args["assign"])
+        table.choose(store, site_id, console_id, "question_id", question_id)
+    return {"question_revision": revision.question_revision, "told": settings.refresh_all(store, now_ms)}
+
+
+def _weighted(question: table.Question, args: dict[str, Any], now_ms: int) -> table.Question:
+    """The question with the silent weight that the arguments give it; a new one needs its own origin and date."""
+    weight, origin, on = args["silent_weight"], args["silent_weight_origin"], args["silent_weight_on"]
+    if weight is not None:
+        if not 0 <= weight <= 1:
+            raise UsageError(f"The silent weight is a number from 0 to 1, not {weight}.")
+        question = question._replace(
+            silent_weight=weight, silent_weight_origin=ORIGIN_UNSAID, silent_weight_on=utc_date(now_ms)
+        )
+    if origin is not None:
+        question = question._replace(silent_weight_origin=origin)
+    if on is not None:
+        question = question._replace(silent_weight_on=_date(on))
+    return question
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no date such as 2026-11-01.") from error
+
+
+def _check_texts(texts: dict[str, str]) -> None:
+    if len(texts) > MAX_LANGUAGES:
+        raise UsageError(f"A key question has at most {MAX_LANGUAGES} languages.")
+    size = sum(len(language.encode()) + len(text.encode()) for language, text in texts.items())
+    if size > MAX_BYTES:
+        raise UsageError(f"The texts come to {size} bytes together, and consoles take {MAX_BYTES}: shorten them.")
+    for language, text in texts.items():
+        if not 0 < len(language) <= MAX_LANGUAGE:
+            raise UsageError(f"{language!r} is no language such as en.")
+        if not 0 < len(text) <= MAX_TEXT:
+            raise UsageError(f"The text in {language!r} must have 1 to {MAX_TEXT} characters.")

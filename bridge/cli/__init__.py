@@ -1,0 +1,33 @@
+"""The `trivox` command: one module for each group of subcommands, listed in `COMMANDS`."""
+
+COMMANDS = {
+    "backup": "bridge.cli.maintenance",
+    "bridge": "bridge.cli.bridge",
+    "broker": "bridge.cli.bridge",
+    "broker-config": "bridge.cli.broker_config",
+    "checkout-point": "bridge.cli.admin",
+    "console enroll": "bridge.cli.access",
+    "console flash": "bridge.cli.console_flash",
+    "console keys": "bridge.cli.console_flash",
+    "console list": "bridge.cli.console_list",
+    "console revoke": "bridge.cli.access",
+    "console update": "bridge.cli.console_update",
+    "counts": "bridge.cli.admin",
+    "doctor": "bridge.cli.maintenance",
+    "firmware": "bridge.cli.firmware",
+    "gateway": "bridge.cli.gateway",
+    "ingest": "bridge.cli.ingest",
+    "question card": "bridge.cli.cards",
+    "question list": "bridge.cli.admin",
+    "question set": "bridge.cli.admin",
+    "rebuild": "bridge.cli.ingest",
+    "report": "bridge.cli.report",
+    "restore": "bridge.cli.maintenance",
+    "settings": "bridge.cli.admin",
+    "shift": "bridge.cli.admin",
+    "site": "bridge.cli.admin",
+    "source": "bridge.cli.access",
+    "viewer": "bridge.cli.access",
+    "watch": "bridge.cli.watch",
+}
+"""The module that adds each subcommand; its `register` takes the application."""

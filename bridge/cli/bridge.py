@@ -1,0 +1,141 @@
+"""`trivox bridge` and `trivox broker`: what runs all day."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import apsw
+import typer
+
+from bridge import log
+from bridge.broker_login import read_broker
+from bridge.cli.options import DATABASE, DEFAULT_BROKER, BrokerConfig, BrokerUrl, CaFile, Database
+from bridge.errors import NoRoomError
+from bridge.service.control import take_lock_to_serve
+from bridge.service.control_server import Server
+from bridge.store import open_store
+from bridge.store.consoles import identity
+from bridge.store.integrity import Check
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from bridge.broker_login import Broker
+    from bridge.service.mqtt_session import Bridge
+    from bridge.store import Store
+
+BROKER_PORT = 1883
+SWITCH_S = 0.0005  # receiving and writing take turns often, so that neither makes the other late
+METRICS_PORT = 9883
+BUSY_MS = 500  # a lock of another program is waited for in pieces, so that SIGTERM is obeyed soon
+LOOK_S = 1.0  # how often a full disk is looked at
+
+
+class Admission(NamedTuple):
+    """Whom the bridge listens to."""
+
+    enrolled_only: bool
+    signed_only: bool
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("bridge")(bridge)
+    app.command("broker")(broker)
+
+
+def bridge(
+    broker: BrokerUrl = DEFAULT_BROKER,
+    database: Database = DATABASE,
+    config: BrokerConfig = None,
+    ca_file: CaFile = None,
+    enrolled_only: Annotated[  # noqa: FBT002 - an option of the command line
+        bool, typer.Option("--enrolled-only", help="Take in enrolled consoles alone.")
+    ] = False,
+    signed_only: Annotated[  # noqa: FBT002 - an option of the command line
+        bool, typer.Option("--signed-only", help="Take in only events that are signed with their console's key.")
+    ] = False,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Where Prometheus is answered, on loopback; 0: nowhere.")
+    ] = METRICS_PORT,
+) -> None:
+    """Take what consoles send into the database."""
+    log.set_up()
+    found = read_broker(broker, os.environ, config, ca_file)
+    run_bridge(found, database, Admission(enrolled_only, signed_only), metrics_port)
+
+
+def run_bridge(broker: Broker, database: Path, admission: Admission, metrics_port: int) -> None:
+    """Run until SIGTERM or Ctrl-C, as the one process that writes this database."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))  # nothing is taken in yet
+    lock = take_lock_to_serve(database)
+    sys.setswitchinterval(SWITCH_S)
+    store = _open(database)
+    check = Check(database)
+    try:
+        check.wait()
+        log.info("the bridge starts", version=version("trivox"), database=database, **admission._asdict())
+        _serve(broker, store, check, admission, metrics_port)
+    finally:
+        check.close()
+        store.close()
+        lock.release()
+
+
+def _open(database: Path) -> Store:
+    """Open the database, however long another program locks it, or its disk is full."""
+    told = ""
+    while True:
+        try:
+            return open_store(database, writing=True, busy_ms=BUSY_MS)
+        except apsw.BusyError:
+            sentence = "another program has locked the database: waiting for it"
+        except NoRoomError as error:
+            sentence = str(error)
+            time.sleep(LOOK_S)
+        if told != sentence:
+            log.warning(sentence, database=database)
+        told = sentence
+
+
+def _serve(broker: Broker, store: Store, check: Check, admission: Admission, metrics_port: int) -> None:
+    from bridge.service.metrics import Collector, MetricsServer  # noqa: PLC0415 - the other commands start faster without
+    from bridge.service.mqtt_session import Bridge  # noqa: PLC0415 - … paho too
+
+    runner = Bridge(broker, store, identity(store), **admission._asdict())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: runner.stop())
+    server = Server(store.path, lambda *request: _perform(runner, *request))
+    metrics = MetricsServer(metrics_port, Collector(runner.vitals, store.path, version("trivox")))
+    check.on_damage(runner.fail)
+    try:
+        runner.run()
+    finally:
+        metrics.close()
+        server.close()
+        log.info("the bridge ends", waiting_messages=runner.vitals.backlog())
+
+
+def _perform(runner: Bridge, operation: str, args: dict[str, Any], progress: Any) -> dict[str, Any]:
+    """Do what a command asks for; how the bridge is, also while it cannot write."""
+    if operation == "vitals":
+        return runner.vitals.snapshot(time.time_ns() // 1_000_000)
+    return runner.perform(operation, args, progress)
+
+
+def broker(
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port on loopback.")] = BROKER_PORT,
+) -> None:
+    """Run the embedded broker alone, on this machine only; production wants mosquitto."""
+    from bridge.service.embedded_broker import run_broker  # noqa: PLC0415 - the other commands start faster without it
+
+    logging.basicConfig(level="CRITICAL")  # it tells of every client that goes away, with a traceback
+    run_broker(port)

@@ -1,0 +1,131 @@
+"""`trivox console update`: orders consoles to take a version of the firmware, and shows how far they are."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console as Terminal
+from rich.table import Table
+from rich.text import Text
+
+from bridge.cli.groups import console_app, join
+from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope
+from bridge.errors import TrivoxError, UsageError
+from bridge.ops.doctor.console_rules import ago
+from bridge.service.control import perform
+from bridge.store import open_store, updates
+from bridge.store.updates import FAILED, FETCHING, RETURNED, Order
+from bridge.text import counted
+
+LOOK_S = 1.0
+PLAIN_WIDTH = 160
+NAMES_TOLD = 10
+NOT_ORDERED = {
+    "already": "run it, or are under way to it",
+    "newer": "run a newer version: --older takes them back",
+    "returned": "came back from this version: see to them, then name each by --console",
+    "keyless": "have no key to check it by: `trivox console enroll` gives them one",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    join(app, "console", console_app)
+
+
+@console_app.command("update")
+def console_update(
+    to: Annotated[str | None, typer.Option(metavar="VERSION", help="One of `trivox firmware list`.")] = None,
+    site: Site = None,
+    console: ConsoleOption = None,
+    for_all: ForAll = False,  # noqa: FBT002 - an option of the command line
+    percent: Annotated[
+        int | None, typer.Option(min=1, max=100, help="So many of them; the same ones again among any larger share.")
+    ] = None,
+    older: Annotated[  # noqa: FBT002
+        bool, typer.Option("--older", help="Also where a newer version runs.")
+    ] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop what is not on trial yet.")] = False,  # noqa: FBT002
+    watch: Annotated[  # noqa: FBT002
+        bool, typer.Option("--watch", help="Stay until all are through; exit status 1 if one was not.")
+    ] = False,
+    database: Database = DATABASE,
+) -> None:
+    """Update consoles over the air; without --to show how far they are."""
+    who = scope(site, console, for_all=for_all)
+    if to is None and (who or older or percent):
+        raise UsageError("Give --to VERSION, to say what to update to.")
+    if to is not None and stop:
+        raise UsageError("Give --to or --stop, not both.")
+    if stop:
+        stopped = perform(database, "stop_updates", {})["stopped"]
+        sys.stdout.write(f"{counted(stopped, 'update')} stopped.\n")
+    if to is not None:
+        if who is None and percent is None:
+            raise UsageError("Say which consoles: --site, --console, --percent or --all.")
+        everyone = {"site_id": "", "console_id": ""}
+        _order(database, {"version": to, **(who or everyone), "percent": percent or 100, "older": older})
+    if watch:
+        _watch(database)
+    elif to is None and not stop:
+        _show(_orders(database))
+
+
+def _order(database: Path, args: dict[str, object]) -> None:
+    result = perform(database, "order_update", args)
+    sys.stdout.write(f"{counted(len(result['ordered']), 'console')} to be updated to {args['version']}.\n")
+    for kind, why in NOT_ORDERED.items():
+        names = result[kind]
+        if names:
+            more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
+            sys.stdout.write(f"Not {', '.join(names[:NAMES_TOLD])}{more}: they {why}.\n")
+
+
+def _orders(database: Path) -> list[Order]:
+    store = open_store(database)
+    try:
+        return updates.orders(store)
+    finally:
+        store.close()
+
+
+def _show(orders: list[Order]) -> None:
+    table = Table(header_style="bold")
+    for heading in ("site", "console", "to version", "state", "since", "reason"):
+        table.add_column(heading)
+    now_ms = time.time_ns() // 1_000_000
+    for order in orders:
+        since = ago(max(now_ms - (order.changed_at_ms or order.ordered_at_ms), 0))
+        cells = (order.site_id, order.console_id, order.version, _state(order), since, order.reason)
+        table.add_row(*map(Text, cells))
+    Terminal(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
+
+
+def _state(order: Order) -> str:
+    return f"{order.state} {100 * order.fetched // order.size} %" if order.state == FETCHING else order.state
+
+
+def _watch(database: Path) -> None:
+    """A line for each change, until nothing is open; raises TrivoxError if a console failed."""
+    told: dict[int, str] = {}
+    while True:
+        orders = _orders(database)
+        for order in orders:
+            line = f"{order.site_id}/{order.console_id}: {order.version} {_state(order)}"
+            line += f": {order.reason}" if order.reason else ""
+            if told.get(order.console_key) != line:
+                told[order.console_key] = line
+                sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+        if not any(order.is_open for order in orders):
+            break
+        time.sleep(LOOK_S)
+    failed = [order for order in orders if order.state in {FAILED, RETURNED}]
+    if failed:
+        raise TrivoxError(
+            f"{counted(len(failed), 'console')} did not take the update: see the reasons in `trivox console update`."
+        )

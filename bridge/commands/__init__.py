@@ -1,1 +1,0 @@
-"""The host's subcommands: each module adds its own to the application."""

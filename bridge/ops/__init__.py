@@ -1,0 +1,1 @@
+"""A technician's work: doctor, flashing, broker files, restore."""

@@ -1,0 +1,1 @@
+"""Check the installation: database, host, broker and each console."""

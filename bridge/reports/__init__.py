@@ -1,0 +1,1 @@
+"""Numbers for people: KPIs, report rows, tables, the live view, printed cards."""

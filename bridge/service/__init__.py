@@ -1,0 +1,1 @@
+"""The running bridge: MQTT, the writer, the control socket, metrics, the gateway."""

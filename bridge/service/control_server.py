@@ -1,0 +1,93 @@
+"""The bridge's end of the local socket: takes requests, has them done by the writer, and answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from bridge.errors import TrivoxError
+from bridge.service.control import MAX_REQUEST_BYTES, socket_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Progress = Callable[[int, int], None]
+    Perform = Callable[[str, dict[str, Any], Progress], dict[str, Any]]
+
+MAX_CLIENTS = 32
+
+
+class Server:
+    """Listens beside the database from the start until `close`; `perform` is called in a thread per client."""
+
+    def __init__(self, database: Path, perform: Perform) -> None:
+        self._database = database
+        self._perform = perform
+        self._slots = threading.BoundedSemaphore(MAX_CLIENTS)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with socket_address(database) as address:
+            Path(address).unlink(missing_ok=True)  # left by a process that was killed; the lock says that it is gone
+            before = os.umask(0o177)
+            try:
+                self._socket.bind(address)
+            finally:
+                os.umask(before)
+        self._socket.listen(MAX_CLIENTS)
+        threading.Thread(target=self._accept, name="control", daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more requests."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        with socket_address(self._database) as address:
+            Path(address).unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        while True:
+            self._slots.acquire()
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), name="control-client", daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            with connection, connection.makefile("rb") as requests:
+                while line := requests.readline(MAX_REQUEST_BYTES):
+                    connection.sendall(_line(self._answer(line, connection)))
+        except OSError:
+            pass  # the command was ended; what it asked for is done or rolled back as a whole
+        finally:
+            self._slots.release()
+
+    def _answer(self, line: bytes, connection: socket.socket) -> dict[str, Any]:
+        def progress(done: int, of: int) -> None:
+            connection.sendall(_line({"progress": [done, of]}))
+
+        try:
+            request = json.loads(line)
+            operation, args = request["operation"], request["args"]
+        except (ValueError, KeyError, TypeError):
+            return {
+                "error": "The request could not be read: use the trivox command of the same version.",
+                "exit_status": 1,
+            }
+        try:
+            return {"result": self._perform(operation, args, progress)}
+        except TrivoxError as error:
+            return {"error": str(error), "exit_status": error.exit_status}
+        except KeyError:
+            return {"error": "The running bridge does not know this: use the trivox of its version.", "exit_status": 1}
+        except apsw.Error as error:
+            return {"error": f"The database could not be written ({error}): see `trivox doctor`.", "exit_status": 1}
+
+
+def _line(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer).encode() + b"\n"

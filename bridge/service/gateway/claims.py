@@ -1,0 +1,43 @@
+"""Which board is at which port: a board has one session, however many ports lead to it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from bridge.log import Seldom
+
+if TYPE_CHECKING:
+    from bridge.wire.serial_line import Identity
+
+
+class Claims:
+    """Shared by the threads of all ports; `seldom` keeps their log short."""
+
+    def __init__(self) -> None:
+        self.seldom = Seldom()
+        self._lock = threading.Lock()
+        self._holders: dict[Identity, str] = {}
+
+    def take(self, identity: Identity, path: str) -> str | None:
+        """Claim the board for this port; the other port that has it, if there is one."""
+        with self._lock:
+            holder = self._holders.setdefault(identity, path)
+            return None if holder == path else holder
+
+    def let_go(self, path: str) -> None:
+        """This port's board is claimed no more."""
+        with self._lock:
+            self._holders = {identity: holder for identity, holder in self._holders.items() if holder != path}
+
+    def twin_of(self, identity: Identity) -> str | None:
+        """The hardware id of another board here that says it is the same console."""
+        with self._lock:
+            return next(
+                (
+                    other.hardware_id
+                    for other in self._holders
+                    if other.name == identity.name and other.hardware_id != identity.hardware_id
+                ),
+                None,
+            )

@@ -1,0 +1,229 @@
+"""What a running bridge knows of its own condition, in memory: for metrics, for `doctor` and for its log.
+
+Counted by the thread that writes, after each commit and never for what was rolled back; read by any thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bridge import log
+from bridge.log import Seldom
+from bridge.wire.signature import Mac
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bridge.store.consoles import Name
+    from bridge.wire.health import Figures
+
+COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+FLOOD_WINDOW_S = 60.0
+FLOOD_MESSAGES = 6_000  # in that time; a console that empties a full outbox sends a few hundred
+MANY = 20  # lines a minute about things of a kind
+STEP_MS = 1_000  # what the clock of the host goes astray by before it is called a step
+UNPROVED = {
+    Mac.FAILED: "the mac of a console's events does not hold: it has another key, or somebody else speaks in its name",
+    Mac.NO_KEY: "a console signs its events, but its key is not known here, or cannot be read",
+    Mac.MISSING: "a console that signs its events sent some without a mac: somebody else may speak in its name",
+}
+
+
+@dataclass
+class ConsoleVitals:
+    """A console as it was last heard; None: it never told."""
+
+    last_seen_at_ms: int = 0
+    online: bool | None = None
+    lost: int = 0
+    outbox: int | None = None
+    clock_offset_ms: int | None = None
+    loop_lag_max_ms: int | None = None
+    heap_free: int | None = None
+    rssi_dbm: int | None = None
+    faults: int = 0
+    messages: int = 0
+    flood_count: int = 0  # messages in this window
+    is_flooding: bool = False
+
+    def note_health(self, said: Figures, sent_at_ms: int | None) -> None:
+        """Take what the console says of itself; `sent_at_ms` is None where the broker had kept it."""
+        self.outbox, self.heap_free, self.loop_lag_max_ms = said.outbox, said.heap_free, said.loop_lag_max_ms
+        self.faults, self.rssi_dbm = len(said.faults), said.rssi_dbm
+        if sent_at_ms is not None:
+            self.clock_offset_ms = None if said.at_ms is None else said.at_ms - sent_at_ms
+
+
+@dataclass
+class Vitals:
+    """The bridge's condition."""
+
+    started_at_ms: int = 0
+    broker: str = ""
+    is_connected: bool = False
+    refused: str = ""
+    connections: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    commit_counts: list[int] = field(default_factory=lambda: [0] * (len(COMMIT_SECONDS) + 1))
+    commit_seconds: float = 0.0
+    hindrance: str | None = None
+    hindered_since_s: float = 0.0
+    hindrances: Counter[str] = field(default_factory=Counter)
+    clock_steps: int = 0
+    clock_step_ms: int = 0
+    clock_stepped_at_ms: int = 0
+    unproved: Counter[str] = field(default_factory=Counter)  # events whose mac is not known to hold, by why
+    consoles: dict[Name, ConsoleVitals] = field(default_factory=dict)
+    strangers: Counter[Name] = field(default_factory=Counter)  # their messages in this window
+    flooding_strangers: set[Name] = field(default_factory=set)
+    backlog: Callable[[], int] = lambda: 0
+    seldom: Seldom = field(default_factory=Seldom)
+    _window_s: float = field(default_factory=time.monotonic)
+
+    def console(self, name: Name) -> ConsoleVitals:
+        """The console of this name, made if it is new."""
+        found = self.consoles.get(name)
+        if found is None:
+            found = self.consoles[name] = ConsoleVitals()
+        return found
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def note_commit(self, seconds: float) -> None:
+        """A transaction took so long, its commit to disk included."""
+        index = next((index for index, bound in enumerate(COMMIT_SECONDS) if seconds <= bound), -1)
+        self.commit_counts[index] += 1
+        self.commit_seconds += seconds
+
+    def note_hindrance(self, word: str, why: object) -> None:
+        """The database cannot be written; nothing is acknowledged until `note_freed`."""
+        if self.hindrance is None:
+            self.hindered_since_s = time.monotonic()
+        if self.hindrance != word:
+            self.hindrances[word] += 1
+        self.hindrance = word
+        if self.seldom.ask(("hindrance", word)) is not None:
+            log.warning(
+                "cannot write the database: consoles keep their events, nothing is acknowledged, trying again",
+                reason=word,
+                error=why,
+                waiting_messages=self.backlog(),
+                hindered_s=round(time.monotonic() - self.hindered_since_s),
+            )
+
+    def note_freed(self) -> None:
+        """The database was written."""
+        if self.hindrance is None:
+            return
+        hindered_s = time.monotonic() - self.hindered_since_s
+        if self.seldom.ask(("freed", self.hindrance)) is not None:
+            log.info("the database is written again", reason=self.hindrance, after_s=round(hindered_s))
+        self.hindrance = None
+
+    # -- the clock of this machine -------------------------------------------------------------------------------
+
+    def note_step(self, step_ms: int, at_ms: int) -> None:
+        """The clock of this machine was stepped by so much, to `at_ms`."""
+        self.clock_steps += 1
+        self.clock_step_ms, self.clock_stepped_at_ms = step_ms, at_ms
+        if self.seldom.ask("clock") is not None:
+            log.warning(
+                "the clock of this machine was stepped: events without a date of their own and consoles without a "
+                "time server follow it",
+                step_s=step_ms / 1000,
+            )
+
+    # -- consoles ------------------------------------------------------------------------------------------------
+
+    def note_messages(self, counted: Iterable[tuple[Name, int, int]], strangers: Counter[Name]) -> None:
+        """Consoles were heard, each as (name, last time of arrival, how many messages); others were refused."""
+        if time.monotonic() - self._window_s >= FLOOD_WINDOW_S:
+            self._begin_window()
+        for name, at_ms, count in counted:
+            console = self.console(name)
+            console.last_seen_at_ms = at_ms
+            console.messages += count
+            console.flood_count += count
+            if console.flood_count > FLOOD_MESSAGES:
+                console.is_flooding = True
+                self._tell_flood(name, console.flood_count)
+        self.strangers.update(strangers)
+        for name in strangers:
+            if self.strangers[name] > FLOOD_MESSAGES:
+                self.flooding_strangers.add(name)
+                self._tell_flood(name, self.strangers[name])
+
+    def _begin_window(self) -> None:
+        self._window_s = time.monotonic()
+        for console in self.consoles.values():
+            console.is_flooding, console.flood_count = console.flood_count > FLOOD_MESSAGES, 0
+        self.flooding_strangers = {name for name, count in self.strangers.items() if count > FLOOD_MESSAGES}
+        self.strangers.clear()
+
+    def _tell_flood(self, name: Name, messages: int) -> None:
+        if self.seldom.ask(("flood", name)) is not None and self.seldom.ask("flood", burst=MANY) is not None:
+            log.warning(
+                "a console floods: it sends more than any console has to tell",
+                **_facts(name),
+                messages=messages,
+                within_s=FLOOD_WINDOW_S,
+            )
+
+    def note_new(self, message: str, name: Name, epoch: str | None = None) -> None:
+        """Something was heard for the first time."""
+        told = self.seldom.ask(message, burst=MANY)
+        if told is not None:
+            log.info(message, **_facts(name), epoch=epoch, others_untold=told - 1 or None)
+
+    def note_warning(self, message: str, name: Name, epoch: str | None = None) -> None:
+        """Something about a console that somebody should look at."""
+        if self.seldom.ask((message, name)) is not None and self.seldom.ask(message, burst=MANY) is not None:
+            log.warning(message, **_facts(name), epoch=epoch)
+
+    def note_unproved(self, name: Name, mac: Mac, count: int) -> None:
+        """So many events of a console came without proof that they are its own."""
+        self.unproved[mac.name.lower()] += count
+        self.note_warning(UNPROVED[mac], name)
+
+    def note_loss(self, name: Name, epoch: str, change: int) -> None:
+        """So many more events of a console are missing for good, or fewer, where some came after all."""
+        console = self.console(name)
+        console.lost += change
+        told = self.seldom.ask(("lost", name), change)
+        if told is not None and self.seldom.ask("lost", burst=MANY) is not None:
+            message = "events of a console are lost" if told > 0 else "events held to be lost came after all"
+            log.warning(message, **_facts(name), epoch=epoch, events=abs(told), lost_in_all=console.lost)
+
+    def note_reject(self, reason: str, count: int, topic: str) -> None:
+        """So many events or messages were put among the rejects."""
+        self.reasons[reason] += count
+        told = self.seldom.ask(("reject", reason), count)
+        if told is not None:
+            log.warning("rejected, see `trivox doctor`", reason=reason, count=told, example=topic)
+
+    def snapshot(self, now_ms: int) -> dict[str, Any]:
+        """What `doctor` asks for, as JSON can hold it."""
+        known = {name for name, console in self.consoles.copy().items() if console.is_flooding}
+        flooding = sorted("/".join(name) for name in known | self.flooding_strangers.copy())
+        return {
+            "started_at_ms": self.started_at_ms,
+            "now_ms": now_ms,
+            "broker": self.broker,
+            "is_connected": self.is_connected,
+            "refused": self.refused,
+            "hindrance": self.hindrance,
+            "hindered_s": round(time.monotonic() - self.hindered_since_s) if self.hindrance else 0,
+            "backlog": self.backlog(),
+            "clock_steps": self.clock_steps,
+            "clock_step_ms": self.clock_step_ms,
+            "clock_stepped_at_ms": self.clock_stepped_at_ms,
+            "flooding": flooding,
+        }
+
+
+def _facts(name: Name) -> dict[str, str]:
+    return {"site_id": name[0], "console_id": name[1]}

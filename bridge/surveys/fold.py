@@ -1,0 +1,197 @@
+"""Surveys as a function of the set of events, and rollups that follow every change to them.
+
+There is one way for everything: what a change may touch is marked, derived anew from the stored events, compared with
+what was derived before, and the difference goes into the rollups.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.model.dating import DAY_MS, date_event
+from bridge.model.rules import EVER, Facts, derive_force_majeure, derive_survey, mark_affected
+from bridge.store import events, surveys
+from bridge.store.consoles import console_ids, find_console, site_ids
+from bridge.store.rollups import Deltas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.store import Store
+    from bridge.store.events import Boot, Epoch
+    from bridge.store.surveys import ForceMajeureRow, SurveyRow
+
+CHUNK = 2_000  # surveys derived at once, to bound memory
+
+
+class Fold:
+    """What one transaction has to make anew. Mark, then `finish`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._deltas = Deltas()
+        self._surveys: dict[int, set[int]] = {}
+        self._force_majeures: dict[int, set[int]] = {}
+        self._fresh: dict[int, dict[int, Facts]] = {}
+        self._changed: list[SurveyRow] = []
+
+    def mark(self, epoch_key: int, survey: int) -> None:
+        """This survey may have changed."""
+        marked = self._surveys.get(epoch_key)
+        if marked is None:
+            marked = self._surveys[epoch_key] = set()
+        marked.add(survey)
+
+    def mark_all(self, keys: Iterable[tuple[int, int]]) -> None:
+        """These surveys, as (epoch_key, survey), may have changed."""
+        for epoch_key, survey in keys:
+            self.mark(epoch_key, survey)
+
+    def mark_force_majeure(self, epoch_key: int, seq: int) -> None:
+        """This force majeure is new or may have changed."""
+        self._force_majeures.setdefault(epoch_key, set()).add(seq)
+
+    def mark_lost(self, epoch: Epoch) -> None:
+        """Something came, or `through` rose: open surveys of the epoch may be lost now."""
+        for survey in epoch.open:
+            if survey < epoch.last_opener:
+                self.mark(epoch.key, survey)
+
+    def fresh(self, epoch_key: int) -> dict[int, Facts]:
+        """Facts of surveys all of whose events come in this transaction, to be filled in by the caller: as marked."""
+        return self._fresh.setdefault(epoch_key, {})
+
+    def redate(self, epoch: Epoch, number: int, boot: Boot) -> None:
+        """Date a boot's events anew, if what they are dated by has changed."""
+        if boot.basis == boot.dated_by:
+            return
+        boot.dated_by = boot.basis
+        if not boot.may_be_undated:
+            return
+        dates = []
+        for seq, kind, up_ms, old_ms, old_by, survey in events.undated_events(self._store, epoch.key, number):
+            at_ms, by = date_event(None, up_ms, boot.clock_offset_ms, boot.arrival_offset_ms)
+            if (at_ms, by) == (old_ms, old_by):
+                continue
+            dates.append((at_ms, by, seq))
+            if kind == "force_majeure_declared":
+                self.mark_force_majeure(epoch.key, seq)
+            elif survey is not None or kind == "survey_opened":
+                named = seq if survey is None else survey
+                self.mark(epoch.key, named)
+                self.fresh(epoch.key).pop(named, None)
+        events.redate_events(self._store, epoch.key, dates)
+
+    def finish(self) -> None:
+        """Derive what was marked, store it, and let the rollups follow."""
+        self._fold_marked_force_majeures()
+        for epoch_key in sorted(self._surveys.keys() | self._fresh.keys()):
+            epoch = events.epoch_by_key(self._store, epoch_key)
+            marked_surveys = sorted(self._surveys.get(epoch_key, set()) | self.fresh(epoch_key).keys())
+            for start in range(0, len(marked_surveys), CHUNK):
+                self._fold_surveys(epoch, marked_surveys[start : start + CHUNK])
+                if len(self._changed) >= CHUNK:
+                    self._flush()
+        self._flush()
+        self._deltas.save(self._store)
+        self._surveys.clear()
+        self._fresh.clear()
+
+    def _flush(self) -> None:
+        surveys.save_surveys(self._store, self._changed)
+        self._changed.clear()
+
+    def finish_force_majeures(self) -> None:
+        """Do force majeures alone: a rebuild makes all of them first, then the surveys that they touch."""
+        self._fold_marked_force_majeures()
+        self._deltas.save(self._store)
+
+    def _fold_marked_force_majeures(self) -> None:
+        for epoch_key, marked in self._force_majeures.items():
+            self._fold_force_majeures(events.epoch_by_key(self._store, epoch_key), sorted(marked))
+        self._force_majeures.clear()
+
+    def _fold_force_majeures(self, epoch: Epoch, marked: list[int]) -> None:
+        console = epoch.console
+        changed = []
+        for seq in marked:
+            old = surveys.force_majeure_row(self._store, epoch.key, seq)
+            event = surveys.declaration(self._store, epoch.key, seq)
+            new = derive_force_majeure(epoch, seq, event) if event else None
+            if new == old:
+                continue
+            for row, sign in ((old, -1), (new, 1)):
+                if row is not None:
+                    self._deltas.add_force_majeure(console.site_id, console.console_id, row, sign)
+                    self._mark_touched(row, console.scope_ms)
+            if new is not None:
+                changed.append(new)
+        surveys.save_force_majeures(self._store, changed)
+
+    def _mark_touched(self, row: ForceMajeureRow, scope_ms: int) -> None:
+        self.mark_all(surveys.surveys_near(self._store, row, scope_ms))
+
+    def _fold_surveys(self, epoch: Epoch, marked: list[int]) -> None:
+        fresh, now_ms = self.fresh(epoch.key), self._store.now_ms
+        olds: list[SurveyRow | None] = []
+        derived: list[tuple[SurveyRow, Facts]] = []
+        for survey in marked:
+            facts, old = fresh.get(survey), None
+            if facts is None:
+                old = surveys.survey_row(self._store, epoch.key, survey)
+                facts = Facts.read(self._store, epoch.key, survey)
+            if facts.opening is not None or facts.closing is not None:
+                olds.append(old)
+                derived.append((derive_survey(epoch, survey, facts, now_ms), facts))
+        if derived:
+            self._save_surveys(epoch, olds, mark_affected(self._store, epoch, derived))
+
+    def _save_surveys(self, epoch: Epoch, olds: list[SurveyRow | None], news: list[SurveyRow]) -> None:
+        site_id, console_id = epoch.console.name
+        before = [old for old, new in zip(olds, news, strict=True) if old is not None and old != new]
+        after = [new for old, new in zip(olds, news, strict=True) if old is None or old != new]
+        epoch.open.difference_update([new.survey for new in after])
+        epoch.open.update([new.survey for new in after if new.outcome == "open"])
+        self._changed += after
+        self._deltas.add_surveys(site_id, console_id, before, -1)
+        self._deltas.add_surveys(site_id, console_id, after, 1)
+
+
+def refold_console(
+    store: Store, site_id: str, console_id: str, from_ms: int | None = None, to_ms: int | None = None
+) -> None:
+    """Make anew the surveys of a console opened from `from_ms` up to `to_ms` (inclusive; None: no limit).
+
+    To be called, inside the transaction, after a change to its shifts, placements, settings sent or scope.
+    """
+    store.forget()
+    console = find_console(store, site_id, console_id)
+    if console is None:
+        return
+    low, high = -EVER if from_ms is None else from_ms, EVER if to_ms is None else to_ms
+    fold = Fold(store)
+    for row in surveys.force_majeures_dated(store, console.key, low, high):
+        fold.mark_force_majeure(row.epoch_key, row.seq)
+    fold.mark_all(surveys.surveys_opened(store, console.key, low, high))
+    fold.finish()
+
+
+def refold_site(store: Store, site_id: str) -> None:
+    """Make anew all surveys of a site: its time zone or scope changed."""
+    for console_id in console_ids(store, site_id):
+        refold_console(store, site_id, console_id)
+
+
+def refold_all(store: Store) -> None:
+    """Make anew all surveys: the scope of all changed."""
+    for site_id in site_ids(store):
+        refold_site(store, site_id)
+
+
+def sweep(store: Store) -> int:
+    """Call surveys lost that have been open for 24 h; how many were looked at."""
+    fold = Fold(store)
+    keys = surveys.open_since(store, store.now_ms - DAY_MS)
+    fold.mark_all(keys)
+    fold.finish()
+    return len(keys)

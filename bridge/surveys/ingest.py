@@ -1,0 +1,394 @@
+"""Messages to what is stored: each event new, the same again, in conflict, or rejected with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, get_args
+
+from msgspec import UNSET
+
+from bridge.admin import firmware_updates
+from bridge.admin.settings import refresh_console
+from bridge.model.dating import date_event
+from bridge.model.rules import Facts
+from bridge.store import consoles, events, rejects
+from bridge.surveys.counts import CountsIntake
+from bridge.surveys.fold import Fold
+from bridge.wire import contract
+from bridge.wire.contract import (
+    Booted,
+    ClockSet,
+    ForceMajeureDeclared,
+    Impossible,
+    SettingsApplied,
+    SurveyClosed,
+    SurveyOpened,
+    Unreadable,
+)
+from bridge.wire.health import read_figures
+from bridge.wire.signature import Keys, Mac, holds
+
+if TYPE_CHECKING:
+    from bridge.store import Store
+    from bridge.store.consoles import Console, Name
+    from bridge.store.events import Epoch
+    from bridge.wire.contract import AnyEvent, Batch
+    from bridge.wire.health import Figures
+
+NOT_ENROLLED = "not enrolled"
+VALUES_KEPT = 50_000  # of events, held back so that one statement inserts many
+NOT_SIGNED = "not signed"
+TYPES = {kind: str(kind.__struct_config__.tag) for kind in get_args(contract.AnyEvent)}
+
+
+@dataclass
+class Tally:
+    """What became of the messages of a transaction; `acks` are (topic, payload) to publish after the commit."""
+
+    messages: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    rejected: int = 0
+    unreadable: int = 0
+    acks: list[tuple[str, bytes]] = field(default_factory=list)
+    pieces: list[tuple[str, bytes]] = field(default_factory=list)  # of updates, and offers of them; to publish likewise
+    settings_made: bool = False
+    reasons: Counter[str] = field(default_factory=Counter)
+    example: dict[str, str] = field(default_factory=dict)  # a topic for each reason
+    heard: list[tuple[Name, int, int]] = field(default_factory=list)  # name, last arrival, messages
+    strangers: Counter[Name] = field(default_factory=Counter)  # messages of consoles that are not enrolled
+    healths: list[tuple[Name, Figures, int | None]] = field(default_factory=list)  # with when it was sent, if known
+    states: list[tuple[Name, bool]] = field(default_factory=list)  # who is online
+    losses: list[tuple[Name, str, int]] = field(default_factory=list)  # name, epoch, how many more (or fewer)
+    new_consoles: list[Name] = field(default_factory=list)
+    new_epochs: list[tuple[Name, str]] = field(default_factory=list)
+    unproved: list[tuple[Name, Mac, int]] = field(default_factory=list)  # events whose mac is not known to hold
+    in_turn: list[tuple[Name, str]] = field(default_factory=list)  # an earlier epoch that sends again
+    ahead: list[Name] = field(default_factory=list)  # who uses settings that this database does not know
+
+    def note_reject(self, reason: str, topic: str) -> None:
+        """One more among the rejects; what stands before a colon is the reason, then come details."""
+        word = reason.partition(":")[0]
+        self.reasons[word] += 1
+        self.example[word] = topic
+
+    def figures(self) -> dict[str, int]:
+        """The counts alone."""
+        return {name: value for name, value in vars(self).items() if type(value) is int}
+
+
+class Touched:
+    """An epoch in this transaction: what was received before, and boots that may date events anew."""
+
+    __slots__ = ("boots", "epoch", "fresh", "highest_before")
+
+    def __init__(self, epoch: Epoch, fresh: dict[int, Facts]) -> None:
+        self.epoch = epoch
+        self.fresh = fresh
+        self.highest_before = epoch.received.highest
+        self.boots: set[int] = set()
+
+
+class Intake:
+    """Takes in the messages of one transaction: `take` each, then `finish`, then commit."""
+
+    def __init__(self, store: Store, *, enrolled_only: bool = False, signed_only: bool = False) -> None:
+        self._store = store
+        self._enrolled_only = enrolled_only
+        self._signed_only = signed_only
+        self._fold = Fold(store)
+        self._counts = CountsIntake(store)
+        self._values: list[Any] = []
+        self._touched: dict[int, Touched] = {}
+        self._seen: dict[int, tuple[Console, int, int]] = {}
+        self._macs: Counter[tuple[Console, Mac]] = Counter()
+        self.tally = Tally()
+
+    def take(self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False) -> None:
+        """Take in one message, whatever it holds; a retained one does not show that its console is there now."""
+        self.tally.messages += 1
+        try:
+            self.take_readable(topic, payload, arrived_at_ms, is_retained=is_retained)
+        except Unreadable as error:
+            if str(error).startswith(NOT_ENROLLED):
+                self.tally.strangers[contract.read_topic(topic)[:2]] += 1
+            self.reject(topic, payload, str(error), arrived_at_ms)
+
+    def reject(self, topic: str, payload: bytes, reason: str, at_ms: int) -> None:
+        """Keep a message that could not be taken in, once, with a count."""
+        self.tally.unreadable += 1
+        self.tally.note_reject(reason, topic)
+        rejects.save_reject(self._store, None, topic, reason, payload, hashlib.sha256(payload).hexdigest(), at_ms)
+
+    def take_readable(
+        self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False, signed_only: bool = False
+    ) -> None:
+        """Take in one message; raises Unreadable, and has done nothing then."""
+        site_id, console_id, leaf = contract.read_topic(topic)
+        if leaf == "events":
+            batch = contract.read_batch(payload)
+            mac = None if batch.mac is UNSET else self._mac(site_id, console_id, batch, payload)
+            if (self._signed_only or signed_only) and mac is not Mac.HELD:
+                raise Unreadable(f"{NOT_SIGNED}: its mac does not hold, or there is none, or no key to check it by")
+            console = self._console(site_id, console_id, arrived_at_ms)
+            if mac is None and console.signs:
+                mac = Mac.MISSING
+            console.signs |= mac is not None
+            self._take_batch(console, batch, topic, arrived_at_ms, mac)
+        elif leaf == "counts":
+            ack = self._counts.take(site_id, console_id, payload)
+            self.tally.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
+        elif payload:  # an empty one only clears what the broker retained
+            is_there = self._take_word(site_id, console_id, leaf, payload, arrived_at_ms, is_live=not is_retained)
+            if is_there and not is_retained:
+                self._see(self._console(site_id, console_id, arrived_at_ms), arrived_at_ms)
+
+    def finish(self) -> Tally:
+        """Bring everything that depends on the new events up to date."""
+        self._flush()
+        self._counts.finish()
+        for touched in self._touched.values():
+            epoch = touched.epoch
+            epoch.through = epoch.received.through(epoch.first)
+            for number in touched.boots:
+                self._fold.redate(epoch, number, epoch.boots[number])
+            self._fold.mark_lost(epoch)
+            ack = contract.ack_payload(epoch.epoch, epoch.through, self._store.now_ms)
+            self.tally.acks.append((f"trivox/v1/{epoch.console.site_id}/{epoch.console.console_id}/ack", ack))
+            self._count_losses(epoch)
+        events.save_epochs(self._store, [touched.epoch for touched in self._touched.values()])
+        self._count_macs()
+        consoles.note_seen(self._store, [(console, at_ms) for console, at_ms, _ in self._seen.values()])
+        self._fold.finish()
+        self.tally.heard = [(console.name, at_ms, count) for console, at_ms, count in self._seen.values()]
+        return self.tally
+
+    def _count_losses(self, epoch: Epoch) -> None:
+        """Numbers below `through` that were never received are lost, until they come after all."""
+        lost = epoch.received.missing(epoch.through)
+        if lost != epoch.lost:
+            self.tally.losses.append((epoch.console.name, epoch.epoch, lost - epoch.lost))
+            epoch.lost = lost
+
+    def _mac(self, site_id: str, console_id: str, batch: Batch, payload: bytes) -> Mac:
+        """How it is with the batch's mac."""
+        key = self._store.remember("keys", lambda: Keys(self._store.path)).of(site_id, console_id)
+        if key is None:
+            return Mac.NO_KEY
+        return Mac.HELD if holds(payload, batch.mac, key) else Mac.FAILED
+
+    def _count_macs(self) -> None:
+        """Tell what came unproved, and keep the counts."""
+        consoles.note_macs(
+            self._store, [(console.key, mac, count) for (console, mac), count in self._macs.items()], self._store.now_ms
+        )
+        for (console, mac), count in self._macs.items():
+            if mac is not Mac.HELD:
+                self.tally.unproved.append((console.name, mac, count))
+
+    def _console(self, site_id: str, console_id: str, arrived_at_ms: int) -> Console:
+        console = consoles.find_console(self._store, site_id, console_id)
+        if self._enrolled_only and (console is None or not console.enrolled):
+            raise Unreadable(f"{NOT_ENROLLED}: enroll the console, or run the bridge without --enrolled-only")
+        if console is None:
+            console = consoles.add_console(self._store, site_id, console_id, arrived_at_ms)
+            self.tally.new_consoles.append(console.name)
+            self._refresh(console)
+        return console
+
+    def _refresh(self, console: Console) -> bool:
+        """Make settings for a console that is new, or uses some that this database does not know; whether it did."""
+        made = refresh_console(self._store, console.site_id, console.console_id, self._store.now_ms)
+        self.tally.settings_made |= made
+        return made
+
+    def _take_word(
+        self, site_id: str, console_id: str, leaf: str, payload: bytes, arrived_at_ms: int, *, is_live: bool
+    ) -> bool:
+        """A console about itself: `status`, `health`, or a `reply`; whether it is there."""
+        if leaf == "status":
+            is_online = contract.read_status(payload).state == "online"
+            consoles.note_status(self._store, self._console(site_id, console_id, arrived_at_ms), online=is_online)
+            self.tally.states.append(((site_id, console_id), is_online))
+            if is_online and is_live:
+                firmware_updates.note_online(self._store, (site_id, console_id))
+            return is_online
+        if leaf == "health":
+            self._take_health(site_id, console_id, payload, arrived_at_ms, is_live=is_live)
+        else:
+            reply = contract.read_reply(payload)
+            self._console(site_id, console_id, arrived_at_ms)
+            self.tally.pieces += firmware_updates.take_reply(self._store, (site_id, console_id), reply)
+        return True
+
+    def _take_health(self, site_id: str, console_id: str, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> None:
+        """A console's figures; when those were sent that the broker had kept is not known."""
+        health, figures = contract.read_health(payload), read_figures(payload)
+        console = self._console(site_id, console_id, arrived_at_ms)
+        sent_at_ms = arrived_at_ms if is_live else None
+        consoles.note_health(self._store, console, payload.decode(), health.settings_revision, sent_at_ms)
+        if is_live:
+            if health.hardware_id:
+                consoles.note_board(self._store, console, health.hardware_id, arrived_at_ms)
+            self.tally.pieces += firmware_updates.note_health(self._store, console.name, figures)
+        if self._refresh(console):
+            self.tally.ahead.append(console.name)
+        self.tally.healths.append((console.name, figures, sent_at_ms))
+
+    def _see(self, console: Console, arrived_at_ms: int) -> None:
+        """The console is there."""
+        _, before, count = self._seen.get(console.key, (console, 0, 0))
+        self._seen[console.key] = console, max(before, arrived_at_ms), count + 1
+
+    def _take_batch(self, console: Console, batch: Batch, topic: str, arrived_at_ms: int, mac: Mac | None) -> None:
+        epoch = events.find_epoch(self._store, console, batch.epoch, arrived_at_ms)
+        if epoch.is_new:
+            epoch.is_new = False
+            self.tally.new_epochs.append((console.name, epoch.epoch))
+        elif epoch.key < console.newest_epoch_key:
+            self.tally.in_turn.append((console.name, epoch.epoch))
+        console.newest_epoch_key = max(console.newest_epoch_key, epoch.key)
+        touched = self.touched(epoch)
+        self._see(console, arrived_at_ms)
+        if mac not in {Mac.FAILED, Mac.MISSING}:  # a stranger's word must not have the console let go of what it holds
+            epoch.first = max(epoch.first, batch.first)
+        if batch.extra:
+            events.save_extra(self._store, epoch.key, batch.base, arrived_at_ms, str(batch.extra))
+        received, base = epoch.received, batch.base
+        is_new = base > received.highest
+        judged: list[tuple[int, AnyEvent, str]] = []
+        for seq, raw in enumerate(batch.events, base):
+            if not is_new and seq in received:
+                self._take_again(epoch, seq, bytes(raw), topic, arrived_at_ms, mac)
+                continue
+            try:
+                judged.append((seq, contract.judge(raw, seq), str(raw, "utf-8")))
+            except Impossible as error:
+                self.tally.rejected += 1
+                self._reject(epoch, seq, str(error), bytes(raw), topic, arrived_at_ms, mac)
+        self.tally.stored += len(judged)
+        self.store_events(touched, judged, arrived_at_ms, mac)
+        if mac is not None:
+            self._macs[console, mac] += len(batch.events)
+        received.add(base, base + len(batch.events) - 1)
+
+    def touched(self, epoch: Epoch) -> Touched:
+        """The epoch as this transaction found it."""
+        found = self._touched.get(epoch.key)
+        if found is None:
+            found = self._touched[epoch.key] = Touched(epoch, self._fold.fresh(epoch.key))
+        return found
+
+    def _take_again(self, epoch: Epoch, seq: int, raw: bytes, topic: str, arrived_at_ms: int, mac: Mac | None) -> None:
+        """A number that was received before: the same again, or a conflict, where the first stays."""
+        self._flush()
+        first = events.first_content(self._store, epoch.key, seq)
+        if first is None or contract.same_content(first, raw):
+            self.tally.duplicates += 1
+            if mac is Mac.HELD:
+                events.note_held(self._store, epoch.key, seq)
+            return
+        self.tally.conflicts += 1
+        self._reject(
+            epoch, seq, "conflict: this number was received before with other content", raw, topic, arrived_at_ms, mac
+        )
+
+    def _reject(
+        self, epoch: Epoch, seq: int, reason: str, raw: bytes, topic: str, arrived_at_ms: int, mac: Mac | None
+    ) -> None:
+        self.tally.note_reject(reason, topic)
+        hash_ = hashlib.sha256(contract.canonical(raw)).hexdigest()
+        rejects.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms, mac)
+
+    def store_events(
+        self, touched: Touched, judged: list[tuple[int, AnyEvent, str]], arrived_at_ms: int, mac: int | None
+    ) -> None:
+        """Good events with numbers that are new, each with its number and its text."""
+        epoch, values = touched.epoch, self._values
+        key, boots = epoch.key, epoch.boots
+        for seq, event, raw in judged:
+            kind, number, up_ms, at_ms = type(event), event.boot, event.up_ms, event.at_ms
+            boot = boots.get(number)
+            if boot is None or arrived_at_ms - up_ms < boot.arrival_offset_ms:
+                boot = epoch.note_boot(number, arrived_at_ms - up_ms)
+            if kind is ClockSet and at_ms is not None:
+                boot.note_clock(seq, at_ms - up_ms)
+            if boot.changed:
+                touched.boots.add(number)
+            if at_ms is None:
+                boot.may_be_undated = True
+                dated_at_ms, by = date_event(None, up_ms, boot.clock_offset_ms, boot.arrival_offset_ms)
+            else:
+                dated_at_ms, by = at_ms, "console"
+            survey = event.survey if kind is SurveyClosed else None  # type: ignore[union-attr]
+            values += key, seq, TYPES[kind], number, up_ms, at_ms, dated_at_ms, by, arrived_at_ms, survey, raw, mac
+            mark = _MARKS.get(kind)
+            if mark is not None:
+                mark(self, touched, seq, event, dated_at_ms)
+        if len(values) >= VALUES_KEPT:
+            self._flush()
+
+    def _mark_opened(self, touched: Touched, seq: int, event: SurveyOpened, at_ms: int) -> None:
+        if seq <= touched.highest_before:
+            self._fold.mark(touched.epoch.key, seq)
+        elif seq in touched.fresh:
+            touched.fresh[seq].note_opening(event, at_ms)
+        else:
+            touched.fresh[seq] = Facts(event, at_ms)
+        touched.epoch.last_opener = max(touched.epoch.last_opener, seq)
+
+    def _mark_closed(self, touched: Touched, seq: int, event: SurveyClosed, at_ms: int) -> None:
+        if event.survey <= touched.highest_before:
+            self._fold.mark(touched.epoch.key, event.survey)
+            return
+        facts = touched.fresh.get(event.survey)
+        if facts is None:
+            facts = touched.fresh[event.survey] = Facts()
+        facts.note_close(seq, event, at_ms)
+
+    def _mark_force_majeure(self, touched: Touched, seq: int, _event: ForceMajeureDeclared, _at_ms: int) -> None:
+        self._fold.mark_force_majeure(touched.epoch.key, seq)
+
+    def _mark_settings(self, touched: Touched, seq: int, event: SettingsApplied, _at_ms: int) -> None:
+        if seq < touched.highest_before:
+            self._flush()
+        self._fold.mark_all(touched.epoch.note_applied(seq, event.revision))
+        consoles.note_revision(self._store, touched.epoch.console, event.revision)
+
+    def _mark_booted(self, touched: Touched, seq: int, event: Booted, _at_ms: int) -> None:
+        touched.epoch.last_opener = max(touched.epoch.last_opener, seq)
+        touched.epoch.hardware_id = event.hardware_id
+
+    def _flush(self) -> None:
+        if self._values:
+            events.insert_events(self._store, self._values)
+            self._values.clear()
+
+
+_MARKS: dict[type, Any] = {
+    SurveyOpened: Intake._mark_opened,  # noqa: SLF001
+    SurveyClosed: Intake._mark_closed,  # noqa: SLF001
+    ForceMajeureDeclared: Intake._mark_force_majeure,  # noqa: SLF001
+    SettingsApplied: Intake._mark_settings,  # noqa: SLF001
+    Booted: Intake._mark_booted,  # noqa: SLF001
+}
+
+
+def take_messages(
+    store: Store,
+    messages: list[tuple[str, bytes, int]],
+    now_ms: int,
+    *,
+    enrolled_only: bool = False,
+    signed_only: bool = False,
+) -> Tally:
+    """Take in messages, as (topic, payload, received_at_ms), in one transaction; durable on return."""
+    events.forget_if_many(store)
+    with store.transaction(now_ms):
+        intake = Intake(store, enrolled_only=enrolled_only, signed_only=signed_only)
+        for topic, payload, arrived_at_ms in messages:
+            intake.take(topic, payload, arrived_at_ms)
+        return intake.finish()

@@ -1,0 +1,108 @@
+"""Everything made anew from what was received: rejects are judged again, then dates, surveys and rollups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.store import consoles, events, rejects, rollups, surveys
+from bridge.surveys import counts
+from bridge.surveys.fold import CHUNK, Fold
+from bridge.surveys.ingest import NOT_ENROLLED, NOT_SIGNED, Intake
+from bridge.wire import contract
+from bridge.wire.contract import Impossible, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.store import Store
+    from bridge.store.events import Epoch
+
+
+def rebuild(store: Store, progress: Callable[[int, int], None] | None = None) -> dict[str, int]:
+    """Make everything anew, inside the transaction; `progress(done, of)` counts epochs.
+
+    Returns how many rejects were taken after all, and how many surveys there are.
+    """
+    store.forget()
+    taken = _judge_rejects_again(store)
+    store.forget()
+    surveys.clear(store)
+    rollups.clear_rollups(store)
+    keys = events.epoch_keys(store)
+    for epoch_key in keys:
+        _date_again(store, events.epoch_by_key(store, epoch_key))
+        events.forget_if_many(store)
+    made = 0
+    for done, epoch_key in enumerate(keys, 1):
+        made += _fold_again(store, epoch_key)
+        events.forget_if_many(store)
+        if progress is not None:
+            progress(done, len(keys))
+    counts.derive_all(store)
+    return {"taken": taken, "surveys": made}
+
+
+def _judge_rejects_again(store: Store) -> int:
+    """Take what an older bridge, or one with fewer consoles enrolled, could not; how many."""
+    intake = Intake(store)
+    taken = 0
+    for reject_key, epoch_key, seq, topic, reason, raw, at_ms, mac in rejects.rejects(store):
+        if epoch_key is None:
+            is_taken = _take_message_again(store, intake, topic, bytes(raw), reason, at_ms)
+        else:
+            is_taken = _take_event_again(store, intake, epoch_key, seq, bytes(raw), at_ms, mac)
+        if is_taken:
+            rejects.drop_reject(store, reject_key)
+            taken += 1
+    intake.finish()
+    return taken
+
+
+def _take_message_again(store: Store, intake: Intake, topic: str, payload: bytes, reason: str, at_ms: int) -> bool:
+    try:
+        if reason.startswith(NOT_ENROLLED):
+            site_id, console_id, _ = contract.read_topic(topic)
+            console = consoles.find_console(store, site_id, console_id)
+            if console is None or not console.enrolled:
+                return False
+        intake.take_readable(topic, payload, at_ms, signed_only=reason.startswith(NOT_SIGNED))
+    except Unreadable:
+        return False
+    return True
+
+
+def _take_event_again(
+    store: Store, intake: Intake, epoch_key: int, seq: int, raw: bytes, at_ms: int, mac: int | None
+) -> bool:
+    try:
+        event = contract.judge(raw, seq)
+    except Impossible:
+        return False
+    touched = intake.touched(events.epoch_by_key(store, epoch_key))
+    intake.store_events(touched, [(seq, event, raw.decode())], at_ms, mac)
+    return True
+
+
+def _date_again(store: Store, epoch: Epoch) -> None:
+    """Date the epoch's events from arrivals and clocks as stored, and make its force majeures."""
+    epoch.through = epoch.received.through(epoch.first)
+    epoch.boots = events.boots_of_events(store, epoch.key)
+    fold = Fold(store)
+    for number, boot in epoch.boots.items():
+        fold.redate(epoch, number, boot)
+    for seq in events.declarations(store, epoch.key):
+        fold.mark_force_majeure(epoch.key, seq)
+    fold.finish_force_majeures()
+    events.save_epochs(store, [epoch])
+
+
+def _fold_again(store: Store, epoch_key: int) -> int:
+    """Make the epoch's surveys; how many there are."""
+    made = 0
+    fold = Fold(store)
+    for made, survey in enumerate(events.survey_numbers(store, epoch_key), 1):
+        fold.mark(epoch_key, survey)
+        if made % CHUNK == 0:
+            fold.finish()
+    fold.finish()
+    return made

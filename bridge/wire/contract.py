@@ -1,0 +1,411 @@
+"""The wire, version 1: bytes to typed messages and events, and why something is no event. No I/O, no clock.
+
+Times are integers in milliseconds: `up_ms` since the console's start, `at_ms` since 1970-01-01 UTC.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from bridge.text import plain
+
+MAX_MESSAGE_BYTES = 65_536
+MAX_EVENTS = 256
+LEAVES_TO_BRIDGE = ("events", "status", "health", "reply", "counts")
+
+_TOPIC = re.compile(r"trivox/v1/([a-z0-9][a-z0-9_-]{0,31})/([a-z0-9][a-z0-9_-]{0,31})/([a-z]+)", re.ASCII)
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+MAX_NUMBER = 2**53
+MAX_AT_MS = 253_402_300_799_999  # the end of the year 9999
+Natural = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
+Positive = Annotated[int, Meta(ge=1, le=MAX_NUMBER)]
+REVISION_MAX = 2**31 - 1
+Revision = Annotated[int, Meta(ge=1, le=REVISION_MAX)]
+HardwareId = Annotated[str, Meta(min_length=1)]
+Step = Annotated[int, Meta(ge=-MAX_AT_MS, le=MAX_AT_MS)]
+AtMs = Annotated[int, Meta(ge=0, le=MAX_AT_MS)]
+QuestionId = Annotated[str, Meta(min_length=1, max_length=64)]
+Epoch = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
+Button = Literal["yes", "no", "cant_say", "seller"]
+Outcome = Literal["yes", "no", "cant_say", "silent", "error"]
+
+# Which outcomes a known cause goes with; an unknown cause goes with any.
+ANSWERS = ("yes", "no", "cant_say")
+OUTCOMES_OF_CAUSE = {"answered": ANSWERS, "expired": ("silent",), "superseded": ("silent",), "fault": ("error",)}
+
+
+class Unreadable(ValueError):  # noqa: N818 - it says what the message is
+    """The message as a whole cannot be read; `str()` is the reason."""
+
+
+class Impossible(ValueError):  # noqa: N818 - it says what the event is
+    """This one event cannot be; `str()` is the reason."""
+
+
+class Event(Struct, tag_field="type", gc=False):
+    """What every event says."""
+
+    boot: Natural
+    up_ms: Natural
+    at_ms: AtMs | None
+
+
+class Booted(Event, tag="booted"):
+    """The console started."""
+
+    reset: str
+    firmware: str
+    board: str
+    hardware_id: HardwareId
+
+
+class ClockSet(Event, tag="clock_set"):
+    """The console learned the time; `step_ms` is new minus old, null at the first of a boot."""
+
+    source: Literal["ntp", "bridge"]
+    step_ms: Step | None
+
+
+class SettingsApplied(Event, tag="settings_applied"):
+    """The console uses these settings from its next survey on."""
+
+    revision: Revision
+
+
+class SurveyOpened(Event, tag="survey_opened"):
+    """The seller asked a customer; the survey is named by this event's number."""
+
+    question_id: QuestionId
+    question_revision: Revision
+
+
+class SurveyClosed(Event, tag="survey_closed"):
+    """How a survey ended; it tells the whole survey, also without its opening."""
+
+    survey: Positive
+    opened_up_ms: Natural
+    question_id: QuestionId
+    question_revision: Revision
+    outcome: Outcome
+    cause: str
+    response_ms: Natural | UnsetType | None = UNSET
+
+
+class ForceMajeureDeclared(Event, tag="force_majeure_declared"):
+    """The seller flagged force majeure; `survey` is the open one, if any."""
+
+    survey: Positive | None
+    question_id: QuestionId
+    question_revision: Revision
+
+
+class StrayPressed(Event, tag="stray_pressed"):
+    """A press that means nothing, and why."""
+
+    button: Button
+    reason: Literal["no_survey", "already_answered", "guard", "together"]
+
+
+class ButtonStuck(Event, tag="button_stuck"):
+    """A button has been held for too long."""
+
+    button: Button
+
+
+class ButtonFreed(Event, tag="button_freed"):
+    """A stuck button is free again."""
+
+    button: Button
+
+
+class SelfTested(Event, tag="self_tested"):
+    """A technician led the console through its self-test."""
+
+    passed: bool
+    buttons: list[Button]
+    lamps: list[Button]
+
+
+AnyEvent = (
+    Booted
+    | ClockSet
+    | SettingsApplied
+    | SurveyOpened
+    | SurveyClosed
+    | ForceMajeureDeclared
+    | StrayPressed
+    | ButtonStuck
+    | ButtonFreed
+    | SelfTested
+)
+
+
+E = TypeVar("E", bound=Event)
+
+
+class Batch(Struct, forbid_unknown_fields=True):
+    """The envelope of events numbered `base`, `base` + 1 …; `extra` is what it held of unknown fields, as JSON."""
+
+    epoch: Epoch
+    first: Positive
+    base: Positive
+    events: Annotated[list[Raw], Meta(min_length=1, max_length=MAX_EVENTS)]
+    mac: Any = UNSET
+    extra: str | UnsetType = UNSET
+
+
+class Status(Struct):
+    """The console's word, or its broker's, on whether it is there."""
+
+    state: Literal["online", "offline"]
+    epoch: Epoch | None = None
+    hardware_id: str | None = None
+
+
+class Health(Struct):
+    """What the bridge itself works by of a health message; what is only shown is read by `bridge.wire.health`."""
+
+    epoch: Epoch | None = None
+    hardware_id: str | None = None
+    settings_revision: Natural = 0
+
+
+class Wish(Struct, rename={"from_": "from", "bytes_": "bytes"}):
+    """Which bytes of an update a console asks for; `nonce`: it asks for the manifest's code, too."""
+
+    from_: Natural
+    bytes_: Positive
+    nonce: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
+class Reply(Struct):
+    """A console's answer to a command, or to the offer of an update."""
+
+    id: str
+    ok: bool
+    reason: str = ""
+    fetch: Wish | None = None
+    trial_failed: bool = False
+
+
+class Ack(Struct):
+    """Every event of `epoch` up to `through` is durable (or gone from the console for good)."""
+
+    epoch: str
+    through: int
+    at_ms: int
+
+
+_event_decoder = msgspec.json.Decoder(AnyEvent)
+_kind_decoders = {kind: msgspec.json.Decoder(kind) for kind in get_args(AnyEvent)}
+_batch_decoder = msgspec.json.Decoder(Batch)
+_fields_decoder = msgspec.json.Decoder(dict[str, Raw])
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Status, Health, Reply)
+}
+_encoder = msgspec.json.Encoder()
+_CHOICES = ("button", "buttons", "lamps", "outcome", "reason", "source")  # fields that take one of a few words
+
+
+def valid_id(text: str) -> bool:
+    """Whether this can be the id of a site, a console or a source of counts."""
+    return _ID.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=65_536)
+def read_topic(topic: str) -> tuple[str, str, str]:
+    """(site_id, console_id, leaf) of a topic; raises Unreadable."""
+    match = _TOPIC.fullmatch(topic)
+    if match is None or match[3] not in LEAVES_TO_BRIDGE:
+        raise Unreadable("topic: it is none that a console or source writes to")
+    return match[1], match[2], match[3]
+
+
+def read_batch(payload: bytes) -> Batch:
+    """A message of events, its events not yet judged; raises Unreadable."""
+    _check_text(payload)
+    try:
+        try:
+            batch = _batch_decoder.decode(payload)
+            if batch.extra is not UNSET:
+                batch = _read_batch_with_more(payload)
+        except msgspec.ValidationError:
+            batch = _read_batch_with_more(payload)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        found = _read_batch_apart(payload)
+        if found is None:
+            raise Unreadable(f"envelope: {_sentence(error)}") from error
+        batch = found
+    if batch.first > batch.base:
+        raise Unreadable("envelope: first is above base")
+    return batch
+
+
+def _read_batch_apart(payload: bytes) -> Batch | None:
+    """Read an envelope an event of which only a laxer reader can read (half a surrogate pair): it alone is to fail."""
+    try:
+        fields = json.loads(payload)
+        events = [Raw(json.dumps(event).encode()) for event in fields.pop("events")]
+        batch = _read_batch_with_more(_encoder.encode({**fields, "events": [{}] * len(events)}))
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError, msgspec.MsgspecError):
+        return None
+    batch.events = events
+    return batch
+
+
+def _read_batch_with_more(payload: bytes) -> Batch:
+    """Read an envelope with unknown fields: they are kept as sent."""
+    fields = _fields_decoder.decode(payload)
+    known = {name: fields.pop(name) for name in ("epoch", "first", "base", "events", "mac") if name in fields}
+    batch = _batch_decoder.decode(_encoder.encode(known))
+    batch.extra = _encoder.encode(fields).decode()
+    return batch
+
+
+def read_status(payload: bytes) -> Status:
+    """A status message; raises Unreadable."""
+    status: Status = _read(payload, Status)
+    return status
+
+
+def read_health(payload: bytes) -> Health:
+    """A health message; raises Unreadable."""
+    health: Health = _read(payload, Health)
+    return health
+
+
+def read_reply(payload: bytes) -> Reply:
+    """A reply to a command; raises Unreadable."""
+    reply: Reply = _read(payload, Reply)
+    return reply
+
+
+def _read(payload: bytes, kind: type) -> Any:
+    _check_text(payload)
+    try:
+        return _decoders[kind].decode(payload)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise Unreadable(f"payload: {_sentence(error)}") from error
+
+
+def _check_text(payload: bytes) -> None:
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise Unreadable(f"size: more than {MAX_MESSAGE_BYTES} bytes")
+    if not payload.isascii():
+        try:
+            payload.decode()
+        except UnicodeDecodeError as error:
+            raise Unreadable("encoding: not UTF-8") from error
+
+
+def judge(raw: bytes | Raw, seq: int) -> AnyEvent:
+    """The event with number `seq`; raises Impossible with the reason when it is none."""
+    try:
+        event: AnyEvent = _event_decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise Impossible(_reason(error)) from error
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise Impossible(f"malformed: {_sentence(error)}") from error
+    kind = type(event)
+    if kind is SurveyClosed:
+        _judge_close(event, seq)  # type: ignore[arg-type]
+    elif kind is ForceMajeureDeclared:
+        _judge_force_majeure(event, seq)  # type: ignore[arg-type]
+    elif kind is SurveyOpened and _holds_control(event.question_id):  # type: ignore[union-attr]
+        raise Impossible("impossible value: question_id holds control characters")
+    return event
+
+
+def read_event(raw: str, kind: type[E]) -> E:
+    """An event that was judged before, of the kind that it is known to be."""
+    event: E = _kind_decoders[kind].decode(raw)
+    return event
+
+
+@lru_cache(maxsize=1_000)
+def _holds_control(text: str) -> bool:
+    return not text.isprintable() and _CONTROL.search(text) is not None
+
+
+def _judge_close(event: SurveyClosed, seq: int) -> None:
+    if event.survey >= seq:
+        raise Impossible("impossible value: the survey's number is not below the close's own")
+    if event.opened_up_ms > event.up_ms:
+        raise Impossible("impossible value: closed before it was opened")
+    if _holds_control(event.question_id):
+        raise Impossible("impossible value: question_id holds control characters")
+    outcome, outcomes = event.outcome, OUTCOMES_OF_CAUSE.get(event.cause)
+    if outcomes is not None and outcome not in outcomes:
+        raise Impossible(f"impossible value: outcome {outcome} does not go with cause {event.cause}")
+    if outcome in ANSWERS and not isinstance(event.response_ms, int):
+        raise Impossible("missing field: an answered survey needs response_ms")
+
+
+def _judge_force_majeure(event: ForceMajeureDeclared, seq: int) -> None:
+    if event.survey is not None and event.survey >= seq:
+        raise Impossible("impossible value: the survey's number is not below the event's own")
+    if _holds_control(event.question_id):
+        raise Impossible("impossible value: question_id holds control characters")
+
+
+def _sentence(error: Exception) -> str:
+    return plain(str(error))
+
+
+def _reason(error: msgspec.ValidationError) -> str:
+    """Which kind of fault a ValidationError tells of, by msgspec's words before and after a value as sent; details."""
+    text, details = str(error), _sentence(error)
+    field = re.match(r"[a-z_]*", text.rpartition(" - at `$.")[2])
+    if text.startswith("Object missing required field"):
+        return f"missing field: {details}"
+    if text.startswith("Invalid enum value"):
+        return f"unknown {field[0] if field and field[0] in _CHOICES else 'value'}: {details}"
+    if text.startswith("Invalid value"):
+        return f"unknown type: {details}"
+    if re.search(r">=|<=|length|out of range", text):
+        return f"impossible value: {details}"
+    return f"ill-typed field: {details}"
+
+
+def same_content(one: bytes, other: bytes) -> bool:
+    """Whether two JSON texts say the same, however they are spelt."""
+    if one == other:
+        return True
+    return canonical(one) == canonical(other)
+
+
+def canonical(text: bytes) -> bytes:
+    """One spelling for all JSON texts that say the same; a text that cannot be read stands for itself."""
+    try:
+        return msgspec.json.encode(_whole(msgspec.json.decode(text)), order="sorted")
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return text
+
+
+def _whole(value: Any) -> Any:
+    """The value with 1.0 turned to 1, which is the same number in JSON."""
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def ack_payload(epoch: str, through: int, at_ms: int) -> bytes:
+    """What is published on `ack` after a commit."""
+    return _encoder.encode(Ack(epoch, through, at_ms))
+
+
+def encode(message: Any) -> bytes:
+    """A message as JSON."""
+    return _encoder.encode(message)

@@ -1,0 +1,168 @@
+"""One power-on of a simulated board: the MicroPython process, and the pipes to and from its stand-ins."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from simulator.errors import ConsoleError, ConsoleGoneError
+
+BOARD = Path(__file__).resolve().parents[1] / "board"
+REPLY_LIMIT_S = 30.0
+_FRAME_LIMIT = 65535
+_RESETS = {71: "hard", 72: "soft", 74: "power_cut", -signal.SIGALRM: "watchdog"}
+
+
+class Process:
+    """Started by making it.
+
+    Args:
+        words: the command of MicroPython.
+        config: what `board/wires.py` is told about this board.
+        serial: where standard output and errors go; standard input comes from `typed`.
+        tell: called by this object's thread with each line that the board says.
+        gone: called by the same thread once the process has ended, with why: see `ended`.
+
+    `ended` tells then what ended it: hard, soft, watchdog, power_cut (within an operation of the flash) or lost.
+    """
+
+    def __init__(
+        self,
+        words: list[str],
+        config: dict[str, Any],
+        *,
+        serial: IO[bytes] | int,
+        typed: IO[bytes] | int,
+        tell: Callable[[list[Any]], None],
+        gone: Callable[["Process", str], None],
+    ) -> None:
+        incoming, self._to_board = os.pipe()
+        from_board, outgoing = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [*words, str(BOARD / "run.py"), str(incoming), str(outgoing)],
+                stdin=typed,
+                stdout=serial,
+                stderr=subprocess.STDOUT,
+                pass_fds=(incoming, outgoing),
+                start_new_session=True,
+                env={"MICROPYPATH": f".frozen:{BOARD}", "TZ": "UTC", "HOME": "/nonexistent"},
+            )
+        except OSError as error:
+            os.close(self._to_board)
+            os.close(from_board)
+            raise ConsoleError(f"MicroPython can't be started: {error}") from error
+        finally:
+            os.close(incoming)
+            os.close(outgoing)
+        self._tell, self._gone = tell, gone
+        self._replies: dict[int, Any] = {}
+        self._requests = itertools.count(1)
+        self._changed = threading.Condition()
+        self._sending = threading.Lock()
+        self._running = True
+        self._ready = self._at_work = False
+        self.ended: str | None = None
+        self._send(config)
+        self._thread = threading.Thread(target=self._listen, args=(from_board,), daemon=True)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        """The process's number, for whoever stops it."""
+        return self._process.pid
+
+    def waited_ms(self) -> int:
+        """Answer how long the firmware's thread has waited for a processor; 0 where the system does not tell."""
+        try:
+            _, waited_ns, _ = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()
+        except OSError:  # it has gone, or the system does not tell
+            return 0
+        return int(waited_ns) // 1_000_000
+
+    @property
+    def running(self) -> bool:
+        """Has it not ended yet?"""
+        return self._running
+
+    def wait_ready(self) -> None:
+        """Wait until the stand-ins are loaded, and the firmware begins."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready or not self._running, REPLY_LIMIT_S)
+            if not self._ready:
+                raise ConsoleError("The simulated board did not start; its serial output says why.")
+
+    def wait_at_work(self) -> None:
+        """Wait until the firmware has started: it waits for something, or has ended."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._at_work or not self._running, REPLY_LIMIT_S):
+                raise ConsoleError("The firmware did not get through its start; the serial output may say why.")
+
+    def ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S) -> Any:
+        """Have the board's stand-ins do something, and wait for the answer."""
+        request = next(self._requests)
+        self._send([request, command, *arguments])
+        with self._changed:
+            self._changed.wait_for(lambda: request in self._replies or not self._running, limit_s)
+            if request not in self._replies:
+                if not self._running:
+                    raise ConsoleGoneError(f"The console is gone ({command}).")
+                raise ConsoleError(f"The console does not answer ({command}).")
+            answer = self._replies.pop(request)
+        if isinstance(answer, ConsoleError):
+            raise answer
+        return answer
+
+    def kill(self) -> None:
+        """End it at once, wherever it is; returns once it is gone."""
+        self._process.kill()
+        self._thread.join(REPLY_LIMIT_S)
+
+    def _send(self, words: Any) -> None:
+        frame = json.dumps(words).encode()
+        if len(frame) > _FRAME_LIMIT:
+            raise ConsoleError("That is too much for one command to a console.")
+        with self._sending:
+            try:
+                os.write(self._to_board, len(frame).to_bytes(2, "little") + frame)
+            except OSError as error:
+                raise ConsoleGoneError("The console is gone.") from error
+
+    def _listen(self, from_board: int) -> None:
+        with os.fdopen(from_board, "rb") as lines:
+            for line in lines:
+                try:
+                    words = json.loads(line)
+                except ValueError:  # cut off by the end of the process
+                    continue
+                self._take(words)
+        status = self._process.wait()
+        with self._sending:
+            os.close(self._to_board)
+            self._to_board = -1
+        self.ended = _RESETS.get(status, "lost")
+        with self._changed:
+            self._running = False
+            self._changed.notify_all()
+        self._gone(self, self.ended)
+
+    def _take(self, words: list[Any]) -> None:
+        kind = words[0]
+        if kind not in {"reply", "failed", "ready", "at_work"}:
+            self._tell(words)
+            return
+        with self._changed:
+            if kind == "ready":
+                self._ready = True
+            elif kind == "at_work":
+                self._at_work = True
+            elif kind == "reply":
+                self._replies[words[1]] = words[2]
+            else:
+                self._replies[words[1]] = ConsoleError(f"The console could not do that: {words[2]}")
+            self._changed.notify_all()

@@ -1,0 +1,47 @@
+"""Reads the pins of a board from the firmware's own `boards/NAME.py`, which holds nothing but constants."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator.errors import ConsoleError
+
+FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
+BUTTONS = ("yes", "no", "cant_say", "seller")
+
+
+@dataclass(frozen=True)
+class PinMap:
+    """Pin numbers by button; the sounder's; the UART of the player; where flash is mounted, and its page in bytes."""
+
+    buttons: dict[str, int]
+    lamps: dict[str, int]
+    sounder: int
+    player: int
+    flash: str
+    prog_size: int
+
+
+def pin_map(board: str, firmware: Path) -> PinMap:
+    """The pins of `board`, from `firmware` if it has them as source, else from the project's own firmware."""
+    paths = [folder / "boards" / f"{board}.py" for folder in (firmware, FIRMWARE)]
+    path = next((path for path in paths if path.exists()), None)
+    if not FIRMWARE.exists():
+        raise ConsoleError(
+            f"The firmware is not beside {FIRMWARE.parent / 'simulator'}: install trivox from a clone, by "
+            "pip install --editable."
+        )
+    if path is None:
+        raise ConsoleError(f"There is no board {board}; take one of firmware/boards.")
+    values = {}
+    for statement in ast.parse(path.read_text()).body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            values[statement.targets[0].id] = ast.literal_eval(statement.value)
+    return PinMap(
+        buttons=dict(zip(BUTTONS, values["BUTTONS"], strict=True)),
+        lamps=dict(zip(BUTTONS, values["LAMPS"], strict=True)),
+        sounder=values["SOUNDER"],
+        player=values["PLAYER"][0],
+        flash=values["FLASH"],
+        prog_size=values["PROG_SIZE"],
+    )

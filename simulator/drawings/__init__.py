@@ -1,0 +1,1 @@
+"""Wiring diagrams and Wokwi projects, drawn from the pin maps."""

@@ -1,0 +1,1 @@
+"""From the diary to the expected KPIs, without any code of the bridge."""

@@ -1,0 +1,1 @@
+"""Hands that press: sellers and customers, and the diary of what they did."""
