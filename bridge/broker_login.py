@@ -20,7 +20,7 @@ RENEW_DAYS = 60  # before its end a broker's certificate is renewed, or doctor s
 
 
 @dataclass(frozen=True)
-class Broker:
+class BrokerLogin:
     """A broker and the login there; `ca_file` is what its certificate is checked by (None: the system's list)."""
 
     host: str
@@ -36,7 +36,9 @@ class Broker:
         return f"mqtt{'s' if self.tls else ''}://{self.host}:{self.port}"
 
 
-def read_broker(url: str, environment: Mapping[str, str], config: Path | None, ca_file: Path | None = None) -> Broker:
+def read_broker(
+    url: str, environment: Mapping[str, str], config: Path | None, ca_file: Path | None = None
+) -> BrokerLogin:
     """A broker as `mqtt://HOST:PORT` or `mqtts://HOST:PORT`; raises UsageError, or TrivoxError for the file."""
     parts = urlsplit(url)
     try:
@@ -54,7 +56,7 @@ def read_broker(url: str, environment: Mapping[str, str], config: Path | None, c
     file = ca_file or (Path(given["ca_file"]) if "ca_file" in given else None)
     if file is not None and not file.is_file():
         raise TrivoxError(f"{file} is not there: give the file of the authority that signed the broker's certificate.")
-    return Broker(
+    return BrokerLogin(
         parts.hostname,
         port or PORTS[parts.scheme],
         tls=parts.scheme == "mqtts",

@@ -14,9 +14,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bridge import private_files
-from bridge.disk import sync
 from bridge.errors import TrivoxError
-from bridge.owner import owner_of
+from bridge.private_files import owner_of, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,3 +168,29 @@ def _forget(path: Path) -> bool:
         sync(path.parent)
         return True
     return False
+
+
+class Keys:
+    """The consoles' keys, each read again when its file has changed."""
+
+    def __init__(self, database: Path) -> None:
+        self._keyring = Keyring(database)
+        self._read: dict[tuple[str, str], tuple[tuple[int, int], bytes | None]] = {}
+
+    def of(self, site_id: str, console_id: str) -> bytes | None:
+        """A console's key; None where none is known, or its file cannot be used (which `doctor` tells)."""
+        name = site_id, console_id
+        stamp = self._keyring.stamp(*name)
+        if stamp is None:
+            return None
+        known = self._read.get(name)
+        if known is None or known[0] != stamp:
+            known = self._read[name] = stamp, self._load(*name)
+        return known[1]
+
+    def _load(self, site_id: str, console_id: str) -> bytes | None:
+        try:
+            found = self._keyring.get(site_id, console_id)
+        except TrivoxError:
+            return None
+        return None if found is None else bytes.fromhex(found.key)

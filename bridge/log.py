@@ -11,13 +11,13 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bridge.text import plain
+from bridge.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SELDOM_S = 60.0
-MAX_KEYS = 10_000  # things that are told of seldom, remembered at once
+MAX_KEYS = 10_000  # things that are told of limiter, remembered at once
 MAX_VALUE = 500  # characters
 FACTS = "facts"
 PLAIN = re.compile(r"[A-Za-z0-9_.:/+@,-]+", re.ASCII)
@@ -42,7 +42,7 @@ def _value(value: Any) -> str:
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     if len(text) <= MAX_VALUE and PLAIN.fullmatch(text):
         return text
-    return '"{}"'.format(plain(text.replace("\\", "\\\\").replace('"', '\\"'), MAX_VALUE))
+    return '"{}"'.format(printable(text.replace("\\", "\\\\").replace('"', '\\"'), MAX_VALUE))
 
 
 def set_up() -> None:
@@ -67,14 +67,14 @@ def error(message: str, *, trace: bool = False, **facts: Any) -> None:
     log.error(message, extra={FACTS: facts}, exc_info=trace)
 
 
-class Seldom:
+class RateLimiter:
     """Lets a thing be told at once, and again when a minute is over, with how often it was passed over meanwhile."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
         self._told: dict[Any, tuple[float, int, int]] = {}  # since when, how often told since, passed over
 
-    def ask(self, key: Any, count: int = 1, *, burst: int = 1) -> int | None:
+    def allow(self, key: Any, count: int = 1, *, burst: int = 1) -> int | None:
         """How many are to be told of, these `count` included; None: not now. At most `burst` times a minute."""
         now_s = self._now_s()
         since_s, told, passed_over = self._told.get(key, (now_s, 0, 0))

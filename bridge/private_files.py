@@ -6,9 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from bridge.disk import sync
 from bridge.errors import TrivoxError
-from bridge.owner import is_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +51,23 @@ def folder(path: Path, owner: Owner | None = None) -> None:
             os.chown(path, *owner)
     except OSError as error:
         raise TrivoxError(f"{path} cannot be made ({error.strerror}): check its folder and rights.") from error
+
+
+def owner_of(database: Path) -> tuple[int, int]:
+    """(user, group) of a database, or of its folder where there is none yet."""
+    found = (database if database.exists() else database.parent).stat()
+    return found.st_uid, found.st_gid
+
+
+def is_root() -> bool:
+    """Whether this process may give files away."""
+    return os.geteuid() == 0
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or a folder's entries, to disk; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

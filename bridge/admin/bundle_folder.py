@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.admin.firmware_bundle import VERSION, bytes_of, pem_of, read_bundle, read_public_key
 from bridge.errors import TrivoxError
-from bridge.owner import is_root, owner_of
+from bridge.private_files import is_root, owner_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -48,7 +48,7 @@ class Line(dict[str, str]):
         return int(text)
 
 
-class Lines(list[Line]):
+class CsvLines(list[Line]):
     """The lines of a file, and what was found wrong with them."""
 
     def __init__(self, name: str) -> None:
@@ -65,9 +65,9 @@ class Lines(list[Line]):
             raise TrivoxError(f"{self.name}: nothing was imported; mend " + "\n".join([*shown, *also]))
 
 
-def read_lines(name: str, text: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Lines:
+def read_lines(name: str, text: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> CsvLines:
     """Read a CSV file with a line of column names; raises TrivoxError when those are not as they must be."""
-    lines = Lines(name)
+    lines = CsvLines(name)
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
         header = [heading.strip() for heading in next(reader, [])]

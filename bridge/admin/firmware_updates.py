@@ -16,20 +16,22 @@ from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import Keyring
 from bridge.store import console_status
 from bridge.store import updates as table
-from bridge.store.updates import DONE, FAILED, FETCHING, RETURNED, STOPPED, TRIAL, WAITING, Order
-from bridge.text import plain
+from bridge.store.updates import DONE, FAILED, FETCHING, RETURNED, STOPPED, TRIAL, WAITING, UpdateOrder
+from bridge.text import printable
 from bridge.wire.contract import encode
 from bridge.wire.health import read_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from bridge.admin.commands import OrderUpdate, StopUpdates
     from bridge.admin.firmware_bundle import Bundle
+    from bridge.model.console import ConsoleName
     from bridge.store import Store
     from bridge.store.console_status import ConsoleRow
-    from bridge.store.consoles import Name
     from bridge.wire.contract import Reply, Wish
-    from bridge.wire.health import Figures
+    from bridge.wire.health import HealthFigures
 
 Message = tuple[str, bytes]
 """(topic, payload)."""
@@ -39,17 +41,33 @@ WINDOW_BYTES = 4 * PIECE_BYTES  # at most what is sent for one request
 OFFER_AGAIN_MS = 30_000
 
 
+class CheckedBundles:
+    """The bundles beside a database, each read and checked once."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._read: dict[str, Bundle] = {}
+
+    def get(self, version: str) -> Bundle:
+        """Return the bundle of a version. Raises TrivoxError."""
+        from bridge.admin.bundle_folder import Bundles  # noqa: PLC0415 - signatures take a library that nothing else does
+
+        if version not in self._read:
+            self._read[version] = Bundles(self._database).get(version)
+        return self._read[version]
+
+
 # -- what people order ---------------------------------------------------------------------------------------------
 
 
-def order_update(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
-    """Order consoles to update, inside the transaction: args `version`, `site_id`, `console_id`, `percent`, `older`.
+def order_update(store: Store, command: OrderUpdate) -> dict[str, Any]:
+    """Order consoles to update, inside the transaction. Raises TrivoxError.
 
     The result names the consoles ("ordered", "already", "newer", "returned", "keyless"), each as SITE/CONSOLE.
     """
-    site_id, console_id = scope_of(args)
-    version = args["version"]
-    bundle = bundle_of(store, version)
+    site_id, console_id = scope_of(command.scope)
+    version = command.version
+    bundle = CheckedBundles(store.path).get(version)
     names: dict[str, list[str]] = {"ordered": [], "already": [], "newer": [], "returned": [], "keyless": []}
     consoles = [
         console
@@ -58,14 +76,14 @@ def order_update(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, 
     ]
     if not consoles:
         raise UsageError("There is no such console: see `trivox console list`.")
-    if args["percent"] < 100:  # noqa: PLR2004 - a share of those that can take it
+    if command.percent < 100:  # noqa: PLR2004 - a share of those that can take it
         keys = Keyring(store.path)
         consoles = [console for console in consoles if keys.get(console.site_id, console.console_id) is not None]
-    for console in share_of(consoles, version, args["percent"]):
-        found = _standing(store, console, version, older=args["older"], named=bool(console_id))
+    for console in share_of(consoles, version, command.percent):
+        found = _standing(store, console, version, older=command.older, named=bool(console_id))
         names[found].append(f"{console.site_id}/{console.console_id}")
         if found == "ordered":
-            table.put(store, _new_order(store, console, bundle, older=args["older"]))
+            table.put(store, _new_order(store, console, bundle, older=command.older))
     return names
 
 
@@ -80,7 +98,7 @@ def share_of(consoles: list[ConsoleRow], version: str, percent: int) -> list[Con
 
 def _standing(store: Store, console: ConsoleRow, version: str, *, older: bool, named: bool) -> str:
     """Whether a console can be ordered to take a version, or why not."""
-    from bridge.admin.bundle_folder import rank  # noqa: PLC0415 - see bundle_of
+    from bridge.admin.bundle_folder import rank  # noqa: PLC0415 - see CheckedBundles
 
     runs = read_figures(console.health).firmware or ""
     last = table.order_of(store, console.site_id, console.console_id)
@@ -95,8 +113,8 @@ def _standing(store: Store, console: ConsoleRow, version: str, *, older: bool, n
     return "ordered"
 
 
-def _new_order(store: Store, console: ConsoleRow, bundle: Bundle, *, older: bool) -> Order:
-    return Order(
+def _new_order(store: Store, console: ConsoleRow, bundle: Bundle, *, older: bool) -> UpdateOrder:
+    return UpdateOrder(
         console.console_key,
         console.site_id,
         console.console_id,
@@ -112,7 +130,7 @@ def _new_order(store: Store, console: ConsoleRow, bundle: Bundle, *, older: bool
     )
 
 
-def stop_updates(store: Store, _args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
+def stop_updates(store: Store, _command: StopUpdates) -> dict[str, Any]:
     """Stop all that are not on trial yet, inside the transaction."""
     return {"stopped": table.stop(store, None, (WAITING, FETCHING), "stopped by command")}
 
@@ -125,19 +143,19 @@ def first_offers(store: Store) -> list[Message]:
     return [_offer(store, order) for order in table.orders(store) if order.is_open and not order.changed_at_ms]
 
 
-def _offer(store: Store, order: Order) -> Message:
+def _offer(store: Store, order: UpdateOrder) -> Message:
     table.put(store, order._replace(changed_at_ms=store.now_ms))
     return _topic(order), encode({"id": order.order_id, "version": order.version})
 
 
-def note_online(store: Store, name: Name) -> None:
+def note_online(store: Store, name: ConsoleName) -> None:
     """A console has come (again): its next health message brings an offer, for it may have started anew."""
     order = table.order_of(store, *name)
     if order is not None and order.is_open:
         table.put(store, order._replace(changed_at_ms=0))
 
 
-def note_health(store: Store, name: Name, said: Figures) -> list[Message]:
+def note_health(store: Store, name: ConsoleName, said: HealthFigures) -> list[Message]:
     """A console has told what it runs: its order follows; an offer, if it should be made again."""
     order = table.order_of(store, *name)
     if order is None or not order.is_open:
@@ -153,24 +171,24 @@ def note_health(store: Store, name: Name, said: Figures) -> list[Message]:
     return []
 
 
-def _is_older(order: Order, runs: str | None) -> bool:
-    from bridge.admin.bundle_folder import rank  # noqa: PLC0415 - see bundle_of
+def _is_older(order: UpdateOrder, runs: str | None) -> bool:
+    from bridge.admin.bundle_folder import rank  # noqa: PLC0415 - see CheckedBundles
 
     return not order.older and rank(runs or "") > rank(order.version)
 
 
-def take_reply(store: Store, name: Name, reply: Reply) -> list[Message]:
+def take_reply(store: Store, bundles: CheckedBundles, name: ConsoleName, reply: Reply) -> list[Message]:
     """A console's word about its update: the pieces that it asks for, if it does."""
     order = table.order_of(store, *name)
     if order is None or order.order_id != reply.id or not order.is_open:
         return []
     if not reply.ok:
-        _give_up(store, order, RETURNED if reply.trial_failed else FAILED, plain(reply.reason))
+        _give_up(store, order, RETURNED if reply.trial_failed else FAILED, printable(reply.reason))
     elif reply.fetch is None:
         _change(store, order, state=DONE)
     else:
         try:
-            messages = list(_answers(store, order, reply.fetch))
+            messages = list(_answers(store, bundles.get(order.version), order, reply.fetch))
         except TrivoxError as error:
             _give_up(store, order, FAILED, str(error))
             return []
@@ -180,46 +198,36 @@ def take_reply(store: Store, name: Name, reply: Reply) -> list[Message]:
     return []
 
 
-def _answers(store: Store, order: Order, wish: Wish) -> Iterator[Message]:
-    content = bundle_of(store, order.version).content
+def _answers(store: Store, bundle: Bundle, order: UpdateOrder, wish: Wish) -> Iterator[Message]:
+    content = bundle.content
     if wish.nonce is not None:
-        yield _topic(order), encode(_code(store, order, wish.nonce))
+        yield _topic(order), encode(_code(store, bundle, order, wish.nonce))
     end = min(wish.from_ + min(wish.bytes_, WINDOW_BYTES), len(content))
     for start in range(wish.from_, end, PIECE_BYTES):
         data = b64encode(content[start : min(start + PIECE_BYTES, end)]).decode()
         yield _topic(order), encode({"id": order.order_id, "from": start, "data": data})
 
 
-def _code(store: Store, order: Order, nonce: str) -> dict[str, Any]:
+def _code(store: Store, bundle: Bundle, order: UpdateOrder, nonce: str) -> dict[str, Any]:
     """What proves to the console, and for this nonce alone, that the manifest comes from who has its key."""
     credentials = Keyring(store.path).get(order.site_id, order.console_id)
     if credentials is None:
         raise TrivoxError("the console has no key here any more: enrol it again")
-    manifest = bundle_of(store, order.version).manifest
+    manifest = bundle.manifest
     text = b"firmware\n" + nonce.encode() + b"\n" + manifest
     mac = hmac.new(bytes.fromhex(credentials.key), text, hashlib.sha256).hexdigest()
     return {"id": order.order_id, "nonce": nonce, "manifest_bytes": len(manifest), "mac": mac}
 
 
-def bundle_of(store: Store, version: str) -> Bundle:
-    """The bundle of a version, checked once by this process. Raises TrivoxError."""
-    from bridge.admin.bundle_folder import Bundles  # noqa: PLC0415 - signatures take a library that nothing else does
-
-    known: dict[str, Bundle] = store.remember("bundles", dict)
-    if version not in known:
-        known[version] = Bundles(store.path).get(version)
-    return known[version]
-
-
-def _topic(order: Order) -> str:
+def _topic(order: UpdateOrder) -> str:
     return f"trivox/v1/{order.site_id}/{order.console_id}/firmware"
 
 
-def _change(store: Store, order: Order, **changes: Any) -> None:
+def _change(store: Store, order: UpdateOrder, **changes: Any) -> None:
     table.put(store, order._replace(changed_at_ms=store.now_ms, **changes))
 
 
-def _give_up(store: Store, order: Order, state: str, reason: str) -> None:
+def _give_up(store: Store, order: UpdateOrder, state: str, reason: str) -> None:
     """It is not to be; where a console has come back to its old version, no other is to try that one unasked."""
     _change(store, order, state=state, reason=reason)
     if state == RETURNED:

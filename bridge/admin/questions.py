@@ -14,6 +14,7 @@ from bridge.wire.identifiers import check_id
 if TYPE_CHECKING:
     from typing import Any
 
+    from bridge.admin.commands import SetQuestion
     from bridge.store import Store
 
 KINDS = ("personnel", "office", "loyalty")
@@ -24,23 +25,21 @@ MAX_BYTES = 6000  # so that settings stay below the 8 KiB that a console reads
 ORIGIN_UNSAID = "origin not stated"
 
 
-def set_question(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
+def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
     """Define or change a key question, inside the transaction; consoles that use it are told.
 
-    Args `question_id`, and each of them None where it stays: `kind`, `texts` (by language: all of a new revision),
-    `silent_weight`, `silent_weight_origin`, `silent_weight_on`; `assign` is None, or whom the question is given to
-    (see `set_settings`). Another text or kind is a new revision, above any that a console ever told of; surveys keep
-    the kind and text that they were asked with.
+    Another text or kind makes a new revision, above any that a console ever told of; surveys keep the kind and text
+    that they were asked with. Raises UsageError.
     """
-    question_id = check_id("question", args["question_id"])
+    question_id = check_id("question", command.question_id)
     before = table.questions(store).get(question_id)
     revision = table.newest_revision(store, question_id)
-    kind, texts = args["kind"] or (revision and revision.kind), args["texts"] or (revision and revision.texts)
+    kind, texts = command.kind or (revision and revision.kind), command.texts or (revision and revision.texts)
     if not (kind and texts):
         raise UsageError(f"There is no key question {question_id!r} yet: give --kind and --text to define it.")
     if kind not in KINDS:
         raise UsageError(f"A question's kind is {', '.join(KINDS)}, not {kind!r}.")
-    after = _weighted(before or table.Question(question_id, 0.5, "not estimated", None), args, now_ms)
+    after = _weighted(before or table.KeyQuestion(question_id, 0.5, "not estimated", None), command, store.now_ms)
     if after != before:
         table.keep_question(store, after)
     _check_texts(texts)
@@ -48,15 +47,15 @@ def set_question(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, A
         number = max(revision.question_revision if revision else 0, table.highest_revision_heard(store, question_id))
         revision = table.Revision(number + 1, kind, texts)
         table.keep_revision(store, question_id, revision)
-    if args["assign"] is not None:
-        site_id, console_id = settings.scope_of(args["assign"])
+    if command.assign is not None:
+        site_id, console_id = settings.scope_of(command.assign)
         table.choose(store, site_id, console_id, "question_id", question_id)
-    return {"question_revision": revision.question_revision, "told": settings.refresh_all(store, now_ms)}
+    return {"question_revision": revision.question_revision, "told": settings.refresh_all(store)}
 
 
-def _weighted(question: table.Question, args: dict[str, Any], now_ms: int) -> table.Question:
-    """The question with the silent weight that the arguments give it; a new one needs its own origin and date."""
-    weight, origin, on = args["silent_weight"], args["silent_weight_origin"], args["silent_weight_on"]
+def _weighted(question: table.KeyQuestion, command: SetQuestion, now_ms: int) -> table.KeyQuestion:
+    """Give the question the silent weight of the command; a new weight needs an origin and a date of its own."""
+    weight, origin, on = command.silent_weight, command.silent_weight_origin, command.silent_weight_on
     if weight is not None:
         if not 0 <= weight <= 1:
             raise UsageError(f"The silent weight is a number from 0 to 1, not {weight}.")

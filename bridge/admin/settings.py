@@ -5,88 +5,25 @@ A console is told something only where something was chosen for it, or its key q
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from bridge.errors import UsageError
 from bridge.store import settings as table
-from bridge.surveys.fold import refold_all
+from bridge.surveys.refold import refold_all
 from bridge.wire.identifiers import check_id
+from bridge.wire.settings import DEFAULTS, OF_THE_BRIDGE, value_of
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from bridge.admin.commands import Scope, SetSettings
     from bridge.store import Store
 
-DEFAULT_QUESTION = "staff"
-DEFAULT_TAKEN_BACK = "default"
-DEFAULT_FORCE_MAJEURE_SCOPE_S = 600
-DEFAULT_FORCE_MAJEURE_LEVEL_MAX = 0.10
 
-
-class Range(NamedTuple):
-    """The lowest, highest and default value of a setting."""
-
-    low: int
-    high: int
-    default: int
-
-
-RANGES = {
-    "survey_window_ms": Range(200, 600_000, 20_000),
-    "long_press_ms": Range(200, 10_000, 1500),
-    "reopen_guard_ms": Range(0, 60_000, 1000),
-    "debounce_ms": Range(5, 200, 20),
-    "stuck_ms": Range(1000, 600_000, 30_000),
-    "heartbeat_ms": Range(1000, 3_600_000, 60_000),
-    "ask_every": Range(1, 1000, 1),
-    "force_majeure_scope_s": Range(0, 86_400, DEFAULT_FORCE_MAJEURE_SCOPE_S),
-}
-PROMPT = re.compile(r"none|tone|track:([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])", re.ASCII)
-OF_THE_BRIDGE = ("force_majeure_scope_s", "force_majeure_level_max")
-DEFAULTS: dict[str, Any] = {
-    **{name: given.default for name, given in RANGES.items() if name not in OF_THE_BRIDGE},
-    "prompt": "tone",
-    "question_id": DEFAULT_QUESTION,
-}
-NAMES = (*DEFAULTS, *OF_THE_BRIDGE)
-
-
-def value_of(name: str, text: str) -> Any:
-    """Read the value of a setting, `default` as None; raises UsageError."""
-    if name not in NAMES:
-        raise UsageError(f"There is no setting {name!r}: there are {', '.join(NAMES)}.")
-    if text == DEFAULT_TAKEN_BACK:
-        return None
-    if name in RANGES:
-        low, high, _ = RANGES[name]
-        if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not low <= int(text) <= high:
-            raise UsageError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
-        return int(text)
-    if name == "force_majeure_level_max":
-        return _share(name, text)
-    if name == "prompt" and not PROMPT.fullmatch(text):
-        raise UsageError(f"prompt must be none, tone or track:1 to track:255, not {text!r}.")
-    return text
-
-
-def _share(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise UsageError(f"{name} must be a number from 0 to 1, not {text!r}.")
-    return value
-
-
-def set_settings(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
-    """Choose settings, inside the transaction.
-
-    Args `site_id` and `console_id` ('' and '': all; a site and '': the site's consoles) and `values` (name to text).
-    """
-    site_id, console_id = scope_of(args)
-    values = {name: value_of(name, text) for name, text in args["values"].items()}
+def set_settings(store: Store, command: SetSettings) -> dict[str, Any]:
+    """Choose settings, inside the transaction; return as `told` how many consoles get new ones. Raises UsageError."""
+    site_id, console_id = scope_of(command.scope)
+    values = {name: value_of(name, text) for name, text in command.values.items()}
     known = table.questions(store)
     for name, value in values.items():
         if name in OF_THE_BRIDGE and site_id:
@@ -95,30 +32,29 @@ def set_settings(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, A
             raise UsageError(f"There is no key question {value!r}: define it with `trivox question set`.")
         table.choose(store, site_id, console_id, name, value)
     _refuse_short_stuck(store)
-    told = refresh_all(store, now_ms)
+    told = refresh_all(store)
     if "force_majeure_scope_s" in values:
         store.forget()
         refold_all(store)
     return {"told": told}
 
 
-def scope_of(args: dict[str, Any]) -> tuple[str, str]:
-    """Whom a choice is for; raises UsageError when an id is none."""
-    site_id, console_id = args["site_id"], args["console_id"]
-    if site_id:
-        check_id("site", site_id)
-    if console_id:
-        check_id("console", console_id)
-    return site_id, console_id
+def scope_of(scope: Scope) -> tuple[str, str]:
+    """Check whom a choice is for; return (site_id, console_id). Raises UsageError."""
+    if scope.site_id:
+        check_id("site", scope.site_id)
+    if scope.console_id:
+        check_id("console", scope.console_id)
+    return scope.site_id, scope.console_id
 
 
-def refresh_all(store: Store, now_ms: int) -> int:
-    """Make settings for every console whose own have changed; how many there were."""
-    return sum(refresh_console(store, *console, now_ms) for console in table.consoles_to_tell(store))
+def refresh_all(store: Store) -> int:
+    """Make settings for every console whose own have changed; return how many there were."""
+    return sum(refresh_console(store, *console) for console in table.consoles_to_tell(store))
 
 
-def refresh_console(store: Store, site_id: str, console_id: str, _now_ms: int) -> bool:
-    """Make a console's settings, inside the transaction, if they are other than the last ones; whether that was so.
+def refresh_console(store: Store, site_id: str, console_id: str) -> bool:
+    """Make a console's settings, inside the transaction, if they differ from the last ones; return whether they did.
 
     To be called when a console is first heard of, and when its health tells of a revision above the last one made
     (then it uses settings that this database does not know, and gets its own again under a higher number).

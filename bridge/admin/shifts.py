@@ -5,16 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.admin.csv_file import Line, Lines, read_lines
+from bridge.admin.csv_file import CsvLines, Line, read_lines
 from bridge.admin.settings import refresh_console
 from bridge.model.local_time import instant_ms
 from bridge.store import places
 from bridge.surveys import counts
-from bridge.surveys.fold import refold_console
+from bridge.surveys.refold import refold_console
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from bridge.admin.commands import ImportShifts
     from bridge.store import Store
 
 COLUMNS = ("site_id", "console_id", "seller_id", "seller_name", "started_at", "ended_at")
@@ -31,9 +32,9 @@ class Given(NamedTuple):
     shift: places.Shift
 
 
-def import_shifts(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, Any]:
-    """Take shifts in, inside the transaction: args `name` and `text` of the file. Surveys and counts follow."""
-    lines = read_lines(args["name"], args["text"], COLUMNS)
+def import_shifts(store: Store, command: ImportShifts) -> dict[str, Any]:
+    """Set the shifts of a CSV file, all or none, inside the transaction; surveys and counts follow."""
+    lines = read_lines(command.name, command.text, COLUMNS)
     by_console: dict[tuple[str, str], list[Given]] = {}
     for line in lines:
         with line.judged():
@@ -48,7 +49,7 @@ def import_shifts(store: Store, args: dict[str, Any], now_ms: int) -> dict[str, 
         from_ms, to_ms = _set(store, site_id, console_id, before[site_id, console_id], given_here)
         first, last = touched.get(site_id, (from_ms, to_ms))
         touched[site_id] = min(first, from_ms), max(last, to_ms)
-        refresh_console(store, site_id, console_id, now_ms)  # the console may be new here
+        refresh_console(store, site_id, console_id)  # the console may be new here
     for site_id, (from_ms, to_ms) in touched.items():
         counts.derive(store, site_id, from_ms, to_ms)
     return {"shifts": len(lines)}
@@ -68,7 +69,7 @@ def _given(store: Store, line: Line) -> Given:
     )
 
 
-def _refuse_overlaps(lines: Lines, before: list[places.Shift], given_here: list[Given]) -> None:
+def _refuse_overlaps(lines: CsvLines, before: list[places.Shift], given_here: list[Given]) -> None:
     """Judge the shifts as they would stand after the import: touching is fine, overlapping is not."""
     numbers = {given.shift.started_at_ms: given.number for given in given_here}
     after = {shift.started_at_ms: shift for shift in before} | {

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from bridge import private_files
+from bridge.admin.commands import EnrollConsoles, RevokeConsoles
 from bridge.cli.groups import console_app, join
 from bridge.cli.options import DATABASE, Database
 from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import BRIDGE, Account, Credentials, Keyring
 from bridge.service.control import perform
-from bridge.text import counted
+from bridge.text import plural
 from bridge.wire.identifiers import check_id, check_name
 
 source_app = typer.Typer(help="Tills and people counters.", no_args_is_help=True)
@@ -52,8 +53,8 @@ def console_enroll(
     for name in names:
         _refuse_other(name, "source", check_name("console", name), keyring)
     _may_write(out, names)
-    perform(database, "enroll_consoles", {"consoles": names})
-    _say(f"{counted(len(names), 'console')} enrolled; `trivox rebuild` takes in what was refused before.")
+    perform(database, EnrollConsoles(consoles=names))
+    _say(f"{plural(len(names), 'console')} enrolled; `trivox rebuild` takes in what was refused before.")
     for name in names:
         site_id, console_id = check_name("console", name)
         kept = None if renew else keyring.get(site_id, console_id)
@@ -70,10 +71,10 @@ def console_revoke(consoles: Consoles, database: Database = DATABASE) -> None:
     """Take consoles' credentials away; what they have sent stays."""
     keyring = Keyring(database)
     names = {name: check_name("console", name) for name in consoles}
-    revoked = perform(database, "revoke_consoles", {"consoles": list(names)})["revoked"]
+    revoked = perform(database, RevokeConsoles(consoles=list(names)))["revoked"]
     done = [name for name, console in names.items() if keyring.remove(*console) or name in revoked]
     if done:
-        _say(f"{counted(len(done), 'console')} revoked: a bridge with --enrolled-only refuses {', '.join(done)} now.")
+        _say(f"{plural(len(done), 'console')} revoked: a bridge with --enrolled-only refuses {', '.join(done)} now.")
         _say("Then let the broker know, which ends their sessions: `trivox broker-config`, and reload it.")
     if strangers := sorted(set(names) - set(done)):
         raise TrivoxError(f"{', '.join(strangers)} was not enrolled: see `trivox console list`.")

@@ -10,13 +10,23 @@ from typing import Annotated, Any
 
 import typer
 
+from bridge.admin.commands import (
+    ImportCheckoutPoints,
+    ImportCounts,
+    ImportShifts,
+    ImportSites,
+    SetCheckoutPoint,
+    SetQuestion,
+    SetSettings,
+    SetSite,
+)
 from bridge.cli.groups import join, question_app
 from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope, text_of
 from bridge.errors import UsageError
 from bridge.service.control import perform
 from bridge.store import open_store
 from bridge.store import settings as settings_table
-from bridge.text import counted
+from bridge.text import plural
 
 settings_app = typer.Typer(help="Settings of consoles.", no_args_is_help=True)
 site_app = typer.Typer(help="Sites.", no_args_is_help=True)
@@ -66,16 +76,15 @@ def question_set(
     """Define or change a key question, and give it to consoles."""
     result = perform(
         database,
-        "set_question",
-        {
-            "question_id": question_id,
-            "kind": kind,
-            "texts": _pairs(text or [], 'text such as en="Are you satisfied?"'),
-            "silent_weight": silent_weight,
-            "silent_weight_origin": silent_weight_origin,
-            "silent_weight_on": silent_weight_on,
-            "assign": scope(site, console, for_all=for_all),
-        },
+        SetQuestion(
+            question_id=question_id,
+            kind=kind,
+            texts=_pairs(text or [], 'text such as en="Are you satisfied?"'),
+            silent_weight=silent_weight,
+            silent_weight_origin=silent_weight_origin,
+            silent_weight_on=silent_weight_on,
+            assign=scope(site, console, for_all=for_all),
+        ),
     )
     _say(f"Key question {question_id} has revision {result['question_revision']}; {_told(result)}")
 
@@ -111,7 +120,7 @@ def settings_set(
     if chosen_for is None:
         raise UsageError("Say for whom: --console SITE/CONSOLE, --site SITE or --all.")
     pairs = _pairs(values, "setting such as survey_window_ms=15000")
-    result = perform(database, "set_settings", {**chosen_for, "values": pairs})
+    result = perform(database, SetSettings(scope=chosen_for, values=pairs))
     _say(f"Done; {_told(result)}")
 
 
@@ -135,7 +144,7 @@ def site_set(
     database: Database = DATABASE,
 ) -> None:
     """Set a site's time zone."""
-    perform(database, "set_site", {"site_id": site_id, "timezone": timezone})
+    perform(database, SetSite(site_id=site_id, timezone=timezone))
     _say(f"Site {site_id} has the time zone {timezone}.")
 
 
@@ -144,8 +153,8 @@ def site_import(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
 ) -> None:
     """Set many sites' time zones: site_id,timezone."""
-    result = perform(database, "import_sites", {"name": file.name, "text": text_of(file)})
-    _say(f"{counted(result['sites'], 'site')} imported.")
+    result = perform(database, ImportSites(name=file.name, text=text_of(file)))
+    _say(f"{plural(result['sites'], 'site')} imported.")
 
 
 @checkout_point_app.command("set")
@@ -165,12 +174,14 @@ def checkout_point_set(
 ) -> None:
     """Say which console stands at a checkout point, and since when."""
     try:
-        day = None if from_day is None else date.fromisoformat(from_day).isoformat()
+        day = None if from_day is None else date.fromisoformat(from_day)
     except ValueError as error:
         raise UsageError(f"--from {from_day!r} is no date: give it as 2026-11-01.") from error
     console_id = console.removeprefix(f"{site_id}/")
-    args = {"site_id": site_id, "checkout_point_id": checkout_point_id, "console_id": console_id, "from": day}
-    perform(database, "set_checkout_point", args)
+    perform(
+        database,
+        SetCheckoutPoint(site_id=site_id, checkout_point_id=checkout_point_id, console_id=console_id, from_day=day),
+    )
     _say(f"Console {site_id}/{console_id} stands at {checkout_point_id}.")
 
 
@@ -179,8 +190,8 @@ def checkout_point_import(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
 ) -> None:
     """Say where many consoles stand: site_id,checkout_point_id,console_id and optional from (see set)."""
-    result = perform(database, "import_checkout_points", {"name": file.name, "text": text_of(file)})
-    _say(f"{counted(result['checkout_points'], 'checkout point')} imported.")
+    result = perform(database, ImportCheckoutPoints(name=file.name, text=text_of(file)))
+    _say(f"{plural(result['checkout_points'], 'checkout point')} imported.")
 
 
 @shift_app.command("import")
@@ -188,8 +199,8 @@ def shift_import(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
 ) -> None:
     """Take shifts in: site_id,console_id,seller_id,seller_name,started_at,ended_at."""
-    result = perform(database, "import_shifts", {"name": file.name, "text": text_of(file)})
-    _say(f"{counted(result['shifts'], 'shift')} imported.")
+    result = perform(database, ImportShifts(name=file.name, text=text_of(file)))
+    _say(f"{plural(result['shifts'], 'shift')} imported.")
 
 
 @counts_app.command("import")
@@ -197,8 +208,8 @@ def counts_import(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
 ) -> None:
     """Take counts in: site_id,source_id,kind,from,to,count and optional id,checkout_point_id,seller_id."""
-    result = perform(database, "import_counts", {"name": file.name, "text": text_of(file)})
-    _say(f"{counted(result['counts'], 'count')} imported.")
+    result = perform(database, ImportCounts(name=file.name, text=text_of(file)))
+    _say(f"{plural(result['counts'], 'count')} imported.")
 
 
 def register(app: typer.Typer) -> None:

@@ -25,10 +25,7 @@ from bridge.store.consoles import identity
 from bridge.store.integrity import Check
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    from bridge.broker_login import Broker
-    from bridge.service.mqtt_session import Bridge
+    from bridge.broker_login import BrokerLogin
     from bridge.store import Store
 
 BROKER_PORT = 1883
@@ -72,7 +69,7 @@ def bridge(
     run_bridge(found, database, Admission(enrolled_only, signed_only), metrics_port)
 
 
-def run_bridge(broker: Broker, database: Path, admission: Admission, metrics_port: int) -> None:
+def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metrics_port: int) -> None:
     """Run until SIGTERM or Ctrl-C, as the one process that writes this database."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # nothing is taken in yet
@@ -106,15 +103,15 @@ def _open(database: Path) -> Store:
         told = sentence
 
 
-def _serve(broker: Broker, store: Store, check: Check, admission: Admission, metrics_port: int) -> None:
-    from bridge.service.metrics import Collector, MetricsServer  # noqa: PLC0415 - the other commands start faster without
-    from bridge.service.mqtt_session import Bridge  # noqa: PLC0415 - … paho too
+def _serve(broker: BrokerLogin, store: Store, check: Check, admission: Admission, metrics_port: int) -> None:
+    from bridge.service.metrics import BridgeCollector, MetricsServer  # noqa: PLC0415 - the other commands start faster without
+    from bridge.service.mqtt_session import MqttSession  # noqa: PLC0415 - … paho too
 
-    runner = Bridge(broker, store, identity(store), **admission._asdict())
+    runner = MqttSession(broker, store, identity(store), **admission._asdict())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())
-    server = Server(store.path, lambda *request: _perform(runner, *request))
-    metrics = MetricsServer(metrics_port, Collector(runner.vitals, store.path, version("trivox")))
+    server = Server(store.path, runner.perform, lambda: runner.vitals.snapshot(time.time_ns() // 1_000_000))
+    metrics = MetricsServer(metrics_port, BridgeCollector(runner.vitals, store.path, version("trivox")))
     check.on_damage(runner.fail)
     try:
         runner.run()
@@ -122,13 +119,6 @@ def _serve(broker: Broker, store: Store, check: Check, admission: Admission, met
         metrics.close()
         server.close()
         log.info("the bridge ends", waiting_messages=runner.vitals.backlog())
-
-
-def _perform(runner: Bridge, operation: str, args: dict[str, Any], progress: Any) -> dict[str, Any]:
-    """Do what a command asks for; how the bridge is, also while it cannot write."""
-    if operation == "vitals":
-        return runner.vitals.snapshot(time.time_ns() // 1_000_000)
-    return runner.perform(operation, args, progress)
 
 
 def broker(

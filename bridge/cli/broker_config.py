@@ -12,7 +12,7 @@ import typer
 from bridge.cli.options import DATABASE, Database
 from bridge.errors import TrivoxError, UsageError
 from bridge.ops.broker.systemd import BRIDGE_UNIT, BROKER_UNIT
-from bridge.owner import owner_of
+from bridge.private_files import owner_of
 
 LOWEST_PORT = 1024  # below it a broker would need more rights than the unit gives it
 

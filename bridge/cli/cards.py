@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from bridge.admin.commands import Scope
 from bridge.admin.questions import MAX_TEXT
-from bridge.admin.settings import DEFAULTS
 from bridge.cli.groups import join, question_app
 from bridge.cli.options import DATABASE, ConsoleOption, Database, Site, scope
 from bridge.errors import TrivoxError, UsageError
@@ -19,8 +19,9 @@ from bridge.reports.cards.texts import Texts, Timings, check_language, one_line,
 from bridge.store import Store, open_store
 from bridge.store.consoles import site_ids
 from bridge.store.settings import chosen_for, newest_revision
-from bridge.text import plain
+from bridge.text import printable
 from bridge.wire.identifiers import check_id
+from bridge.wire.settings import DEFAULTS
 
 FORMATS: tuple[Format, ...] = ("pdf", "svg")
 SIZES = {"customer": "A6", "seller": "A5"}
@@ -64,11 +65,11 @@ def question_card(
     """Make a card for print: for the customer, who answers, or for the seller, who asks."""
     check_id("question", question_id)
     if audience not in SIZES:
-        raise UsageError(f"A card is for {' or '.join(SIZES)}, not for {plain(audience)!r}.")
+        raise UsageError(f"A card is for {' or '.join(SIZES)}, not for {printable(audience)!r}.")
     form = _format_of(kind, out)
     paper = (size or SIZES[audience]).upper()
     if paper not in PAPERS_MM:
-        raise UsageError(f"A card's size is {', '.join(PAPERS_MM)}, not {plain(paper)!r}.")
+        raise UsageError(f"A card's size is {', '.join(PAPERS_MM)}, not {printable(paper)!r}.")
     if text is not None and not language:
         raise UsageError("--text needs its language: give --lang too.")
     given = None if text is None or not language else (text, check_language(language))
@@ -100,12 +101,12 @@ def _refuse_for(audience: str, options: dict[str, str | None]) -> None:
 def _format_of(kind: str | None, out: Path | None) -> Format:
     ending = out.suffix.removeprefix(".").lower() if out else ""
     if kind is None and ending and ending not in FORMATS:
-        raise UsageError(f"A card's file ends in {' or '.join(FORMATS)}, not {plain(ending)!r}; or say --format.")
+        raise UsageError(f"A card's file ends in {' or '.join(FORMATS)}, not {printable(ending)!r}; or say --format.")
     wanted = (kind or "").lower() or (ending if ending in FORMATS else "pdf")
     for form in FORMATS:
         if wanted == form:
             return form
-    raise UsageError(f"A card's format is {' or '.join(FORMATS)}, not {plain(wanted)!r}.")
+    raise UsageError(f"A card's format is {' or '.join(FORMATS)}, not {printable(wanted)!r}.")
 
 
 def _text_of(database: Path, question_id: str, language: str | None) -> tuple[str, str]:
@@ -121,21 +122,21 @@ def _text_of(database: Path, question_id: str, language: str | None) -> tuple[st
     wanted = (language or (FIRST_LANGUAGE if FIRST_LANGUAGE in by_tag else next(iter(by_tag)))).lower()
     if wanted not in by_tag:
         raise TrivoxError(
-            f"Key question {question_id} has no text in {plain(wanted)!r}, only in "
-            f"{', '.join(map(plain, revision.texts))}: give it by --text, or to all by `trivox question set`."
+            f"Key question {question_id} has no text in {printable(wanted)!r}, only in "
+            f"{', '.join(map(printable, revision.texts))}: give it by --text, or to all by `trivox question set`."
         )
     text, tag = by_tag[wanted]
     return text, check_language(tag)
 
 
-def _for_seller(said: Texts, database: Path, whose: dict[str, str] | None) -> dict[str, object]:
+def _for_seller(said: Texts, database: Path, whose: Scope | None) -> dict[str, object]:
     """The seller's sentences, with the settings of the consoles that the card is for."""
     store: Store = open_store(database)
     try:
-        whose = whose or {"site_id": "", "console_id": ""}
-        if whose["site_id"] and whose["site_id"] not in site_ids(store):
-            raise TrivoxError(f"There is no site {whose['site_id']!r}: `trivox console list` shows all.")
-        chosen = DEFAULTS | chosen_for(store, whose["site_id"], whose["console_id"])
+        whose = whose or Scope()
+        if whose.site_id and whose.site_id not in site_ids(store):
+            raise TrivoxError(f"There is no site {whose.site_id!r}: `trivox console list` shows all.")
+        chosen = DEFAULTS | chosen_for(store, whose.site_id, whose.console_id)
     finally:
         store.close()
     return said.seller(Timings(chosen["survey_window_ms"], chosen["long_press_ms"], chosen["ask_every"]))

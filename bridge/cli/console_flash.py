@@ -16,13 +16,13 @@ from bridge.cli.groups import console_app, join
 from bridge.cli.options import DATABASE, Database, text_of
 from bridge.errors import TrivoxError, UsageError
 from bridge.ops.flash import SOURCE, assignments, credentials, flash_log
-from bridge.ops.flash.board_info import Board
+from bridge.ops.flash.board_info import BoardInfo
 from bridge.ops.flash.compile import compile_firmware
 from bridge.ops.flash.console_json import Common, der_of
-from bridge.ops.flash.flash_board import Work
-from bridge.ops.flash.flash_session import Bench, Session
-from bridge.ops.flash.install import Firmware
-from bridge.text import counted
+from bridge.ops.flash.flash_board import FlashJob
+from bridge.ops.flash.flash_session import FlashRun, FlashSession
+from bridge.ops.flash.install import FirmwareImage
+from bridge.text import plural
 from bridge.wire.identifiers import check_id
 
 _VERSION = re.compile(r'^VERSION = "([^"]+)"', re.MULTILINE)
@@ -66,17 +66,17 @@ def console_flash(
     with Screen() as screen, tempfile.TemporaryDirectory(prefix="trivox-firmware-") as folder:
         people = assignments.Roster(rows, done, None if rows else lambda board: _asked(screen, site, board))
         wanted = min(count or people.left, people.left) if table else count or 1
-        firmware = Firmware(compile_firmware(Path(folder) / "firmware"))
-        work = Work(firmware, people, common, micropython, wipes=wipe, tests=self_test, watched=at)
-        bench = Bench(port or [], wanted, wait, log_file, labels, _version())
+        firmware = FirmwareImage(compile_firmware(Path(folder) / "firmware"))
+        work = FlashJob(firmware, people, common, micropython, wipes=wipe, tests=self_test, watched=at)
+        bench = FlashRun(port or [], wanted, wait, log_file, labels, _version())
         screen.say(
-            f"Plug in {counted(wanted, 'board')}, one after the other or together."
+            f"Plug in {plural(wanted, 'board')}, one after the other or together."
             if wanted
             else f"All are done, says {log_file}: to flash one again, name it by --site and --console."
         )
-        session = Session(work, bench, screen.seat)
+        session = FlashSession(work, bench, screen.seat)
         all_done = session.run()
-        screen.say(f"{counted(session.made, 'console')} of {wanted} done; the log is {log_file}.")
+        screen.say(f"{plural(session.made, 'console')} of {wanted} done; the log is {log_file}.")
     if not all_done:
         raise TrivoxError(_why(session, wait))
 
@@ -92,7 +92,7 @@ def console_keys(
     names = [_identity(name) for name in consoles]
     made = {f"{site_id}/{console_id}": issue(site_id, console_id) for site_id, console_id in names}
     credentials.write_file(file, made)
-    holds = f"{file} holds the keys of {counted(len(made), 'console')}"
+    holds = f"{file} holds the keys of {plural(len(made), 'console')}"
     sys.stdout.write(f"{holds}: delete it once they are flashed, unless a gateway logs them in.\n")
 
 
@@ -118,7 +118,7 @@ def _rows(site: str | None, console: str | None, table: Path | None, count: int 
     return []
 
 
-def _asked(screen: Screen, site: str | None, board: Board) -> assignments.Wanted:
+def _asked(screen: Screen, site: str | None, board: BoardInfo) -> assignments.Wanted:
     """Ask which console a board is to be; what it was is offered."""
     with screen.asking():
         was = "/".join(board.identity) if board.identity else None
@@ -147,9 +147,9 @@ def _version() -> str:
     return found[1] if found else ""
 
 
-def _why(session: Session, wait_s: int) -> str:
+def _why(session: FlashSession, wait_s: int) -> str:
     if session.failures:
-        return f"{counted(len(session.failures), 'board')} could not be done; the last: {session.failures[-1]}"
+        return f"{plural(len(session.failures), 'board')} could not be done; the last: {session.failures[-1]}"
     awaited = "No further board" if session.made else "No board"
     return (
         f"{awaited} was seen for {wait_s} s: see that its cable carries data (many only charge), try another socket, "

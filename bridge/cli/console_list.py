@@ -13,12 +13,12 @@ from rich.console import Console as Terminal
 from bridge.cli.groups import console_app, join
 from bridge.cli.options import DATABASE, Database
 from bridge.errors import TrivoxError
-from bridge.ops.doctor.console_rules import judge, light_of
+from bridge.ops.doctor.console_rules import light_of, rules_that_apply
 from bridge.ops.doctor.console_status import roll_call
 from bridge.ops.doctor.console_table import Judged, as_objects, as_text
 from bridge.store import open_store
 from bridge.store.consoles import site_ids
-from bridge.text import plain
+from bridge.text import printable
 
 
 def register(app: typer.Typer) -> None:
@@ -38,10 +38,10 @@ def console_list(
     try:
         consoles = [console for console in roll_call(store, now_ms) if site in {None, console.site_id}]
         if site is not None and not consoles and site not in site_ids(store):
-            raise TrivoxError(f"There is no site {plain(site)!r}: `trivox console list` without --site shows all.")
+            raise TrivoxError(f"There is no site {printable(site)!r}: `trivox console list` without --site shows all.")
     finally:
         store.close()
-    listed = [Judged(console, judge(console, now_ms)) for console in consoles]
+    listed = [Judged(console, rules_that_apply(console, now_ms)) for console in consoles]
     listed.sort(key=lambda judged: (-light_of(judged.signs), judged.console.site_id, judged.console.console_id))
     if as_json:
         sys.stdout.write(json.dumps(as_objects(listed), indent=1) + "\n")

@@ -12,14 +12,14 @@ from rich.console import Console as Terminal
 from rich.table import Table
 from rich.text import Text
 
+from bridge.admin.commands import OrderUpdate, Scope, StopUpdates
 from bridge.cli.groups import console_app, join
 from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope
 from bridge.errors import TrivoxError, UsageError
-from bridge.ops.doctor.console_rules import ago
 from bridge.service.control import perform
 from bridge.store import open_store, updates
-from bridge.store.updates import FAILED, FETCHING, RETURNED, Order
-from bridge.text import counted
+from bridge.store.updates import FAILED, FETCHING, RETURNED, UpdateOrder
+from bridge.text import ago, plural
 
 LOOK_S = 1.0
 PLAIN_WIDTH = 160
@@ -62,22 +62,21 @@ def console_update(
     if to is not None and stop:
         raise UsageError("Give --to or --stop, not both.")
     if stop:
-        stopped = perform(database, "stop_updates", {})["stopped"]
-        sys.stdout.write(f"{counted(stopped, 'update')} stopped.\n")
+        stopped = perform(database, StopUpdates())["stopped"]
+        sys.stdout.write(f"{plural(stopped, 'update')} stopped.\n")
     if to is not None:
         if who is None and percent is None:
             raise UsageError("Say which consoles: --site, --console, --percent or --all.")
-        everyone = {"site_id": "", "console_id": ""}
-        _order(database, {"version": to, **(who or everyone), "percent": percent or 100, "older": older})
+        _order(database, OrderUpdate(version=to, scope=who or Scope(), percent=percent or 100, older=older))
     if watch:
         _watch(database)
     elif to is None and not stop:
         _show(_orders(database))
 
 
-def _order(database: Path, args: dict[str, object]) -> None:
-    result = perform(database, "order_update", args)
-    sys.stdout.write(f"{counted(len(result['ordered']), 'console')} to be updated to {args['version']}.\n")
+def _order(database: Path, command: OrderUpdate) -> None:
+    result = perform(database, command)
+    sys.stdout.write(f"{plural(len(result['ordered']), 'console')} to be updated to {command.version}.\n")
     for kind, why in NOT_ORDERED.items():
         names = result[kind]
         if names:
@@ -85,7 +84,7 @@ def _order(database: Path, args: dict[str, object]) -> None:
             sys.stdout.write(f"Not {', '.join(names[:NAMES_TOLD])}{more}: they {why}.\n")
 
 
-def _orders(database: Path) -> list[Order]:
+def _orders(database: Path) -> list[UpdateOrder]:
     store = open_store(database)
     try:
         return updates.orders(store)
@@ -93,7 +92,7 @@ def _orders(database: Path) -> list[Order]:
         store.close()
 
 
-def _show(orders: list[Order]) -> None:
+def _show(orders: list[UpdateOrder]) -> None:
     table = Table(header_style="bold")
     for heading in ("site", "console", "to version", "state", "since", "reason"):
         table.add_column(heading)
@@ -105,7 +104,7 @@ def _show(orders: list[Order]) -> None:
     Terminal(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
 
 
-def _state(order: Order) -> str:
+def _state(order: UpdateOrder) -> str:
     return f"{order.state} {100 * order.fetched // order.size} %" if order.state == FETCHING else order.state
 
 
@@ -127,5 +126,5 @@ def _watch(database: Path) -> None:
     failed = [order for order in orders if order.state in {FAILED, RETURNED}]
     if failed:
         raise TrivoxError(
-            f"{counted(len(failed), 'console')} did not take the update: see the reasons in `trivox console update`."
+            f"{plural(len(failed), 'console')} did not take the update: see the reasons in `trivox console update`."
         )

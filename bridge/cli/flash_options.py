@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.broker_login import Broker, read_broker
+from bridge.broker_login import BrokerLogin, read_broker
 from bridge.cli.options import text_of
 from bridge.errors import TrivoxError, UsageError
 from bridge.ops.flash.micropython_image import Base, read_base
@@ -48,7 +48,7 @@ Labels = Annotated[Path, typer.Option("--labels", help="The folder for labels.")
 LogFile = Annotated[Path, typer.Option("--log", help="A line for each board is added here.")]
 
 
-def broker(url: str | None, config: Path | None, ca_file: Path | None) -> Broker | None:
+def broker(url: str | None, config: Path | None, ca_file: Path | None) -> BrokerLogin | None:
     """The broker that consoles are to send to, with this machine's own login there."""
     if url is None:
         if config or ca_file:

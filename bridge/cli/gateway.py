@@ -17,7 +17,7 @@ from bridge.cli.options import DEFAULT_BROKER, BrokerConfig, BrokerUrl, CaFile
 from bridge.errors import UsageError
 
 if TYPE_CHECKING:
-    from bridge.broker_login import Broker
+    from bridge.broker_login import BrokerLogin
 
 METRICS_PORT = 9884  # beside the bridge's
 
@@ -47,10 +47,10 @@ def gateway(
     run_gateway(read_broker(broker, os.environ, config, ca_file), keys, port or [], metrics_port)
 
 
-def run_gateway(broker: Broker, keys: Path | None, paths: list[str], metrics_port: int) -> None:
+def run_gateway(broker: BrokerLogin, keys: Path | None, paths: list[str], metrics_port: int) -> None:
     """Run until SIGTERM or Ctrl-C; without `paths` for the boards found on USB."""
     from bridge.ops.flash import credentials  # noqa: PLC0415 - the other commands start faster without
-    from bridge.service.gateway.counters import Collector  # noqa: PLC0415 - … also without this
+    from bridge.service.gateway.counters import GatewayCollector  # noqa: PLC0415 - … also without this
     from bridge.service.gateway.gateway import Gateway  # noqa: PLC0415 - … and paho
     from bridge.service.gateway.tty import is_port  # noqa: PLC0415 - … and pyserial
     from bridge.service.metrics import MetricsServer  # noqa: PLC0415 - … and this
@@ -61,7 +61,7 @@ def run_gateway(broker: Broker, keys: Path | None, paths: list[str], metrics_por
     if keys is not None:
         credentials.of_file(keys)  # what is wrong with it is told now
 
-    def broker_of(site_id: str, console_id: str) -> Broker:
+    def broker_of(site_id: str, console_id: str) -> BrokerLogin:
         if keys is None:
             return broker
         found = credentials.of_file(keys)(site_id, console_id)  # read anew: it may have been made anew
@@ -70,7 +70,7 @@ def run_gateway(broker: Broker, keys: Path | None, paths: list[str], metrics_por
     runner = Gateway(broker_of, paths)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())
-    metrics = MetricsServer(metrics_port, Collector(runner.counters))
+    metrics = MetricsServer(metrics_port, GatewayCollector(runner.counters))
     log.info("the gateway starts", version=version("trivox"), broker=broker.address, ports=", ".join(paths) or None)
     try:
         runner.run()

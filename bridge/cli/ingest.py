@@ -12,9 +12,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bridge.admin.commands import IngestMessages, Rebuild, Sweep
 from bridge.cli.options import DATABASE, Database
 from bridge.errors import TrivoxError
-from bridge.service.control import writer
+from bridge.service.control import open_writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,13 +40,13 @@ def ingest(
     totals: dict[str, int] = {}
     try:
         size = file.stat().st_size
-        with file.open("rb") as lines, writer(database) as who, _bar() as bar, _few_collections():
+        with file.open("rb") as lines, open_writer(database) as writer, _bar() as bar, _few_collections():
             task = bar.add_task("taking in", total=size)
             for group in _groups(lines):
-                for name, count in who.perform("ingest", {"lines": group}).items():
+                for name, count in writer.perform(IngestMessages(lines=group)).items():
                     totals[name] = totals.get(name, 0) + count
                 bar.update(task, completed=lines.tell())
-            who.perform("sweep", {})
+            writer.perform(Sweep())
     except IsADirectoryError as error:
         raise TrivoxError(f"{file} is a folder: give a file of recorded messages.") from error
     except FileNotFoundError as error:
@@ -63,9 +64,9 @@ def rebuild(database: Database = DATABASE) -> None:
     """Make surveys and rollups anew from what was received, and judge rejects again."""
     if not database.exists():
         raise TrivoxError(f"There is no database at {database}: give --database.")
-    with writer(database) as who, _bar() as bar:
+    with open_writer(database) as writer, _bar() as bar:
         task = bar.add_task("making anew", total=None)
-        result = who.perform("rebuild", {}, lambda done, of: bar.update(task, completed=done, total=of))
+        result = writer.perform(Rebuild(), lambda done, of: bar.update(task, completed=done, total=of))
     sys.stdout.write(f"{result['surveys']} surveys made anew; {result['taken']} rejects taken after all.\n")
 
 

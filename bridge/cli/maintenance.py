@@ -13,13 +13,13 @@ import typer
 
 from bridge.broker_login import read_broker, read_config
 from bridge.cli.options import DATABASE, CaFile, Database
-from bridge.disk import sync
 from bridge.errors import DatabaseError
 from bridge.ops.restore import make_file
 from bridge.ops.restore import restore as put_back
+from bridge.private_files import sync
 from bridge.store import console_status, open_store
-from bridge.store.connection import BESIDE, beside
-from bridge.text import counted, plain
+from bridge.store.connection import SIDECAR_SUFFIXES, sidecar
+from bridge.text import plural, printable
 
 LONGEST = 2_000  # a finding
 
@@ -33,7 +33,7 @@ def backup(
     file: Annotated[Path, typer.Argument(help="The copy; must not be there yet.")], database: Database = DATABASE
 ) -> None:
     """Make a consistent copy of the database, also while the bridge writes."""
-    for taken in (file, *(beside(file, ending) for ending in BESIDE)):
+    for taken in (file, *(sidecar(file, ending) for ending in SIDECAR_SUFFIXES)):
         if taken.exists():
             raise DatabaseError(f"{taken} is there already: give another name, or move it away.")
     if not file.absolute().parent.is_dir():
@@ -81,8 +81,8 @@ def doctor(
     findings = look_at_all(database, now_ms(), asked, lambda url: read_broker(url, os.environ, config, ca_file))
     for finding in findings:
         bad += finding.bad
-        sys.stdout.write(f"{'!' if finding.bad else ' '} {plain(finding.sentence, LONGEST)}\n")
-    sys.stdout.write(f"{counted(bad, 'thing')} to look at.\n" if bad else "All is well.\n")
+        sys.stdout.write(f"{'!' if finding.bad else ' '} {printable(finding.sentence, LONGEST)}\n")
+    sys.stdout.write(f"{plural(bad, 'thing')} to look at.\n" if bad else "All is well.\n")
 
 
 def register(app: typer.Typer) -> None:

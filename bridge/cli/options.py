@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bridge.admin.commands import Scope
 from bridge.errors import TrivoxError, UsageError
 
 MAX_FILE_BYTES = 16 * 1024 * 1024  # it may have to fit into one request to the bridge, three times as long
@@ -45,12 +46,12 @@ def text_of(path: Path) -> str:
         raise TrivoxError(f"{path} cannot be read ({error.strerror}): check its name and rights.") from error
 
 
-def scope(site: str | None, console: str | None, *, for_all: bool) -> dict[str, str] | None:
-    """Whom a choice is for, as operations want it; None where none of the three options was given."""
+def scope(site: str | None, console: str | None, *, for_all: bool) -> Scope | None:
+    """Read whom a choice is for; None where none of the three options was given. Raises UsageError."""
     if for_all:
         if site or console:
             raise UsageError("Give --all, or --site and --console, not both.")
-        return {"site_id": "", "console_id": ""}
+        return Scope()
     if console and "/" in console:
         site_of_console, console = console.split("/", 1)
         if site and site != site_of_console:
@@ -58,4 +59,4 @@ def scope(site: str | None, console: str | None, *, for_all: bool) -> dict[str, 
         site = site_of_console
     if console and not site:
         raise UsageError("--console needs its site: give SITE/CONSOLE, or --site too.")
-    return {"site_id": site, "console_id": console or ""} if site else None
+    return Scope(site, console or "") if site else None

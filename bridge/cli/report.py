@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import apsw
 import typer
 
+from bridge.admin.commands import Sweep
 from bridge.cli.options import DATABASE, Database
 from bridge.errors import TrivoxError, UsageError
 from bridge.reports.formats import as_csv, as_json
@@ -105,7 +106,7 @@ def _close_what_is_lost(database: Path) -> None:
     """Have surveys that are open for too long closed as lost, where the database may be written at all."""
     if os.access(database, os.W_OK) and os.access(database.absolute().parent, os.W_OK):
         try:
-            perform(database, "sweep", {})
+            perform(database, Sweep())
         except (TrivoxError, apsw.Error, OSError) as error:
             sys.stderr.write(f"trivox: surveys open for over 24 h may still be left out: {error}\n")
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.errors import UsageError
+from bridge.wire.contract import MAX_AT_MS
 
 SECOND_MS = 1000
 MINUTE_MS = 60_000
@@ -93,3 +94,26 @@ def days_of(unit: str, name: str) -> tuple[date, date]:
         return first, first + timedelta(days=7 if unit == "week" else 1)
     except OverflowError:
         return first, date.max
+
+
+DAY_MS = 86_400_000
+_QUARTER_MS = 900_000
+_ODD_ZONES_UNTIL_MS = 100_000_000_000  # before 1973 some zones were off by odd seconds
+
+
+def hour_of(at_ms: int, timezone: str) -> str:
+    """The local hour of an instant, see `local_hour`, quickly."""
+    return hour_at(at_ms, timezone)[2]
+
+
+def hour_at(at_ms: int, timezone: str) -> tuple[int, int, str]:
+    """From when up to when it is this local hour for certain (by the quarter of an hour), and the hour."""
+    if at_ms < _ODD_ZONES_UNTIL_MS:
+        return at_ms, at_ms + 1, local_hour(at_ms, timezone)
+    quarter = at_ms // _QUARTER_MS
+    return quarter * _QUARTER_MS, (quarter + 1) * _QUARTER_MS, _hour_of_quarter(quarter, timezone)
+
+
+@lru_cache(maxsize=65_536)
+def _hour_of_quarter(quarter: int, timezone: str) -> str:
+    return local_hour(min(quarter * _QUARTER_MS, MAX_AT_MS - DAY_MS), timezone)

@@ -11,12 +11,11 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from bridge.disk import sync
 from bridge.errors import DatabaseError, WriterBusyError
-from bridge.owner import owner_of
-from bridge.service.control import take_lock
-from bridge.store.connection import BESIDE, beside
+from bridge.private_files import owner_of, sync
+from bridge.store.connection import SIDECAR_SUFFIXES, sidecar
 from bridge.store.console_status import copy_to, read_copy
+from bridge.store.lock import take_lock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,8 +48,8 @@ def _replace(copy: Path, database: Path, now: datetime) -> Path | None:
         aside = _keep_aside(database, now)
         sync(database.parent)
         partial.rename(database)  # with the old log beside it the copy is refused until that is gone
-        for ending in BESIDE:
-            beside(database, ending).unlink(missing_ok=True)
+        for ending in SIDECAR_SUFFIXES:
+            sidecar(database, ending).unlink(missing_ok=True)
         sync(database.parent)
     finally:
         source.close()
@@ -69,7 +68,7 @@ def _make(partial: Path, database: Path) -> None:
 
 
 def _clear(partial: Path) -> None:
-    for path in (partial, *(beside(partial, ending) for ending in BESIDE)):
+    for path in (partial, *(sidecar(partial, ending) for ending in SIDECAR_SUFFIXES)):
         path.unlink(missing_ok=True)
 
 
@@ -79,12 +78,12 @@ def _keep_aside(database: Path, now: datetime) -> Path | None:
         return None
     stem, number = f"{database.name}.replaced-{now:%Y%m%dT%H%M%SZ}", 1
     aside = database.with_name(stem)
-    while any(path.exists() for path in (aside, *(beside(aside, ending) for ending in BESIDE))):
+    while any(path.exists() for path in (aside, *(sidecar(aside, ending) for ending in SIDECAR_SUFFIXES))):
         number += 1
         aside = database.with_name(f"{stem}-{number}")
     for ending in ("-wal", "-journal"):
-        if beside(database, ending).exists():
-            _name_also(beside(database, ending), beside(aside, ending))
+        if sidecar(database, ending).exists():
+            _name_also(sidecar(database, ending), sidecar(aside, ending))
     _name_also(database, aside)
     return aside
 

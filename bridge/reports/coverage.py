@@ -63,7 +63,7 @@ def _tell_of_nobody(gathered: dict[tuple[Group, str], Gathered], seller: int) ->
 
 
 @dataclass(frozen=True)
-class Periods:
+class ReportPeriods:
     """The time that a row is about: the report's days, the row's own hour, day, week or month, a seller's shifts."""
 
     from_day: date
@@ -73,7 +73,7 @@ class Periods:
     shifts: dict[tuple[str, str], list[Span]] = field(default_factory=dict)
     longest_shift_ms: int = 0
 
-    def with_shifts(self, shifts: Iterable[tuple[str, str, int, int]]) -> Periods:
+    def with_shifts(self, shifts: Iterable[tuple[str, str, int, int]]) -> ReportPeriods:
         """Take in (seller_id, site_id, started_at_ms, ended_at_ms), of each seller in order."""
         by_seller: dict[tuple[str, str], list[Span]] = {}
         for seller_id, site_id, started_at_ms, ended_at_ms in shifts:
@@ -110,7 +110,7 @@ class Periods:
         return on_shift or [(from_ms, to_ms)]
 
 
-def notes(kind: str, gathered: Gathered, periods: Periods, group: Group, sites: set[str]) -> list[str]:
+def notes(kind: str, gathered: Gathered, periods: ReportPeriods, group: Group, sites: set[str]) -> list[str]:
     """Say how much of the period is known, where it is not all, and whether an interval reaches beyond it."""
     wanted_ms = known_ms = 0
     beyond = False

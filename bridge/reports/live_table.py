@@ -25,7 +25,7 @@ from rich.text import Text
 from bridge.reports.rows import report_rows
 from bridge.store import open_store
 from bridge.store.watch_queries import figures, live_consoles, timezones
-from bridge.text import plain
+from bridge.text import printable
 from bridge.wire.health import read_figures
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bridge.store import Store
-    from bridge.store.watch_queries import Figures, LiveConsole
+    from bridge.store.watch_queries import WatchedConsole, WatchFigures
 
 REFRESH_S = 1.0
 LINE_S = 5.0  # between plain lines, where there is no terminal
@@ -56,9 +56,9 @@ class Look:
 
     at_ms: int
     since: date
-    consoles: list[LiveConsole]
+    consoles: list[WatchedConsole]
     rows: list[dict[str, Any]]
-    figures: Figures
+    figures: WatchFigures
     rate: float | None  # events stored a second
 
 
@@ -105,7 +105,7 @@ def _surveys(look: Look) -> Table:
     for row in look.rows:
         value, bounds = _index(row)
         counts = [str(row[name]) for name in ("surveys", "yes", "no", "cant_say", "silent", "error", "force_majeures")]
-        named = escape(plain(f"{row['site_id']}/{row['question_id']} {row['question_revision']}"))
+        named = escape(printable(f"{row['site_id']}/{row['question_id']} {row['question_revision']}"))
         question = f"{named}\n[dim]{row['kind']}[/dim]"
         table.add_row(question, *counts, value, bounds)
     return table

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from bridge.admin.settings import DEFAULT_FORCE_MAJEURE_LEVEL_MAX, DEFAULT_FORCE_MAJEURE_SCOPE_S
 from bridge.reports import coverage, kpi
 from bridge.store import places, report_queries
 from bridge.store import settings as settings_table
+from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_LEVEL_MAX, DEFAULT_FORCE_MAJEURE_SCOPE_S
 
 if TYPE_CHECKING:
     from datetime import date
@@ -46,7 +46,7 @@ INDICES = {
 
 
 @dataclass(frozen=True)
-class Question:
+class ReportQuery:
     """What is asked of the data: local days from `from_day` up to, not including, `to_day`, in groups `by`."""
 
     from_day: date
@@ -62,7 +62,7 @@ class Question:
         return tuple(dict.fromkeys(column for name in self.by for column in COLUMNS_OF[name]))
 
 
-class Key(NamedTuple):
+class RowKey(NamedTuple):
     """What a row stands for; `revision` is None where revisions are merged, which those of one kind alone are."""
 
     group: report_queries.Group
@@ -72,7 +72,7 @@ class Key(NamedTuple):
 
 
 @dataclass
-class Cell:
+class RowCounts:
     """What was counted for a row; answers and errors apart for surveys affected by force majeure (1) or not (0)."""
 
     answers: list[list[int]] = field(default_factory=lambda: [[0, 0, 0, 0], [0, 0, 0, 0]])
@@ -84,7 +84,7 @@ class Cell:
     sites: set[str] = field(default_factory=set)
     revisions: set[int] = field(default_factory=set)
 
-    def add(self, tally: report_queries.Tally) -> None:
+    def add(self, tally: report_queries.GroupCounts) -> None:
         """Count a tally in."""
         counted = (tally.yes, tally.no, tally.cant_say, tally.silent)
         self.answers[tally.affected] = [a + b for a, b in zip(self.answers[tally.affected], counted, strict=True)]
@@ -111,8 +111,8 @@ class Cell:
 class Context:
     """What all rows of a report share."""
 
-    asked: Question
-    questions: dict[str, settings_table.Question]
+    asked: ReportQuery
+    questions: dict[str, settings_table.KeyQuestion]
     kinds: dict[str, dict[int, str]]
     timezones: dict[str, str]
     scope_s: int
@@ -125,10 +125,10 @@ class Context:
             return UNKNOWN
         return kinds[max((known for known in kinds if known <= revision), default=min(kinds))]
 
-    def key(self, group: report_queries.Group, question_id: str, revision: int) -> Key:
+    def key(self, group: report_queries.Group, question_id: str, revision: int) -> RowKey:
         """The row that counts of a question's revision go to."""
         kept = None if self.asked.merge_revisions else revision
-        return Key(group, question_id, kept, self.kind_of(question_id, revision))
+        return RowKey(group, question_id, kept, self.kind_of(question_id, revision))
 
 
 def report_rows(
@@ -142,20 +142,20 @@ def report_rows(
     force_majeure: Rule | None = None,
 ) -> list[Row]:
     """Give the rows of a report, as `--format json` shows them: one a group, key question and revision, in order."""
-    asked = Question(from_day, to_day, by, question_id, merge_revisions, force_majeure)
+    asked = ReportQuery(from_day, to_day, by, question_id, merge_revisions, force_majeure)
     context = _context(store, asked)
     from_text, to_text = from_day.isoformat(), to_day.isoformat()
-    cells: dict[Key, Cell] = {}
+    cells: dict[RowKey, RowCounts] = {}
     for tally in report_queries.tallies(store, asked.columns, from_text, to_text, question_id):
         key = context.key(tally.group, tally.question_id, tally.question_revision)
-        cells.setdefault(key, Cell()).add(tally)
+        cells.setdefault(key, RowCounts()).add(tally)
     for group, question, revision, count in report_queries.unproved(
         store, asked.columns, from_text, to_text, question_id
     ):
         if cell := cells.get(context.key(group, question, revision)):
             cell.unproved += count
     feeds = coverage.gather(report_queries.feeds(store, asked.columns, from_text, to_text), asked.columns)
-    periods = coverage.Periods(from_day, to_day, asked.columns, context.timezones)
+    periods = coverage.ReportPeriods(from_day, to_day, asked.columns, context.timezones)
     if "seller_id" in asked.columns and feeds:
         periods = periods.with_shifts(places.shifts_of_sellers(store, *periods.widest()))
     return [
@@ -164,7 +164,7 @@ def report_rows(
     ]
 
 
-def _context(store: Store, asked: Question) -> Context:
+def _context(store: Store, asked: ReportQuery) -> Context:
     scope_s = settings_table.chosen_for_all(store, "force_majeure_scope_s")
     level_max = settings_table.chosen_for_all(store, "force_majeure_level_max")
     return Context(
@@ -177,7 +177,7 @@ def _context(store: Store, asked: Question) -> Context:
     )
 
 
-def _order(columns: tuple[str, ...], key: Key) -> tuple[Any, ...]:
+def _order(columns: tuple[str, ...], key: RowKey) -> tuple[Any, ...]:
     """Sort by group, null last; the hour that autumn strikes twice by its instant."""
     parts: list[tuple[Any, ...]] = []
     for column, value in zip(columns, key.group, strict=True):
@@ -190,10 +190,10 @@ def _order(columns: tuple[str, ...], key: Key) -> tuple[Any, ...]:
 
 def _row(
     context: Context,
-    key: Key,
-    cell: Cell,
+    key: RowKey,
+    cell: RowCounts,
     feeds: dict[str, coverage.Gathered | None],
-    periods: coverage.Periods,
+    periods: coverage.ReportPeriods,
 ) -> Row:
     group, question_id, revision, kind = key
     question = context.questions.get(question_id)
@@ -232,7 +232,7 @@ def _indices(kind: str, silent_weight: float, answers: kpi.Answers) -> Row:
     }
 
 
-def _ratios(cell: Cell, figures: dict[str, int | None]) -> Row:
+def _ratios(cell: RowCounts, figures: dict[str, int | None]) -> Row:
     """Ratios of counts of different things: all surveys count, each for as many customers as one was asked of."""
     values = {
         "exact_conversion": kpi.ratio(cell.asked, figures["transactions"]) if cell.surveys else None,
@@ -244,7 +244,7 @@ def _ratios(cell: Cell, figures: dict[str, int | None]) -> Row:
     }
 
 
-def _settings(context: Context, question: settings_table.Question | None, rule: Rule, cell: Cell) -> Row:
+def _settings(context: Context, question: settings_table.KeyQuestion | None, rule: Rule, cell: RowCounts) -> Row:
     return {
         "silent_weight": question.silent_weight if question else None,
         "silent_weight_origin": question.silent_weight_origin if question else None,
@@ -259,7 +259,7 @@ def _settings(context: Context, question: settings_table.Question | None, rule: 
     }
 
 
-def _notes(row: Row, cell: Cell, context: Context) -> list[str]:
+def _notes(row: Row, cell: RowCounts, context: Context) -> list[str]:
     """What a reader must know before he believes a row."""
     notes = []
     surveys, level = row["surveys"], row["force_majeure_level"]

@@ -1,12 +1,12 @@
 """One process writes the database: the lock that says so, and the local socket that takes work to it.
 
-A request is a line of JSON, `{"operation":…,"args":…}`; the answer is any number of `{"progress":[done,of]}`, then
-`{"result":…}` or `{"error":…,"exit_status":…}`. A connection carries one request after another.
+A request is a command as a line of JSON, such as `{"command":"SetSite","site_id":…,"timezone":…}`; the answer is any
+number of `{"progress":[done,of]}`, then `{"result":…}` or `{"error":…,"exit_status":…}`. A connection carries one
+request after another.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,14 +15,18 @@ import time
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+import msgspec
+
+from bridge.admin.commands import DescribeBridge
 from bridge.errors import TrivoxError, WriterBusyError
-from bridge.owner import is_root, owner_of
 from bridge.store import open_store
+from bridge.store.lock import Lock, take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from bridge.admin.commands import Command
     from bridge.store import Store
 
     Progress = Callable[[int, int], None]
@@ -31,39 +35,6 @@ WAIT_S = 10.0  # how long to wait for another command that writes, or for a brid
 POLL_S = 0.05
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 MAX_NAME_BYTES = 60  # longer names do not fit into a socket's address
-
-
-class Lock:
-    """The writer's lock, held until `release` or the end of the process."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def release(self) -> None:
-        """Let others write."""
-        self._file.close()
-
-
-def take_lock(database: Path) -> Lock | None:
-    """The writer's lock, or None while another process holds it."""
-    database = database.resolve()
-    path = database.with_name(f"{database.name}.lock")
-    if not path.parent.is_dir():
-        raise TrivoxError(f"There is no folder {path.parent}: make it first, or give another --database.")
-    try:
-        file = path.open("ab")
-        if is_root():
-            os.fchown(file.fileno(), *owner_of(database))
-    except OSError as error:
-        raise TrivoxError(
-            f"{path} cannot be made ({error.strerror}): check that the folder is there and yours."
-        ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return Lock(file)
 
 
 def take_lock_to_serve(database: Path) -> Lock:
@@ -97,33 +68,41 @@ def socket_address(database: Path) -> Iterator[str]:
         os.close(folder)
 
 
-class Here:
+class LocalWriter:
     """Writes in this process, which holds the lock."""
 
     def __init__(self, store: Store) -> None:
-        from bridge.surveys.recorded import execute  # noqa: PLC0415 - who only reads, or asks a bridge, starts faster without
+        from bridge.service.operations import Execution, execute  # noqa: PLC0415 - asking a bridge starts faster without
+        from bridge.service.outcome import Outcome  # noqa: PLC0415 - see above
+        from bridge.service.subscribers import subscribers  # noqa: PLC0415 - see above
 
-        self._execute = execute
         self._store = store
+        heard_by = subscribers(store)
 
-    def perform(self, operation: str, args: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
-        """Do an operation in a transaction of its own."""
-        now_ms = time.time_ns() // 1_000_000
-        with self._store.transaction(now_ms):
-            return self._execute(self._store, operation, args, now_ms, progress)
+        def do(command: Command, progress: Progress | None) -> dict[str, Any]:
+            return execute(store, command, Execution(Outcome(heard_by), progress))
+
+        self._do = do
+
+    def perform(self, command: Command, progress: Progress | None = None) -> dict[str, Any]:
+        """Do a command in a transaction of its own; return its result."""
+        with self._store.transaction(time.time_ns() // 1_000_000):
+            return self._do(command, progress)
 
 
-class There:
-    """Hands operations to the process that holds the lock."""
+class RemoteWriter:
+    """Hands commands to the process that holds the lock."""
 
     def __init__(self, connection: socket.socket, answers: IO[bytes]) -> None:
         self._connection = connection
         self._answers = answers
 
-    def perform(self, operation: str, args: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
-        """Have an operation done, and wait for its result."""
+    def perform(self, command: Command, progress: Progress | None = None) -> dict[str, Any]:
+        """Have a command done, and wait for its result."""
+        # By way of `json`, which passes on whatever text a terminal gave.
+        request = json.dumps(msgspec.to_builtins(command)).encode() + b"\n"
         try:
-            self._connection.sendall(json.dumps({"operation": operation, "args": args}, default=_text).encode() + b"\n")
+            self._connection.sendall(request)
             for line in self._answers:
                 answer = json.loads(line)
                 if "progress" in answer:
@@ -145,13 +124,8 @@ class There:
         return result
 
 
-def _text(line: bytes) -> str:
-    """A recorded line as JSON can hold it, whatever its bytes are."""
-    return line.decode("utf-8", "surrogateescape")
-
-
 @contextmanager
-def writer(database: Path) -> Iterator[Here | There]:
+def open_writer(database: Path) -> Iterator[LocalWriter | RemoteWriter]:
     """Whoever may write: this process under the lock, or the one that holds it. Raises TrivoxError."""
     end_s = time.monotonic() + WAIT_S
     while True:
@@ -159,14 +133,14 @@ def writer(database: Path) -> Iterator[Here | There]:
         if lock is not None:
             try:
                 with _opened(database) as store:
-                    yield Here(store)
+                    yield LocalWriter(store)
             finally:
                 lock.release()
             return
         connection = _connect(database)
         if connection is not None:
             with connection, connection.makefile("rb") as answers:
-                yield There(connection, answers)
+                yield RemoteWriter(connection, answers)
             return
         if time.monotonic() > end_s:
             raise WriterBusyError(f"Another trivox command is writing {database}: try again when it has ended.")
@@ -196,20 +170,20 @@ def _connect(database: Path) -> socket.socket | None:
     return connection
 
 
-def ask_bridge(database: Path, operation: str) -> dict[str, Any] | None:
-    """What the running bridge answers, or None where none runs. Raises TrivoxError."""
+def describe_bridge(database: Path) -> dict[str, Any] | None:
+    """Ask the running bridge how it is; None where none runs. Raises TrivoxError."""
     connection = _connect(database)
     if connection is None:
         return None
     connection.settimeout(WAIT_S)
     with connection, connection.makefile("rb") as answers:
-        return There(connection, answers).perform(operation, {})
+        return RemoteWriter(connection, answers).perform(DescribeBridge())
 
 
-def perform(database: Path, operation: str, args: dict[str, Any]) -> dict[str, Any]:
-    """Do a writing operation, here under the writer's lock or in the bridge that holds it; its result.
+def perform(database: Path, command: Command) -> dict[str, Any]:
+    """Do a command, here under the writer's lock or in the bridge that holds it; return its result.
 
-    Raises what the operation raises, as TrivoxError with the same sentence and exit status.
+    Raises what the command raises, as TrivoxError with the same sentence and exit status.
     """
-    with writer(database) as who:
-        return who.perform(operation, args)
+    with open_writer(database) as writer:
+        return writer.perform(command)

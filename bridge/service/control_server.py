@@ -1,4 +1,4 @@
-"""The bridge's end of the local socket: takes requests, has them done by the writer, and answers."""
+"""The bridge's end of the local socket: takes commands, has the writer do them, and answers."""
 
 from __future__ import annotations
 
@@ -10,25 +10,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import apsw
+import msgspec
 
+from bridge import log
+from bridge.admin import commands
 from bridge.errors import TrivoxError
 from bridge.service.control import MAX_REQUEST_BYTES, socket_address
+from bridge.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Progress = Callable[[int, int], None]
-    Perform = Callable[[str, dict[str, Any], Progress], dict[str, Any]]
+    Perform = Callable[[commands.Command, Progress], dict[str, Any]]
+    Describe = Callable[[], dict[str, Any]]
 
 MAX_CLIENTS = 32
 
 
 class Server:
-    """Listens beside the database from the start until `close`; `perform` is called in a thread per client."""
+    """Listens beside the database from the start until `close`; both functions are called in a thread per client."""
 
-    def __init__(self, database: Path, perform: Perform) -> None:
+    def __init__(self, database: Path, perform: Perform, describe: Describe) -> None:
+        """Begin; `perform` does a command that writes, `describe` says at once how the bridge is."""
         self._database = database
         self._perform = perform
+        self._describe = describe
         self._slots = threading.BoundedSemaphore(MAX_CLIENTS)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with socket_address(database) as address:
@@ -72,21 +79,24 @@ class Server:
             connection.sendall(_line({"progress": [done, of]}))
 
         try:
-            request = json.loads(line)
-            operation, args = request["operation"], request["args"]
-        except (ValueError, KeyError, TypeError):
-            return {
-                "error": "The request could not be read: use the trivox command of the same version.",
-                "exit_status": 1,
-            }
+            command = msgspec.convert(json.loads(line), commands.AnyCommand)
+        except (ValueError, RecursionError):
+            return _error("The running bridge does not know this command: use the trivox command of its version.")
         try:
-            return {"result": self._perform(operation, args, progress)}
+            if isinstance(command, commands.DescribeBridge):
+                return {"result": self._describe()}
+            return {"result": self._perform(command, progress)}
         except TrivoxError as error:
-            return {"error": str(error), "exit_status": error.exit_status}
-        except KeyError:
-            return {"error": "The running bridge does not know this: use the trivox of its version.", "exit_status": 1}
+            return _error(str(error), error.exit_status)
         except apsw.Error as error:
-            return {"error": f"The database could not be written ({error}): see `trivox doctor`.", "exit_status": 1}
+            return _error(f"The database could not be written ({error}): see `trivox doctor`.")
+        except Exception as error:  # noqa: BLE001 - the bridge goes on, and whoever asked is told
+            log.error("a command failed: report it", trace=True, command=type(command).__name__)
+            return _error(f"The bridge failed on this command ({printable(repr(error))}): see its log, and report it.")
+
+
+def _error(sentence: str, exit_status: int = 1) -> dict[str, Any]:
+    return {"error": sentence, "exit_status": exit_status}
 
 
 def _line(answer: dict[str, Any]) -> bytes:

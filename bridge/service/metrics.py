@@ -15,7 +15,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from bridge import log
 from bridge.service.vitals import COMMIT_SECONDS, UNPROVED
-from bridge.store.connection import HINDRANCES, beside
+from bridge.store.connection import WRITE_ERRORS, sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -65,7 +65,7 @@ OF_CONSOLES: dict[str, tuple[str, Callable[[ConsoleVitals], float | None]]] = {
 }
 
 
-class Collector:
+class BridgeCollector:
     """Turns the vitals into metrics."""
 
     def __init__(self, vitals: Vitals, database: Path, version: str) -> None:
@@ -109,10 +109,10 @@ class Collector:
         for name, words, value in (
             ("start_timestamp_seconds", "When the bridge started.", vitals.started_at_ms / 1000),
             ("broker_connected", "Whether the bridge is connected to the broker.", vitals.is_connected),
-            ("database_writable", "Whether the database could be written when last tried.", vitals.hindrance is None),
+            ("database_writable", "Whether the database could be written when last tried.", vitals.write_error is None),
             ("backlog_messages", "Messages that wait to be written.", vitals.backlog()),
             ("database_bytes", "Size of the database.", _size(self._database)),
-            ("database_log_bytes", "Size of its log.", _size(beside(self._database, "-wal"))),
+            ("database_log_bytes", "Size of its log.", _size(sidecar(self._database, "-wal"))),
             (
                 "host_clock_last_step_seconds",
                 "By how much this machine's clock was last stepped.",
@@ -123,12 +123,12 @@ class Collector:
             yield GaugeMetricFamily(f"trivox_{name}", words, float(value))
         yield CounterMetricFamily("trivox_broker_connections", "Connections to the broker.", vitals.connections)
         yield CounterMetricFamily("trivox_host_clock_steps", "Steps of this machine's clock.", vitals.clock_steps)
-        hindrances = CounterMetricFamily(
+        write_errors = CounterMetricFamily(
             "trivox_database_hindrances", "How often the database could not be written, by reason.", labels=["reason"]
         )
-        for word in HINDRANCES:
-            hindrances.add_metric([word], vitals.hindrances[word])
-        yield hindrances
+        for word in WRITE_ERRORS:
+            write_errors.add_metric([word], vitals.write_errors[word])
+        yield write_errors
 
     def _of_consoles(self) -> Iterator[Metric]:
         consoles = sorted(self._vitals.consoles.copy().items())

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-    from bridge.broker_login import Broker
+    from bridge.broker_login import BrokerLogin
     from bridge.service.publish_reader import Take
     from bridge.store import Store
 
@@ -49,11 +49,17 @@ class TappedClient(Client):
         return TappedSocket(inner, self.take)
 
 
-class Bridge:
+class MqttSession:
     """Takes what consoles send into the store, from `run` until `stop`."""
 
     def __init__(
-        self, broker: Broker, store: Store, identity: str, *, enrolled_only: bool = False, signed_only: bool = False
+        self,
+        broker: BrokerLogin,
+        store: Store,
+        identity: str,
+        *,
+        enrolled_only: bool = False,
+        signed_only: bool = False,
     ) -> None:
         self._broker = broker
         self.vitals = Vitals(started_at_ms=time.time_ns() // 1_000_000, broker=broker.address)
@@ -166,8 +172,8 @@ class Bridge:
         return True
 
     def _tell(self, message: str, **facts: Any) -> None:
-        """Log something about the broker, seldom."""
-        if self.vitals.seldom.ask(message) is not None:
+        """Log something about the broker, limiter."""
+        if self.vitals.limiter.allow(message) is not None:
             log.warning(message, broker=self._broker.address, **facts)
 
     def _has_no_room(self) -> bool:
@@ -248,7 +254,9 @@ class Bridge:
             self._tell("the broker does not let the bridge subscribe: give its user the right to read trivox/v1/#")
             return
         self.vitals.is_connected, self.vitals.refused = True, ""
-        if self.vitals.seldom.ask("connected", burst=MANY) is not None:  # bridges of one database throw out each other
+        if (
+            self.vitals.limiter.allow("connected", burst=MANY) is not None
+        ):  # bridges of one database throw out each other
             log.info("connected to the broker", broker=self._broker.address)
 
     def _on_message(self, topic: bytes, payload: bytes, mid: int, is_retained: bool) -> None:  # noqa: FBT001 - one of many

@@ -11,14 +11,29 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bridge import log
-from bridge.log import Seldom
+from bridge.log import RateLimiter
+from bridge.surveys.facts import (
+    ConsoleCameOnline,
+    ConsoleDiscovered,
+    ConsoleHeard,
+    ConsoleWentOffline,
+    EpochBegan,
+    EpochResumed,
+    EventsLost,
+    EventsUnproved,
+    HealthReported,
+    Rejected,
+    SettingsRenewed,
+    StrangerRefused,
+)
 from bridge.wire.signature import Mac
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from bridge.store.consoles import Name
-    from bridge.wire.health import Figures
+    from bridge.model.console import ConsoleName
+    from bridge.surveys.facts import Fact
+    from bridge.wire.health import HealthFigures
 
 COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 FLOOD_WINDOW_S = 60.0
@@ -49,7 +64,7 @@ class ConsoleVitals:
     flood_count: int = 0  # messages in this window
     is_flooding: bool = False
 
-    def note_health(self, said: Figures, sent_at_ms: int | None) -> None:
+    def note_health(self, said: HealthFigures, sent_at_ms: int | None) -> None:
         """Take what the console says of itself; `sent_at_ms` is None where the broker had kept it."""
         self.outbox, self.heap_free, self.loop_lag_max_ms = said.outbox, said.heap_free, said.loop_lag_max_ms
         self.faults, self.rssi_dbm = len(said.faults), said.rssi_dbm
@@ -70,21 +85,21 @@ class Vitals:
     reasons: Counter[str] = field(default_factory=Counter)
     commit_counts: list[int] = field(default_factory=lambda: [0] * (len(COMMIT_SECONDS) + 1))
     commit_seconds: float = 0.0
-    hindrance: str | None = None
-    hindered_since_s: float = 0.0
-    hindrances: Counter[str] = field(default_factory=Counter)
+    write_error: str | None = None
+    failing_since_s: float = 0.0
+    write_errors: Counter[str] = field(default_factory=Counter)
     clock_steps: int = 0
     clock_step_ms: int = 0
     clock_stepped_at_ms: int = 0
     unproved: Counter[str] = field(default_factory=Counter)  # events whose mac is not known to hold, by why
-    consoles: dict[Name, ConsoleVitals] = field(default_factory=dict)
-    strangers: Counter[Name] = field(default_factory=Counter)  # their messages in this window
-    flooding_strangers: set[Name] = field(default_factory=set)
+    consoles: dict[ConsoleName, ConsoleVitals] = field(default_factory=dict)
+    strangers: Counter[ConsoleName] = field(default_factory=Counter)  # their messages in this window
+    flooding_strangers: set[ConsoleName] = field(default_factory=set)
     backlog: Callable[[], int] = lambda: 0
-    seldom: Seldom = field(default_factory=Seldom)
+    limiter: RateLimiter = field(default_factory=RateLimiter)
     _window_s: float = field(default_factory=time.monotonic)
 
-    def console(self, name: Name) -> ConsoleVitals:
+    def console(self, name: ConsoleName) -> ConsoleVitals:
         """The console of this name, made if it is new."""
         found = self.consoles.get(name)
         if found is None:
@@ -99,30 +114,30 @@ class Vitals:
         self.commit_counts[index] += 1
         self.commit_seconds += seconds
 
-    def note_hindrance(self, word: str, why: object) -> None:
-        """The database cannot be written; nothing is acknowledged until `note_freed`."""
-        if self.hindrance is None:
-            self.hindered_since_s = time.monotonic()
-        if self.hindrance != word:
-            self.hindrances[word] += 1
-        self.hindrance = word
-        if self.seldom.ask(("hindrance", word)) is not None:
+    def note_write_error(self, word: str, why: object) -> None:
+        """The database cannot be written; nothing is acknowledged until `note_recovered`."""
+        if self.write_error is None:
+            self.failing_since_s = time.monotonic()
+        if self.write_error != word:
+            self.write_errors[word] += 1
+        self.write_error = word
+        if self.limiter.allow(("write_error", word)) is not None:
             log.warning(
                 "cannot write the database: consoles keep their events, nothing is acknowledged, trying again",
                 reason=word,
                 error=why,
                 waiting_messages=self.backlog(),
-                hindered_s=round(time.monotonic() - self.hindered_since_s),
+                failing_s=round(time.monotonic() - self.failing_since_s),
             )
 
-    def note_freed(self) -> None:
+    def note_recovered(self) -> None:
         """The database was written."""
-        if self.hindrance is None:
+        if self.write_error is None:
             return
-        hindered_s = time.monotonic() - self.hindered_since_s
-        if self.seldom.ask(("freed", self.hindrance)) is not None:
-            log.info("the database is written again", reason=self.hindrance, after_s=round(hindered_s))
-        self.hindrance = None
+        failing_s = time.monotonic() - self.failing_since_s
+        if self.limiter.allow(("recovered", self.write_error)) is not None:
+            log.info("the database is written again", reason=self.write_error, after_s=round(failing_s))
+        self.write_error = None
 
     # -- the clock of this machine -------------------------------------------------------------------------------
 
@@ -130,7 +145,7 @@ class Vitals:
         """The clock of this machine was stepped by so much, to `at_ms`."""
         self.clock_steps += 1
         self.clock_step_ms, self.clock_stepped_at_ms = step_ms, at_ms
-        if self.seldom.ask("clock") is not None:
+        if self.limiter.allow("clock") is not None:
             log.warning(
                 "the clock of this machine was stepped: events without a date of their own and consoles without a "
                 "time server follow it",
@@ -139,23 +154,55 @@ class Vitals:
 
     # -- consoles ------------------------------------------------------------------------------------------------
 
-    def note_messages(self, counted: Iterable[tuple[Name, int, int]], strangers: Counter[Name]) -> None:
-        """Consoles were heard, each as (name, last time of arrival, how many messages); others were refused."""
+    def hear(self, fact: Fact) -> None:  # noqa: C901 - one case a fact
+        """Follow a fact, once it is committed."""
+        match fact:
+            case ConsoleDiscovered(console):
+                self._tell_new("a console was heard for the first time", console)
+            case EpochBegan(console, epoch):
+                self._tell_new("a console sends under a new epoch", console, epoch)
+            case EpochResumed(console, epoch):
+                self._warn("a console sends under two epochs in turn: two boards may have its id", console, epoch)
+            case SettingsRenewed(console, was_ahead=True):
+                self._warn("a console uses settings unknown here: is this database an old copy?", console)
+            case EventsUnproved(console, mac, count):
+                self.unproved[mac.name.lower()] += count
+                self._warn(UNPROVED[mac], console)
+            case EventsLost(console, epoch, count):
+                self._note_loss(console, epoch, count)
+            case ConsoleHeard(console, last_at_ms, messages):
+                self._note_messages(console, last_at_ms, messages)
+            case StrangerRefused(console, messages):
+                self._note_stranger(console, messages)
+            case HealthReported(console, figures, sent_at_ms):
+                self.console(console).note_health(figures, sent_at_ms)
+            case ConsoleCameOnline(console):
+                self.console(console).online = True
+            case ConsoleWentOffline(console):
+                self.console(console).online = False
+            case Rejected(reason, count, example_topic):
+                self._note_reject(reason, count, example_topic)
+
+    def _note_messages(self, name: ConsoleName, last_at_ms: int, count: int) -> None:
+        self._begin_window_if_due()
+        console = self.console(name)
+        console.last_seen_at_ms = last_at_ms
+        console.messages += count
+        console.flood_count += count
+        if console.flood_count > FLOOD_MESSAGES:
+            console.is_flooding = True
+            self._tell_flood(name, console.flood_count)
+
+    def _note_stranger(self, name: ConsoleName, count: int) -> None:
+        self._begin_window_if_due()
+        self.strangers[name] += count
+        if self.strangers[name] > FLOOD_MESSAGES:
+            self.flooding_strangers.add(name)
+            self._tell_flood(name, self.strangers[name])
+
+    def _begin_window_if_due(self) -> None:
         if time.monotonic() - self._window_s >= FLOOD_WINDOW_S:
             self._begin_window()
-        for name, at_ms, count in counted:
-            console = self.console(name)
-            console.last_seen_at_ms = at_ms
-            console.messages += count
-            console.flood_count += count
-            if console.flood_count > FLOOD_MESSAGES:
-                console.is_flooding = True
-                self._tell_flood(name, console.flood_count)
-        self.strangers.update(strangers)
-        for name in strangers:
-            if self.strangers[name] > FLOOD_MESSAGES:
-                self.flooding_strangers.add(name)
-                self._tell_flood(name, self.strangers[name])
 
     def _begin_window(self) -> None:
         self._window_s = time.monotonic()
@@ -164,8 +211,8 @@ class Vitals:
         self.flooding_strangers = {name for name, count in self.strangers.items() if count > FLOOD_MESSAGES}
         self.strangers.clear()
 
-    def _tell_flood(self, name: Name, messages: int) -> None:
-        if self.seldom.ask(("flood", name)) is not None and self.seldom.ask("flood", burst=MANY) is not None:
+    def _tell_flood(self, name: ConsoleName, messages: int) -> None:
+        if self.limiter.allow(("flood", name)) is not None and self.limiter.allow("flood", burst=MANY) is not None:
             log.warning(
                 "a console floods: it sends more than any console has to tell",
                 **_facts(name),
@@ -173,35 +220,28 @@ class Vitals:
                 within_s=FLOOD_WINDOW_S,
             )
 
-    def note_new(self, message: str, name: Name, epoch: str | None = None) -> None:
-        """Something was heard for the first time."""
-        told = self.seldom.ask(message, burst=MANY)
+    def _tell_new(self, message: str, name: ConsoleName, epoch: str | None = None) -> None:
+        told = self.limiter.allow(message, burst=MANY)
         if told is not None:
             log.info(message, **_facts(name), epoch=epoch, others_untold=told - 1 or None)
 
-    def note_warning(self, message: str, name: Name, epoch: str | None = None) -> None:
-        """Something about a console that somebody should look at."""
-        if self.seldom.ask((message, name)) is not None and self.seldom.ask(message, burst=MANY) is not None:
+    def _warn(self, message: str, name: ConsoleName, epoch: str | None = None) -> None:
+        """Tell something about a console that somebody should look at."""
+        if self.limiter.allow((message, name)) is not None and self.limiter.allow(message, burst=MANY) is not None:
             log.warning(message, **_facts(name), epoch=epoch)
 
-    def note_unproved(self, name: Name, mac: Mac, count: int) -> None:
-        """So many events of a console came without proof that they are its own."""
-        self.unproved[mac.name.lower()] += count
-        self.note_warning(UNPROVED[mac], name)
-
-    def note_loss(self, name: Name, epoch: str, change: int) -> None:
-        """So many more events of a console are missing for good, or fewer, where some came after all."""
+    def _note_loss(self, name: ConsoleName, epoch: str, change: int) -> None:
+        """Count so many more events of a console as lost, or fewer, where some came after all."""
         console = self.console(name)
         console.lost += change
-        told = self.seldom.ask(("lost", name), change)
-        if told is not None and self.seldom.ask("lost", burst=MANY) is not None:
+        told = self.limiter.allow(("lost", name), change)
+        if told is not None and self.limiter.allow("lost", burst=MANY) is not None:
             message = "events of a console are lost" if told > 0 else "events held to be lost came after all"
             log.warning(message, **_facts(name), epoch=epoch, events=abs(told), lost_in_all=console.lost)
 
-    def note_reject(self, reason: str, count: int, topic: str) -> None:
-        """So many events or messages were put among the rejects."""
+    def _note_reject(self, reason: str, count: int, topic: str) -> None:
         self.reasons[reason] += count
-        told = self.seldom.ask(("reject", reason), count)
+        told = self.limiter.allow(("reject", reason), count)
         if told is not None:
             log.warning("rejected, see `trivox doctor`", reason=reason, count=told, example=topic)
 
@@ -215,8 +255,8 @@ class Vitals:
             "broker": self.broker,
             "is_connected": self.is_connected,
             "refused": self.refused,
-            "hindrance": self.hindrance,
-            "hindered_s": round(time.monotonic() - self.hindered_since_s) if self.hindrance else 0,
+            "write_error": self.write_error,
+            "failing_s": round(time.monotonic() - self.failing_since_s) if self.write_error else 0,
             "backlog": self.backlog(),
             "clock_steps": self.clock_steps,
             "clock_step_ms": self.clock_step_ms,
@@ -225,5 +265,5 @@ class Vitals:
         }
 
 
-def _facts(name: Name) -> dict[str, str]:
+def _facts(name: ConsoleName) -> dict[str, str]:
     return {"site_id": name[0], "console_id": name[1]}

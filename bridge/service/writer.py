@@ -8,23 +8,31 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import msgspec
+
 from bridge import log
 from bridge.admin import firmware_updates
 from bridge.errors import TrivoxError
+from bridge.keyring import Keys
+from bridge.service.operations import Execution, execute
+from bridge.service.outcome import Outcome, Publication
+from bridge.service.subscribers import subscribers
 from bridge.service.vitals import STEP_MS, Vitals
 from bridge.store import console_status, consoles, events
-from bridge.store.connection import DAMAGED, damaged, hindrance
+from bridge.store.connection import DAMAGED, damaged, write_error
 from bridge.surveys import fold
-from bridge.surveys.ingest import Intake, Tally
-from bridge.surveys.recorded import execute
-from bridge.text import plain
+from bridge.surveys.facts import ConsoleHeard, SettingsRenewed
+from bridge.surveys.ingest import Intake
+from bridge.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from bridge.admin.commands import Command
+    from bridge.service.operations import Progress
     from bridge.store import Store
-
-    Progress = Callable[[int, int], None]
+    from bridge.surveys.facts import Fact
+    from bridge.surveys.ingest import IntakeResult
 
 T = TypeVar("T")
 
@@ -53,14 +61,6 @@ class Arrived(NamedTuple):
     is_retained: bool = False
 
 
-class Publication(NamedTuple):
-    """A message to publish."""
-
-    topic: str
-    payload: bytes
-    retain: bool
-
-
 class Done(NamedTuple):
     """What a commit allows: first these publications, then these acknowledgements as (mid, connection)."""
 
@@ -70,10 +70,9 @@ class Done(NamedTuple):
 
 @dataclass
 class Job:
-    """An operation handed over by a command, or (without a name) the wish for all settings."""
+    """A command handed over from elsewhere, or (None) the wish to have all settings published."""
 
-    operation: str
-    args: dict[str, Any] = field(default_factory=dict)
+    command: Command | None = None
     progress: Progress | None = None
     result: dict[str, Any] | None = None
     error: BaseException | None = None
@@ -96,6 +95,8 @@ class Writer:
         elapsed_ms: Callable[[], int] = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
     ) -> None:
         self._store = store
+        self._subscribers = subscribers(store)
+        self._keys = Keys(store.path)
         self._done = done
         self._enrolled_only, self._signed_only = enrolled_only, signed_only
         self._now_ms = now_ms
@@ -143,22 +144,22 @@ class Writer:
 
     def want_settings(self) -> None:
         """Have all consoles' settings published: there is a new connection."""
-        self._queue.put(Job(""))
+        self._queue.put(Job())
 
-    def perform(self, operation: str, args: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
-        """Have an operation done between groups of messages, and wait for its result; from any other thread.
+    def perform(self, command: Command, progress: Progress | None = None) -> dict[str, Any]:
+        """Have a command done between groups of messages, and wait for its result; from any other thread.
 
-        Raises what the operation raises, and TrivoxError when it cannot be begun.
+        Raises what the command raises, and TrivoxError when it cannot be begun.
         """
-        job = Job(operation, args, progress)
+        job = Job(command, progress)
         self._queue.put(job)
         end_s = time.monotonic() + PATIENCE_S
         while not job.done.wait(POLL_S):
-            is_stuck = self.vitals.hindrance is not None and time.monotonic() > end_s
+            is_stuck = self.vitals.write_error is not None and time.monotonic() > end_s
             if (is_stuck or self._ended.is_set()) and job.claim.acquire(blocking=False):
                 if is_stuck:
                     raise TrivoxError(
-                        f"The bridge cannot write its database now ({self.vitals.hindrance}): see `trivox doctor`, "
+                        f"The bridge cannot write its database now ({self.vitals.write_error}): see `trivox doctor`, "
                         "then try again."
                     )
                 raise TrivoxError("The bridge ended before the work was done: start it and try again.")
@@ -200,7 +201,7 @@ class Writer:
                 self._do(job)
             if self._settings_due:
                 self._publish_settings()
-            if time.monotonic() >= sweep_at_s or self.vitals.hindrance is not None:
+            if time.monotonic() >= sweep_at_s or self.vitals.write_error is not None:
                 sweep_at_s = time.monotonic() + SWEEP_EVERY_S
                 self._sweep()
 
@@ -250,22 +251,22 @@ class Writer:
             try:
                 result = work()
             except Exception as error:
-                word = hindrance(error)
+                word = write_error(error)
                 if word is None:
                     raise
-                self.vitals.note_hindrance(word, error)
+                self.vitals.note_write_error(word, error)
                 if self._stopping.wait(RETRY_S[min(attempt, len(RETRY_S) - 1)]):
                     raise _EndError from error
                 attempt += 1
             else:
-                self.vitals.note_freed()
+                self.vitals.note_recovered()
                 self.vitals.note_commit(time.monotonic() - started_s)
                 return result
 
     def _write(self, group: list[Arrived]) -> None:
         """Take in a group; a message that the code fails on goes among the rejects alone."""
         try:
-            tally = self._until_written(lambda: self._take(group))
+            result, outcome = self._until_written(lambda: self._take(group))
         except (_EndError, *DAMAGED):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a message holds must not stop the others
@@ -274,74 +275,61 @@ class Writer:
                     self._write([message])
                 return
             log.error("a message made the bridge fail: it is kept", trace=True, topic=group[0].topic)
-            reason = f"failed: {plain(repr(error))}"
-            tally = self._until_written(lambda: self._reject(group[0], reason))
+            reason = f"failed: {printable(repr(error))}"
+            result, outcome = self._until_written(lambda: self._reject(group[0], reason))
         self._taken += len(group)
         self._taken_bytes += sum(len(message.payload) for message in group)
-        self._count(tally)
-        self._report(tally, group)
+        self.vitals.counts.update(result.counts())
+        self._tell(outcome.facts)
+        publications = [Publication(*ack) for ack in result.acks] + outcome.publications
+        self._done(Done(publications, [(message.mid, message.connection) for message in group if message.mid]))
+        if any(isinstance(fact, SettingsRenewed) for fact in outcome.facts):
+            self._publish_settings()
 
-    def _take(self, group: list[Arrived]) -> Tally:
+    def _take(self, group: list[Arrived]) -> tuple[IntakeResult, Outcome]:
         events.forget_if_many(self._store)
+        outcome = Outcome(self._subscribers)
         with self._store.transaction(self._now_ms()):
-            intake = Intake(self._store, enrolled_only=self._enrolled_only, signed_only=self._signed_only)
+            intake = Intake(
+                self._store,
+                outcome.tell,
+                self._keys,
+                enrolled_only=self._enrolled_only,
+                signed_only=self._signed_only,
+            )
             for topic, payload, arrived_at_ms, _, _, is_retained in group:
                 intake.take(topic, payload, arrived_at_ms, is_retained=is_retained)
-            return intake.finish()
+            return intake.finish(), outcome
 
-    def _reject(self, message: Arrived, reason: str) -> Tally:
+    def _reject(self, message: Arrived, reason: str) -> tuple[IntakeResult, Outcome]:
+        outcome = Outcome(self._subscribers)
         with self._store.transaction(self._now_ms()):
-            intake = Intake(self._store)
+            intake = Intake(self._store, outcome.tell)
             intake.reject(message.topic, message.payload, reason, message.arrived_at_ms)
-            return intake.finish()
+            return intake.finish(), outcome
 
-    def _count(self, tally: Tally) -> None:
-        """Let the vitals follow what was committed."""
-        vitals = self.vitals
-        vitals.counts.update(tally.figures())
-        for name in tally.new_consoles:
-            vitals.note_new("a console was heard for the first time", name)
-        for name, epoch in tally.new_epochs:
-            vitals.note_new("a console sends under a new epoch", name, epoch)
-        for name, epoch in tally.in_turn:
-            vitals.note_warning("a console sends under two epochs in turn: two boards may have its id", name, epoch)
-        for name, mac, count in tally.unproved:
-            vitals.note_unproved(name, mac, count)
-        for name in tally.ahead:
-            vitals.note_warning("a console uses settings unknown here: is this database an old copy?", name)
-        vitals.note_messages(tally.heard, tally.strangers)
-        for name, figures, sent_at_ms in tally.healths:
-            vitals.console(name).note_health(figures, sent_at_ms)
-        for name, is_online in tally.states:
-            vitals.console(name).online = is_online
-        for name, epoch, change in tally.losses:
-            vitals.note_loss(name, epoch, change)
-        for reason, count in tally.reasons.items():
-            vitals.note_reject(reason, count, tally.example[reason])
-
-    def _report(self, tally: Tally, group: list[Arrived]) -> None:
-        publications = [Publication(topic, payload, retain=False) for topic, payload in tally.acks + tally.pieces]
-        self._done(Done(publications, [(message.mid, message.connection) for message in group if message.mid]))
-        if tally.settings_made:
-            self._publish_settings()
+    def _tell(self, facts: Iterable[Fact]) -> None:
+        """Have what was committed heard by those that only count and tell."""
+        for fact in facts:
+            self.vitals.hear(fact)
 
     def _do(self, job: Job) -> None:
         try:
-            if not job.operation:
+            if job.command is None:
                 self._publish_settings(every=True)
                 return
-            now_ms, tallies = self._now_ms(), list[Tally]()
-            with self._store.transaction(now_ms):
-                job.result = execute(self._store, job.operation, job.args, now_ms, job.progress, tallies.append)
+            execution = Execution(Outcome(self._subscribers), job.progress)
+            with self._store.transaction(self._now_ms()):
+                job.result = execute(self._store, job.command, execution)
                 offers = firmware_updates.first_offers(self._store)
-            log.info("done for a command", operation=job.operation, **_ids(job.args))
-            for tally in tallies:
-                tally.heard.clear()  # recorded long ago, maybe: no flood, and not last
-                self._count(tally)
+            log.info("done for a command", operation=type(job.command).__name__, **_ids(job.command))
+            self.vitals.counts.update(execution.counts)
+            # Recorded long ago, maybe: that a console was heard is neither a flood nor the last of it.
+            self._tell(fact for fact in execution.outcome.facts if not isinstance(fact, ConsoleHeard))
             self._load_vitals()
             self._publish_settings()
             if offers:
-                self._done(Done([Publication(*offer, retain=False) for offer in offers], []))
+                self._done(Done([Publication(*offer) for offer in offers], []))
         except DAMAGED as error:
             job.error = damaged(str(self._store.path), error)
             raise
@@ -362,11 +350,11 @@ class Writer:
                     for site_id, console_id, revision, _ in rows:
                         consoles.note_published(self._store, site_id, console_id, revision)
         except Exception as error:
-            word = hindrance(error)
+            word = write_error(error)
             if word is None:
                 raise
             self._settings_due = True
-            self.vitals.note_hindrance(word, error)
+            self.vitals.note_write_error(word, error)
         found = [
             Publication(f"trivox/v1/{site_id}/{console_id}/settings", payload.encode(), retain=True)
             for site_id, console_id, _, payload in rows
@@ -378,17 +366,20 @@ class Writer:
         try:
             with self._store.transaction(self._now_ms()):
                 fold.sweep(self._store)
-            self.vitals.note_freed()
+            self.vitals.note_recovered()
         except DAMAGED:
             raise
         except Exception as error:  # noqa: BLE001 - the next sweep will do it
-            word = hindrance(error)
+            word = write_error(error)
             if word is not None:
-                self.vitals.note_hindrance(word, error)
-            elif self.vitals.seldom.ask("sweep") is not None:
+                self.vitals.note_write_error(word, error)
+            elif self.vitals.limiter.allow("sweep") is not None:
                 log.error("open surveys could not be looked through", trace=True)
 
 
-def _ids(args: dict[str, Any]) -> dict[str, str]:
-    """The ids that an operation is about."""
-    return {name: value for name, value in args.items() if name.endswith("_id") and isinstance(value, str) and value}
+def _ids(command: Command) -> dict[str, str]:
+    """Name whom a command is about, for the log."""
+    fields = msgspec.structs.asdict(command)
+    scope = fields.get("scope")
+    fields |= {} if scope is None else msgspec.structs.asdict(scope)
+    return {name: value for name, value in fields.items() if name.endswith("_id") and isinstance(value, str) and value}

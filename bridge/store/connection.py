@@ -1,31 +1,31 @@
-"""Opening the database: pragmas, migrations, transactions and what is remembered between them."""
+"""Open the database: pragmas, migrations, transactions."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from importlib import resources
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from bridge.errors import DatabaseError, NoRoomError
+from bridge.store.cache import Cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 Row = tuple[Any, ...]
-T = TypeVar("T")
 
 CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 4_000
 BUSY_MS = 5_000
 ROWS_AT_ONCE = 32  # inserted by one statement: a third less work for SQLite than one by one
-BESIDE = ("-wal", "-shm", "-journal")
+SIDECAR_SUFFIXES = ("-wal", "-shm", "-journal")
 WAL_KEPT_BYTES = 64 * 1024 * 1024
 DAMAGED = (apsw.NotADBError, apsw.CorruptError)
-HINDRANCES: dict[str, tuple[type[BaseException], ...]] = {
+WRITE_ERRORS: dict[str, tuple[type[BaseException], ...]] = {
     "disk_full": (apsw.FullError,),
     "locked": (apsw.BusyError, apsw.LockedError, apsw.ProtocolError),
     "not_writable": (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.AuthError),
@@ -38,15 +38,15 @@ HINDRANCES: dict[str, tuple[type[BaseException], ...]] = {
 class Store:
     """One connection to the database.
 
-    All writing happens inside `transaction(now_ms)`, whose time is at `now_ms` meanwhile. What modules remember
-    between transactions (`memory`) is forgotten as soon as one is rolled back.
+    All writing happens inside `transaction(now_ms)`; meanwhile `now_ms` is its time, the only one there is. The cache
+    is emptied as soon as a transaction is rolled back.
     """
 
     def __init__(self, connection: apsw.Connection, path: Path) -> None:
         self.connection = connection
         self.path = path
         self.now_ms = 0
-        self.memory: dict[str, Any] = {}
+        self.cache = Cache()
         self._cursor = connection.cursor()
         self._in_transaction = False
 
@@ -88,15 +88,9 @@ class Store:
         """How many rows the last statement changed."""
         return self.connection.changes()
 
-    def remember(self, name: str, make: Callable[[], T]) -> T:
-        """What was kept under `name`, made by `make` if it is not there (or was forgotten)."""
-        if name not in self.memory:
-            self.memory[name] = make()
-        return self.memory[name]  # type: ignore[no-any-return]
-
     def forget(self) -> None:
-        """Drop everything remembered: what it came from has changed."""
-        self.memory.clear()
+        """Empty the cache: what it was read from has changed."""
+        self.cache = Cache()
 
     @contextmanager
     def transaction(self, now_ms: int) -> Iterator[None]:
@@ -126,9 +120,9 @@ class Store:
             self.connection.close()
 
 
-def hindrance(error: BaseException) -> str | None:
+def write_error(error: BaseException) -> str | None:
     """What outside this program keeps it from writing, in a word; None where the error is of another kind."""
-    return next((word for word, kinds in HINDRANCES.items() if isinstance(error, kinds)), None)
+    return next((word for word, kinds in WRITE_ERRORS.items() if isinstance(error, kinds)), None)
 
 
 def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> Store:
@@ -166,7 +160,7 @@ def damaged(name: str, why: object) -> DatabaseError:
     )
 
 
-def beside(path: Path, ending: str) -> Path:
+def sidecar(path: Path, ending: str) -> Path:
     """What SQLite keeps beside a database under its name and this ending, also where `path` is a link to it."""
     real = path.resolve()
     return real.with_name(real.name + ending)
@@ -178,7 +172,7 @@ def refuse_strange_log(path: Path) -> None:
     A copy made by `trivox backup` says in its header (bytes 18 and 19) that it has no log; a database in use that it
     has one.
     """
-    log = beside(path, "-wal")
+    log = sidecar(path, "-wal")
     try:
         is_strange = log.stat().st_size > 0  # looked at first: a bridge that starts changes the header before the log
         with path.open("rb") as file:
@@ -189,7 +183,7 @@ def refuse_strange_log(path: Path) -> None:
     if is_strange:
         raise DatabaseError(
             f"{log} is the log of another database than {path}, which is a copy put in its place: move {log} and "
-            f"{beside(path, '-shm')} away, then try again (`trivox restore COPY` puts a copy there without them)."
+            f"{sidecar(path, '-shm')} away, then try again (`trivox restore COPY` puts a copy there without them)."
         )
 
 

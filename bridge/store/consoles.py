@@ -2,118 +2,60 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from bridge.model.dating import hour_at
+from bridge.model.console import KnownConsole
+from bridge.model.periods import EVER, Timeline
 from bridge.wire.contract import REVISION_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from bridge.store.connection import Row, Store
-
-DEFAULT_SCOPE_S = 600
-EVER = 2**62
-Name = tuple[str, str]
-"""(site_id, console_id)."""
-Stand = tuple[str | None, str | None, str]
-"""(seller on shift, checkout point, local hour)."""
+    from bridge.store.connection import Store
 
 
-class Periods:
-    """What holds from when up to when; of two that overlap the later one, from its start on."""
+class _Records:
+    """One console's records, as `KnownConsole` asks for them."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        """Rows are (from_ms, to_ms, value), in order."""
-        self._starts = [row[0] for row in rows]
-        self._rows = rows
-
-    def at(self, at_ms: int) -> tuple[int, int, str | None]:
-        """What holds at an instant, or None, and from when up to when it is so."""
-        index = bisect_right(self._starts, at_ms)
-        next_ms = self._starts[index] if index < len(self._starts) else EVER
-        if not index:
-            return -EVER, next_ms, None
-        from_ms, to_ms, value = self._rows[index - 1]
-        return (from_ms, min(to_ms, next_ms), value) if at_ms < to_ms else (to_ms, next_ms, None)
-
-
-class Console:
-    """A console with what a survey takes from it; read when first asked for, and kept until the store forgets."""
-
-    def __init__(
-        self, store: Store, key: int, site_id: str, console_id: str, timezone: str, *, enrolled: bool, signs: bool
-    ) -> None:
-        self.key = key
-        self.site_id = site_id
-        self.console_id = console_id
-        self.name: Name = (site_id, console_id)
-        self.timezone = timezone
-        self.enrolled = enrolled
-        self.signs = signs  # whether a batch of its ever had a mac
-        self.newest_epoch_key = 0  # of those that sent since this was read
+    def __init__(self, store: Store, key: int, site_id: str, console_id: str) -> None:
         self._store = store
-        self._shifts: Periods | None = None
-        self._placements: Periods | None = None
-        self._stand_from_ms = self._stand_to_ms = 0
-        self._stand: Stand = None, None, ""
-        self._scope_ms: int | None = None
-        self._ask_every: dict[int, int] = {}
+        self._key = key
+        self._site_id, self._console_id = site_id, console_id
 
-    def stand_at(self, at_ms: int) -> Stand:
-        """Who is on shift and where the console stands; when asked again it is mostly the same."""
-        if not self._stand_from_ms <= at_ms < self._stand_to_ms:
-            self._look_up(at_ms)
-        return self._stand
+    def shifts(self) -> Timeline:
+        rows = self._store.all(
+            "SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ? ORDER BY 1", (self._key,)
+        )
+        return Timeline(rows)
 
-    def _look_up(self, at_ms: int) -> None:
-        if self._shifts is None:
-            rows = self._store.all(
-                "SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ? ORDER BY 1", (self.key,)
-            )
-            self._shifts = Periods(rows)
-        if self._placements is None:
-            rows = self._store.all(
-                "SELECT from_ms, ?, checkout_point_id FROM placement WHERE console_key = ? ORDER BY 1", (EVER, self.key)
-            )
-            self._placements = Periods(rows)
-        shift, placement, hour = self._shifts.at(at_ms), self._placements.at(at_ms), hour_at(at_ms, self.timezone)
-        self._stand_from_ms = max(shift[0], placement[0], hour[0])
-        self._stand_to_ms = min(shift[1], placement[1], hour[1])
-        self._stand = shift[2], placement[2], hour[2]
+    def placements(self) -> Timeline:
+        rows = self._store.all(
+            "SELECT from_ms, ?, checkout_point_id FROM placement WHERE console_key = ? ORDER BY 1", (EVER, self._key)
+        )
+        return Timeline(rows)
 
-    @property
-    def scope_ms(self) -> int:
-        """How long before an opening a force majeure still touches it."""
-        if self._scope_ms is None:
-            row = self._store.one(
-                "SELECT value FROM setting WHERE name = 'force_majeure_scope_s'"
-                " AND (site_id, console_id) IN (VALUES (?1, ?2), (?1, ''), ('', ''))"
-                " ORDER BY site_id DESC, console_id DESC LIMIT 1",
-                (self.site_id, self.console_id),
-            )
-            self._scope_ms = int(1000 * (float(row[0]) if row else DEFAULT_SCOPE_S))
-        return self._scope_ms
+    def force_majeure_scope_s(self) -> float | None:
+        row = self._store.one(
+            "SELECT value FROM setting WHERE name = 'force_majeure_scope_s'"
+            " AND (site_id, console_id) IN (VALUES (?1, ?2), (?1, ''), ('', ''))"
+            " ORDER BY site_id DESC, console_id DESC LIMIT 1",
+            (self._site_id, self._console_id),
+        )
+        return float(row[0]) if row else None
 
     def ask_every(self, revision: int) -> int | None:
-        """`ask_every` of these settings, None when the bridge does not know them."""
-        if revision not in self._ask_every:
-            row = self._store.one(
-                "SELECT payload FROM settings_sent WHERE site_id = ? AND console_id = ? AND revision = ?",
-                (self.site_id, self.console_id, revision),
-            )
-            if row is None:
-                return None
-            self._ask_every[revision] = int(msgspec.json.decode(row[0])["ask_every"])
-        return self._ask_every[revision]
+        row = self._store.one(
+            "SELECT payload FROM settings_sent WHERE site_id = ? AND console_id = ? AND revision = ?",
+            (self._site_id, self._console_id, revision),
+        )
+        return int(msgspec.json.decode(row[0])["ask_every"]) if row else None
 
 
-def find_console(store: Store, site_id: str, console_id: str) -> Console | None:
+def find_console(store: Store, site_id: str, console_id: str) -> KnownConsole | None:
     """The console, or None when it was never heard of."""
-    known: dict[tuple[str, str], Console] = store.remember("consoles", dict)
+    known = store.cache.consoles
     console = known.get((site_id, console_id))
     if console is None:
         row = store.one(
@@ -124,12 +66,15 @@ def find_console(store: Store, site_id: str, console_id: str) -> Console | None:
         )
         if row is None:
             return None
-        console = Console(store, row[0], site_id, console_id, row[1], enrolled=bool(row[2]), signs=bool(row[3]))
-        known[site_id, console_id] = console
+        key, timezone, enrolled, signs = row
+        records = _Records(store, key, site_id, console_id)
+        console = known[site_id, console_id] = KnownConsole(
+            key, (site_id, console_id), timezone, records, enrolled=bool(enrolled), signs=bool(signs)
+        )
     return console
 
 
-def add_console(store: Store, site_id: str, console_id: str, at_ms: int) -> Console:
+def add_console(store: Store, site_id: str, console_id: str, at_ms: int) -> KnownConsole:
     """Take in a console (and its site) that was never heard of before `at_ms`; whether it is there is noted apart."""
     store.run("INSERT OR IGNORE INTO site (site_id, first_seen_at_ms) VALUES (?, ?)", (site_id, at_ms))
     store.run(
@@ -142,7 +87,7 @@ def add_console(store: Store, site_id: str, console_id: str, at_ms: int) -> Cons
     return console
 
 
-def console_by_key(store: Store, console_key: int) -> Console:
+def console_by_key(store: Store, console_key: int) -> KnownConsole:
     """The console with this key; raises LookupError."""
     row = store.one("SELECT site_id, console_id FROM console WHERE console_key = ?", (console_key,))
     console = find_console(store, *row) if row else None
@@ -162,7 +107,7 @@ def console_ids(store: Store, site_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def note_seen(store: Store, seen: Iterable[tuple[Console, int]]) -> None:
+def note_seen(store: Store, seen: Iterable[tuple[KnownConsole, int]]) -> None:
     """These consoles were heard, each at its instant; one that lies ahead was noted before the clock was set back."""
     store.run_many(
         "UPDATE console SET last_seen_at_ms = iif(last_seen_at_ms > ?3, ?1, max(last_seen_at_ms, ?1))"
@@ -171,12 +116,12 @@ def note_seen(store: Store, seen: Iterable[tuple[Console, int]]) -> None:
     )
 
 
-def note_status(store: Store, console: Console, *, online: bool) -> None:
+def note_status(store: Store, console: KnownConsole, *, online: bool) -> None:
     """The console, or the broker for it, said whether it is there."""
     store.run("UPDATE console SET online = ? WHERE console_key = ?", (int(online), console.key))
 
 
-def note_health(store: Store, console: Console, raw: str, revision: int, at_ms: int | None) -> None:
+def note_health(store: Store, console: KnownConsole, raw: str, revision: int, at_ms: int | None) -> None:
     """Keep the latest health message, and the highest settings revision that the console ever named.
 
     `at_ms` is None where it is not known when it was sent: the broker had kept it.
@@ -190,7 +135,7 @@ def note_health(store: Store, console: Console, raw: str, revision: int, at_ms: 
     note_revision(store, console, revision)
 
 
-def note_board(store: Store, console: Console, hardware_id: str, at_ms: int) -> None:
+def note_board(store: Store, console: KnownConsole, hardware_id: str, at_ms: int) -> None:
     """This board spoke under the console's id."""
     last = store.one(
         "SELECT hardware_id FROM board WHERE console_key = ? ORDER BY last_heard_at_ms DESC LIMIT 1", (console.key,)
@@ -211,7 +156,7 @@ def note_macs(store: Store, counted: Iterable[tuple[int, int, int]], at_ms: int)
     )
 
 
-def note_revision(store: Store, console: Console, revision: int) -> None:
+def note_revision(store: Store, console: KnownConsole, revision: int) -> None:
     """The console told of this settings revision: new ones must lie above it, which nothing does above the highest."""
     if revision >= REVISION_MAX:
         return

@@ -20,7 +20,7 @@ Name = tuple[str, str, str]
 """(site_id, source_id, id)."""
 
 
-class Count(NamedTuple):
+class CountRow(NamedTuple):
     """The figure in force of (site, source, id); the last three columns are derived."""
 
     site_id: str
@@ -37,34 +37,34 @@ class Count(NamedTuple):
     hour: str
 
 
-def keep(store: Store, received: list[tuple[str, str, str, int, str]], in_force: list[Count]) -> None:
+def keep(store: Store, received: list[tuple[str, str, str, int, str]], in_force: list[CountRow]) -> None:
     """Keep figures as received, each (site_id, source_id, id, arrived_at_ms, raw), and put some in force."""
     store.insert("INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw)", received)
     columns = "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id"
     store.insert(f"INSERT OR REPLACE INTO counts ({columns}, of_seller_id, hour)", in_force)
 
 
-def in_force(store: Store, names: list[Name]) -> dict[Name, Count]:
+def in_force(store: Store, names: list[Name]) -> dict[Name, CountRow]:
     """The figures in force under these names."""
     found = {}
     for start in range(0, len(names), NAMES_AT_ONCE):
         some = names[start : start + NAMES_AT_ONCE]
         values = ", ".join(["(?, ?, ?)"] * len(some))
         for row in store.all(f"{_SELECT}(site_id, source_id, id) IN (VALUES {values})", list(chain(*some))):
-            found[row[:3]] = Count(*row)
+            found[row[:3]] = CountRow(*row)
     return found
 
 
-def of_site(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[Count]:
+def of_site(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[CountRow]:
     """The figures of a site whose interval begins in a period (its end included)."""
     rows = store.all(
         _SELECT + "site_id = ? AND from_ms BETWEEN ? AND ? ORDER BY source_id, id",
         (site_id, from_ms, to_ms),
     )
-    return [Count(*row) for row in rows]
+    return [CountRow(*row) for row in rows]
 
 
-def derive_anew(store: Store, changed: list[Count]) -> None:
+def derive_anew(store: Store, changed: list[CountRow]) -> None:
     """Store what was derived anew."""
     store.run_many(
         "UPDATE counts SET at_console_id = ?, of_seller_id = ?, hour = ? WHERE (site_id, source_id, id) = (?, ?, ?)",

@@ -4,133 +4,70 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
+from bridge.model.epoch import Boot, Epoch
 from bridge.model.ranges import Ranges
-from bridge.store.consoles import Console, console_by_key
-from bridge.store.surveys import surveys_between
+from bridge.store.consoles import console_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from bridge.model.console import KnownConsole
     from bridge.store.connection import Row, Store
 
 MAX_REMEMBERED = 50_000
 OPENERS = "('booted', 'survey_opened')"
 
 
-class Boot:
-    """What events of one boot without a date are dated by."""
+class _Records:
+    """One epoch's records, as `Epoch` asks for them."""
 
-    __slots__ = ("arrival_offset_ms", "changed", "clock_offset_ms", "clock_seq", "dated_by", "may_be_undated")
-
-    def __init__(self, clock_seq: int | None, clock_offset_ms: int | None, arrival_offset_ms: int) -> None:
-        self.clock_seq = clock_seq
-        self.clock_offset_ms = clock_offset_ms
-        self.arrival_offset_ms = arrival_offset_ms
-        self.changed = False
-        self.may_be_undated = True  # False: all its events have dates of their own
-        self.dated_by: tuple[int, bool] | None = self.basis  # what the stored events are dated by
-
-    @property
-    def basis(self) -> tuple[int, bool]:
-        """(offset in force, whether it is the clock's)."""
-        if self.clock_offset_ms is None:
-            return self.arrival_offset_ms, False
-        return self.clock_offset_ms, True
-
-    def note_clock(self, seq: int, offset_ms: int) -> None:
-        """A clock_set arrived."""
-        if self.clock_seq is None or seq < self.clock_seq:
-            self.clock_seq, self.clock_offset_ms = seq, offset_ms
-            self.changed = True
-
-
-class Epoch:
-    """One epoch of a console, with what is asked of it for every message."""
-
-    def __init__(self, store: Store, console: Console, row: Row) -> None:
-        self.key: int = row[0]
-        self.epoch: str = row[1]
-        self.first: int = row[2]
-        self.through: int = row[3]
-        self.hardware_id: str | None = row[4]
-        self.console = console
+    def __init__(self, store: Store, key: int) -> None:
         self._store = store
-        by_key = (self.key,)
-        self.is_new = False
-        self.received = Ranges(store.all("SELECT low, high FROM received WHERE epoch_key = ?", by_key))
-        self.lost = self.received.missing(self.through)
-        self.applied: list[tuple[int, int]] = store.all(
-            "SELECT seq, json_extract(raw, '$.revision') FROM event"
-            " WHERE epoch_key = ? AND type = 'settings_applied' ORDER BY seq",
-            by_key,
+        self._key = key
+
+    def boot(self, number: int) -> Boot | None:
+        row = self._store.one(
+            "SELECT clock_seq, clock_offset_ms, arrival_offset_ms FROM boot WHERE epoch_key = ? AND boot = ?",
+            (self._key, number),
         )
-        self.open: set[int] = {
-            row[0] for row in store.all("SELECT survey FROM survey WHERE epoch_key = ? AND outcome = 'open'", by_key)
-        }
-        opener = store.one(
-            f"SELECT seq FROM event WHERE epoch_key = ? AND type IN {OPENERS} ORDER BY seq DESC LIMIT 1", by_key
-        )
-        self.last_opener: int = opener[0] if opener else 0
-        self.boots: dict[int, Boot] = {}
-
-    def boot(self, boot: int) -> Boot | None:
-        """What is known of a boot, None when nothing of it was received."""
-        if boot not in self.boots:
-            row = self._store.one(
-                "SELECT clock_seq, clock_offset_ms, arrival_offset_ms FROM boot WHERE epoch_key = ? AND boot = ?",
-                (self.key, boot),
-            )
-            if row is None:
-                return None
-            self.boots[boot] = Boot(*row)
-        return self.boots[boot]
-
-    def note_boot(self, boot: int, arrival_offset_ms: int) -> Boot:
-        """An event of this boot arrived, so long after the console's start; what is known of the boot now."""
-        known = self.boots.get(boot) or self.boot(boot)
-        if known is None:
-            known = self.boots[boot] = Boot(None, None, arrival_offset_ms)
-            known.changed = True
-            known.dated_by = None
-            known.may_be_undated = False
-        elif arrival_offset_ms < known.arrival_offset_ms:
-            known.arrival_offset_ms = arrival_offset_ms
-            known.changed = True
-        return known
-
-    def note_applied(self, seq: int, revision: int) -> list[Row]:
-        """Settings were applied at `seq`; the surveys, as (epoch_key, survey), that were opened with them."""
-        index = bisect_left(self.applied, (seq, 0))
-        self.applied.insert(index, (seq, revision))
-        if seq > self.received.highest:
-            return []
-        following = self.applied[index + 1][0] if index + 1 < len(self.applied) else None
-        return surveys_between(self._store, self.key, seq, following)
+        return Boot(*row) if row else None
 
     def next_opener(self, seq: int) -> int | None:
-        """The number of the first booted or survey_opened after `seq`."""
-        if self.last_opener <= seq:
-            return None
         row = self._store.one(
             f"SELECT seq FROM event WHERE epoch_key = ? AND seq > ? AND type IN {OPENERS} ORDER BY seq LIMIT 1",
-            (self.key, seq),
+            (self._key, seq),
         )
         return row[0] if row else None
 
-    def is_lost(self, survey: int) -> bool:
-        """Whether a later booted or survey_opened lies at or below `through`."""
-        if survey < self.last_opener <= self.through:
-            return True
-        opener = self.next_opener(survey)
-        return opener is not None and opener <= self.through
+
+def _read_epoch(store: Store, console: KnownConsole, row: Row) -> Epoch:
+    """Read an epoch: row is (epoch_key, epoch, first, through, hardware_id)."""
+    key, name, *rest = row
+    by_key = (key,)
+    epoch = Epoch(key, name, console, _Records(store, key))
+    epoch.first, epoch.through, epoch.hardware_id = rest
+    epoch.received = Ranges(store.all("SELECT low, high FROM received WHERE epoch_key = ?", by_key))
+    epoch.lost = epoch.received.missing(epoch.through)
+    epoch.applied = store.all(
+        "SELECT seq, json_extract(raw, '$.revision') FROM event"
+        " WHERE epoch_key = ? AND type = 'settings_applied' ORDER BY seq",
+        by_key,
+    )
+    epoch.open = {
+        row[0] for row in store.all("SELECT survey FROM survey WHERE epoch_key = ? AND outcome = 'open'", by_key)
+    }
+    opener = store.one(
+        f"SELECT seq FROM event WHERE epoch_key = ? AND type IN {OPENERS} ORDER BY seq DESC LIMIT 1", by_key
+    )
+    epoch.last_opener = opener[0] if opener else 0
+    return epoch
 
 
-def find_epoch(store: Store, console: Console, epoch: str, seen_at_ms: int) -> Epoch:
+def find_epoch(store: Store, console: KnownConsole, epoch: str, seen_at_ms: int) -> Epoch:
     """The epoch of this console, taken in if it is new."""
-    known: dict[tuple[int, str], Epoch] = store.remember("epochs", dict)
+    known = store.cache.epochs
     found = known.get((console.key, epoch))
     if found is None:
         columns = "epoch_key, epoch, first, through, hardware_id"
@@ -146,18 +83,17 @@ def find_epoch(store: Store, console: Console, epoch: str, seen_at_ms: int) -> E
             )
         if row is None:
             raise LookupError(epoch)
-        found = known[console.key, epoch] = Epoch(store, console, row)
+        found = known[console.key, epoch] = _read_epoch(store, console, row)
         found.is_new = is_new
-        by_key: dict[int, Epoch] = store.remember("epochs by key", dict)
-        by_key[found.key] = found
+        store.cache.epochs_by_key[found.key] = found
     return found
 
 
 def epoch_by_key(store: Store, epoch_key: int) -> Epoch:
     """The epoch with this key; raises LookupError."""
-    known: dict[int, Epoch] = store.remember("epochs by key", dict)
-    if epoch_key in known:
-        return known[epoch_key]
+    known = store.cache.epochs_by_key.get(epoch_key)
+    if known is not None:
+        return known
     row = store.one("SELECT console_key, epoch FROM epoch WHERE epoch_key = ?", (epoch_key,))
     if row is None:
         raise LookupError(epoch_key)
@@ -166,7 +102,7 @@ def epoch_by_key(store: Store, epoch_key: int) -> Epoch:
 
 def forget_if_many(store: Store) -> None:
     """Bound what is remembered of epochs; between transactions only."""
-    if len(store.remember("epochs", dict)) > MAX_REMEMBERED:
+    if len(store.cache.epochs) > MAX_REMEMBERED:
         store.forget()
 
 
@@ -213,9 +149,7 @@ def boots_of_events(store: Store, epoch_key: int) -> dict[int, Boot]:
         "SELECT boot, min(arrived_at_ms - up_ms) FROM event WHERE epoch_key = ? GROUP BY boot", (epoch_key,)
     )
     for number, arrival_offset_ms in rows:
-        boots[number] = Boot(None, None, arrival_offset_ms)
-        boots[number].changed = True
-        boots[number].dated_by = None
+        boots[number] = Boot.unseen(arrival_offset_ms)
     clocks = store.all(
         "SELECT boot, min(seq), at_ms - up_ms FROM event"
         " WHERE epoch_key = ? AND type = 'clock_set' AND at_ms IS NOT NULL GROUP BY boot",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from bridge.store.cache import RejectTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,15 +16,9 @@ MAX_MESSAGES_OF_TOPIC = 1_000
 MAX_BYTES = 256 * 1024 * 1024  # of all rejected messages, with what a row of each takes in table and index
 ROW_BYTES = 400
 MAX_TOPICS_REMEMBERED = 50_000
+NOT_ENROLLED = "not enrolled"
+NOT_SIGNED = "not signed"
 NOT_KEPT = "not kept: there are too many such messages already"
-
-
-@dataclass
-class Kept:
-    """How much is kept of rejected messages."""
-
-    size: int
-    of_topic: dict[str, int] = field(default_factory=dict)
 
 
 def save_reject(
@@ -61,7 +56,9 @@ def _count_again(store: Store, topic: str, hash_: str, at_ms: int) -> bool:
 
 def _save_message(store: Store, topic: str, reason: str, raw: bytes, hash_: str, at_ms: int) -> None:
     """Keep a message that is new here, or only count it where too many are kept already."""
-    kept = store.remember("rejects kept", lambda: _kept(store))
+    kept = store.cache.rejects
+    if kept is None:
+        kept = store.cache.rejects = _kept(store)
     if len(kept.of_topic) > MAX_TOPICS_REMEMBERED:
         kept.of_topic.clear()
     if topic not in kept.of_topic:
@@ -82,13 +79,13 @@ def _save_message(store: Store, topic: str, reason: str, raw: bytes, hash_: str,
     kept.of_topic[topic] = kept.of_topic.get(topic, 0) + 1
 
 
-def _kept(store: Store) -> Kept:
+def _kept(store: Store) -> RejectTotals:
     row = store.one(
         "SELECT coalesce(sum(length(raw) + 2 * octet_length(topic) + octet_length(reason) + ?), 0) FROM reject"
         " WHERE epoch_key IS NULL",
         (ROW_BYTES,),
     )
-    return Kept(int(row[0]) if row else 0)
+    return RejectTotals(int(row[0]) if row else 0)
 
 
 def rejects(store: Store) -> Iterator[Row]:

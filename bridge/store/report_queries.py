@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Group = tuple[str | None, ...]
 
 
-class Tally(NamedTuple):
+class GroupCounts(NamedTuple):
     """Surveys of a group at one site, question and revision, affected by force majeure or not."""
 
     group: Group
@@ -58,13 +58,13 @@ def _expressions(hour_or_day: str) -> dict[str, str]:
 
 def tallies(
     store: Store, columns: tuple[str, ...], from_day: str, to_day: str, question_id: str | None
-) -> Iterator[Tally]:
+) -> Iterator[GroupCounts]:
     """Give the counts of surveys from `from_day` up to, not including, `to_day`, by group."""
     grain = "hour" if "hour" in columns else "day"
     had = _expressions(grain)
     group = [had[column] for column in columns]
     keys = ", ".join([*group, "site_id", "question_id", "question_revision", "affected"])
-    sums = ", ".join(f"sum({name})" for name in Tally._fields[5:])
+    sums = ", ".join(f"sum({name})" for name in GroupCounts._fields[5:])
     sql = (  # put together of this module's own words alone
         f"SELECT {keys}, {sums} FROM rollup_{grain}"  # noqa: S608
         f" WHERE {grain} >= ? AND {grain} < ? AND (?3 IS NULL OR question_id = ?3) GROUP BY {keys}"
@@ -72,7 +72,7 @@ def tallies(
     width = len(columns)
     for row in store.each(sql, (from_day, to_day, question_id)):
         if any(row[width + 4 :]):
-            yield Tally(tuple(row[:width]), *row[width:])
+            yield GroupCounts(tuple(row[:width]), *row[width:])
 
 
 def unproved(

@@ -8,11 +8,11 @@ from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from bridge.store.surveys import SurveyRow
+from bridge.model.survey import SurveyRow
 
 if TYPE_CHECKING:
+    from bridge.model.survey import ForceMajeureRow
     from bridge.store.connection import Store
-    from bridge.store.surveys import ForceMajeureRow
 
 
 _OUTCOMES = {"yes": 0, "no": 1, "cant_say": 2, "silent": 3, "error": 4}

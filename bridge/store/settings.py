@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from bridge.store.connection import Store
 
 
-class Question(NamedTuple):
+class KeyQuestion(NamedTuple):
     """A key question's silent weight as it is now; `silent_weight_on` is its date, or None."""
 
     question_id: str
@@ -33,15 +33,15 @@ class Sent(NamedTuple):
     payload: dict[str, Any]
 
 
-def questions(store: Store) -> dict[str, Question]:
+def questions(store: Store) -> dict[str, KeyQuestion]:
     """All key questions, by id."""
     rows = store.all(
         "SELECT question_id, silent_weight, silent_weight_origin, silent_weight_on FROM question ORDER BY 1"
     )
-    return {str(row[0]): Question(*row) for row in rows}
+    return {str(row[0]): KeyQuestion(*row) for row in rows}
 
 
-def keep_question(store: Store, question: Question) -> None:
+def keep_question(store: Store, question: KeyQuestion) -> None:
     """Define a question or change its silent weight; every change stays in the history."""
     store.run("INSERT OR IGNORE INTO question (question_id) VALUES (?)", question[:1])
     store.run(

@@ -2,82 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from bridge.model.survey import LONG_SURVEY_MS, ForceMajeureRow, StoredEvent, SurveyRow
 
 if TYPE_CHECKING:
     from bridge.store.connection import Row, Store
 
 
-class SurveyRow(NamedTuple):
-    """A survey, in the order of the table's columns."""
-
-    epoch_key: int
-    survey: int
-    console_key: int
-    boot: int
-    opened_up_ms: int
-    opened_at_ms: int
-    closed_at_ms: int | None
-    question_id: str
-    question_revision: int
-    outcome: str
-    cause: str | None
-    response_ms: int | None
-    affected: int
-    ask_every: int | None
-    seller_id: str | None
-    checkout_point_id: str | None
-    hour: str
-    long: int
-
-
-class ForceMajeureRow(NamedTuple):
-    """A force majeure, in the order of the table's columns."""
-
-    epoch_key: int
-    seq: int
-    console_key: int
-    boot: int
-    up_ms: int
-    dated_at_ms: int
-    survey: int | None
-    question_id: str
-    question_revision: int
-    seller_id: str | None
-    checkout_point_id: str | None
-    hour: str
-
-
-class Stored(NamedTuple):
-    """An event as the fold reads it back."""
-
-    boot: int
-    up_ms: int
-    dated_at_ms: int
-    raw: str
-
-
 _STORED = "SELECT boot, up_ms, dated_at_ms, raw FROM event WHERE epoch_key = ?"
 _FORCE_MAJEURE = "SELECT * FROM force_majeure WHERE "
-HOUR_MS = 3_600_000  # a survey longer than this, by either clock, is marked long
 
 
-def opening(store: Store, epoch_key: int, survey: int) -> Stored | None:
+def opening(store: Store, epoch_key: int, survey: int) -> StoredEvent | None:
     """The survey_opened with this number."""
     row = store.one(f"{_STORED} AND seq = ? AND type = 'survey_opened'", (epoch_key, survey))
-    return Stored(*row) if row else None
+    return StoredEvent(*row) if row else None
 
 
-def closing(store: Store, epoch_key: int, survey: int) -> Stored | None:
+def closing(store: Store, epoch_key: int, survey: int) -> StoredEvent | None:
     """The survey_closed that decides: of several, the one with the lowest number."""
     row = store.one(f"{_STORED} AND survey = ? ORDER BY seq LIMIT 1", (epoch_key, survey))
-    return Stored(*row) if row else None
+    return StoredEvent(*row) if row else None
 
 
-def declaration(store: Store, epoch_key: int, seq: int) -> Stored | None:
+def declaration(store: Store, epoch_key: int, seq: int) -> StoredEvent | None:
     """The force_majeure_declared with this number."""
     row = store.one(f"{_STORED} AND seq = ? AND type = 'force_majeure_declared'", (epoch_key, seq))
-    return Stored(*row) if row else None
+    return StoredEvent(*row) if row else None
 
 
 def survey_row(store: Store, epoch_key: int, survey: int) -> SurveyRow | None:
@@ -131,8 +83,8 @@ def surveys_near(store: Store, row: ForceMajeureRow, scope_ms: int) -> list[Row]
         " UNION SELECT epoch_key, survey FROM survey WHERE console_key = ?1 AND long = 1"
         " UNION SELECT epoch_key, survey FROM survey WHERE epoch_key = ?4 AND survey = ?8",
         (
-            *(row.console_key, at - HOUR_MS, at + scope_ms, row.epoch_key, row.boot),
-            *(up - HOUR_MS, up + scope_ms, row.survey),
+            *(row.console_key, at - LONG_SURVEY_MS, at + scope_ms, row.epoch_key, row.boot),
+            *(up - LONG_SURVEY_MS, up + scope_ms, row.survey),
         ),
     )
 

@@ -16,7 +16,7 @@ _COLUMNS = (
 )
 
 
-class Order(NamedTuple):
+class UpdateOrder(NamedTuple):
     """A console is to run `version`. `returned`: it tried, and runs the one of before again."""
 
     console_key: int
@@ -38,23 +38,23 @@ class Order(NamedTuple):
         return self.state in OPEN
 
 
-def orders(store: Store) -> list[Order]:
+def orders(store: Store) -> list[UpdateOrder]:
     """All, by site and console."""
     rows = store.all(f"SELECT {_COLUMNS} FROM update_order JOIN console USING (console_key) ORDER BY 2, 3")  # noqa: S608
-    return [Order(*row) for row in rows]
+    return [UpdateOrder(*row) for row in rows]
 
 
-def order_of(store: Store, site_id: str, console_id: str) -> Order | None:
+def order_of(store: Store, site_id: str, console_id: str) -> UpdateOrder | None:
     """A console's, or None."""
     row = store.one(
         f"SELECT {_COLUMNS} FROM update_order JOIN console USING (console_key)"  # noqa: S608
         " WHERE site_id = ? AND console_id = ?",
         (site_id, console_id),
     )
-    return Order(*row) if row else None
+    return UpdateOrder(*row) if row else None
 
 
-def put(store: Store, order: Order) -> None:
+def put(store: Store, order: UpdateOrder) -> None:
     """Note an order, in the place of any that the console had."""
     store.run(
         "INSERT OR REPLACE INTO update_order VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

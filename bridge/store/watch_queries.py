@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from bridge.store.connection import Store
 
 
-class LiveConsole(NamedTuple):
+class WatchedConsole(NamedTuple):
     """A console as last heard of; `online` is null when it never said so, `health` its latest figures as sent."""
 
     site_id: str
@@ -19,7 +19,7 @@ class LiveConsole(NamedTuple):
     health: str | None
 
 
-class Figures(NamedTuple):
+class WatchFigures(NamedTuple):
     """Of the whole database: events stored, rejects (distinct), and numbers that consoles lost before sending them."""
 
     events: int
@@ -27,23 +27,23 @@ class Figures(NamedTuple):
     losses: int
 
 
-def live_consoles(store: Store) -> list[LiveConsole]:
+def live_consoles(store: Store) -> list[WatchedConsole]:
     """All consoles, by site and id."""
     rows = store.all(
         "SELECT site_id, console_id, enrolled, last_seen_at_ms, online, health FROM console"
         " ORDER BY site_id, console_id"
     )
-    return [LiveConsole(*row) for row in rows]
+    return [WatchedConsole(*row) for row in rows]
 
 
-def figures(store: Store) -> Figures:
+def figures(store: Store) -> WatchFigures:
     """How much there is. Events are never deleted, so the highest key counts them."""
     row = store.one(
         "SELECT (SELECT coalesce(max(event_key), 0) FROM event), (SELECT count(*) FROM reject),"
         " (SELECT coalesce(sum(through - (SELECT coalesce(sum(min(high, through) - low + 1), 0) FROM received"
         "   WHERE received.epoch_key = epoch.epoch_key AND low <= through)), 0) FROM epoch)"
     )
-    return Figures(*row) if row else Figures(0, 0, 0)
+    return WatchFigures(*row) if row else WatchFigures(0, 0, 0)
 
 
 def timezones(store: Store) -> list[str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from bridge.admin.csv_file import Line, read_lines
-from bridge.model.dating import hour_of
-from bridge.model.local_time import instant_ms
+from bridge.model.local_time import hour_of
+from bridge.model.periods import Timeline
 from bridge.store import counts as table
 from bridge.store import places
-from bridge.store.consoles import Periods
-from bridge.text import plain
+from bridge.store.cache import SitePlaces
+from bridge.text import printable
 from bridge.wire.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable, valid_id
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 Text = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
 LATEST_MS = 253_402_300_799_999
-COLUMNS = ("site_id", "source_id", "kind", "from", "to", "count")
-MORE_COLUMNS = ("id", "checkout_point_id", "seller_id")
 
 
 class CountMessage(Struct, omit_defaults=True):
@@ -42,20 +39,12 @@ class CountMessage(Struct, omit_defaults=True):
 _decoder = msgspec.json.Decoder(CountMessage)
 
 
-class Places(NamedTuple):
-    """What a site's figures are derived from."""
-
-    timezone: str
-    placements: dict[str | None, list[places.Placement]]  # at each checkout point
-    shifts: dict[int, Periods]
-
-
 class CountsIntake:
     """Takes in the counts of one transaction: `take` or `keep` each, then `finish`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._given: list[tuple[table.Count, str]] = []
+        self._given: list[tuple[table.CountRow, str]] = []
 
     def take(self, site_id: str, source_id: str, payload: bytes) -> dict[str, Any]:
         """Take in a `counts` message; the acknowledgement. Raises Unreadable with the reason."""
@@ -65,7 +54,7 @@ class CountsIntake:
             message = _decoder.decode(payload)
             raw = payload.decode()
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-            raise Unreadable(f"payload: {plain(str(error))}") from error
+            raise Unreadable(f"payload: {printable(str(error))}") from error
         self.keep(site_id, source_id, message, raw)
         return {"id": message.id}
 
@@ -75,7 +64,7 @@ class CountsIntake:
             raise Unreadable("impossible value: to is before from")
         if not (valid_id(site_id) and valid_id(source_id)):
             raise Unreadable("impossible value: the site or source is no id")
-        count = table.Count(
+        count = table.CountRow(
             site_id,
             source_id,
             message.id,
@@ -89,13 +78,13 @@ class CountsIntake:
             None,
             "",
         )
-        self._given.append((_derived(count, _places(self._store, site_id)), raw))
+        self._given.append((_derived(count, _site_places(self._store, site_id)), raw))
 
     def finish(self) -> None:
         """Store those that are other than the figure in force."""
         in_force = table.in_force(self._store, [count[:3] for count, _ in self._given])
         received = []
-        changed: dict[table.Name, table.Count] = {}
+        changed: dict[table.Name, table.CountRow] = {}
         for count, raw in self._given:
             name = count[:3]
             if in_force.get(name) != count:  # sent again, it changes nothing
@@ -105,30 +94,12 @@ class CountsIntake:
         self._given.clear()
 
 
-def import_counts(store: Store, args: dict[str, Any], _now_ms: int) -> dict[str, Any]:
-    """Keep the figures of a CSV file, all or none: args `name` and `text` of the file."""
-    lines = read_lines(args["name"], args["text"], COLUMNS, MORE_COLUMNS)
-    named: set[tuple[str, str, str]] = set()
-    intake = CountsIntake(store)
-    for line in lines:
-        with line.judged():
-            site_id, source_id = line.identifier("site_id"), line.identifier("source_id")
-            message = _message(line, places.ensure_site(store, site_id))
-            if not line.get("id") and (site_id, source_id, message.id) in named:
-                raise ValueError("source, kind and `from` are those of an earlier line: give each an id")
-            named.add((site_id, source_id, message.id))
-            intake.keep(site_id, source_id, message, msgspec.json.encode(message).decode())
-    lines.check()
-    intake.finish()
-    return {"counts": len(lines)}
-
-
 def derive(store: Store, site_id: str, from_ms: int = 0, to_ms: int = LATEST_MS) -> None:
     """Give the figures of a site to consoles and sellers anew: shifts, placements or the time zone changed."""
-    store.memory.pop(_name(site_id), None)
-    places = _places(store, site_id)
+    store.cache.places.pop(site_id, None)
+    site = _site_places(store, site_id)
     found = table.of_site(store, site_id, from_ms, to_ms)
-    table.derive_anew(store, [new for old in found if (new := _derived(old, places)) != old])
+    table.derive_anew(store, [new for old in found if (new := _derived(old, site)) != old])
 
 
 def derive_all(store: Store) -> None:
@@ -137,55 +108,30 @@ def derive_all(store: Store) -> None:
         derive(store, site_id)
 
 
-def _message(line: Line, timezone: str) -> CountMessage:
-    """A line as the message that a source would have sent."""
-    from_ms, to_ms = instant_ms(line["from"], timezone), instant_ms(line["to"], timezone)
-    fields: dict[str, Any] = {
-        "id": line.get("id") or f"{line['kind']}:{from_ms}",
-        "kind": line["kind"],
-        "from_ms": from_ms,
-        "to_ms": to_ms,
-        "count": line.natural("count"),
-        "checkout_point_id": line.get("checkout_point_id") or None,
-        "seller_id": line.get("seller_id") or None,
-    }
-    if fields["kind"] not in {"transactions", "visitors"}:
-        raise ValueError(f"kind must be transactions or visitors, not {fields['kind']!r}")
-    if to_ms < from_ms:
-        raise ValueError("`to` is before `from`")
-    try:
-        return msgspec.convert(fields, CountMessage)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from error
-
-
-def _name(site_id: str) -> str:
-    return f"places of {site_id}"
-
-
-def _places(store: Store, site_id: str) -> Places:
-    def make() -> Places:
+def _site_places(store: Store, site_id: str) -> SitePlaces:
+    site = store.cache.places.get(site_id)
+    if site is None:
         timezone = places.ensure_site(store, site_id)
         placements: dict[str | None, list[places.Placement]] = {}
         for placement in places.placements(store, site_id):
             placements.setdefault(placement.checkout_point_id, []).append(placement)
         keys = {placement.console_key for found in placements.values() for placement in found}
-        return Places(timezone, placements, {key: Periods(places.shifts(store, key)) for key in keys})
+        shifts = {key: Timeline(places.shifts(store, key)) for key in keys}
+        site = store.cache.places[site_id] = SitePlaces(timezone, placements, shifts)
+    return site
 
-    return store.remember(_name(site_id), make)
 
-
-def _derived(count: table.Count, places: Places) -> table.Count:
+def _derived(count: table.CountRow, site: SitePlaces) -> table.CountRow:
     """Find the console that stands there at `from_ms`, if just one, and who was on shift there, if just one."""
     at_ms = count.from_ms
     standing = [
         placement
-        for placement in places.placements.get(count.checkout_point_id, ())
+        for placement in site.placements.get(count.checkout_point_id, ())
         if placement.from_ms <= at_ms and (placement.to_ms is None or at_ms < placement.to_ms)
     ]
-    sellers = {places.shifts[placement.console_key].at(at_ms)[2] for placement in standing} - {None}
+    sellers = {site.shifts[placement.console_key].at(at_ms)[2] for placement in standing} - {None}
     return count._replace(
         at_console_id=standing[0].console_id if len(standing) == 1 else None,
         of_seller_id=count.seller_id or (sellers.pop() if len(sellers) == 1 else None),
-        hour=hour_of(at_ms, places.timezone),
+        hour=hour_of(at_ms, site.timezone),
     )

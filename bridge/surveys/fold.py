@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.model.dating import DAY_MS, date_event
-from bridge.model.rules import EVER, Facts, derive_force_majeure, derive_survey, mark_affected
+from bridge.model.dating import date_event
+from bridge.model.local_time import DAY_MS
+from bridge.model.rules import DecidingEvents, Nearby, NearbyBounds, derive_force_majeure, derive_survey
 from bridge.store import events, surveys
-from bridge.store.consoles import console_ids, find_console, site_ids
 from bridge.store.rollups import Deltas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bridge.model.epoch import Boot, Epoch
+    from bridge.model.survey import ForceMajeureRow, SurveyRow
     from bridge.store import Store
-    from bridge.store.events import Boot, Epoch
-    from bridge.store.surveys import ForceMajeureRow, SurveyRow
 
 CHUNK = 2_000  # surveys derived at once, to bound memory
+MARKED_AT_ONCE = 100  # surveys whose force majeures are looked for at once: near most hundreds there are none
 
 
 class Fold:
@@ -32,7 +33,7 @@ class Fold:
         self._deltas = Deltas()
         self._surveys: dict[int, set[int]] = {}
         self._force_majeures: dict[int, set[int]] = {}
-        self._fresh: dict[int, dict[int, Facts]] = {}
+        self._fresh: dict[int, dict[int, DecidingEvents]] = {}
         self._changed: list[SurveyRow] = []
 
     def mark(self, epoch_key: int, survey: int) -> None:
@@ -57,8 +58,8 @@ class Fold:
             if survey < epoch.last_opener:
                 self.mark(epoch.key, survey)
 
-    def fresh(self, epoch_key: int) -> dict[int, Facts]:
-        """Facts of surveys all of whose events come in this transaction, to be filled in by the caller: as marked."""
+    def fresh(self, epoch_key: int) -> dict[int, DecidingEvents]:
+        """Return what decides the surveys all of whose events come in this transaction; the caller fills it in."""
         return self._fresh.setdefault(epoch_key, {})
 
     def redate(self, epoch: Epoch, number: int, boot: Boot) -> None:
@@ -134,17 +135,47 @@ class Fold:
     def _fold_surveys(self, epoch: Epoch, marked: list[int]) -> None:
         fresh, now_ms = self.fresh(epoch.key), self._store.now_ms
         olds: list[SurveyRow | None] = []
-        derived: list[tuple[SurveyRow, Facts]] = []
+        derived: list[tuple[SurveyRow, DecidingEvents]] = []
         for survey in marked:
-            facts, old = fresh.get(survey), None
-            if facts is None:
+            deciding, old = fresh.get(survey), None
+            if deciding is None:
                 old = surveys.survey_row(self._store, epoch.key, survey)
-                facts = Facts.read(self._store, epoch.key, survey)
-            if facts.opening is not None or facts.closing is not None:
+                deciding = DecidingEvents.of_stored(
+                    surveys.opening(self._store, epoch.key, survey), surveys.closing(self._store, epoch.key, survey)
+                )
+            if deciding.opening is not None or deciding.closing is not None:
                 olds.append(old)
-                derived.append((derive_survey(epoch, survey, facts, now_ms), facts))
+                derived.append((derive_survey(epoch, survey, deciding, now_ms), deciding))
         if derived:
-            self._save_surveys(epoch, olds, mark_affected(self._store, epoch, derived))
+            self._save_surveys(epoch, olds, self._mark_affected(epoch, derived))
+
+    def _mark_affected(self, epoch: Epoch, derived: list[tuple[SurveyRow, DecidingEvents]]) -> list[SurveyRow]:
+        """Return these surveys of one epoch, each marked if a force majeure affects it."""
+        scope_ms = epoch.console.scope_ms
+        marked = []
+        for start in range(0, len(derived), MARKED_AT_ONCE):
+            some = derived[start : start + MARKED_AT_ONCE]
+            near = self._nearby(epoch, NearbyBounds.of(some, scope_ms))
+            for row, deciding in some:
+                affected = near is not None and near.affect(row, deciding, scope_ms)
+                if not affected and deciding.closing is None:
+                    affected = surveys.is_named_by_force_majeure(self._store, row.epoch_key, row.survey)
+                marked.append(row._replace(affected=1) if affected else row)
+        return marked
+
+    def _nearby(self, epoch: Epoch, bounds: NearbyBounds) -> Nearby | None:
+        """Find the force majeures within these bounds; None, as mostly, where there are none."""
+        dated = surveys.force_majeures_dated(self._store, epoch.console.key, bounds.from_ms, bounds.to_ms)
+        of_boot = {
+            boot: found
+            for boot in bounds.boots
+            if (
+                found := surveys.force_majeures_of_boot(
+                    self._store, epoch.key, boot, bounds.from_up_ms, bounds.to_up_ms
+                )
+            )
+        }
+        return Nearby(epoch.key, dated, of_boot) if dated or of_boot else None
 
     def _save_surveys(self, epoch: Epoch, olds: list[SurveyRow | None], news: list[SurveyRow]) -> None:
         site_id, console_id = epoch.console.name
@@ -155,37 +186,6 @@ class Fold:
         self._changed += after
         self._deltas.add_surveys(site_id, console_id, before, -1)
         self._deltas.add_surveys(site_id, console_id, after, 1)
-
-
-def refold_console(
-    store: Store, site_id: str, console_id: str, from_ms: int | None = None, to_ms: int | None = None
-) -> None:
-    """Make anew the surveys of a console opened from `from_ms` up to `to_ms` (inclusive; None: no limit).
-
-    To be called, inside the transaction, after a change to its shifts, placements, settings sent or scope.
-    """
-    store.forget()
-    console = find_console(store, site_id, console_id)
-    if console is None:
-        return
-    low, high = -EVER if from_ms is None else from_ms, EVER if to_ms is None else to_ms
-    fold = Fold(store)
-    for row in surveys.force_majeures_dated(store, console.key, low, high):
-        fold.mark_force_majeure(row.epoch_key, row.seq)
-    fold.mark_all(surveys.surveys_opened(store, console.key, low, high))
-    fold.finish()
-
-
-def refold_site(store: Store, site_id: str) -> None:
-    """Make anew all surveys of a site: its time zone or scope changed."""
-    for console_id in console_ids(store, site_id):
-        refold_console(store, site_id, console_id)
-
-
-def refold_all(store: Store) -> None:
-    """Make anew all surveys: the scope of all changed."""
-    for site_id in site_ids(store):
-        refold_site(store, site_id)
 
 
 def sweep(store: Store) -> int:

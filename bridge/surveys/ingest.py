@@ -1,4 +1,7 @@
-"""Messages to what is stored: each event new, the same again, in conflict, or rejected with its reason."""
+"""From messages to what is stored: each event is new, the same again, in conflict, or rejected with its reason.
+
+`Intake` drives nobody: it tells what happened (`facts.py`), and whoever subscribes acts on it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,26 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec import UNSET
 
-from bridge.admin import firmware_updates
-from bridge.admin.settings import refresh_console
+from bridge.keyring import Keys
 from bridge.model.dating import date_event
-from bridge.model.rules import Facts
-from bridge.store import consoles, events, rejects
+from bridge.model.rules import DecidingEvents
+from bridge.store import consoles, events, rejects, surveys
+from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
 from bridge.surveys.counts import CountsIntake
+from bridge.surveys.facts import (
+    ConsoleCameOnline,
+    ConsoleDiscovered,
+    ConsoleHeard,
+    ConsoleWentOffline,
+    EpochBegan,
+    EpochResumed,
+    EventsLost,
+    EventsUnproved,
+    HealthReported,
+    Rejected,
+    ReplyReceived,
+    StrangerRefused,
+)
 from bridge.surveys.fold import Fold
 from bridge.wire import contract
 from bridge.wire.contract import (
@@ -28,23 +45,25 @@ from bridge.wire.contract import (
     Unreadable,
 )
 from bridge.wire.health import read_figures
-from bridge.wire.signature import Keys, Mac, holds
+from bridge.wire.signature import Mac, holds
 
 if TYPE_CHECKING:
-    from bridge.store import Store
-    from bridge.store.consoles import Console, Name
-    from bridge.store.events import Epoch
-    from bridge.wire.contract import AnyEvent, Batch
-    from bridge.wire.health import Figures
+    from collections.abc import Callable
 
-NOT_ENROLLED = "not enrolled"
+    from bridge.model.console import ConsoleName, KnownConsole
+    from bridge.model.epoch import Epoch
+    from bridge.store import Store
+    from bridge.surveys.facts import Fact
+    from bridge.wire.contract import AnyEvent, Batch
+
+    Tell = Callable[[Fact], None]
+
 VALUES_KEPT = 50_000  # of events, held back so that one statement inserts many
-NOT_SIGNED = "not signed"
 TYPES = {kind: str(kind.__struct_config__.tag) for kind in get_args(contract.AnyEvent)}
 
 
 @dataclass
-class Tally:
+class IntakeResult:
     """What became of the messages of a transaction; `acks` are (topic, payload) to publish after the commit."""
 
     messages: int = 0
@@ -54,38 +73,18 @@ class Tally:
     rejected: int = 0
     unreadable: int = 0
     acks: list[tuple[str, bytes]] = field(default_factory=list)
-    pieces: list[tuple[str, bytes]] = field(default_factory=list)  # of updates, and offers of them; to publish likewise
-    settings_made: bool = False
-    reasons: Counter[str] = field(default_factory=Counter)
-    example: dict[str, str] = field(default_factory=dict)  # a topic for each reason
-    heard: list[tuple[Name, int, int]] = field(default_factory=list)  # name, last arrival, messages
-    strangers: Counter[Name] = field(default_factory=Counter)  # messages of consoles that are not enrolled
-    healths: list[tuple[Name, Figures, int | None]] = field(default_factory=list)  # with when it was sent, if known
-    states: list[tuple[Name, bool]] = field(default_factory=list)  # who is online
-    losses: list[tuple[Name, str, int]] = field(default_factory=list)  # name, epoch, how many more (or fewer)
-    new_consoles: list[Name] = field(default_factory=list)
-    new_epochs: list[tuple[Name, str]] = field(default_factory=list)
-    unproved: list[tuple[Name, Mac, int]] = field(default_factory=list)  # events whose mac is not known to hold
-    in_turn: list[tuple[Name, str]] = field(default_factory=list)  # an earlier epoch that sends again
-    ahead: list[Name] = field(default_factory=list)  # who uses settings that this database does not know
 
-    def note_reject(self, reason: str, topic: str) -> None:
-        """One more among the rejects; what stands before a colon is the reason, then come details."""
-        word = reason.partition(":")[0]
-        self.reasons[word] += 1
-        self.example[word] = topic
-
-    def figures(self) -> dict[str, int]:
-        """The counts alone."""
-        return {name: value for name, value in vars(self).items() if type(value) is int}
+    def counts(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {name: value for name, value in vars(self).items() if name != "acks"}
 
 
-class Touched:
+class EpochInTransaction:
     """An epoch in this transaction: what was received before, and boots that may date events anew."""
 
     __slots__ = ("boots", "epoch", "fresh", "highest_before")
 
-    def __init__(self, epoch: Epoch, fresh: dict[int, Facts]) -> None:
+    def __init__(self, epoch: Epoch, fresh: dict[int, DecidingEvents]) -> None:
         self.epoch = epoch
         self.fresh = fresh
         self.highest_before = epoch.received.highest
@@ -95,59 +94,80 @@ class Touched:
 class Intake:
     """Takes in the messages of one transaction: `take` each, then `finish`, then commit."""
 
-    def __init__(self, store: Store, *, enrolled_only: bool = False, signed_only: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tell: Tell = lambda _: None,
+        keys: Keys | None = None,
+        *,
+        enrolled_only: bool = False,
+        signed_only: bool = False,
+    ) -> None:
+        """Begin; `tell` hears each fact, `keys` are the consoles' (None: read them from beside the database)."""
         self._store = store
+        self._tell = tell
+        self._keys = keys or Keys(store.path)
         self._enrolled_only = enrolled_only
         self._signed_only = signed_only
         self._fold = Fold(store)
         self._counts = CountsIntake(store)
         self._values: list[Any] = []
-        self._touched: dict[int, Touched] = {}
-        self._seen: dict[int, tuple[Console, int, int]] = {}
-        self._macs: Counter[tuple[Console, Mac]] = Counter()
-        self.tally = Tally()
+        self._touched: dict[int, EpochInTransaction] = {}
+        self._seen: dict[int, tuple[KnownConsole, int, int]] = {}
+        self._macs: Counter[tuple[KnownConsole, Mac]] = Counter()
+        self._strangers: Counter[ConsoleName] = Counter()
+        self._rejects: Counter[str] = Counter()
+        self._example_topics: dict[str, str] = {}
+        self.result = IntakeResult()
 
     def take(self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False) -> None:
         """Take in one message, whatever it holds; a retained one does not show that its console is there now."""
-        self.tally.messages += 1
+        self.result.messages += 1
         try:
             self.take_readable(topic, payload, arrived_at_ms, is_retained=is_retained)
         except Unreadable as error:
             if str(error).startswith(NOT_ENROLLED):
-                self.tally.strangers[contract.read_topic(topic)[:2]] += 1
+                self._strangers[contract.read_topic(topic)[:2]] += 1
             self.reject(topic, payload, str(error), arrived_at_ms)
 
     def reject(self, topic: str, payload: bytes, reason: str, at_ms: int) -> None:
         """Keep a message that could not be taken in, once, with a count."""
-        self.tally.unreadable += 1
-        self.tally.note_reject(reason, topic)
+        self.result.unreadable += 1
+        self._count_reject(reason, topic)
         rejects.save_reject(self._store, None, topic, reason, payload, hashlib.sha256(payload).hexdigest(), at_ms)
+
+    def _count_reject(self, reason: str, topic: str) -> None:
+        """Count one more among the rejects; details follow the reason after a colon."""
+        word = reason.partition(":")[0]
+        self._rejects[word] += 1
+        self._example_topics[word] = topic
 
     def take_readable(
         self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False, signed_only: bool = False
     ) -> None:
         """Take in one message; raises Unreadable, and has done nothing then."""
         site_id, console_id, leaf = contract.read_topic(topic)
+        name = site_id, console_id
         if leaf == "events":
             batch = contract.read_batch(payload)
-            mac = None if batch.mac is UNSET else self._mac(site_id, console_id, batch, payload)
+            mac = None if batch.mac is UNSET else self._check_mac(name, batch, payload)
             if (self._signed_only or signed_only) and mac is not Mac.HELD:
                 raise Unreadable(f"{NOT_SIGNED}: its mac does not hold, or there is none, or no key to check it by")
-            console = self._console(site_id, console_id, arrived_at_ms)
+            console = self._console(name, arrived_at_ms)
             if mac is None and console.signs:
                 mac = Mac.MISSING
             console.signs |= mac is not None
             self._take_batch(console, batch, topic, arrived_at_ms, mac)
         elif leaf == "counts":
             ack = self._counts.take(site_id, console_id, payload)
-            self.tally.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
+            self.result.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
         elif payload:  # an empty one only clears what the broker retained
-            is_there = self._take_word(site_id, console_id, leaf, payload, arrived_at_ms, is_live=not is_retained)
+            is_there = self._take_word(name, leaf, payload, arrived_at_ms, is_live=not is_retained)
             if is_there and not is_retained:
-                self._see(self._console(site_id, console_id, arrived_at_ms), arrived_at_ms)
+                self._see(self._console(name, arrived_at_ms), arrived_at_ms)
 
-    def finish(self) -> Tally:
-        """Bring everything that depends on the new events up to date."""
+    def finish(self) -> IntakeResult:
+        """Bring everything that depends on the new events up to date, and tell what sums up the transaction."""
         self._flush()
         self._counts.finish()
         for touched in self._touched.values():
@@ -157,99 +177,90 @@ class Intake:
                 self._fold.redate(epoch, number, epoch.boots[number])
             self._fold.mark_lost(epoch)
             ack = contract.ack_payload(epoch.epoch, epoch.through, self._store.now_ms)
-            self.tally.acks.append((f"trivox/v1/{epoch.console.site_id}/{epoch.console.console_id}/ack", ack))
+            self.result.acks.append((f"trivox/v1/{epoch.console.site_id}/{epoch.console.console_id}/ack", ack))
             self._count_losses(epoch)
         events.save_epochs(self._store, [touched.epoch for touched in self._touched.values()])
-        self._count_macs()
+        self._save_macs()
         consoles.note_seen(self._store, [(console, at_ms) for console, at_ms, _ in self._seen.values()])
         self._fold.finish()
-        self.tally.heard = [(console.name, at_ms, count) for console, at_ms, count in self._seen.values()]
-        return self.tally
+        self._sum_up()
+        return self.result
+
+    def _sum_up(self) -> None:
+        for (console, mac), count in self._macs.items():
+            if mac is not Mac.HELD:
+                self._tell(EventsUnproved(console.name, mac, count))
+        for console, at_ms, count in self._seen.values():
+            self._tell(ConsoleHeard(console.name, at_ms, count))
+        for name, count in self._strangers.items():
+            self._tell(StrangerRefused(name, count))
+        for reason, count in self._rejects.items():
+            self._tell(Rejected(reason, count, self._example_topics[reason]))
 
     def _count_losses(self, epoch: Epoch) -> None:
         """Numbers below `through` that were never received are lost, until they come after all."""
         lost = epoch.received.missing(epoch.through)
         if lost != epoch.lost:
-            self.tally.losses.append((epoch.console.name, epoch.epoch, lost - epoch.lost))
+            self._tell(EventsLost(epoch.console.name, epoch.epoch, lost - epoch.lost))
             epoch.lost = lost
 
-    def _mac(self, site_id: str, console_id: str, batch: Batch, payload: bytes) -> Mac:
-        """How it is with the batch's mac."""
-        key = self._store.remember("keys", lambda: Keys(self._store.path)).of(site_id, console_id)
+    def _check_mac(self, name: ConsoleName, batch: Batch, payload: bytes) -> Mac:
+        """Check the batch's MAC by the console's key."""
+        key = self._keys.of(*name)
         if key is None:
             return Mac.NO_KEY
         return Mac.HELD if holds(payload, batch.mac, key) else Mac.FAILED
 
-    def _count_macs(self) -> None:
-        """Tell what came unproved, and keep the counts."""
-        consoles.note_macs(
-            self._store, [(console.key, mac, count) for (console, mac), count in self._macs.items()], self._store.now_ms
-        )
-        for (console, mac), count in self._macs.items():
-            if mac is not Mac.HELD:
-                self.tally.unproved.append((console.name, mac, count))
+    def _save_macs(self) -> None:
+        counted = [(console.key, mac, count) for (console, mac), count in self._macs.items()]
+        consoles.note_macs(self._store, counted, self._store.now_ms)
 
-    def _console(self, site_id: str, console_id: str, arrived_at_ms: int) -> Console:
-        console = consoles.find_console(self._store, site_id, console_id)
+    def _console(self, name: ConsoleName, arrived_at_ms: int) -> KnownConsole:
+        console = consoles.find_console(self._store, *name)
         if self._enrolled_only and (console is None or not console.enrolled):
             raise Unreadable(f"{NOT_ENROLLED}: enroll the console, or run the bridge without --enrolled-only")
         if console is None:
-            console = consoles.add_console(self._store, site_id, console_id, arrived_at_ms)
-            self.tally.new_consoles.append(console.name)
-            self._refresh(console)
+            console = consoles.add_console(self._store, *name, arrived_at_ms)
+            self._tell(ConsoleDiscovered(name))
         return console
 
-    def _refresh(self, console: Console) -> bool:
-        """Make settings for a console that is new, or uses some that this database does not know; whether it did."""
-        made = refresh_console(self._store, console.site_id, console.console_id, self._store.now_ms)
-        self.tally.settings_made |= made
-        return made
-
-    def _take_word(
-        self, site_id: str, console_id: str, leaf: str, payload: bytes, arrived_at_ms: int, *, is_live: bool
-    ) -> bool:
-        """A console about itself: `status`, `health`, or a `reply`; whether it is there."""
+    def _take_word(self, name: ConsoleName, leaf: str, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> bool:
+        """Take in what a console says of itself: `status`, `health`, or a `reply`; return whether it is there."""
         if leaf == "status":
             is_online = contract.read_status(payload).state == "online"
-            consoles.note_status(self._store, self._console(site_id, console_id, arrived_at_ms), online=is_online)
-            self.tally.states.append(((site_id, console_id), is_online))
-            if is_online and is_live:
-                firmware_updates.note_online(self._store, (site_id, console_id))
+            consoles.note_status(self._store, self._console(name, arrived_at_ms), online=is_online)
+            self._tell(ConsoleCameOnline(name, is_live) if is_online else ConsoleWentOffline(name))
             return is_online
         if leaf == "health":
-            self._take_health(site_id, console_id, payload, arrived_at_ms, is_live=is_live)
+            self._take_health(name, payload, arrived_at_ms, is_live=is_live)
         else:
             reply = contract.read_reply(payload)
-            self._console(site_id, console_id, arrived_at_ms)
-            self.tally.pieces += firmware_updates.take_reply(self._store, (site_id, console_id), reply)
+            self._console(name, arrived_at_ms)
+            self._tell(ReplyReceived(name, reply))
         return True
 
-    def _take_health(self, site_id: str, console_id: str, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> None:
-        """A console's figures; when those were sent that the broker had kept is not known."""
+    def _take_health(self, name: ConsoleName, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> None:
+        """Take in a console's figures; when it sent them is unknown where the broker had kept the message."""
         health, figures = contract.read_health(payload), read_figures(payload)
-        console = self._console(site_id, console_id, arrived_at_ms)
+        console = self._console(name, arrived_at_ms)
         sent_at_ms = arrived_at_ms if is_live else None
         consoles.note_health(self._store, console, payload.decode(), health.settings_revision, sent_at_ms)
-        if is_live:
-            if health.hardware_id:
-                consoles.note_board(self._store, console, health.hardware_id, arrived_at_ms)
-            self.tally.pieces += firmware_updates.note_health(self._store, console.name, figures)
-        if self._refresh(console):
-            self.tally.ahead.append(console.name)
-        self.tally.healths.append((console.name, figures, sent_at_ms))
+        if is_live and health.hardware_id:
+            consoles.note_board(self._store, console, health.hardware_id, arrived_at_ms)
+        self._tell(HealthReported(name, figures, sent_at_ms))
 
-    def _see(self, console: Console, arrived_at_ms: int) -> None:
-        """The console is there."""
+    def _see(self, console: KnownConsole, arrived_at_ms: int) -> None:
+        """Note that the console is there."""
         _, before, count = self._seen.get(console.key, (console, 0, 0))
         self._seen[console.key] = console, max(before, arrived_at_ms), count + 1
 
-    def _take_batch(self, console: Console, batch: Batch, topic: str, arrived_at_ms: int, mac: Mac | None) -> None:
+    def _take_batch(self, console: KnownConsole, batch: Batch, topic: str, arrived_at_ms: int, mac: Mac | None) -> None:
         epoch = events.find_epoch(self._store, console, batch.epoch, arrived_at_ms)
         if epoch.is_new:
             epoch.is_new = False
-            self.tally.new_epochs.append((console.name, epoch.epoch))
+            self._tell(EpochBegan(console.name, epoch.epoch))
         elif epoch.key < console.newest_epoch_key:
-            self.tally.in_turn.append((console.name, epoch.epoch))
+            self._tell(EpochResumed(console.name, epoch.epoch))
         console.newest_epoch_key = max(console.newest_epoch_key, epoch.key)
         touched = self.touched(epoch)
         self._see(console, arrived_at_ms)
@@ -267,19 +278,19 @@ class Intake:
             try:
                 judged.append((seq, contract.judge(raw, seq), str(raw, "utf-8")))
             except Impossible as error:
-                self.tally.rejected += 1
+                self.result.rejected += 1
                 self._reject(epoch, seq, str(error), bytes(raw), topic, arrived_at_ms, mac)
-        self.tally.stored += len(judged)
+        self.result.stored += len(judged)
         self.store_events(touched, judged, arrived_at_ms, mac)
         if mac is not None:
             self._macs[console, mac] += len(batch.events)
         received.add(base, base + len(batch.events) - 1)
 
-    def touched(self, epoch: Epoch) -> Touched:
+    def touched(self, epoch: Epoch) -> EpochInTransaction:
         """The epoch as this transaction found it."""
         found = self._touched.get(epoch.key)
         if found is None:
-            found = self._touched[epoch.key] = Touched(epoch, self._fold.fresh(epoch.key))
+            found = self._touched[epoch.key] = EpochInTransaction(epoch, self._fold.fresh(epoch.key))
         return found
 
     def _take_again(self, epoch: Epoch, seq: int, raw: bytes, topic: str, arrived_at_ms: int, mac: Mac | None) -> None:
@@ -287,11 +298,11 @@ class Intake:
         self._flush()
         first = events.first_content(self._store, epoch.key, seq)
         if first is None or contract.same_content(first, raw):
-            self.tally.duplicates += 1
+            self.result.duplicates += 1
             if mac is Mac.HELD:
                 events.note_held(self._store, epoch.key, seq)
             return
-        self.tally.conflicts += 1
+        self.result.conflicts += 1
         self._reject(
             epoch, seq, "conflict: this number was received before with other content", raw, topic, arrived_at_ms, mac
         )
@@ -299,12 +310,12 @@ class Intake:
     def _reject(
         self, epoch: Epoch, seq: int, reason: str, raw: bytes, topic: str, arrived_at_ms: int, mac: Mac | None
     ) -> None:
-        self.tally.note_reject(reason, topic)
+        self._count_reject(reason, topic)
         hash_ = hashlib.sha256(contract.canonical(raw)).hexdigest()
         rejects.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms, mac)
 
     def store_events(
-        self, touched: Touched, judged: list[tuple[int, AnyEvent, str]], arrived_at_ms: int, mac: int | None
+        self, touched: EpochInTransaction, judged: list[tuple[int, AnyEvent, str]], arrived_at_ms: int, mac: int | None
     ) -> None:
         """Good events with numbers that are new, each with its number and its text."""
         epoch, values = touched.epoch, self._values
@@ -331,34 +342,38 @@ class Intake:
         if len(values) >= VALUES_KEPT:
             self._flush()
 
-    def _mark_opened(self, touched: Touched, seq: int, event: SurveyOpened, at_ms: int) -> None:
+    def _mark_opened(self, touched: EpochInTransaction, seq: int, event: SurveyOpened, at_ms: int) -> None:
         if seq <= touched.highest_before:
             self._fold.mark(touched.epoch.key, seq)
         elif seq in touched.fresh:
             touched.fresh[seq].note_opening(event, at_ms)
         else:
-            touched.fresh[seq] = Facts(event, at_ms)
+            touched.fresh[seq] = DecidingEvents(event, at_ms)
         touched.epoch.last_opener = max(touched.epoch.last_opener, seq)
 
-    def _mark_closed(self, touched: Touched, seq: int, event: SurveyClosed, at_ms: int) -> None:
+    def _mark_closed(self, touched: EpochInTransaction, seq: int, event: SurveyClosed, at_ms: int) -> None:
         if event.survey <= touched.highest_before:
             self._fold.mark(touched.epoch.key, event.survey)
             return
-        facts = touched.fresh.get(event.survey)
-        if facts is None:
-            facts = touched.fresh[event.survey] = Facts()
-        facts.note_close(seq, event, at_ms)
+        deciding = touched.fresh.get(event.survey)
+        if deciding is None:
+            deciding = touched.fresh[event.survey] = DecidingEvents()
+        deciding.note_close(seq, event, at_ms)
 
-    def _mark_force_majeure(self, touched: Touched, seq: int, _event: ForceMajeureDeclared, _at_ms: int) -> None:
+    def _mark_force_majeure(
+        self, touched: EpochInTransaction, seq: int, _event: ForceMajeureDeclared, _at_ms: int
+    ) -> None:
         self._fold.mark_force_majeure(touched.epoch.key, seq)
 
-    def _mark_settings(self, touched: Touched, seq: int, event: SettingsApplied, _at_ms: int) -> None:
+    def _mark_settings(self, touched: EpochInTransaction, seq: int, event: SettingsApplied, _at_ms: int) -> None:
         if seq < touched.highest_before:
             self._flush()
-        self._fold.mark_all(touched.epoch.note_applied(seq, event.revision))
+        between = touched.epoch.note_applied(seq, event.revision)
+        if between is not None:
+            self._fold.mark_all(surveys.surveys_between(self._store, touched.epoch.key, *between))
         consoles.note_revision(self._store, touched.epoch.console, event.revision)
 
-    def _mark_booted(self, touched: Touched, seq: int, event: Booted, _at_ms: int) -> None:
+    def _mark_booted(self, touched: EpochInTransaction, seq: int, event: Booted, _at_ms: int) -> None:
         touched.epoch.last_opener = max(touched.epoch.last_opener, seq)
         touched.epoch.hardware_id = event.hardware_id
 
@@ -375,20 +390,3 @@ _MARKS: dict[type, Any] = {
     SettingsApplied: Intake._mark_settings,  # noqa: SLF001
     Booted: Intake._mark_booted,  # noqa: SLF001
 }
-
-
-def take_messages(
-    store: Store,
-    messages: list[tuple[str, bytes, int]],
-    now_ms: int,
-    *,
-    enrolled_only: bool = False,
-    signed_only: bool = False,
-) -> Tally:
-    """Take in messages, as (topic, payload, received_at_ms), in one transaction; durable on return."""
-    events.forget_if_many(store)
-    with store.transaction(now_ms):
-        intake = Intake(store, enrolled_only=enrolled_only, signed_only=signed_only)
-        for topic, payload, arrived_at_ms in messages:
-            intake.take(topic, payload, arrived_at_ms)
-        return intake.finish()

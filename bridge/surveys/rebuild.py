@@ -5,26 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.store import consoles, events, rejects, rollups, surveys
+from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
 from bridge.surveys import counts
 from bridge.surveys.fold import CHUNK, Fold
-from bridge.surveys.ingest import NOT_ENROLLED, NOT_SIGNED, Intake
+from bridge.surveys.ingest import Intake
 from bridge.wire import contract
 from bridge.wire.contract import Impossible, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bridge.model.epoch import Epoch
     from bridge.store import Store
-    from bridge.store.events import Epoch
+    from bridge.surveys.ingest import Tell
 
 
-def rebuild(store: Store, progress: Callable[[int, int], None] | None = None) -> dict[str, int]:
-    """Make everything anew, inside the transaction; `progress(done, of)` counts epochs.
+def rebuild(store: Store, progress: Callable[[int, int], None] | None, tell: Tell) -> dict[str, int]:
+    """Make everything again from the events, inside the transaction; `progress(done, of)` counts epochs.
 
-    Returns how many rejects were taken after all, and how many surveys there are.
+    Returns as `taken` how many rejects were taken in after all, and as `surveys` how many there are.
     """
     store.forget()
-    taken = _judge_rejects_again(store)
+    taken = _judge_rejects_again(store, tell)
     store.forget()
     surveys.clear(store)
     rollups.clear_rollups(store)
@@ -42,9 +44,9 @@ def rebuild(store: Store, progress: Callable[[int, int], None] | None = None) ->
     return {"taken": taken, "surveys": made}
 
 
-def _judge_rejects_again(store: Store) -> int:
-    """Take what an older bridge, or one with fewer consoles enrolled, could not; how many."""
-    intake = Intake(store)
+def _judge_rejects_again(store: Store, tell: Tell) -> int:
+    """Take what an older bridge, or one with fewer consoles enrolled, could not; return how many."""
+    intake = Intake(store, tell)
     taken = 0
     for reject_key, epoch_key, seq, topic, reason, raw, at_ms, mac in rejects.rejects(store):
         if epoch_key is None:

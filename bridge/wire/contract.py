@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from bridge.text import plain
+from bridge.text import printable
 
 MAX_MESSAGE_BYTES = 65_536
 MAX_EVENTS = 256
@@ -357,7 +357,7 @@ def _judge_force_majeure(event: ForceMajeureDeclared, seq: int) -> None:
 
 
 def _sentence(error: Exception) -> str:
-    return plain(str(error))
+    return printable(str(error))
 
 
 def _reason(error: msgspec.ValidationError) -> str:

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from bridge.text import plain
+from bridge.text import printable
 from bridge.wire.contract import AtMs, Natural
 
 MOST_FAULTS = 20
 MOST_SIGNS = 60  # of a name or a fault
 
 
-class Outbox(Struct):
+class OutboxFigures(Struct):
     """The numbers that a console holds, from `first` up to, not including, `next`."""
 
     first: Natural
@@ -23,7 +23,7 @@ class Outbox(Struct):
 
 
 @dataclass(frozen=True)
-class Figures:
+class HealthFigures:
     """What a health message says and can be; None: it does not say so. Texts are fit to be shown."""
 
     at_ms: int | None = None
@@ -44,7 +44,7 @@ _natural = msgspec.json.Decoder(Natural)
 _dbm = msgspec.json.Decoder(Annotated[int, Meta(ge=-200, le=100)])
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {
     "at_ms": msgspec.json.Decoder(AtMs),
-    "outbox": msgspec.json.Decoder(Outbox),
+    "outbox": msgspec.json.Decoder(OutboxFigures),
     "loop_lag_max_ms": _natural,
     "heap_free": _natural,
     "rssi": _dbm,
@@ -56,14 +56,14 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 
-def read_figures(health: str | bytes | None) -> Figures:
+def read_figures(health: str | bytes | None) -> HealthFigures:
     """The figures of a health message, whatever it holds."""
     fields = _decoded(_fields, health or b"{}") or {}
     said = {name: _decoded(decoder, fields[name]) for name, decoder in _decoders.items() if name in fields}
     outbox, faults = said.get("outbox"), said.get("faults") or []
-    names = {name: plain(said[name], MOST_SIGNS) for name in ("firmware", "board", "hardware_id") if said.get(name)}
-    told = [plain(text, MOST_SIGNS) for one in faults[:MOST_FAULTS] if (text := _decoded(_name, one))]
-    return Figures(
+    names = {name: printable(said[name], MOST_SIGNS) for name in ("firmware", "board", "hardware_id") if said.get(name)}
+    told = [printable(text, MOST_SIGNS) for one in faults[:MOST_FAULTS] if (text := _decoded(_name, one))]
+    return HealthFigures(
         at_ms=said.get("at_ms"),
         outbox=outbox.next - outbox.first if outbox is not None and outbox.next >= outbox.first else None,
         loop_lag_max_ms=said.get("loop_lag_max_ms"),

@@ -78,7 +78,7 @@ def message_of(line: bytes) -> Message | None:
     return Message(leaf.decode(), payload)
 
 
-class Lines:
+class LineReader:
     """Cuts what arrives into messages; `bad` counts lines that are none, by reason.
 
     The first line after a port was opened may have begun before: `cut_at_start`.

@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from bridge.errors import TrivoxError
-from bridge.keyring import Keyring
-
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 SEPARATOR = b"\n"
 
@@ -70,29 +67,3 @@ def holds(payload: bytes, mac: Any, key: bytes) -> bool:
     if wanted is None or not isinstance(mac, str):
         return False
     return hmac.compare_digest(wanted.encode(), mac.lower().encode(errors="replace"))
-
-
-class Keys:
-    """The consoles' keys, each read again when its file has changed."""
-
-    def __init__(self, database: Path) -> None:
-        self._keyring = Keyring(database)
-        self._read: dict[tuple[str, str], tuple[tuple[int, int], bytes | None]] = {}
-
-    def of(self, site_id: str, console_id: str) -> bytes | None:
-        """A console's key; None where none is known, or its file cannot be used (which `doctor` tells)."""
-        name = site_id, console_id
-        stamp = self._keyring.stamp(*name)
-        if stamp is None:
-            return None
-        known = self._read.get(name)
-        if known is None or known[0] != stamp:
-            known = self._read[name] = stamp, self._load(*name)
-        return known[1]
-
-    def _load(self, site_id: str, console_id: str) -> bytes | None:
-        try:
-            found = self._keyring.get(site_id, console_id)
-        except TrivoxError:
-            return None
-        return None if found is None else bytes.fromhex(found.key)

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 
-from bridge.admin import settings
+from bridge.wire import settings as wire_settings
 from tests.bridge.office import MINUTE_MS, Office, Till, at
 from tests.support import facts
 
@@ -247,12 +247,12 @@ def test_a_stuck_time_too_short_at_some_site_is_refused_for_all(office: Office) 
 
 def test_ranges_and_defaults_are_those_of_the_schema() -> None:
     properties = json.loads((SCHEMA / "settings.json").read_text("utf-8"))["properties"]
-    for name, (low, high, default) in settings.RANGES.items():
-        if name not in settings.OF_THE_BRIDGE:
+    for name, (low, high, default) in wire_settings.RANGES.items():
+        if name not in wire_settings.OF_THE_BRIDGE:
             of = properties.pop(name)
             assert (of["minimum"], of["maximum"], of["default"]) == (low, high, default)
-    assert properties["prompt"]["default"] == settings.DEFAULTS["prompt"]
-    assert properties["prompt"]["pattern"] == f"^({settings.PROMPT.pattern})$"
+    assert properties["prompt"]["default"] == wire_settings.DEFAULTS["prompt"]
+    assert properties["prompt"]["pattern"] == f"^({wire_settings.PROMPT.pattern})$"
     assert set(properties) == {"revision", "question", "prompt"}
 
 

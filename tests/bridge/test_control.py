@@ -1,46 +1,75 @@
 from __future__ import annotations
 
+import json
 import socket
 import stat
 import threading
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+from msgspec import convert, to_builtins
 
+from bridge.admin.commands import (
+    AnyCommand,
+    DescribeBridge,
+    ImportShifts,
+    IngestMessages,
+    Rebuild,
+    Scope,
+    SetCheckoutPoint,
+    SetQuestion,
+    SetSite,
+    StopUpdates,
+)
 from bridge.errors import TrivoxError, UsageError, WriterBusyError
 from bridge.service import control
-from bridge.service.control import perform, take_lock, writer
+from bridge.service.control import describe_bridge, open_writer, perform
 from bridge.service.control_server import Server
+from bridge.service.operations import OPERATIONS
 from bridge.store import open_store
+from bridge.store.lock import take_lock
 from tests.support import facts, planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SITE = {"site_id": "s1", "timezone": "Europe/Sofia"}
+    from bridge.admin.commands import Command
+
+SITE = SetSite(site_id="s1", timezone="Europe/Sofia")
 
 
 def timezones(database: Path) -> list[Any]:
     return facts.sites(database, "site_id", "timezone")
 
 
-def served(operation: str, args: dict[str, Any], progress: Callable[[int, int], None]) -> dict[str, Any]:
+def served(command: Command, progress: Callable[[int, int], None]) -> dict[str, Any]:
     """A bridge that does nothing but tell what it was asked."""
-    if operation == "fail":
+    if isinstance(command, StopUpdates):
         raise UsageError("No such thing: give another.")
+    if isinstance(command, Rebuild):
+        raise KeyError("a fault in the code")
     progress(1, 2)
-    return {"operation": operation, "args": args}
+    return {"asked": to_builtins(command)}
+
+
+def described() -> dict[str, Any]:
+    return {"is_connected": True}
+
+
+def serve(database: Path) -> Server:
+    return Server(database, served, described)
 
 
 def test_without_a_bridge_the_command_writes_itself(tmp_path: Path) -> None:
-    perform(tmp_path / "a.db", "set_site", SITE)
+    perform(tmp_path / "a.db", SITE)
     assert timezones(tmp_path / "a.db") == [("s1", "Europe/Sofia")]
 
 
 def test_a_failed_operation_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TrivoxError):
-        perform(tmp_path / "a.db", "set_site", {"site_id": "s1", "timezone": "Mars/Base"})
+        perform(tmp_path / "a.db", SetSite(site_id="s1", timezone="Mars/Base"))
     assert timezones(tmp_path / "a.db") == []
 
 
@@ -51,23 +80,27 @@ def test_a_bridge_is_handed_the_work(tmp_path: Path, depth: int) -> None:
     database = folder / ("x" * 100 + ".db")
     lock = take_lock(database)
     assert lock is not None
-    server = Server(database, served)
+    server = serve(database)
     seen: list[tuple[int, int]] = []
-    with writer(database) as who:
-        text = "snow\udcff\n" * 1000
+    with open_writer(database) as who:
+        command = ImportShifts(name="a.csv", text="snow\udcff\n" * 1000)
         for _ in range(3):
-            result = who.perform("do", {"text": text}, lambda done, of: seen.append((done, of)))
-            assert result == {"operation": "do", "args": {"text": text}}
+            result = who.perform(command, lambda done, of: seen.append((done, of)))
+            assert result == {"asked": to_builtins(command)}
         with pytest.raises(TrivoxError, match="No such thing") as caught:
-            who.perform("fail", {})
+            who.perform(StopUpdates())
         assert caught.value.exit_status == 2
+        with pytest.raises(TrivoxError, match="failed on this command"):
+            who.perform(Rebuild())
+        assert who.perform(command)["asked"]["name"] == "a.csv", "the bridge goes on"
+    assert describe_bridge(database) == {"is_connected": True}
     assert seen == [(1, 2)] * 3
     server.close()
     lock.release()
 
 
 def test_only_the_owner_may_use_the_socket(tmp_path: Path) -> None:
-    server = Server(tmp_path / "a.db", served)
+    server = serve(tmp_path / "a.db")
     assert stat.S_IMODE((tmp_path / "a.db.sock").stat().st_mode) == 0o600
     server.close()
     assert not (tmp_path / "a.db.sock").exists()
@@ -76,8 +109,8 @@ def test_only_the_owner_may_use_the_socket(tmp_path: Path) -> None:
 def test_a_socket_left_by_a_killed_bridge_is_no_hindrance(tmp_path: Path) -> None:
     with control.socket_address(tmp_path / "a.db") as address, socket.socket(socket.AF_UNIX) as left:
         left.bind(address)
-    perform(tmp_path / "a.db", "set_site", SITE)
-    Server(tmp_path / "a.db", served).close()
+    perform(tmp_path / "a.db", SITE)
+    serve(tmp_path / "a.db").close()
     assert not (tmp_path / "a.db.sock").exists()
 
 
@@ -87,21 +120,33 @@ def test_a_second_writer_waits_then_says_so(tmp_path: Path, monkeypatch: pytest.
     assert lock is not None
     assert take_lock(tmp_path / "a.db") is None
     with pytest.raises(WriterBusyError, match="try again"):
-        perform(tmp_path / "a.db", "set_site", SITE)
+        perform(tmp_path / "a.db", SITE)
     lock.release()
-    perform(tmp_path / "a.db", "set_site", SITE)
+    perform(tmp_path / "a.db", SITE)
 
 
-def test_a_request_that_is_none_is_refused(tmp_path: Path) -> None:
-    server = Server(tmp_path / "a.db", served)
+@pytest.mark.parametrize(
+    "request_", [b"hello", b"{}", b'{"command":"Dance"}', b'{"command":"SetSite","site_id":"s1"}', b"[" * 100_000]
+)
+def test_a_request_that_is_no_command_of_this_bridge_is_refused(tmp_path: Path, request_: bytes) -> None:
+    server = serve(tmp_path / "a.db")
     with control.socket_address(tmp_path / "a.db") as address:
         client = socket.socket(socket.AF_UNIX)
         client.connect(address)
     with client, client.makefile("rb") as answers:
-        client.sendall(b"hello\n")
-        assert b"could not be read" in answers.readline()
+        client.sendall(request_ + b"\n")
+        assert b"does not know this command" in answers.readline()
     server.close()
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("control"))
+
+
+def test_each_command_crosses_the_socket_and_has_somebody_who_does_it() -> None:
+    for command in get_args(AnyCommand):
+        assert command is DescribeBridge or command in OPERATIONS
+    assert {*OPERATIONS, DescribeBridge} == {*get_args(AnyCommand)}
+    placed = SetCheckoutPoint(site_id="s1", checkout_point_id="p", console_id="c1", from_day=date(2026, 11, 1))
+    for command in (placed, IngestMessages(lines=[b"\xff"]), SetQuestion(question_id="q", assign=Scope("s1"))):
+        assert convert(json.loads(json.dumps(to_builtins(command))), AnyCommand) == command
 
 
 def test_a_damaged_database_is_told(tmp_path: Path) -> None:

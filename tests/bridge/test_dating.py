@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.model.dating import clamp, date_event, hour_of
+from bridge.model.dating import clamp, date_event
+from bridge.model.local_time import hour_of
 from bridge.model.ranges import Ranges
 from tests.support.seeds import seeded
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from bridge.broker_login import Broker
+from bridge.broker_login import BrokerLogin
 from bridge.ops.doctor import host
 from bridge.store import open_store
 from tests.bridge.shop import Shop
@@ -115,7 +115,7 @@ class Usage(NamedTuple):
 
 
 def findings(database: Path) -> list[str]:
-    broker = Broker("127.0.0.1", free_port())
+    broker = BrokerLogin("127.0.0.1", free_port())
     return [one.sentence for one in host.look_at_all(database, 1, broker, lambda _: broker) if one.bad]
 
 

@@ -7,12 +7,13 @@ import os
 
 import pytest
 
+from bridge.admin.commands import EnrollConsoles, Sweep
 from bridge.service.vitals import FLOOD_MESSAGES
 from bridge.service.writer import Arrived
 from bridge.store import open_store
-from bridge.surveys.ingest import take_messages
 from tests.bridge.office import MINUTE_MS, Office, Till, at
 from tests.support import planted
+from tests.support.intake import take_messages
 from tests.support.writing import writing
 
 NINE = at("2026-11-02T09:00+00:00")
@@ -75,7 +76,7 @@ def test_a_bridge_at_work_listens_to_a_console_from_its_enrolment_on(office: Off
     first, second = (Arrived(topic, payload, NINE, 0, 1) for topic, payload, _ in strangers(office, 20))
     with writing(office.database, enrolled_only=True) as writer:
         writer.put([first])
-        writer.perform("enroll_consoles", {"consoles": ["demo/till-1"]})
+        writer.perform(EnrollConsoles(consoles=["demo/till-1"]))
         assert writer.vitals.counts["stored"] == 0
         writer.put([second])
     assert writer.vitals.counts["stored"] == 8
@@ -94,7 +95,7 @@ def test_a_stranger_that_floods_is_named(office: Office) -> None:
         for _ in range(FLOOD_MESSAGES // 1000 + 1):
             assert writer.vitals.snapshot(1)["flooding"] == []
             writer.put([Arrived(topic, payload, NINE, 0, 1)] * 1000)
-            writer.perform("sweep", {})  # comes after them
+            writer.perform(Sweep())  # comes after them
         assert writer.vitals.snapshot(1)["flooding"] == ["demo/till-1"]
         assert not writer.vitals.consoles
 

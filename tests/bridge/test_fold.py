@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.service.operations import OPERATIONS
+from bridge.admin.commands import Command, ImportShifts, Scope, SetCheckoutPoint, SetSettings, SetSite
 from bridge.store import Store, open_store
-from bridge.surveys.ingest import take_messages
-from bridge.surveys.rebuild import rebuild
 from tests.bridge.histories import NOW_MS, Message, random_messages
 from tests.bridge.survey_oracle import expected_surveys
 from tests.support import facts
+from tests.support.intake import execute, rebuild, take_messages
 from tests.support.seeds import seeded
 
 if TYPE_CHECKING:
@@ -24,14 +24,11 @@ SHIFTS = (
     "s1,c1,boris,Boris,2025-11-21T06:00,2025-11-22T00:00\n"
     "s1,c2,anna,Anna,2025-11-19T12:00,2025-11-22T02:00\n"
 )
-CHANGES: list[tuple[str, dict[str, Any]]] = [
-    ("set_site", {"site_id": "s1", "timezone": "Europe/Sofia"}),
-    ("import_shifts", {"name": "shifts.csv", "text": SHIFTS}),
-    (
-        "set_checkout_point",
-        {"site_id": "s1", "checkout_point_id": "p1", "console_id": "c1", "from": "2025-11-21"},
-    ),
-    ("set_settings", {"site_id": "", "console_id": "", "values": {"force_majeure_scope_s": "3000"}}),
+CHANGES: list[Command] = [
+    SetSite(site_id="s1", timezone="Europe/Sofia"),
+    ImportShifts(name="shifts.csv", text=SHIFTS),
+    SetCheckoutPoint(site_id="s1", checkout_point_id="p1", console_id="c1", from_day=date(2025, 11, 21)),
+    SetSettings(scope=Scope(), values={"force_majeure_scope_s": "3000"}),
 ]
 KEY = ("console_id", "checkout_point_id", "seller_id", "question_id", "question_revision", "affected")
 COUNTED = ("yes", "no", "cant_say", "silent", "error", "asked")
@@ -43,13 +40,11 @@ def fill(folder: Path, name: str, groups: list[list[Message]], changes: dict[int
     with store.transaction(NOW_MS):
         for console_id in ("c1", "c2"):
             for ask_every in ("2", "4", "6"):  # in the revisions 1, 2 and 3
-                chosen = {"site_id": "s1", "console_id": console_id, "values": {"ask_every": ask_every}}
-                OPERATIONS["set_settings"](store, chosen, NOW_MS)
+                execute(store, SetSettings(scope=Scope("s1", console_id), values={"ask_every": ask_every}))
     for index, group in enumerate([*groups, []]):
         for change in changes.get(index, []):
-            operation, args = CHANGES[change]
             with store.transaction(NOW_MS):
-                OPERATIONS[operation](store, args, NOW_MS)
+                execute(store, CHANGES[change])
         take_messages(store, group, NOW_MS)
     return store
 

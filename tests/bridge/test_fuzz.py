@@ -8,10 +8,9 @@ import re
 from typing import Any
 
 from bridge.store import Store
-from bridge.surveys.ingest import take_messages
-from bridge.surveys.rebuild import rebuild
 from tests.bridge.histories import NOW_MS, History, Message
 from tests.support import facts
+from tests.support.intake import rebuild, take_messages
 from tests.support.seeds import seeded
 
 COUNT = 10_000

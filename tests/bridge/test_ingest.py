@@ -6,13 +6,12 @@ from typing import Any
 import apsw
 import pytest
 
-from bridge.admin.sites import enroll_consoles
+from bridge.admin.commands import EnrollConsoles, IngestMessages, Sweep
 from bridge.store import Store
-from bridge.surveys.ingest import Intake, Tally, take_messages
-from bridge.surveys.rebuild import rebuild
-from bridge.surveys.recorded import execute
+from bridge.surveys.ingest import Intake, IntakeResult
 from tests.support import planted
 from tests.support.facts import consoles, events, extras, received, rejects, rollups, surveys, told
+from tests.support.intake import execute, rebuild, take_messages
 
 NOW_MS = 1_763_800_000_000
 DAY_MS = 86_400_000
@@ -46,12 +45,12 @@ def take(
     arrived: int = NOW_MS,
     now: int = NOW_MS,
     **more: Any,
-) -> Tally:
+) -> IntakeResult:
     batch = {"epoch": epoch, "first": first, "base": base, "events": list(events), **more}
     return take_messages(store, [("trivox/v1/s1/c1/events", json.dumps(batch).encode(), arrived)], now)
 
 
-def through(tally: Tally) -> int:
+def through(tally: IntakeResult) -> int:
     ((topic, payload),) = tally.acks
     assert topic == "trivox/v1/s1/c1/ack"
     return int(json.loads(payload)["through"])
@@ -131,10 +130,10 @@ def test_an_open_survey_is_lost_at_a_later_opening_below_through(store: Store) -
 def test_an_open_survey_is_lost_after_24_hours(store: Store) -> None:
     take(store, 1, opened(0))
     with store.transaction(NOW_MS + DAY_MS - 1):
-        execute(store, "sweep", {}, NOW_MS)
+        execute(store, Sweep())
     assert outcome(store, 1) == "open"
     with store.transaction(NOW_MS + DAY_MS):
-        execute(store, "sweep", {}, NOW_MS)
+        execute(store, Sweep())
     assert outcome(store, 1) == "error:lost"
 
 
@@ -182,7 +181,7 @@ def test_enrolled_only(store: Store) -> None:
     assert not take_messages(store, [message], NOW_MS, enrolled_only=True).acks
     with store.transaction(NOW_MS):
         assert rebuild(store)["taken"] == 0
-        enroll_consoles(store, {"consoles": ["s1/c1"]}, NOW_MS)
+        execute(store, EnrollConsoles(consoles=["s1/c1"]))
         assert rebuild(store)["taken"] == 1
     assert events(store, "seq") == [1]
     assert through(take_messages(store, [message], NOW_MS, enrolled_only=True)) == 1
@@ -252,7 +251,7 @@ def test_recorded_lines(store: Store) -> None:
         "\udcff",
     ]
     with store.transaction(NOW_MS):
-        result = execute(store, "ingest", {"lines": lines}, NOW_MS)
+        result = execute(store, IngestMessages(lines=[line.encode("utf-8", "surrogateescape") for line in lines]))
     assert (result["stored"], result["duplicates"], result["unreadable"]) == (1, 1, 3)
     assert events(store, "arrived_at_ms") == [5]
 

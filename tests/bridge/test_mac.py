@@ -15,10 +15,10 @@ from bridge.keyring import Keyring
 from bridge.ops.doctor.database import examine
 from bridge.reports.rows import report_rows
 from bridge.store import Store
-from bridge.surveys.ingest import Tally, take_messages
-from bridge.surveys.rebuild import rebuild
+from bridge.surveys.ingest import IntakeResult
 from bridge.wire.signature import Mac, holds, mac_of
 from tests.support import facts, planted
+from tests.support.intake import rebuild, take_messages
 
 VECTOR = Path(__file__).parents[2] / "schema" / "examples" / "valid" / "events--with_mac.json"
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -45,11 +45,11 @@ def batch(base: int, *events: Any, key: str | None = None, **more: Any) -> bytes
     return f'{{"epoch":"0000000a","first": 1, "base":{base},"events": {text}{rest}}}'.encode()
 
 
-def take(store: Store, *payloads: bytes) -> Tally:
+def take(store: Store, *payloads: bytes) -> IntakeResult:
     return take_messages(store, [(TOPIC, payload, NOW_MS) for payload in payloads], NOW_MS)
 
 
-def throughs(tally: Tally) -> list[int]:
+def throughs(tally: IntakeResult) -> list[int]:
     return [json.loads(payload)["through"] for _, payload in tally.acks]
 
 
@@ -172,11 +172,12 @@ def test_a_bridge_that_takes_signed_events_alone_acknowledges_no_others(store: S
     key = keyring.issue("s1", "c1").key
     payloads = [batch(1, *survey(1)), batch(1, *survey(1), key="ab" * 32), batch(1, *survey(1), key=key)]
 
-    def take_signed(*given: bytes) -> Tally:
+    def take_signed(*given: bytes) -> IntakeResult:
         return take_messages(store, [(TOPIC, payload, NOW_MS) for payload in given], NOW_MS, signed_only=True)
 
     tally = take_signed(*payloads[:2])
-    assert (tally.stored, tally.unreadable, tally.acks, tally.reasons) == (0, 2, [], {"not signed": 2})
+    assert (tally.stored, tally.unreadable, tally.acks) == (0, 2, [])
+    assert [reason.partition(":")[0] for reason in facts.rejects(store, "reason")] == ["not signed"] * 2
     assert facts.consoles(store) == []
     tally = take_signed(payloads[2])
     assert (tally.stored, len(tally.acks)) == (2, 1)

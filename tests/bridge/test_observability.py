@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.log import SELDOM_S, Formatter, Seldom
+from bridge.log import SELDOM_S, Formatter, RateLimiter
 from bridge.service.vitals import Vitals
+from bridge.surveys.facts import ConsoleDiscovered
 from tests.bridge.shop import FACT, Shop, batch, event, told
 from tests.support.programs import free_port, wait_until
 
@@ -240,16 +241,16 @@ def test_a_value_cannot_break_a_line() -> None:
 
 def test_what_comes_often_is_told_seldom_with_its_count() -> None:
     now = [0.0]
-    seldom = Seldom(lambda: now[0])
-    assert seldom.ask("a") == 1
-    assert [seldom.ask("a", 2), seldom.ask("a"), seldom.ask("b")] == [None, None, 1]
+    limiter = RateLimiter(lambda: now[0])
+    assert limiter.allow("a") == 1
+    assert [limiter.allow("a", 2), limiter.allow("a"), limiter.allow("b")] == [None, None, 1]
     now[0] = SELDOM_S
-    assert seldom.ask("a") == 4
+    assert limiter.allow("a") == 4
 
 
 def test_of_many_things_of_a_kind_some_are_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     vitals = Vitals()
     for number in range(10_000):
-        vitals.note_new("a console was heard for the first time", ("s1", f"c{number}"))
+        vitals.hear(ConsoleDiscovered(("s1", f"c{number}")))
     assert 1 < len(caplog.records) <= 20

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.service.metrics import Collector
+from bridge.admin.commands import IngestMessages, SetCheckoutPoint
+from bridge.service.metrics import BridgeCollector
 from bridge.service.vitals import Vitals
 from bridge.service.writer import Arrived
 from bridge.wire.health import read_figures
@@ -48,7 +49,7 @@ def heard(office: Office, health: str, *, at_ms: int | None = None) -> None:
 
 
 def metrics_of(vitals: Vitals, folder: Path) -> dict[str, float]:
-    families = Collector(vitals, folder / "trivox.db", "1").collect()
+    families = BridgeCollector(vitals, folder / "trivox.db", "1").collect()
     return {sample.name: sample.value for family in families for sample in family.samples}
 
 
@@ -121,10 +122,10 @@ def test_metrics_count_what_ingest_hands_over(office: Office) -> None:
         json.dumps({"topic": "trivox/v1/demo/till-1/events", "payload": batch, "received_at_ms": NINE}),
         "no message",
     ]
-    point = {"site_id": "demo", "checkout_point_id": "p", "console_id": "named-only", "from": None}
+    point = SetCheckoutPoint(site_id="demo", checkout_point_id="p", console_id="named-only")
     with writing(office.database) as writer:
-        writer.perform("ingest", {"lines": lines})
-        writer.perform("set_checkout_point", point)
+        writer.perform(IngestMessages(lines=[line.encode() for line in lines]))
+        writer.perform(point)
     at = metrics_of(writer.vitals, office.folder)
     assert at["trivox_events_stored_total"] == 1
     assert at["trivox_events_rejected_total"] == 1

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bridge.admin.commands import SetSite
 from bridge.admin.sites import set_site
 from bridge.errors import DatabaseError
 from bridge.ops import restore as module
 from bridge.ops.restore import restore
-from bridge.service.metrics import Collector
+from bridge.service.metrics import BridgeCollector
 from bridge.service.vitals import Vitals
 from bridge.store import Store, open_store
 from tests.bridge.office import Office, Till, at
@@ -48,7 +49,7 @@ def in_sofia(office: Office) -> Store:
     """Another change, that stands in the log until the store is closed."""
     store = open_store(office.database, writing=True)
     with store.transaction(1):
-        set_site(store, {"site_id": "demo", "timezone": "Europe/Sofia"}, 1)
+        set_site(store, SetSite(site_id="demo", timezone="Europe/Sofia"))
     return store
 
 
@@ -89,7 +90,8 @@ def test_a_log_beside_what_a_link_leads_to_is_seen(office: Office) -> None:
     link.symlink_to(copy_of(office))
     with pytest.raises(DatabaseError, match="log of another database"):
         open_store(link)
-    samples = {sample.name: sample.value for one in Collector(Vitals(), link, "1").collect() for sample in one.samples}
+    metrics = BridgeCollector(Vitals(), link, "1").collect()
+    samples = {sample.name: sample.value for one in metrics for sample in one.samples}
     assert samples["trivox_database_log_bytes"] == log.stat().st_size
 
 

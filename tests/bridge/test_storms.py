@@ -14,10 +14,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bridge.ops.doctor.database import examine
 from bridge.service.vitals import FLOOD_MESSAGES
 from bridge.store import Store, open_store, rejects
-from bridge.surveys.ingest import take_messages
-from bridge.surveys.rebuild import rebuild
 from tests.bridge.shop import Shop, batch
 from tests.support import facts, planted
+from tests.support.intake import rebuild, take_messages
 from tests.support.programs import wait_until
 
 CONSOLES = 500

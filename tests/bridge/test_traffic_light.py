@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bridge.ops.doctor.console_rules import Condition, Light, Sharing, deciding, judge, light_of
-from bridge.wire.health import Figures
+from bridge.ops.doctor.console_rules import ConsoleHealth, ConsoleStatus, Sharing, deciding, light_of, rules_that_apply
+from bridge.wire.health import HealthFigures
 from bridge.wire.signature import Came, Mac
 
 NOW_MS = 1_763_780_000_000
@@ -17,14 +17,15 @@ SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 
-def console(*, quiet_ms: int = 10 * SECOND_MS, **facts: Any) -> Condition:
-    figures = {name: facts.pop(name) for name in list(facts) if name in Figures.__dataclass_fields__}
+def console(*, quiet_ms: int = 10 * SECOND_MS, **facts: Any) -> ConsoleStatus:
+    figures = {name: facts.pop(name) for name in list(facts) if name in HealthFigures.__dataclass_fields__}
     heard_at_ms = facts.pop("heard_at_ms", NOW_MS - quiet_ms)
-    return Condition("demo", "till-1", heard_at_ms, online=facts.pop("online", True), said=Figures(**figures), **facts)
+    said = HealthFigures(**figures)
+    return ConsoleStatus("demo", "till-1", heard_at_ms, online=facts.pop("online", True), said=said, **facts)
 
 
 def judged(**facts: Any) -> tuple[str, str | None]:
-    signs = judge(console(**facts), NOW_MS)
+    signs = rules_that_apply(console(**facts), NOW_MS)
     sign = deciding(signs)
     return light_of(signs).word, sign and sign.rule
 
@@ -94,22 +95,23 @@ def test_rules_hold_at_their_limits(facts: dict[str, Any], expected: tuple[str, 
 
 
 def test_the_gravest_sign_decides_and_all_are_told() -> None:
-    signs = judge(console(rssi_dbm=-90, outbox=3_000, lost=2, faults=("clock",)), NOW_MS)
+    signs = rules_that_apply(console(rssi_dbm=-90, outbox=3_000, lost=2, faults=("clock",)), NOW_MS)
     assert [sign.rule for sign in signs] == ["outbox_half", "clock_unknown", "signal", "lost"]
-    assert [sign.light for sign in signs] == [Light.RED, Light.AMBER, Light.AMBER, Light.GREEN]
+    red, amber, green = ConsoleHealth.RED, ConsoleHealth.AMBER, ConsoleHealth.GREEN
+    assert [sign.light for sign in signs] == [red, amber, amber, green]
     assert signs[1].sentence == (
         "Console demo/till-1 reports the fault clock: it does not know the time; check its time server."
     )
 
 
 def test_what_is_over_is_told_but_decides_nothing() -> None:
-    signs = judge(console(lost=2), NOW_MS)
-    assert (light_of(signs), deciding(signs)) == (Light.GREEN, None)
+    signs = rules_that_apply(console(lost=2), NOW_MS)
+    assert (light_of(signs), deciding(signs)) == (ConsoleHealth.GREEN, None)
     assert "lost 2 events for good" in signs[0].sentence
 
 
 def test_the_worst_come_first() -> None:
-    assert Light.RED > Light.AMBER > Light.GREY > Light.GREEN
+    assert ConsoleHealth.RED > ConsoleHealth.AMBER > ConsoleHealth.GREY > ConsoleHealth.GREEN
 
 
 def test_the_readme_tells_every_rule_with_its_light_in_the_order_in_which_they_decide() -> None:
@@ -127,6 +129,6 @@ def test_the_readme_tells_every_rule_with_its_light_in_the_order_in_which_they_d
         faults=("anything new", "settings", "clock", "stuck:no", "flash"),
     )
     order = [rule for rule, _ in told]
-    signs = [sign.rule for sign in judge(worst, NOW_MS)]
+    signs = [sign.rule for sign in rules_that_apply(worst, NOW_MS)]
     assert signs == sorted(signs, key=order.index)
     assert len(signs) == 10

@@ -17,9 +17,9 @@ from bridge.admin.firmware_bundle import make_bundle, make_key, read_key
 from bridge.cli import main
 from bridge.keyring import Keyring
 from bridge.store import open_store
-from bridge.surveys.ingest import Intake
 from tests.bridge.office import Office, at
 from tests.schema import schemas
+from tests.support.intake import take_in
 
 NINE = at("2026-11-02T09:00+00:00")
 FILES = {"console/app.mpy": b"app" * 1000, "console/version.mpy": b"v", "boards/pico_w.mpy": b"pins"}
@@ -60,15 +60,13 @@ def say(office: Office, console: str, leaf: str, payload: dict[str, Any], at_ms:
     """Have the bridge take a message; what it publishes about updates, as (topic, message)."""
     store = open_store(office.database, writing=True)
     try:
-        with store.transaction(at_ms):
-            intake = Intake(store)
-            intake.take(f"trivox/v1/demo/{console}/{leaf}", json.dumps(payload).encode(), at_ms)
-            found = intake.finish().pieces
+        message = (f"trivox/v1/demo/{console}/{leaf}", json.dumps(payload).encode(), at_ms)
+        found = take_in(store, [message], at_ms)[1].publications
     finally:
         store.close()
-    for _, message in found:
-        schemas.validator("firmware").validate(json.loads(message))
-    return [(topic, json.loads(message)) for topic, message in found]
+    for one in found:
+        schemas.validator("firmware").validate(json.loads(one.payload))
+    return [(one.topic, json.loads(one.payload)) for one in found]
 
 
 def offered(office: Office, console: str) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from bridge.cli.watch import register
 from bridge.reports import live_table
 from bridge.store import Store, open_store
-from bridge.store.watch_queries import Figures, LiveConsole, figures, live_consoles
-from bridge.surveys.ingest import take_messages
+from bridge.store.watch_queries import WatchedConsole, WatchFigures, figures, live_consoles
 from tests.bridge.shop import batch
 from tests.support.facts import through
+from tests.support.intake import take_messages
 from tests.support.programs import TRIVOX
 
 NOW_MS = 1_763_812_800_000
@@ -40,9 +40,9 @@ def row(**fields: Any) -> dict[str, Any]:
 
 def look(rows: list[dict[str, Any]], consoles: int = 1, **fields: Any) -> live_table.Look:
     heard = [
-        LiveConsole("demo", f"till-{number}", 0, NOW_MS - 3000, 1, json.dumps(HEALTH)) for number in range(consoles)
+        WatchedConsole("demo", f"till-{number}", 0, NOW_MS - 3000, 1, json.dumps(HEALTH)) for number in range(consoles)
     ]
-    seen: dict[str, Any] = {"figures": Figures(1234, 2, 0), "rate": 3.5} | fields
+    seen: dict[str, Any] = {"figures": WatchFigures(1234, 2, 0), "rate": 3.5} | fields
     return live_table.Look(NOW_MS, date(2025, 11, 22), heard, rows, **seen)
 
 
@@ -84,7 +84,7 @@ def test_too_few_and_not_assessable_are_said() -> None:
 
 
 def test_losses_and_rejects_are_never_hidden() -> None:
-    text = shown(look([], figures=Figures(10, 3, 7)))
+    text = shown(look([], figures=WatchFigures(10, 3, 7)))
     assert "rejects: 3" in text
     assert "7 lost" in text
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 
-from bridge.errors import TrivoxError
+from bridge.admin.commands import SetSite, Sweep
+from bridge.errors import TrivoxError, UsageError
 from bridge.service.writer import Arrived, Done, Writer
 from bridge.store import Store, open_store
 from bridge.wire import contract
@@ -100,9 +101,9 @@ def test_a_message_that_makes_the_code_fail_is_kept_and_stops_nothing(
 
 
 def test_an_operation_comes_between_groups(bench: Bench) -> None:
-    assert bench.writer.perform("sweep", {}) == {"surveys": 0}
-    with pytest.raises(KeyError):
-        bench.writer.perform("dance", {})
+    assert bench.writer.perform(Sweep()) == {"surveys": 0}
+    with pytest.raises(UsageError, match="no time zone"):
+        bench.writer.perform(SetSite(site_id="s1", timezone="Mars/Base"))
 
 
 def test_a_lock_while_a_message_is_put_among_the_rejects_only_delays(
@@ -118,7 +119,7 @@ def test_a_lock_while_a_message_is_put_among_the_rejects_only_delays(
 
     monkeypatch.setattr(contract, "judge", failing)
     bench.put(1)
-    wait_until("it is hindered", lambda: bench.writer.vitals.hindrance == "locked")
+    wait_until("it is hindered", lambda: bench.writer.vitals.write_error == "locked")
     assert bench.done.empty()
     other.execute("ROLLBACK")
     other.close()
@@ -138,7 +139,7 @@ def test_a_machine_without_memory_rejects_nothing(bench: Bench, monkeypatch: pyt
     monkeypatch.setattr(contract, "judge", failing)
     bench.put(1, 2)
     assert bench.acknowledged(2) == [1, 2]
-    assert bench.writer.vitals.hindrances == {"no_memory": 1}
+    assert bench.writer.vitals.write_errors == {"no_memory": 1}
     assert bench.writer.vitals.counts["stored"] == 2
     assert bench.writer.vitals.counts["unreadable"] == 0
 
@@ -146,7 +147,7 @@ def test_a_machine_without_memory_rejects_nothing(bench: Bench, monkeypatch: pyt
 def test_what_is_rolled_back_is_not_counted(bench: Bench) -> None:
     with planted.locked(bench.database):
         bench.put(1, 2)
-        wait_until("it is hindered", lambda: bench.writer.vitals.hindrance == "locked")
+        wait_until("it is hindered", lambda: bench.writer.vitals.write_error == "locked")
         assert not bench.writer.vitals.counts
     assert bench.acknowledged(2) == [1, 2]
     assert bench.writer.vitals.counts["stored"] == 2
@@ -158,7 +159,7 @@ def test_an_operation_that_the_end_overtakes_is_told(store: Store) -> None:
     writer.start()
     writer.stop()
     with pytest.raises(TrivoxError, match="ended before the work was done"):
-        writer.perform("sweep", {})
+        writer.perform(Sweep())
 
 
 def test_a_transaction_left_open_is_rolled_back_by_the_next(store: Store) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from bridge.store import open_store
-from bridge.surveys.ingest import take_messages
 from tests.chaos.checker import check
 from tests.chaos.lies import Lie, again, changed, gone, more, received, rejected, retold, unguarded
 from tests.chaos.witness import Counters, Life, Press, Testimony, Thanks
+from tests.support.intake import take_messages
 
 NOW_MS = 1_763_800_000_000
 NAME = ("shop", "till-1", "9f2c1ab0")

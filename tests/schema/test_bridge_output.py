@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
+from bridge.admin.commands import Scope, SetQuestion, SetSettings
 from bridge.admin.questions import set_question
-from bridge.admin.settings import RANGES, set_settings
+from bridge.admin.settings import set_settings
 from bridge.cli import main
 from bridge.errors import UsageError
 from bridge.store import Store, open_store
 from bridge.store import settings as settings_table
 from bridge.surveys.counts import CountsIntake
-from bridge.surveys.ingest import take_messages
 from bridge.wire.contract import Unreadable
+from bridge.wire.settings import RANGES
 from tests.schema import schemas
+from tests.support.intake import take_messages
 
 NOW_MS = 1763780009100
 SURVEYS = 40
@@ -69,10 +71,10 @@ def test_its_ranges_and_defaults_are_those_of_the_schema() -> None:
 def test_the_settings_that_it_makes_are_valid(store: Store) -> None:
     batch = {"epoch": "9f2c1ab0", "first": 1, "base": 1, "events": [event("button_stuck", 9, button="yes")]}
     take_messages(store, [("trivox/v1/sofia-1/till-2/events", json.dumps(batch).encode(), NOW_MS)], NOW_MS)
-    scope = {"site_id": "sofia-1", "console_id": "till-2"}
+    scope = Scope("sofia-1", "till-2")
     with store.transaction(NOW_MS):
         for values in ({"ask_every": "10"}, {"prompt": "track:255", "question_id": "loyalty"}):
-            set_settings(store, {**scope, "values": values}, NOW_MS)
+            set_settings(store, SetSettings(scope=scope, values=values))
             sent = settings_table.last_sent(store, "sofia-1", "till-2")
             assert sent is not None
             schemas.validator("settings").validate(sent.payload)
@@ -165,9 +167,8 @@ LONGEST_TAG = TEXTS["propertyNames"]["maxLength"]
 
 
 def ask(store: Store, texts: dict[str, str]) -> None:
-    args = dict.fromkeys(("silent_weight", "silent_weight_origin", "silent_weight_on", "assign"))
     with store.transaction(NOW_MS):
-        set_question(store, {**args, "question_id": "menu", "kind": "office", "texts": texts}, NOW_MS)
+        set_question(store, SetQuestion(question_id="menu", kind="office", texts=texts))
 
 
 def test_a_key_question_may_be_as_long_as_in_the_schema(store: Store) -> None:

@@ -16,8 +16,8 @@ from bridge.broker_login import RENEW_DAYS
 from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import BRIDGE, Keyring
 from bridge.ops.broker import certificates, mosquitto, systemd
-from bridge.owner import is_root, owner_of
-from bridge.text import counted
+from bridge.private_files import is_root, owner_of
+from bridge.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +120,7 @@ def _certify(folder: Path, wanted: list[str], now: datetime, owner: Owner | None
         is_good = certificates.is_signed_by(there, certificates.read_certificate(authority))
         is_good &= certificates.fits(there, key)
         if is_good and sorted(wanted) == sorted(hosts) and wanted[0] == hosts[0] and left > RENEW_DAYS:
-            say(f"The broker's certificate is for {_names(hosts)}, good for {counted(left, 'more day')}.")
+            say(f"The broker's certificate is for {_names(hosts)}, good for {plural(left, 'more day')}.")
             return hosts
     hosts = [*dict.fromkeys([*wanted, *HERE])]
     made = certificates.make_server(_authority(folder, now, say), hosts, now)
@@ -168,8 +168,8 @@ def _write_broker(
     settings = mosquitto.settings(folder, port, log_denied=log_denied)
     private_files.write(folder / "mosquitto.conf", settings.encode(), mode=private_files.OPEN)
     say(
-        f"May log in: the bridge, {counted(len(consoles), 'console')}, {counted(len(sources), 'source')} of counts, "
-        f"{counted(len(viewers), 'viewer')}."
+        f"May log in: the bridge, {plural(len(consoles), 'console')}, {plural(len(sources), 'source')} of counts, "
+        f"{plural(len(viewers), 'viewer')}."
     )
 
 

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessage
 
-    from bridge.broker_login import Broker
+    from bridge.broker_login import BrokerLogin
 
 TIMEOUT_S = 5.0
 QUIET_S = 0.5  # after the last of what is retained
@@ -58,7 +58,7 @@ class Seen:
             self.settings[message.topic] = bytes(message.payload)
 
 
-def probe(broker: Broker) -> Seen:
+def probe(broker: BrokerLogin) -> Seen:
     """Look at a broker; takes a few seconds at most."""
     seen = Seen()
     client = Client(

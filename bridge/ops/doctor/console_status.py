@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bridge.admin.settings import DEFAULTS
 from bridge.keyring import Keyring
-from bridge.ops.doctor.console_rules import DAY_MS, Condition, Sharing
+from bridge.ops.doctor.console_rules import ConsoleStatus, Sharing
 from bridge.store import console_status
-from bridge.text import plain
+from bridge.text import DAY_MS, printable
 from bridge.wire.health import read_figures
+from bridge.wire.settings import DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ MANY_TURNS = 4  # a board that was exchanged, and put back, has given up its pla
 SHIFTS_KEPT_MS = 7 * DAY_MS  # a console whose last shift is longer ago has no plan to go by
 
 
-def roll_call(store: Store, now_ms: int) -> list[Condition]:
+def roll_call(store: Store, now_ms: int) -> list[ConsoleStatus]:
     """All consoles, in the order of their names."""
     epochs, boards = console_status.epochs(store), console_status.boards(store)
     lately, beats = console_status.lost_since(store, now_ms - DAY_MS), console_status.heartbeats(store)
@@ -34,12 +34,12 @@ def roll_call(store: Store, now_ms: int) -> list[Condition]:
         of_it, said = epochs.get(key, []), read_figures(console.health)
         board = next((epoch.hardware_id for epoch in reversed(of_it) if epoch.hardware_id), None)
         found.append(
-            Condition(
+            ConsoleStatus(
                 *name,
                 heard_at_ms=console.last_seen_at_ms,
                 enrolled=bool(console.enrolled),
                 online=None if console.online is None else bool(console.online),
-                hardware_id=said.hardware_id or (board and plain(board)),
+                hardware_id=said.hardware_id or (board and printable(board)),
                 said=said,
                 health_at_ms=console.health_at_ms,
                 settings_revision=console.settings_revision_reported,
@@ -89,7 +89,8 @@ def _sharings(name: str, epochs: list[EpochRow], boards: list[BoardRow]) -> Iter
         yield Sharing(
             last_ms,
             "two boards with one id",
-            f"Two boards ({plain(one)} and {plain(other)}) use the console id {name} at once: give one of them another "
+            f"Two boards ({printable(one)} and {printable(other)}) use the console id {name} at once: give one of them "
+            "another "
             "id. Their events are kept apart, under epochs of their own.",
         )
     if pairs:

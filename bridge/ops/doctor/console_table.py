@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from bridge.ops.doctor.console_rules import Condition, Light, Sign, ago, deciding, light_of
+from bridge.ops.doctor.console_rules import ConsoleHealth, ConsoleStatus, Finding, deciding, light_of
+from bridge.text import ago
 
 EMPTY = "No console was ever heard of: check the broker's address, and that a bridge runs.\n"
-COLOURS = {Light.RED: "31", Light.AMBER: "33", Light.GREEN: "32", Light.GREY: "90"}
-MARKS = {Light.RED: "!!", Light.AMBER: "!", Light.GREEN: "", Light.GREY: "?"}
+COLOURS = {ConsoleHealth.RED: "31", ConsoleHealth.AMBER: "33", ConsoleHealth.GREEN: "32", ConsoleHealth.GREY: "90"}
+MARKS = {ConsoleHealth.RED: "!!", ConsoleHealth.AMBER: "!", ConsoleHealth.GREEN: "", ConsoleHealth.GREY: "?"}
 """Beside the colour's name, so that the worst stand out without colours too."""
 
 HEADINGS = (
@@ -27,8 +28,8 @@ GAP = "  "
 class Judged(NamedTuple):
     """A console and the signs that the rules found, the deciding one first."""
 
-    console: Condition
-    signs: list[Sign]
+    console: ConsoleStatus
+    signs: list[Finding]
 
 
 def as_objects(listed: list[Judged]) -> list[dict[str, Any]]:
@@ -36,7 +37,7 @@ def as_objects(listed: list[Judged]) -> list[dict[str, Any]]:
     return [_object(*judged) for judged in listed]
 
 
-def _object(console: Condition, signs: list[Sign]) -> dict[str, Any]:
+def _object(console: ConsoleStatus, signs: list[Finding]) -> dict[str, Any]:
     sign, said = deciding(signs), console.said
     return {
         "site_id": console.site_id,
@@ -82,7 +83,7 @@ def as_text(listed: list[Judged], now_ms: int, *, width: int | None, coloured: b
     return "\n".join([*lines, "", f"{total}."]) + "\n"
 
 
-def _cells(console: Condition, signs: list[Sign], now_ms: int, *, is_enrolling: bool) -> dict[str, str]:
+def _cells(console: ConsoleStatus, signs: list[Finding], now_ms: int, *, is_enrolling: bool) -> dict[str, str]:
     said, light = console.said, light_of(signs)
     offset_ms = console.clock_offset_ms
     return {
@@ -125,7 +126,9 @@ def _excess(sizes: dict[str, int], width: int) -> int:
     return sum(sizes.values()) + len(GAP) * (len(sizes) - 1) - width
 
 
-def _table(rows: list[dict[str, str]], columns: dict[str, int], lights: list[Light], *, coloured: bool) -> list[str]:
+def _table(
+    rows: list[dict[str, str]], columns: dict[str, int], lights: list[ConsoleHealth], *, coloured: bool
+) -> list[str]:
     lines = [GAP.join(heading.ljust(size) for heading, size in columns.items()).rstrip()]
     for row, light in zip(rows, lights, strict=True):
         cells = [_fitted(row[heading], size) for heading, size in columns.items()]
@@ -138,12 +141,12 @@ def _fitted(text: str, size: int) -> str:
     return set_cell_size(text if cell_len(text) <= size else f"{set_cell_size(text, size - 1)}…", size)
 
 
-def _paragraph(row: dict[str, str], light: Light, *, coloured: bool) -> list[str]:
+def _paragraph(row: dict[str, str], light: ConsoleHealth, *, coloured: bool) -> list[str]:
     health = _painted(row["health"], light, coloured=coloured)
     why = "" if row["why"] == "-" else f": {row['why']}"
     told = [f"{heading} {row[heading]}" for heading in HEADINGS[4:] if row[heading] != "-"]
     return [f"{row['site']}/{row['console']}  {health}{why}", f"  {', '.join(told)}"]
 
 
-def _painted(text: str, light: Light, *, coloured: bool) -> str:
+def _painted(text: str, light: ConsoleHealth, *, coloured: bool) -> str:
     return f"\x1b[{COLOURS[light]}m{text}\x1b[0m" if coloured else text

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.ops.doctor.console_rules import CLOCK_OFF_MS, Condition, ago, judge, utc
+from bridge.ops.doctor.console_rules import CLOCK_OFF_MS, ConsoleStatus, rules_that_apply
 from bridge.ops.doctor.console_status import roll_call
 from bridge.store import console_status, updates
 from bridge.store.connection import damaged
-from bridge.surveys.ingest import NOT_ENROLLED, NOT_SIGNED
-from bridge.text import counted, plain
+from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
+from bridge.text import ago, plural, printable, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,10 +59,10 @@ def examine(store: Store, now_ms: int) -> Iterator[Finding]:
     waiting = console_status.waiting_settings(store)
     if waiting:
         are = "waits" if waiting == 1 else "wait"
-        yield Finding(f"What {counted(waiting, 'console')} should be set to {are} to be published: start the bridge.")
+        yield Finding(f"What {plural(waiting, 'console')} should be set to {are} to be published: start the bridge.")
 
 
-def _updates(orders: list[updates.Order]) -> Iterator[Finding]:
+def _updates(orders: list[updates.UpdateOrder]) -> Iterator[Finding]:
     for order in orders:
         if order.state in {updates.FAILED, updates.RETURNED}:
             yield Finding(
@@ -75,17 +75,17 @@ def _updates(orders: list[updates.Order]) -> Iterator[Finding]:
 def _rejects(rejects: list[tuple[str, int, int, str]]) -> Iterator[Finding]:
     for reason, count, last_at_ms, topic in rejects[:REASONS_TOLD]:
         advice = ADVICE.get(reason, "see who sends there, and with which firmware")
-        example = f", for example from {plain(topic)}" if topic else ""
-        yield Finding(f"Rejected as {plain(reason)}: {count}, last at {utc(last_at_ms)}{example}: {advice}.")
+        example = f", for example from {printable(topic)}" if topic else ""
+        yield Finding(f"Rejected as {printable(reason)}: {count}, last at {utc(last_at_ms)}{example}: {advice}.")
     if rest := rejects[REASONS_TOLD:]:
         count = sum(row[1] for row in rest)
-        yield Finding(f"Rejected for {len(rest)} further reasons: {count}: see who sends to {plain(rest[0][3])}.")
+        yield Finding(f"Rejected for {len(rest)} further reasons: {count}: see who sends to {printable(rest[0][3])}.")
     if not rejects:
         yield Finding("Nothing was rejected.", bad=False)
 
 
-def _console(console: Condition, now_ms: int) -> Iterator[Finding]:
-    signs = judge(console, now_ms)
+def _console(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
+    signs = rules_that_apply(console, now_ms)
     yield from (Finding(sign.sentence) for sign in signs)
     if not any(sign.rule in OF_PRESENCE for sign in signs):
         yield Finding(f"Console {console.name} was heard {ago(now_ms - console.heard_at_ms)}.", bad=False)
@@ -93,7 +93,7 @@ def _console(console: Condition, now_ms: int) -> Iterator[Finding]:
         yield Finding(f"Every event of console {console.name} since its first mac is proved to be its own.", bad=False)
 
 
-def _clock_of_all(consoles: list[Condition]) -> Iterator[Finding]:
+def _clock_of_all(consoles: list[ConsoleStatus]) -> Iterator[Finding]:
     """Consoles that differ from this machine by the same are right, and this machine is wrong."""
     offsets = [offset for console in consoles if (offset := console.clock_offset_ms) is not None]
     if len(offsets) >= SAME_CLOCK_CONSOLES and min(map(abs, offsets)) > CLOCK_OFF_MS > max(offsets) - min(offsets):

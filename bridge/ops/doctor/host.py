@@ -13,18 +13,17 @@ from bridge.broker_login import RENEW_DAYS
 from bridge.errors import DatabaseError, TrivoxError
 from bridge.keyring import Keyring
 from bridge.ops.doctor.broker_probe import probe
-from bridge.ops.doctor.console_rules import ago
 from bridge.ops.doctor.database import Finding, examine
-from bridge.service.control import ask_bridge
+from bridge.service.control import describe_bridge
 from bridge.store import consoles, open_store
-from bridge.store.connection import beside
-from bridge.text import counted, plain
+from bridge.store.connection import sidecar
+from bridge.text import ago, plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bridge.broker_login import Broker
+    from bridge.broker_login import BrokerLogin
     from bridge.store import Store
 
 MEGABYTE = 1024 * 1024
@@ -52,7 +51,9 @@ class Known:
     may_serve: bool = True
 
 
-def look_at_all(database: Path, now_ms: int, asked: Broker | None, read: Callable[[str], Broker]) -> Iterator[Finding]:
+def look_at_all(
+    database: Path, now_ms: int, asked: BrokerLogin | None, read: Callable[[str], BrokerLogin]
+) -> Iterator[Finding]:
     """Look into the database and at what lies around it, also where the database itself cannot be read now."""
     known = Known(database, may_serve=False)
     store = None
@@ -80,10 +81,12 @@ def _settings(store: Store) -> dict[str, bytes]:
     }
 
 
-def look_around(known: Known, now_ms: int, asked: Broker | None, read: Callable[[str], Broker]) -> Iterator[Finding]:
+def look_around(
+    known: Known, now_ms: int, asked: BrokerLogin | None, read: Callable[[str], BrokerLogin]
+) -> Iterator[Finding]:
     """Look at the bridge, the disk, the broker `asked` (else the bridge's, found by `read`) and the clock."""
     try:
-        vitals = ask_bridge(known.path, "vitals")
+        vitals = describe_bridge(known.path)
     except TrivoxError as error:
         vitals = None
         yield Finding(str(error))
@@ -102,10 +105,10 @@ def _no_bridge(known: Known) -> Iterator[Finding]:
 
 def _bridge(vitals: dict[str, Any], now_ms: int) -> Iterator[Finding]:
     yield Finding(f"A bridge runs, started {ago(now_ms - vitals['started_at_ms'])}.", bad=False)
-    if vitals["hindrance"]:
-        why = HINDRANCES.get(vitals["hindrance"], "see its log")
+    if vitals["write_error"]:
+        why = HINDRANCES.get(vitals["write_error"], "see its log")
         yield Finding(
-            f"The bridge has not been able to write the database for {vitals['hindered_s']} s: {why}. It goes on by "
+            f"The bridge has not been able to write the database for {vitals['failing_s']} s: {why}. It goes on by "
             "itself then; consoles keep their events meanwhile."
         )
     if vitals["refused"]:
@@ -113,7 +116,7 @@ def _bridge(vitals: dict[str, Any], now_ms: int) -> Iterator[Finding]:
             f"The broker at {vitals['broker']} refuses the bridge ({vitals['refused']}): correct its user, password "
             "and rights."
         )
-    elif not vitals["is_connected"] and not vitals["hindrance"]:
+    elif not vitals["is_connected"] and not vitals["write_error"]:
         yield Finding(
             f"The bridge has no connection to the broker at {vitals['broker']}: start it, or see to the network."
         )
@@ -130,7 +133,7 @@ def _disk(database: Path) -> Iterator[Finding]:
         + (": make room before it is full." if free < FREE_LOW else "."),
         bad=free < FREE_LOW,
     )
-    log = beside(database, "-wal")
+    log = sidecar(database, "-wal")
     size = log.stat().st_size if log.exists() else 0
     if size > LOG_LARGE:
         yield Finding(f"{log} has grown to {size // MEGABYTE} MB: end the program that has been reading for so long.")
@@ -141,13 +144,17 @@ def _keys(database: Path) -> Iterator[Finding]:
     readable = keyring.open_to_others()
     if readable:
         yield Finding(
-            f"Others on this machine may read {counted(len(readable), 'file')} of keys, for example {readable[0]}: run "
+            f"Others on this machine may read {plural(len(readable), 'file')} of keys, for example {readable[0]}: run "
             f"`chmod -R go= {keyring.folder}`, and renew what somebody may have seen."
         )
 
 
 def _broker(
-    wanted: dict[str, bytes], vitals: dict[str, Any], asked: Broker | None, read: Callable[[str], Broker], now_ms: int
+    wanted: dict[str, bytes],
+    vitals: dict[str, Any],
+    asked: BrokerLogin | None,
+    read: Callable[[str], BrokerLogin],
+    now_ms: int,
 ) -> Iterator[Finding]:
     if asked is None and not vitals.get("broker"):
         yield Finding("The broker was not looked at: give --broker, or start the bridge.", bad=False)
@@ -159,11 +166,11 @@ def _broker(
         yield Finding(f"The broker at {broker.address} {seen.trouble}.", bad=not is_known)
         return
     yield Finding(
-        f"The broker at {broker.address} answers{f' ({plain(seen.version)})' if seen.version else ''}.", bad=False
+        f"The broker at {broker.address} answers{f' ({printable(seen.version)})' if seen.version else ''}.", bad=False
     )
     missing = sorted(topic for topic, payload in wanted.items() if seen.settings.get(topic) != payload)
     if missing:
-        whose = f"{counted(len(missing), 'console')} (for example {missing[0]})"
+        whose = f"{plural(len(missing), 'console')} (for example {missing[0]})"
         yield Finding(
             f"The broker does not hold the newest settings of {whose}: restart the bridge, and let the broker "
             "keep what is retained (`persistence true`)."
@@ -171,7 +178,7 @@ def _broker(
     if seen.certificate_ends_s is not None:
         left = int(seen.certificate_ends_s - now_ms / 1000) // DAY_S
         yield Finding(
-            f"The broker's certificate is good for {counted(left, 'more day')}"
+            f"The broker's certificate is good for {plural(left, 'more day')}"
             + (": run `trivox broker-config` again, and reload the broker." if left < RENEW_DAYS else "."),
             bad=left < RENEW_DAYS,
         )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bridge.admin.csv_file import read_lines
 from bridge.errors import TrivoxError, UsageError
-from bridge.ops.flash.board_info import Board
-from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.board_info import BoardInfo
+from bridge.ops.flash.errors import FlashError
 from bridge.private_files import is_open_to_others
 from bridge.wire.identifiers import check_id
 
@@ -42,7 +42,7 @@ class Wanted:
         """For people."""
         return f"{self.site_id}/{self.console_id}"
 
-    def fits(self, board: Board) -> bool:
+    def fits(self, board: BoardInfo) -> bool:
         """Whether that board can be it."""
         return self.board in {None, board.kind} and self.hardware_id in {None, board.hardware_id}
 
@@ -51,7 +51,7 @@ class Roster:
     """Hands each board its console, once; several threads may ask. `done` are those that have one, and which."""
 
     def __init__(
-        self, rows: list[Wanted], done: dict[tuple[str, str], str], ask: Callable[[Board], Wanted] | None = None
+        self, rows: list[Wanted], done: dict[tuple[str, str], str], ask: Callable[[BoardInfo], Wanted] | None = None
     ) -> None:
         self._rows = rows
         self._taken = dict(done)
@@ -63,7 +63,7 @@ class Roster:
         """How many have no board yet."""
         return sum(row.identity not in self._taken for row in self._rows)
 
-    def take(self, board: Board) -> Wanted:
+    def take(self, board: BoardInfo) -> Wanted:
         """The console that this board is to be. Raises BoardError."""
         if self._ask:
             return self._ask(board)
@@ -77,26 +77,26 @@ class Roster:
         with self._lock:
             self._taken.pop(row.identity, None)
 
-    def _own(self, board: Board) -> Wanted | None:
+    def _own(self, board: BoardInfo) -> Wanted | None:
         for row in self._rows:
             is_free = self._taken.get(row.identity) in {None, board.hardware_id}
             was_it = row.identity == board.identity and row.hardware_id is None and is_free
             if row.hardware_id == board.hardware_id or was_it:
                 if row.board not in {None, board.kind}:
-                    raise BoardError(
+                    raise FlashError(
                         f"{row.name} is to be a {row.board}, and this is a {board.kind}: take another board."
                     )
                 return row
         return None
 
-    def _next(self, board: Board) -> Wanted:
+    def _next(self, board: BoardInfo) -> Wanted:
         left = [row for row in self._rows if row.identity not in self._taken]
         for row in left:
             if row.fits(board):
                 return row
         if not left:
-            raise BoardError(f"All consoles have their boards: this {board.kind} is one too many.")
-        raise BoardError(
+            raise FlashError(f"All consoles have their boards: this {board.kind} is one too many.")
+        raise FlashError(
             f"This is a {board.kind}; {left[0].name} is to be another ({left[0].board or left[0].hardware_id})."
         )
 

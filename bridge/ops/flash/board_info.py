@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.ops.flash.errors import BoardError, BoardRefusedError
+from bridge.ops.flash.errors import BoardRefusedError, FlashError
 from bridge.ops.flash.repl import Repl
 from bridge.wire.contract import valid_id
 
@@ -52,7 +52,7 @@ print(end - first + (outbox.next - outbox.first if epoch != outbox.epoch else 0)
 
 
 @dataclass
-class Board:
+class BoardInfo:
     """A board as it lay there when it was asked.
 
     `machine` and `base` are MicroPython's words for the board and for itself, `names` what the filesystem holds, None
@@ -84,26 +84,26 @@ class Board:
         return slot if slot in SLOTS else ""
 
 
-def look_at(repl: Repl) -> Board:
+def look_at(repl: Repl) -> BoardInfo:
     """Ask the board at the prompt; BoardError if it is none for a console."""
     said = repl.ask(SURVEY)
     kind = _kind(said["platform"], said["machine"])
     version = ".".join(str(number) for number in said["version"])
     if kind is None:
-        raise BoardError(
+        raise FlashError(
             f"On {repl.path} is {said['machine'] or said['platform']}, on which no console runs: take an ESP32, a "
             "Raspberry Pi Pico W or a Pico."
         )
     if tuple(said["version"]) < OLDEST:
-        raise BoardError(f"MicroPython {version} on {repl.path} is too old: give a base of 1.25 or newer with --base.")
+        raise FlashError(f"MicroPython {version} on {repl.path} is too old: give a base of 1.25 or newer with --base.")
     config, slots = (said[key] if isinstance(said[key], dict) else None for key in ("console", "slots"))
     base = said["base"].partition("; ")[2]
-    return Board(
+    return BoardInfo(
         kind, said["machine"], said["hardware_id"], version, base, said["names"], config, slots or {}, said["serving"]
     )
 
 
-def waiting(repl: Repl, board: Board) -> int | None:
+def waiting(repl: Repl, board: BoardInfo) -> int | None:
     """How many events wait in its outbox for the bridge; None if its own firmware can't tell."""
     if "outbox" not in (board.names or ()):
         return 0

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bridge.broker_login import Broker
+from bridge.broker_login import BrokerLogin
 from bridge.errors import TrivoxError
 from bridge.ops.flash.assignments import Wanted
-from bridge.ops.flash.board_info import Board
+from bridge.ops.flash.board_info import BoardInfo
 from bridge.ops.flash.credentials import Issuer, of_nobody
-from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.errors import FlashError
 
 WITHOUT_RADIO = "pico"
 
@@ -23,13 +23,13 @@ class Common:
 
     wifi_ssid: str | None = None
     wifi_password: str | None = field(default=None, repr=False)
-    broker: Broker | None = None
+    broker: BrokerLogin | None = None
     ca: bytes | None = None
     ntp_host: str | None = None
     issuer: Issuer = of_nobody
 
 
-def configuration(wanted: Wanted, board: Board, common: Common) -> dict[str, Any]:
+def configuration(wanted: Wanted, board: BoardInfo, common: Common) -> dict[str, Any]:
     """What `console.json` is to say. Raises BoardError where something is not known."""
     before = dict(board.console or {}) if board.identity == wanted.identity else {}
     config = {**before, "site_id": wanted.site_id, "console_id": wanted.console_id, "board": board.kind}
@@ -51,9 +51,9 @@ def configuration(wanted: Wanted, board: Board, common: Common) -> dict[str, Any
     if wanted.ntp_host or common.ntp_host:
         config["ntp_host"] = wanted.ntp_host or common.ntp_host
     if not config.get("wifi"):
-        raise BoardError(f"Nobody says which Wi-Fi {wanted.name} is to join: give --wifi-ssid.")
+        raise FlashError(f"Nobody says which Wi-Fi {wanted.name} is to join: give --wifi-ssid.")
     if not config.get("broker", {}).get("host"):
-        raise BoardError(f"Nobody says which broker {wanted.name} is to send to: give --broker mqtt://HOST:PORT.")
+        raise FlashError(f"Nobody says which broker {wanted.name} is to send to: give --broker mqtt://HOST:PORT.")
     return config
 
 

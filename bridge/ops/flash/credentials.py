@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from bridge.admin.commands import EnrollConsoles
 from bridge.errors import TrivoxError
 from bridge.keyring import Credentials, Keyring, is_printed
 from bridge.private_files import is_open_to_others
@@ -27,7 +28,7 @@ def of_database(database: Path, enrolled: Callable[[str], None]) -> Callable[[st
     def issue(site_id: str, console_id: str) -> Credentials:
         found = keyring.get(site_id, console_id)
         if found is None:
-            perform(database, "enroll_consoles", {"consoles": [f"{site_id}/{console_id}"]})
+            perform(database, EnrollConsoles(consoles=[f"{site_id}/{console_id}"]))
             found = keyring.issue(site_id, console_id)
             enrolled(f"{site_id}/{console_id}")
         return found

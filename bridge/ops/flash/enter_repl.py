@@ -11,9 +11,9 @@ import json
 import secrets
 import time
 
-from bridge.ops.flash.board_info import RESTART, Board, look_at
+from bridge.ops.flash.board_info import RESTART, BoardInfo, look_at
 from bridge.ops.flash.console_output import Output
-from bridge.ops.flash.errors import BoardError, BoardGoneError
+from bridge.ops.flash.errors import BoardGoneError, FlashError
 from bridge.ops.flash.ports import Port, again
 from bridge.ops.flash.repl import Repl
 
@@ -40,7 +40,7 @@ except OSError:
 """
 
 
-def reach(port: Port) -> tuple[Repl, Board]:
+def reach(port: Port) -> tuple[Repl, BoardInfo]:
     """The prompt of the board at `port`, which serves no longer, and what it says of itself."""
     repl = _prompt(port)
     try:
@@ -67,7 +67,7 @@ def _prompt(port: Port) -> Repl:
         raise
     repl.close()
     if not _asked_by_message(port):
-        raise BoardError(
+        raise FlashError(
             f"Nothing on {port.path} answers: see that it is the board's port and the cable carries data; put "
             "MicroPython on a new board with --base; a Pico in service gives way if No and the seller's button are "
             "held while it is plugged in."
@@ -91,7 +91,7 @@ def _returned(port: Port) -> Repl:
         if repl is not None:
             repl.close()
         if time.monotonic() > end_s:
-            raise BoardError(f"The board on {port.path} did not come back: pull its cable out, and run this again.")
+            raise FlashError(f"The board on {port.path} did not come back: pull its cable out, and run this again.")
 
 
 def _asked_by_message(port: Port) -> bool:
@@ -110,7 +110,7 @@ def _asked_by_message(port: Port) -> bool:
             elif said.leaf == "reply":
                 if said.payload.get("ok"):
                     return True
-                raise BoardError(
+                raise FlashError(
                     f"The console on {port.path} serves and does not let itself be stopped "
                     f"({said.payload.get('reason')}): hold No and the seller's button while you plug it in."
                 )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from bridge.errors import TrivoxError
 
 
-class BoardError(TrivoxError):
+class FlashError(TrivoxError):
     """Base of all: this board could not be done, others can."""
 
 
-class BoardGoneError(BoardError):
+class BoardGoneError(FlashError):
     """The line to it ended: the cable, or a restart."""
 
 
-class BoardRefusedError(BoardError):
+class BoardRefusedError(FlashError):
     """It could not do what it was told; `traceback` is what MicroPython said."""
 
     def __init__(self, sentence: str, traceback: str) -> None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from bridge.broker_login import Broker
+from bridge.broker_login import BrokerLogin
 from bridge.ops.flash.assignments import Roster, Wanted
-from bridge.ops.flash.board_info import RESTART, Board, waiting
+from bridge.ops.flash.board_info import RESTART, BoardInfo, waiting
 from bridge.ops.flash.console_json import Common, configuration
 from bridge.ops.flash.console_output import Output
 from bridge.ops.flash.enter_repl import reach
-from bridge.ops.flash.errors import BoardError
-from bridge.ops.flash.install import Firmware, console_files, install, replace, wipe
+from bridge.ops.flash.errors import FlashError
+from bridge.ops.flash.install import FirmwareImage, console_files, install, replace, wipe
 from bridge.ops.flash.micropython_image import Base, write_by_esptool
 from bridge.ops.flash.ports import Port
 from bridge.ops.flash.repl import Repl
 from bridge.ops.flash.self_test import Result, lead
-from bridge.ops.flash.wait_online import Watch
-from bridge.text import counted, plain
+from bridge.ops.flash.wait_online import OnlineWatch
+from bridge.text import plural, printable
 
 BOOT_LIMIT_S = 40.0
 ONLINE_LIMIT_S = 40.0
@@ -31,7 +31,7 @@ machine.reset()
 BOOTLOADER = "import machine\nmachine.bootloader()\n"
 
 
-class Desk(Protocol):
+class TechnicianPrompt(Protocol):
     """What the technician sees and says, of one board."""
 
     def named(self, name: str) -> None:
@@ -48,16 +48,16 @@ class Desk(Protocol):
 
 
 @dataclass(frozen=True)
-class Work:
+class FlashJob:
     """What is to be done to each board of a run."""
 
-    firmware: Firmware
+    firmware: FirmwareImage
     roster: Roster
     common: Common
     base: Base | None = None
     wipes: bool = False
     tests: bool = True
-    watched: Broker | None = None
+    watched: BrokerLogin | None = None
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Outcome:
     """What became of a board, as far as it came."""
 
     port: str
-    board: Board | None = None
+    board: BoardInfo | None = None
     wanted: Wanted | None = None
     wiped: int | None = 0
     changed: bool = False
@@ -75,7 +75,7 @@ class Outcome:
     becomes_volume: bool = False
 
 
-def flash(port: Port, work: Work, desk: Desk, outcome: Outcome) -> None:
+def flash(port: Port, work: FlashJob, desk: TechnicianPrompt, outcome: Outcome) -> None:
     """Make a console of the board at `port`; raises BoardError, or what else says why not."""
     desk.stage("looking")
     repl, board = _with_base(port, work, desk, outcome)
@@ -89,7 +89,7 @@ def flash(port: Port, work: Work, desk: Desk, outcome: Outcome) -> None:
         config = configuration(wanted, board, work.common)
         outcome.wiped = _clear(repl, board, wanted, work)
         if outcome.wiped != 0:
-            gone = "An unknown number of events" if outcome.wiped is None else counted(outcome.wiped, "event")
+            gone = "An unknown number of events" if outcome.wiped is None else plural(outcome.wiped, "event")
             desk.note(f"{port.path}: {gone} of {_owner(board)} went, which the bridge will never get.")
         desk.stage("configuring")
         for path, data in console_files(config, work.common.ca).items():  # before anything starts that needs them
@@ -100,12 +100,14 @@ def flash(port: Port, work: Work, desk: Desk, outcome: Outcome) -> None:
         repl.close()
 
 
-def _with_base(port: Port, work: Work, desk: Desk, outcome: Outcome) -> tuple[Repl | None, Board | None]:
+def _with_base(
+    port: Port, work: FlashJob, desk: TechnicianPrompt, outcome: Outcome
+) -> tuple[Repl | None, BoardInfo | None]:
     """The prompt of the board, once it has the base that is wanted; nothing where it first becomes a volume for it."""
     base = work.base
     try:
         repl, board = reach(port)
-    except BoardError:
+    except FlashError:
         if base is None or base.family != "esp32":
             raise
         desk.note(f"{port.path}: no MicroPython answers; writing {base.path.name}.")
@@ -126,15 +128,15 @@ def _with_base(port: Port, work: Work, desk: Desk, outcome: Outcome) -> tuple[Re
     return reach(port)
 
 
-def _check_base(repl: Repl, board: Board, base: Base) -> None:
+def _check_base(repl: Repl, board: BoardInfo, base: Base) -> None:
     try:
         base.check_for(board)
-    except BoardError:
+    except FlashError:
         repl.close()
         raise
 
 
-def _clear(repl: Repl, board: Board, wanted: Wanted, work: Work) -> int | None:
+def _clear(repl: Repl, board: BoardInfo, wanted: Wanted, work: FlashJob) -> int | None:
     """See that no events stay that would come under another name; how many went (None: nobody knows)."""
     if board.identity == wanted.identity and not work.wipes:
         return 0
@@ -142,8 +144,8 @@ def _clear(repl: Repl, board: Board, wanted: Wanted, work: Work) -> int | None:
         return 0
     count = waiting(repl, board)
     if count != 0 and not work.wipes:
-        many = "events, nobody can tell how many," if count is None else f"{counted(count, 'event')}"
-        raise BoardError(
+        many = "events, nobody can tell how many," if count is None else f"{plural(count, 'event')}"
+        raise FlashError(
             f"The board on {repl.path} still holds {many} of {_owner(board)}: let it deliver them where that stood, or "
             "give --wipe to lose them."
         )
@@ -151,15 +153,15 @@ def _clear(repl: Repl, board: Board, wanted: Wanted, work: Work) -> int | None:
     return count
 
 
-def _owner(board: Board) -> str:
+def _owner(board: BoardInfo) -> str:
     return "/".join(board.identity) if board.identity else "an unknown console"
 
 
-def _start(repl: Repl, port: Port, work: Work, desk: Desk, outcome: Outcome) -> None:
+def _start(repl: Repl, port: Port, work: FlashJob, desk: TechnicianPrompt, outcome: Outcome) -> None:
     """Restart it, and see that it serves, is heard at the broker, and passes its test."""
     assert outcome.wanted is not None  # noqa: S101 - for the types
     assert outcome.board is not None  # noqa: S101
-    watch = Watch(work.watched, *outcome.wanted.identity) if work.watched else None
+    watch = OnlineWatch(work.watched, *outcome.wanted.identity) if work.watched else None
     output = Output(port)
     try:
         desk.stage("restarting")
@@ -177,9 +179,9 @@ def _start(repl: Repl, port: Port, work: Work, desk: Desk, outcome: Outcome) -> 
         if watch:
             watch.__exit__()
     if outcome.test and not outcome.test.passed:
-        raise BoardError(f"{outcome.wanted.name} is flashed, but {outcome.test.sentence}.")
+        raise FlashError(f"{outcome.wanted.name} is flashed, but {outcome.test.sentence}.")
     if outcome.online is False:
-        raise BoardError(
+        raise FlashError(
             f"{outcome.wanted.name} is flashed, but was not seen at the broker: see to its Wi-Fi, and to the broker's "
             "address and login."
         )
@@ -191,7 +193,7 @@ def _booted(output: Output) -> int:
     while boot is None:
         said = output.next(BOOT_LIMIT_S)
         if said is None:
-            last = f" Its last words: {plain(output.last[-1])}" if output.last else ""
-            raise BoardError(f"The console on {output.port.path} does not start: run this again.{last}")
+            last = f" Its last words: {printable(output.last[-1])}" if output.last else ""
+            raise FlashError(f"The console on {output.port.path} does not start: run this again.{last}")
         boot = said.boot()
     return boot

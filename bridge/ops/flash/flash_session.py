@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from bridge.errors import TrivoxError
 from bridge.ops.flash import flash_log
-from bridge.ops.flash.flash_board import Desk, Outcome, Work, flash
+from bridge.ops.flash.flash_board import FlashJob, Outcome, TechnicianPrompt, flash
 from bridge.ops.flash.label import label_text, write_label
 from bridge.ops.flash.micropython_image import write_to_volume
 from bridge.ops.flash.ports import Port, boot_volumes, seen
@@ -21,12 +21,12 @@ LOOK_S = 0.3
 GONE_S = 3.0  # a board that restarts is away for less
 
 Place = TypeVar("Place", Port, Path)
-Seats = Callable[[str], AbstractContextManager[Desk]]
+Seats = Callable[[str], AbstractContextManager[TechnicianPrompt]]
 """A place at the technician's screen for the board at that port, for as long as it takes."""
 
 
 @dataclass(frozen=True)
-class Bench:
+class FlashRun:
     """Where boards are looked for, how many, how long (seconds) without any, and what is kept of them."""
 
     patterns: list[str]
@@ -42,10 +42,10 @@ class Bench:
         return bool(self.patterns) and not any(set(pattern) & set("*?[") for pattern in self.patterns)
 
 
-class Session:
+class FlashSession:
     """`run` works until `bench.count` boards are done; `made` and `failures` tell of them."""
 
-    def __init__(self, work: Work, bench: Bench, seats: Seats) -> None:
+    def __init__(self, work: FlashJob, bench: FlashRun, seats: Seats) -> None:
         self.made = 0
         self.failures: list[str] = []
         self._work, self._bench, self._seats = work, bench, seats
@@ -130,7 +130,7 @@ class Session:
                 self._failed(outcome, desk, str(error))
         return not outcome.becomes_volume
 
-    def _keep(self, outcome: Outcome, desk: Desk) -> None:
+    def _keep(self, outcome: Outcome, desk: TechnicianPrompt) -> None:
         assert outcome.board is not None  # noqa: S101 - for the types
         assert outcome.wanted is not None  # noqa: S101
         who = (*outcome.wanted.identity, outcome.board.kind, outcome.board.hardware_id)
@@ -139,7 +139,7 @@ class Session:
         desk.note(f"{label_text(*who)}\n(label: {path})")
         desk.stage("done", 1, 1)
 
-    def _failed(self, outcome: Outcome, desk: Desk, reason: str) -> None:
+    def _failed(self, outcome: Outcome, desk: TechnicianPrompt, reason: str) -> None:
         with self._lock:
             self.failures.append(reason)
         if outcome.wanted:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bridge.ops.flash.board_info import SLOTS, Board
-from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.board_info import SLOTS, BoardInfo
+from bridge.ops.flash.errors import FlashError
 from bridge.ops.flash.repl import Repl
 
 LAST = "main.py"
@@ -103,7 +103,7 @@ for path in PATHS:
 """
 
 
-class Firmware:
+class FirmwareImage:
     """A compiled version in `folder`: `files` by their paths in a slot, and those `at_root`."""
 
     def __init__(self, folder: Path) -> None:
@@ -116,7 +116,7 @@ class Firmware:
         self.hashes = {name: _digest(data) for name, data in self.files.items()}
 
 
-def install(repl: Repl, board: Board, firmware: Firmware, report: Report) -> bool:
+def install(repl: Repl, board: BoardInfo, firmware: FirmwareImage, report: Report) -> bool:
     """Put this version in force at the next start; False if it was so already."""
     slots = {slot: _hashes(repl, slot, firmware.folders) for slot in sorted({board.slot, *SLOTS})}
     slot = board.slot
@@ -155,7 +155,7 @@ def _fill(
     slot: str,
     there: dict[str, str],
     in_force: tuple[str, dict[str, str]],
-    firmware: Firmware,
+    firmware: FirmwareImage,
     report: Report,
 ) -> None:
     """Make a slot hold just this version, by as little cable as may be."""
@@ -198,8 +198,8 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _unlike(repl: Repl, path: str) -> BoardError:
-    return BoardError(
+def _unlike(repl: Repl, path: str) -> FlashError:
+    return FlashError(
         f"What was written to {path} of the board on {repl.path} reads otherwise: run this again; if it stays so, "
         "exchange the board."
     )

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.errors import TrivoxError
-from bridge.ops.flash.board_info import Board
-from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.board_info import BoardInfo
+from bridge.ops.flash.errors import FlashError
 from bridge.ops.flash.ports import INFO
 
 # UF2: blocks of 512 bytes, each with its place, its number and up to 476 bytes of what is to be there.
@@ -41,14 +41,14 @@ class Base:
     family: str
     image: bytes
 
-    def is_on(self, board: Board) -> bool:
+    def is_on(self, board: BoardInfo) -> bool:
         """Whether the board runs just this."""
         return board.base.encode() in self.image
 
-    def check_for(self, board: Board) -> None:
+    def check_for(self, board: BoardInfo) -> None:
         """Raise BoardError if it is for another board."""
         if board.machine.encode() not in self.image:
-            raise BoardError(f"{self.path.name} is not for a {board.machine}: give the base for that board.")
+            raise FlashError(f"{self.path.name} is not for a {board.machine}: give the base for that board.")
 
 
 def read_base(path: Path, digest: str | None) -> Base:
@@ -101,26 +101,26 @@ def write_to_volume(base: Base, volume: Path) -> None:
     """Copy it to the boot volume of an RP2040, which then restarts into it. Raises BoardError."""
     info = (volume / INFO).read_text(encoding="utf-8", errors="replace")
     if f"Board-ID: {BOARD_ID}" not in info.splitlines():
-        raise BoardError(f"{volume} is of another board than a Pico: take that board away.")
+        raise FlashError(f"{volume} is of another board than a Pico: take that board away.")
     if base.family != "rp2":
-        raise BoardError(f"At {volume} is a Pico, and {base.path.name} is for an ESP32: give --base FILE.uf2.")
+        raise FlashError(f"At {volume} is a Pico, and {base.path.name} is for an ESP32: give --base FILE.uf2.")
     data = base.path.read_bytes()
     try:
         with (volume / base.path.name).open("wb", buffering=0) as file:
             if file.write(data) != len(data):
-                raise BoardError(
+                raise FlashError(
                     f"{volume} did not take all of {base.path.name}: plug the board in anew, BOOTSEL held."
                 )
             os.fsync(file.fileno())
     except PermissionError as error:
-        raise BoardError(
+        raise FlashError(
             f"You may not write to {volume}: mount it as yourself, or copy {base.path} there by hand."
         ) from error
     except OSError as error:
         end_s = time.monotonic() + VOLUME_LIMIT_S
         while (volume / INFO).exists():  # it goes as soon as the board has all, in the midst of our last words
             if time.monotonic() > end_s:
-                raise BoardError(
+                raise FlashError(
                     f"{volume} did not take {base.path.name} ({error.strerror}): plug it in anew."
                 ) from error
             time.sleep(0.2)
@@ -129,7 +129,7 @@ def write_to_volume(base: Base, volume: Path) -> None:
 def write_by_esptool(base: Base, port: str, report: Callable[[int], None], *, erase: bool) -> None:
     """Write it to an ESP32 with esptool, if wanted after erasing all; told are per cents. Raises BoardError."""
     if base.family != "esp32":
-        raise BoardError(f"On {port} is an ESP32, and {base.path.name} is for a Pico: give --base FILE.bin.")
+        raise FlashError(f"On {port} is an ESP32, and {base.path.name} is for a Pico: give --base FILE.bin.")
     options = ["--erase-all"] if erase else []
     words = [*ESPTOOL, "--chip", "esp32", "--port", port, "--baud", "460800", "write-flash", *options]
     with subprocess.Popen(
@@ -149,7 +149,7 @@ def write_by_esptool(base: Base, port: str, report: Callable[[int], None], *, er
                 report(int(float(found[1])))
     if esptool.returncode:
         why = last.removeprefix(FATAL)
-        raise BoardError(
+        raise FlashError(
             f"esptool could not write {base.path.name} to {port} ({why}): hold the board's BOOT button meanwhile, and "
             "see that the cable carries data."
         )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from serial.tools import list_ports  # type: ignore[import-untyped]  # pyserial brings no types
 
-from bridge.ops.flash.errors import BoardError, BoardGoneError
+from bridge.ops.flash.errors import BoardGoneError, FlashError
 
 # Makers of the boards, and of the chips that make a serial port of their USB.
 MAKERS = {0x2E8A: "Raspberry Pi", 0x303A: "Espressif", 0x10C4: "Silicon Labs", 0x1A86: "WCH", 0x0403: "FTDI"}
@@ -64,7 +64,7 @@ def check_access(path: str) -> None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     except PermissionError as error:
-        raise BoardError(
+        raise FlashError(
             f"You may not open {path}: run `sudo usermod -aG dialout $USER`, log out and in again, and try once more."
         ) from error
     except FileNotFoundError as error:
@@ -73,11 +73,11 @@ def check_access(path: str) -> None:
         ) from error
     except OSError as error:
         sentence = f"{path} does not open ({error.strerror}): pull the cable out and put it in again."
-        raise (BoardGoneError if error.errno in {errno.ENXIO, errno.EIO, errno.ENODEV} else BoardError)(
+        raise (BoardGoneError if error.errno in {errno.ENXIO, errno.EIO, errno.ENODEV} else FlashError)(
             sentence
         ) from error
     try:
         if not os.isatty(descriptor):
-            raise BoardError(f"{path} is no serial port: give that of the board, such as /dev/ttyACM0 or /dev/ttyUSB0.")
+            raise FlashError(f"{path} is no serial port: give that of the board, such as /dev/ttyACM0 or /dev/ttyUSB0.")
     finally:
         os.close(descriptor)

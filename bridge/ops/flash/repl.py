@@ -12,7 +12,7 @@ import serial  # type: ignore[import-untyped]  # pyserial brings no types
 from mpremote.transport import TransportError, TransportExecError  # type: ignore[import-untyped]
 from mpremote.transport_serial import SerialTransport  # type: ignore[import-untyped]
 
-from bridge.ops.flash.errors import BoardError, BoardGoneError, BoardRefusedError
+from bridge.ops.flash.errors import BoardGoneError, BoardRefusedError, FlashError
 from bridge.ops.flash.ports import check_access
 from bridge.serial_port import PORT_ERRORS
 
@@ -34,7 +34,7 @@ class Repl:
             self._transport = SerialTransport(path, timeout=LIMIT_S)
         except TransportError as error:
             check_access(path)  # it may have gone since
-            raise BoardError(
+            raise FlashError(
                 f"Another program has {path} open: end it (Thonny, a terminal, trivox gateway), and try again."
             ) from error
         except PORT_ERRORS as error:
@@ -91,10 +91,10 @@ class Repl:
             ) from error
         except BoardFileError as error:
             if error.errno == NO_SPACE:
-                raise BoardError(
+                raise FlashError(
                     f"The flash of the board on {self.path} is full: --wipe empties its outbox."
                 ) from error
-            raise BoardError(f"The flash of the board on {self.path} cannot be written: exchange the board.") from error
+            raise FlashError(f"The flash of the board on {self.path} cannot be written: exchange the board.") from error
 
     def restart(self, source: str) -> None:
         """Have the board run a program that ends in its restart, and let go of the port."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bridge.ops.flash.console_output import Output
-from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.errors import FlashError
 
 STEP_LIMIT_S = 30.0  # a console gives 15 s to each
 NAMES = {"yes": "Yes", "no": "No", "cant_say": "Can't say", "seller": "the seller's button"}
@@ -48,6 +48,6 @@ def _next_word(output: Output) -> str:
     while True:
         said = output.next(STEP_LIMIT_S)
         if said is None:
-            raise BoardError(f"The console on {output.port.path} fell silent in its self-test: run this again.")
+            raise FlashError(f"The console on {output.port.path} fell silent in its self-test: run this again.")
         if said.text.startswith(_PREFIX):
             return said.text.removeprefix(_PREFIX)

@@ -10,15 +10,15 @@ from typing import Any, Self
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from bridge.broker_login import Broker
+from bridge.broker_login import BrokerLogin
 
 CONNECT_LIMIT_S = 5.0
 
 
-class Watch:
+class OnlineWatch:
     """From its making until `close`; `trouble` is why the broker does not tell, as the end of a sentence."""
 
-    def __init__(self, broker: Broker, site_id: str, console_id: str) -> None:
+    def __init__(self, broker: BrokerLogin, site_id: str, console_id: str) -> None:
         self.trouble = ""
         self._topic = f"trivox/v1/{site_id}/{console_id}/status"
         self._ready, self._online = threading.Event(), threading.Event()

@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 import typst
 
 from bridge.errors import TrivoxError
-from bridge.text import plain
+from bridge.text import printable
 
 Format = Literal["pdf", "svg"]
 Audience = Literal["customer", "seller"]
@@ -87,7 +87,9 @@ def fonts_of(card: Card, families: list[str]) -> list[str]:
     """Those of the wanted fonts that are there; where they lack a letter, Typst takes any other font that has it."""
     known = {family.lower(): family for family in families}
     if card.font and card.font.lower() not in known:
-        raise TrivoxError(f"There is no font {plain(card.font)!r} on this machine: there are {', '.join(families)}.")
+        raise TrivoxError(
+            f"There is no font {printable(card.font)!r} on this machine: there are {', '.join(families)}."
+        )
     tag = card.language.lower()
     han = next((name for start, name in reversed(HAN.items()) if f"{tag}-".startswith(f"{start}-")), None)
     wanted = [card.font, f"Noto Sans CJK {han}" if han else None, *FAMILIES]
@@ -99,14 +101,15 @@ def _failure(message: str) -> TrivoxError:
     if missing:
         letter = ESCAPED.sub(lambda found: chr(int(found[1], 16)), missing[1])[0]
         return TrivoxError(
-            f"No font on this machine has the letter {plain(letter)} (U+{ord(letter):04X}): install one that has it "
+            f"No font on this machine has the letter {printable(letter)} (U+{ord(letter):04X}): install one that has "
+            "it "
             "(Debian's package fonts-noto-core, or fonts-noto-cjk for Chinese, Japanese and Korean)."
         )
     if "no room" in message:
         return TrivoxError(
             "The card has no room for such long texts, even in its smallest print: shorten them, or their longest word."
         )
-    return TrivoxError(f"The card can't be set ({plain(message)}): report it with its texts.")
+    return TrivoxError(f"The card can't be set ({printable(message)}): report it with its texts.")
 
 
 def _labelled(svg: bytes, card: Card) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import TrivoxError, UsageError
-from bridge.text import plain
+from bridge.text import printable
 
 SHIPPED = resources.files(__package__).joinpath("texts.toml")
 ANSWERS = ("yes", "no", "cant_say")
@@ -88,7 +88,7 @@ class Texts:
 def check_language(tag: str) -> str:
     """The tag; raises UsageError where it is none."""
     if not TAG.fullmatch(tag.lower()):
-        raise UsageError(f"{plain(tag)!r} is no language: give its tag, such as bg or pt-BR.")
+        raise UsageError(f"{printable(tag)!r} is no language: give its tag, such as bg or pt-BR.")
     return tag
 
 
@@ -140,7 +140,7 @@ def _read(file: Path) -> Tables:
     for tag, table in content.items():
         if not isinstance(table, dict) or not TAG.fullmatch(tag.lower()):
             raise TrivoxError(
-                f"{file} has {plain(tag)!r}, which is no language with texts: write a table such as [bg]."
+                f"{file} has {printable(tag)!r}, which is no language with texts: write a table such as [bg]."
             )
         seller = table.get("seller", {})
         _check(file, f"[{tag}]", {key: text for key, text in table.items() if key != "seller"}, OF_CUSTOMER)
@@ -154,7 +154,7 @@ def _check(file: Path, where: str, texts: dict[str, Any], known: tuple[str, ...]
     for key, text in texts.items():
         if key not in known:
             raise TrivoxError(
-                f"{file} has {plain(key)!r} in {where}, which no card says: there are {', '.join(known)}."
+                f"{file} has {printable(key)!r} in {where}, which no card says: there are {', '.join(known)}."
             )
         if not isinstance(text, str) or not 0 < len(text.strip()) <= MOST_SIGNS:
             raise TrivoxError(f"{file}: {key} in {where} must be a text of 1 to {MOST_SIGNS} characters.")

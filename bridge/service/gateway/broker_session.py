@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-    from bridge.broker_login import Broker
+    from bridge.broker_login import BrokerLogin
 
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 5.0
@@ -40,13 +40,13 @@ class RefusedError(Exception):
         self.reason = reason
 
 
-class Session:
+class BrokerSession:
     """Connects when it is made: raises OSError. `is_up` once messages can come, `arrived` are those that came.
 
     `will` is the status that the broker is to publish should this end without `close`.
     """
 
-    def __init__(self, broker: Broker, identity: Identity, will: bytes) -> None:
+    def __init__(self, broker: BrokerLogin, identity: Identity, will: bytes) -> None:
         self.identity = identity
         self.is_up = False
         self.arrived: deque[Message] = deque()
@@ -61,7 +61,7 @@ class Session:
             self._let_go()
             raise
 
-    def _make_client(self, broker: Broker, identity: Identity) -> Client:
+    def _make_client(self, broker: BrokerLogin, identity: Identity) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=identity.client_id,

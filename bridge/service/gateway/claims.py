@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from bridge.log import Seldom
+from bridge.log import RateLimiter
 
 if TYPE_CHECKING:
     from bridge.wire.serial_line import Identity
 
 
 class Claims:
-    """Shared by the threads of all ports; `seldom` keeps their log short."""
+    """Shared by the threads of all ports; `limiter` keeps their log short."""
 
     def __init__(self) -> None:
-        self.seldom = Seldom()
+        self.limiter = RateLimiter()
         self._lock = threading.Lock()
         self._holders: dict[Identity, str] = {}
 

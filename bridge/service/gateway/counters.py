@@ -27,7 +27,7 @@ class Counters:
     sessions: int = 0
 
 
-class Collector:
+class GatewayCollector:
     """Turns the counters into metrics, by port."""
 
     def __init__(self, ports: dict[str, Counters]) -> None:

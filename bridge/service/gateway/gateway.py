@@ -14,7 +14,7 @@ from serial.tools import list_ports  # type: ignore[import-untyped]  # pyserial 
 from bridge import log
 from bridge.service.gateway.claims import Claims
 from bridge.service.gateway.counters import Counters
-from bridge.service.gateway.relay import Board
+from bridge.service.gateway.relay import Relay
 from bridge.service.gateway.tty import PortError, SilentError
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ class Gateway:
     def _serve(self, path: str, counters: Counters) -> None:
         board = None
         try:
-            board = Board(path, self._broker_of, self._claims, counters, self._is_over)
+            board = Relay(path, self._broker_of, self._claims, counters, self._is_over)
             counters.opened += 1
             board.run()
         except PortError as error:
             if isinstance(error, SilentError):
                 self._rests_until_s[path] = time.monotonic() + REST_S
-            if self._claims.seldom.ask((path, str(error))) is not None:
+            if self._claims.limiter.allow((path, str(error))) is not None:
                 log.warning(str(error), port=path, **(board.who() if board else {}), error=error.cause)
         except BaseException as error:  # noqa: BLE001 - raised by run
             self._failure = error

@@ -15,18 +15,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bridge import log
-from bridge.broker_login import Broker
+from bridge.broker_login import BrokerLogin
 from bridge.errors import TrivoxError
-from bridge.service.gateway.broker_session import STATUS, RefusedError, Session
+from bridge.service.gateway.broker_session import STATUS, BrokerSession, RefusedError
 from bridge.service.gateway.tty import PortError, SilentError, Tty
 from bridge.wire.contract import LEAVES_TO_BRIDGE, Unreadable, read_status
-from bridge.wire.serial_line import HELLO, Identity, Lines, Message, line_of, read_hello
+from bridge.wire.serial_line import HELLO, Identity, LineReader, Message, line_of, read_hello
 
 if TYPE_CHECKING:
     from bridge.service.gateway.claims import Claims
     from bridge.service.gateway.counters import Counters
 
-BrokerOf = Callable[[str, str], Broker]
+BrokerOf = Callable[[str, str], BrokerLogin]
 """(site, console) -> the broker, with the login that this console has there; raises TrivoxError."""
 
 TICK_S = 1.0
@@ -42,7 +42,7 @@ BURST = 3  # how often a minute the same is told of a port
 WHO = ("site_id", "console_id", "hardware_id")
 
 
-class Board:
+class Relay:
     """The board at a port, whoever that is at the time. `stop` is a file that hangs up when it is time to end."""
 
     def __init__(self, path: str, broker_of: BrokerOf, claims: Claims, counters: Counters, stop: int) -> None:
@@ -52,15 +52,15 @@ class Board:
         self._counters = counters
         self._stop = stop
         self._tty = Tty(path)
-        self._lines = Lines(counters.bad_lines)
+        self._lines = LineReader(counters.bad_lines)
         self._said: deque[Message] = deque()  # taken from the line, to be passed on
         self._again: list[Message] = []  # what the last session was not confirmed
         self._identity: Identity | None = None
         self._status: bytes | None = None  # as the board last said it
         self._published: bytes | None = None
-        self._session: Session | None = None
+        self._session: BrokerSession | None = None
         self._try_at_s = 0.0
-        self._login: Broker | None = None  # of the session
+        self._login: BrokerLogin | None = None  # of the session
         self._unanswered_since_s: float | None = None  # events were passed on, and no acknowledgement has come since
         self._heard_s = time.monotonic()
         self._attempt = 0
@@ -225,14 +225,14 @@ class Board:
             return
         self._login = broker
         try:
-            self._session = Session(broker, identity, self._offline())
+            self._session = BrokerSession(broker, identity, self._offline())
         except ssl.SSLCertVerificationError as error:
             why = "the certificate of the broker is not trusted: see --ca-file"
             self._retry(why, broker=broker.address, error=error.reason)
         except OSError as error:
             self._retry("no broker answers: waiting for it", broker=broker.address, error=error)
 
-    def _work(self, session: Session, *, readable: bool) -> None:
+    def _work(self, session: BrokerSession, *, readable: bool) -> None:
         was_up = session.is_up
         try:
             session.work(readable=readable)
@@ -308,9 +308,9 @@ class Board:
         self._counters.dropped[reason] += 1
 
     def _tell(self, message: str, count: int = 1, *, is_well: bool = False, **facts: Any) -> None:
-        """Log, seldom; a count is that of what was not told before."""
-        told = self._claims.seldom.ask((self._path, message), count, burst=BURST if is_well else 1)
+        """Log, limiter; a count is that of what was not told before."""
+        told = self._claims.limiter.allow((self._path, message), count, burst=BURST if is_well else 1)
         if told is None:
             return
-        log = log.info if is_well else log.warning
-        log(message, port=self._path, **self.who(), **facts, count=told if told > 1 else None)
+        tell = log.info if is_well else log.warning
+        tell(message, port=self._path, **self.who(), **facts, count=told if told > 1 else None)

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.errors import TrivoxError
 from bridge.ops.flash import ports
-from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.errors import FlashError
 from bridge.ops.flash.micropython_image import RP2040, read_base, write_by_esptool, write_to_volume
 from simulator.console.bare_board import BareBoard
 from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
@@ -115,7 +115,7 @@ def test_every_damaged_byte_of_a_block_head_is_seen(tmp_path: Path) -> None:
 def test_another_volume_is_left_alone(tmp_path: Path, volume: Path) -> None:
     path, digest = kept(tmp_path, "pico_w.uf2", uf2(IMAGE))
     (volume / "INFO_UF2.TXT").write_text(INFO.replace("RPI-RP2", "RPI-RP2350"))
-    with pytest.raises(BoardError, match="another board than a Pico"):
+    with pytest.raises(FlashError, match="another board than a Pico"):
         write_to_volume(read_base(path, digest), volume)
     assert [file.name for file in volume.iterdir()] == ["INFO_UF2.TXT"]
 
@@ -170,7 +170,7 @@ def test_the_real_esptool_takes_these_arguments_and_says_what_is_wrong(tmp_path:
     master, slave = os.openpty()  # a port on which nothing answers
     try:
         with pytest.raises(
-            BoardError, match=r"esptool could not write esp32\.bin .*hold the board's BOOT button"
+            FlashError, match=r"esptool could not write esp32\.bin .*hold the board's BOOT button"
         ) as told:
             write_by_esptool(read_base(path, digest), os.ttyname(slave), lambda _: None, erase=False)
     finally:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge.ops.flash.assignments import Roster, Wanted, numbered
-from bridge.ops.flash.board_info import Board
-from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.board_info import BoardInfo
+from bridge.ops.flash.errors import FlashError
 from simulator.console.bare_board import BareBoard
 from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
 from tests.support.command import trivox
@@ -19,9 +19,9 @@ def keys(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return trivox("console", "keys", *words, "--database", str(folder / "shop.db"), folder=folder)
 
 
-def a_board(kind: str, hardware_id: str, console_id: str | None = None) -> Board:
+def a_board(kind: str, hardware_id: str, console_id: str | None = None) -> BoardInfo:
     config = {"site_id": "s", "console_id": console_id} if console_id else None
-    return Board(kind, "", hardware_id, "1.25.0", "", [], config)
+    return BoardInfo(kind, "", hardware_id, "1.25.0", "", [], config)
 
 
 def test_keys_travel_in_a_file_of_ones_own(plugged: Callable[..., BareBoard], tmp_path: Path) -> None:
@@ -85,13 +85,13 @@ def test_a_board_gets_its_own_console_again_and_a_twin_another() -> None:
     roster = Roster([Wanted("s", "till-1"), Wanted("s", "till-2")], {("s", "till-1"): "aa"})
     assert roster.take(a_board("pico", "aa", "till-1")).console_id == "till-1"
     assert roster.take(a_board("pico", "bb", "till-1")).console_id == "till-2"  # it was copied from the other
-    with pytest.raises(BoardError, match="one too many"):
+    with pytest.raises(FlashError, match="one too many"):
         roster.take(a_board("pico", "cc"))
 
 
 def test_rows_that_name_a_board_are_for_it_alone() -> None:
     roster = Roster([Wanted("s", "till-1", hardware_id="bb"), Wanted("s", "till-2", board="esp32")], {})
-    with pytest.raises(BoardError, match=r"s/till-1 is to be another \(bb\)"):
+    with pytest.raises(FlashError, match=r"s/till-1 is to be another \(bb\)"):
         roster.take(a_board("pico", "aa"))
     assert roster.take(a_board("pico", "bb")).console_id == "till-1"
     assert roster.take(a_board("esp32", "cc")).console_id == "till-2"

@@ -8,7 +8,7 @@ from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
 from bridge.ops.flash import ports
-from bridge.ops.flash.errors import BoardError
+from bridge.ops.flash.errors import FlashError
 from bridge.ops.flash.ports import Port
 
 
@@ -49,5 +49,5 @@ def test_a_port_that_may_not_be_opened_says_which_right_is_missing(monkeypatch: 
         raise PermissionError(13, "Permission denied", path, flags)
 
     monkeypatch.setattr(os, "open", refuse)  # root, as which tests may run, is refused nothing
-    with pytest.raises(BoardError, match=r"usermod -aG dialout .*log out and in again"):
+    with pytest.raises(FlashError, match=r"usermod -aG dialout .*log out and in again"):
         ports.check_access("/dev/ttyUSB0")

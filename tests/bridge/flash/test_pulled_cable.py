@@ -15,9 +15,9 @@ import pytest
 
 from bridge.ops.flash.assignments import Roster, Wanted
 from bridge.ops.flash.console_json import Common
-from bridge.ops.flash.errors import BoardError
-from bridge.ops.flash.flash_board import Outcome, Work, flash
-from bridge.ops.flash.install import Firmware
+from bridge.ops.flash.errors import FlashError
+from bridge.ops.flash.flash_board import FlashJob, Outcome, flash
+from bridge.ops.flash.install import FirmwareImage
 from bridge.ops.flash.ports import Port
 from simulator.console.bare_board import BareBoard
 from tests.bridge.flash.desk import last_message
@@ -54,7 +54,7 @@ class Desk:
 class Cutter:
     """Flashes a board from the image of one at its prompt, with a cut somewhere, and sees what comes up."""
 
-    def __init__(self, folder: Path, image: Path | None, new: Firmware) -> None:
+    def __init__(self, folder: Path, image: Path | None, new: FirmwareImage) -> None:
         self._folder, self._image, self._new = folder, image, new
         self._count = 0
         self.versions = {None, NEW} if image is None else {OLD, NEW}
@@ -94,12 +94,12 @@ class Cutter:
             return {"bytes": arrived, "operations": sum(again.flash_counts()) - begun}
 
 
-def flash_with(board: BareBoard, firmware: Firmware) -> str | None:
+def flash_with(board: BareBoard, firmware: FirmwareImage) -> str | None:
     roster = Roster([Wanted("demo", "till-1")], {})
-    work = Work(firmware, roster, Common(), tests=False)
+    work = FlashJob(firmware, roster, Common(), tests=False)
     try:
         flash(Port(board.port), work, Desk(), Outcome(board.port))
-    except BoardError as error:  # a sentence about this board; anything else is a mistake of ours
+    except FlashError as error:  # a sentence about this board; anything else is a mistake of ours
         return str(error)
     return None
 
@@ -125,11 +125,11 @@ def cutter(
     )
     image = None
     if request.param == "updating":
-        image = once(tmp_path_factory, "served", lambda folder: serve(folder, Firmware(old))) / "flash.bin"
-    return Cutter(tmp_path, image, Firmware(new))
+        image = once(tmp_path_factory, "served", lambda folder: serve(folder, FirmwareImage(old))) / "flash.bin"
+    return Cutter(tmp_path, image, FirmwareImage(new))
 
 
-def serve(folder: Path, version: Firmware) -> None:
+def serve(folder: Path, version: FirmwareImage) -> None:
     with BareBoard(folder, "pico") as board:
         assert flash_with(board, version) is None
         assert version_of(board) == OLD

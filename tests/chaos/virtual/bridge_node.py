@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
 
+from bridge.service.outcome import Outcome
+from bridge.service.subscribers import subscribers
 from bridge.store import Store, consoles, events, open_store
 from bridge.surveys import fold
+from bridge.surveys.facts import SettingsRenewed
 from bridge.surveys.ingest import Intake
-from bridge.surveys.recorded import execute
 from bridge.wire.contract import LEAVES_TO_BRIDGE
 from tests.chaos.table import rejects
 from tests.chaos.virtual.failures import Failed
 from tests.chaos.virtual.wire import Connection, Packet
+from tests.support.intake import execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bridge.admin.commands import Command
+    from bridge.surveys.ingest import IntakeResult
     from tests.chaos.virtual.broker import Broker
     from tests.chaos.virtual.timeline import Timeline
     from tests.chaos.virtual.wire import Network
@@ -104,7 +109,7 @@ class BridgeNode:
         self._attempt = 0
         self._unconfirmed: dict[int, tuple[str, bytes, bool]] = {}
         self._last_mid = 0
-        self._jobs: list[tuple[str, dict[str, Any]]] = []
+        self._jobs: list[Command | None] = []  # None: all settings are wanted
 
     # The process.
 
@@ -137,10 +142,10 @@ class BridgeNode:
         """Whether nothing waits."""
         return self._is_connected and not (self._waiting or self._is_writing or self._jobs)
 
-    def perform(self, operation: str, args: dict[str, Any]) -> None:
+    def perform(self, command: Command) -> None:
         """An operation handed over by a command."""
         if self.is_running:
-            self._jobs.append((operation, args))
+            self._jobs.append(command)
             self._write_soon()
 
     def _later(self, delay_ms: int, act: Callable[[], None]) -> None:
@@ -202,7 +207,7 @@ class BridgeNode:
             self._send(("subscribe", [f"trivox/v1/+/+/{leaf}" for leaf in LEAVES_TO_BRIDGE]))
             for mid, (topic, payload, retain) in self._unconfirmed.items():
                 self._send(("publish", topic, payload, 1, retain, mid, True))
-            self._jobs.append(("", {}))
+            self._jobs.append(None)
             self._write_soon()
 
     def _send(self, packet: Packet) -> None:
@@ -225,7 +230,7 @@ class BridgeNode:
     def _write(self) -> None:
         """One transaction: a group of messages, or an operation."""
         if self._jobs and (not self._waiting or self.chance.random() < 0.5):
-            self._do(*self._jobs.pop(0))
+            self._do(self._jobs.pop(0))
             self._write_on()
             return
         group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
@@ -235,7 +240,7 @@ class BridgeNode:
         if self.acks_before_commit:
             self._acknowledge_early(group)
         try:
-            tally = self._take(group)
+            result, outcome = self._take(group)
         except apsw.Error as error:
             self._waiting = group + self._waiting
             self.note("cannot write:", error)
@@ -247,18 +252,20 @@ class BridgeNode:
             raise Failed(f"the bridge fails: {error!r}") from error
         self._attempt = 0
         self.committed += [message for message in group if message.topic.endswith("/events")]
-        self.note("commits", len(group), "messages,", tally.stored, "new events,", tally.duplicates, "again")
-        if tally.conflicts or tally.rejected or tally.unreadable:
+        self.note("commits", len(group), "messages,", result.stored, "new events,", result.duplicates, "again")
+        if result.conflicts or result.rejected or result.unreadable:
             raise Failed(f"the bridge rejects what consoles say: {rejects(self.database)}")
-        self._later(self._pause_ms(), lambda: self._publish(tally.acks, group, settings_made=tally.settings_made))
+        settings_made = any(isinstance(fact, SettingsRenewed) for fact in outcome.facts)
+        self._later(self._pause_ms(), lambda: self._publish(result.acks, group, settings_made=settings_made))
 
-    def _take(self, group: list[Message]) -> Any:
+    def _take(self, group: list[Message]) -> tuple[IntakeResult, Outcome]:
         events.forget_if_many(self.store)
+        outcome = Outcome(subscribers(self.store))
         with self.store.transaction(self.wall_ms()):
-            intake = Intake(self.store)
+            intake = Intake(self.store, outcome.tell)
             for topic, payload, arrived_at_ms, _, _, is_retained in group:
                 intake.take(topic, payload, arrived_at_ms, is_retained=is_retained)
-            return intake.finish()
+            return intake.finish(), outcome
 
     def _acknowledge_early(self, group: list[Message]) -> None:
         """What no bridge may do (planted): acks for what is not committed, and may never be."""
@@ -297,16 +304,15 @@ class BridgeNode:
             self._unconfirmed[mid] = topic, payload, retain
             self._send(("publish", topic, payload, 1, retain, mid, False))
 
-    def _do(self, operation: str, args: dict[str, Any]) -> None:
+    def _do(self, command: Command | None) -> None:
         try:
-            if operation:
-                now_ms = self.wall_ms()
-                with self.store.transaction(now_ms):
-                    execute(self.store, operation, args, now_ms)
-                self.note("does", operation, args)
-            self._publish_all(self._settings(every=not operation))
+            if command is not None:
+                with self.store.transaction(self.wall_ms()):
+                    execute(self.store, command)
+                self.note("does", command)
+            self._publish_all(self._settings(every=command is None))
         except apsw.Error as error:
-            self.note("cannot do", operation, error)
+            self.note("cannot do", command, error)
 
     def _settings(self, *, every: bool) -> list[tuple[str, bytes, bool]]:
         rows = (consoles.latest_settings if every else consoles.unpublished_settings)(self.store)

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bridge.surveys.fold import sweep
-from bridge.surveys.rebuild import rebuild
 from tests.bridge.survey_oracle import expected_surveys
 from tests.chaos import table
 from tests.chaos.virtual.failures import Failed
+from tests.support.intake import rebuild
 
 if TYPE_CHECKING:
     from tests.chaos.virtual.board import Board, Life

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bridge.admin.commands import Rebuild, Sweep
 from tests.chaos.virtual.bridge_node import copy_of, put_back
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class Faults:
         self._world.choose_settings(self._chance.choice(SETTINGS))
 
     def _rebuilds(self) -> None:
-        self._world.bridge.perform(self._chance.choice(("rebuild", "sweep")), {})
+        self._world.bridge.perform(self._chance.choice((Rebuild(), Sweep())))
 
     def _moves_clock(self) -> None:
         self._world.wall_error_ms = self._chance.choice((0, 3000, -3000, 3_600_000, -90_000_000, 90_000_000))

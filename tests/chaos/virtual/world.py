@@ -6,6 +6,7 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
+from bridge.admin.commands import Scope, SetSettings
 from tests.chaos.virtual.board import Board
 from tests.chaos.virtual.bridge_node import BridgeNode, copy_of, template
 from tests.chaos.virtual.broker import Broker
@@ -117,7 +118,7 @@ class World:
 
     def choose_settings(self, values: dict[str, str]) -> None:
         """As a command would."""
-        self.bridge.perform("set_settings", {"site_id": "", "console_id": "", "values": values})
+        self.bridge.perform(SetSettings(scope=Scope(), values=values))
 
     def forgot(self, committed: list[Message]) -> None:
         """An older database was put back, made of these messages."""

@@ -1,0 +1,62 @@
+"""Import transactions and visitors from a CSV file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bridge.admin.csv_file import Line, read_lines
+from bridge.model.local_time import instant_ms
+from bridge.store import places
+from bridge.surveys.counts import CountMessage, CountsIntake
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from bridge.admin.commands import ImportCounts
+    from bridge.store import Store
+
+
+COLUMNS = ("site_id", "source_id", "kind", "from", "to", "count")
+MORE_COLUMNS = ("id", "checkout_point_id", "seller_id")
+
+
+def import_counts(store: Store, command: ImportCounts) -> dict[str, Any]:
+    """Keep the counts of a CSV file, all or none, inside the transaction."""
+    lines = read_lines(command.name, command.text, COLUMNS, MORE_COLUMNS)
+    named: set[tuple[str, str, str]] = set()
+    intake = CountsIntake(store)
+    for line in lines:
+        with line.judged():
+            site_id, source_id = line.identifier("site_id"), line.identifier("source_id")
+            message = _message(line, places.ensure_site(store, site_id))
+            if not line.get("id") and (site_id, source_id, message.id) in named:
+                raise ValueError("source, kind and `from` are those of an earlier line: give each an id")
+            named.add((site_id, source_id, message.id))
+            intake.keep(site_id, source_id, message, msgspec.json.encode(message).decode())
+    lines.check()
+    intake.finish()
+    return {"counts": len(lines)}
+
+
+def _message(line: Line, timezone: str) -> CountMessage:
+    """A line as the message that a source would have sent."""
+    from_ms, to_ms = instant_ms(line["from"], timezone), instant_ms(line["to"], timezone)
+    fields: dict[str, Any] = {
+        "id": line.get("id") or f"{line['kind']}:{from_ms}",
+        "kind": line["kind"],
+        "from_ms": from_ms,
+        "to_ms": to_ms,
+        "count": line.natural("count"),
+        "checkout_point_id": line.get("checkout_point_id") or None,
+        "seller_id": line.get("seller_id") or None,
+    }
+    if fields["kind"] not in {"transactions", "visitors"}:
+        raise ValueError(f"kind must be transactions or visitors, not {fields['kind']!r}")
+    if to_ms < from_ms:
+        raise ValueError("`to` is before `from`")
+    try:
+        return msgspec.convert(fields, CountMessage)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,38 @@
+"""Enrol consoles and revoke their enrolment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.admin.settings import refresh_console
+from bridge.store import consoles, places
+from bridge.wire.identifiers import check_name
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from bridge.admin.commands import EnrollConsoles, RevokeConsoles
+    from bridge.store import Store
+
+
+def enroll_consoles(store: Store, command: EnrollConsoles) -> dict[str, Any]:
+    """Mark consoles as enrolled, all or none; they may be new here. Raises UsageError where one is misnamed."""
+    for name in command.consoles:
+        site_id, console_id = check_name("console", name)
+        places.set_enrolled(store, places.ensure_console(store, site_id, console_id), enrolled=True)
+        store.forget()
+        refresh_console(store, site_id, console_id)
+    return {}
+
+
+def revoke_consoles(store: Store, command: RevokeConsoles) -> dict[str, Any]:
+    """Mark consoles as not enrolled, all or none; return as `revoked` those that were."""
+    revoked = []
+    for name in command.consoles:
+        site_id, console_id = check_name("console", name)
+        known = consoles.find_console(store, site_id, console_id)
+        if known is not None and known.enrolled:
+            places.set_enrolled(store, known.key, enrolled=False)
+            revoked.append(name)
+    store.forget()
+    return {"revoked": revoked}

@@ -1,0 +1,87 @@
+"""A console as the bridge knows it: who is on shift, where it stands, and the settings that its surveys depend on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from bridge.model.local_time import hour_at
+from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_SCOPE_S
+
+if TYPE_CHECKING:
+    from bridge.model.periods import Timeline
+
+ConsoleName = tuple[str, str]
+"""(site_id, console_id)."""
+Whereabouts = tuple[str | None, str | None, str]
+"""(seller on shift, checkout point, local hour)."""
+
+
+class ConsoleRecords(Protocol):
+    """What is on record about one console; a store looks it up."""
+
+    def shifts(self) -> Timeline:
+        """Return the sellers, each from start to end of the shift."""
+
+    def placements(self) -> Timeline:
+        """Return the checkout points at which the console stood."""
+
+    def force_majeure_scope_s(self) -> float | None:
+        """Return the scope that was set for the console, its site or all; None: none was."""
+
+    def ask_every(self, revision: int) -> int | None:
+        """Return `ask_every` of these settings; None where they are not known."""
+
+
+class KnownConsole:
+    """One console; each record is read when first asked for, and kept."""
+
+    def __init__(
+        self, key: int, name: ConsoleName, timezone: str, records: ConsoleRecords, *, enrolled: bool, signs: bool
+    ) -> None:
+        self.key = key
+        self.name = name
+        self.site_id, self.console_id = name
+        self.timezone = timezone
+        self.enrolled = enrolled
+        self.signs = signs  # whether any of its batches ever had a MAC
+        self.newest_epoch_key = 0  # of the epochs that sent since this was read
+        self._records = records
+        self._shifts: Timeline | None = None
+        self._placements: Timeline | None = None
+        self._whereabouts: Whereabouts = None, None, ""
+        self._from_ms = self._to_ms = 0  # how long these whereabouts hold
+        self._scope_ms: int | None = None
+        self._ask_every: dict[int, int] = {}
+
+    def whereabouts_at(self, at_ms: int) -> Whereabouts:
+        """Return who is on shift and where the console stands; one call after another mostly asks for the same."""
+        if not self._from_ms <= at_ms < self._to_ms:
+            self._look_up(at_ms)
+        return self._whereabouts
+
+    def _look_up(self, at_ms: int) -> None:
+        if self._shifts is None:
+            self._shifts = self._records.shifts()
+        if self._placements is None:
+            self._placements = self._records.placements()
+        shift, placement, hour = self._shifts.at(at_ms), self._placements.at(at_ms), hour_at(at_ms, self.timezone)
+        self._from_ms = max(shift[0], placement[0], hour[0])
+        self._to_ms = min(shift[1], placement[1], hour[1])
+        self._whereabouts = shift[2], placement[2], hour[2]
+
+    @property
+    def scope_ms(self) -> int:
+        """How long after a force majeure an opening is still affected by it."""
+        if self._scope_ms is None:
+            scope_s = self._records.force_majeure_scope_s()
+            self._scope_ms = int(1000 * (DEFAULT_FORCE_MAJEURE_SCOPE_S if scope_s is None else scope_s))
+        return self._scope_ms
+
+    def ask_every(self, revision: int) -> int | None:
+        """Return `ask_every` of these settings; None where the bridge does not know them."""
+        if revision not in self._ask_every:
+            found = self._records.ask_every(revision)
+            if found is None:
+                return None
+            self._ask_every[revision] = found
+        return self._ask_every[revision]

@@ -1,0 +1,46 @@
+"""The writer's lock: one process writes a database."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import IO, TYPE_CHECKING
+
+from bridge.errors import TrivoxError
+from bridge.private_files import is_root, owner_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Lock:
+    """The writer's lock, held until `release` or the end of the process."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def release(self) -> None:
+        """Let others write."""
+        self._file.close()
+
+
+def take_lock(database: Path) -> Lock | None:
+    """The writer's lock, or None while another process holds it."""
+    database = database.resolve()
+    path = database.with_name(f"{database.name}.lock")
+    if not path.parent.is_dir():
+        raise TrivoxError(f"There is no folder {path.parent}: make it first, or give another --database.")
+    try:
+        file = path.open("ab")
+        if is_root():
+            os.fchown(file.fileno(), *owner_of(database))
+    except OSError as error:
+        raise TrivoxError(
+            f"{path} cannot be made ({error.strerror}): check that the folder is there and yours."
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return Lock(file)

@@ -1,0 +1,69 @@
+"""The settings of a console: names, ranges, defaults, and how people write their values."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from bridge.errors import UsageError
+
+DEFAULT_QUESTION = "staff"
+DEFAULT_TAKEN_BACK = "default"
+DEFAULT_FORCE_MAJEURE_SCOPE_S = 600
+DEFAULT_FORCE_MAJEURE_LEVEL_MAX = 0.10
+
+
+class Range(NamedTuple):
+    """The lowest, highest and default value of a setting."""
+
+    low: int
+    high: int
+    default: int
+
+
+RANGES = {
+    "survey_window_ms": Range(200, 600_000, 20_000),
+    "long_press_ms": Range(200, 10_000, 1500),
+    "reopen_guard_ms": Range(0, 60_000, 1000),
+    "debounce_ms": Range(5, 200, 20),
+    "stuck_ms": Range(1000, 600_000, 30_000),
+    "heartbeat_ms": Range(1000, 3_600_000, 60_000),
+    "ask_every": Range(1, 1000, 1),
+    "force_majeure_scope_s": Range(0, 86_400, DEFAULT_FORCE_MAJEURE_SCOPE_S),
+}
+PROMPT = re.compile(r"none|tone|track:([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])", re.ASCII)
+OF_THE_BRIDGE = ("force_majeure_scope_s", "force_majeure_level_max")
+DEFAULTS: dict[str, Any] = {
+    **{name: given.default for name, given in RANGES.items() if name not in OF_THE_BRIDGE},
+    "prompt": "tone",
+    "question_id": DEFAULT_QUESTION,
+}
+NAMES = (*DEFAULTS, *OF_THE_BRIDGE)
+
+
+def value_of(name: str, text: str) -> Any:
+    """Read the value of a setting, `default` as None; raises UsageError."""
+    if name not in NAMES:
+        raise UsageError(f"There is no setting {name!r}: there are {', '.join(NAMES)}.")
+    if text == DEFAULT_TAKEN_BACK:
+        return None
+    if name in RANGES:
+        low, high, _ = RANGES[name]
+        if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not low <= int(text) <= high:
+            raise UsageError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+        return int(text)
+    if name == "force_majeure_level_max":
+        return _share(name, text)
+    if name == "prompt" and not PROMPT.fullmatch(text):
+        raise UsageError(f"prompt must be none, tone or track:1 to track:255, not {text!r}.")
+    return text
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} must be a number from 0 to 1, not {text!r}.")
+    return value

@@ -1,0 +1,59 @@
+"""What a running bridge does with messages and commands, without a thread, a socket or a broker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bridge.admin.commands import Rebuild
+from bridge.service import operations
+from bridge.service.operations import Execution
+from bridge.service.outcome import Outcome
+from bridge.service.subscribers import subscribers
+from bridge.store import events
+from bridge.surveys.ingest import Intake
+
+if TYPE_CHECKING:
+    from bridge.admin.commands import Command
+    from bridge.store import Store
+    from bridge.surveys.ingest import IntakeResult
+
+
+def take_messages(
+    store: Store,
+    messages: list[tuple[str, bytes, int]],
+    now_ms: int,
+    *,
+    enrolled_only: bool = False,
+    signed_only: bool = False,
+) -> IntakeResult:
+    """Take in messages, as (topic, payload, received_at_ms), in one transaction."""
+    result, _ = take_in(store, messages, now_ms, enrolled_only=enrolled_only, signed_only=signed_only)
+    return result
+
+
+def take_in(
+    store: Store,
+    messages: list[tuple[str, bytes, int]],
+    now_ms: int,
+    *,
+    enrolled_only: bool = False,
+    signed_only: bool = False,
+) -> tuple[IntakeResult, Outcome]:
+    """Take in messages in one transaction; the outcome holds its facts and what is to be published."""
+    events.forget_if_many(store)
+    outcome = Outcome(subscribers(store))
+    with store.transaction(now_ms):
+        intake = Intake(store, outcome.tell, enrolled_only=enrolled_only, signed_only=signed_only)
+        for topic, payload, arrived_at_ms in messages:
+            intake.take(topic, payload, arrived_at_ms)
+        return intake.finish(), outcome
+
+
+def execute(store: Store, command: Command) -> dict[str, Any]:
+    """Do a command, inside the caller's transaction."""
+    return operations.execute(store, command, Execution(Outcome(subscribers(store))))
+
+
+def rebuild(store: Store) -> dict[str, Any]:
+    """Rebuild, inside the caller's transaction."""
+    return execute(store, Rebuild())
