@@ -122,7 +122,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def nothing(monkeypatch, tmp_path):
-    from simulator import micropython
+    from simulator.console import micropython
     monkeypatch.setattr(micropython, "CACHE", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
 """
@@ -138,7 +138,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def nothing(monkeypatch, tmp_path):
-    from simulator.testing import broker
+    from simulator.programs import broker
     monkeypatch.setattr(broker, "SBIN", tmp_path / "mosquitto")
     monkeypatch.setenv("PATH", str(tmp_path))
 """

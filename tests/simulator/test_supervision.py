@@ -45,7 +45,7 @@ def test_children_end_with_their_parent_in_whatever_way(tmp_path: Path, monkeypa
 PARENT = """
 import signal, sys
 from pathlib import Path
-from simulator.processes import Children
+from simulator.programs.children import Children
 words = [sys.executable, "-c", "print('ready', flush=True); import signal; signal.pause()"]
 child = Children(Path(sys.argv[1])).start("meek", words)
 print(child.process.pid, flush=True)
