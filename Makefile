@@ -34,7 +34,7 @@ chaos: setup-tests ## Break everything and prove that nothing is lost: all seeds
 	  $(if $(CONSOLES),--consoles $(CONSOLES)) $(if $(PICOS),--picos $(PICOS))
 
 flash-cuts: setup-tests ## Cut the power within each flash operation: of outbox, cable and update over the air (an hour), and live thirty busier days
-	TRIVOX_EVERY_CUT=1 .venv/bin/pytest -n 3 --dist worksteal -k operation tests/bridge/flash/test_pulled_cable.py \
+	TRIVOX_EVERY_CUT=1 .venv/bin/pytest -n 3 --dist worksteal -k operation tests/bridge/ops/flash/test_pulled_cable.py \
 	  tests/system/test_update_power_cuts.py tests/firmware/test_power_cuts.py
 	TRIVOX_EVERY_CUT=1 .venv/bin/pytest tests/firmware/test_thirty_days.py
 

@@ -115,7 +115,7 @@ def test_the_worst_come_first() -> None:
 
 
 def test_the_readme_tells_every_rule_with_its_light_in_the_order_in_which_they_decide() -> None:
-    page = (Path(__file__).parents[2] / "bridge" / "README.md").read_text("utf-8")
+    page = (Path(__file__).parents[4] / "bridge" / "README.md").read_text("utf-8")
     told = re.findall(r"^\| `(\w+)` \| (red|amber|grey) \|", page, re.MULTILINE)
     assert set(told) == {(rule, light) for _, (light, rule) in LIMITS if rule}
     assert len({rule for rule, _ in told}) == len(told)

@@ -11,7 +11,7 @@ from bridge.ops.flash.assignments import Roster, Wanted, numbered
 from bridge.ops.flash.board_info import BoardInfo
 from bridge.ops.flash.errors import FlashError
 from simulator.console.bare_board import BareBoard
-from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
+from tests.bridge.ops.flash.desk import NOWHERE, TILL, UNTESTED, flash
 from tests.support.command import trivox
 
 

@@ -15,7 +15,7 @@ import serial
 from bridge.ops.flash.repl import Repl
 from simulator.console.bare_board import BareBoard
 from simulator.programs import Bridge, Broker
-from tests.bridge.flash.desk import (
+from tests.bridge.ops.flash.desk import (
     NOWHERE,
     TILL,
     UNTESTED,

@@ -13,7 +13,7 @@ from bridge.ops.flash import ports
 from bridge.ops.flash.errors import FlashError
 from bridge.ops.flash.micropython_image import RP2040, read_base, write_by_esptool, write_to_volume
 from simulator.console.bare_board import BareBoard
-from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
+from tests.bridge.ops.flash.desk import NOWHERE, TILL, UNTESTED, flash
 from tests.support.esp32_rom import Esp32Rom
 
 INFO = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"

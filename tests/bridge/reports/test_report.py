@@ -14,7 +14,7 @@ from referencing import Registry, Resource
 from bridge.reports.table import as_text
 from tests.bridge.office import MINUTE_MS, Office, Till, at
 
-SCHEMA = Path(__file__).parents[2] / "schema"
+SCHEMA = Path(__file__).parents[3] / "schema"
 HOUR_MS = 60 * MINUTE_MS
 NINE = at("2026-11-02T09:00+00:00")
 

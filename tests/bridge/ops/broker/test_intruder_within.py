@@ -18,9 +18,9 @@ import pytest
 
 from simulator.console.console import Console
 from simulator.console.micropython import command
+from tests.bridge.ops.broker.test_intruder import another_authority, expired
 from tests.bridge.secured import SITE, SecuredShop, Somebody
 from tests.bridge.shop import batch
-from tests.bridge.test_intruder import another_authority, expired
 from tests.support import facts
 from tests.support.gateway import Gateway
 from tests.support.programs import wait_until

@@ -92,7 +92,7 @@ def test_the_worst_come_first_each_with_the_rule_that_decided(office: Office) ->
 
 
 def test_the_readme_tells_every_key() -> None:
-    page = (Path(__file__).parents[2] / "bridge" / "README.md").read_text("utf-8")
+    page = (Path(__file__).parents[4] / "bridge" / "README.md").read_text("utf-8")
     rows = re.findall(r"^\| (`[a-z_`, ]+`) \| [^|]+ \|$", page.partition("| key | value |")[2], re.MULTILINE)
     assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == OBJECT
 

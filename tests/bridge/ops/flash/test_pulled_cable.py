@@ -20,7 +20,7 @@ from bridge.ops.flash.flash_board import FlashJob, Outcome, flash
 from bridge.ops.flash.install import FirmwareImage
 from bridge.ops.flash.ports import Port
 from simulator.console.bare_board import BareBoard
-from tests.bridge.flash.desk import last_message
+from tests.bridge.ops.flash.desk import last_message
 from tests.support.cuts import LIMIT_S, places
 from tests.support.once import once
 from tests.support.programs import wait_until

@@ -13,7 +13,7 @@ from bridge.wire import settings as wire_settings
 from tests.bridge.office import MINUTE_MS, Office, Till, at
 from tests.support import facts
 
-SCHEMA = Path(__file__).parents[2] / "schema"
+SCHEMA = Path(__file__).parents[3] / "schema"
 NINE = at("2026-11-02T09:00+00:00")
 
 

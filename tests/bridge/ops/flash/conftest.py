@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulator.console.bare_board import BareBoard
-from tests.bridge.flash.desk import NOWHERE, TILL, UNTESTED, flash
+from tests.bridge.ops.flash.desk import NOWHERE, TILL, UNTESTED, flash
 from tests.support.once import once
 from tests.support.programs import LIMIT_S
 from tests.support.versions import compiled_firmware

@@ -20,8 +20,8 @@ from bridge.wire.signature import Mac, holds, mac_of
 from tests.support import facts, planted
 from tests.support.intake import rebuild, take_messages
 
-VECTOR = Path(__file__).parents[2] / "schema" / "examples" / "valid" / "events--with_mac.json"
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+VECTOR = Path(__file__).parents[3] / "schema" / "examples" / "valid" / "events--with_mac.json"
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 VECTOR_KEY = bytes(range(32))
 TOPIC = "trivox/v1/s1/c1/events"
 NOW_MS = 1_763_800_000_000
