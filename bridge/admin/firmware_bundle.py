@@ -144,7 +144,7 @@ def _has_signed(key: Ed25519PublicKey, signature: bytes, manifest: bytes) -> boo
 def _version_of(name: Path, manifest: bytes) -> str:
     kind, _, version = manifest.decode().partition("\n")[0].partition(" ")
     if kind != "trivox-firmware" or not VERSION.match(version):
-        raise TrivoxError(f"{name} is of a newer Trivox: use that one.")
+        raise TrivoxError(f"{name} was made by a newer Trivox: use that version.")
     return version
 
 

@@ -51,7 +51,7 @@ def import_shifts(store: Store, command: ImportShifts) -> dict[str, Any]:
         touched[site_id] = min(first, from_ms), max(last, to_ms)
         refresh_console(store, site_id, console_id)  # the console may be new here
     for site_id, (from_ms, to_ms) in touched.items():
-        counts.derive(store, site_id, from_ms, to_ms)
+        counts.assign(store, site_id, from_ms, to_ms)
     return {"shifts": len(lines)}
 
 

@@ -70,7 +70,7 @@ def _set_site(store: Store, site_id: str, timezone: str) -> None:
         places.set_timezone(store, site_id, timezone)
         store.forget()
         refold_site(store, site_id)
-        counts.derive(store, site_id)
+        counts.assign(store, site_id)
 
 
 def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any
     if not _may_be_point(checkout_point_id):
         raise UsageError(f"A checkout point's id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters.")
     from_ms = _place(store, WantedPlacement(site_id, checkout_point_id, console_id, command.from_day))
-    counts.derive(store, site_id)
+    counts.assign(store, site_id)
     return {"from_ms": from_ms}
 
 
@@ -102,7 +102,7 @@ def import_checkout_points(store: Store, command: ImportCheckoutPoints) -> dict[
     for one in sorted(wanted.values(), key=lambda one: one.from_day or date.min):
         _place(store, one)
     for site_id in {one.site_id for one in wanted.values()}:
-        counts.derive(store, site_id)
+        counts.assign(store, site_id)
     return {"checkout_points": len(wanted)}
 
 

@@ -22,7 +22,7 @@ from bridge.service.control import take_lock_to_serve
 from bridge.service.control_server import Server
 from bridge.store import open_store
 from bridge.store.consoles import identity
-from bridge.store.integrity import Check
+from bridge.store.integrity import IntegrityCheck
 
 if TYPE_CHECKING:
     from bridge.broker_login import BrokerLogin
@@ -76,7 +76,7 @@ def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metric
     lock = take_lock_to_serve(database)
     sys.setswitchinterval(SWITCH_S)
     store = _open(database)
-    check = Check(database)
+    check = IntegrityCheck(database)
     try:
         check.wait()
         log.info("the bridge starts", version=version("trivox"), database=database, **admission._asdict())
@@ -103,7 +103,7 @@ def _open(database: Path) -> Store:
         told = sentence
 
 
-def _serve(broker: BrokerLogin, store: Store, check: Check, admission: Admission, metrics_port: int) -> None:
+def _serve(broker: BrokerLogin, store: Store, check: IntegrityCheck, admission: Admission, metrics_port: int) -> None:
     from bridge.service.metrics import BridgeCollector, MetricsServer  # noqa: PLC0415 - the other commands start faster without
     from bridge.service.mqtt_session import MqttSession  # noqa: PLC0415 - … paho too
 

@@ -17,7 +17,8 @@ from bridge.errors import DatabaseError
 from bridge.ops.restore import make_file
 from bridge.ops.restore import restore as put_back
 from bridge.private_files import sync
-from bridge.store import console_status, open_store
+from bridge.store import open_store
+from bridge.store.backup import copy_to
 from bridge.store.connection import SIDECAR_SUFFIXES, sidecar
 from bridge.text import plural, printable
 
@@ -42,7 +43,7 @@ def backup(
     partial = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         make_file(partial)
-        console_status.copy_to(store.connection, str(database), partial)
+        copy_to(store.connection, str(database), partial)
         sync(partial)
         partial.rename(file)
     finally:

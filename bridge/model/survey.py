@@ -1,4 +1,4 @@
-"""Surveys and force majeures as they are made of events."""
+"""The rows that events are folded into: surveys and force majeures."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import DatabaseError, WriterBusyError
 from bridge.private_files import owner_of, sync
+from bridge.store.backup import copy_to, read_copy
 from bridge.store.connection import SIDECAR_SUFFIXES, sidecar
-from bridge.store.console_status import copy_to, read_copy
 from bridge.store.lock import take_lock
 
 if TYPE_CHECKING:

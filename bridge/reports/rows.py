@@ -146,7 +146,7 @@ def report_rows(
     context = _context(store, asked)
     from_text, to_text = from_day.isoformat(), to_day.isoformat()
     cells: dict[RowKey, RowCounts] = {}
-    for tally in report_queries.tallies(store, asked.columns, from_text, to_text, question_id):
+    for tally in report_queries.group_counts(store, asked.columns, from_text, to_text, question_id):
         key = context.key(tally.group, tally.question_id, tally.question_revision)
         cells.setdefault(key, RowCounts()).add(tally)
     for group, question, revision, count in report_queries.unproved(

@@ -32,7 +32,7 @@ WRITE_ERRORS: dict[str, tuple[type[BaseException], ...]] = {
     "no_memory": (MemoryError, apsw.NoMemError),
     "io_error": (apsw.IOError, apsw.InterruptError, apsw.AbortError),
 }
-"""What keeps from writing and may pass, in a word."""
+"""What may keep the database from being written for a while, in a word."""
 
 
 class Store:
@@ -51,15 +51,15 @@ class Store:
         self._in_transaction = False
 
     def all(self, sql: str, bindings: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         return self._cursor.execute(sql, bindings).fetchall()
 
     def one(self, sql: str, bindings: Sequence[Any] = ()) -> Row | None:
-        """The first row of a query, or None."""
+        """Return the first row of a query, or None."""
         return self._cursor.execute(sql, bindings).fetchone()
 
     def each(self, sql: str, bindings: Sequence[Any] = ()) -> Iterator[Row]:
-        """Rows one by one, for results that are too big for memory; other queries may run meanwhile."""
+        """Yield rows one by one, for results too big for memory; other queries may run meanwhile."""
         yield from self.connection.cursor().execute(sql, bindings)
 
     def run(self, sql: str, bindings: Sequence[Any] = ()) -> None:
@@ -71,12 +71,12 @@ class Store:
         self._cursor.executemany(sql, rows)
 
     def insert(self, into: str, rows: Sequence[Row]) -> None:
-        """Insert rows, all of one width, by a statement that ends before its VALUES."""
+        """Insert rows of equal length; `into` is the statement up to its VALUES."""
         if rows:
             self.insert_values(into, len(rows[0]), list(chain.from_iterable(rows)))
 
     def insert_values(self, into: str, width: int, values: list[Any]) -> None:
-        """Insert rows of this width, their values one after another in one list."""
+        """Insert rows of `width` values each, given one after another in one list."""
         row, size = f"({', '.join('?' * width)})", width * ROWS_AT_ONCE
         whole = len(values) // size * size
         groups = (values[start : start + size] for start in range(0, whole, size))
@@ -85,7 +85,7 @@ class Store:
         self._cursor.executemany(f"{into} VALUES {row}", rest)
 
     def changes(self) -> int:
-        """How many rows the last statement changed."""
+        """Return how many rows the last statement changed."""
         return self.connection.changes()
 
     def forget(self) -> None:
@@ -94,7 +94,7 @@ class Store:
 
     @contextmanager
     def transaction(self, now_ms: int) -> Iterator[None]:
-        """All or nothing, durable when it ends; `now_ms` is the one time of all that happens in it."""
+        """Run a transaction: all or nothing, durable when it ends; `now_ms` is the time of everything in it."""
         if self._in_transaction:
             raise RuntimeError("a transaction is open already")
         self.now_ms = now_ms
@@ -115,21 +115,24 @@ class Store:
             self._in_transaction = False
 
     def close(self) -> None:
-        """Close; the connection is of no use afterwards."""
-        with suppress(apsw.Error):  # what is committed is in the log beside the file, whatever hinders tidying up
+        """Close the connection."""
+        with suppress(
+            apsw.Error
+        ):  # what is committed is in the log beside the file, whatever keeps SQLite from tidying up
             self.connection.close()
 
 
 def write_error(error: BaseException) -> str | None:
-    """What outside this program keeps it from writing, in a word; None where the error is of another kind."""
+    """Return what outside this program keeps it from writing, in a word; None where the error is of another kind."""
     return next((word for word, kinds in WRITE_ERRORS.items() if isinstance(error, kinds)), None)
 
 
 def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> Store:
-    """Open the database at `path`; `writing` makes and migrates it (the caller holds the writer's lock).
+    """Open the database at `path`; with `writing`, create and migrate it (the caller holds the writer's lock).
 
-    A lock of another program is waited for, `busy_ms` at a time. Raises DatabaseError when the database is missing
-    (and not `writing`), damaged, newer than this program, or cannot be written; apsw.BusyError when it stays locked.
+    Each statement waits up to `busy_ms` for a lock of another program. Raises DatabaseError where the database is
+    missing (and not `writing`), damaged, newer than this program, or cannot be written; apsw.BusyError where it stays
+    locked.
     """
     if not writing and not path.exists():
         raise DatabaseError(f"There is no database at {path}: give --database, or start a bridge to make one.")
@@ -143,7 +146,9 @@ def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> 
     except DAMAGED as error:
         raise damaged(str(path), error) from error
     except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError) as error:
-        raise DatabaseError(f"The database {path} cannot be opened ({error}): check path and rights.") from error
+        raise DatabaseError(
+            f"The database {path} cannot be opened ({error}): check its path and permissions."
+        ) from error
     except (apsw.FullError, apsw.IOError) as error:
         raise NoRoomError(
             f"The database {path} cannot be written ({error}): make room on its disk; the consoles keep their events "
@@ -153,7 +158,7 @@ def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> 
 
 
 def damaged(name: str, why: object) -> DatabaseError:
-    """What to say of a damaged database."""
+    """Make the error for a damaged database."""
     return DatabaseError(
         f"The database {name} is damaged ({why}): end the bridge and put back a copy made by `trivox backup`, with "
         "`trivox restore COPY`; what the consoles still hold comes again by itself."
@@ -161,25 +166,25 @@ def damaged(name: str, why: object) -> DatabaseError:
 
 
 def sidecar(path: Path, ending: str) -> Path:
-    """What SQLite keeps beside a database under its name and this ending, also where `path` is a link to it."""
+    """Return the file that SQLite keeps beside a database under this ending; `path` may be a link to the database."""
     real = path.resolve()
     return real.with_name(real.name + ending)
 
 
 def refuse_strange_log(path: Path) -> None:
-    """Raise DatabaseError where SQLite would play the log of another file into a copy.
+    """Raise DatabaseError where SQLite would replay the log of another file into a copy.
 
-    A copy made by `trivox backup` says in its header (bytes 18 and 19) that it has no log; a database in use that it
-    has one.
+    The header of a copy made by `trivox backup` says (in bytes 18 and 19) that it has no log; that of a database in
+    use says that it has one.
     """
     log = sidecar(path, "-wal")
     try:
-        is_strange = log.stat().st_size > 0  # looked at first: a bridge that starts changes the header before the log
+        is_strange = log.stat().st_size > 0  # checked first: a bridge that starts changes the header before the log
         with path.open("rb") as file:
             head = file.read(20)
         is_strange &= head[:16] == b"SQLite format 3\0" and head[18:20] == b"\1\1"
     except OSError:
-        return  # opening tells better what is wrong
+        return  # opening the database says better what is wrong
     if is_strange:
         raise DatabaseError(
             f"{log} is the log of another database than {path}, which is a copy put in its place: move {log} and "
@@ -201,35 +206,37 @@ def _set_pragmas(connection: apsw.Connection, busy_ms: int, *, writing: bool) ->
 
 
 def _migrations() -> list[tuple[int, str]]:
-    """All migrations that this program knows, as (number, SQL), in order."""
+    """Return all migrations that this program knows, as (number, SQL), in order."""
     folder = resources.files(__package__) / "migrations"
     names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
     return [(int(name.split("_", 1)[0]), (folder / name).read_text("utf-8")) for name in names]
 
 
 def newest_version() -> int:
-    """The version of a database that this program makes."""
+    """Return the version of the databases that this program makes."""
     return _migrations()[-1][0]
 
 
 def _migrate(store: Store, *, writing: bool) -> None:
-    """Run the migrations that are missing, each in one transaction with the note that it ran."""
+    """Run the missing migrations, each in a transaction together with the note that it ran."""
     known = _migrations()
     row = store.one("PRAGMA user_version")
     version = row[0] if row else 0
     if version > known[-1][0]:
-        raise DatabaseError(f"The database {store.path} is of a newer Trivox: use that one, or a newer one.")
+        raise DatabaseError(f"The database {store.path} was made by a newer Trivox: use that version, or a newer one.")
     if version == known[-1][0]:
         return
     if version == 0 and store.one("SELECT 1 FROM sqlite_schema LIMIT 1"):
-        raise DatabaseError(f"The database {store.path} is not one of Trivox: give another file by --database.")
+        raise DatabaseError(f"The database {store.path} was not made by Trivox: give another file by --database.")
     if version == 0 and not writing:
         raise DatabaseError(
             f"The database {store.path} is empty: start the bridge to begin a new one, or put back a copy with "
             "`trivox restore COPY`."
         )
     if not writing:
-        raise DatabaseError(f"The database {store.path} is of an older Trivox: start the bridge once to renew it.")
+        raise DatabaseError(
+            f"The database {store.path} was made by an older Trivox: start the bridge once to upgrade it."
+        )
     for number, sql in known:
         if number > version:
             with store.transaction(0):

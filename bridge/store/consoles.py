@@ -1,4 +1,4 @@
-"""Consoles as the bridge knows them: where they stand, who is on shift, what they were told."""
+"""Read consoles with their records, and store what is heard of them and what they were sent."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Records:
 
 
 def find_console(store: Store, site_id: str, console_id: str) -> KnownConsole | None:
-    """The console, or None when it was never heard of."""
+    """Return a console; None where it was never heard of."""
     known = store.cache.consoles
     console = known.get((site_id, console_id))
     if console is None:
@@ -75,7 +75,7 @@ def find_console(store: Store, site_id: str, console_id: str) -> KnownConsole | 
 
 
 def add_console(store: Store, site_id: str, console_id: str, at_ms: int) -> KnownConsole:
-    """Take in a console (and its site) that was never heard of before `at_ms`; whether it is there is noted apart."""
+    """Add a console, and its site where that is new; that it was seen is noted by `note_seen`."""
     store.run("INSERT OR IGNORE INTO site (site_id, first_seen_at_ms) VALUES (?, ?)", (site_id, at_ms))
     store.run(
         "INSERT INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms) VALUES (?, ?, ?, 0)",
@@ -88,7 +88,7 @@ def add_console(store: Store, site_id: str, console_id: str, at_ms: int) -> Know
 
 
 def console_by_key(store: Store, console_key: int) -> KnownConsole:
-    """The console with this key; raises LookupError."""
+    """Return the console with this key. Raises LookupError."""
     row = store.one("SELECT site_id, console_id FROM console WHERE console_key = ?", (console_key,))
     console = find_console(store, *row) if row else None
     if console is None:
@@ -97,18 +97,18 @@ def console_by_key(store: Store, console_key: int) -> KnownConsole:
 
 
 def site_ids(store: Store) -> list[str]:
-    """All sites."""
+    """Return the ids of all sites."""
     return [row[0] for row in store.all("SELECT site_id FROM site ORDER BY site_id")]
 
 
 def console_ids(store: Store, site_id: str) -> list[str]:
-    """All consoles of a site."""
+    """Return the ids of a site's consoles."""
     rows = store.all("SELECT console_id FROM console WHERE site_id = ? ORDER BY console_id", (site_id,))
     return [row[0] for row in rows]
 
 
 def note_seen(store: Store, seen: Iterable[tuple[KnownConsole, int]]) -> None:
-    """These consoles were heard, each at its instant; one that lies ahead was noted before the clock was set back."""
+    """Note when consoles were heard; a stored time that lies ahead dates from before the clock was set back."""
     store.run_many(
         "UPDATE console SET last_seen_at_ms = iif(last_seen_at_ms > ?3, ?1, max(last_seen_at_ms, ?1))"
         " WHERE console_key = ?2",
@@ -117,14 +117,14 @@ def note_seen(store: Store, seen: Iterable[tuple[KnownConsole, int]]) -> None:
 
 
 def note_status(store: Store, console: KnownConsole, *, online: bool) -> None:
-    """The console, or the broker for it, said whether it is there."""
+    """Note what the console, or the broker for it, said of its being online."""
     store.run("UPDATE console SET online = ? WHERE console_key = ?", (int(online), console.key))
 
 
 def note_health(store: Store, console: KnownConsole, raw: str, revision: int, at_ms: int | None) -> None:
-    """Keep the latest health message, and the highest settings revision that the console ever named.
+    """Store the latest health message, and the highest settings revision that the console ever reported.
 
-    `at_ms` is None where it is not known when it was sent: the broker had kept it.
+    `at_ms` is None where it is unknown when the message was sent: the broker had kept it.
     """
     store.run(
         "UPDATE console SET health = ?1, health_at_ms = ?2 WHERE console_key = ?3"
@@ -136,7 +136,7 @@ def note_health(store: Store, console: KnownConsole, raw: str, revision: int, at
 
 
 def note_board(store: Store, console: KnownConsole, hardware_id: str, at_ms: int) -> None:
-    """This board spoke under the console's id."""
+    """Note that a board used the console's id."""
     last = store.one(
         "SELECT hardware_id FROM board WHERE console_key = ? ORDER BY last_heard_at_ms DESC LIMIT 1", (console.key,)
     )
@@ -148,7 +148,7 @@ def note_board(store: Store, console: KnownConsole, hardware_id: str, at_ms: int
 
 
 def note_macs(store: Store, counted: Iterable[tuple[int, int, int]], at_ms: int) -> None:
-    """So many events came so, each as (console_key, mac, how many)."""
+    """Add to the counts of events by MAC: each is (console_key, mac, how many)."""
     store.run_many(
         "INSERT INTO console_mac VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
         " SET events = events + ?3, last_at_ms = ?4",
@@ -157,7 +157,7 @@ def note_macs(store: Store, counted: Iterable[tuple[int, int, int]], at_ms: int)
 
 
 def note_revision(store: Store, console: KnownConsole, revision: int) -> None:
-    """The console told of this settings revision: new ones must lie above it, which nothing does above the highest."""
+    """Note a settings revision that the console reported: new ones must lie above it, so the highest one is ignored."""
     if revision >= REVISION_MAX:
         return
     store.run(
@@ -167,14 +167,14 @@ def note_revision(store: Store, console: KnownConsole, revision: int) -> None:
 
 
 def latest_settings(store: Store) -> list[tuple[str, str, int, str]]:
-    """(site_id, console_id, revision, payload) of the newest settings of every console."""
+    """Return (site_id, console_id, revision, payload) of the newest settings of each console."""
     return store.all(
         "SELECT site_id, console_id, max(revision), payload FROM settings_sent GROUP BY site_id, console_id"
     )
 
 
 def unpublished_settings(store: Store) -> list[tuple[str, str, int, str]]:
-    """The newest settings of every console that has some not yet published."""
+    """Return the newest settings of each console that has some not published yet."""
     return store.all(
         "SELECT site_id, console_id, max(revision), payload FROM settings_sent"
         " WHERE (site_id, console_id) IN (SELECT site_id, console_id FROM settings_sent WHERE published = 0)"
@@ -183,7 +183,7 @@ def unpublished_settings(store: Store) -> list[tuple[str, str, int, str]]:
 
 
 def note_published(store: Store, site_id: str, console_id: str, revision: int) -> None:
-    """The broker has taken these settings, and so none before them is needed."""
+    """Note that settings were published; older ones need not be any more."""
     store.run(
         "UPDATE settings_sent SET published = 1 WHERE site_id = ? AND console_id = ? AND revision <= ?",
         (site_id, console_id, revision),
@@ -191,6 +191,6 @@ def note_published(store: Store, site_id: str, console_id: str, revision: int) -
 
 
 def identity(store: Store) -> str:
-    """What this database is known by at the broker."""
+    """Return the name by which the broker knows this database."""
     row = store.one("SELECT identity FROM identity")
     return str(row[0]) if row else ""

@@ -1,4 +1,4 @@
-"""Transactions and visitors: the figures as received, the one in force of each, and whose they are."""
+"""Counts of transactions and visitors: as received, the one in force of each name, and whom it is assigned to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Name = tuple[str, str, str]
 
 
 class CountRow(NamedTuple):
-    """The figure in force of (site, source, id); the last three columns are derived."""
+    """The count in force of (site, source, id); the last three columns say whom it is assigned to."""
 
     site_id: str
     source_id: str
@@ -38,14 +38,14 @@ class CountRow(NamedTuple):
 
 
 def keep(store: Store, received: list[tuple[str, str, str, int, str]], in_force: list[CountRow]) -> None:
-    """Keep figures as received, each (site_id, source_id, id, arrived_at_ms, raw), and put some in force."""
+    """Keep counts as received, each (site_id, source_id, id, arrived_at_ms, raw), and put some in force."""
     store.insert("INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw)", received)
     columns = "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id"
     store.insert(f"INSERT OR REPLACE INTO counts ({columns}, of_seller_id, hour)", in_force)
 
 
 def in_force(store: Store, names: list[Name]) -> dict[Name, CountRow]:
-    """The figures in force under these names."""
+    """Return the counts in force, by name."""
     found = {}
     for start in range(0, len(names), NAMES_AT_ONCE):
         some = names[start : start + NAMES_AT_ONCE]
@@ -56,7 +56,7 @@ def in_force(store: Store, names: list[Name]) -> dict[Name, CountRow]:
 
 
 def of_site(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[CountRow]:
-    """The figures of a site whose interval begins in a period (its end included)."""
+    """Return the counts of a site whose interval begins in a period, its end included."""
     rows = store.all(
         _SELECT + "site_id = ? AND from_ms BETWEEN ? AND ? ORDER BY source_id, id",
         (site_id, from_ms, to_ms),
@@ -64,8 +64,8 @@ def of_site(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[CountR
     return [CountRow(*row) for row in rows]
 
 
-def derive_anew(store: Store, changed: list[CountRow]) -> None:
-    """Store what was derived anew."""
+def save_assignments(store: Store, changed: list[CountRow]) -> None:
+    """Store to whom counts were assigned again."""
     store.run_many(
         "UPDATE counts SET at_console_id = ?, of_seller_id = ?, hour = ? WHERE (site_id, source_id, id) = (?, ?, ?)",
         [(c.at_console_id, c.of_seller_id, c.hour, c.site_id, c.source_id, c.id) for c in changed],

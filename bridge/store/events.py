@@ -1,6 +1,6 @@
-"""Events, rejects, and what is known of each epoch: numbers received, boots, settings applied."""
+"""Read and store events, and what is known of each epoch: numbers received, boots, settings applied."""
 
-# ruff: noqa: S608 - statements are put together from this module's own constants
+# ruff: noqa: S608 - statements are composed of this module's own constants
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.model.console import KnownConsole
     from bridge.store.connection import Row, Store
 
-MAX_REMEMBERED = 50_000
+MAX_CACHED = 50_000
 OPENERS = "('booted', 'survey_opened')"
 
 
@@ -66,7 +66,7 @@ def _read_epoch(store: Store, console: KnownConsole, row: Row) -> Epoch:
 
 
 def find_epoch(store: Store, console: KnownConsole, epoch: str, seen_at_ms: int) -> Epoch:
-    """The epoch of this console, taken in if it is new."""
+    """Return an epoch of a console; add it where it is new."""
     known = store.cache.epochs
     found = known.get((console.key, epoch))
     if found is None:
@@ -90,7 +90,7 @@ def find_epoch(store: Store, console: KnownConsole, epoch: str, seen_at_ms: int)
 
 
 def epoch_by_key(store: Store, epoch_key: int) -> Epoch:
-    """The epoch with this key; raises LookupError."""
+    """Return the epoch with this key. Raises LookupError."""
     known = store.cache.epochs_by_key.get(epoch_key)
     if known is not None:
         return known
@@ -101,13 +101,13 @@ def epoch_by_key(store: Store, epoch_key: int) -> Epoch:
 
 
 def forget_if_many(store: Store) -> None:
-    """Bound what is remembered of epochs; between transactions only."""
-    if len(store.cache.epochs) > MAX_REMEMBERED:
+    """Bound the memory that epochs take; call it only between transactions."""
+    if len(store.cache.epochs) > MAX_CACHED:
         store.forget()
 
 
 def save_epochs(store: Store, epochs: Iterable[Epoch]) -> None:
-    """Store what a transaction changed about these epochs."""
+    """Store what a transaction changed in these epochs."""
     changed: list[Row] = []
     dropped: list[Row] = []
     boots: list[Row] = []
@@ -121,7 +121,7 @@ def save_epochs(store: Store, epochs: Iterable[Epoch]) -> None:
             if boot.changed:
                 boots.append((epoch.key, number, boot.clock_seq, boot.clock_offset_ms, boot.arrival_offset_ms))
                 boot.changed = False
-        if len(epoch.boots) > MAX_REMEMBERED:
+        if len(epoch.boots) > MAX_CACHED:
             epoch.boots.clear()
     store.run_many("DELETE FROM received WHERE epoch_key = ? AND low = ?", dropped)
     store.run_many(
@@ -138,12 +138,12 @@ def save_epochs(store: Store, epochs: Iterable[Epoch]) -> None:
 
 
 def epoch_keys(store: Store) -> list[int]:
-    """All epochs."""
+    """Return the keys of all epochs."""
     return [row[0] for row in store.all("SELECT epoch_key FROM epoch ORDER BY epoch_key")]
 
 
 def boots_of_events(store: Store, epoch_key: int) -> dict[int, Boot]:
-    """Every boot of an epoch as its stored events tell it, in need of dating."""
+    """Return the boots of an epoch by number, as its stored events show them, all yet to be dated."""
     boots = {}
     rows = store.all(
         "SELECT boot, min(arrived_at_ms - up_ms) FROM event WHERE epoch_key = ? GROUP BY boot", (epoch_key,)
@@ -161,7 +161,7 @@ def boots_of_events(store: Store, epoch_key: int) -> dict[int, Boot]:
 
 
 def declarations(store: Store, epoch_key: int) -> list[int]:
-    """The numbers of an epoch's force majeures."""
+    """Return the numbers of an epoch's force majeures."""
     rows = store.all(
         "SELECT seq FROM event WHERE epoch_key = ? AND type = 'force_majeure_declared' ORDER BY seq", (epoch_key,)
     )
@@ -169,7 +169,7 @@ def declarations(store: Store, epoch_key: int) -> list[int]:
 
 
 def survey_numbers(store: Store, epoch_key: int) -> Iterator[int]:
-    """The numbers of all surveys that an epoch's events open or close."""
+    """Yield the numbers of all surveys that an epoch's events open or close."""
     rows = store.each(
         "SELECT seq FROM event WHERE epoch_key = ?1 AND type = 'survey_opened'"
         " UNION SELECT survey FROM event WHERE epoch_key = ?1 AND survey IS NOT NULL ORDER BY 1",
@@ -183,12 +183,12 @@ EVENT_WIDTH = 12
 
 
 def insert_events(store: Store, values: list[Any]) -> None:
-    """Add events: the values of EVENT_COLUMNS of each, one after another."""
+    """Insert events: the values of EVENT_COLUMNS of each, one after another in one list."""
     store.insert_values(f"INSERT INTO event ({EVENT_COLUMNS})", EVENT_WIDTH, values)
 
 
 def first_content(store: Store, epoch_key: int, seq: int) -> bytes | None:
-    """What was first received under this name, event or reject."""
+    """Return what was first received under this number, event or reject; None where nothing is kept."""
     row = store.one("SELECT raw FROM event WHERE epoch_key = ? AND seq = ?", (epoch_key, seq))
     if row is None:
         row = store.one(
@@ -200,12 +200,12 @@ def first_content(store: Store, epoch_key: int, seq: int) -> bytes | None:
 
 
 def note_held(store: Store, epoch_key: int, seq: int) -> None:
-    """What is known under this name came again, proved by the console's key."""
+    """Note that a stored event came again, now proved by the console's MAC."""
     store.run("UPDATE event SET mac = 1 WHERE epoch_key = ? AND seq = ? AND mac IS NOT 1", (epoch_key, seq))
 
 
 def undated_events(store: Store, epoch_key: int, boot: int) -> list[tuple[int, str, int, int, str, int | None]]:
-    """(seq, type, up_ms, dated_at_ms, dated_by, survey) of a boot's events without a date of their own."""
+    """Return (seq, type, up_ms, dated_at_ms, dated_by, survey) of a boot's events without a date of their own."""
     return store.all(
         "SELECT seq, type, up_ms, dated_at_ms, dated_by, survey FROM event"
         " WHERE epoch_key = ? AND boot = ? AND at_ms IS NULL",
@@ -222,5 +222,5 @@ def redate_events(store: Store, epoch_key: int, dates: list[tuple[int, str, int]
 
 
 def save_extra(store: Store, epoch_key: int, base: int, arrived_at_ms: int, raw: str) -> None:
-    """Keep what an envelope held beyond the four fields."""
+    """Store what an envelope held beyond the four fields."""
     store.run("INSERT OR IGNORE INTO envelope_extra VALUES (?, ?, ?, ?)", (epoch_key, base, arrived_at_ms, raw))

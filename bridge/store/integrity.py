@@ -1,14 +1,13 @@
-"""Looks a database through for damage beside the bridge that starts on it, by a connection that only reads."""
+"""Check a database for damage while the bridge starts on it, by a connection that only reads."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import apsw
 
-from bridge.store.connection import damaged
-from bridge.store.console_status import integrity
+from bridge.store.connection import DAMAGED, damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,11 +15,21 @@ if TYPE_CHECKING:
 
     from bridge.errors import DatabaseError
 
-WAIT_S = 10.0  # a database of a few million events is looked through in that time; larger ones while the bridge works
+WAIT_S = 10.0  # enough for a database of a few million events; a larger one is checked while the bridge works
+MAX_FAULT_LENGTH = 200
 
 
-class Check:
-    """Begins at once; `wait` for it, and have what it finds later told to `on_damage`."""
+def integrity_faults(connection: apsw.Connection, check: Literal["integrity_check", "quick_check"]) -> list[str]:
+    """Return what SQLite finds wrong with the file; empty: nothing. The quick check does not check indices."""
+    try:
+        found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}(20)") if row[0] != "ok"]
+    except DAMAGED as error:
+        found = [str(error)]
+    return [" ".join(fault.split())[:MAX_FAULT_LENGTH] for fault in found]
+
+
+class IntegrityCheck:
+    """A check that begins at once: `wait` for it, and have what it finds later told to `on_damage`."""
 
     def __init__(self, database: Path) -> None:
         self._database = database
@@ -29,16 +38,16 @@ class Check:
         self._guard = threading.Lock()
         self._connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
         self._is_over = threading.Event()
-        threading.Thread(target=self._run, name="integrity", daemon=True).start()
+        threading.Thread(target=self._run, name="integrity_faults", daemon=True).start()
 
     def wait(self) -> None:
-        """Wait for the result, though not for ever; raises DatabaseError when there is damage."""
+        """Wait for the result, though not for ever. Raises DatabaseError where there is damage."""
         self._is_over.wait(WAIT_S)
         if self._failure is not None:
             raise self._failure
 
     def on_damage(self, tell: Callable[[BaseException], None]) -> None:
-        """Have damage told as soon as it is found."""
+        """Call `tell` as soon as damage is found."""
         with self._guard:
             self._tell = tell
             failure = self._failure
@@ -46,16 +55,16 @@ class Check:
             tell(failure)
 
     def close(self) -> None:
-        """Look no further."""
+        """End the check."""
         self._connection.interrupt()
         self._is_over.wait()
         self._connection.close()
 
     def _run(self) -> None:
         try:
-            faults = integrity(self._connection, "quick_check")
+            faults = integrity_faults(self._connection, "quick_check")
         except apsw.Error:
-            faults = []  # interrupted, or hindered by what the writer will tell of
+            faults = []  # interrupted, or stopped by an error that the writer will report
         with self._guard:
             if faults:
                 self._failure = damaged(str(self._database), faults[0])

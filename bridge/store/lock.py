@@ -25,7 +25,7 @@ class Lock:
 
 
 def take_lock(database: Path) -> Lock | None:
-    """The writer's lock, or None while another process holds it."""
+    """Take the writer's lock; return None while another process holds it. Raises TrivoxError."""
     database = database.resolve()
     path = database.with_name(f"{database.name}.lock")
     if not path.parent.is_dir():

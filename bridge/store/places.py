@@ -1,4 +1,4 @@
-"""Who and where: sites, consoles, shifts and placements."""
+"""Read and store sites, consoles, shifts, sellers and placements."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Placement(NamedTuple):
 
 
 def ensure_site(store: Store, site_id: str) -> str:
-    """Take a site in if it is new; its time zone."""
+    """Add a site where it is new; return its time zone."""
     store.run("INSERT OR IGNORE INTO site (site_id, first_seen_at_ms) VALUES (?, ?)", (site_id, store.now_ms))
     row = store.one("SELECT timezone FROM site WHERE site_id = ?", (site_id,))
     return str(row[0]) if row else "UTC"
 
 
 def ensure_console(store: Store, site_id: str, console_id: str) -> int:
-    """Take a console (and its site) in if it is new; its key."""
+    """Add a console, and its site, where they are new; return the console's key."""
     ensure_site(store, site_id)
     store.run(
         "INSERT OR IGNORE INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms) VALUES (?, ?, ?, 0)",
@@ -45,18 +45,18 @@ def ensure_console(store: Store, site_id: str, console_id: str) -> int:
 
 
 def set_enrolled(store: Store, console_key: int, *, enrolled: bool) -> None:
-    """Whether a console is ours: a bridge that takes in enrolled ones alone listens to it."""
+    """Store whether a console is enrolled; with --enrolled-only the bridge takes in only those."""
     store.run("UPDATE console SET enrolled = ? WHERE console_key = ?", (int(enrolled), console_key))
 
 
 def timezone(store: Store, site_id: str) -> str | None:
-    """A site's time zone, or None when nobody heard of the site."""
+    """Return a site's time zone; None where nobody has heard of the site."""
     row = store.one("SELECT timezone FROM site WHERE site_id = ?", (site_id,))
     return str(row[0]) if row else None
 
 
 def timezones(store: Store) -> dict[str, str]:
-    """Every site's time zone."""
+    """Return the time zone of each site."""
     return {str(site_id): str(name) for site_id, name in store.all("SELECT site_id, timezone FROM site ORDER BY 1")}
 
 
@@ -66,7 +66,7 @@ def set_timezone(store: Store, site_id: str, name: str) -> None:
 
 
 def consoles(store: Store, site_id: str | None = None) -> list[tuple[str, str]]:
-    """(site_id, console_id) of every console heard of, of one site or all."""
+    """Return (site_id, console_id) of each console heard of, of one site or all."""
     where = "" if site_id is None else "WHERE site_id = ?"
     rows = store.all(
         f"SELECT site_id, console_id FROM console {where} ORDER BY 1, 2",  # noqa: S608 - no outside text
@@ -76,7 +76,7 @@ def consoles(store: Store, site_id: str | None = None) -> list[tuple[str, str]]:
 
 
 def shifts(store: Store, console_key: int) -> list[Shift]:
-    """A console's shifts, in order."""
+    """Return a console's shifts, in order."""
     rows = store.all(
         "SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ? ORDER BY 1", (console_key,)
     )
@@ -84,7 +84,7 @@ def shifts(store: Store, console_key: int) -> list[Shift]:
 
 
 def shifts_of_sellers(store: Store, from_ms: int, to_ms: int) -> list[tuple[str, str, int, int]]:
-    """(seller_id, site_id, started_at_ms, ended_at_ms) of every shift that touches a period."""
+    """Return (seller_id, site_id, started_at_ms, ended_at_ms) of each shift that overlaps a period."""
     rows = store.all(
         "SELECT seller_id, site_id, started_at_ms, ended_at_ms FROM shift JOIN console USING (console_key)"
         " WHERE ended_at_ms > ? AND started_at_ms < ? ORDER BY 1, 2, 3",
@@ -94,7 +94,7 @@ def shifts_of_sellers(store: Store, from_ms: int, to_ms: int) -> list[tuple[str,
 
 
 def set_shift(store: Store, console_key: int, shift: Shift) -> None:
-    """Set who is on shift; the same console and start replaces."""
+    """Store a shift, in the place of any of the same console and start."""
     store.run(
         "INSERT INTO shift (console_key, started_at_ms, ended_at_ms, seller_id) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET ended_at_ms = excluded.ended_at_ms, seller_id = excluded.seller_id",
@@ -103,7 +103,7 @@ def set_shift(store: Store, console_key: int, shift: Shift) -> None:
 
 
 def name_seller(store: Store, seller_id: str, seller_name: str) -> None:
-    """Take a seller in; an empty name keeps the one that is known."""
+    """Store a seller's name; an empty name keeps the known one."""
     store.run(
         "INSERT INTO seller (seller_id, seller_name) VALUES (?1, CASE ?2 WHEN '' THEN ?1 ELSE ?2 END)"
         " ON CONFLICT DO UPDATE SET seller_name = ?2 WHERE ?2 <> ''",
@@ -112,7 +112,7 @@ def name_seller(store: Store, seller_id: str, seller_name: str) -> None:
 
 
 def placements(store: Store, site_id: str) -> list[Placement]:
-    """Which console of a site stood where, and from when up to when."""
+    """Return which console of a site stood at which checkout point, and from when to when."""
     rows = store.all(
         "SELECT console_id, console_key, from_ms,"
         " lead(from_ms) OVER (PARTITION BY console_key ORDER BY from_ms), checkout_point_id"
@@ -123,12 +123,12 @@ def placements(store: Store, site_id: str) -> list[Placement]:
 
 
 def stands_somewhere(store: Store, console_key: int) -> bool:
-    """Whether a console was ever placed."""
+    """Return whether a console was ever placed."""
     return store.one("SELECT 1 FROM placement WHERE console_key = ? LIMIT 1", (console_key,)) is not None
 
 
 def place(store: Store, console_key: int, checkout_point_id: str, from_ms: int) -> None:
-    """Say that a console stands at a checkout point from an instant on."""
+    """Store that a console stands at a checkout point from an instant on."""
     store.run(
         "INSERT INTO placement (console_key, from_ms, checkout_point_id) VALUES (?, ?, ?)"
         " ON CONFLICT DO UPDATE SET checkout_point_id = excluded.checkout_point_id",

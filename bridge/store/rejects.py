@@ -1,4 +1,4 @@
-"""What could not be taken in: kept once, with its reason and a count, and within bounds."""
+"""Store what could not be taken in: once, with its reason and a count, and within bounds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from bridge.store.connection import Row, Store
 
-MAX_RAW_BYTES = 65_536  # of a message; a longer one can never be taken in, its start shows what it was
+MAX_RAW_BYTES = 65_536  # of a message; a longer one can never be taken in, and its start shows what it was
 MAX_MESSAGES_OF_TOPIC = 1_000
-MAX_BYTES = 256 * 1024 * 1024  # of all rejected messages, with what a row of each takes in table and index
+MAX_BYTES = 256 * 1024 * 1024  # of all rejected messages, with the bytes that their rows take in table and index
 ROW_BYTES = 400
-MAX_TOPICS_REMEMBERED = 50_000
+MAX_TOPICS_CACHED = 50_000
 NOT_ENROLLED = "not enrolled"
 NOT_SIGNED = "not signed"
 NOT_KEPT = "not kept: there are too many such messages already"
@@ -31,7 +31,7 @@ def save_reject(
     at_ms: int,
     mac: int | None = None,
 ) -> None:
-    """Keep a rejected event, (epoch_key, seq) its `name`, or a rejected message (None); once, with a count."""
+    """Store a reject once, with a count: `name` is (epoch_key, seq) of an event, or None for a message."""
     if name is None:
         if not _count_again(store, topic, hash_, at_ms):
             _save_message(store, topic, reason, raw[:MAX_RAW_BYTES], hash_, at_ms)
@@ -45,7 +45,7 @@ def save_reject(
 
 
 def _count_again(store: Store, topic: str, hash_: str, at_ms: int) -> bool:
-    """Count a message that was rejected before; whether it was."""
+    """Count a message that was rejected before; return whether it was."""
     store.run(
         "UPDATE reject SET count = count + 1, last_at_ms = max(last_at_ms, ?)"
         " WHERE topic = ? AND hash = ? AND epoch_key IS NULL",
@@ -55,19 +55,24 @@ def _count_again(store: Store, topic: str, hash_: str, at_ms: int) -> bool:
 
 
 def _save_message(store: Store, topic: str, reason: str, raw: bytes, hash_: str, at_ms: int) -> None:
-    """Keep a message that is new here, or only count it where too many are kept already."""
-    kept = store.cache.rejects
-    if kept is None:
-        kept = store.cache.rejects = _kept(store)
-    if len(kept.of_topic) > MAX_TOPICS_REMEMBERED:
-        kept.of_topic.clear()
-    if topic not in kept.of_topic:
+    """Store a message that is new here, or only count it where too many are stored already."""
+    totals = store.cache.rejects
+    if totals is None:
+        totals = store.cache.rejects = _totals(store)
+    if len(totals.of_topic) > MAX_TOPICS_CACHED:
+        totals.of_topic.clear()
+    if topic not in totals.of_topic:
         row = store.one("SELECT count(*) FROM reject WHERE topic = ? AND epoch_key IS NULL", (topic,))
-        kept.of_topic[topic] = int(row[0]) if row else 0
+        totals.of_topic[topic] = int(row[0]) if row else 0
     size = len(raw) + 2 * len(topic.encode()) + len(reason.encode()) + ROW_BYTES  # the topic is in the index too
-    if kept.size + size > MAX_BYTES:
-        topic, reason, raw, hash_ = "", NOT_KEPT, b"", ""  # one for all: nobody can fill the disk by many topics
-    elif kept.of_topic[topic] >= MAX_MESSAGES_OF_TOPIC:
+    if totals.size + size > MAX_BYTES:
+        topic, reason, raw, hash_ = (
+            "",
+            NOT_KEPT,
+            b"",
+            "",
+        )  # one row for all: nobody can fill the disk by using many topics
+    elif totals.of_topic[topic] >= MAX_MESSAGES_OF_TOPIC:
         reason, raw, hash_ = NOT_KEPT, b"", ""
     if not hash_ and _count_again(store, topic, hash_, at_ms):
         return
@@ -75,11 +80,11 @@ def _save_message(store: Store, topic: str, reason: str, raw: bytes, hash_: str,
         "INSERT INTO reject (topic, reason, raw, hash, first_at_ms, last_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
         (topic, reason, raw, hash_, at_ms, at_ms),
     )
-    kept.size += size
-    kept.of_topic[topic] = kept.of_topic.get(topic, 0) + 1
+    totals.size += size
+    totals.of_topic[topic] = totals.of_topic.get(topic, 0) + 1
 
 
-def _kept(store: Store) -> RejectTotals:
+def _totals(store: Store) -> RejectTotals:
     row = store.one(
         "SELECT coalesce(sum(length(raw) + 2 * octet_length(topic) + octet_length(reason) + ?), 0) FROM reject"
         " WHERE epoch_key IS NULL",
@@ -89,7 +94,7 @@ def _kept(store: Store) -> RejectTotals:
 
 
 def rejects(store: Store) -> Iterator[Row]:
-    """All rejects but conflicts: (reject_key, epoch_key, seq, topic, reason, raw, first_at_ms, mac)."""
+    """Yield all rejects but conflicts: (reject_key, epoch_key, seq, topic, reason, raw, first_at_ms, mac)."""
     return store.each(
         "SELECT reject_key, epoch_key, seq, topic, reason, raw, first_at_ms, mac FROM reject"
         " WHERE reason NOT LIKE 'conflict%' AND hash <> '' ORDER BY reject_key"
@@ -97,5 +102,5 @@ def rejects(store: Store) -> Iterator[Row]:
 
 
 def drop_reject(store: Store, reject_key: int) -> None:
-    """The reject has become an event after all; its text stands there."""
+    """Delete a reject that has become an event after all; the event holds its text."""
     store.run("DELETE FROM reject WHERE reject_key = ?", (reject_key,))

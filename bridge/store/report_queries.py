@@ -1,4 +1,4 @@
-"""What reports ask: counts from the rollups, and transactions and visitors, by group."""
+"""Read what reports need: counts from the rollups, and transactions and visitors, by group."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Group = tuple[str | None, ...]
 
 
 class GroupCounts(NamedTuple):
-    """Surveys of a group at one site, question and revision, affected by force majeure or not."""
+    """How many surveys a group has at one site, for one question and revision, affected by force majeure or not."""
 
     group: Group
     site_id: str
@@ -31,7 +31,7 @@ class GroupCounts(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """One figure of transactions or visitors, with the group that it belongs to."""
+    """One count of transactions or visitors, with the group that it belongs to."""
 
     group: Group
     site_id: str
@@ -42,7 +42,7 @@ class Feed(NamedTuple):
 
 
 def _expressions(hour_or_day: str) -> dict[str, str]:
-    """How a report's column is had from a table that has a local `hour`, or only a `day`."""
+    """Return the SQL of each report column, for a table that has a local `hour`, or only a `day`."""
     day = "day" if hour_or_day == "day" else "substr(hour, 1, 10)"
     return {
         "site_id": "site_id",
@@ -56,16 +56,16 @@ def _expressions(hour_or_day: str) -> dict[str, str]:
     }
 
 
-def tallies(
+def group_counts(
     store: Store, columns: tuple[str, ...], from_day: str, to_day: str, question_id: str | None
 ) -> Iterator[GroupCounts]:
-    """Give the counts of surveys from `from_day` up to, not including, `to_day`, by group."""
+    """Yield the counts of surveys from `from_day` to `to_day`, its end not included, by group."""
     grain = "hour" if "hour" in columns else "day"
-    had = _expressions(grain)
-    group = [had[column] for column in columns]
+    sql_of = _expressions(grain)
+    group = [sql_of[column] for column in columns]
     keys = ", ".join([*group, "site_id", "question_id", "question_revision", "affected"])
     sums = ", ".join(f"sum({name})" for name in GroupCounts._fields[5:])
-    sql = (  # put together of this module's own words alone
+    sql = (  # composed only of this module's own words
         f"SELECT {keys}, {sums} FROM rollup_{grain}"  # noqa: S608
         f" WHERE {grain} >= ? AND {grain} < ? AND (?3 IS NULL OR question_id = ?3) GROUP BY {keys}"
     )
@@ -78,13 +78,13 @@ def tallies(
 def unproved(
     store: Store, columns: tuple[str, ...], from_day: str, to_day: str, question_id: str | None
 ) -> Iterator[tuple[Group, str, int, int]]:
-    """(group, question_id, question_revision, how many) of surveys and force majeures that are not proved.
+    """Yield (group, question_id, question_revision, how many) of surveys and force majeures that are not proved.
 
-    Their events came with a mac that did not hold, or without one where the console had signed before.
+    Their events came with a wrong MAC, or without one although the console had signed before.
     """
-    had = _expressions("hour")
-    keys = ", ".join([*(had[column] for column in columns), "question_id", "question_revision"])
-    sql = (  # put together of this module's own words alone
+    sql_of = _expressions("hour")
+    keys = ", ".join([*(sql_of[column] for column in columns), "question_id", "question_revision"])
+    sql = (  # composed only of this module's own words
         f"SELECT {keys}, count(*) FROM ("  # noqa: S608
         " SELECT s.* FROM"
         "  (SELECT DISTINCT epoch_key, coalesce(survey, seq) AS survey FROM event"
@@ -102,9 +102,9 @@ def unproved(
 
 
 def feeds(store: Store, columns: tuple[str, ...], from_day: str, to_day: str) -> Iterator[Feed]:
-    """Give the figures whose local day of `from_ms` lies in the period, in order of `from_ms`."""
-    had = _expressions("hour") | {"console_id": "at_console_id", "seller_id": "of_seller_id"}
-    keys = ", ".join([*(had[column] for column in columns), "site_id"])
+    """Yield the counts whose local day of `from_ms` lies in the period, in order of `from_ms`."""
+    sql_of = _expressions("hour") | {"console_id": "at_console_id", "seller_id": "of_seller_id"}
+    keys = ", ".join([*(sql_of[column] for column in columns), "site_id"])
     sql = f"SELECT {keys}, kind, from_ms, to_ms, count FROM counts WHERE hour >= ? AND hour < ? ORDER BY from_ms, to_ms"  # noqa: S608 - no outside text
     width = len(columns)
     for row in store.each(sql, (from_day, to_day)):

@@ -1,4 +1,4 @@
-"""Rollups by local hour and day: they follow every change to a survey, plus and minus."""
+"""Keep the rollups by local hour and day: they follow every change to a survey, plus and minus."""
 
 # ruff: noqa: S608 - statements are put together from this module's own constants
 
@@ -26,13 +26,13 @@ _FIGURES = "yes, no, cant_say, silent, error, force_majeures, asked, ask_every_u
 
 
 class Deltas:
-    """What a transaction changes about the rollups, gathered so that each row is written once."""
+    """The changes of one transaction to the rollups, collected so that each row is written once."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str | int, ...], list[int]] = {}
 
     def add_surveys(self, site_id: str, console_id: str, rows: list[SurveyRow], sign: int) -> None:
-        """Count surveys (`sign` 1), or no longer (-1)."""
+        """Add surveys to the counts (`sign` 1), or take them out (-1)."""
         if not rows:
             return
         for (hour, point, seller, *rest, outcome, ask_every), count in Counter(map(_counted_by, rows)).items():
@@ -45,7 +45,7 @@ class Deltas:
                 figures[_ASK_EVERY_UNKNOWN] += sign * count * (ask_every is None)
 
     def add_force_majeure(self, site_id: str, console_id: str, row: ForceMajeureRow, sign: int) -> None:
-        """Count a force majeure, or no longer."""
+        """Add a force majeure to the counts (`sign` 1), or take it out (-1)."""
         figures = self._figures(
             *(row.hour, site_id, console_id, row.checkout_point_id or "", row.seller_id or ""),
             *(row.question_id, row.question_revision, 0),
@@ -80,11 +80,11 @@ def _save(store: Store, table: str, period: str, rows: dict[tuple[str | int, ...
     )
     keys = " AND ".join(f"{name} = ?" for name in (period, *_KEY.split(", ")))
     nothing = " AND ".join(f"{name} = 0" for name in columns)
-    lessened = [group for group, figures in rows.items() if min(figures) < 0]
-    store.run_many(f"DELETE FROM {table} WHERE {keys} AND {nothing}", lessened)
+    reduced = [group for group, figures in rows.items() if min(figures) < 0]
+    store.run_many(f"DELETE FROM {table} WHERE {keys} AND {nothing}", reduced)
 
 
 def clear_rollups(store: Store) -> None:
-    """Empty both, before a rebuild."""
+    """Delete all rollups, before a rebuild."""
     store.run("DELETE FROM rollup_hour")
     store.run("DELETE FROM rollup_day")

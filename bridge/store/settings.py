@@ -1,4 +1,4 @@
-"""Key questions, what was chosen for consoles, and what was sent to them."""
+"""Read and store key questions, the settings chosen for consoles, and the settings sent to them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class KeyQuestion(NamedTuple):
-    """A key question's silent weight as it is now; `silent_weight_on` is its date, or None."""
+    """A key question with its silent weight in force; `silent_weight_on` is the date of that weight, or None."""
 
     question_id: str
     silent_weight: float
@@ -19,14 +19,14 @@ class KeyQuestion(NamedTuple):
 
 
 class Revision(NamedTuple):
-    """What a key question is in one of its revisions: its kind, and its text by language."""
+    """One revision of a key question: its kind, and its text by language."""
 
     question_revision: int
     kind: str
     texts: dict[str, str]
 
 
-class Sent(NamedTuple):
+class SentSettings(NamedTuple):
     """The last settings made for a console."""
 
     revision: int
@@ -34,7 +34,7 @@ class Sent(NamedTuple):
 
 
 def questions(store: Store) -> dict[str, KeyQuestion]:
-    """All key questions, by id."""
+    """Return all key questions, by id."""
     rows = store.all(
         "SELECT question_id, silent_weight, silent_weight_origin, silent_weight_on FROM question ORDER BY 1"
     )
@@ -57,7 +57,7 @@ def keep_question(store: Store, question: KeyQuestion) -> None:
 
 
 def newest_revision(store: Store, question_id: str) -> Revision | None:
-    """A question's newest revision, or None when there is no such question."""
+    """Return a question's newest revision; None where there is no such question."""
     row = store.one(
         "SELECT question_revision, kind, text FROM question_revision WHERE question_id = ? ORDER BY 1 DESC LIMIT 1",
         (question_id,),
@@ -66,7 +66,7 @@ def newest_revision(store: Store, question_id: str) -> Revision | None:
 
 
 def kinds(store: Store) -> dict[str, dict[int, str]]:
-    """The kind of each question in each of its revisions, lowest first."""
+    """Return the kind of each revision of each question, the lowest revision first."""
     found: dict[str, dict[int, str]] = {}
     for question_id, revision, kind in store.all(
         "SELECT question_id, question_revision, kind FROM question_revision ORDER BY 1, 2"
@@ -76,7 +76,7 @@ def kinds(store: Store) -> dict[str, dict[int, str]]:
 
 
 def keep_revision(store: Store, question_id: str, revision: Revision) -> None:
-    """Keep a new revision of a question."""
+    """Store a new revision of a question."""
     store.run(
         "INSERT INTO question_revision (question_id, question_revision, kind, text, created_at_ms)"
         " VALUES (?, ?, ?, ?, ?)",
@@ -85,7 +85,7 @@ def keep_revision(store: Store, question_id: str, revision: Revision) -> None:
 
 
 def highest_revision_heard(store: Store, question_id: str) -> int:
-    """The highest revision of a question that any console said it used; 0 when none did."""
+    """Return the highest revision of a question that any console used; 0 where none did."""
     row = store.one(
         "SELECT max((SELECT coalesce(max(question_revision), 0) FROM rollup_day WHERE question_id = ?1),"
         " (SELECT coalesce(max(question_revision), 0) FROM survey WHERE outcome = 'open' AND question_id = ?1))",
@@ -95,7 +95,7 @@ def highest_revision_heard(store: Store, question_id: str) -> int:
 
 
 def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -> None:
-    """Keep what was chosen for all ('', ''), a site (site, '') or a console; None takes the choice back."""
+    """Store what was chosen for all ('', ''), for a site (site, '') or for a console; None takes the choice back."""
     if value is None:
         store.run("DELETE FROM setting WHERE site_id = ? AND console_id = ? AND name = ?", (site_id, console_id, name))
         return
@@ -106,7 +106,7 @@ def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -
 
 
 def chosen(store: Store) -> list[tuple[str, str, str, Any]]:
-    """(site_id, console_id, name, value) of everything chosen, the widest first."""
+    """Return (site_id, console_id, name, value) of everything chosen, the widest scope first."""
     rows = store.all(
         "SELECT site_id, console_id, name, value FROM setting ORDER BY console_id <> '', site_id <> '', 1, 2, 3"
     )
@@ -114,7 +114,7 @@ def chosen(store: Store) -> list[tuple[str, str, str, Any]]:
 
 
 def chosen_for(store: Store, site_id: str, console_id: str) -> dict[str, Any]:
-    """What was chosen for a console: all, then its site, then itself."""
+    """Return what was chosen for a console: for itself, else for its site, else for all."""
     rows = store.all(
         "SELECT name, value FROM setting WHERE (site_id, console_id) IN (VALUES ('', ''), (?1, ''), (?1, ?2))"
         " ORDER BY console_id <> '', site_id <> ''",
@@ -124,22 +124,22 @@ def chosen_for(store: Store, site_id: str, console_id: str) -> dict[str, Any]:
 
 
 def chosen_for_all(store: Store, name: str) -> Any:
-    """A setting of the bridge itself, or None."""
+    """Return a setting that is one for all consoles; None where nothing was chosen."""
     row = store.one("SELECT value FROM setting WHERE site_id = '' AND console_id = '' AND name = ?", (name,))
     return json.loads(row[0]) if row else None
 
 
-def last_sent(store: Store, site_id: str, console_id: str) -> Sent | None:
-    """The last settings made for a console, or None."""
+def last_sent(store: Store, site_id: str, console_id: str) -> SentSettings | None:
+    """Return the last settings made for a console; None where there were none."""
     row = store.one(
         "SELECT revision, payload FROM settings_sent WHERE site_id = ? AND console_id = ? ORDER BY 1 DESC LIMIT 1",
         (site_id, console_id),
     )
-    return Sent(int(row[0]), json.loads(row[1])) if row else None
+    return SentSettings(int(row[0]), json.loads(row[1])) if row else None
 
 
 def highest_reported(store: Store, site_id: str, console_id: str) -> int:
-    """The highest settings revision that a console's health ever told of."""
+    """Return the highest settings revision that a console ever reported; 0 where it reported none."""
     row = store.one(
         "SELECT settings_revision_reported FROM console WHERE site_id = ? AND console_id = ?", (site_id, console_id)
     )
@@ -147,7 +147,7 @@ def highest_reported(store: Store, site_id: str, console_id: str) -> int:
 
 
 def send(store: Store, site_id: str, console_id: str, payload: dict[str, Any]) -> None:
-    """Put settings in line to be published; older ones that still wait are out of date."""
+    """Queue settings to be published; older ones that still wait are out of date."""
     store.run(
         "UPDATE settings_sent SET published = 1 WHERE site_id = ? AND console_id = ? AND published = 0",
         (site_id, console_id),
@@ -159,7 +159,7 @@ def send(store: Store, site_id: str, console_id: str, payload: dict[str, Any]) -
 
 
 def consoles_to_tell(store: Store) -> list[tuple[str, str]]:
-    """(site_id, console_id) of every console heard of, or named by a choice."""
+    """Return (site_id, console_id) of each console heard of, or named by a choice."""
     rows = store.all(
         "SELECT site_id, console_id FROM console UNION SELECT site_id, console_id FROM setting WHERE console_id <> ''"
         " ORDER BY 1, 2"

@@ -1,4 +1,4 @@
-"""Surveys and force majeures as they are made of events, and what of the events they are made of."""
+"""Read and store surveys and force majeures, and read the events that they are made of."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ _FORCE_MAJEURE = "SELECT * FROM force_majeure WHERE "
 
 
 def opening(store: Store, epoch_key: int, survey: int) -> StoredEvent | None:
-    """The survey_opened with this number."""
+    """Return the `survey_opened` with this number."""
     row = store.one(f"{_STORED} AND seq = ? AND type = 'survey_opened'", (epoch_key, survey))
     return StoredEvent(*row) if row else None
 
 
 def closing(store: Store, epoch_key: int, survey: int) -> StoredEvent | None:
-    """The survey_closed that decides: of several, the one with the lowest number."""
+    """Return the `survey_closed` that decides a survey: of several, the one with the lowest number."""
     row = store.one(f"{_STORED} AND survey = ? ORDER BY seq LIMIT 1", (epoch_key, survey))
     return StoredEvent(*row) if row else None
 
 
 def declaration(store: Store, epoch_key: int, seq: int) -> StoredEvent | None:
-    """The force_majeure_declared with this number."""
+    """Return the `force_majeure_declared` with this number."""
     row = store.one(f"{_STORED} AND seq = ? AND type = 'force_majeure_declared'", (epoch_key, seq))
     return StoredEvent(*row) if row else None
 
 
 def survey_row(store: Store, epoch_key: int, survey: int) -> SurveyRow | None:
-    """The survey as it was last made."""
+    """Return a survey as it is stored."""
     row = store.one("SELECT * FROM survey WHERE epoch_key = ? AND survey = ?", (epoch_key, survey))
     return SurveyRow(*row) if row else None
 
 
 def force_majeure_row(store: Store, epoch_key: int, seq: int) -> ForceMajeureRow | None:
-    """The force majeure as it was last made."""
+    """Return a force majeure as it is stored."""
     row = store.one(f"{_FORCE_MAJEURE} epoch_key = ? AND seq = ?", (epoch_key, seq))
     return ForceMajeureRow(*row) if row else None
 
 
 def save_surveys(store: Store, rows: list[SurveyRow]) -> None:
-    """Store surveys as they are now."""
+    """Store surveys, in the place of any with the same numbers."""
     store.insert("INSERT OR REPLACE INTO survey", rows)
 
 
 def save_force_majeures(store: Store, rows: list[ForceMajeureRow]) -> None:
-    """Store force majeures as they are now."""
+    """Store force majeures, in the place of any with the same numbers."""
     store.insert("INSERT OR REPLACE INTO force_majeure", rows)
 
 
 def force_majeures_dated(store: Store, console_key: int, from_ms: int, to_ms: int) -> list[ForceMajeureRow]:
-    """A console's force majeures from one date to another, both included."""
+    """Return a console's force majeures from one date to another, both included."""
     rows = store.all(f"{_FORCE_MAJEURE} console_key = ? AND dated_at_ms BETWEEN ? AND ?", (console_key, from_ms, to_ms))
     return [ForceMajeureRow(*row) for row in rows]
 
 
 def force_majeures_of_boot(store: Store, epoch_key: int, boot: int, from_ms: int, to_ms: int) -> list[ForceMajeureRow]:
-    """A boot's force majeures from one `up_ms` to another, both included."""
+    """Return a boot's force majeures from one `up_ms` to another, both included."""
     rows = store.all(
         f"{_FORCE_MAJEURE} epoch_key = ? AND boot = ? AND up_ms BETWEEN ? AND ?", (epoch_key, boot, from_ms, to_ms)
     )
@@ -69,12 +69,12 @@ def force_majeures_of_boot(store: Store, epoch_key: int, boot: int, from_ms: int
 
 
 def is_named_by_force_majeure(store: Store, epoch_key: int, survey: int) -> bool:
-    """Whether a force majeure was declared while this survey was open, as the console saw it."""
+    """Return whether a force majeure names this survey as the one that was open when it was declared."""
     return store.one("SELECT 1 FROM force_majeure WHERE epoch_key = ? AND survey = ?", (epoch_key, survey)) is not None
 
 
 def surveys_near(store: Store, row: ForceMajeureRow, scope_ms: int) -> list[Row]:
-    """(epoch_key, survey) of all surveys that this force majeure may touch, and some that it does not."""
+    """Return (epoch_key, survey) of every survey that this force majeure may affect, and of some that it does not."""
     at, up = row.dated_at_ms, row.up_ms
     return store.all(
         "SELECT epoch_key, survey FROM survey WHERE console_key = ?1 AND opened_at_ms BETWEEN ?2 AND ?3"
@@ -90,9 +90,9 @@ def surveys_near(store: Store, row: ForceMajeureRow, scope_ms: int) -> list[Row]
 
 
 def surveys_between(store: Store, epoch_key: int, after: int, upto: int | None) -> list[Row]:
-    """(epoch_key, survey) of an epoch's surveys numbered after one number, up to another (None: no end).
+    """Return (epoch_key, survey) of an epoch's surveys numbered above `after`, up to `upto` (None: no end).
 
-    The other is included: a close may name a survey whose number another event holds.
+    `upto` is included: a close may name a survey whose number belongs to another event.
     """
     return store.all(
         "SELECT epoch_key, survey FROM survey WHERE epoch_key = ? AND survey > ? AND survey <= ?",
@@ -101,7 +101,7 @@ def surveys_between(store: Store, epoch_key: int, after: int, upto: int | None) 
 
 
 def surveys_opened(store: Store, console_key: int, from_ms: int, to_ms: int) -> list[Row]:
-    """(epoch_key, survey) of a console's surveys opened between two instants, both included."""
+    """Return (epoch_key, survey) of a console's surveys opened between two instants, both included."""
     return store.all(
         "SELECT epoch_key, survey FROM survey WHERE console_key = ? AND opened_at_ms BETWEEN ? AND ?",
         (console_key, from_ms, to_ms),
@@ -109,11 +109,11 @@ def surveys_opened(store: Store, console_key: int, from_ms: int, to_ms: int) -> 
 
 
 def open_since(store: Store, at_ms: int) -> list[Row]:
-    """(epoch_key, survey) of surveys that are open, and were opened at or before this instant."""
+    """Return (epoch_key, survey) of the open surveys that were opened at or before this instant."""
     return store.all("SELECT epoch_key, survey FROM survey WHERE outcome = 'open' AND opened_at_ms <= ?", (at_ms,))
 
 
 def clear(store: Store) -> None:
-    """Empty both tables, before a rebuild."""
+    """Delete all surveys and force majeures, before a rebuild."""
     store.run("DELETE FROM survey")
     store.run("DELETE FROM force_majeure")

@@ -1,4 +1,4 @@
-"""Orders to update consoles: one a console, the last."""
+"""Read and store the orders to update consoles; of each console only the last one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLUMNS = (
 
 
 class UpdateOrder(NamedTuple):
-    """A console is to run `version`. `returned`: it tried, and runs the one of before again."""
+    """An order that a console run `version`; in state `returned` it tried, and runs its former version again."""
 
     console_key: int
     site_id: str
@@ -34,18 +34,18 @@ class UpdateOrder(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether something is still to come of it."""
+        """Whether the update may still succeed."""
         return self.state in OPEN
 
 
 def orders(store: Store) -> list[UpdateOrder]:
-    """All, by site and console."""
+    """Return all orders, by site and console."""
     rows = store.all(f"SELECT {_COLUMNS} FROM update_order JOIN console USING (console_key) ORDER BY 2, 3")  # noqa: S608
     return [UpdateOrder(*row) for row in rows]
 
 
 def order_of(store: Store, site_id: str, console_id: str) -> UpdateOrder | None:
-    """A console's, or None."""
+    """Return a console's order; None where it has none."""
     row = store.one(
         f"SELECT {_COLUMNS} FROM update_order JOIN console USING (console_key)"  # noqa: S608
         " WHERE site_id = ? AND console_id = ?",
@@ -55,7 +55,7 @@ def order_of(store: Store, site_id: str, console_id: str) -> UpdateOrder | None:
 
 
 def put(store: Store, order: UpdateOrder) -> None:
-    """Note an order, in the place of any that the console had."""
+    """Store an order, in the place of any that the console had."""
     store.run(
         "INSERT OR REPLACE INTO update_order VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (order.console_key, *order[3:]),
@@ -63,7 +63,7 @@ def put(store: Store, order: UpdateOrder) -> None:
 
 
 def stop(store: Store, version: str | None, states: tuple[str, ...], reason: str) -> int:
-    """Stop all orders for a version (None: any) that are in one of these states; how many there were."""
+    """Stop all orders for a version (None: any) that are in one of these states; return how many there were."""
     marks = ", ".join("?" * len(states))
     store.run(
         f"UPDATE update_order SET state = ?, reason = ?, changed_at_ms = ? WHERE state IN ({marks})"  # noqa: S608

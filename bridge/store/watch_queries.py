@@ -1,4 +1,4 @@
-"""What the live table asks every second: small tables and keys alone, never all events."""
+"""Read what the live table shows, every second: only small tables and keys, never all events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class WatchedConsole(NamedTuple):
-    """A console as last heard of; `online` is null when it never said so, `health` its latest figures as sent."""
+    """A console as last heard; `online` is None where it never said so, `health` is its latest message as sent."""
 
     site_id: str
     console_id: str
@@ -20,7 +20,7 @@ class WatchedConsole(NamedTuple):
 
 
 class WatchFigures(NamedTuple):
-    """Of the whole database: events stored, rejects (distinct), and numbers that consoles lost before sending them."""
+    """How many events the whole database holds, how many different rejects, and how many events consoles lost."""
 
     events: int
     rejects: int
@@ -28,7 +28,7 @@ class WatchFigures(NamedTuple):
 
 
 def live_consoles(store: Store) -> list[WatchedConsole]:
-    """All consoles, by site and id."""
+    """Return all consoles, by site and id."""
     rows = store.all(
         "SELECT site_id, console_id, enrolled, last_seen_at_ms, online, health FROM console"
         " ORDER BY site_id, console_id"
@@ -37,7 +37,7 @@ def live_consoles(store: Store) -> list[WatchedConsole]:
 
 
 def figures(store: Store) -> WatchFigures:
-    """How much there is. Events are never deleted, so the highest key counts them."""
+    """Return the figures of the whole database. Events are never deleted, so the highest key counts them."""
     row = store.one(
         "SELECT (SELECT coalesce(max(event_key), 0) FROM event), (SELECT count(*) FROM reject),"
         " (SELECT coalesce(sum(through - (SELECT coalesce(sum(min(high, through) - low + 1), 0) FROM received"
@@ -47,5 +47,5 @@ def figures(store: Store) -> WatchFigures:
 
 
 def timezones(store: Store) -> list[str]:
-    """The time zones of all sites."""
+    """Return the time zones of all sites."""
     return [row[0] for row in store.all("SELECT DISTINCT timezone FROM site")]

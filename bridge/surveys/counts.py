@@ -1,4 +1,4 @@
-"""Transactions and visitors: judged, given to a console and a seller, and kept."""
+"""Judge counts of transactions and visitors, assign each to a console and a seller, and store it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LATEST_MS = 253_402_300_799_999
 
 
 class CountMessage(Struct, omit_defaults=True):
-    """How many transactions or visitors there were from `from_ms` up to `to_ms`."""
+    """How many transactions or visitors there were from `from_ms` to `to_ms`, its end not included."""
 
     id: Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
     kind: Literal["transactions", "visitors"]
@@ -47,7 +47,7 @@ class CountsIntake:
         self._given: list[tuple[table.CountRow, str]] = []
 
     def take(self, site_id: str, source_id: str, payload: bytes) -> dict[str, Any]:
-        """Take in a `counts` message; the acknowledgement. Raises Unreadable with the reason."""
+        """Take in a `counts` message; return the acknowledgement. Raises Unreadable with the reason."""
         if len(payload) > MAX_MESSAGE_BYTES:
             raise Unreadable(f"size: more than {MAX_MESSAGE_BYTES} bytes")
         try:
@@ -59,11 +59,11 @@ class CountsIntake:
         return {"id": message.id}
 
     def keep(self, site_id: str, source_id: str, message: CountMessage, raw: str) -> None:
-        """Keep a figure. Raises Unreadable with the reason."""
+        """Take in a count. Raises Unreadable with the reason."""
         if message.to_ms < message.from_ms:
             raise Unreadable("impossible value: to is before from")
         if not (valid_id(site_id) and valid_id(source_id)):
-            raise Unreadable("impossible value: the site or source is no id")
+            raise Unreadable("impossible value: the site or source is not a valid id")
         count = table.CountRow(
             site_id,
             source_id,
@@ -78,34 +78,34 @@ class CountsIntake:
             None,
             "",
         )
-        self._given.append((_derived(count, _site_places(self._store, site_id)), raw))
+        self._given.append((_assigned(count, _site_places(self._store, site_id)), raw))
 
     def finish(self) -> None:
-        """Store those that are other than the figure in force."""
+        """Store the counts that differ from what is in force."""
         in_force = table.in_force(self._store, [count[:3] for count, _ in self._given])
         received = []
         changed: dict[table.Name, table.CountRow] = {}
         for count, raw in self._given:
             name = count[:3]
-            if in_force.get(name) != count:  # sent again, it changes nothing
+            if in_force.get(name) != count:  # a count sent again changes nothing
                 in_force[name] = changed[name] = count
                 received.append((*name, self._store.now_ms, raw))
         table.keep(self._store, received, list(changed.values()))
         self._given.clear()
 
 
-def derive(store: Store, site_id: str, from_ms: int = 0, to_ms: int = LATEST_MS) -> None:
-    """Give the figures of a site to consoles and sellers anew: shifts, placements or the time zone changed."""
+def assign(store: Store, site_id: str, from_ms: int = 0, to_ms: int = LATEST_MS) -> None:
+    """Assign the counts of a site again, after a change to shifts, placements or the time zone."""
     store.cache.places.pop(site_id, None)
     site = _site_places(store, site_id)
     found = table.of_site(store, site_id, from_ms, to_ms)
-    table.derive_anew(store, [new for old in found if (new := _derived(old, site)) != old])
+    table.save_assignments(store, [new for old in found if (new := _assigned(old, site)) != old])
 
 
-def derive_all(store: Store) -> None:
-    """Give all figures to consoles and sellers anew."""
+def assign_all(store: Store) -> None:
+    """Assign all counts again."""
     for site_id in places.timezones(store):
-        derive(store, site_id)
+        assign(store, site_id)
 
 
 def _site_places(store: Store, site_id: str) -> SitePlaces:
@@ -121,8 +121,8 @@ def _site_places(store: Store, site_id: str) -> SitePlaces:
     return site
 
 
-def _derived(count: table.CountRow, site: SitePlaces) -> table.CountRow:
-    """Find the console that stands there at `from_ms`, if just one, and who was on shift there, if just one."""
+def _assigned(count: table.CountRow, site: SitePlaces) -> table.CountRow:
+    """Assign a count to the console at its checkout point at `from_ms`, if there is one, and its seller on shift."""
     at_ms = count.from_ms
     standing = [
         placement

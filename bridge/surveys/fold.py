@@ -1,7 +1,8 @@
-"""Surveys as a function of the set of events, and rollups that follow every change to them.
+"""Fold events into surveys and force majeures, and have the rollups follow every change to them.
 
-There is one way for everything: what a change may touch is marked, derived anew from the stored events, compared with
-what was derived before, and the difference goes into the rollups.
+The result depends on the set of events alone, not on their order of arrival. Every change takes the same way: mark the
+surveys that it may affect, derive them again from the stored events, compare them with what was stored, and add the
+difference to the rollups.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from bridge.model.survey import ForceMajeureRow, SurveyRow
     from bridge.store import Store
 
-CHUNK = 2_000  # surveys derived at once, to bound memory
-MARKED_AT_ONCE = 100  # surveys whose force majeures are looked for at once: near most hundreds there are none
+CHUNK = 2_000  # surveys derived at a time, to bound memory
+MARKED_AT_ONCE = 100  # surveys whose force majeures are looked up at a time: most hundreds have none nearby
 
 
 class Fold:
-    """What one transaction has to make anew. Mark, then `finish`."""
+    """Collects what one transaction has to derive again: mark it, then `finish`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -37,33 +38,33 @@ class Fold:
         self._changed: list[SurveyRow] = []
 
     def mark(self, epoch_key: int, survey: int) -> None:
-        """This survey may have changed."""
+        """Mark a survey that may have changed."""
         marked = self._surveys.get(epoch_key)
         if marked is None:
             marked = self._surveys[epoch_key] = set()
         marked.add(survey)
 
     def mark_all(self, keys: Iterable[tuple[int, int]]) -> None:
-        """These surveys, as (epoch_key, survey), may have changed."""
+        """Mark surveys, as (epoch_key, survey), that may have changed."""
         for epoch_key, survey in keys:
             self.mark(epoch_key, survey)
 
     def mark_force_majeure(self, epoch_key: int, seq: int) -> None:
-        """This force majeure is new or may have changed."""
+        """Mark a force majeure that is new or may have changed."""
         self._force_majeures.setdefault(epoch_key, set()).add(seq)
 
     def mark_lost(self, epoch: Epoch) -> None:
-        """Something came, or `through` rose: open surveys of the epoch may be lost now."""
+        """Mark the open surveys of an epoch that may be lost, now that events came or `through` rose."""
         for survey in epoch.open:
             if survey < epoch.last_opener:
                 self.mark(epoch.key, survey)
 
     def fresh(self, epoch_key: int) -> dict[int, DecidingEvents]:
-        """Return what decides the surveys all of whose events come in this transaction; the caller fills it in."""
+        """Return the deciding events of surveys that begin in this transaction, by number; the caller fills them in."""
         return self._fresh.setdefault(epoch_key, {})
 
     def redate(self, epoch: Epoch, number: int, boot: Boot) -> None:
-        """Date a boot's events anew, if what they are dated by has changed."""
+        """Date the events of a boot again, if the offset that they are dated by has changed."""
         if boot.basis == boot.dated_by:
             return
         boot.dated_by = boot.basis
@@ -84,7 +85,7 @@ class Fold:
         events.redate_events(self._store, epoch.key, dates)
 
     def finish(self) -> None:
-        """Derive what was marked, store it, and let the rollups follow."""
+        """Derive what was marked, store it, and update the rollups."""
         self._fold_marked_force_majeures()
         for epoch_key in sorted(self._surveys.keys() | self._fresh.keys()):
             epoch = events.epoch_by_key(self._store, epoch_key)
@@ -103,7 +104,7 @@ class Fold:
         self._changed.clear()
 
     def finish_force_majeures(self) -> None:
-        """Do force majeures alone: a rebuild makes all of them first, then the surveys that they touch."""
+        """Derive only the force majeures: a rebuild derives all of them before the surveys that they affect."""
         self._fold_marked_force_majeures()
         self._deltas.save(self._store)
 
@@ -124,12 +125,12 @@ class Fold:
             for row, sign in ((old, -1), (new, 1)):
                 if row is not None:
                     self._deltas.add_force_majeure(console.site_id, console.console_id, row, sign)
-                    self._mark_touched(row, console.scope_ms)
+                    self._mark_affected_by(row, console.scope_ms)
             if new is not None:
                 changed.append(new)
         surveys.save_force_majeures(self._store, changed)
 
-    def _mark_touched(self, row: ForceMajeureRow, scope_ms: int) -> None:
+    def _mark_affected_by(self, row: ForceMajeureRow, scope_ms: int) -> None:
         self.mark_all(surveys.surveys_near(self._store, row, scope_ms))
 
     def _fold_surveys(self, epoch: Epoch, marked: list[int]) -> None:
@@ -150,7 +151,7 @@ class Fold:
             self._save_surveys(epoch, olds, self._mark_affected(epoch, derived))
 
     def _mark_affected(self, epoch: Epoch, derived: list[tuple[SurveyRow, DecidingEvents]]) -> list[SurveyRow]:
-        """Return these surveys of one epoch, each marked if a force majeure affects it."""
+        """Return these surveys of one epoch, each with `affected` set if a force majeure affects it."""
         scope_ms = epoch.console.scope_ms
         marked = []
         for start in range(0, len(derived), MARKED_AT_ONCE):
@@ -164,7 +165,7 @@ class Fold:
         return marked
 
     def _nearby(self, epoch: Epoch, bounds: NearbyBounds) -> Nearby | None:
-        """Find the force majeures within these bounds; None, as mostly, where there are none."""
+        """Find the force majeures within these bounds; None where there are none, which is usual."""
         dated = surveys.force_majeures_dated(self._store, epoch.console.key, bounds.from_ms, bounds.to_ms)
         of_boot = {
             boot: found
@@ -189,7 +190,7 @@ class Fold:
 
 
 def sweep(store: Store) -> int:
-    """Call surveys lost that have been open for 24 h; how many were looked at."""
+    """Close surveys as lost that have been open for 24 h; return how many were looked at."""
     fold = Fold(store)
     keys = surveys.open_since(store, store.now_ms - DAY_MS)
     fold.mark_all(keys)

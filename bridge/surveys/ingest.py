@@ -1,4 +1,4 @@
-"""From messages to what is stored: each event is new, the same again, in conflict, or rejected with its reason.
+"""Judge messages and store them: each event is new, a duplicate, in conflict, or rejected with its reason.
 
 `Intake` drives nobody: it tells what happened (`facts.py`), and whoever subscribes acts on it.
 """
@@ -58,13 +58,13 @@ if TYPE_CHECKING:
 
     Tell = Callable[[Fact], None]
 
-VALUES_KEPT = 50_000  # of events, held back so that one statement inserts many
+MAX_HELD_VALUES = 50_000  # of new events: held back so that one statement inserts many
 TYPES = {kind: str(kind.__struct_config__.tag) for kind in get_args(contract.AnyEvent)}
 
 
 @dataclass
 class IntakeResult:
-    """What became of the messages of a transaction; `acks` are (topic, payload) to publish after the commit."""
+    """The counts of one transaction; `acks` are (topic, payload) of what to publish after the commit."""
 
     messages: int = 0
     stored: int = 0
@@ -80,7 +80,7 @@ class IntakeResult:
 
 
 class EpochInTransaction:
-    """An epoch in this transaction: what was received before, and boots that may date events anew."""
+    """An epoch as this transaction found it, and the boots whose events may have to be dated again."""
 
     __slots__ = ("boots", "epoch", "fresh", "highest_before")
 
@@ -103,7 +103,7 @@ class Intake:
         enrolled_only: bool = False,
         signed_only: bool = False,
     ) -> None:
-        """Begin; `tell` hears each fact, `keys` are the consoles' (None: read them from beside the database)."""
+        """Begin; `tell` hears each fact, `keys` holds the consoles' keys (None: those beside the database)."""
         self._store = store
         self._tell = tell
         self._keys = keys or Keys(store.path)
@@ -121,7 +121,7 @@ class Intake:
         self.result = IntakeResult()
 
     def take(self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False) -> None:
-        """Take in one message, whatever it holds; a retained one does not show that its console is there now."""
+        """Take in one message, whatever it holds; a retained one does not prove that its console is there now."""
         self.result.messages += 1
         try:
             self.take_readable(topic, payload, arrived_at_ms, is_retained=is_retained)
@@ -137,7 +137,7 @@ class Intake:
         rejects.save_reject(self._store, None, topic, reason, payload, hashlib.sha256(payload).hexdigest(), at_ms)
 
     def _count_reject(self, reason: str, topic: str) -> None:
-        """Count one more among the rejects; details follow the reason after a colon."""
+        """Count one more reject; in `reason`, details follow after a colon."""
         word = reason.partition(":")[0]
         self._rejects[word] += 1
         self._example_topics[word] = topic
@@ -145,14 +145,14 @@ class Intake:
     def take_readable(
         self, topic: str, payload: bytes, arrived_at_ms: int, *, is_retained: bool = False, signed_only: bool = False
     ) -> None:
-        """Take in one message; raises Unreadable, and has done nothing then."""
+        """Take in one message. Raises Unreadable before anything is stored."""
         site_id, console_id, leaf = contract.read_topic(topic)
         name = site_id, console_id
         if leaf == "events":
             batch = contract.read_batch(payload)
             mac = None if batch.mac is UNSET else self._check_mac(name, batch, payload)
             if (self._signed_only or signed_only) and mac is not Mac.HELD:
-                raise Unreadable(f"{NOT_SIGNED}: its mac does not hold, or there is none, or no key to check it by")
+                raise Unreadable(f"{NOT_SIGNED}: its MAC is missing or wrong, or there is no key to check it by")
             console = self._console(name, arrived_at_ms)
             if mac is None and console.signs:
                 mac = Mac.MISSING
@@ -161,13 +161,13 @@ class Intake:
         elif leaf == "counts":
             ack = self._counts.take(site_id, console_id, payload)
             self.result.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
-        elif payload:  # an empty one only clears what the broker retained
-            is_there = self._take_word(name, leaf, payload, arrived_at_ms, is_live=not is_retained)
+        elif payload:  # an empty payload only clears what the broker retained
+            is_there = self._take_report(name, leaf, payload, arrived_at_ms, is_live=not is_retained)
             if is_there and not is_retained:
                 self._see(self._console(name, arrived_at_ms), arrived_at_ms)
 
     def finish(self) -> IntakeResult:
-        """Bring everything that depends on the new events up to date, and tell what sums up the transaction."""
+        """Update everything that depends on the new events, and tell the facts that sum up the transaction."""
         self._flush()
         self._counts.finish()
         for touched in self._touched.values():
@@ -198,7 +198,7 @@ class Intake:
             self._tell(Rejected(reason, count, self._example_topics[reason]))
 
     def _count_losses(self, epoch: Epoch) -> None:
-        """Numbers below `through` that were never received are lost, until they come after all."""
+        """Count the numbers up to `through` that were never received as lost, until they come after all."""
         lost = epoch.received.missing(epoch.through)
         if lost != epoch.lost:
             self._tell(EventsLost(epoch.console.name, epoch.epoch, lost - epoch.lost))
@@ -224,8 +224,8 @@ class Intake:
             self._tell(ConsoleDiscovered(name))
         return console
 
-    def _take_word(self, name: ConsoleName, leaf: str, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> bool:
-        """Take in what a console says of itself: `status`, `health`, or a `reply`; return whether it is there."""
+    def _take_report(self, name: ConsoleName, leaf: str, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> bool:
+        """Take in a `status`, a `health` or a `reply`; return whether it shows that the console is there."""
         if leaf == "status":
             is_online = contract.read_status(payload).state == "online"
             consoles.note_status(self._store, self._console(name, arrived_at_ms), online=is_online)
@@ -240,7 +240,7 @@ class Intake:
         return True
 
     def _take_health(self, name: ConsoleName, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> None:
-        """Take in a console's figures; when it sent them is unknown where the broker had kept the message."""
+        """Take in a console's health; when it was sent is unknown where the broker had kept the message."""
         health, figures = contract.read_health(payload), read_figures(payload)
         console = self._console(name, arrived_at_ms)
         sent_at_ms = arrived_at_ms if is_live else None
@@ -250,7 +250,7 @@ class Intake:
         self._tell(HealthReported(name, figures, sent_at_ms))
 
     def _see(self, console: KnownConsole, arrived_at_ms: int) -> None:
-        """Note that the console is there."""
+        """Note a message that shows that the console is there."""
         _, before, count = self._seen.get(console.key, (console, 0, 0))
         self._seen[console.key] = console, max(before, arrived_at_ms), count + 1
 
@@ -264,7 +264,7 @@ class Intake:
         console.newest_epoch_key = max(console.newest_epoch_key, epoch.key)
         touched = self.touched(epoch)
         self._see(console, arrived_at_ms)
-        if mac not in {Mac.FAILED, Mac.MISSING}:  # a stranger's word must not have the console let go of what it holds
+        if mac not in {Mac.FAILED, Mac.MISSING}:  # a stranger must not make the console drop events that it still holds
             epoch.first = max(epoch.first, batch.first)
         if batch.extra:
             events.save_extra(self._store, epoch.key, batch.base, arrived_at_ms, str(batch.extra))
@@ -287,14 +287,14 @@ class Intake:
         received.add(base, base + len(batch.events) - 1)
 
     def touched(self, epoch: Epoch) -> EpochInTransaction:
-        """The epoch as this transaction found it."""
+        """Return the epoch as this transaction found it."""
         found = self._touched.get(epoch.key)
         if found is None:
             found = self._touched[epoch.key] = EpochInTransaction(epoch, self._fold.fresh(epoch.key))
         return found
 
     def _take_again(self, epoch: Epoch, seq: int, raw: bytes, topic: str, arrived_at_ms: int, mac: Mac | None) -> None:
-        """A number that was received before: the same again, or a conflict, where the first stays."""
+        """Take in a number that was received before: a duplicate, or a conflict, in which the first content stays."""
         self._flush()
         first = events.first_content(self._store, epoch.key, seq)
         if first is None or contract.same_content(first, raw):
@@ -317,7 +317,7 @@ class Intake:
     def store_events(
         self, touched: EpochInTransaction, judged: list[tuple[int, AnyEvent, str]], arrived_at_ms: int, mac: int | None
     ) -> None:
-        """Good events with numbers that are new, each with its number and its text."""
+        """Store events whose numbers are new, each as (number, event, text), and mark what they affect."""
         epoch, values = touched.epoch, self._values
         key, boots = epoch.key, epoch.boots
         for seq, event, raw in judged:
@@ -339,7 +339,7 @@ class Intake:
             mark = _MARKS.get(kind)
             if mark is not None:
                 mark(self, touched, seq, event, dated_at_ms)
-        if len(values) >= VALUES_KEPT:
+        if len(values) >= MAX_HELD_VALUES:
             self._flush()
 
     def _mark_opened(self, touched: EpochInTransaction, seq: int, event: SurveyOpened, at_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""Everything made anew from what was received: rejects are judged again, then dates, surveys and rollups."""
+"""Rebuild everything from what was received: judge the rejects again, then derive dates, surveys and rollups."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def rebuild(store: Store, progress: Callable[[int, int], None] | None, tell: Tell) -> dict[str, int]:
-    """Make everything again from the events, inside the transaction; `progress(done, of)` counts epochs.
+    """Rebuild everything, inside the transaction; `progress(done, of)` counts epochs.
 
-    Returns as `taken` how many rejects were taken in after all, and as `surveys` how many there are.
+    Returns as `taken` how many rejects were taken in after all, and as `surveys` how many surveys there are.
     """
     store.forget()
     taken = _judge_rejects_again(store, tell)
@@ -40,12 +40,12 @@ def rebuild(store: Store, progress: Callable[[int, int], None] | None, tell: Tel
         events.forget_if_many(store)
         if progress is not None:
             progress(done, len(keys))
-    counts.derive_all(store)
+    counts.assign_all(store)
     return {"taken": taken, "surveys": made}
 
 
 def _judge_rejects_again(store: Store, tell: Tell) -> int:
-    """Take what an older bridge, or one with fewer consoles enrolled, could not; return how many."""
+    """Take in what an older bridge, or one with fewer consoles enrolled, could not; return how many."""
     intake = Intake(store, tell)
     taken = 0
     for reject_key, epoch_key, seq, topic, reason, raw, at_ms, mac in rejects.rejects(store):
@@ -86,7 +86,7 @@ def _take_event_again(
 
 
 def _date_again(store: Store, epoch: Epoch) -> None:
-    """Date the epoch's events from arrivals and clocks as stored, and make its force majeures."""
+    """Date the epoch's events again by the stored arrivals and clocks, and derive its force majeures."""
     epoch.through = epoch.received.through(epoch.first)
     epoch.boots = events.boots_of_events(store, epoch.key)
     fold = Fold(store)
@@ -99,7 +99,7 @@ def _date_again(store: Store, epoch: Epoch) -> None:
 
 
 def _fold_again(store: Store, epoch_key: int) -> int:
-    """Make the epoch's surveys; how many there are."""
+    """Derive the epoch's surveys; return how many there are."""
     made = 0
     fold = Fold(store)
     for made, survey in enumerate(events.survey_numbers(store, epoch_key), 1):

@@ -1,4 +1,4 @@
-"""Recorded messages, taken in as if they had come by MQTT."""
+"""Take in recorded messages as if they had come by MQTT."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RecordedMessage(Struct):
-    """A line of a file of recorded messages; the payload as JSON, or as a string where it was none."""
+    """A line of a file of recorded messages; the payload is JSON, or a string where it was not JSON."""
 
     topic: Annotated[str, Meta(max_length=65_535)]
     payload: Raw

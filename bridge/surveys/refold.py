@@ -1,4 +1,4 @@
-"""Fold surveys again after a change to what they are made with: shifts, placements, time zones, the scope."""
+"""Fold surveys again after a change to shifts, placements, time zones or the scope of force majeure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def refold_console(
     store: Store, site_id: str, console_id: str, from_ms: int | None = None, to_ms: int | None = None
 ) -> None:
-    """Make anew the surveys of a console opened from `from_ms` up to `to_ms` (inclusive; None: no limit).
+    """Fold the surveys of a console again that were opened from `from_ms` to `to_ms` (included; None: no limit).
 
-    To be called, inside the transaction, after a change to its shifts, placements, settings sent or scope.
+    Call it inside the transaction, after a change to the console's shifts, placements, settings or scope.
     """
     store.forget()
     console = find_console(store, site_id, console_id)
@@ -33,12 +33,12 @@ def refold_console(
 
 
 def refold_site(store: Store, site_id: str) -> None:
-    """Make anew all surveys of a site: its time zone or scope changed."""
+    """Fold all surveys of a site again, after a change to its time zone or scope."""
     for console_id in console_ids(store, site_id):
         refold_console(store, site_id, console_id)
 
 
 def refold_all(store: Store) -> None:
-    """Make anew all surveys: the scope of all changed."""
+    """Fold all surveys again, after a change to the scope of all consoles."""
     for site_id in site_ids(store):
         refold_site(store, site_id)

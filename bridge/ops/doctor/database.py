@@ -9,6 +9,7 @@ from bridge.ops.doctor.console_rules import CLOCK_OFF_MS, ConsoleStatus, rules_t
 from bridge.ops.doctor.console_status import roll_call
 from bridge.store import console_status, updates
 from bridge.store.connection import damaged
+from bridge.store.integrity import integrity_faults
 from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
 from bridge.text import ago, plural, printable, utc
 
@@ -43,7 +44,7 @@ class Finding:
 
 def examine(store: Store, now_ms: int) -> Iterator[Finding]:
     """Look at everything that the database can tell of; raises DatabaseError when it is damaged."""
-    faults = console_status.integrity(store.connection, "integrity_check")
+    faults = integrity_faults(store.connection, "integrity_check")
     if faults:
         raise damaged(str(store.path), "; ".join(faults[:FAULTS_TOLD]))  # what else it says can't be believed
     yield Finding(f"The database {store.path} is whole.", bad=False)

@@ -131,7 +131,7 @@ def no_links(*_: object) -> None:
 
 def test_a_copy_of_a_newer_trivox_replaces_nothing(office: Office) -> None:
     planted.of_a_newer_version(copy_of(office))
-    with pytest.raises(DatabaseError, match="is of a newer Trivox"):
+    with pytest.raises(DatabaseError, match="was made by a newer Trivox"):
         restore(copy_of(office), office.database, NOW)
     assert stored(office.database) == 40
 
