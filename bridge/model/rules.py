@@ -1,4 +1,4 @@
-"""What a survey and a force majeure are, given the events: the rules, whatever order the events arrived in."""
+"""The rules that make a survey or a force majeure of events, in whatever order those arrived."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from bridge.model.survey import LONG_SURVEY_MS, ForceMajeureRow, StoredEvent, Su
 from bridge.wire.contract import ANSWERS, ForceMajeureDeclared, SurveyClosed, SurveyOpened, read_event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bridge.model.epoch import Epoch
 
 
@@ -28,7 +30,7 @@ class DecidingEvents(Struct, gc=False):
 
     @classmethod
     def of_stored(cls, opening: StoredEvent | None, closing: StoredEvent | None) -> DecidingEvents:
-        """Read them from stored events."""
+        """Read the deciding events from the store's rows."""
         deciding = cls()
         if opening is not None:
             deciding.opening, deciding.opened_at_ms = read_event(opening.raw, SurveyOpened), opening.dated_at_ms
@@ -112,7 +114,7 @@ class Reach(NamedTuple):
         return cls(*start, deciding.closing.boot, deciding.closing.up_ms, deciding.closed_at_ms)
 
     def holds(self, epoch_key: int, row: ForceMajeureRow) -> bool:
-        """Whether this force majeure lies within: by `up_ms` in the same boot, else by date."""
+        """Return whether a force majeure lies within: by `up_ms` in the same boot, else by date."""
         same = row.epoch_key == epoch_key
         if same and row.boot == self.from_boot:
             is_after = row.up_ms >= self.from_up_ms
@@ -121,6 +123,23 @@ class Reach(NamedTuple):
         if same and row.boot == self.to_boot:
             return is_after and row.up_ms <= self.to_up_ms
         return is_after and row.dated_at_ms <= self.to_ms
+
+
+def is_affected(
+    row: SurveyRow,
+    deciding: DecidingEvents,
+    nearby: Nearby | None,
+    scope_ms: int,
+    is_named: Callable[[int, int], bool],
+) -> bool:
+    """Return whether force majeure affects a survey.
+
+    One does that lies within the survey's reach. Without a close the reach ends at the opening, and one that names the
+    survey affects it too: `is_named` takes (epoch_key, survey).
+    """
+    if nearby is not None and nearby.affect(row, deciding, scope_ms):
+        return True
+    return deciding.closing is None and is_named(row.epoch_key, row.survey)
 
 
 class NearbyBounds(NamedTuple):
@@ -164,7 +183,7 @@ class Nearby:
             self._of_boot[boot] = [row.up_ms for row in rows], rows
 
     def affect(self, row: SurveyRow, deciding: DecidingEvents, scope_ms: int) -> bool:
-        """Whether any of them affects this survey."""
+        """Return whether any of them lies within the survey's reach."""
         reach = Reach.of(row, deciding, scope_ms)
         if self._dated:
             start, end = bisect_left(self._dates, reach.from_ms), bisect_right(self._dates, reach.to_ms)

@@ -61,4 +61,6 @@ def _check_copy(connection: apsw.Connection, copy: Path, refusal: DatabaseError)
         raise refusal
     ((version,),) = connection.execute("PRAGMA user_version").fetchall()
     if int(str(version)) > newest_version():
-        raise DatabaseError(f"The copy {copy} was made by a newer Trivox: restore it with that version, or a newer one.")
+        raise DatabaseError(
+            f"The copy {copy} was made by a newer Trivox: restore it with that version, or a newer one."
+        )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bridge.model.dating import date_event
 from bridge.model.local_time import DAY_MS
-from bridge.model.rules import DecidingEvents, Nearby, NearbyBounds, derive_force_majeure, derive_survey
+from bridge.model.rules import DecidingEvents, Nearby, NearbyBounds, derive_force_majeure, derive_survey, is_affected
 from bridge.store import events, surveys
 from bridge.store.rollups import Deltas
 
@@ -158,11 +158,12 @@ class Fold:
             some = derived[start : start + MARKED_AT_ONCE]
             near = self._nearby(epoch, NearbyBounds.of(some, scope_ms))
             for row, deciding in some:
-                affected = near is not None and near.affect(row, deciding, scope_ms)
-                if not affected and deciding.closing is None:
-                    affected = surveys.is_named_by_force_majeure(self._store, row.epoch_key, row.survey)
+                affected = is_affected(row, deciding, near, scope_ms, self._is_named)
                 marked.append(row._replace(affected=1) if affected else row)
         return marked
+
+    def _is_named(self, epoch_key: int, survey: int) -> bool:
+        return surveys.is_named_by_force_majeure(self._store, epoch_key, survey)
 
     def _nearby(self, epoch: Epoch, bounds: NearbyBounds) -> Nearby | None:
         """Find the force majeures within these bounds; None where there are none, which is usual."""
