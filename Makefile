@@ -1,23 +1,23 @@
-# `make run` shows everything at work on this machine; `make test` runs every test. Both set up what they need.
+# `make run` shows everything running on this machine; `make test` runs every test. Both install what they need first.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests run test chaos flash-cuts lint bench lock clean
 PYTHON := .venv/bin/python
-# Programs that are started hundreds of times are compiled once.
+# Let Python cache bytecode: tests start programs hundreds of times.
 unexport PYTHONDONTWRITEBYTECODE
 
-help: ## What can be made
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 10
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
-setup: ## Install what this machine lacks (into .venv and .cache; Debian packages by apt-get)
+setup: ## Install what is missing (into .venv and .cache; Debian packages by apt-get)
 	@.ci/setup
 
 setup-tests:
 	@.ci/setup --tests
 
-run: setup ## Broker, bridge and three simulated consoles with busy people; Ctrl-C ends it
+run: setup ## Run broker, bridge and three simulated consoles with busy people; Ctrl-C ends it
 	@.venv/bin/trivox run
 
-lint: setup ## Style, types and import rules
+lint: setup ## Check style, types and import rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -25,27 +25,27 @@ lint: setup ## Style, types and import rules
 	.venv/bin/pyright --project firmware/pyright-rp2.json
 	PYTHONPATH=firmware .venv/bin/lint-imports
 
-test: setup-tests ## Lint, types, import rules and every test (TRIVOX_SEED=N draws other random cases)
+test: setup-tests ## Check style, types and import rules, and run every test (TRIVOX_SEED=N draws other random cases)
 	@.ci/check
 
-chaos: setup-tests ## Break everything and prove that nothing is lost: all seeds that found a bug, or SEED= (MINUTES=, CONSOLES=, PICOS=)
+chaos: setup-tests ## Break everything and prove that nothing is lost: with all saved seeds, or with SEED= (MINUTES=, CONSOLES=, PICOS=)
 	$(if $(SEED),,$(PYTHON) -m tests.chaos.virtual --seeds 300)
 	$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
 	  $(if $(CONSOLES),--consoles $(CONSOLES)) $(if $(PICOS),--picos $(PICOS))
 
-flash-cuts: setup-tests ## Cut the power within each flash operation: of outbox, cable and update over the air (an hour), and live thirty busier days
+flash-cuts: setup-tests ## Cut the power in each flash operation of outbox, flashing and updates (an hour), and simulate thirty busier days
 	TRIVOX_EVERY_CUT=1 .venv/bin/pytest -n 3 --dist worksteal -k operation tests/bridge/ops/flash/test_pulled_cable.py \
 	  tests/system/test_update_power_cuts.py tests/firmware/test_power_cuts.py
 	TRIVOX_EVERY_CUT=1 .venv/bin/pytest tests/firmware/test_thirty_days.py
 
-bench: setup-tests ## Measure, each figure beside a limit measured in the same run
+bench: setup-tests ## Measure performance; each figure has a limit, often measured in the same run
 	$(PYTHON) -m tests.benchmarks
 
-lock: ## Write the lock files anew (needs pip-tools on PATH)
+lock: ## Write the lock files again (needs pip-tools on PATH)
 	pip-compile -q --strip-extras --generate-hashes --allow-unsafe --no-header --no-emit-index-url \
 	  --no-emit-find-links --no-emit-trusted-host --extra dev -o .ci/lock/host.txt pyproject.toml
 	for board in esp32 rp2; do echo "micropython-$$board-stubs" | pip-compile -q --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o .ci/lock/stubs-$$board.txt -; done
 
-clean: ## Remove what setup and builds made
+clean: ## Remove everything that setup and builds have made
 	rm -rf .venv .cache build ./*.egg-info

@@ -1,8 +1,8 @@
-"""Errors that end a command: each is one plain sentence that says what is wrong and what to do."""
+"""Errors that end a command. The text of each is one plain sentence: what is wrong, then what to do."""
 
 
 class TrivoxError(Exception):
-    """Base of all; `str()` is the sentence for the user, `exit_status` what the command ends with."""
+    """Base of all errors: `str()` is the sentence for the user, `exit_status` the status the command ends with."""
 
     exit_status = 1
 
@@ -18,12 +18,8 @@ class DatabaseError(TrivoxError):
 
 
 class NoRoomError(DatabaseError):
-    """The database's disk takes no more."""
+    """The disk that holds the database is full."""
 
 
 class WriterBusyError(TrivoxError):
-    """Another process writes this database."""
-
-
-class UnreachableError(TrivoxError):
-    """Something on the network or on this machine did not answer."""
+    """Another process is writing this database."""

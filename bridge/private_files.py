@@ -1,4 +1,4 @@
-"""Files with secrets: for one user's eyes alone from their first byte on, whole or not there, and on the disk."""
+"""Write files that hold secrets: readable only by their owner from the first byte, complete or absent, and synced."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ SECRET = 0o600
 OPEN = 0o644
 
 Owner = tuple[int, int]
-"""(user, group)."""
+"""(user id, group id)."""
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Whether anybody but its owner may do anything with this file. Raises OSError."""
+    """Return whether anybody but its owner may read, write or run this file. Raises OSError."""
     return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def write(path: Path, data: bytes, owner: Owner | None = None, mode: int = SECRET) -> None:
-    """Put `data` in the place of the file at `path`, given to `owner` where root writes. Raises TrivoxError."""
+    """Write `data` to `path` in one step, replacing any file there; give it to `owner` if root writes it.
+
+    Raises TrivoxError.
+    """
     new = path.with_name(f"{path.name}.new")
     try:
         new.unlink(missing_ok=True)
@@ -38,11 +41,11 @@ def write(path: Path, data: bytes, owner: Owner | None = None, mode: int = SECRE
         new.replace(path)
         sync(path.parent)
     except OSError as error:
-        raise TrivoxError(f"{path} cannot be written ({error.strerror}): check its folder and rights.") from error
+        raise TrivoxError(f"{path} cannot be written ({error.strerror}): check its folder and permissions.") from error
 
 
-def folder(path: Path, owner: Owner | None = None) -> None:
-    """Make a folder that its owner alone may look into; one that is there stays. Raises TrivoxError."""
+def make_folder(path: Path, owner: Owner | None = None) -> None:
+    """Make a folder that only its owner may look into; an existing one stays as it is. Raises TrivoxError."""
     if path.is_dir():
         return
     try:
@@ -50,22 +53,22 @@ def folder(path: Path, owner: Owner | None = None) -> None:
         if owner is not None and is_root():
             os.chown(path, *owner)
     except OSError as error:
-        raise TrivoxError(f"{path} cannot be made ({error.strerror}): check its folder and rights.") from error
+        raise TrivoxError(f"{path} cannot be made ({error.strerror}): check its folder and permissions.") from error
 
 
-def owner_of(database: Path) -> tuple[int, int]:
-    """(user, group) of a database, or of its folder where there is none yet."""
-    found = (database if database.exists() else database.parent).stat()
-    return found.st_uid, found.st_gid
+def owner_of(database: Path) -> Owner:
+    """Return who owns a database, or its folder if there is no database yet."""
+    status = (database if database.exists() else database.parent).stat()
+    return status.st_uid, status.st_gid
 
 
 def is_root() -> bool:
-    """Whether this process may give files away."""
+    """Return whether this process runs as root, which may give files to other users."""
     return os.geteuid() == 0
 
 
 def sync(path: Path) -> None:
-    """Bring a file, or a folder's entries, to disk; raises OSError."""
+    """Flush a file, or the entries of a folder, to the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

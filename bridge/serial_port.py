@@ -1,4 +1,4 @@
-"""Names the errors that pyserial raises when the board behind a port goes, in whichever call that falls."""
+"""Name the errors that pyserial raises when the board behind a port is unplugged, whichever call hits it first."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import struct
 import termios
 
 PORT_ERRORS = (OSError, termios.error, struct.error, TypeError)
-"""OSError nearly everywhere; termios.error where settings and buffers of a port are touched, as in opening it;
-struct.error and TypeError where pyserial goes on with what such a port left it."""
+"""OSError from nearly every call; termios.error where a port's settings and buffers are touched, as when it is opened;
+struct.error and TypeError where pyserial works on with what a vanished port left it."""
 
 
 def error_number(error: BaseException) -> int:
-    """The system's number of such an error (see errno), or 0."""
+    """Return the system's number (see errno) of one of these errors, or 0 if it has none."""
     first = error.args[0] if error.args else 0
     return first if isinstance(first, int) else 0

@@ -1,1 +1,1 @@
-"""Almost empty on purpose: whatever failed here would keep the console from starting."""
+"""Do nothing, on purpose: an error here would keep the console from starting."""

@@ -1,4 +1,4 @@
-"""Starts the version of the firmware that is in force, or on trial; MicroPython runs this after boot.py."""
+"""Start the version of the firmware that is in force or on trial; MicroPython runs this after boot.py."""
 
 import sys
 
@@ -6,7 +6,7 @@ import machine
 import slots
 
 on_trial = slots.choose()
-del slots, sys.modules["slots"]  # its memory is the console's
+del slots, sys.modules["slots"]  # the console needs its memory
 
 try:
     from console.app import run

@@ -1,5 +1,5 @@
-# ruff: noqa: F821 - MicroPython's build gives these functions
-"""For freezing the firmware into MicroPython: `make FROZEN_MANIFEST=.../firmware/manifest.py`."""
+# ruff: noqa: F821 - MicroPython's build defines these functions
+"""Freeze the firmware into MicroPython: `make FROZEN_MANIFEST=.../firmware/manifest.py`."""
 
 include("$(PORT_DIR)/boards/manifest.py")
 package("boards")

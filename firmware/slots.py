@@ -1,13 +1,13 @@
-"""Which version of the firmware runs: the one in folder `a`, the one in `b`, or the one that lies beside this file.
+"""Choose which version of the firmware runs: the one in folder `a`, the one in `b`, or the one beside this file.
 
-`slots.json` says it; it is only ever exchanged as a whole, so that power may go at any moment:
+`slots.json` says which. It is always replaced as a whole, so that power may go at any moment:
 
-    {"slot": "a"}                                         a runs; "" is the one beside this file, as without the file
-    {"slot": "a", "trial": "b", "boots": 1, "version": …, "id": …}   b is on trial, this is its boot number 1
-    {"slot": "a", "failed": …, "id": …}                   a runs, a trial of that version has failed
+    {"slot": "a"}                            a runs; "", or no file, is the version beside this file
+    {"slot": "a", "trial": "b", "boots": 1, "version": …, "id": …}      b is on trial, in its boot number 1
+    {"slot": "a", "failed": …, "id": …}      a runs; the trial of the version `failed` has failed
 
-A trial that was not confirmed in `_BOOTS` boots has failed. Nothing replaces this module over the air: keep it so small
-that nothing has to. What has a name here takes memory for ever, though the module is let go of: so there are few.
+A trial that is not confirmed within `_BOOTS` boots has failed. Nothing replaces this module over the air: keep it so
+small that nothing has to. Each name used here takes memory for ever, even though the module is unloaded: use few.
 """
 
 import json
@@ -24,13 +24,13 @@ _WATCHDOG_MS = const(8000)  # a version on trial may hang before it starts its o
 
 
 def choose():
-    """Puts the folder of the version that is to run in front of `sys.path`; true if it is on trial."""
+    """Put the folder of the version to run first into `sys.path`; return whether that version is on trial."""
     try:
         with open(_FILE) as file:
             state = json.load(file)
         slot, trial = state["slot"], state.get("trial")
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        return False  # no such file, or damaged
+        return False  # the file is missing or damaged
     if trial and count(state):
         machine.WDT(timeout=_WATCHDOG_MS)
         slot = trial
@@ -40,7 +40,7 @@ def choose():
 
 
 def count(state):
-    """Counts one more boot of a trial; false if it has had all, or if that can't be kept."""
+    """Count one more boot of a trial; return false if it has had all, or if the count can't be written."""
     goes_on = state.get("boots") in range(_BOOTS)
     if goes_on:
         state["boots"] += 1

@@ -1,9 +1,9 @@
-"""Simulated consoles: the real firmware on a real MicroPython, its pins, radio, clock, flash and power in your hand.
+"""Simulate consoles: the real firmware on a real MicroPython, with pins, radio, clock, flash and power under control.
 
-And scenarios: whole chains of them, with people around.
+Scenarios simulate whole chains of shops with their people.
 
-What is named here is imported when it is first asked for, so that `import simulator` costs next to nothing: pytest does
-so in every project that has trivox installed.
+Each name is imported when it is first used, so that `import simulator` costs next to nothing: pytest imports this
+package in every project that has trivox installed.
 """
 
 from importlib import import_module
@@ -30,7 +30,7 @@ __all__ = [
     "Sound",
 ]
 
-_HOMES = {
+_MODULES = {
     "Change": "simulator.console.observations",
     "Console": "simulator.console.console",
     "ConsoleError": "simulator.errors",
@@ -45,10 +45,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_MODULES})

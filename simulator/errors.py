@@ -1,8 +1,8 @@
-"""What can go wrong in the simulator; the name says whose fault it was."""
+"""The simulator's errors; the name says what was at fault."""
 
 
 class SimulatorError(Exception):
-    """Base of all; its text is one plain sentence that says what to do."""
+    """Base of all errors; the text is a plain sentence that says what is wrong and what to do."""
 
 
 class MicroPythonError(SimulatorError):
@@ -10,12 +10,12 @@ class MicroPythonError(SimulatorError):
 
 
 class ConsoleError(SimulatorError):
-    """A simulated console did not do what was asked of it: not powered, gone, or too slow."""
+    """A simulated console did not do what it was told to do: it has no power, has ended, or is too slow."""
 
 
 class ConsoleGoneError(ConsoleError):
-    """The board's process ended before it answered: a reset, a power cut, or a fault."""
+    """The board's process ended before it answered, by a reset, a power cut or a fault."""
 
 
 class FirmwareError(ConsoleError):
-    """The firmware broke a rule of its board (unknown argument, wrong pin …) or ended by an error."""
+    """The firmware broke a rule of its board (unknown argument, wrong pin …) or ended with an error."""

@@ -1,4 +1,4 @@
-"""For all tests: fixed seeds, and most workers begin with the long ones, so that none runs on alone at the end."""
+"""Fix the seeds of all tests, and have most workers begin with the long tests, so that none runs alone at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.seeds import SHIFT
 
-# How long an example takes says how busy the machine is, and nothing else.
+# How long an example takes depends only on how busy the machine is.
 settings.register_profile(
     "trivox", derandomize=not SHIFT, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
@@ -18,7 +18,7 @@ settings.load_profile("trivox")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Hypothesis draws the same each time, or by TRIVOX_SEED."""
+    """Have Hypothesis draw the same examples each time, or others by TRIVOX_SEED."""
     if SHIFT:
         config.option.hypothesis_seed = SHIFT
 
@@ -29,9 +29,9 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order them for `--dist worksteal`, which gives each worker neighbours at first.
+    """Order the tests for `--dist worksteal`, which at first gives each worker a block of neighbours.
 
-    Long tests mostly wait, short ones compute: side by side they take the whole machine, and no more.
+    Long tests mainly wait and short ones compute: side by side they use the whole machine, and no more.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     leaders = (2 * workers + 2) // 3

@@ -1,1 +1,1 @@
-"""What people decide: key questions, settings, sites, shifts, enrolment, firmware updates."""
+"""Store what people decide: key questions, settings, sites, shifts, enrolment and firmware updates."""

@@ -1,4 +1,4 @@
-"""The versions of the firmware that consoles may be updated to, and whose signatures count: a folder of files."""
+"""Keep the firmware versions that consoles may be updated to, and the keys that are trusted, in a folder of files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from bridge.admin.firmware_bundle import VERSION, bytes_of, pem_of, read_bundle, read_public_key
+from bridge.admin.firmware_bundle import VERSION, read_bundle, read_public_key, read_small_file, to_pem
 from bridge.errors import TrivoxError
 from bridge.private_files import is_root, owner_of
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from bridge.admin.firmware_bundle import Bundle
 
-_NAME_DIGITS = 16
+_KEY_NAME_DIGITS = 16
 
 
 class Bundles:
-    """The bundles for `database`, in the folder DATABASE-firmware; trusted keys lie in its folder `trusted`."""
+    """The bundles beside `database`, in the folder DATABASE-firmware; its subfolder `trusted` holds trusted keys."""
 
     def __init__(self, database: Path) -> None:
         self.folder = database.with_name(f"{database.name}-firmware")
@@ -29,38 +29,46 @@ class Bundles:
         self._database = database
 
     def trust(self, public: Path) -> str:
-        """Take bundles that this key has signed from now on; what the key is called here. Raises TrivoxError."""
-        pem = pem_of(read_public_key(public))
-        name = hashlib.sha256(pem).hexdigest()[:_NAME_DIGITS]
+        """Trust bundles that this key has signed; return the name that the key gets here. Raises TrivoxError."""
+        pem = to_pem(read_public_key(public))
+        name = hashlib.sha256(pem).hexdigest()[:_KEY_NAME_DIGITS]
         self._write(self._trusted / f"{name}.pub", pem)
         return name
 
     def add(self, path: Path) -> Bundle:
-        """Take in a bundle, once it has been checked. Raises TrivoxError."""
-        data = bytes_of(path)
+        """Check a bundle and add it. Raises TrivoxError."""
+        data = read_small_file(path)
         bundle = read_bundle(path, data, self._keys())
-        place = self._path(bundle.version)
-        if place.exists() and self.get(bundle.version).manifest != bundle.manifest:
+        target = self._path(bundle.version)
+        if target.exists() and self.get(bundle.version).manifest != bundle.manifest:
             raise TrivoxError(
-                f"Another firmware {bundle.version} is here already: give this one a version of its own "
-                "(firmware/console/version.py), or remove " + str(place) + "."
+                f"A different firmware {bundle.version} is here already: give this one another version "
+                f"(firmware/console/version.py), or remove {target}."
             )
-        self._write(place, data)
+        self._write(target, data)
         return bundle
 
     def get(self, version: str) -> Bundle:
-        """The bundle of a version, checked anew. Raises TrivoxError."""
+        """Read and check the bundle of a version. Raises TrivoxError."""
         path = self._path(version)
         if not VERSION.match(version) or not path.is_file():
-            have = ", ".join(self.versions()) or "none yet"
-            raise TrivoxError(f"There is no firmware {version} here ({have}): `trivox firmware add BUNDLE`.")
-        bundle = read_bundle(path, bytes_of(path), self._keys())
+            available = ", ".join(self.versions()) or "none yet"
+            raise TrivoxError(f"There is no firmware {version} here ({available}): run `trivox firmware add BUNDLE`.")
+        bundle = read_bundle(path, read_small_file(path), self._keys())
         if bundle.version != version:
-            raise TrivoxError(f"{path} is firmware {bundle.version}: remove it, and add the right one again.")
+            raise TrivoxError(f"{path} holds firmware {bundle.version}: remove it, and add the right bundle again.")
         return bundle
 
+    def stamp(self, version: str) -> tuple[int, int, int] | None:
+        """Return what changes whenever the bundle's file does; None if there is no file."""
+        try:
+            found = self._path(version).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
     def versions(self) -> list[str]:
-        """All that are here, oldest first."""
+        """List all versions that are here, oldest first."""
         return sorted((path.stem for path in self.folder.glob("*.bundle")), key=rank)
 
     def _keys(self) -> list[Ed25519PublicKey]:
@@ -76,14 +84,14 @@ class Bundles:
             new.write_bytes(data)
             new.replace(path)
             if is_root():
-                for made in (self.folder, self._trusted, path):
-                    os.chown(made, *owner_of(self._database))
+                for written in (self.folder, self._trusted, path):
+                    os.chown(written, *owner_of(self._database))
         except OSError as error:
             raise TrivoxError(
-                f"{error.filename} cannot be written ({error.strerror}): check rights and disk."
+                f"{error.filename} cannot be written ({error.strerror}): check its permissions and the disk."
             ) from error
 
 
 def rank(version: str) -> tuple[int, ...]:
-    """What versions are ordered by; anything that is none comes before all."""
+    """Return a key to sort versions by; text that is not a version comes first."""
     return tuple(int(part) for part in version.split(".")) if VERSION.match(version) else ()

@@ -1,4 +1,4 @@
-"""The commands that write a database, each as it crosses the local socket; `service/operations.py` says who does it."""
+"""Define the bridge's commands as they cross the local socket; `service/operations.py` maps each to its function."""
 
 from __future__ import annotations
 
@@ -7,45 +7,48 @@ from datetime import date
 from msgspec import Struct
 
 
-class Scope(Struct, frozen=True):
-    """Whom a choice is for: all consoles, those of a site, or one."""
+class Scope(Struct, frozen=True, forbid_unknown_fields=True):
+    """The consoles that a command is for: all (both empty), those of a site, or one."""
 
-    site_id: str = ""
-    console_id: str = ""
-
-
-class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="command", tag=True):
-    """What somebody wants done, inside one transaction."""
+    site_id: str  # "": all sites
+    console_id: str  # "": all consoles of the site
 
 
-class SetQuestion(Command, frozen=True):
-    """Define or change a key question; what is None stays. `assign`: whom it is given to."""
+ALL_CONSOLES = Scope("", "")
+
+
+class BridgeCommand(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="command", tag=True):
+    """Base of all commands; each is carried out inside one transaction."""
+
+
+class SetQuestion(BridgeCommand, frozen=True):
+    """Define or change a key question; fields that are None stay as they are. `assign`: the consoles that get it."""
 
     question_id: str
     kind: str | None = None
-    texts: dict[str, str] | None = None  # by language: all of a new revision
+    texts: dict[str, str] | None = None  # by language; replaces all texts of the revision before
     silent_weight: float | None = None
     silent_weight_origin: str | None = None
-    silent_weight_on: str | None = None
+    silent_weight_on: str | None = None  # an ISO date
     assign: Scope | None = None
 
 
-class SetSettings(Command, frozen=True):
-    """Choose settings, each as a text; `default` takes a choice back."""
+class SetSettings(BridgeCommand, frozen=True):
+    """Choose settings, each value as text; `default` removes a choice."""
 
     scope: Scope
     values: dict[str, str]
 
 
-class SetSite(Command, frozen=True):
+class SetSite(BridgeCommand, frozen=True):
     """Set a site's time zone."""
 
     site_id: str
     timezone: str
 
 
-class SetCheckoutPoint(Command, frozen=True):
-    """Place a console at a checkout point, from a local day on (None: see `sites.set_checkout_point`)."""
+class SetCheckoutPoint(BridgeCommand, frozen=True):
+    """Place a console at a checkout point from a local day on (None: see `sites.set_checkout_point`)."""
 
     site_id: str
     checkout_point_id: str
@@ -53,8 +56,8 @@ class SetCheckoutPoint(Command, frozen=True):
     from_day: date | None = None
 
 
-class _Import(Command, frozen=True):
-    name: str  # of the file, for its errors
+class _Import(BridgeCommand, frozen=True):
+    name: str  # of the file, for error sentences
     text: str
 
 
@@ -71,50 +74,50 @@ class ImportShifts(_Import, frozen=True):
 
 
 class ImportCounts(_Import, frozen=True):
-    """Take in transactions and visitors, from a CSV file."""
+    """Import transactions and visitors, from a CSV file."""
 
 
-class EnrollConsoles(Command, frozen=True):
-    """Mark consoles, each SITE/CONSOLE, as enrolled: all or none."""
-
-    consoles: list[str]
-
-
-class RevokeConsoles(Command, frozen=True):
-    """Mark consoles, each SITE/CONSOLE, as not enrolled: all or none."""
+class EnrollConsoles(BridgeCommand, frozen=True):
+    """Mark consoles, each named SITE/CONSOLE, as enrolled: all or none."""
 
     consoles: list[str]
 
 
-class OrderUpdate(Command, frozen=True):
-    """Order consoles to update their firmware."""
+class RevokeConsoles(BridgeCommand, frozen=True):
+    """Mark consoles, each named SITE/CONSOLE, as not enrolled: all or none."""
+
+    consoles: list[str]
+
+
+class OrderUpdate(BridgeCommand, frozen=True):
+    """Order consoles to update to a version of the firmware, a share of them if `percent` is below 100."""
 
     version: str
     scope: Scope
     percent: int = 100
-    older: bool = False  # also where a newer version runs
+    older: bool = False  # also consoles that run a newer version
 
 
-class StopUpdates(Command, frozen=True):
-    """Stop all updates that are not on trial yet."""
+class StopUpdates(BridgeCommand, frozen=True):
+    """Stop all updates that consoles are not trying out yet."""
 
 
-class IngestMessages(Command, frozen=True):
-    """Take in recorded messages, a line of JSON each, as if they had come by MQTT."""
+class IngestMessages(BridgeCommand, frozen=True):
+    """Take in recorded messages, one line of JSON each, as if they had arrived by MQTT."""
 
     lines: list[bytes]
 
 
-class Rebuild(Command, frozen=True):
-    """Make surveys and rollups again from the events, and judge the rejects again."""
+class Rebuild(BridgeCommand, frozen=True):
+    """Recompute surveys and rollups from the events, and check the rejects again."""
 
 
-class Sweep(Command, frozen=True):
-    """Close surveys that have been open for a day: their close is lost."""
+class Sweep(BridgeCommand, frozen=True):
+    """Close surveys that have been open for over a day: their own close is lost."""
 
 
-class DescribeBridge(Command, frozen=True):
-    """Describe the running bridge; answered at once, whatever the writer is doing."""
+class DescribeBridge(BridgeCommand, frozen=True):
+    """Describe the condition of the running bridge; answered at once, whatever the writer is doing."""
 
 
 AnyCommand = (

@@ -23,17 +23,17 @@ MORE_COLUMNS = ("id", "checkout_point_id", "seller_id")
 
 
 def import_counts(store: Store, command: ImportCounts) -> dict[str, Any]:
-    """Keep the counts of a CSV file, all or none, inside the transaction."""
+    """Store the counts of a CSV file, all or none, inside the transaction. Raises TrivoxError."""
     lines = read_lines(command.name, command.text, COLUMNS, MORE_COLUMNS)
-    named: set[tuple[str, str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     intake = CountsIntake(store)
     for line in lines:
-        with line.judged():
+        with line.reporting():
             site_id, source_id = line.identifier("site_id"), line.identifier("source_id")
             message = _message(line, places.ensure_site(store, site_id))
-            if not line.get("id") and (site_id, source_id, message.id) in named:
-                raise ValueError("source, kind and `from` are those of an earlier line: give each an id")
-            named.add((site_id, source_id, message.id))
+            if not line.get("id") and (site_id, source_id, message.id) in seen:
+                raise ValueError("an earlier line has the same source, kind and `from`: give each an id")
+            seen.add((site_id, source_id, message.id))
             intake.keep(site_id, source_id, message, msgspec.json.encode(message).decode())
     lines.check()
     intake.finish()
@@ -41,14 +41,14 @@ def import_counts(store: Store, command: ImportCounts) -> dict[str, Any]:
 
 
 def _message(line: Line, timezone: str) -> CountMessage:
-    """A line as the message that a source would have sent."""
+    """Turn a line into the message that a source would have sent. Raises ValueError."""
     from_ms, to_ms = instant_ms(line["from"], timezone), instant_ms(line["to"], timezone)
     fields: dict[str, Any] = {
         "id": line.get("id") or f"{line['kind']}:{from_ms}",
         "kind": line["kind"],
         "from_ms": from_ms,
         "to_ms": to_ms,
-        "count": line.natural("count"),
+        "count": line.whole_number("count"),
         "checkout_point_id": line.get("checkout_point_id") or None,
         "seller_id": line.get("seller_id") or None,
     }

@@ -1,4 +1,4 @@
-"""CSV files that people bring: columns by name, each bad line told in one sentence, nothing taken from a bad file."""
+"""Read CSV files: columns by name, one sentence for each bad line, and nothing imported from a file with errors."""
 
 from __future__ import annotations
 
@@ -8,65 +8,70 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bridge.errors import TrivoxError
+from bridge.text import plural
 from bridge.wire.contract import valid_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_FAULTS_SHOWN = 20
+MAX_ERRORS_SHOWN = 20
 
 
 class Line(dict[str, str]):
-    """A line's values by column, spaces around them gone; `number` is its place in the file."""
+    """The values of a line by column, without surrounding spaces; `number` is its line number in the file."""
 
-    def __init__(self, number: int, values: dict[str, str], faults: list[str]) -> None:
+    def __init__(self, number: int, values: dict[str, str], errors: list[str]) -> None:
         super().__init__(values)
         self.number = number
-        self._faults = faults
+        self._errors = errors
 
     @contextmanager
-    def judged(self) -> Iterator[None]:
-        """Turn a ValueError about this line into a fault of the file."""
+    def reporting(self) -> Iterator[None]:
+        """Add a ValueError raised inside the context to the errors of the file."""
         try:
             yield
         except ValueError as error:
-            self._faults.append(f"line {self.number}: {error}")
+            self._errors.append(f"line {self.number}: {error}")
 
     def identifier(self, column: str) -> str:
-        """The id of a site, console or source."""
+        """Read the id of a site, console or source. Raises ValueError."""
         if not valid_id(self[column]):
             raise ValueError(
-                f"{column} {self[column]!r} is no id: small letters, digits, _ and -, at most 32, no sign in front"
+                f"{column} {self[column]!r} is not a valid id: use a-z, 0-9, _ and -, at most 32 characters, starting "
+                "with a letter or digit"
             )
         return self[column]
 
-    def natural(self, column: str) -> int:
-        """A whole number from 0."""
+    def whole_number(self, column: str) -> int:
+        """Read a whole number, 0 or more. Raises ValueError."""
         text = self[column]
         if not (text.isascii() and text.isdigit()):
-            raise ValueError(f"{column} must be a whole number from 0, not {text!r}")
+            raise ValueError(f"{column} must be a whole number, 0 or more, not {text!r}")
         return int(text)
 
 
 class CsvLines(list[Line]):
-    """The lines of a file, and what was found wrong with them."""
+    """The lines of a file, and the errors found in them."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
-        self.faults: list[str] = []
+        self.errors: list[str] = []
 
     def check(self) -> None:
-        """Raise TrivoxError when a line was bad."""
-        if self.faults:
-            shown = self.faults[:MAX_FAULTS_SHOWN]
-            more = len(self.faults) - len(shown)
-            also = [f"and {more} more"] if more else []
-            raise TrivoxError(f"{self.name}: nothing was imported; mend " + "\n".join([*shown, *also]))
+        """Raise TrivoxError if a line had an error."""
+        if self.errors:
+            ordered = sorted(self.errors, key=lambda error: int(error.removeprefix("line ").partition(":")[0]))
+            shown = ordered[:MAX_ERRORS_SHOWN]
+            hidden = len(ordered) - len(shown)
+            rest = [f"and {hidden} more"] if hidden else []
+            if len(ordered) == 1:
+                raise TrivoxError(f"{self.name}: nothing was imported; correct {shown[0]}")
+            raise TrivoxError("\n".join([f"{self.name}: nothing was imported; correct these lines:", *shown, *rest]))
 
 
 def read_lines(name: str, text: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> CsvLines:
-    """Read a CSV file with a line of column names; raises TrivoxError when those are not as they must be."""
+    """Read CSV text whose first line names the columns. Raises TrivoxError if those are not the expected ones."""
     lines = CsvLines(name)
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
@@ -75,25 +80,29 @@ def read_lines(name: str, text: str, columns: tuple[str, ...], optional: tuple[s
         number = reader.line_num + 1
         for values in reader:
             if any(value.strip() for value in values):
-                line = Line(number, dict.fromkeys(columns, ""), lines.faults)
+                line = Line(number, dict.fromkeys(columns, ""), lines.errors)
                 line.update(zip(header, (value.strip() for value in values), strict=False))
                 if len(values) != len(header):
-                    lines.faults.append(f"line {number}: it has {len(values)} values, the first line {len(header)}")
+                    lines.errors.append(
+                        f"line {number}: it has {plural(len(values), 'value')}, but the first line has {len(header)}"
+                    )
                 else:
                     lines.append(line)
             number = reader.line_num + 1
     except csv.Error as error:
-        raise TrivoxError(f"{name}, line {reader.line_num}: {error}; nothing was imported.") from error
+        raise TrivoxError(
+            f"{name}, line {reader.line_num}: {error}: check its quotation marks; nothing was imported."
+        ) from error
     return lines
 
 
 def _check_header(name: str, header: list[str], columns: tuple[str, ...], optional: tuple[str, ...]) -> None:
-    wanted = ",".join(columns)
+    expected = ",".join(columns)
     missing = [column for column in columns if column not in header]
     unknown = [column for column in header if column not in (*columns, *optional)]
     if missing:
-        raise TrivoxError(f"{name}: column {missing[0]} is missing; the first line must name {wanted}.")
+        raise TrivoxError(f"{name}: column {missing[0]} is missing; the first line must name {expected}.")
     if unknown:
-        raise TrivoxError(f"{name}: there is no column {unknown[0]!r}; there are {','.join((*columns, *optional))}.")
+        raise TrivoxError(f"{name}: there is no column {unknown[0]!r}; use {','.join((*columns, *optional))}.")
     if len(set(header)) != len(header):
-        raise TrivoxError(f"{name}: a column stands twice in the first line; name each once.")
+        raise TrivoxError(f"{name}: the first line names a column twice; name each once.")

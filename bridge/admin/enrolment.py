@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def enroll_consoles(store: Store, command: EnrollConsoles) -> dict[str, Any]:
-    """Mark consoles as enrolled, all or none; they may be new here. Raises UsageError where one is misnamed."""
+    """Mark consoles as enrolled, all or none; they may be new here. Raises UsageError if a name is not valid."""
     for name in command.consoles:
         site_id, console_id = check_name("console", name)
         places.set_enrolled(store, places.ensure_console(store, site_id, console_id), enrolled=True)
@@ -26,7 +26,7 @@ def enroll_consoles(store: Store, command: EnrollConsoles) -> dict[str, Any]:
 
 
 def revoke_consoles(store: Store, command: RevokeConsoles) -> dict[str, Any]:
-    """Mark consoles as not enrolled, all or none; return as `revoked` those that were."""
+    """Mark consoles as not enrolled, all or none; return as `revoked` those that were enrolled."""
     revoked = []
     for name in command.consoles:
         site_id, console_id = check_name("console", name)

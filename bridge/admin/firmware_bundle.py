@@ -1,7 +1,7 @@
-"""A version of the firmware as one file: a ZIP of the manifest, its Ed25519 signature, and the files that it names.
+"""Make and check bundles: a firmware version as one ZIP of a manifest, its Ed25519 signature, and the files it names.
 
-The manifest is text: `trivox-firmware VERSION`, then a line for each file: SHA-256 in hex, bytes, path. To consoles the
-manifest and the files, one after the other, are one run of bytes, of which they ask for pieces.
+The manifest is text: `trivox-firmware VERSION`, then a line for each file: SHA-256 in hex, size in bytes, path. To
+consoles the manifest and the files, one after the other, are one sequence of bytes, which they fetch in pieces.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from bridge.errors import TrivoxError
 
-MAX_BYTES = 512 * 1024  # more than boards have room for
-MANIFEST_MAX_BYTES = 8192  # as the firmware has it
+MAX_BYTES = 512 * 1024  # more than any board has room for
+MANIFEST_MAX_BYTES = 8192  # the firmware's own limit
 VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}\Z", re.ASCII)
 PATH = re.compile(r"(console|boards)/[a-z0-9_]+\.mpy\Z", re.ASCII)
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same files make the same bundle
+_FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same files make the same bundle
 _MANIFEST, _SIGNATURE = "manifest", "signature"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle; `content` is what consoles are sent, the manifest first."""
+    """A checked bundle; `content` is what consoles get: the manifest, then the files."""
 
     version: str
     manifest: bytes
@@ -38,7 +38,7 @@ class Bundle:
 
 
 def make_key(path: Path) -> Path:
-    """Make a key to sign with in `path`, for its owner alone; the file of its public half. Raises TrivoxError."""
+    """Make a signing key that only its owner may read; return the file of its public half. Raises TrivoxError."""
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -47,77 +47,79 @@ def make_key(path: Path) -> Path:
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(private)
-        public.write_bytes(pem_of(key.public_key()))
+        public.write_bytes(to_pem(key.public_key()))
     except FileExistsError as error:
-        raise TrivoxError(f"{path} is there already: a key is not replaced, give another name.") from error
+        raise TrivoxError(f"{path} is there already: keys are never replaced, give another name.") from error
     except OSError as error:
         raise TrivoxError(f"{error.filename} cannot be written ({error.strerror}): check the folder.") from error
     return public
 
 
-def pem_of(key: Ed25519PublicKey) -> bytes:
-    """A public key as text."""
+def to_pem(key: Ed25519PublicKey) -> bytes:
+    """Encode a public key as PEM text."""
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:
-    """The key to sign with; raises TrivoxError."""
-    data = bytes_of(path)
+    """Read the signing key. Raises TrivoxError."""
+    data = read_small_file(path)
     if path.stat().st_mode & 0o077:
         raise TrivoxError(
-            f"{path} can be read by others: `chmod 600 {path}`, and think of whether it still is a secret."
+            f"{path} can be read by others: run `chmod 600 {path}`, and consider whether it is still a secret."
         )
     try:
         key = serialization.load_pem_private_key(data, None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise TrivoxError(f"{path} is no key to sign with: make one by `trivox firmware key FILE`.") from error
+        raise TrivoxError(f"{path} is not a signing key: make one with `trivox firmware key FILE`.") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise TrivoxError(f"{path} is a key of another kind: make one by `trivox firmware key FILE`.")
+        raise TrivoxError(f"{path} is a key of another kind: make one with `trivox firmware key FILE`.")
     return key
 
 
 def read_public_key(path: Path) -> Ed25519PublicKey:
-    """The key to check by; raises TrivoxError."""
+    """Read a public key. Raises TrivoxError."""
     try:
-        key = serialization.load_pem_public_key(bytes_of(path))
+        key = serialization.load_pem_public_key(read_small_file(path))
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise TrivoxError(f"{path} is no public key: give the .pub file of `trivox firmware key`.") from error
+        raise TrivoxError(f"{path} is not a public key: give the .pub file made by `trivox firmware key`.") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise TrivoxError(f"{path} is a public key of another kind: give the .pub file of `trivox firmware key`.")
+        raise TrivoxError(f"{path} is a public key of another kind: give the .pub file made by `trivox firmware key`.")
     return key
 
 
-def bytes_of(path: Path) -> bytes:
-    """What a small file holds; raises TrivoxError."""
+def read_small_file(path: Path) -> bytes:
+    """Read a key or a bundle. Raises TrivoxError if the file cannot be read or is too large for one."""
     try:
         with path.open("rb") as file:
             data = file.read(2 * MAX_BYTES + 1)
     except OSError as error:
-        raise TrivoxError(f"{path} cannot be read ({error.strerror}): check its name and rights.") from error
+        raise TrivoxError(f"{path} cannot be read ({error.strerror}): check its name and permissions.") from error
     if len(data) > 2 * MAX_BYTES:
-        raise TrivoxError(f"{path} is too large to be what it should be: check its name.")
+        raise TrivoxError(f"{path} is too large for a key or a bundle: check its name.")
     return data
 
 
 def make_bundle(version: str, files: dict[str, bytes], key: Ed25519PrivateKey) -> bytes:
-    """The bundle of these files (by path), signed. Raises TrivoxError if boards could not take it."""
+    """Make and sign a bundle of files, given by path. Raises TrivoxError if boards could not use it."""
     if not VERSION.match(version):
-        raise TrivoxError(f"{version!r} is no version for a bundle: use numbers and dots, such as 1.2.0.")
+        raise TrivoxError(f"{version!r} is not a valid version: use numbers and dots, such as 1.2.0.")
     lines = [f"trivox-firmware {version}"]
     lines += [f"{hashlib.sha256(data).hexdigest()} {len(data)} {path}" for path, data in sorted(files.items())]
     manifest = ("\n".join(lines) + "\n").encode()
     if len(manifest) > MANIFEST_MAX_BYTES or sum(map(len, files.values())) > MAX_BYTES:
-        raise TrivoxError("The firmware is too large for a bundle: see what lies in its folder.")
+        raise TrivoxError(
+            "The firmware is too large for a bundle: check its folder for files that do not belong there."
+        )
     members = {_MANIFEST: manifest, _SIGNATURE: key.sign(manifest), **dict(sorted(files.items()))}
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in members.items():
-            file.writestr(zipfile.ZipInfo(name, _LONG_AGO), data, zipfile.ZIP_DEFLATED)
-    return made.getvalue()
+            file.writestr(zipfile.ZipInfo(name, _FIXED_TIME), data, zipfile.ZIP_DEFLATED)
+    return archive.getvalue()
 
 
 def read_bundle(name: Path, data: bytes, trusted: list[Ed25519PublicKey]) -> Bundle:
-    """The bundle `data` of the file `name`, signed by one of the trusted keys and whole; raises TrivoxError."""
+    """Check a bundle, the content of the file `name`: complete, and signed by a trusted key. Raises TrivoxError."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             if sum(member.file_size for member in file.infolist()) > MAX_BYTES + MANIFEST_MAX_BYTES:
@@ -125,10 +127,10 @@ def read_bundle(name: Path, data: bytes, trusted: list[Ed25519PublicKey]) -> Bun
             members = {member.filename: file.read(member) for member in file.infolist()}
         manifest, signature = members.pop(_MANIFEST), members.pop(_SIGNATURE)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, KeyError, OSError) as error:
-        raise TrivoxError(f"{name} is no bundle, or damaged: make one by `trivox firmware build`.") from error
+        raise TrivoxError(f"{name} is not a bundle, or is damaged: make one with `trivox firmware build`.") from error
     if not any(_has_signed(key, signature, manifest) for key in trusted):
         raise TrivoxError(
-            f"{name} is not signed by a key that is trusted here: `trivox firmware trust KEY.pub`, if it should be."
+            f"{name} is not signed by a key that is trusted here: if it should be, run `trivox firmware trust KEY.pub`."
         )
     return Bundle(_version_of(name, manifest), manifest, manifest + _files_of(name, manifest, members))
 
@@ -144,19 +146,19 @@ def _has_signed(key: Ed25519PublicKey, signature: bytes, manifest: bytes) -> boo
 def _version_of(name: Path, manifest: bytes) -> str:
     kind, _, version = manifest.decode().partition("\n")[0].partition(" ")
     if kind != "trivox-firmware" or not VERSION.match(version):
-        raise TrivoxError(f"{name} was made by a newer Trivox: use that version.")
+        raise TrivoxError(f"{name} was made by a newer Trivox: use that version here too.")
     return version
 
 
 def _files_of(name: Path, manifest: bytes, members: dict[str, bytes]) -> bytes:
-    """All files in the order of the manifest, each as it says."""
-    found = []
+    """Join all files in the order of the manifest, checking each against it. Raises TrivoxError."""
+    contents = []
     for line in manifest.decode().splitlines()[1:]:
         digits, size, path = line.split(" ")
         data = members.get(path)
         if data is None or str(len(data)) != size or hashlib.sha256(data).hexdigest() != digits:
-            raise TrivoxError(f"{name} is damaged: {path} is not as its manifest says.")
+            raise TrivoxError(f"{name} is damaged: {path} differs from its manifest.")
         if not PATH.match(path):
-            raise TrivoxError(f"{name} holds {path}, which has no place on a console.")
-        found.append(data)
-    return b"".join(found)
+            raise TrivoxError(f"{name} holds {path}, which does not belong on a console.")
+        contents.append(data)
+    return b"".join(contents)

@@ -1,6 +1,6 @@
-"""Updates over the air, from the order to the console's word that it runs the new version.
+"""Run updates over the air, from the order to the console's report that it runs the new version.
 
-What goes over the wire stands in schema/README.md, "An update". All times are those of the transaction.
+schema/README.md, "An update", describes the messages. All times are those of the transaction.
 """
 
 from __future__ import annotations
@@ -30,40 +30,43 @@ if TYPE_CHECKING:
     from bridge.model.console import ConsoleName
     from bridge.store import Store
     from bridge.store.console_status import ConsoleRow
-    from bridge.wire.contract import Reply, Wish
+    from bridge.wire.contract import FetchRequest, Reply
     from bridge.wire.health import HealthFigures
 
 Message = tuple[str, bytes]
 """(topic, payload)."""
 
-PIECE_BYTES = 512  # a board's heap has it three times: as it came, as text, and decoded
-WINDOW_BYTES = 4 * PIECE_BYTES  # at most what is sent for one request
+PIECE_BYTES = 512  # a board's heap holds it three times: as received, as text, and decoded
+WINDOW_BYTES = 4 * PIECE_BYTES  # the most that is sent for one request
 OFFER_AGAIN_MS = 30_000
 
 
 class CheckedBundles:
-    """The bundles beside a database, each read and checked once."""
+    """The bundles beside a database, each read and checked again when its file has changed."""
 
     def __init__(self, database: Path) -> None:
         self._database = database
-        self._read: dict[str, Bundle] = {}
+        self._read: dict[str, tuple[tuple[int, int, int] | None, Bundle]] = {}
 
     def get(self, version: str) -> Bundle:
         """Return the bundle of a version. Raises TrivoxError."""
-        from bridge.admin.bundle_folder import Bundles  # noqa: PLC0415 - signatures take a library that nothing else does
+        from bridge.admin.bundle_folder import Bundles  # noqa: PLC0415 - signatures need a library that nothing else does
 
-        if version not in self._read:
-            self._read[version] = Bundles(self._database).get(version)
-        return self._read[version]
+        bundles = Bundles(self._database)
+        stamp = bundles.stamp(version)
+        known = self._read.get(version)
+        if known is None or known[0] != stamp:
+            known = self._read[version] = stamp, bundles.get(version)
+        return known[1]
 
 
 # -- what people order ---------------------------------------------------------------------------------------------
 
 
 def order_update(store: Store, command: OrderUpdate) -> dict[str, Any]:
-    """Order consoles to update, inside the transaction. Raises TrivoxError.
+    """Order consoles to update, inside the transaction; return their names by what became of the order.
 
-    The result names the consoles ("ordered", "already", "newer", "returned", "keyless"), each as SITE/CONSOLE.
+    The keys are "ordered", "already", "newer", "returned" and "keyless"; each name is SITE/CONSOLE. Raises TrivoxError.
     """
     site_id, console_id = scope_of(command.scope)
     version = command.version
@@ -76,38 +79,38 @@ def order_update(store: Store, command: OrderUpdate) -> dict[str, Any]:
     ]
     if not consoles:
         raise UsageError("There is no such console: see `trivox console list`.")
-    if command.percent < 100:  # noqa: PLR2004 - a share of those that can take it
+    if command.percent < 100:  # noqa: PLR2004 - a share of the consoles that can be updated
         keys = Keyring(store.path)
         consoles = [console for console in consoles if keys.get(console.site_id, console.console_id) is not None]
     for console in share_of(consoles, version, command.percent):
-        found = _standing(store, console, version, older=command.older, named=bool(console_id))
-        names[found].append(f"{console.site_id}/{console.console_id}")
-        if found == "ordered":
+        group = _eligibility(store, console, version, older=command.older, named=bool(console_id))
+        names[group].append(f"{console.site_id}/{console.console_id}")
+        if group == "ordered":
             table.put(store, _new_order(store, console, bundle, older=command.older))
     return names
 
 
 def share_of(consoles: list[ConsoleRow], version: str, percent: int) -> list[ConsoleRow]:
-    """So many of the consoles, at least one; the same ones each time, and all of them among any larger share."""
+    """Pick a share of the consoles, at least one: the same ones each time, and included in any larger share."""
 
-    def place(console: ConsoleRow) -> bytes:
+    def position(console: ConsoleRow) -> bytes:
         return hashlib.sha256(f"{version} {console.site_id}/{console.console_id}".encode()).digest()
 
-    return sorted(consoles, key=place)[: -(-len(consoles) * percent // 100)]
+    return sorted(consoles, key=position)[: -(-len(consoles) * percent // 100)]
 
 
-def _standing(store: Store, console: ConsoleRow, version: str, *, older: bool, named: bool) -> str:
-    """Whether a console can be ordered to take a version, or why not."""
+def _eligibility(store: Store, console: ConsoleRow, version: str, *, older: bool, named: bool) -> str:
+    """Return "ordered" if a console can be ordered to take a version, else the reason why not: see `order_update`."""
     from bridge.admin.bundle_folder import rank  # noqa: PLC0415 - see CheckedBundles
 
-    runs = read_figures(console.health).firmware or ""
+    running = read_figures(console.health).firmware or ""
     last = table.order_of(store, console.site_id, console.console_id)
-    if runs == version or (last and last.version == version and last.is_open):
+    if running == version or (last and last.version == version and last.is_open):
         return "already"
-    if rank(runs) > rank(version) and not older:
+    if rank(running) > rank(version) and not older:
         return "newer"
     if last and last.version == version and last.state == RETURNED and not named:
-        return "returned"  # it would only do so again, until somebody has seen to it
+        return "returned"  # it would only fail again, until somebody has looked at it
     if Keyring(store.path).get(console.site_id, console.console_id) is None:
         return "keyless"
     return "ordered"
@@ -131,15 +134,15 @@ def _new_order(store: Store, console: ConsoleRow, bundle: Bundle, *, older: bool
 
 
 def stop_updates(store: Store, _command: StopUpdates) -> dict[str, Any]:
-    """Stop all that are not on trial yet, inside the transaction."""
+    """Stop all updates that consoles are not trying out yet, inside the transaction; return how many as `stopped`."""
     return {"stopped": table.stop(store, None, (WAITING, FETCHING), "stopped by command")}
 
 
-# -- what consoles are told ----------------------------------------------------------------------------------------
+# -- what consoles are sent -----------------------------------------------------------------------------------------
 
 
 def first_offers(store: Store) -> list[Message]:
-    """The offers of all orders that are new, inside the transaction."""
+    """Make the offers of all new orders, inside the transaction."""
     return [_offer(store, order) for order in table.orders(store) if order.is_open and not order.changed_at_ms]
 
 
@@ -149,36 +152,36 @@ def _offer(store: Store, order: UpdateOrder) -> Message:
 
 
 def note_online(store: Store, name: ConsoleName) -> None:
-    """A console has come (again): its next health message brings an offer, for it may have started anew."""
+    """Have a console that came online offered its update after its next health message: it may have restarted."""
     order = table.order_of(store, *name)
     if order is not None and order.is_open:
         table.put(store, order._replace(changed_at_ms=0))
 
 
-def note_health(store: Store, name: ConsoleName, said: HealthFigures) -> list[Message]:
-    """A console has told what it runs: its order follows; an offer, if it should be made again."""
+def note_health(store: Store, name: ConsoleName, figures: HealthFigures) -> list[Message]:
+    """Update a console's order by the version that it reports; return the offer if it is due again."""
     order = table.order_of(store, *name)
     if order is None or not order.is_open:
         return []
-    if said.firmware == order.version:
-        _change(store, order, state=TRIAL if said.on_trial else DONE)
-    elif order.state == TRIAL and "update" in said.faults:
-        _give_up(store, order, RETURNED, f"it runs {said.firmware} again")
-    elif _is_older(order, said.firmware):  # as after the restoring of an old database
-        _give_up(store, order, STOPPED, f"it runs {said.firmware}")
-    elif abs(store.now_ms - order.changed_at_ms) >= OFFER_AGAIN_MS:  # … or the clock was set
+    if figures.firmware == order.version:
+        _change(store, order, state=TRIAL if figures.on_trial else DONE)
+    elif order.state == TRIAL and "update" in figures.faults:
+        _give_up(store, order, RETURNED, f"it runs {figures.firmware} again")
+    elif _is_older(order, figures.firmware):  # as after an old database was restored
+        _give_up(store, order, STOPPED, f"it runs {figures.firmware}")
+    elif abs(store.now_ms - order.changed_at_ms) >= OFFER_AGAIN_MS:  # `abs`, as the clock may have been set back
         return [_offer(store, order)]
     return []
 
 
-def _is_older(order: UpdateOrder, runs: str | None) -> bool:
+def _is_older(order: UpdateOrder, running: str | None) -> bool:
     from bridge.admin.bundle_folder import rank  # noqa: PLC0415 - see CheckedBundles
 
-    return not order.older and rank(runs or "") > rank(order.version)
+    return not order.older and rank(running or "") > rank(order.version)
 
 
 def take_reply(store: Store, bundles: CheckedBundles, name: ConsoleName, reply: Reply) -> list[Message]:
-    """A console's word about its update: the pieces that it asks for, if it does."""
+    """Handle a console's reply about its update; return the pieces that it asks for."""
     order = table.order_of(store, *name)
     if order is None or order.order_id != reply.id or not order.is_open:
         return []
@@ -192,27 +195,27 @@ def take_reply(store: Store, bundles: CheckedBundles, name: ConsoleName, reply: 
         except TrivoxError as error:
             _give_up(store, order, FAILED, str(error))
             return []
-        reached = min(reply.fetch.from_ + reply.fetch.bytes_, order.size)
-        _change(store, order, state=FETCHING, fetched=max(order.fetched, reached))
+        end = min(reply.fetch.from_ + reply.fetch.bytes_, order.size)
+        _change(store, order, state=FETCHING, fetched=max(order.fetched, end))
         return messages
     return []
 
 
-def _answers(store: Store, bundle: Bundle, order: UpdateOrder, wish: Wish) -> Iterator[Message]:
+def _answers(store: Store, bundle: Bundle, order: UpdateOrder, request: FetchRequest) -> Iterator[Message]:
     content = bundle.content
-    if wish.nonce is not None:
-        yield _topic(order), encode(_code(store, bundle, order, wish.nonce))
-    end = min(wish.from_ + min(wish.bytes_, WINDOW_BYTES), len(content))
-    for start in range(wish.from_, end, PIECE_BYTES):
+    if request.nonce is not None:
+        yield _topic(order), encode(_manifest_proof(store, bundle, order, request.nonce))
+    end = min(request.from_ + min(request.bytes_, WINDOW_BYTES), len(content))
+    for start in range(request.from_, end, PIECE_BYTES):
         data = b64encode(content[start : min(start + PIECE_BYTES, end)]).decode()
         yield _topic(order), encode({"id": order.order_id, "from": start, "data": data})
 
 
-def _code(store: Store, bundle: Bundle, order: UpdateOrder, nonce: str) -> dict[str, Any]:
-    """What proves to the console, and for this nonce alone, that the manifest comes from who has its key."""
+def _manifest_proof(store: Store, bundle: Bundle, order: UpdateOrder, nonce: str) -> dict[str, Any]:
+    """Prove to the console, for this nonce only, that the manifest comes from somebody who has its key."""
     credentials = Keyring(store.path).get(order.site_id, order.console_id)
     if credentials is None:
-        raise TrivoxError("the console has no key here any more: enrol it again")
+        raise TrivoxError("the console's key is no longer here: enrol it again")
     manifest = bundle.manifest
     text = b"firmware\n" + nonce.encode() + b"\n" + manifest
     mac = hmac.new(bytes.fromhex(credentials.key), text, hashlib.sha256).hexdigest()
@@ -228,8 +231,8 @@ def _change(store: Store, order: UpdateOrder, **changes: Any) -> None:
 
 
 def _give_up(store: Store, order: UpdateOrder, state: str, reason: str) -> None:
-    """It is not to be; where a console has come back to its old version, no other is to try that one unasked."""
+    """Close an order; if a console fell back to its old version, stop the others that have not begun."""
     _change(store, order, state=state, reason=reason)
     if state == RETURNED:
-        why = f"stopped, because {order.site_id}/{order.console_id} came back from it"
-        table.stop(store, order.version, (WAITING,), why)
+        reason = f"stopped, because {order.site_id}/{order.console_id} fell back to its old version"
+        table.stop(store, order.version, (WAITING,), reason)

@@ -1,4 +1,4 @@
-"""Key questions: their texts in several languages, their kinds and their silent weights."""
+"""Define key questions: their texts in several languages, their kinds and their silent weights."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
 KINDS = ("personnel", "office", "loyalty")
 MAX_LANGUAGES = 16
-MAX_LANGUAGE = 35
+MAX_LANGUAGE_TAG = 35
 MAX_TEXT = 300
-MAX_BYTES = 6000  # so that settings stay below the 8 KiB that a console reads
-ORIGIN_UNSAID = "origin not stated"
+MAX_BYTES = 6000  # keeps settings below the 8 KiB that a console reads
+ORIGIN_NOT_STATED = "origin not stated"
 
 
 def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
-    """Define or change a key question, inside the transaction; consoles that use it are told.
+    """Define or change a key question, inside the transaction; consoles that use it get new settings.
 
-    Another text or kind makes a new revision, above any that a console ever told of; surveys keep the kind and text
-    that they were asked with. Raises UsageError.
+    A changed text or kind makes a new revision, above any that a console ever reported; surveys keep the kind and text
+    that they were asked with. Returns the revision and, as `renewed`, how many consoles get settings. Raises
+    UsageError.
     """
     question_id = check_id("question", command.question_id)
     before = table.questions(store).get(question_id)
@@ -38,8 +39,8 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
     if not (kind and texts):
         raise UsageError(f"There is no key question {question_id!r} yet: give --kind and --text to define it.")
     if kind not in KINDS:
-        raise UsageError(f"A question's kind is {', '.join(KINDS)}, not {kind!r}.")
-    after = _weighted(before or table.KeyQuestion(question_id, 0.5, "not estimated", None), command, store.now_ms)
+        raise UsageError(f"A question's kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+    after = _with_weight(before or table.KeyQuestion(question_id, 0.5, "not estimated", None), command, store.now_ms)
     if after != before:
         table.keep_question(store, after)
     _check_texts(texts)
@@ -50,17 +51,17 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
     if command.assign is not None:
         site_id, console_id = settings.scope_of(command.assign)
         table.choose(store, site_id, console_id, "question_id", question_id)
-    return {"question_revision": revision.question_revision, "told": settings.refresh_all(store)}
+    return {"question_revision": revision.question_revision, "renewed": settings.refresh_all(store)}
 
 
-def _weighted(question: table.KeyQuestion, command: SetQuestion, now_ms: int) -> table.KeyQuestion:
-    """Give the question the silent weight of the command; a new weight needs an origin and a date of its own."""
+def _with_weight(question: table.KeyQuestion, command: SetQuestion, now_ms: int) -> table.KeyQuestion:
+    """Apply the silent weight of the command; a new weight does not keep the origin and date of the old one."""
     weight, origin, on = command.silent_weight, command.silent_weight_origin, command.silent_weight_on
     if weight is not None:
         if not 0 <= weight <= 1:
-            raise UsageError(f"The silent weight is a number from 0 to 1, not {weight}.")
+            raise UsageError(f"The silent weight must be a number from 0 to 1, not {weight}.")
         question = question._replace(
-            silent_weight=weight, silent_weight_origin=ORIGIN_UNSAID, silent_weight_on=utc_date(now_ms)
+            silent_weight=weight, silent_weight_origin=ORIGIN_NOT_STATED, silent_weight_on=utc_date(now_ms)
         )
     if origin is not None:
         question = question._replace(silent_weight_origin=origin)
@@ -73,17 +74,17 @@ def _date(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
-        raise UsageError(f"{text!r} is no date such as 2026-11-01.") from error
+        raise UsageError(f"{text!r} is not a date: give it as 2026-11-01.") from error
 
 
 def _check_texts(texts: dict[str, str]) -> None:
     if len(texts) > MAX_LANGUAGES:
-        raise UsageError(f"A key question has at most {MAX_LANGUAGES} languages.")
+        raise UsageError(f"A key question can have at most {MAX_LANGUAGES} languages: leave some out.")
     size = sum(len(language.encode()) + len(text.encode()) for language, text in texts.items())
     if size > MAX_BYTES:
-        raise UsageError(f"The texts come to {size} bytes together, and consoles take {MAX_BYTES}: shorten them.")
+        raise UsageError(f"The texts have {size} bytes together, but consoles take at most {MAX_BYTES}: shorten them.")
     for language, text in texts.items():
-        if not 0 < len(language) <= MAX_LANGUAGE:
-            raise UsageError(f"{language!r} is no language such as en.")
+        if not 0 < len(language) <= MAX_LANGUAGE_TAG:
+            raise UsageError(f"{language!r} is not a language tag: give one such as en.")
         if not 0 < len(text) <= MAX_TEXT:
             raise UsageError(f"The text in {language!r} must have 1 to {MAX_TEXT} characters.")

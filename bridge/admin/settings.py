@@ -1,6 +1,6 @@
-"""What each console is told: defaults, then what was chosen for all, for its site and for itself.
+"""Make each console's settings: defaults, then what was chosen for all, for its site and for the console.
 
-A console is told something only where something was chosen for it, or its key question's text is not the first one.
+A console gets settings only if something was chosen for it, or if its key question has more than one revision.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from bridge.errors import UsageError
 from bridge.store import settings as table
 from bridge.surveys.refold import refold_all
 from bridge.wire.identifiers import check_id
-from bridge.wire.settings import DEFAULTS, OF_THE_BRIDGE, value_of
+from bridge.wire.settings import BRIDGE_SETTINGS, DEFAULTS, parse_value
 
 if TYPE_CHECKING:
     from typing import Any
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 
 def set_settings(store: Store, command: SetSettings) -> dict[str, Any]:
-    """Choose settings, inside the transaction; return as `told` how many consoles get new ones. Raises UsageError."""
+    """Choose settings, inside the transaction; return as `renewed` how many consoles get some. Raises UsageError."""
     site_id, console_id = scope_of(command.scope)
-    values = {name: value_of(name, text) for name, text in command.values.items()}
+    values = {name: parse_value(name, text) for name, text in command.values.items()}
     known = table.questions(store)
     for name, value in values.items():
-        if name in OF_THE_BRIDGE and site_id:
-            raise UsageError(f"{name} is one for all: give --all instead of --site or --console.")
+        if name in BRIDGE_SETTINGS and site_id:
+            raise UsageError(f"{name} applies to all consoles: give --all instead of --site or --console.")
         if name == "question_id" and value is not None and value not in known:
             raise UsageError(f"There is no key question {value!r}: define it with `trivox question set`.")
         table.choose(store, site_id, console_id, name, value)
     _refuse_short_stuck(store)
-    told = refresh_all(store)
+    renewed = refresh_all(store)
     if "force_majeure_scope_s" in values:
         store.forget()
         refold_all(store)
-    return {"told": told}
+    return {"renewed": renewed}
 
 
 def scope_of(scope: Scope) -> tuple[str, str]:
-    """Check whom a choice is for; return (site_id, console_id). Raises UsageError."""
+    """Check a scope's ids; return (site_id, console_id). Raises UsageError."""
     if scope.site_id:
         check_id("site", scope.site_id)
     if scope.console_id:
@@ -49,15 +49,15 @@ def scope_of(scope: Scope) -> tuple[str, str]:
 
 
 def refresh_all(store: Store) -> int:
-    """Make settings for every console whose own have changed; return how many there were."""
-    return sum(refresh_console(store, *console) for console in table.consoles_to_tell(store))
+    """Make new settings for every console whose settings have changed; return how many."""
+    return sum(refresh_console(store, *console) for console in table.consoles_with_settings(store))
 
 
 def refresh_console(store: Store, site_id: str, console_id: str) -> bool:
     """Make a console's settings, inside the transaction, if they differ from the last ones; return whether they did.
 
-    To be called when a console is first heard of, and when its health tells of a revision above the last one made
-    (then it uses settings that this database does not know, and gets its own again under a higher number).
+    Call this when a console is first named or heard, and when it reports a revision above the last one made: then it
+    uses settings that this database does not know, and gets its own again under a higher revision.
     """
     wanted = effective(store, site_id, console_id)
     last = table.last_sent(store, site_id, console_id)
@@ -73,7 +73,7 @@ def refresh_console(store: Store, site_id: str, console_id: str) -> bool:
 
 
 def effective(store: Store, site_id: str, console_id: str) -> dict[str, Any] | None:
-    """A console's settings without their revision; None where nothing but the defaults is wanted."""
+    """Return a console's settings without their revision; None if the defaults are all it needs."""
     chosen = table.chosen_for(store, site_id, console_id)
     payload = _payload(store, chosen)
     if not any(name in DEFAULTS for name in chosen) and payload["question"]["revision"] == 1:
@@ -86,13 +86,13 @@ def _payload(store: Store, chosen: dict[str, Any]) -> dict[str, Any]:
     question_id = settings.pop("question_id")
     revision = table.newest_revision(store, question_id)
     if revision is None:
-        raise KeyError(question_id)  # it was checked when it was chosen, and questions are never deleted
+        raise KeyError(question_id)  # cannot happen: it was checked when it was chosen, and questions are never deleted
     number, kind, texts = revision
     return {"question": {"id": question_id, "revision": number, "kind": kind, "text": texts}, **settings}
 
 
 def _refuse_short_stuck(store: Store) -> None:
-    """Look at every scope that something was chosen for, so that no console yet to come gets what it must refuse."""
+    """Check every scope that has choices, so that no future console gets settings that it must refuse."""
     for site_id, console_id in sorted({(site_id, console_id) for site_id, console_id, *_ in table.chosen(store)}):
         settings = {**DEFAULTS, **table.chosen_for(store, site_id, console_id)}
         if settings["stuck_ms"] <= settings["long_press_ms"]:

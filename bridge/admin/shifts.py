@@ -1,4 +1,4 @@
-"""Who was on shift where: imported from a CSV file, all of it or nothing."""
+"""Import who was on shift where from a CSV file, all of it or nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bridge.admin.csv_file import CsvLines, Line, read_lines
 from bridge.admin.settings import refresh_console
 from bridge.model.local_time import instant_ms
+from bridge.model.periods import Shift
 from bridge.store import places
 from bridge.surveys import counts
 from bridge.surveys.refold import refold_console
@@ -22,40 +23,40 @@ COLUMNS = ("site_id", "console_id", "seller_id", "seller_name", "started_at", "e
 MAX_SELLER_ID = 64
 
 
-class Given(NamedTuple):
-    """A line of the file."""
+class ShiftLine(NamedTuple):
+    """A valid line of the file: a shift at a console."""
 
     number: int
     site_id: str
     console_id: str
     seller_name: str
-    shift: places.Shift
+    shift: Shift
 
 
 def import_shifts(store: Store, command: ImportShifts) -> dict[str, Any]:
-    """Set the shifts of a CSV file, all or none, inside the transaction; surveys and counts follow."""
+    """Set the shifts of a CSV file, all or none, in the transaction; update surveys and counts. Raises TrivoxError."""
     lines = read_lines(command.name, command.text, COLUMNS)
-    by_console: dict[tuple[str, str], list[Given]] = {}
+    by_console: dict[tuple[str, str], list[ShiftLine]] = {}
     for line in lines:
-        with line.judged():
-            given = _given(store, line)
-            by_console.setdefault((given.site_id, given.console_id), []).append(given)
+        with line.reporting():
+            shift_line = _read_line(store, line)
+            by_console.setdefault((shift_line.site_id, shift_line.console_id), []).append(shift_line)
     before = {console: places.shifts(store, places.ensure_console(store, *console)) for console in by_console}
-    for console, given_here in by_console.items():
-        _refuse_overlaps(lines, before[console], given_here)
+    for console, shift_lines in by_console.items():
+        _refuse_overlaps(lines, before[console], shift_lines)
     lines.check()
-    touched: dict[str, tuple[int, int]] = {}
-    for (site_id, console_id), given_here in by_console.items():
-        from_ms, to_ms = _set(store, site_id, console_id, before[site_id, console_id], given_here)
-        first, last = touched.get(site_id, (from_ms, to_ms))
-        touched[site_id] = min(first, from_ms), max(last, to_ms)
+    changed: dict[str, tuple[int, int]] = {}
+    for (site_id, console_id), shift_lines in by_console.items():
+        from_ms, to_ms = _set_shifts(store, site_id, console_id, before[site_id, console_id], shift_lines)
+        first, last = changed.get(site_id, (from_ms, to_ms))
+        changed[site_id] = min(first, from_ms), max(last, to_ms)
         refresh_console(store, site_id, console_id)  # the console may be new here
-    for site_id, (from_ms, to_ms) in touched.items():
+    for site_id, (from_ms, to_ms) in changed.items():
         counts.assign(store, site_id, from_ms, to_ms)
     return {"shifts": len(lines)}
 
 
-def _given(store: Store, line: Line) -> Given:
+def _read_line(store: Store, line: Line) -> ShiftLine:
     site_id, console_id = line.identifier("site_id"), line.identifier("console_id")
     seller_id = line["seller_id"]
     if not 0 < len(seller_id) <= MAX_SELLER_ID or not seller_id.isprintable():
@@ -63,17 +64,17 @@ def _given(store: Store, line: Line) -> Given:
     timezone = places.timezone(store, site_id) or "UTC"
     started_at_ms, ended_at_ms = (instant_ms(line[column], timezone) for column in ("started_at", "ended_at"))
     if ended_at_ms <= started_at_ms:
-        raise ValueError("the shift does not end after it starts")
-    return Given(
-        line.number, site_id, console_id, line["seller_name"], places.Shift(started_at_ms, ended_at_ms, seller_id)
+        raise ValueError("the shift must end after it starts")
+    return ShiftLine(
+        line.number, site_id, console_id, line["seller_name"], Shift(started_at_ms, ended_at_ms, seller_id)
     )
 
 
-def _refuse_overlaps(lines: CsvLines, before: list[places.Shift], given_here: list[Given]) -> None:
-    """Judge the shifts as they would stand after the import: touching is fine, overlapping is not."""
-    numbers = {given.shift.started_at_ms: given.number for given in given_here}
+def _refuse_overlaps(lines: CsvLines, before: list[Shift], shift_lines: list[ShiftLine]) -> None:
+    """Add an error for each overlap that the import would leave; shifts that only touch are fine."""
+    numbers = {line.shift.started_at_ms: line.number for line in shift_lines}
     after = {shift.started_at_ms: shift for shift in before} | {
-        given.shift.started_at_ms: given.shift for given in given_here
+        line.shift.started_at_ms: line.shift for line in shift_lines
     }
     ordered = [after[start] for start in sorted(after)]
     for earlier, later in pairwise(ordered):
@@ -81,22 +82,24 @@ def _refuse_overlaps(lines: CsvLines, before: list[places.Shift], given_here: li
             continue
         number, other = numbers.get(later.started_at_ms), numbers.get(earlier.started_at_ms)
         if number is not None and other is not None:
-            lines.faults.append(f"line {max(number, other)}: the shift overlaps that of line {min(number, other)}")
+            lines.errors.append(f"line {max(number, other)}: the shift overlaps the one in line {min(number, other)}")
         elif number is not None or other is not None:
-            known = (earlier if number is not None else later).seller_id
-            lines.faults.append(f"line {number or other}: the shift overlaps one of {known} that is known already")
+            seller_id = (earlier if number is not None else later).seller_id
+            lines.errors.append(
+                f"line {number or other}: the shift overlaps one of {seller_id} that was imported before"
+            )
 
 
-def _set(
-    store: Store, site_id: str, console_id: str, before: list[places.Shift], given_here: list[Given]
+def _set_shifts(
+    store: Store, site_id: str, console_id: str, before: list[Shift], shift_lines: list[ShiftLine]
 ) -> tuple[int, int]:
-    """Set a console's shifts and have its surveys follow; from when to when something may have changed."""
+    """Set a console's shifts and update its surveys; return the interval (from_ms, to_ms) that may have changed."""
     console_key = places.ensure_console(store, site_id, console_id)
-    starts = {given.shift.started_at_ms for given in given_here}
-    changed = [given.shift for given in given_here] + [shift for shift in before if shift.started_at_ms in starts]
-    for given in given_here:
-        places.name_seller(store, given.shift.seller_id, given.seller_name)
-        places.set_shift(store, console_key, given.shift)
+    starts = {line.shift.started_at_ms for line in shift_lines}
+    changed = [line.shift for line in shift_lines] + [shift for shift in before if shift.started_at_ms in starts]
+    for line in shift_lines:
+        places.name_seller(store, line.shift.seller_id, line.seller_name)
+        places.set_shift(store, console_key, line.shift)
     store.forget()
     from_ms, to_ms = min(starts), max(shift.ended_at_ms for shift in changed)
     refold_console(store, site_id, console_id, from_ms, to_ms)

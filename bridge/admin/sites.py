@@ -1,4 +1,4 @@
-"""Sites and the checkout points at which consoles stand: one by one, or from a CSV file, all of it or nothing."""
+"""Set sites' time zones and consoles' checkout points, one by one or from a CSV file, all of it or nothing."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class WantedPlacement(NamedTuple):
 
 
 def set_site(store: Store, command: SetSite) -> dict[str, Any]:
-    """Set a site's time zone; local hours and days follow. Raises UsageError."""
+    """Set a site's time zone; recompute local hours and days. Raises UsageError."""
     zone(command.timezone)
     _set_site(store, check_id("site", command.site_id), command.timezone)
     return {}
 
 
 def import_sites(store: Store, command: ImportSites) -> dict[str, Any]:
-    """Set the time zones of many sites, all or none, inside the transaction."""
+    """Set the time zones of many sites, all or none, inside the transaction. Raises TrivoxError."""
     lines = read_lines(command.name, command.text, SITE_COLUMNS)
     timezones: dict[str, str] = {}
     for line in lines:
-        with line.judged():
+        with line.reporting():
             site_id = line.identifier("site_id")
             _check_timezone(line["timezone"])
             if site_id in timezones:
-                raise ValueError(f"site {site_id} is in an earlier line too: give it once")
+                raise ValueError(f"site {site_id} is also in an earlier line: give it once")
             timezones[site_id] = line["timezone"]
     lines.check()
     for site_id, timezone in timezones.items():
@@ -74,13 +74,14 @@ def _set_site(store: Store, site_id: str, timezone: str) -> None:
 
 
 def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any]:
-    """Place a console at a checkout point; its surveys and the site's counts follow. Raises UsageError.
+    """Place a console at a checkout point; update its surveys and the site's counts. Raises UsageError.
 
-    Without a day: since its first event if the console was placed nowhere before, else since today's local midnight.
+    Without a day the placement holds since the console's first event if it had none before, else since today's local
+    midnight. Returns `from_ms`, the instant from which it holds.
     """
     site_id, console_id = check_id("site", command.site_id), check_id("console", command.console_id)
     checkout_point_id = command.checkout_point_id.strip()
-    if not _may_be_point(checkout_point_id):
+    if not _is_valid_point(checkout_point_id):
         raise UsageError(f"A checkout point's id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters.")
     from_ms = _place(store, WantedPlacement(site_id, checkout_point_id, console_id, command.from_day))
     counts.assign(store, site_id)
@@ -88,51 +89,53 @@ def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any
 
 
 def import_checkout_points(store: Store, command: ImportCheckoutPoints) -> dict[str, Any]:
-    """Place many consoles, all or none, inside the transaction."""
+    """Place many consoles, all or none, inside the transaction. Raises TrivoxError."""
     lines = read_lines(command.name, command.text, CHECKOUT_POINT_COLUMNS, ("from",))
     wanted: dict[tuple[str, str, date | None], WantedPlacement] = {}
     for line in lines:
-        with line.judged():
-            one = _wanted_placement(line)
-            key = one.site_id, one.console_id, one.from_day
+        with line.reporting():
+            placement = _read_line(line)
+            key = placement.site_id, placement.console_id, placement.from_day
             if key in wanted:
-                raise ValueError(f"console {one.site_id}/{one.console_id} is in an earlier line with this date too")
-            wanted[key] = one
+                name = f"{placement.site_id}/{placement.console_id}"
+                same = "without a date" if placement.from_day is None else "with this date"
+                raise ValueError(f"console {name} is also in an earlier line {same}: give it once")
+            wanted[key] = placement
     lines.check()
-    for one in sorted(wanted.values(), key=lambda one: one.from_day or date.min):
-        _place(store, one)
-    for site_id in {one.site_id for one in wanted.values()}:
+    for placement in sorted(wanted.values(), key=lambda placement: placement.from_day or date.min):
+        _place(store, placement)
+    for site_id in {placement.site_id for placement in wanted.values()}:
         counts.assign(store, site_id)
     return {"checkout_points": len(wanted)}
 
 
-def _wanted_placement(line: Line) -> WantedPlacement:
+def _read_line(line: Line) -> WantedPlacement:
     site_id, console_id = line.identifier("site_id"), line.identifier("console_id")
-    if not _may_be_point(line["checkout_point_id"]):
+    if not _is_valid_point(line["checkout_point_id"]):
         raise ValueError(f"checkout_point_id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters")
     text = line.get("from", "")
     try:
         from_day = date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise ValueError(f"from {text!r} is no date: give it as 2026-11-01, or leave it empty") from error
+        raise ValueError(f"from {text!r} is not a date: give it as 2026-11-01, or leave it empty") from error
     return WantedPlacement(site_id, line["checkout_point_id"], console_id, from_day)
 
 
-def _may_be_point(checkout_point_id: str) -> bool:
+def _is_valid_point(checkout_point_id: str) -> bool:
     return 0 < len(checkout_point_id) <= MAX_CHECKOUT_POINT_ID and checkout_point_id.isprintable()
 
 
 def _place(store: Store, wanted: WantedPlacement) -> int:
-    """Place a console and have its surveys follow; return since when, in ms. The site's counts are the caller's."""
+    """Place a console and update its surveys; return since when, in ms. The caller updates the site's counts."""
     site_id, console_id = wanted.site_id, wanted.console_id
     timezone = places.ensure_site(store, site_id)
     console_key = places.ensure_console(store, site_id, console_id)
     if wanted.from_day is not None:
         from_ms = day_starts_ms(wanted.from_day, timezone)
-    elif places.stands_somewhere(store, console_key):
+    elif places.was_ever_placed(store, console_key):
         from_ms = today_starts_ms(store.now_ms, timezone)
     else:
-        from_ms = 0  # nothing lies before its first event, wherever late clocks and late events may move that
+        from_ms = 0  # before any event, however early late clocks and late events may move the first one
     places.place(store, console_key, wanted.checkout_point_id, from_ms)
     store.forget()
     refresh_console(store, site_id, console_id)  # the console may be new here

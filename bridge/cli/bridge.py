@@ -1,4 +1,4 @@
-"""`trivox bridge` and `trivox broker`: what runs all day."""
+"""`trivox bridge` and `trivox broker`: run the bridge, or the embedded broker, until it is stopped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bridge.broker_login import read_broker
 from bridge.cli.options import DATABASE, DEFAULT_BROKER, BrokerConfig, BrokerUrl, CaFile, Database
 from bridge.errors import NoRoomError
 from bridge.service.control import take_lock_to_serve
-from bridge.service.control_server import Server
+from bridge.service.control_server import ControlServer
 from bridge.store import open_store
 from bridge.store.consoles import identity
 from bridge.store.integrity import IntegrityCheck
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from bridge.store import Store
 
 BROKER_PORT = 1883
-SWITCH_S = 0.0005  # receiving and writing take turns often, so that neither makes the other late
+SWITCH_S = 0.0005  # receiving and writing take turns often, so that neither delays the other
 METRICS_PORT = 9883
-BUSY_MS = 500  # a lock of another program is waited for in pieces, so that SIGTERM is obeyed soon
-LOOK_S = 1.0  # how often a full disk is looked at
+BUSY_MS = 500  # waits for another program's lock are this short, so that SIGTERM is obeyed soon
+RETRY_S = 1.0  # how often opening on a full disk is tried again
 
 
 class Admission(NamedTuple):
-    """Whom the bridge listens to."""
+    """Which consoles and events the bridge accepts."""
 
     enrolled_only: bool
     signed_only: bool
@@ -54,25 +54,25 @@ def bridge(
     config: BrokerConfig = None,
     ca_file: CaFile = None,
     enrolled_only: Annotated[  # noqa: FBT002 - an option of the command line
-        bool, typer.Option("--enrolled-only", help="Take in enrolled consoles alone.")
+        bool, typer.Option("--enrolled-only", help="Accept messages from enrolled consoles only.")
     ] = False,
     signed_only: Annotated[  # noqa: FBT002 - an option of the command line
-        bool, typer.Option("--signed-only", help="Take in only events that are signed with their console's key.")
+        bool, typer.Option("--signed-only", help="Accept only events that are signed with their console's key.")
     ] = False,
     metrics_port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Where Prometheus is answered, on loopback; 0: nowhere.")
+        int, typer.Option(min=0, max=65_535, help="The port on loopback where Prometheus finds metrics; 0: none.")
     ] = METRICS_PORT,
 ) -> None:
-    """Take what consoles send into the database."""
+    """Run the bridge, which stores what consoles send."""
     log.set_up()
-    found = read_broker(broker, os.environ, config, ca_file)
-    run_bridge(found, database, Admission(enrolled_only, signed_only), metrics_port)
+    login = read_broker(broker, os.environ, config, ca_file)
+    run_bridge(login, database, Admission(enrolled_only, signed_only), metrics_port)
 
 
 def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metrics_port: int) -> None:
-    """Run until SIGTERM or Ctrl-C, as the one process that writes this database."""
+    """Run until SIGTERM or Ctrl-C, as the only process that writes this database. Raises TrivoxError."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))  # nothing is taken in yet
+        signal.signal(number, lambda *_: sys.exit(0))  # nothing was received yet
     lock = take_lock_to_serve(database)
     sys.setswitchinterval(SWITCH_S)
     store = _open(database)
@@ -88,8 +88,8 @@ def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metric
 
 
 def _open(database: Path) -> Store:
-    """Open the database, however long another program locks it, or its disk is full."""
-    told = ""
+    """Open the database; wait as long as another program locks it or its disk is full."""
+    logged = ""
     while True:
         try:
             return open_store(database, writing=True, busy_ms=BUSY_MS)
@@ -97,35 +97,35 @@ def _open(database: Path) -> Store:
             sentence = "another program has locked the database: waiting for it"
         except NoRoomError as error:
             sentence = str(error)
-            time.sleep(LOOK_S)
-        if told != sentence:
+            time.sleep(RETRY_S)
+        if logged != sentence:
             log.warning(sentence, database=database)
-        told = sentence
+        logged = sentence
 
 
 def _serve(broker: BrokerLogin, store: Store, check: IntegrityCheck, admission: Admission, metrics_port: int) -> None:
-    from bridge.service.metrics import BridgeCollector, MetricsServer  # noqa: PLC0415 - the other commands start faster without
-    from bridge.service.mqtt_session import MqttSession  # noqa: PLC0415 - … paho too
+    from bridge.service.metrics import BridgeCollector, MetricsServer  # noqa: PLC0415 - other commands start faster without it
+    from bridge.service.mqtt_session import MqttSession  # noqa: PLC0415 - see above; it loads paho
 
-    runner = MqttSession(broker, store, identity(store), **admission._asdict())
+    session = MqttSession(broker, store, identity(store), **admission._asdict())
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: runner.stop())
-    server = Server(store.path, runner.perform, lambda: runner.vitals.snapshot(time.time_ns() // 1_000_000))
-    metrics = MetricsServer(metrics_port, BridgeCollector(runner.vitals, store.path, version("trivox")))
-    check.on_damage(runner.fail)
+        signal.signal(number, lambda *_: session.stop())
+    server = ControlServer(store.path, session.perform, lambda: session.vitals.snapshot(time.time_ns() // 1_000_000))
+    metrics = MetricsServer(metrics_port, BridgeCollector(session.vitals, store.path, version("trivox")))
+    check.on_damage(session.fail)
     try:
-        runner.run()
+        session.run()
     finally:
         metrics.close()
         server.close()
-        log.info("the bridge ends", waiting_messages=runner.vitals.backlog())
+        log.info("the bridge ends", waiting_messages=session.vitals.backlog())
 
 
 def broker(
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port on loopback.")] = BROKER_PORT,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port on loopback to listen on.")] = BROKER_PORT,
 ) -> None:
-    """Run the embedded broker alone, on this machine only; production wants mosquitto."""
-    from bridge.service.embedded_broker import run_broker  # noqa: PLC0415 - the other commands start faster without it
+    """Run the embedded broker, for trials on this machine. Production needs mosquitto."""
+    from bridge.service.embedded_broker import run_broker  # noqa: PLC0415 - other commands start faster without it
 
-    logging.basicConfig(level="CRITICAL")  # it tells of every client that goes away, with a traceback
+    logging.basicConfig(level="CRITICAL")  # amqtt logs every client that disconnects, with a traceback
     run_broker(port)

@@ -1,4 +1,4 @@
-"""`trivox broker-config`: everything that mosquitto needs for those who are enrolled, and only for those."""
+"""`trivox broker-config`: write everything that mosquitto needs to serve those who are enrolled, and nobody else."""
 
 from __future__ import annotations
 
@@ -23,51 +23,54 @@ def register(app: typer.Typer) -> None:
 
 
 def broker_config(
-    out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="The folder to write into.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", readable=False, help="The folder to write to.")],
     host: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST", help="How consoles reach the broker, name or address; again for several."),
+        typer.Option(
+            metavar="HOST", help="The name or address by which consoles reach the broker; repeat it for several."
+        ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=LOWEST_PORT, max=65_535, help="Where the broker listens; else as before, or 8883.")
+        int | None, typer.Option(min=LOWEST_PORT, max=65_535, help="The broker's port. [default: as before, or 8883]")
     ] = None,
     log_denied: Annotated[
         bool | None,
         typer.Option(
-            "--log-denied/--no-log-denied", help="Log who tries what is not his, and all else; else as before."
+            "--log-denied/--no-log-denied",
+            help="Log refused attempts, together with all other traffic. [default: as before]",
         ),
     ] = None,
     database: Database = DATABASE,
 ) -> None:
-    """Write mosquitto's configuration, with TLS, for those who are enrolled; to be run again when that changes."""
-    from bridge.ops.broker.folder import write  # noqa: PLC0415 - the other commands start faster without
+    """Write the files of a mosquitto with TLS. They admit everybody enrolled: write them again when that changes."""
+    from bridge.ops.broker.folder import write_folder  # noqa: PLC0415 - other commands start faster without it
 
     folder = out.absolute()
     _check_path(folder)
     _check_path(database.absolute())
     if not database.absolute().parent.is_dir():
-        raise TrivoxError(f"There is no folder {database.absolute().parent}: make it first, or give --database.")
-    write(folder, database, host or [], port, datetime.now(UTC), _say, log_denied=log_denied)
-    _say_next(folder, database)
+        raise TrivoxError(f"There is no folder {database.absolute().parent}: create it first, or give --database.")
+    write_folder(folder, database, host or [], port, datetime.now(UTC), _print, log_denied=log_denied)
+    _print_next_steps(folder, database)
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
 def _check_path(path: Path) -> None:
-    """Refuse what would end a word in one of the files."""
-    if any(sign.isspace() or sign in "%\"'\\" or not sign.isprintable() for sign in str(path)):
-        raise UsageError(f"{str(path)!r} holds spaces or signs that mosquitto and systemd cannot take: give another.")
+    """Refuse a path that one of the written files could not hold. Raises UsageError."""
+    if any(char.isspace() or char in "%\"'\\" or not char.isprintable() for char in str(path)):
+        raise UsageError(f"{str(path)!r} has spaces or characters that mosquitto and systemd cannot use: give another.")
 
 
-def _say_next(folder: Path, database: Path) -> None:
+def _print_next_steps(folder: Path, database: Path) -> None:
     if owner_of(database)[0] == 0:
-        _say(f"{database} belongs to root, and so the bridge would run as root: give it to a user of its own.")
+        _print(f"{database} belongs to root, so the bridge would run as root: give the file to a user of its own.")
     units = f"{folder}/systemd/*.service"
-    _say(f"Written to {folder}. The first time:")
-    _say(f"  sudo cp {units} /etc/systemd/system/ && sudo systemctl daemon-reload")
-    _say(f"  sudo systemctl enable --now {BROKER_UNIT} {BRIDGE_UNIT}")
-    _say("After that, whenever somebody was enrolled or revoked:")
-    _say(f"  sudo systemctl reload {BROKER_UNIT}")
-    _say(f"Consoles get {folder}/consoles/ca.der, and what {folder}/consoles/broker.json says.")
+    _print(f"Written to {folder}. The first time:")
+    _print(f"  sudo cp {units} /etc/systemd/system/ && sudo systemctl daemon-reload")
+    _print(f"  sudo systemctl enable --now {BROKER_UNIT} {BRIDGE_UNIT}")
+    _print("Later, whenever somebody has been enrolled or revoked:")
+    _print(f"  sudo systemctl reload {BROKER_UNIT}")
+    _print(f"Consoles need {folder}/consoles/ca.der, and the settings in {folder}/consoles/broker.json.")

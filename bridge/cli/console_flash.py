@@ -1,4 +1,4 @@
-"""`trivox console flash`: boards become consoles, at a technician's desk."""
+"""`trivox console flash` and `trivox console keys`: turn boards into consoles at a technician's desk."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import typer
 
 from bridge.cli import flash_options as options
 from bridge.cli.flash_screen import Screen
-from bridge.cli.groups import console_app, join
 from bridge.cli.options import DATABASE, Database, text_of
+from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
 from bridge.ops.flash import SOURCE, assignments, credentials, flash_log
 from bridge.ops.flash.board_info import BoardInfo
 from bridge.ops.flash.compile import compile_firmware
-from bridge.ops.flash.console_json import Common, der_of
+from bridge.ops.flash.console_json import SharedConfig, read_der
 from bridge.ops.flash.flash_board import FlashJob
 from bridge.ops.flash.flash_session import FlashRun, FlashSession
 from bridge.ops.flash.install import FirmwareImage
@@ -56,103 +56,109 @@ def console_flash(
     labels: options.Labels = options.LABELS,
     log_file: options.LogFile = options.LOG,
 ) -> None:
-    """Make consoles of boards as they are plugged in: firmware, configuration, self-test, label."""
-    rows, done = _rows(site, console, table, count), flash_log.done(log_file) if table or count else {}
-    at = options.broker(broker, config, ca_file)
-    unsaid = (row.wifi_ssid for row in rows if row.wifi_ssid and row.wifi_password is None)
-    password = options.wifi_password(wifi_ssid or next(unsaid, None), wifi_password_file)
-    common = Common(wifi_ssid, password, at, der_of(ca_file) if ca_file else None, ntp_host, _issuer(keys, database))
+    """Turn boards into consoles as they are plugged in. Each gets firmware, configuration, self-test and label."""
+    rows, done = _rows(site, console, table, count), flash_log.read_done(log_file) if table or count else {}
+    login = options.broker(broker, config, ca_file)
+    without_password = (row.wifi_ssid for row in rows if row.wifi_ssid and row.wifi_password is None)
+    password = options.wifi_password(wifi_ssid or next(without_password, None), wifi_password_file)
+    common = SharedConfig(
+        wifi_ssid, password, login, read_der(ca_file) if ca_file else None, ntp_host, _issuer(keys, database)
+    )
     micropython = options.base(base, base_sha256)
     with Screen() as screen, tempfile.TemporaryDirectory(prefix="trivox-firmware-") as folder:
-        people = assignments.Roster(rows, done, None if rows else lambda board: _asked(screen, site, board))
-        wanted = min(count or people.left, people.left) if table else count or 1
+        pool = assignments.AssignmentPool(rows, done, None if rows else lambda board: _ask(screen, site, board))
+        wanted = min(count or pool.remaining, pool.remaining) if table else count or 1
         firmware = FirmwareImage(compile_firmware(Path(folder) / "firmware"))
-        work = FlashJob(firmware, people, common, micropython, wipes=wipe, tests=self_test, watched=at)
-        bench = FlashRun(port or [], wanted, wait, log_file, labels, _version())
+        job = FlashJob(firmware, pool, common, micropython, may_wipe=wipe, runs_self_test=self_test, watch_broker=login)
+        flash_run = FlashRun(port or [], wanted, wait, log_file, labels, _version())
         screen.say(
-            f"Plug in {plural(wanted, 'board')}, one after the other or together."
+            f"Plug in {plural(wanted, 'board')}{', one after the other or together' if wanted > 1 else ''}."
             if wanted
-            else f"All are done, says {log_file}: to flash one again, name it by --site and --console."
+            else f"All are done, according to {log_file}: to flash one again, give --site and --console."
         )
-        session = FlashSession(work, bench, screen.seat)
+        session = FlashSession(job, flash_run, screen.add_board)
         all_done = session.run()
-        screen.say(f"{plural(session.made, 'console')} of {wanted} done; the log is {log_file}.")
+        screen.say(f"{plural(session.done_count, 'console')} of {wanted} done; the log is {log_file}.")
     if not all_done:
-        raise TrivoxError(_why(session, wait))
+        raise TrivoxError(_failure(session, wait))
 
 
 @console_app.command("keys")
 def console_keys(
-    file: Annotated[Path, typer.Argument(help="The file to make, which nobody else may read.")],
+    file: Annotated[Path, typer.Argument(help="The file to write; only you may read it.")],
     consoles: Annotated[list[str], typer.Argument(metavar="SITE/CONSOLE…")],
     database: Database = DATABASE,
 ) -> None:
-    """Write logins and keys to a file, for a technician's machine or a gateway's; who has none yet is enrolled."""
-    issue = credentials.of_database(database, _tell_broker)
+    """Write consoles' logins and keys to a file. It is for a technician or a gateway; new consoles are enrolled."""
+    issue = credentials.issuer_from_database(database, _report_enrolled)
     names = [_identity(name) for name in consoles]
-    made = {f"{site_id}/{console_id}": issue(site_id, console_id) for site_id, console_id in names}
-    credentials.write_file(file, made)
-    holds = f"{file} holds the keys of {plural(len(made), 'console')}"
-    sys.stdout.write(f"{holds}: delete it once they are flashed, unless a gateway logs them in.\n")
+    issued = {f"{site_id}/{console_id}": issue(site_id, console_id) for site_id, console_id in names}
+    credentials.write_file(file, issued)
+    sys.stdout.write(
+        f"Written to {file}: the keys of {plural(len(issued), 'console')}. Delete it once they are flashed, unless a "
+        "gateway uses it.\n"
+    )
 
 
 def _identity(name: str) -> tuple[str, str]:
     site_id, slash, console_id = name.partition("/")
     if not slash:
-        raise UsageError(f"{name!r} names no console: give SITE/CONSOLE.")
+        raise UsageError(f"{name!r} does not name a console: give SITE/CONSOLE.")
     return check_id("site", site_id), check_id("console", console_id)
 
 
-def _rows(site: str | None, console: str | None, table: Path | None, count: int | None) -> list[assignments.Wanted]:
-    """The consoles that are named; none if they are to be asked for."""
+def _rows(site: str | None, console: str | None, table: Path | None, count: int | None) -> list[assignments.Assignment]:
+    """Return the consoles that the options name; none if the technician is to be asked. Raises UsageError."""
     if table and (site or console):
         raise UsageError("Give --csv, or --site and --console, not both.")
     if table:
-        return assignments.read_rows(table, text_of(table))
+        return assignments.read_assignments(table, text_of(table))
     if console and not site:
         raise UsageError("--console needs its site: give --site too.")
     if site and console:
-        return assignments.numbered(site, console, count or 1)
+        return assignments.numbered_assignments(site, console, count or 1)
     if not sys.stdin.isatty():
-        raise UsageError("Which console is it to be? Give --site and --console, or --csv.")
+        raise UsageError("No console is named: give --site and --console, or --csv.")
     return []
 
 
-def _asked(screen: Screen, site: str | None, board: BoardInfo) -> assignments.Wanted:
-    """Ask which console a board is to be; what it was is offered."""
+def _ask(screen: Screen, site: str | None, board: BoardInfo) -> assignments.Assignment:
+    """Ask which console a board is to become; offer what it was before."""
     with screen.asking():
-        was = "/".join(board.identity) if board.identity else None
+        previous = "/".join(board.identity) if board.identity else None
         while True:
-            said = typer.prompt(
-                f"The {board.kind} {board.hardware_id} is to be which console (SITE/CONSOLE)", default=was
+            answer = typer.prompt(
+                f"Which console is the {board.kind} {board.hardware_id} to become (SITE/CONSOLE)", default=previous
             )
             try:
-                return assignments.Wanted(*_identity(said if "/" in said or not site else f"{site}/{said}"))
+                return assignments.Assignment(*_identity(answer if "/" in answer or not site else f"{site}/{answer}"))
             except UsageError as error:
                 typer.echo(str(error))
 
 
 def _issuer(keys: Path | None, database: Path | None) -> credentials.Issuer:
     if keys:
-        return credentials.of_file(keys)
-    return credentials.of_database(database, _tell_broker) if database else credentials.of_nobody
+        return credentials.issuer_from_file(keys)
+    return credentials.issuer_from_database(database, _report_enrolled) if database else credentials.no_credentials
 
 
-def _tell_broker(name: str) -> None:
-    sys.stderr.write(f"{name} is enrolled: give the broker its login, which stands beside the database.\n")
+def _report_enrolled(name: str) -> None:
+    sys.stderr.write(
+        f"{name} is enrolled: give its login, which is in the folder beside the database, to the broker.\n"
+    )
 
 
 def _version() -> str:
-    found = _VERSION.search((SOURCE / "console" / "version.py").read_text(encoding="utf-8"))
-    return found[1] if found else ""
+    match = _VERSION.search((SOURCE / "console" / "version.py").read_text(encoding="utf-8"))
+    return match[1] if match else ""
 
 
-def _why(session: FlashSession, wait_s: int) -> str:
+def _failure(session: FlashSession, wait_s: int) -> str:
     if session.failures:
-        return f"{plural(len(session.failures), 'board')} could not be done; the last: {session.failures[-1]}"
-    awaited = "No further board" if session.made else "No board"
+        return f"{plural(len(session.failures), 'board')} failed; the last one: {session.failures[-1]}"
+    board = "No further board" if session.done_count else "No board"
     return (
-        f"{awaited} was seen for {wait_s} s: see that its cable carries data (many only charge), try another socket, "
-        "or name its port with --port; a Pico without MicroPython needs BOOTSEL held while it is plugged in, and "
+        f"{board} was seen for {wait_s} s: check that its cable carries data (many only charge), try another socket, "
+        "or give its port with --port; a Pico without MicroPython needs BOOTSEL held while it is plugged in, and "
         "--base."
     )

@@ -1,4 +1,4 @@
-"""`trivox console update`: orders consoles to take a version of the firmware, and shows how far they are."""
+"""`trivox console update`: order consoles to update their firmware, and show the progress."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from rich.console import Console as Terminal
 from rich.table import Table
 from rich.text import Text
 
-from bridge.admin.commands import OrderUpdate, Scope, StopUpdates
-from bridge.cli.groups import console_app, join
+from bridge.admin.commands import ALL_CONSOLES, OrderUpdate, StopUpdates
 from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope
+from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
 from bridge.service.control import perform
 from bridge.store import open_store, updates
 from bridge.store.updates import FAILED, FETCHING, RETURNED, UpdateOrder
 from bridge.text import ago, plural
 
-LOOK_S = 1.0
-PLAIN_WIDTH = 160
-NAMES_TOLD = 10
+POLL_S = 1.0
+PLAIN_WIDTH = 160  # columns, if the output is not a terminal
+NAMES_SHOWN = 10
 NOT_ORDERED = {
-    "already": "run it, or are under way to it",
-    "newer": "run a newer version: --older takes them back",
-    "returned": "came back from this version: see to them, then name each by --console",
-    "keyless": "have no key to check it by: `trivox console enroll` gives them one",
+    "already": "run it, or are updating to it",
+    "newer": "run a newer version: give --older to go back",
+    "returned": "fell back from this version: find out why, then name each with --console",
+    "keyless": "have no key to check it with: run `trivox console enroll`",
 }
 
 
@@ -39,35 +39,38 @@ def register(app: typer.Typer) -> None:
 
 @console_app.command("update")
 def console_update(
-    to: Annotated[str | None, typer.Option(metavar="VERSION", help="One of `trivox firmware list`.")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="The version to update to: see `trivox firmware list`.")
+    ] = None,
     site: Site = None,
     console: ConsoleOption = None,
     for_all: ForAll = False,  # noqa: FBT002 - an option of the command line
     percent: Annotated[
-        int | None, typer.Option(min=1, max=100, help="So many of them; the same ones again among any larger share.")
+        int | None,
+        typer.Option(min=1, max=100, help="Only this share of them; a larger share later includes the same ones."),
     ] = None,
     older: Annotated[  # noqa: FBT002
-        bool, typer.Option("--older", help="Also where a newer version runs.")
+        bool, typer.Option("--older", help="Also consoles that run a newer version.")
     ] = False,
-    stop: Annotated[bool, typer.Option("--stop", help="Stop what is not on trial yet.")] = False,  # noqa: FBT002
+    stop: Annotated[bool, typer.Option("--stop", help="Stop updates that consoles are not trying out yet.")] = False,  # noqa: FBT002
     watch: Annotated[  # noqa: FBT002
-        bool, typer.Option("--watch", help="Stay until all are through; exit status 1 if one was not.")
+        bool, typer.Option("--watch", help="Wait until all have ended; exit status 1 if one failed.")
     ] = False,
     database: Database = DATABASE,
 ) -> None:
-    """Update consoles over the air; without --to show how far they are."""
-    who = scope(site, console, for_all=for_all)
-    if to is None and (who or older or percent):
-        raise UsageError("Give --to VERSION, to say what to update to.")
+    """Update consoles over the air; without --to, show the progress."""
+    selected = scope(site, console, for_all=for_all)
+    if to is None and (selected or older or percent):
+        raise UsageError("Give --to VERSION, the version to update to.")
     if to is not None and stop:
         raise UsageError("Give --to or --stop, not both.")
     if stop:
         stopped = perform(database, StopUpdates())["stopped"]
         sys.stdout.write(f"{plural(stopped, 'update')} stopped.\n")
     if to is not None:
-        if who is None and percent is None:
+        if selected is None and percent is None:
             raise UsageError("Say which consoles: --site, --console, --percent or --all.")
-        _order(database, OrderUpdate(version=to, scope=who or Scope(), percent=percent or 100, older=older))
+        _order(database, OrderUpdate(version=to, scope=selected or ALL_CONSOLES, percent=percent or 100, older=older))
     if watch:
         _watch(database)
     elif to is None and not stop:
@@ -77,11 +80,11 @@ def console_update(
 def _order(database: Path, command: OrderUpdate) -> None:
     result = perform(database, command)
     sys.stdout.write(f"{plural(len(result['ordered']), 'console')} to be updated to {command.version}.\n")
-    for kind, why in NOT_ORDERED.items():
-        names = result[kind]
+    for key, reason in NOT_ORDERED.items():
+        names = result[key]
         if names:
-            more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
-            sys.stdout.write(f"Not {', '.join(names[:NAMES_TOLD])}{more}: they {why}.\n")
+            more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+            sys.stdout.write(f"Not {', '.join(names[:NAMES_SHOWN])}{more}: they {reason}.\n")
 
 
 def _orders(database: Path) -> list[UpdateOrder]:
@@ -109,20 +112,20 @@ def _state(order: UpdateOrder) -> str:
 
 
 def _watch(database: Path) -> None:
-    """A line for each change, until nothing is open; raises TrivoxError if a console failed."""
-    told: dict[int, str] = {}
+    """Print a line for each change until no order is open. Raises TrivoxError if a console failed."""
+    shown: dict[int, str] = {}
     while True:
         orders = _orders(database)
         for order in orders:
             line = f"{order.site_id}/{order.console_id}: {order.version} {_state(order)}"
             line += f": {order.reason}" if order.reason else ""
-            if told.get(order.console_key) != line:
-                told[order.console_key] = line
+            if shown.get(order.console_key) != line:
+                shown[order.console_key] = line
                 sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
         if not any(order.is_open for order in orders):
             break
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
     failed = [order for order in orders if order.state in {FAILED, RETURNED}]
     if failed:
         raise TrivoxError(

@@ -1,4 +1,4 @@
-"""`trivox firmware`: versions of the firmware, signed, for updates over the air."""
+"""`trivox firmware`: make, sign, trust and add firmware versions for updates over the air."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from bridge.errors import TrivoxError
 from bridge.ops.flash import SOURCE
 from bridge.ops.flash.build_bundle import build
 
-firmware_app = typer.Typer(help="Versions of the firmware, for updates over the air.", no_args_is_help=True)
+firmware_app = typer.Typer(
+    help="Make, sign, trust and add firmware versions.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -25,47 +27,49 @@ def register(app: typer.Typer) -> None:
 
 @firmware_app.command("key")
 def firmware_key(
-    file: Annotated[Path, typer.Argument(readable=False, help="The private key, to be kept secret.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="The file for the private key; keep it secret.")],
 ) -> None:
-    """Make a key to sign versions with; its public half is put beside it, as FILE.pub."""
+    """Make a key to sign versions with. Its public half is written to FILE.pub."""
     public = make_key(file)
-    sys.stdout.write(f"Keep {file} secret; bridges are to trust {public}.\n")
+    sys.stdout.write(f"Keep {file} secret; make bridges trust {public} with `trivox firmware trust`.\n")
 
 
 @firmware_app.command("trust")
 def firmware_trust(
     public_key: Annotated[Path, typer.Argument(readable=False, metavar="FILE.pub")], database: Database = DATABASE
 ) -> None:
-    """Take versions signed by this key, from now on."""
+    """Trust versions signed with this key from now on."""
     name = Bundles(database).trust(public_key)
-    sys.stdout.write(f"Firmware signed by {public_key} is trusted (key {name}).\n")
+    sys.stdout.write(f"Firmware signed with {public_key} is now trusted (key {name}).\n")
 
 
 @firmware_app.command("build")
 def firmware_build(
-    key: Annotated[Path, typer.Option(readable=False, help="The key to sign with, of `trivox firmware key`.")],
-    out: Annotated[Path | None, typer.Option(help="The bundle; without: trivox-VERSION.bundle.")] = None,
-    source: Annotated[Path, typer.Option(help="The firmware's folder.", show_default=False)] = SOURCE,
+    key: Annotated[Path, typer.Option(readable=False, help="The private key made by `trivox firmware key`.")],
+    out: Annotated[Path | None, typer.Option(help="The file to write. [default: trivox-VERSION.bundle]")] = None,
+    source: Annotated[Path, typer.Option(help="The folder of the firmware.", show_default=False)] = SOURCE,
 ) -> None:
-    """Compile the firmware of this clone, and sign it, into one file."""
+    """Compile the firmware of this clone into one signed file, a bundle."""
     version, bundle = build(read_key(key), source)
     out = out or Path(f"trivox-{version}.bundle")
     try:
         out.write_bytes(bundle)
     except OSError as error:
-        raise TrivoxError(f"{out} cannot be written ({error.strerror}): give another --out.") from error
-    sys.stdout.write(f"Firmware {version} is in {out}; take it to a bridge by: trivox firmware add {out}\n")
+        raise TrivoxError(f"{out} cannot be written ({error.strerror}): choose another with --out.") from error
+    sys.stdout.write(f"Firmware {version} is in {out}; add it to a bridge with: trivox firmware add {out}\n")
 
 
 @firmware_app.command("add")
 def firmware_add(bundle: Annotated[Path, typer.Argument(readable=False)], database: Database = DATABASE) -> None:
-    """Take a version in, if a trusted key has signed it: consoles may then be updated to it."""
+    """Add a version that consoles may be updated to. It must be signed with a trusted key."""
     version = Bundles(database).add(bundle).version
-    sys.stdout.write(f"Firmware {version} is here: trivox console update --to {version} --percent 10\n")
+    sys.stdout.write(
+        f"Firmware {version} is added; update consoles with: trivox console update --to {version} --percent 10\n"
+    )
 
 
 @firmware_app.command("list")
 def firmware_list(database: Database = DATABASE) -> None:
-    """Show the versions that consoles may be updated to."""
+    """List the versions that consoles may be updated to."""
     for version in Bundles(database).versions():
         sys.stdout.write(f"{version}\n")

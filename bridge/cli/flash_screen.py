@@ -1,4 +1,4 @@
-"""The technician's screen: a progress bar a board in a terminal, lines elsewhere; questions one at a time."""
+"""Show a technician the progress of each board: bars in a terminal, lines elsewhere; one question at a time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rich.text import Text
 
 from bridge.errors import TrivoxError
 
-PLAIN_WIDTH = 160
+PLAIN_WIDTH = 160  # columns, if the output is not a terminal
 
 
 class Screen:
-    """Shared by the threads of all boards; to be used as a context."""
+    """The technician's screen, shared by the threads of all boards; use it as a context."""
 
     def __init__(self) -> None:
         self.is_terminal = sys.stdout.isatty()
@@ -38,23 +38,22 @@ class Screen:
             self._progress.stop()
 
     @contextmanager
-    def seat(self, port: str) -> Iterator[Seat]:
-        """A place for one board."""
-        seat = Seat(self, port, self._progress.add_task("", total=1, board=port, stage=""))
-        yield seat
+    def add_board(self, port: str) -> Iterator[BoardDisplay]:
+        """Add a display for the board at a port."""
+        yield BoardDisplay(self, port, self._progress.add_task("", total=1, board=port, stage=""))
 
     def show(self, task: TaskID, board: str, stage: str, done: int, total: int) -> None:
-        """Move a bar."""
+        """Update a board's bar."""
         self._progress.update(task, completed=done, total=total or 1, board=board, stage=stage)
 
     def say(self, sentence: str) -> None:
-        """A line above the bars; text from outside steers nothing."""
+        """Print a line above the bars; control codes in the text have no effect."""
         with self._lock:
             self._terminal.print(Text(sentence), soft_wrap=True)
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """The bars stand aside for a question, and no other board asks meanwhile."""
+        """Hide the bars for a question, and let no other board ask meanwhile."""
         with self._lock:
             if self.is_terminal:
                 self._progress.stop()
@@ -65,31 +64,31 @@ class Screen:
                     self._progress.start()
 
 
-class Seat:
-    """What the technician sees of one board."""
+class BoardDisplay:
+    """The technician's view of one board."""
 
     def __init__(self, screen: Screen, port: str, task: TaskID) -> None:
         self._screen, self._task = screen, task
         self._board = self._port = port
         self._stage = ""
 
-    def named(self, name: str) -> None:
-        """Which console the board becomes."""
+    def show_name(self, name: str) -> None:
+        """Show which console the board becomes."""
         self._board = name
 
     def stage(self, what: str, done: int = 0, total: int = 0) -> None:
-        """Under way: so much of so much."""
+        """Show a stage of the work, and how far it is: `done` of `total`."""
         self._screen.show(self._task, self._board, what, done, total)
         if not self._screen.is_terminal and what != self._stage:
             self._screen.say(f"{self._board}: {what}")
         self._stage = what
 
     def note(self, sentence: str) -> None:
-        """Something worth a line."""
+        """Print a line about the board."""
         self._screen.say(sentence)
 
     def confirm(self, question: str) -> bool:
-        """Ask him."""
+        """Ask the technician a yes-or-no question. Raises TrivoxError if nobody answers."""
         with self._screen.asking():
             try:
                 return typer.confirm(f"{self._board}: {question}", default=True)

@@ -1,4 +1,4 @@
-"""`trivox gateway`: the serial lines of boards without radio, to MQTT."""
+"""`trivox gateway`: connect boards without radio to MQTT over their serial lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bridge.errors import UsageError
 if TYPE_CHECKING:
     from bridge.broker_login import BrokerLogin
 
-METRICS_PORT = 9884  # beside the bridge's
+METRICS_PORT = 9884  # next to the bridge's
 
 
 def register(app: typer.Typer) -> None:
@@ -30,50 +30,50 @@ def register(app: typer.Typer) -> None:
 def gateway(
     port: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH", help="A board's serial port; several times for several. Without: all on USB."),
+        typer.Option(metavar="PATH", help="A board's serial port; repeat it for several. [default: all boards on USB]"),
     ] = None,
     broker: BrokerUrl = DEFAULT_BROKER,
     config: BrokerConfig = None,
     ca_file: CaFile = None,
     keys: Annotated[
-        Path | None, typer.Option(help="A file of `trivox console keys`: each board logs in with its console's own.")
+        Path | None, typer.Option(help="A file made by `trivox console keys`: each board logs in as its own console.")
     ] = None,
     metrics_port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Where Prometheus is answered, on loopback; 0: nowhere.")
+        int, typer.Option(min=0, max=65_535, help="The port on loopback where Prometheus finds metrics; 0: none.")
     ] = METRICS_PORT,
 ) -> None:
-    """Connect boards without radio, on USB serial lines, to the broker; they may come and go."""
+    """Connect boards without radio to the broker, over USB. Boards may come and go."""
     log.set_up()
     run_gateway(read_broker(broker, os.environ, config, ca_file), keys, port or [], metrics_port)
 
 
 def run_gateway(broker: BrokerLogin, keys: Path | None, paths: list[str], metrics_port: int) -> None:
-    """Run until SIGTERM or Ctrl-C; without `paths` for the boards found on USB."""
-    from bridge.ops.flash import credentials  # noqa: PLC0415 - the other commands start faster without
-    from bridge.service.gateway.counters import GatewayCollector  # noqa: PLC0415 - … also without this
-    from bridge.service.gateway.gateway import Gateway  # noqa: PLC0415 - … and paho
-    from bridge.service.gateway.tty import is_port  # noqa: PLC0415 - … and pyserial
-    from bridge.service.metrics import MetricsServer  # noqa: PLC0415 - … and this
+    """Run until SIGTERM or Ctrl-C; without `paths`, serve all boards found on USB. Raises TrivoxError."""
+    from bridge.ops.flash import credentials  # noqa: PLC0415 - other commands start faster without these
+    from bridge.service.gateway.counters import GatewayCollector  # noqa: PLC0415 - see above
+    from bridge.service.gateway.gateway import Gateway  # noqa: PLC0415 - see above; it loads paho
+    from bridge.service.gateway.tty import is_port  # noqa: PLC0415 - see above; it loads pyserial
+    from bridge.service.metrics import MetricsServer  # noqa: PLC0415 - see above
 
     for path in paths:
         if not is_port(path):
-            raise UsageError(f"{path} is no serial port: give a board's, such as /dev/ttyACM0.")
+            raise UsageError(f"{path} is not a serial port: give a board's, such as /dev/ttyACM0.")
     if keys is not None:
-        credentials.of_file(keys)  # what is wrong with it is told now
+        credentials.issuer_from_file(keys)  # reports now what is wrong with the file
 
     def broker_of(site_id: str, console_id: str) -> BrokerLogin:
         if keys is None:
             return broker
-        found = credentials.of_file(keys)(site_id, console_id)  # read anew: it may have been made anew
-        return replace(broker, user=found.user, password=found.password)
+        login = credentials.issuer_from_file(keys)(site_id, console_id)  # the file may be new
+        return replace(broker, user=login.user, password=login.password)
 
-    runner = Gateway(broker_of, paths)
+    server = Gateway(broker_of, paths)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: runner.stop())
-    metrics = MetricsServer(metrics_port, GatewayCollector(runner.counters))
+        signal.signal(number, lambda *_: server.stop())
+    metrics = MetricsServer(metrics_port, GatewayCollector(server.counters))
     log.info("the gateway starts", version=version("trivox"), broker=broker.address, ports=", ".join(paths) or None)
     try:
-        runner.run()
+        server.run()
     finally:
         metrics.close()
         log.info("the gateway ends")

@@ -1,4 +1,4 @@
-"""Commands on what was received: recorded messages taken in, everything made anew."""
+"""`trivox ingest` and `trivox rebuild`: take in recorded messages, and recompute everything from what was received."""
 
 from __future__ import annotations
 
@@ -33,14 +33,16 @@ def register(app: typer.Typer) -> None:
 
 
 def ingest(
-    file: Annotated[Path, typer.Argument(metavar="FILE.ndjson", help="Recorded messages, one a line.", readable=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.ndjson", help="Recorded messages, one per line.", readable=False)
+    ],
     database: Database = DATABASE,
 ) -> None:
-    """Take in recorded messages as if they had come by MQTT."""
+    """Take in recorded messages as if they had arrived by MQTT."""
     totals: dict[str, int] = {}
     try:
         size = file.stat().st_size
-        with file.open("rb") as lines, open_writer(database) as writer, _bar() as bar, _few_collections():
+        with file.open("rb") as lines, open_writer(database) as writer, _bar() as bar, _rare_garbage_collection():
             task = bar.add_task("taking in", total=size)
             for group in _groups(lines):
                 for name, count in writer.perform(IngestMessages(lines=group)).items():
@@ -50,9 +52,9 @@ def ingest(
     except IsADirectoryError as error:
         raise TrivoxError(f"{file} is a folder: give a file of recorded messages.") from error
     except FileNotFoundError as error:
-        raise TrivoxError(f"{file} is not there: give a file of recorded messages.") from error
+        raise TrivoxError(f"{file} does not exist: give a file of recorded messages.") from error
     except PermissionError as error:
-        raise TrivoxError(f"{file} cannot be read: check its rights.") from error
+        raise TrivoxError(f"{file} cannot be read: check its permissions.") from error
     sys.stdout.write(
         f"{totals.get('messages', 0)} messages: {totals.get('stored', 0)} events stored,"
         f" {totals.get('duplicates', 0)} known before, {totals.get('conflicts', 0)} in conflict,"
@@ -61,17 +63,17 @@ def ingest(
 
 
 def rebuild(database: Database = DATABASE) -> None:
-    """Make surveys and rollups anew from what was received, and judge rejects again."""
+    """Recompute all surveys from what was received. Rejects are judged again."""
     if not database.exists():
         raise TrivoxError(f"There is no database at {database}: give --database.")
     with open_writer(database) as writer, _bar() as bar:
-        task = bar.add_task("making anew", total=None)
+        task = bar.add_task("recomputing", total=None)
         result = writer.perform(Rebuild(), lambda done, of: bar.update(task, completed=done, total=of))
-    sys.stdout.write(f"{result['surveys']} surveys made anew; {result['taken']} rejects taken after all.\n")
+    sys.stdout.write(f"{result['surveys']} surveys recomputed; {result['taken']} rejects taken in.\n")
 
 
 def _groups(file: IO[bytes]) -> Iterator[list[bytes]]:
-    """The file's lines, some at a time; a line that is too long for a message is cut, and so judged unreadable."""
+    """Yield the file's lines in groups; a line too long for a message is cut, which makes it unreadable."""
     group: list[bytes] = []
     size = 0
     while line := file.readline(MAX_LINE_BYTES):
@@ -90,18 +92,18 @@ def _groups(file: IO[bytes]) -> Iterator[list[bytes]]:
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
+def _rare_garbage_collection() -> Iterator[None]:
     """Let Python look for cycles rarely: a group makes a hundred thousand objects, and no cycle among them."""
-    before = gc.get_threshold()
+    threshold = gc.get_threshold()
     gc.set_threshold(500_000, 20, 100)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        gc.set_threshold(*threshold)
 
 
 def _bar() -> Progress:
-    """A progress bar on standard error, where that is a terminal."""
+    """Make a progress bar on standard error, shown only if that is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)

@@ -1,31 +1,39 @@
-"""Options that several commands share, and files that people name."""
+"""Define the options that several commands share, and read files that the user names."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.admin.commands import Scope
 from bridge.errors import TrivoxError, UsageError
 
-MAX_FILE_BYTES = 16 * 1024 * 1024  # it may have to fit into one request to the bridge, three times as long
+if TYPE_CHECKING:
+    from bridge.admin.commands import Scope
 
-# readable=False: whether a file may be read is told by what reads it, as something that could not be done.
+# Escaped as JSON a file may be three times as long, and must fit into one request to the bridge.
+MAX_FILE_BYTES = 16 * 1024 * 1024
+
+# readable=False: the code that reads a file reports if it cannot, with exit status 1 instead of wrong usage.
 Database = Annotated[
     Path,
     typer.Option("--database", envvar="TRIVOX_DATABASE", help="The database file.", show_default=True, readable=False),
 ]
 DATABASE = Path("trivox.db")
-BrokerUrl = Annotated[str, typer.Option("--broker", metavar="URL", help="mqtt://HOST:PORT, or mqtts:// for TLS.")]
+BrokerUrl = Annotated[
+    str, typer.Option("--broker", metavar="URL", help="The broker: mqtt://HOST:PORT, or mqtts:// for TLS.")
+]
 DEFAULT_BROKER = "mqtt://127.0.0.1:1883"
 BrokerConfig = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", readable=False, help="TOML with user, password and ca_file; mode 0600."),
+    typer.Option(
+        "--config", metavar="FILE", readable=False, help="A TOML file (mode 0600) with user, password and ca_file."
+    ),
 ]
 CaFile = Annotated[
-    Path | None, typer.Option("--ca-file", readable=False, help="What the broker's certificate is checked by.")
+    Path | None,
+    typer.Option("--ca-file", readable=False, help="The certificate of the broker's authority, for mqtts://."),
 ]
 Site = Annotated[str | None, typer.Option("--site", help="For the consoles of this site.")]
 ConsoleOption = Annotated[
@@ -35,23 +43,25 @@ ForAll = Annotated[bool, typer.Option("--all", help="For all consoles.")]
 
 
 def text_of(path: Path) -> str:
-    """Read a text file that the user named; raises TrivoxError when it cannot be."""
+    """Read a text file that the user named. Raises TrivoxError if it is too large, not UTF-8 or not readable."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise TrivoxError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB: split it.")
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TrivoxError(f"{path} is not UTF-8: save it as CSV UTF-8.") from error
+        raise TrivoxError(f"{path} is not UTF-8: save it as UTF-8 text.") from error
     except OSError as error:
-        raise TrivoxError(f"{path} cannot be read ({error.strerror}): check its name and rights.") from error
+        raise TrivoxError(f"{path} cannot be read ({error.strerror}): check its name and permissions.") from error
 
 
 def scope(site: str | None, console: str | None, *, for_all: bool) -> Scope | None:
-    """Read whom a choice is for; None where none of the three options was given. Raises UsageError."""
+    """Read which consoles are selected; return None if none of the three options was given. Raises UsageError."""
+    from bridge.admin.commands import ALL_CONSOLES, Scope  # noqa: PLC0415 - commands that only read start faster without it
+
     if for_all:
         if site or console:
             raise UsageError("Give --all, or --site and --console, not both.")
-        return Scope()
+        return ALL_CONSOLES
     if console and "/" in console:
         site_of_console, console = console.split("/", 1)
         if site and site != site_of_console:

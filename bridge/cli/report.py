@@ -1,4 +1,4 @@
-"""`trivox report`: key figures as a table, JSON or CSV."""
+"""`trivox report`: print key figures as a table, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Format(StrEnum):
-    """How a report is shown."""
+class ReportFormat(StrEnum):
+    """The output formats of a report."""
 
     table = "table"
     json = "json"
     csv = "csv"
 
 
-class ForceMajeure(StrEnum):
-    """Which surveys count, seen from force majeure."""
+class ForceMajeureFilter(StrEnum):
+    """Which surveys a report counts: with those affected by force majeure, without them, or only them."""
 
     with_affected = "with"
     without_affected = "without"
@@ -40,30 +40,35 @@ class ForceMajeure(StrEnum):
 
 
 def report(
-    from_day: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day, as 2026-11-01.")],
-    to_day: Annotated[str, typer.Option("--to", metavar="DATE", help="The first day not counted.")],
+    from_day: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day, such as 2026-11-01.")],
+    to_day: Annotated[str, typer.Option("--to", metavar="DATE", help="The day after the last one.")],
     by: Annotated[
-        str, typer.Option(help=f"Groups: {', '.join(COLUMNS_OF)}, or several, comma-separated.", metavar="GROUPS")
+        str,
+        typer.Option(help=f"What to group by: {', '.join(COLUMNS_OF)}; or several, comma-separated.", metavar="GROUPS"),
     ] = "question",
     question: Annotated[str | None, typer.Option(help="Only this key question.", metavar="ID")] = None,
     merge_revisions: Annotated[  # noqa: FBT002 - an option of the command line
         bool, typer.Option("--merge-revisions", help="Count all revisions of a question's text together.")
     ] = False,
     force_majeure: Annotated[
-        ForceMajeure | None, typer.Option(help="Count surveys affected by force majeure; default: by kind of question.")
+        ForceMajeureFilter | None,
+        typer.Option(
+            help="Count surveys affected by force majeure too, leave them out, or count only them. "
+            "[default: out for personnel questions, in for office and loyalty]"
+        ),
     ] = None,
-    output: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
+    output: Annotated[ReportFormat, typer.Option("--format", help="The output format.")] = ReportFormat.table,
     database: Database = DATABASE,
 ) -> None:
-    """Key figures of a period by seller, console, checkout point, site, question, hour, day, week or month."""
+    """Report the key figures of a period. Group them by seller, console, site, day and more."""
     groups = _groups(by)
     days = _day("--from", from_day), _day("--to", to_day)
     if days[1] <= days[0]:
         raise UsageError(f"--to {to_day} is not after --from {from_day}: --to is the first day not counted.")
     open_store(database).close()
-    _close_what_is_lost(database)
+    _close_lost_surveys(database)
     store = open_store(database)
-    store.run("BEGIN")  # all of the report is of one instant
+    store.hold_snapshot()
     rows = report_rows(
         store,
         *days,
@@ -74,12 +79,12 @@ def report(
     )
     store.close()
     columns = tuple(dict.fromkeys(column for name in groups for column in COLUMNS_OF[name]))
-    if output is Format.json:
+    if output is ReportFormat.json:
         sys.stdout.write(as_json(rows))
-    elif output is Format.csv:
+    elif output is ReportFormat.csv:
         sys.stdout.write(as_csv(rows, columns))
     else:
-        from bridge.reports.table import as_text  # noqa: PLC0415 - JSON and CSV are there faster without
+        from bridge.reports.table import as_text  # noqa: PLC0415 - JSON and CSV are faster without it
 
         width = os.get_terminal_size().columns if sys.stdout.isatty() else None
         sys.stdout.write(as_text(rows, columns, terminal_width=width))
@@ -89,7 +94,9 @@ def _groups(by: str) -> tuple[str, ...]:
     groups = tuple(name.strip() for name in by.split(","))
     for name in groups:
         if name not in COLUMNS_OF:
-            raise UsageError(f"--by knows no {name!r}: give {', '.join(COLUMNS_OF)}, or several, comma-separated.")
+            raise UsageError(
+                f"--by {name!r} is not a group: give {', '.join(COLUMNS_OF)}, or several, comma-separated."
+            )
     return groups
 
 
@@ -99,16 +106,16 @@ def _day(option: str, text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         text = text.strip()
-    raise UsageError(f"{option} {text!r} is no date: give it as 2026-11-01.")
+    raise UsageError(f"{option} {text!r} is not a date: give it as 2026-11-01.")
 
 
-def _close_what_is_lost(database: Path) -> None:
-    """Have surveys that are open for too long closed as lost, where the database may be written at all."""
+def _close_lost_surveys(database: Path) -> None:
+    """Close surveys that have been open for over a day as lost, if the database may be written."""
     if os.access(database, os.W_OK) and os.access(database.absolute().parent, os.W_OK):
         try:
             perform(database, Sweep())
         except (TrivoxError, apsw.Error, OSError) as error:
-            sys.stderr.write(f"trivox: surveys open for over 24 h may still be left out: {error}\n")
+            sys.stderr.write(f"trivox: surveys open for over 24 h may be missing from this report: {error}\n")
 
 
 def register(app: typer.Typer) -> None:

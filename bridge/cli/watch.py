@@ -1,4 +1,4 @@
-"""`trivox watch`: the live table."""
+"""`trivox watch`: show a live table of today."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def register(app: typer.Typer) -> None:
 
 def command(
     *,
-    once: Annotated[bool, typer.Option("--once", help="Print the table once and end.")] = False,
-    svg: Annotated[Path | None, typer.Option(help="Also keep the last table as a picture.", hidden=True)] = None,
+    once: Annotated[bool, typer.Option("--once", help="Print the table once and exit.")] = False,
+    svg: Annotated[Path | None, typer.Option(help="Also save the last table as a picture.", hidden=True)] = None,
     database: Database = DATABASE,
 ) -> None:
-    """Show consoles, surveys and indices of today, live; Ctrl-C ends it."""
-    from bridge.reports.live_table import watch  # noqa: PLC0415 - the other commands start faster without rich
+    """Show today's consoles, surveys and indices, live. Ctrl-C ends it."""
+    from bridge.reports.live_table import watch  # noqa: PLC0415 - other commands start faster without rich
 
     watch(database, once=once, svg=svg)

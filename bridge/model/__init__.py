@@ -1,1 +1,1 @@
-"""What a survey, an epoch and a console are: rules, dates and periods, without database, I/O or clock."""
+"""The model of surveys, epochs and consoles: rules, dates and periods, without database, I/O or clock."""

@@ -1,4 +1,4 @@
-"""A console as the bridge knows it: who is on shift, where it stands, and the settings that its surveys depend on."""
+"""A console as the bridge knows it: its sellers on shift, its checkout points, and settings that its surveys need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Whereabouts = tuple[str | None, str | None, str]
 
 
 class ConsoleRecords(Protocol):
-    """What is on record about one console; a store looks it up."""
+    """The records of one console; a store implements it."""
 
     def shifts(self) -> Timeline:
         """Return the sellers, each from start to end of the shift."""
@@ -29,7 +29,7 @@ class ConsoleRecords(Protocol):
         """Return the scope that was set for the console, its site or all; None: none was."""
 
     def ask_every(self, revision: int) -> int | None:
-        """Return `ask_every` of these settings; None where they are not known."""
+        """Return `ask_every` of these settings; None if they are not known."""
 
 
 class KnownConsole:
@@ -54,7 +54,7 @@ class KnownConsole:
         self._ask_every: dict[int, int] = {}
 
     def whereabouts_at(self, at_ms: int) -> Whereabouts:
-        """Return who is on shift and where the console stands; one call after another mostly asks for the same."""
+        """Return who is on shift, where the console stands, and the local hour; the last answer is kept."""
         if not self._from_ms <= at_ms < self._to_ms:
             self._look_up(at_ms)
         return self._whereabouts
@@ -71,14 +71,14 @@ class KnownConsole:
 
     @property
     def scope_ms(self) -> int:
-        """How long after a force majeure an opening is still affected by it."""
+        """The time after a force majeure during which it still affects a survey that opens, in ms."""
         if self._scope_ms is None:
             scope_s = self._records.force_majeure_scope_s()
             self._scope_ms = int(1000 * (DEFAULT_FORCE_MAJEURE_SCOPE_S if scope_s is None else scope_s))
         return self._scope_ms
 
     def ask_every(self, revision: int) -> int | None:
-        """Return `ask_every` of these settings; None where the bridge does not know them."""
+        """Return `ask_every` of these settings; None if the bridge does not know them."""
         if revision not in self._ask_every:
             found = self._records.ask_every(revision)
             if found is None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Protocol
 
-from bridge.model.ranges import Ranges
+from bridge.model.received_numbers import ReceivedNumbers
 
 if TYPE_CHECKING:
     from bridge.model.console import KnownConsole
 
 
 class Boot:
-    """What events of one boot are dated by that have no date of their own."""
+    """One boot of a console, with the offset that dates its events without a date of their own."""
 
     __slots__ = ("arrival_offset_ms", "changed", "clock_offset_ms", "clock_seq", "dated_by", "may_be_undated")
 
@@ -34,7 +34,7 @@ class Boot:
 
     @property
     def basis(self) -> tuple[int, bool]:
-        """(offset in force, whether it is the clock's)."""
+        """The offset in force, and whether it is the clock's."""
         if self.clock_offset_ms is None:
             return self.arrival_offset_ms, False
         return self.clock_offset_ms, True
@@ -47,13 +47,13 @@ class Boot:
 
 
 class EpochRecords(Protocol):
-    """What is on record about one epoch and seldom asked for; a store looks it up."""
+    """The records of one epoch that are seldom needed; a store implements it."""
 
     def boot(self, number: int) -> Boot | None:
-        """Return a boot; None where nothing of it was received."""
+        """Return a boot; None if nothing of it was received."""
 
     def next_opener(self, seq: int) -> int | None:
-        """Return the number of the first `booted` or `survey_opened` after `seq`; None where there is none."""
+        """Return the number of the first `booted` or `survey_opened` after `seq`; None if there is none."""
 
 
 class Epoch:
@@ -68,7 +68,7 @@ class Epoch:
         self.through = 0
         self.hardware_id: str | None = None
         self.is_new = False
-        self.received = Ranges()
+        self.received = ReceivedNumbers()
         self.lost = 0
         self.applied: list[tuple[int, int]] = []  # (seq, settings revision) in order
         self.open: set[int] = set()
@@ -77,7 +77,7 @@ class Epoch:
         self._records = records
 
     def note_boot(self, number: int, arrival_offset_ms: int) -> Boot:
-        """Take in an arrival, so many ms after the console's start; return what is known of the boot now."""
+        """Take in an event's arrival, as its time minus the event's `up_ms`; return what is known of the boot now."""
         known = self.boots.get(number) or self._records.boot(number)
         if known is None:
             known = Boot.unseen(arrival_offset_ms)
@@ -108,7 +108,7 @@ class Epoch:
         return self.console.ask_every(self.applied[index][1]) if index >= 0 else None
 
     def is_lost(self, survey: int) -> bool:
-        """Whether a later `booted` or `survey_opened` lies at or below `through`: then no close can come any more."""
+        """Return whether a later `booted` or `survey_opened` lies at or below `through`, so that no close can come."""
         if survey < self.last_opener <= self.through:
             return True
         if self.last_opener <= survey:

@@ -1,7 +1,7 @@
-"""Local time of a site: hours, days and instants as people write them. Pure; zones come from the tz database.
+"""Convert between instants and a site's local hours, days, weeks and months. Pure; zones come from the tz database.
 
-An hour that the clock strikes twice in autumn is told apart by its offset; read without an offset, it is the first one.
-An hour that summer time skips does not exist and is refused.
+An hour that comes twice in autumn is told apart by its offset; read without an offset, it is the first of the two. An
+hour that is skipped in spring does not exist and is refused.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from bridge.wire.contract import MAX_AT_MS
 SECOND_MS = 1000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
-FIRST_YEAR, LAST_YEAR = 1971, 9998  # whose every instant is from 1970 to 9999 in every zone
+DAY_MS = 86_400_000
+FIRST_YEAR, LAST_YEAR = 1971, 9998  # all their instants are from 1970 to 9999 in every zone
+
+_QUARTER_MS = 15 * MINUTE_MS
+_ODD_ZONES_UNTIL_MS = 100_000_000_000  # until 1972 some zones were off UTC by odd seconds
 
 
 @lru_cache(maxsize=512)
 def zone(name: str) -> ZoneInfo:
-    """The time zone of this name, such as `Europe/Sofia`; raises UsageError when there is none."""
+    """Return the time zone of this name, such as `Europe/Sofia`. Raises UsageError if there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -30,38 +34,41 @@ def zone(name: str) -> ZoneInfo:
 
 
 def local(at_ms: int, timezone: str) -> datetime:
-    """An instant as the site's clock shows it."""
+    """Return an instant as a local time of the zone, to the second."""
     return datetime.fromtimestamp(at_ms // SECOND_MS, zone(timezone))
 
 
 def local_hour(at_ms: int, timezone: str) -> str:
-    """The local hour of an instant, as `2026-11-22T13:00+02:00`; its first ten characters are the local day."""
-    moment = local(at_ms, timezone)  # by the offset of this very instant: clocks are put back by half an hour too
+    """Return the local hour of an instant, as `2026-11-22T13:00+02:00`; its first ten characters are the local day."""
+    moment = local(at_ms, timezone)  # use the offset of this very instant: some clocks go back by half an hour
     hour = moment.replace(minute=0, second=0, tzinfo=fixed_zone(moment.utcoffset() or timedelta()))
     return hour.isoformat(timespec="minutes")
 
 
 def day_starts_ms(day: date, timezone: str) -> int:
-    """The first instant of a local day (01:00 where summer time skips midnight)."""
+    """Return the first instant of a local day (01:00 where summer time skips midnight)."""
     return int(datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).timestamp() * SECOND_MS)
 
 
 def today_starts_ms(now_ms: int, timezone: str) -> int:
-    """The last local midnight."""
+    """Return the instant at which the current local day began."""
     return day_starts_ms(local(now_ms, timezone).date(), timezone)
 
 
 def utc_date(at_ms: int) -> str:
-    """The date of an instant in UTC, as `2026-11-22`."""
+    """Return the date of an instant in UTC, as `2026-11-22`."""
     return datetime.fromtimestamp(at_ms // SECOND_MS, UTC).date().isoformat()
 
 
 def instant_ms(text: str, timezone: str) -> int:
-    """An ISO 8601 instant; without an offset it is local time. Raises ValueError with the rest of a sentence."""
+    """Read an ISO 8601 instant; without an offset it is local time.
+
+    Raises ValueError; its text is a sentence without the full stop.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"{text!r} is no time such as 2026-11-22T13:00 or 2026-11-22T13:00+02:00") from error
+        raise ValueError(f"{text!r} is not a time such as 2026-11-22T13:00 or 2026-11-22T13:00+02:00") from error
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"{text!r} is not from {FIRST_YEAR} to {LAST_YEAR}")
     if moment.tzinfo is None:
@@ -72,13 +79,16 @@ def instant_ms(text: str, timezone: str) -> int:
 
 
 def period_of(unit: str, name: str, timezone: str) -> tuple[int, int]:
-    """From when up to when an hour, day, week or month (as reports name it) lasts at a site."""
+    """Return the instants at which an hour, day, week or month, named as in reports, begins and ends in a zone.
+
+    The end is the first instant after it.
+    """
     if unit == "hour":
         from_ms = int(datetime.fromisoformat(name).timestamp() * SECOND_MS)
         to_ms = from_ms + HOUR_MS
         if local_hour(from_ms, timezone) == local_hour(to_ms - 1, timezone) == name:
             return from_ms, to_ms
-        # The clock was changed in the midst of it: only a part of it is of this name.
+        # The clock was changed within it: only a part of these 60 minutes has this name.
         minutes = [at_ms for at_ms in range(from_ms, to_ms, MINUTE_MS) if local_hour(at_ms, timezone) == name]
         return (minutes[0], minutes[-1] + MINUTE_MS) if minutes else (from_ms, to_ms)
     first, following = days_of(unit, name)
@@ -86,7 +96,7 @@ def period_of(unit: str, name: str, timezone: str) -> tuple[int, int]:
 
 
 def days_of(unit: str, name: str) -> tuple[date, date]:
-    """The first day of a day, week or month, and the first day after it (the last day of all where time ends)."""
+    """Return the first day of a day, week or month, and the first day after it (`date.max` where that is later)."""
     first = date.fromisoformat(f"{name}-01" if unit == "month" else name)
     try:
         if unit == "month":
@@ -96,18 +106,16 @@ def days_of(unit: str, name: str) -> tuple[date, date]:
         return first, date.max
 
 
-DAY_MS = 86_400_000
-_QUARTER_MS = 900_000
-_ODD_ZONES_UNTIL_MS = 100_000_000_000  # before 1973 some zones were off by odd seconds
-
-
 def hour_of(at_ms: int, timezone: str) -> str:
-    """The local hour of an instant, see `local_hour`, quickly."""
+    """Return the local hour of an instant as `local_hour` does, from a cache."""
     return hour_at(at_ms, timezone)[2]
 
 
 def hour_at(at_ms: int, timezone: str) -> tuple[int, int, str]:
-    """From when up to when it is this local hour for certain (by the quarter of an hour), and the hour."""
+    """Return the local hour of an instant, after a span of time in which it surely lasts: (from_ms, to_ms, hour).
+
+    The span is the quarter of an hour around the instant: all zones change their offsets at such quarters.
+    """
     if at_ms < _ODD_ZONES_UNTIL_MS:
         return at_ms, at_ms + 1, local_hour(at_ms, timezone)
     quarter = at_ms // _QUARTER_MS

@@ -1,9 +1,9 @@
-"""What holds from when up to when: who is on shift, where a console stands."""
+"""Shifts and placements, and a timeline to look up which one holds at an instant."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,3 +27,21 @@ class Timeline:
             return -EVER, next_ms, None
         from_ms, to_ms, value = self._periods[index - 1]
         return (from_ms, min(to_ms, next_ms), value) if at_ms < to_ms else (to_ms, next_ms, None)
+
+
+class Shift(NamedTuple):
+    """A seller on a console, from `started_at_ms` up to, not including, `ended_at_ms`."""
+
+    started_at_ms: int
+    ended_at_ms: int
+    seller_id: str
+
+
+class Placement(NamedTuple):
+    """A console that stands at a checkout point from `from_ms` up to, not including, `to_ms` (None: still)."""
+
+    console_id: str
+    console_key: int
+    from_ms: int
+    to_ms: int | None
+    checkout_point_id: str

@@ -1,1 +1,1 @@
-"""A technician's work: doctor, flashing, broker files, restore."""
+"""Operate an installation: diagnose it, flash consoles, write the broker's files, restore the database."""

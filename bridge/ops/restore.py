@@ -1,7 +1,7 @@
-"""A copy put in the place of a database that is damaged or lost: nobody may write it meanwhile, nothing is thrown away.
+"""Put a copy in the place of a database that is damaged or lost. Nothing is thrown away.
 
-What lay there gets another name together with its log, which SQLite would otherwise play into the copy. Whenever the
-power goes, either the old database or the copy is there whole.
+Nobody may write the database meanwhile. The old one gets another name together with its log, which SQLite would
+otherwise apply to the copy. Whenever the power fails, either the old database or the copy is there, whole.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ NEW_MODE = 0o600
 
 
 def restore(copy: Path, database: Path, now: datetime) -> Path | None:
-    """Put `copy` in the database's place; where that went, or None when there was none. Raises TrivoxError."""
+    """Put `copy` in the database's place, and return the old one's new path (None: there was none).
+
+    Raises TrivoxError.
+    """
     database = database.resolve()
     if database.exists() and not database.is_file():
-        raise DatabaseError(f"{database} is no file: give the database's file by --database.")
+        raise DatabaseError(f"{database} is not a file: give the database's file with --database.")
     lock = take_lock(database)
     if lock is None:
-        raise WriterBusyError(f"A bridge or another command writes {database}: end it, then restore.")
+        raise WriterBusyError(f"A bridge or another command is writing {database}: end it, then restore.")
     try:
         return _replace(copy.resolve(), database, now)
     finally:
@@ -39,17 +42,18 @@ def restore(copy: Path, database: Path, now: datetime) -> Path | None:
 
 
 def _replace(copy: Path, database: Path, now: datetime) -> Path | None:
-    partial = database.with_name(f"{database.name}.part")  # one alone, under the lock: a killed one's is taken over
+    # Under the lock one name is enough: a file left by a killed restore is replaced.
+    partial = database.with_name(f"{database.name}.part")
     source = read_copy(copy)
     try:
-        _make(partial, database)
+        _create(partial, database)
         copy_to(source, str(copy), partial)
         sync(partial)
-        aside = _keep_aside(database, now)
+        aside = _set_aside(database, now)
         sync(database.parent)
-        partial.rename(database)  # with the old log beside it the copy is refused until that is gone
-        for ending in SIDECAR_SUFFIXES:
-            sidecar(database, ending).unlink(missing_ok=True)
+        partial.rename(database)  # until the old log is gone, the copy beside it is refused
+        for suffix in SIDECAR_SUFFIXES:
+            sidecar(database, suffix).unlink(missing_ok=True)
         sync(database.parent)
     finally:
         source.close()
@@ -57,47 +61,47 @@ def _replace(copy: Path, database: Path, now: datetime) -> Path | None:
     return aside
 
 
-def _make(partial: Path, database: Path) -> None:
-    """Make the new file, empty, with the owner and the rights of what lies there."""
+def _create(partial: Path, database: Path) -> None:
+    """Create the new file, empty, with the owner and the permissions of the old database."""
     _clear(partial)
     mode = database.stat().st_mode & 0o777 if database.exists() else NEW_MODE
     make_file(partial)
-    with suppress(PermissionError):  # it is another user's: then the copy is this user's own
+    with suppress(PermissionError):  # the database is another user's; the copy then belongs to this user
         os.chown(partial, *owner_of(database))
     partial.chmod(mode)
 
 
 def _clear(partial: Path) -> None:
-    for path in (partial, *(sidecar(partial, ending) for ending in SIDECAR_SUFFIXES)):
+    for path in (partial, *(sidecar(partial, suffix) for suffix in SIDECAR_SUFFIXES)):
         path.unlink(missing_ok=True)
 
 
-def _keep_aside(database: Path, now: datetime) -> Path | None:
-    """Give the database and its log a second name, which nothing has; the first goes when the copy takes it."""
+def _set_aside(database: Path, now: datetime) -> Path | None:
+    """Give the database and its log a second name that is free. The first name goes when the copy takes it."""
     if not database.exists():
         return None
     stem, number = f"{database.name}.replaced-{now:%Y%m%dT%H%M%SZ}", 1
     aside = database.with_name(stem)
-    while any(path.exists() for path in (aside, *(sidecar(aside, ending) for ending in SIDECAR_SUFFIXES))):
+    while any(path.exists() for path in (aside, *(sidecar(aside, suffix) for suffix in SIDECAR_SUFFIXES))):
         number += 1
         aside = database.with_name(f"{stem}-{number}")
-    for ending in ("-wal", "-journal"):
-        if sidecar(database, ending).exists():
-            _name_also(sidecar(database, ending), sidecar(aside, ending))
-    _name_also(database, aside)
+    for suffix in ("-wal", "-journal"):
+        if sidecar(database, suffix).exists():
+            _link_or_copy(sidecar(database, suffix), sidecar(aside, suffix))
+    _link_or_copy(database, aside)
     return aside
 
 
-def _name_also(path: Path, other: Path) -> None:
+def _link_or_copy(path: Path, new_name: Path) -> None:
     try:
-        os.link(path, other)
+        os.link(path, new_name)
     except OSError:
-        shutil.copy2(path, other)  # a filesystem without links
+        shutil.copy2(path, new_name)  # a filesystem without links
 
 
 def make_file(path: Path) -> None:
-    """Make a file that is not there yet, for its owner alone; raises DatabaseError."""
+    """Create a file that only its owner may read. Raises DatabaseError, also if it exists already."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, NEW_MODE))
     except OSError as error:
-        raise DatabaseError(f"{path.parent} cannot be written ({error.strerror}): check its rights.") from error
+        raise DatabaseError(f"{path.parent} cannot be written ({error.strerror}): check its permissions.") from error

@@ -1,1 +1,1 @@
-"""Numbers for people: KPIs, report rows, tables, the live view, printed cards."""
+"""Present the data to people: key figures, report rows, tables, the live view, printed cards."""

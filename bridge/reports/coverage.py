@@ -1,4 +1,4 @@
-"""How much of a row's period its transactions or visitors are known for. Pure."""
+"""Sum the transactions and visitors of report rows, and say how much of a row's period they are known for. Pure."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Span = tuple[int, int]
 
 
 @dataclass
-class Gathered:
-    """The figure of a group, and the spans of time that it tells of, at each site, in order and apart."""
+class FeedTotal:
+    """The figure of a group, and the spans of time it was counted in: by site, in order, without overlaps."""
 
     figure: int = 0
     spans: dict[str, list[Span]] = field(default_factory=dict)
 
     def add_span(self, site_id: str, from_ms: int, to_ms: int) -> None:
-        """Take a span in; they come in order of `from_ms`."""
+        """Add a span; spans must be added in order of `from_ms`."""
         spans = self.spans.setdefault(site_id, [])
         if spans and from_ms <= spans[-1][1]:
             spans[-1] = spans[-1][0], max(spans[-1][1], to_ms)
@@ -36,35 +36,38 @@ class Gathered:
             spans.append((from_ms, to_ms))
 
 
-def gather(feeds: Iterable[Feed], columns: tuple[str, ...]) -> dict[tuple[Group, str], Gathered]:
-    """Sum figures by group and kind. What tells of any seller's time also tells of the time outside any shift."""
-    gathered: dict[tuple[Group, str], Gathered] = {}
+def total_feeds(feeds: Iterable[Feed], columns: tuple[str, ...]) -> dict[tuple[Group, str], FeedTotal]:
+    """Sum the figures by (group, kind).
+
+    A span known for any seller is also known for the time outside all shifts, which a group without a seller is about.
+    """
+    totals: dict[tuple[Group, str], FeedTotal] = {}
     for group, site_id, kind, from_ms, to_ms, figure in feeds:
-        one = gathered.get((group, kind))
-        if one is None:
-            one = gathered[group, kind] = Gathered()
-        one.figure += figure
-        one.add_span(site_id, from_ms, to_ms)
+        total = totals.get((group, kind))
+        if total is None:
+            total = totals[group, kind] = FeedTotal()
+        total.figure += figure
+        total.add_span(site_id, from_ms, to_ms)
     if "seller_id" in columns:
-        _tell_of_nobody(gathered, columns.index("seller_id"))
-    return gathered
+        _widen_sellerless(totals, columns.index("seller_id"))
+    return totals
 
 
-def _tell_of_nobody(gathered: dict[tuple[Group, str], Gathered], seller: int) -> None:
-    """Give groups without a seller the spans of all groups that differ in the seller (a column's index) alone."""
-    told: dict[tuple[Group, str], list[tuple[int, int, str]]] = {}
-    for (group, kind), one in gathered.items():
-        spans = told.setdefault(((*group[:seller], None, *group[seller + 1 :]), kind), [])
-        spans += [(*span, site_id) for site_id, found in one.spans.items() for span in found]
-    for key in told.keys() & gathered.keys():
-        gathered[key].spans = {}
-        for from_ms, to_ms, site_id in sorted(told[key]):
-            gathered[key].add_span(site_id, from_ms, to_ms)
+def _widen_sellerless(totals: dict[tuple[Group, str], FeedTotal], seller: int) -> None:
+    """Give each group without a seller the spans of all groups that differ only in the column at index `seller`."""
+    by_sellerless: dict[tuple[Group, str], list[tuple[int, int, str]]] = {}
+    for (group, kind), total in totals.items():
+        spans = by_sellerless.setdefault(((*group[:seller], None, *group[seller + 1 :]), kind), [])
+        spans += [(*span, site_id) for site_id, site_spans in total.spans.items() for span in site_spans]
+    for key in by_sellerless.keys() & totals.keys():
+        totals[key].spans = {}
+        for from_ms, to_ms, site_id in sorted(by_sellerless[key]):
+            totals[key].add_span(site_id, from_ms, to_ms)
 
 
 @dataclass(frozen=True)
 class ReportPeriods:
-    """The time that a row is about: the report's days, the row's own hour, day, week or month, a seller's shifts."""
+    """The times that a report's rows cover: its days, a row's own hour, day, week or month, and its seller's shifts."""
 
     from_day: date
     to_day: date
@@ -74,23 +77,23 @@ class ReportPeriods:
     longest_shift_ms: int = 0
 
     def with_shifts(self, shifts: Iterable[tuple[str, str, int, int]]) -> ReportPeriods:
-        """Take in (seller_id, site_id, started_at_ms, ended_at_ms), of each seller in order."""
+        """Return a copy with shifts: (seller_id, site_id, started_at_ms, ended_at_ms), in order for each seller."""
         by_seller: dict[tuple[str, str], list[Span]] = {}
         for seller_id, site_id, started_at_ms, ended_at_ms in shifts:
             by_seller.setdefault((seller_id, site_id), []).append((started_at_ms, ended_at_ms))
         longest_ms = max((end - start for spans in by_seller.values() for start, end in spans), default=0)
         return replace(self, shifts=by_seller, longest_shift_ms=longest_ms)
 
-    def widest(self) -> Span:
-        """From the first to the last instant at any site."""
+    def outer_span(self) -> Span:
+        """Return the span from the first instant of the report at any site to the last at any site."""
         zones = {"UTC", *self.timezones.values()}
         return (
             min(day_starts_ms(self.from_day, name) for name in zones),
             max(day_starts_ms(self.to_day, name) for name in zones),
         )
 
-    def whole(self, group: Group, site_id: str) -> Span:
-        """The row's period at a site."""
+    def row_span(self, group: Group, site_id: str) -> Span:
+        """Return a row's period at a site, in ms: (start, end), the end not included."""
         timezone = self.timezones.get(site_id, "UTC")
         from_ms, to_ms = day_starts_ms(self.from_day, timezone), day_starts_ms(self.to_day, timezone)
         for column, value in zip(self.columns, group, strict=True):
@@ -99,9 +102,9 @@ class ReportPeriods:
                 from_ms, to_ms = max(from_ms, unit_from_ms), min(to_ms, unit_to_ms)
         return from_ms, to_ms
 
-    def wanted(self, group: Group, site_id: str) -> list[Span]:
-        """The spans that figures should tell of: the row's period, or what of it the seller was on shift."""
-        from_ms, to_ms = self.whole(group, site_id)
+    def expected_spans(self, group: Group, site_id: str) -> list[Span]:
+        """Return the spans that figures should cover: the seller's shifts within the row's period, else all of it."""
+        from_ms, to_ms = self.row_span(group, site_id)
         seller_id = group[self.columns.index("seller_id")] if "seller_id" in self.columns else None
         shifts = self.shifts.get((seller_id or "", site_id), [])
         first = bisect_left(shifts, from_ms - self.longest_shift_ms, key=itemgetter(0))
@@ -110,26 +113,26 @@ class ReportPeriods:
         return on_shift or [(from_ms, to_ms)]
 
 
-def notes(kind: str, gathered: Gathered, periods: ReportPeriods, group: Group, sites: set[str]) -> list[str]:
-    """Say how much of the period is known, where it is not all, and whether an interval reaches beyond it."""
-    wanted_ms = known_ms = 0
+def notes(kind: str, total: FeedTotal, periods: ReportPeriods, group: Group, sites: set[str]) -> list[str]:
+    """Return notes for a row: how much of its period is known, if not all, and if an interval ends after the period."""
+    expected_ms = known_ms = 0
     beyond = False
-    for site_id in sorted(sites | set(gathered.spans)):
-        spans = gathered.spans.get(site_id, [])
-        for from_ms, to_ms in periods.wanted(group, site_id):
-            wanted_ms += to_ms - from_ms
+    for site_id in sorted(sites | set(total.spans)):
+        spans = total.spans.get(site_id, [])
+        for from_ms, to_ms in periods.expected_spans(group, site_id):
+            expected_ms += to_ms - from_ms
             known_ms += _overlap_ms(spans, from_ms, to_ms)
-        beyond = beyond or any(end > periods.whole(group, site_id)[1] for _, end in spans)
-    found = []
-    if known_ms < wanted_ms:
-        found.append(f"{kind} are known for only {known_ms * 1000 // wanted_ms / 10} % of the period")
+        beyond = beyond or any(end > periods.row_span(group, site_id)[1] for _, end in spans)
+    sentences = []
+    if known_ms < expected_ms:
+        sentences.append(f"{kind} are known for only {known_ms * 1000 // expected_ms / 10} % of the period")
     if beyond:
-        found.append(f"some {kind} were counted over an interval that reaches beyond the period")
-    return found
+        sentences.append(f"some {kind} were counted over an interval that reaches beyond the period")
+    return sentences
 
 
 def _overlap_ms(spans: list[Span], from_ms: int, to_ms: int) -> int:
-    """How much of a period the spans tell of."""
+    """Return how much of a period the spans cover."""
     first = bisect_left(spans, from_ms, key=itemgetter(1))
     last = bisect_left(spans, to_ms, key=itemgetter(0))
     return sum(min(to_ms, end) - max(from_ms, start) for start, end in spans[first:last])

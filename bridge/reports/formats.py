@@ -1,4 +1,4 @@
-"""A report's rows as JSON or CSV. Pure."""
+"""Format a report's rows as JSON or CSV. Pure."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 def as_json(rows: list[Row]) -> str:
-    """Give the rows as a JSON list, one object a line."""
+    """Return the rows as a JSON list, one object per line."""
     if not rows:
         return "[]\n"
     return "[\n" + ",\n".join(" " + json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
 
 
 def as_csv(rows: list[Row], columns: tuple[str, ...]) -> str:
-    """Give the rows with flat columns: an index is `name`, `name_low` … ; settings are JSON, notes joined by `; `."""
+    """Return the rows as CSV: an index has columns `name`, `name_low` …; settings are JSON, notes joined by `; `."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    heads = [*columns, "question_id", "question_revision", "kind", *COUNTS]
+    headings = [*columns, "question_id", "question_revision", "kind", *COUNTS]
     flat = [(name, part) for name, parts in INDICES.items() for part in parts]
     names = [name if part == "value" else f"{name}_{part}" for name, part in flat]
-    writer.writerow([*heads, *names, "assessable", "settings", "notes"])
+    writer.writerow([*headings, *names, "assessable", "settings", "notes"])
     for row in rows:
         values = [row[name][part] if row[name] else None for name, part in flat]
         tail = [
@@ -35,10 +35,10 @@ def as_csv(rows: list[Row], columns: tuple[str, ...]) -> str:
             json.dumps(row["settings"], ensure_ascii=False),
             "; ".join(row["notes"]),
         ]
-        writer.writerow([*(_harmless(row[head]) for head in heads), *values, *tail])
+        writer.writerow([*(_escape_formula(row[heading]) for heading in headings), *values, *tail])
     return out.getvalue()
 
 
-def _harmless(value: Any) -> Any:
-    """Keep a spreadsheet from taking an id for a formula."""
+def _escape_formula(value: Any) -> Any:
+    """Return the value in a form that no spreadsheet takes for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value

@@ -1,7 +1,9 @@
-"""The indices and their intervals: arithmetic alone, no I/O and no clock.
+"""Compute the indices and their intervals. Only arithmetic: no I/O, no clock.
 
-The counts and formulas are those of the method (see `Answers`); k is the silent weight, 0 to 1. All intervals are 95 %.
-`tests/benchmarks/interval_coverage.py` computes how often they cover the truth.
+Of N surveys, Y were answered *yes*, D *no* and C *can't say*, and S were silent: N = Y + D + C + S. k is the silent
+weight, from 0 (silents count as content) to 1 (as dissatisfied). bridge/reports/README.md, lists the formulas.
+All values and bounds are shares, not percent, and all intervals are at 95 %: `tests/benchmarks/interval_coverage.py`
+computes how often they cover the true value.
 """
 
 from __future__ import annotations
@@ -14,14 +16,14 @@ Z = 1.959963984540054
 """Standard normal quantile of a two-sided 95 % interval."""
 
 TOO_FEW = 30
-"""With fewer surveys the two indices are not shown."""
+"""With fewer surveys than this neither index is shown."""
 
 FEW = 60
-"""With fewer surveys the two indices are flagged."""
+"""With fewer surveys than this both indices are flagged."""
 
 EXTREME_WEIGHT = 0.75
 MIDDLE_WEIGHT = 1.5
-"""Pseudo-observations of the adjusted Wald interval: 3/4 at each end of the scale and 3/2 in its middle.
+"""Pseudo-observations of the adjusted Wald interval: 3/4 at each end of the scale, 3/2 in its middle.
 
 B. Rocks, "Interval Estimation for the 'Net Promoter Score'", The American Statistician 70(4), 2016, 365-372.
 """
@@ -29,7 +31,7 @@ B. Rocks, "Interval Estimation for the 'Net Promoter Score'", The American Stati
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How many surveys had which outcome; `error` is not among them."""
+    """The numbers of surveys by outcome: Y, D, C and S; `error` is not among them."""
 
     yes: int = 0
     no: int = 0
@@ -38,12 +40,12 @@ class Answers:
 
     @property
     def surveys(self) -> int:
-        """N, the surveys that count."""
+        """N, the number of surveys that count."""
         return self.yes + self.no + self.cant_say + self.silent
 
 
 class Estimate(NamedTuple):
-    """A value with its 95 % interval (low <= value <= high)."""
+    """A value with its 95 % interval: low <= value <= high."""
 
     value: float
     low: float
@@ -51,7 +53,7 @@ class Estimate(NamedTuple):
 
 
 class Index(NamedTuple):
-    """An index that uses the silent weight: its estimate and its silent bounds, the values at k = 0 and at k = 1."""
+    """An index that depends on the silent weight: its estimate and its silent bounds, the values at k = 0 and 1."""
 
     value: float
     low: float
@@ -61,9 +63,10 @@ class Index(NamedTuple):
 
 
 def dissatisfaction_index(answers: Answers, k: float) -> Index | None:
-    """Give (D + k·S) / N within [0, 1]; None without surveys.
+    """Return the dissatisfaction index, (D + k·S) / N, within [0, 1]; None if N is 0.
 
-    Where k is 0 or 1 the index is a plain share and has Wilson's interval, else Rocks' adjusted Wald.
+    At k = 0 and k = 1 the index is a plain share and has Wilson's interval (see `wilson`); between them it is the mean
+    of scores 1 (no), k (silent) and 0 (yes, can't say) and has Rocks' (see `adjusted_wald`).
     """
     surveys = answers.surveys
     if not surveys:
@@ -83,7 +86,11 @@ def dissatisfaction_index(answers: Answers, k: float) -> Index | None:
 
 
 def emotional_loyalty_index(answers: Answers, k: float) -> Index | None:
-    """Give (Y - D - k·S) / N within [-1, 1], with Rocks' adjusted Wald interval; None without surveys."""
+    """Return the emotional loyalty index, (Y - D - k·S) / N, within [-1, 1]; None if N is 0.
+
+    It is the mean of scores 1 (yes), 0 (can't say), -1 (no) and -k (silent) and has Rocks' interval (see
+    `adjusted_wald`).
+    """
     surveys = answers.surveys
     if not surveys:
         return None
@@ -98,20 +105,23 @@ def emotional_loyalty_index(answers: Answers, k: float) -> Index | None:
 
 
 def response_rate(answers: Answers) -> Estimate | None:
-    """Give (Y + D + C) / N with Wilson's interval; None without surveys."""
+    """Return the response rate, (Y + D + C) / N, with Wilson's interval, within [0, 1]; None if N is 0."""
     return wilson(answers.surveys - answers.silent, answers.surveys) if answers.surveys else None
 
 
 def ratio(count: int, of: int | None) -> float | None:
-    """Divide counts of different things (exact conversion, visitor coverage, force-majeure level); None where unknown.
+    """Divide one count by another; None if the divisor is unknown or 0.
 
-    Never clipped: an exact conversion above 1 is a fault that must be seen.
+    It serves exact conversion and visitor coverage (customers asked by transactions or visitors) and the force-majeure
+    level (force majeures by surveys). Never clipped: an exact conversion above 1 is a fault that must be seen.
     """
     return count / of if of else None
 
 
 def wilson(count: int, of: int) -> Estimate:
-    """Estimate a plain share with Wilson's score interval. Needs `of` above 0.
+    """Return the share `count` / `of` with Wilson's score interval, within [0, 1].
+
+    Raises ZeroDivisionError if `of` is 0.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927, 209-212.
     """
@@ -123,9 +133,11 @@ def wilson(count: int, of: int) -> Estimate:
 
 
 def adjusted_wald(scores: tuple[tuple[float, int], ...], ends: tuple[float, float], middle: float) -> Estimate:
-    """Estimate the mean of scores, given as (score, how many), with pseudo-observations at the scale's ends and middle.
+    """Return the mean of `scores`, pairs of a score and its count, with Rocks' adjusted Wald interval within `ends`.
 
-    The variance of the mean is (E[x²] - mean²) / N, all with the pseudo-observations counted in.
+    The value is the plain mean. The interval is mean ± Z · √((E[x²] - mean²) / n), where mean, E[x²] and n include
+    pseudo-observations at both ends of the scale and in its `middle` (Rocks 2016, see EXTREME_WEIGHT). Raises
+    ZeroDivisionError if all counts are 0.
     """
     observed = sum(count for _, count in scores)
     value = sum(score * count for score, count in scores) / observed
@@ -138,5 +150,5 @@ def adjusted_wald(scores: tuple[tuple[float, int], ...], ends: tuple[float, floa
 
 
 def _within(value: float, low: float, high: float, ends: tuple[float, float]) -> Estimate:
-    """Keep the bounds inside the range and around the value (rounding could put them a hair beside it)."""
+    """Keep the bounds within the range and around the value (rounding can put them a hair to its wrong side)."""
     return Estimate(value, min(value, max(ends[0], low)), max(value, min(ends[1], high)))

@@ -1,4 +1,4 @@
-"""`trivox watch`: consoles, surveys and indices of today, live in the terminal; it only reads."""
+"""Show the consoles, surveys and indices of today live in the terminal (`trivox watch`); only reads the database."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from bridge.store.watch_queries import WatchedConsole, WatchFigures
 
 REFRESH_S = 1.0
-LINE_S = 5.0  # between plain lines, where there is no terminal
-RATE_SAMPLES = 10  # the rate is that of so many refreshes
+LINE_S = 5.0  # between status lines, where the output is not a terminal
+RATE_SAMPLES = 10  # number of refreshes that the rate is computed over
 CONSOLES_SHOWN = 20
 WIDTH = 100  # of the picture
-ENDING = (signal.SIGINT, signal.SIGTERM)
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 INDEX_OF = {
     "personnel": ("dissatisfaction_index", "dissatisfaction"),
@@ -51,26 +51,26 @@ INDEX_OF = {
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one look at the database saw; `rows` are a report's, by site."""
+class Snapshot:
+    """The state of the database at one instant; `rows` are those of a report by site."""
 
     at_ms: int
     since: date
     consoles: list[WatchedConsole]
     rows: list[dict[str, Any]]
     figures: WatchFigures
-    rate: float | None  # events stored a second
+    rate: float | None  # events stored per second; None: not known yet
 
 
 # Drawing, pure ----------------------------------------------------------------------------------------------------
 
 
-def draw(look: Look) -> Group:
-    """The whole table."""
-    return Group(_consoles(look), _surveys(look), _footer(look))
+def draw(snapshot: Snapshot) -> Group:
+    """Return the whole picture: consoles, surveys, and a line of totals."""
+    return Group(_consoles(snapshot), _surveys(snapshot), _footer(snapshot))
 
 
-def _consoles(look: Look) -> Table:
+def _consoles(snapshot: Snapshot) -> Table:
     table = _table(
         "Consoles",
         ("Console", "left"),
@@ -80,33 +80,33 @@ def _consoles(look: Look) -> Table:
         ("Firmware", "left"),
         ("Faults", "left"),
     )
-    for console in look.consoles[:CONSOLES_SHOWN]:
-        said = read_figures(console.health)
-        faults = ", ".join(said.faults) or "none"
+    for console in snapshot.consoles[:CONSOLES_SHOWN]:
+        health = read_figures(console.health)
+        faults = ", ".join(health.faults) or "none"
         table.add_row(
             f"{console.site_id}/{console.console_id}",
             _online(console.online),
-            _ago(look.at_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never",
-            "?" if said.outbox is None else str(said.outbox),
-            Text(f"{said.firmware or '?'} {said.board or ''}"),
+            _ago(snapshot.at_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never",
+            "?" if health.outbox is None else str(health.outbox),
+            Text(f"{health.firmware or '?'} {health.board or ''}"),
             Text(faults, style="" if faults == "none" else "red"),
         )
-    if len(look.consoles) > CONSOLES_SHOWN:
-        table.caption = f"and {len(look.consoles) - CONSOLES_SHOWN} more"
+    if len(snapshot.consoles) > CONSOLES_SHOWN:
+        table.caption = f"and {len(snapshot.consoles) - CONSOLES_SHOWN} more"
     return table
 
 
-def _surveys(look: Look) -> Table:
-    table = _table(f"Surveys since {look.since}", ("Question", "left"))
+def _surveys(snapshot: Snapshot) -> Table:
+    table = _table(f"Surveys since {snapshot.since}", ("Question", "left"))
     for name in ("Asked", "Yes", "No", "Can't say", "Silent", "Error", "Force maj."):
         table.add_column(name, justify="right", max_width=6)
     table.add_column("Index, 95 % interval", min_width=20)
     table.add_column("Silent bounds", min_width=14)
-    for row in look.rows:
+    for row in snapshot.rows:
         value, bounds = _index(row)
         counts = [str(row[name]) for name in ("surveys", "yes", "no", "cant_say", "silent", "error", "force_majeures")]
-        named = escape(printable(f"{row['site_id']}/{row['question_id']} {row['question_revision']}"))
-        question = f"{named}\n[dim]{row['kind']}[/dim]"
+        name_of_question = escape(printable(f"{row['site_id']}/{row['question_id']} {row['question_revision']}"))
+        question = f"{name_of_question}\n[dim]{row['kind']}[/dim]"
         table.add_row(question, *counts, value, bounds)
     return table
 
@@ -118,22 +118,24 @@ def _table(title: str, *columns: tuple[str, Literal["left", "right"]]) -> Table:
     return table
 
 
-def _footer(look: Look) -> Text:
-    rate = "" if look.rate is None else f" ({look.rate:.1f}/s)"
-    seen = look.figures
-    losses = f"{seen.losses} lost" if seen.losses else "none lost"
-    return Text(f"Events stored: {seen.events}{rate}   rejects: {seen.rejects}   {losses}   {_clock(look.at_ms)}")
+def _footer(snapshot: Snapshot) -> Text:
+    rate = "" if snapshot.rate is None else f" ({snapshot.rate:.1f}/s)"
+    totals = snapshot.figures
+    losses = f"{totals.losses} lost" if totals.losses else "none lost"
+    return Text(
+        f"Events stored: {totals.events}{rate}   rejects: {totals.rejects}   {losses}   {_clock(snapshot.at_ms)}"
+    )
 
 
-def line(look: Look) -> str:
-    """The same in one line, for logs."""
-    counts = {name: sum(row[name] for row in look.rows) for name in ("surveys", "yes", "no", "cant_say", "silent")}
-    online = sum(console.online == 1 for console in look.consoles)
-    waiting = sum(read_figures(console.health).outbox or 0 for console in look.consoles)
+def status_line(snapshot: Snapshot) -> str:
+    """Return the totals in one line, for logs."""
+    counts = {name: sum(row[name] for row in snapshot.rows) for name in ("surveys", "yes", "no", "cant_say", "silent")}
+    online = sum(console.online == 1 for console in snapshot.consoles)
+    waiting = sum(read_figures(console.health).outbox or 0 for console in snapshot.consoles)
     return (
-        f"{_clock(look.at_ms)} {online} of {len(look.consoles)} consoles online, {counts['surveys']} surveys "
+        f"{_clock(snapshot.at_ms)} {online} of {len(snapshot.consoles)} consoles online, {counts['surveys']} surveys "
         f"({counts['yes']} yes, {counts['no']} no, {counts['cant_say']} can't say, {counts['silent']} silent), "
-        f"{look.figures.events} events stored, {look.figures.rejects} rejects, {look.figures.losses} lost, "
+        f"{snapshot.figures.events} events stored, {snapshot.figures.rejects} rejects, {snapshot.figures.losses} lost, "
         f"{waiting} waiting"
     )
 
@@ -152,7 +154,7 @@ def _ago(ms: int) -> str:
 
 
 def _index(row: dict[str, Any]) -> tuple[str, str]:
-    """The index with its interval, and its silent bounds; what keeps it from being shown otherwise."""
+    """Return the index with its interval, and its silent bounds; without an index, why there is none, and nothing."""
     if row["kind"] not in INDEX_OF:
         return "unknown question", ""
     name, word = INDEX_OF[row["kind"]]
@@ -169,45 +171,45 @@ def _clock(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().strftime("%H:%M:%S")
 
 
-# Looking ----------------------------------------------------------------------------------------------------------
+# Reading ----------------------------------------------------------------------------------------------------------
 
 
 class Watcher:
-    """Looks at the database again and again; the rate is that of the last looks."""
+    """Reads the database again and again, and computes the rate over its last readings."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._seen: deque[tuple[float, int]] = deque(maxlen=RATE_SAMPLES)
+        self._readings: deque[tuple[float, int]] = deque(maxlen=RATE_SAMPLES)  # (seconds, events stored)
 
-    def look(self) -> Look:
-        """What stands there now."""
+    def read(self) -> Snapshot:
+        """Read a snapshot of today."""
         now = datetime.now(UTC)
         days = [now.astimezone(ZoneInfo(name)).date() for name in timezones(self._store)] or [now.date()]
         since, until = min(days), max(days) + timedelta(days=1)
-        seen = figures(self._store)
-        self._seen.append((time.monotonic(), seen.events))
-        return Look(
+        totals = figures(self._store)
+        self._readings.append((time.monotonic(), totals.events))
+        return Snapshot(
             at_ms=round(now.timestamp() * 1000),
             since=since,
             consoles=live_consoles(self._store),
             rows=report_rows(self._store, since, until, ("site",)),
-            figures=seen,
+            figures=totals,
             rate=self._rate(),
         )
 
     def _rate(self) -> float | None:
-        (first_s, before), (last_s, after) = self._seen[0], self._seen[-1]
+        (first_s, before), (last_s, after) = self._readings[0], self._readings[-1]
         return (after - before) / (last_s - first_s) if last_s > first_s else None
 
 
 def watch(database: Path, *, once: bool, svg: Path | None) -> None:
-    """Show the table until Ctrl-C or SIGTERM, or `once`; with `svg` also keep the last look as a picture."""
+    """Show the table until Ctrl-C or SIGTERM, or only `once`; with `svg`, also save the last snapshot as a picture."""
     store = open_store(database)
     try:
         watcher = Watcher(store)
         if not once:
             _live(watcher) if sys.stdout.isatty() else _lines(watcher)
-        last = watcher.look()
+        last = watcher.read()
         if once:
             Terminal().print(draw(last))
         if svg is not None:
@@ -217,22 +219,22 @@ def watch(database: Path, *, once: bool, svg: Path | None) -> None:
 
 
 def _live(watcher: Watcher) -> None:
-    with _signals_held(), Live(draw(watcher.look()), auto_refresh=False) as live:
+    with _signals_held(), Live(draw(watcher.read()), auto_refresh=False) as live:
         while not _ended_within(REFRESH_S):
-            live.update(draw(watcher.look()), refresh=True)
+            live.update(draw(watcher.read()), refresh=True)
 
 
 def _lines(watcher: Watcher) -> None:
     with _signals_held():
-        print(line(watcher.look()), flush=True)  # noqa: T201 - what it is for
+        print(status_line(watcher.read()), flush=True)  # noqa: T201 - its output
         while not _ended_within(LINE_S):
-            print(line(watcher.look()), flush=True)  # noqa: T201 - what it is for
+            print(status_line(watcher.read()), flush=True)  # noqa: T201 - its output
 
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait until `_ended_within` asks for them, so that the terminal is always left tidy."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    """Hold back Ctrl-C and SIGTERM until `_ended_within` asks for them, so that the terminal is always left tidy."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
     try:
         yield
     finally:
@@ -240,13 +242,13 @@ def _signals_held() -> Iterator[None]:
 
 
 def _ended_within(seconds: float) -> bool:
-    """Wait so long; True as soon as Ctrl-C or SIGTERM comes."""
-    return signal.sigtimedwait(ENDING, seconds) is not None
+    """Wait `seconds`; return True as soon as Ctrl-C or SIGTERM comes, else False."""
+    return signal.sigtimedwait(END_SIGNALS, seconds) is not None
 
 
-def _save(look: Look, file: Path) -> None:
+def _save(snapshot: Snapshot, file: Path) -> None:
     terminal = Terminal(record=True, width=WIDTH, file=io.StringIO())
-    terminal.print(draw(look))
+    terminal.print(draw(snapshot))
     svg = terminal.export_svg(title="trivox watch")
-    # The picture fetches nothing from elsewhere: any monospaced font will do.
+    # The picture must fetch nothing from elsewhere: any monospaced font will do.
     file.write_text(re.sub(r"@font-face {.*?}", "", svg, flags=re.DOTALL), encoding="utf-8")

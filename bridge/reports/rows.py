@@ -1,4 +1,4 @@
-"""Key figures by group: the store's counts and the method's arithmetic put together as rows."""
+"""Build the rows of a report: the store's counts by group, with the indices computed from them."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ INDICES = {
     "visitor_coverage": ("value", "low", "high"),
     "force_majeure_level": ("value", "low", "high"),
 }
-"""Each index with the parts of its value."""
+"""Each index or ratio with the keys of its value."""
 
 
 @dataclass(frozen=True)
 class ReportQuery:
-    """What is asked of the data: local days from `from_day` up to, not including, `to_day`, in groups `by`."""
+    """A query for a report: local days from `from_day` up to but not including `to_day`, in groups `by`."""
 
     from_day: date
     to_day: date
@@ -58,12 +58,12 @@ class ReportQuery:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The group's columns, each once, in the order asked for."""
+        """The group's columns, each once, in the order of `by`."""
         return tuple(dict.fromkeys(column for name in self.by for column in COLUMNS_OF[name]))
 
 
 class RowKey(NamedTuple):
-    """What a row stands for; `revision` is None where revisions are merged, which those of one kind alone are."""
+    """What identifies a row; `revision` is None if revisions are merged, which happens only within one kind."""
 
     group: report_queries.Group
     question_id: str
@@ -73,7 +73,7 @@ class RowKey(NamedTuple):
 
 @dataclass
 class RowCounts:
-    """What was counted for a row; answers and errors apart for surveys affected by force majeure (1) or not (0)."""
+    """The counts of a row; for answers and errors, index 1 is surveys affected by force majeure, index 0 the others."""
 
     answers: list[list[int]] = field(default_factory=lambda: [[0, 0, 0, 0], [0, 0, 0, 0]])
     errors: list[int] = field(default_factory=lambda: [0, 0])
@@ -84,34 +84,35 @@ class RowCounts:
     sites: set[str] = field(default_factory=set)
     revisions: set[int] = field(default_factory=set)
 
-    def add(self, tally: report_queries.GroupCounts) -> None:
-        """Count a tally in."""
-        counted = (tally.yes, tally.no, tally.cant_say, tally.silent)
-        self.answers[tally.affected] = [a + b for a, b in zip(self.answers[tally.affected], counted, strict=True)]
-        self.errors[tally.affected] += tally.error
-        self.force_majeures += tally.force_majeures
-        self.asked += tally.asked
-        self.ask_every_unknown += tally.ask_every_unknown
-        self.sites.add(tally.site_id)
-        self.revisions.add(tally.question_revision)
+    def add(self, group_counts: report_queries.GroupCounts) -> None:
+        """Add the counts of a group."""
+        affected = group_counts.affected
+        added = (group_counts.yes, group_counts.no, group_counts.cant_say, group_counts.silent)
+        self.answers[affected] = [a + b for a, b in zip(self.answers[affected], added, strict=True)]
+        self.errors[affected] += group_counts.error
+        self.force_majeures += group_counts.force_majeures
+        self.asked += group_counts.asked
+        self.ask_every_unknown += group_counts.ask_every_unknown
+        self.sites.add(group_counts.site_id)
+        self.revisions.add(group_counts.question_revision)
 
-    def chosen(self, rule: Rule) -> tuple[kpi.Answers, int]:
-        """Answers and errors under a force-majeure rule."""
-        kept = {"with": (0, 1), "without": (0,), "only": (1,)}[rule]
-        answers = kpi.Answers(*(sum(self.answers[affected][place] for affected in kept) for place in range(4)))
-        return answers, sum(self.errors[affected] for affected in kept)
+    def under_rule(self, rule: Rule) -> tuple[kpi.Answers, int]:
+        """Return the answers and the number of errors that count under a force-majeure rule."""
+        indices = {"with": (0, 1), "without": (0,), "only": (1,)}[rule]
+        answers = kpi.Answers(*(sum(self.answers[affected][outcome] for affected in indices) for outcome in range(4)))
+        return answers, sum(self.errors[affected] for affected in indices)
 
     @property
     def surveys(self) -> int:
-        """All surveys, whatever the force-majeure rule."""
+        """The number of all surveys, whatever the force-majeure rule."""
         return sum(map(sum, self.answers))
 
 
 @dataclass(frozen=True)
-class Context:
-    """What all rows of a report share."""
+class ReportContext:
+    """The query, the questions and the settings that all rows of a report share."""
 
-    asked: ReportQuery
+    query: ReportQuery
     questions: dict[str, settings_table.KeyQuestion]
     kinds: dict[str, dict[int, str]]
     timezones: dict[str, str]
@@ -119,16 +120,19 @@ class Context:
     level_max: float
 
     def kind_of(self, question_id: str, revision: int) -> str:
-        """The kind that a question had in a revision; of one that nobody defined, in the nearest before it."""
+        """Return a question's kind in a revision, or, if that is not defined, in the nearest defined one before it.
+
+        Before the first defined revision it is the kind of that one.
+        """
         kinds = self.kinds.get(question_id)
         if not kinds:
             return UNKNOWN
         return kinds[max((known for known in kinds if known <= revision), default=min(kinds))]
 
     def key(self, group: report_queries.Group, question_id: str, revision: int) -> RowKey:
-        """The row that counts of a question's revision go to."""
-        kept = None if self.asked.merge_revisions else revision
-        return RowKey(group, question_id, kept, self.kind_of(question_id, revision))
+        """Return the key of the row that takes the counts of a question's revision."""
+        row_revision = None if self.query.merge_revisions else revision
+        return RowKey(group, question_id, row_revision, self.kind_of(question_id, revision))
 
 
 def report_rows(
@@ -141,34 +145,36 @@ def report_rows(
     merge_revisions: bool = False,
     force_majeure: Rule | None = None,
 ) -> list[Row]:
-    """Give the rows of a report, as `--format json` shows them: one a group, key question and revision, in order."""
-    asked = ReportQuery(from_day, to_day, by, question_id, merge_revisions, force_majeure)
-    context = _context(store, asked)
+    """Return the rows of a report as `--format json` shows them, one per group, key question and revision, in order.
+
+    `by` names groups of COLUMNS_OF; `force_majeure` None takes each kind's own rule (RULE_OF_KIND).
+    """
+    query = ReportQuery(from_day, to_day, by, question_id, merge_revisions, force_majeure)
+    columns = query.columns
+    context = _read_context(store, query)
     from_text, to_text = from_day.isoformat(), to_day.isoformat()
-    cells: dict[RowKey, RowCounts] = {}
-    for tally in report_queries.group_counts(store, asked.columns, from_text, to_text, question_id):
-        key = context.key(tally.group, tally.question_id, tally.question_revision)
-        cells.setdefault(key, RowCounts()).add(tally)
-    for group, question, revision, count in report_queries.unproved(
-        store, asked.columns, from_text, to_text, question_id
-    ):
-        if cell := cells.get(context.key(group, question, revision)):
-            cell.unproved += count
-    feeds = coverage.gather(report_queries.feeds(store, asked.columns, from_text, to_text), asked.columns)
-    periods = coverage.ReportPeriods(from_day, to_day, asked.columns, context.timezones)
-    if "seller_id" in asked.columns and feeds:
-        periods = periods.with_shifts(places.shifts_of_sellers(store, *periods.widest()))
+    counts: dict[RowKey, RowCounts] = {}
+    for group_counts in report_queries.group_counts(store, columns, from_text, to_text, question_id):
+        key = context.key(group_counts.group, group_counts.question_id, group_counts.question_revision)
+        counts.setdefault(key, RowCounts()).add(group_counts)
+    for group, question, revision, count in report_queries.unproved(store, columns, from_text, to_text, question_id):
+        if row_counts := counts.get(context.key(group, question, revision)):
+            row_counts.unproved += count
+    feeds = coverage.total_feeds(report_queries.feeds(store, columns, from_text, to_text), columns)
+    periods = coverage.ReportPeriods(from_day, to_day, columns, context.timezones)
+    if "seller_id" in columns and feeds:
+        periods = periods.with_shifts(places.shifts_of_sellers(store, *periods.outer_span()))
     return [
-        _row(context, key, cells[key], {kind: feeds.get((key.group, kind)) for kind in coverage.KINDS}, periods)
-        for key in sorted(cells, key=lambda key: _order(asked.columns, key))
+        _row(context, key, counts[key], {kind: feeds.get((key.group, kind)) for kind in coverage.KINDS}, periods)
+        for key in sorted(counts, key=lambda key: _order(columns, key))
     ]
 
 
-def _context(store: Store, asked: ReportQuery) -> Context:
+def _read_context(store: Store, query: ReportQuery) -> ReportContext:
     scope_s = settings_table.chosen_for_all(store, "force_majeure_scope_s")
     level_max = settings_table.chosen_for_all(store, "force_majeure_level_max")
-    return Context(
-        asked,
+    return ReportContext(
+        query,
         settings_table.questions(store),
         settings_table.kinds(store),
         places.timezones(store),
@@ -178,7 +184,7 @@ def _context(store: Store, asked: ReportQuery) -> Context:
 
 
 def _order(columns: tuple[str, ...], key: RowKey) -> tuple[Any, ...]:
-    """Sort by group, null last; the hour that autumn strikes twice by its instant."""
+    """Return the sort key of a row: by group, null last; an hour that comes twice in autumn by its instant."""
     parts: list[tuple[Any, ...]] = []
     for column, value in zip(columns, key.group, strict=True):
         if column == "hour" and value is not None:
@@ -189,35 +195,35 @@ def _order(columns: tuple[str, ...], key: RowKey) -> tuple[Any, ...]:
 
 
 def _row(
-    context: Context,
+    context: ReportContext,
     key: RowKey,
-    cell: RowCounts,
-    feeds: dict[str, coverage.Gathered | None],
+    counts: RowCounts,
+    feeds: dict[str, coverage.FeedTotal | None],
     periods: coverage.ReportPeriods,
 ) -> Row:
     group, question_id, revision, kind = key
     question = context.questions.get(question_id)
-    rule = context.asked.force_majeure or RULE_OF_KIND[kind]
-    answers, errors = cell.chosen(rule)
-    figures = {name: gathered.figure if gathered else None for name, gathered in feeds.items()}
-    row: Row = dict(zip(context.asked.columns, group, strict=True))
+    rule = context.query.force_majeure or RULE_OF_KIND[kind]
+    answers, errors = counts.under_rule(rule)
+    figures = {name: total.figure if total else None for name, total in feeds.items()}
+    row: Row = dict(zip(context.query.columns, group, strict=True))
     row |= {"question_id": question_id, "question_revision": revision, "kind": kind, "surveys": answers.surveys}
     row |= {name: getattr(answers, name) for name in ("yes", "no", "cant_say", "silent")}
-    row |= {"error": errors, "force_majeures": cell.force_majeures, **figures}
+    row |= {"error": errors, "force_majeures": counts.force_majeures, **figures}
     row |= _indices(kind, question.silent_weight if question else 0.0, answers)
-    row |= _ratios(cell, figures)
-    level = kpi.ratio(cell.force_majeures, cell.surveys)
-    row["assessable"] = cell.force_majeures == 0 if level is None else level <= context.level_max
-    row["settings"] = _settings(context, question, rule, cell)
-    row["notes"] = _notes(row, cell, context)
-    for name, gathered in feeds.items():
-        if gathered:
-            row["notes"] += coverage.notes(name, gathered, periods, group, cell.sites)
+    row |= _ratios(counts, figures)
+    level = kpi.ratio(counts.force_majeures, counts.surveys)
+    row["assessable"] = counts.force_majeures == 0 if level is None else level <= context.level_max
+    row["settings"] = _settings(context, question, rule, counts)
+    row["notes"] = _notes(row, counts, context)
+    for name, total in feeds.items():
+        if total:
+            row["notes"] += coverage.notes(name, total, periods, group, counts.sites)
     return row
 
 
 def _indices(kind: str, silent_weight: float, answers: kpi.Answers) -> Row:
-    """The index of the question's kind, where there are surveys enough, and the response rate."""
+    """Return the index of the question's kind, None if there are too few surveys, and the response rate."""
     dissatisfaction = loyalty = None
     if answers.surveys >= kpi.TOO_FEW:
         if kind in {"personnel", "office"}:
@@ -232,19 +238,24 @@ def _indices(kind: str, silent_weight: float, answers: kpi.Answers) -> Row:
     }
 
 
-def _ratios(cell: RowCounts, figures: dict[str, int | None]) -> Row:
-    """Ratios of counts of different things: all surveys count, each for as many customers as one was asked of."""
+def _ratios(counts: RowCounts, figures: dict[str, int | None]) -> Row:
+    """Return the ratios to other counts.
+
+    All surveys count, whatever the force-majeure rule, and each for its `ask_every` customers.
+    """
     values = {
-        "exact_conversion": kpi.ratio(cell.asked, figures["transactions"]) if cell.surveys else None,
-        "visitor_coverage": kpi.ratio(cell.asked, figures["visitors"]) if cell.surveys else None,
-        "force_majeure_level": kpi.ratio(cell.force_majeures, cell.surveys),
+        "exact_conversion": kpi.ratio(counts.asked, figures["transactions"]) if counts.surveys else None,
+        "visitor_coverage": kpi.ratio(counts.asked, figures["visitors"]) if counts.surveys else None,
+        "force_majeure_level": kpi.ratio(counts.force_majeures, counts.surveys),
     }
     return {
         name: None if value is None else {"value": value, "low": None, "high": None} for name, value in values.items()
     }
 
 
-def _settings(context: Context, question: settings_table.KeyQuestion | None, rule: Rule, cell: RowCounts) -> Row:
+def _settings(
+    context: ReportContext, question: settings_table.KeyQuestion | None, rule: Rule, counts: RowCounts
+) -> Row:
     return {
         "silent_weight": question.silent_weight if question else None,
         "silent_weight_origin": question.silent_weight_origin if question else None,
@@ -252,15 +263,15 @@ def _settings(context: Context, question: settings_table.KeyQuestion | None, rul
         "force_majeure": rule,
         "force_majeure_scope_s": context.scope_s,
         "force_majeure_level_max": context.level_max,
-        "merge_revisions": context.asked.merge_revisions,
-        "from": context.asked.from_day.isoformat(),
-        "to": context.asked.to_day.isoformat(),
-        "timezones": {site_id: context.timezones.get(site_id, "UTC") for site_id in sorted(cell.sites)},
+        "merge_revisions": context.query.merge_revisions,
+        "from": context.query.from_day.isoformat(),
+        "to": context.query.to_day.isoformat(),
+        "timezones": {site_id: context.timezones.get(site_id, "UTC") for site_id in sorted(counts.sites)},
     }
 
 
-def _notes(row: Row, cell: RowCounts, context: Context) -> list[str]:
-    """What a reader must know before he believes a row."""
+def _notes(row: Row, counts: RowCounts, context: ReportContext) -> list[str]:
+    """Return what a reader must know before relying on a row."""
     notes = []
     surveys, level = row["surveys"], row["force_majeure_level"]
     if row["kind"] == UNKNOWN:
@@ -271,17 +282,18 @@ def _notes(row: Row, cell: RowCounts, context: Context) -> list[str]:
         notes.append(f"few surveys ({surveys}): mind the interval")
     if not row["assessable"]:
         why = f"force-majeure level {level['value']:.2f} is above {context.level_max:.2f}" if level else ""
-        why = why or f"force majeure declared {cell.force_majeures} times and no surveys"
+        why = why or f"force majeure declared {counts.force_majeures} times and no surveys"
         notes.append(f"not assessable: {why}; remove the causes, then measure again")
     for name, counted in (("exact_conversion", "transactions"), ("visitor_coverage", "visitors")):
         if row[name] and row[name]["value"] > 1:
             notes.append(f"{name} above 1: more surveys than {counted}, a data fault or a gamed button")
-    if cell.ask_every_unknown and (row["exact_conversion"] or row["visitor_coverage"]):
-        notes.append(f"ask_every is not known for {cell.ask_every_unknown} of {cell.surveys} surveys: taken as 1")
-    if cell.unproved:
+    if counts.ask_every_unknown and (row["exact_conversion"] or row["visitor_coverage"]):
+        notes.append(f"ask_every is not known for {counts.ask_every_unknown} of {counts.surveys} surveys: taken as 1")
+    if counts.unproved:
         notes.append(
-            f"not proved to be their console's: {cell.unproved} of its surveys and force majeures (see `trivox doctor`)"
+            f"not proved to be their console's: {counts.unproved} of its surveys and force majeures "
+            "(see `trivox doctor`)"
         )
-    if context.asked.merge_revisions and len(cell.revisions) > 1:
-        notes.append(f"revisions {', '.join(map(str, sorted(cell.revisions)))} merged")
+    if context.query.merge_revisions and len(counts.revisions) > 1:
+        notes.append(f"revisions {', '.join(map(str, sorted(counts.revisions)))} merged")
     return notes

@@ -1,4 +1,4 @@
-"""A report's rows for people to read: a table, or where the terminal is too narrow for it a paragraph a row. Pure."""
+"""Format a report's rows as text: a table, or a paragraph for each row where the terminal is too narrow. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from bridge.reports.rows import Row
 
 PLAIN_WIDTH = 200
-"""Columns where the output is no terminal."""
+"""Width, in columns, where the output is not a terminal."""
 
-ENDLESS = 10_000
+UNLIMITED_WIDTH = 10_000
 EMPTY = "There are no surveys in this period.\n"
 HEADINGS = ("surveys", "yes", "no", "can't say", "silent", "error", "force majeure")
-COUNTED = ("surveys", "yes", "no", "cant_say", "silent", "error", "force_majeures")
+COUNT_KEYS = ("surveys", "yes", "no", "cant_say", "silent", "error", "force_majeures")
 INDEX_NAMES = {"dissatisfaction_index": "dissatisfaction", "emotional_loyalty_index": "loyalty"}
 RULES_IN_WORDS = {
     "with": "surveys affected by force majeure counted in",
@@ -28,9 +28,9 @@ RULES_IN_WORDS = {
 
 
 def as_text(rows: list[Row], columns: tuple[str, ...], *, terminal_width: int | None) -> str:
-    """Give the rows with their footnotes, and below them what the numbers were computed with.
+    """Return the rows with their footnotes, and below them the settings that they were computed with.
 
-    In colour for a terminal of this width; plain, and wide, where it is None.
+    Coloured for a terminal of `terminal_width` columns; without colour, and PLAIN_WIDTH wide, if that is None.
     """
     if not rows:
         return EMPTY
@@ -42,14 +42,14 @@ def as_text(rows: list[Row], columns: tuple[str, ...], *, terminal_width: int | 
         for note in row["notes"]:
             notes.setdefault(note, len(notes) + 1)
     table = _table(rows, columns, notes)
-    if console.measure(table, options=console.options.update(width=ENDLESS)).maximum <= width:
+    if console.measure(table, options=console.options.update(width=UNLIMITED_WIDTH)).maximum <= width:
         console.print(table)
         for note, number in notes.items():
             console.print(f"({number}) {note}", markup=False)
     else:
         for row in rows:
             console.print("\n".join(_paragraph(row, columns)) + "\n", markup=False)
-    for line in _computed_with(rows):
+    for line in _settings_lines(rows):
         console.print(line, markup=False)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
@@ -71,7 +71,7 @@ def _table(rows: list[Row], columns: tuple[str, ...], notes: dict[str, int]) -> 
         table.add_row(
             *(_group(row, column) for column in columns),
             f"{row['question_id']}{_revision(row)}",
-            *(str(row[name]) for name in COUNTED),
+            *(str(row[name]) for name in COUNT_KEYS),
             f"{estimate}\n{bounds}" if bounds else estimate,
             _percent(row["response_rate"]["value"]) if row["response_rate"] else "-",
             *(_asked_of(row, name) for name in fed),
@@ -81,15 +81,15 @@ def _table(rows: list[Row], columns: tuple[str, ...], notes: dict[str, int]) -> 
 
 
 def _paragraph(row: Row, columns: tuple[str, ...]) -> list[str]:
-    named = [f"{_heading(column)} {_group(row, column)}" for column in columns]
+    names = [f"{_heading(column)} {_group(row, column)}" for column in columns]
     estimate, bounds = _index(row)
-    counted = ", ".join(f"{row[name]} {heading}" for name, heading in zip(COUNTED, HEADINGS, strict=True))
+    counts = ", ".join(f"{row[name]} {heading}" for name, heading in zip(COUNT_KEYS, HEADINGS, strict=True))
     answered = _interval(row["response_rate"]) if row["response_rate"] else "-"
     fed = [f"  asked {_asked_of(row, name)} {name}" for name in ("transactions", "visitors") if row[name] is not None]
     return [
-        ", ".join([*named, f"question {row['question_id']}{_revision(row)}"]),
+        ", ".join([*names, f"question {row['question_id']}{_revision(row)}"]),
         f"  {estimate}" + (f", silents none … all: {bounds}" if bounds else ""),
-        f"  {counted}",
+        f"  {counts}",
         f"  answered {answered}",
         *fed,
         *(f"  note: {note}" for note in row["notes"]),
@@ -109,7 +109,7 @@ def _revision(row: Row) -> str:
 
 
 def _index(row: Row) -> tuple[str, str]:
-    """The index with its interval, and its silent bounds; `no index` and nothing where there is none."""
+    """Return the index with its interval, and its silent bounds; (`no index`, empty) if the row has none."""
     for name, word in INDEX_NAMES.items():
         if row[name]:
             signed = name == "emotional_loyalty_index"
@@ -133,8 +133,8 @@ def _asked_of(row: Row, name: str) -> str:
     return f"{_percent(ratio['value']) if ratio else '-'} of {known}"
 
 
-def _computed_with(rows: list[Row]) -> list[str]:
-    """Tell what each question's numbers rest on, once."""
+def _settings_lines(rows: list[Row]) -> list[str]:
+    """Return a line on the settings of each question, each line once, and one on those of the whole report."""
     lines: dict[str, None] = {}
     for row in rows:
         settings: dict[str, Any] = row["settings"]
@@ -147,6 +147,6 @@ def _computed_with(rows: list[Row]) -> list[str]:
     scope, level = settings["force_majeure_scope_s"], settings["force_majeure_level_max"]
     last = (
         f"From {settings['from']} up to, not including, {settings['to']}, local days of each site; force majeure "
-        f"touches surveys for {scope} s; a period is assessable up to a force-majeure level of {level:g}."
+        f"affects surveys for {scope} s; a period is assessable up to a force-majeure level of {level:g}."
     )
     return [*lines, last]

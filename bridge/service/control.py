@@ -1,8 +1,8 @@
-"""One process writes the database: the lock that says so, and the local socket that takes work to it.
+"""Carry out commands in the one process that may write the database: here under its lock, or over its local socket.
 
-A request is a command as a line of JSON, such as `{"command":"SetSite","site_id":…,"timezone":…}`; the answer is any
-number of `{"progress":[done,of]}`, then `{"result":…}` or `{"error":…,"exit_status":…}`. A connection carries one
-request after another.
+A request is a command as a line of JSON, such as `{"command":"SetSite","site_id":…,"timezone":…}`. The answer is any
+number of lines `{"progress":[done,of]}`, then `{"result":…}` or `{"error":…,"exit_status":…}`. A connection carries
+requests one after another.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bridge.admin.commands import Command
+    from bridge.admin.commands import BridgeCommand
     from bridge.store import Store
 
     Progress = Callable[[int, int], None]
@@ -38,7 +38,7 @@ MAX_NAME_BYTES = 60  # longer names do not fit into a socket's address
 
 
 def take_lock_to_serve(database: Path) -> Lock:
-    """The writer's lock for a bridge: a command that holds it is waited for, another bridge is not.
+    """Take the writer's lock for a bridge; wait while a command holds it, but not for another bridge.
 
     Raises WriterBusyError.
     """
@@ -47,16 +47,16 @@ def take_lock_to_serve(database: Path) -> Lock:
         connection = _connect(database)
         if connection is not None:
             connection.close()
-            raise WriterBusyError(f"Another bridge writes {database}: end it first, or use another database.")
+            raise WriterBusyError(f"Another bridge is writing {database}: stop it first, or use another database.")
         if time.monotonic() > end_s:
-            raise WriterBusyError(f"Another trivox command is writing {database}: try again when it has ended.")
+            raise WriterBusyError(f"Another trivox command is writing {database}: try again when it has finished.")
         time.sleep(POLL_S)
     return lock
 
 
 @contextmanager
 def socket_address(database: Path) -> Iterator[str]:
-    """A short address of the writer's socket beside the database, however long its path is."""
+    """Give a short address for the writer's socket, which lies beside the database, however long the path is."""
     path = database.resolve()
     name = path.name
     if len(os.fsencode(name)) > MAX_NAME_BYTES:
@@ -69,25 +69,25 @@ def socket_address(database: Path) -> Iterator[str]:
 
 
 class LocalWriter:
-    """Writes in this process, which holds the lock."""
+    """Carries out commands in this process, which holds the lock."""
 
     def __init__(self, store: Store) -> None:
-        from bridge.service.operations import Execution, execute  # noqa: PLC0415 - asking a bridge starts faster without
-        from bridge.service.outcome import Outcome  # noqa: PLC0415 - see above
+        from bridge.service.operations import Execution, execute  # noqa: PLC0415 - asking a running bridge does not need it
+        from bridge.service.outcome import TransactionOutcome  # noqa: PLC0415 - see above
         from bridge.service.subscribers import subscribers  # noqa: PLC0415 - see above
 
         self._store = store
-        heard_by = subscribers(store)
+        listeners = subscribers(store)
 
-        def do(command: Command, progress: Progress | None) -> dict[str, Any]:
-            return execute(store, command, Execution(Outcome(heard_by), progress))
+        def execute_here(command: BridgeCommand, progress: Progress | None) -> dict[str, Any]:
+            return execute(store, command, Execution(TransactionOutcome(listeners), progress))
 
-        self._do = do
+        self._execute = execute_here
 
-    def perform(self, command: Command, progress: Progress | None = None) -> dict[str, Any]:
-        """Do a command in a transaction of its own; return its result."""
+    def perform(self, command: BridgeCommand, progress: Progress | None = None) -> dict[str, Any]:
+        """Carry out a command in a transaction of its own; return its result. Raises TrivoxError."""
         with self._store.transaction(time.time_ns() // 1_000_000):
-            return self._do(command, progress)
+            return self._execute(command, progress)
 
 
 class RemoteWriter:
@@ -97,9 +97,9 @@ class RemoteWriter:
         self._connection = connection
         self._answers = answers
 
-    def perform(self, command: Command, progress: Progress | None = None) -> dict[str, Any]:
-        """Have a command done, and wait for its result."""
-        # By way of `json`, which passes on whatever text a terminal gave.
+    def perform(self, command: BridgeCommand, progress: Progress | None = None) -> dict[str, Any]:
+        """Send a command and wait for its result. Raises TrivoxError."""
+        # `json` also encodes text that is not valid UTF-8, which a terminal may give.
         request = json.dumps(msgspec.to_builtins(command)).encode() + b"\n"
         try:
             self._connection.sendall(request)
@@ -111,8 +111,8 @@ class RemoteWriter:
                     continue
                 return self._result(answer)
         except OSError as error:
-            raise TrivoxError("The bridge ended before the work was done: start it and try again.") from error
-        raise TrivoxError("The bridge ended before the work was done: start it and try again.")
+            raise TrivoxError("The bridge stopped before the command was done: start it and try again.") from error
+        raise TrivoxError("The bridge stopped before the command was done: start it and try again.")
 
     @staticmethod
     def _result(answer: dict[str, Any]) -> dict[str, Any]:
@@ -126,13 +126,13 @@ class RemoteWriter:
 
 @contextmanager
 def open_writer(database: Path) -> Iterator[LocalWriter | RemoteWriter]:
-    """Whoever may write: this process under the lock, or the one that holds it. Raises TrivoxError."""
+    """Open a writer: this process if it gets the lock, else the process that holds it. Raises TrivoxError."""
     end_s = time.monotonic() + WAIT_S
     while True:
         lock = take_lock(database)
         if lock is not None:
             try:
-                with _opened(database) as store:
+                with _open_store(database) as store:
                     yield LocalWriter(store)
             finally:
                 lock.release()
@@ -143,12 +143,12 @@ def open_writer(database: Path) -> Iterator[LocalWriter | RemoteWriter]:
                 yield RemoteWriter(connection, answers)
             return
         if time.monotonic() > end_s:
-            raise WriterBusyError(f"Another trivox command is writing {database}: try again when it has ended.")
+            raise WriterBusyError(f"Another trivox command is writing {database}: try again when it has finished.")
         time.sleep(POLL_S)
 
 
 @contextmanager
-def _opened(database: Path) -> Iterator[Store]:
+def _open_store(database: Path) -> Iterator[Store]:
     store = open_store(database, writing=True)
     try:
         yield store
@@ -163,7 +163,7 @@ def _connect(database: Path) -> socket.socket | None:
             connection.connect(address)
     except PermissionError as error:
         connection.close()
-        raise TrivoxError(f"{database} is written by another user's bridge: run this command as that user.") from error
+        raise TrivoxError(f"Another user's bridge is writing {database}: run this command as that user.") from error
     except OSError:
         connection.close()
         return None
@@ -171,7 +171,7 @@ def _connect(database: Path) -> socket.socket | None:
 
 
 def describe_bridge(database: Path) -> dict[str, Any] | None:
-    """Ask the running bridge how it is; None where none runs. Raises TrivoxError."""
+    """Ask the running bridge for its condition; return None if no bridge is running. Raises TrivoxError."""
     connection = _connect(database)
     if connection is None:
         return None
@@ -180,10 +180,10 @@ def describe_bridge(database: Path) -> dict[str, Any] | None:
         return RemoteWriter(connection, answers).perform(DescribeBridge())
 
 
-def perform(database: Path, command: Command) -> dict[str, Any]:
-    """Do a command, here under the writer's lock or in the bridge that holds it; return its result.
+def perform(database: Path, command: BridgeCommand) -> dict[str, Any]:
+    """Carry out a command, here under the writer's lock or in the bridge that holds it; return its result.
 
-    Raises what the command raises, as TrivoxError with the same sentence and exit status.
+    Raises TrivoxError with the command's own sentence and exit status if it fails.
     """
     with open_writer(database) as writer:
         return writer.perform(command)

@@ -1,4 +1,4 @@
-"""The bridge's end of the local socket: takes commands, has the writer do them, and answers."""
+"""Serve the local socket: receive commands, pass them to the writer, and answer."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Progress = Callable[[int, int], None]
-    Perform = Callable[[commands.Command, Progress], dict[str, Any]]
+    Perform = Callable[[commands.BridgeCommand, Progress], dict[str, Any]]
     Describe = Callable[[], dict[str, Any]]
 
 MAX_CLIENTS = 32
 
 
-class Server:
-    """Listens beside the database from the start until `close`; both functions are called in a thread per client."""
+class ControlServer:
+    """The bridge's end of the local socket, open until `close`; calls both functions in one thread per client."""
 
     def __init__(self, database: Path, perform: Perform, describe: Describe) -> None:
-        """Begin; `perform` does a command that writes, `describe` says at once how the bridge is."""
+        """Start; `perform` carries out a command that writes, `describe` returns the bridge's condition at once."""
         self._database = database
         self._perform = perform
         self._describe = describe
         self._slots = threading.BoundedSemaphore(MAX_CLIENTS)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with socket_address(database) as address:
-            Path(address).unlink(missing_ok=True)  # left by a process that was killed; the lock says that it is gone
-            before = os.umask(0o177)
+            Path(address).unlink(missing_ok=True)  # left by a process that was killed: we hold the lock, so it is gone
+            umask = os.umask(0o177)
             try:
                 self._socket.bind(address)
             finally:
-                os.umask(before)
+                os.umask(umask)
         self._socket.listen(MAX_CLIENTS)
         threading.Thread(target=self._accept, name="control", daemon=True).start()
 
     def close(self) -> None:
-        """Take no more requests."""
+        """Stop taking requests."""
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         with socket_address(self._database) as address:
@@ -70,7 +70,7 @@ class Server:
                 while line := requests.readline(MAX_REQUEST_BYTES):
                     connection.sendall(_line(self._answer(line, connection)))
         except OSError:
-            pass  # the command was ended; what it asked for is done or rolled back as a whole
+            pass  # the client has ended; its command is carried out or rolled back as a whole
         finally:
             self._slots.release()
 
@@ -81,7 +81,9 @@ class Server:
         try:
             command = msgspec.convert(json.loads(line), commands.AnyCommand)
         except (ValueError, RecursionError):
-            return _error("The running bridge does not know this command: use the trivox command of its version.")
+            return _error(
+                "The running bridge does not know this command: use the `trivox` of the same version as the bridge."
+            )
         try:
             if isinstance(command, commands.DescribeBridge):
                 return {"result": self._describe()}
@@ -89,10 +91,12 @@ class Server:
         except TrivoxError as error:
             return _error(str(error), error.exit_status)
         except apsw.Error as error:
-            return _error(f"The database could not be written ({error}): see `trivox doctor`.")
-        except Exception as error:  # noqa: BLE001 - the bridge goes on, and whoever asked is told
-            log.error("a command failed: report it", trace=True, command=type(command).__name__)
-            return _error(f"The bridge failed on this command ({printable(repr(error))}): see its log, and report it.")
+            return _error(f"The database could not be written ({error}): run `trivox doctor`.")
+        except Exception as error:  # noqa: BLE001 - the bridge goes on, and the client gets the error
+            log.error("a command failed: report this", trace=True, command=type(command).__name__)
+            return _error(
+                f"The bridge failed on this command ({printable(repr(error))}): look at its log, and report this."
+            )
 
 
 def _error(sentence: str, exit_status: int = 1) -> dict[str, Any]:

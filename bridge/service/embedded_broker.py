@@ -1,4 +1,4 @@
-"""The embedded broker: amqtt on loopback, for trying things out; production wants mosquitto."""
+"""Run the embedded broker: amqtt on loopback, for trials only; production needs mosquitto."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def run_broker(port: int) -> None:
-    """Serve on loopback until SIGTERM or Ctrl-C."""
+    """Serve on loopback until SIGTERM or Ctrl-C. Raises TrivoxError if the port cannot be used."""
     asyncio.run(_serve(port))
 
 
@@ -27,15 +27,15 @@ def _config(port: int) -> dict[str, Any]:
 
 
 async def _serve(port: int) -> None:
-    ended = asyncio.Event()
+    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, stopped.set)
     broker = Broker(_config(port))
     try:
         await broker.start()
     except Exception as error:
-        raise TrivoxError(f"Port {port} of {LOOPBACK} cannot be used ({error}): give another --port.") from error
-    sys.stderr.write(f"The embedded broker listens on mqtt://{LOOPBACK}:{port} (this machine only); Ctrl-C ends it.\n")
-    await ended.wait()
+        raise TrivoxError(f"Port {port} on {LOOPBACK} cannot be used ({error}): choose another with --port.") from error
+    sys.stderr.write(f"The embedded broker listens on mqtt://{LOOPBACK}:{port} (this machine only); Ctrl-C stops it.\n")
+    await stopped.wait()
     await broker.shutdown()

@@ -1,4 +1,4 @@
-"""What Prometheus asks the bridge for, on loopback: made from memory when asked, so that asking reads no database."""
+"""Serve metrics to Prometheus on loopback, from memory only, so that a scrape never reads the database."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ LOOPBACK = "127.0.0.1"
 LABELS = ("site_id", "console_id")
 
 COUNTERS = {
-    "messages": "Messages taken in, whatever they held.",
+    "messages": "Messages taken in, readable or not.",
     "stored": "Events stored.",
-    "duplicates": "Events received again, which changes nothing.",
-    "conflicts": "Events received again with other content: the first stays.",
+    "duplicates": "Events received again with the same content; they change nothing.",
+    "conflicts": "Events received again with different content; the first is kept.",
     "rejected": "Events put among the rejects.",
-    "unreadable": "Messages put among the rejects as a whole.",
+    "unreadable": "Messages that could not be read; they are put among the rejects.",
 }
 NAMES = {"messages": "messages", "unreadable": "messages_unreadable"}
 
-OF_CONSOLES: dict[str, tuple[str, Callable[[ConsoleVitals], float | None]]] = {
+CONSOLE_GAUGES: dict[str, tuple[str, Callable[[ConsoleVitals], float | None]]] = {
     "last_seen_timestamp_seconds": (
         "When the console was last heard.",
-        lambda one: one.last_seen_at_ms / 1000 if one.last_seen_at_ms else None,
+        lambda console: console.last_seen_at_ms / 1000 if console.last_seen_at_ms else None,
     ),
-    "online": ("Whether the console, or the broker for it, says that it is there.", lambda one: one.online),
+    "online": ("Whether the console is online, as it or the broker last reported.", lambda console: console.online),
     "lost_events": (
-        "Events missing for good; less again when one comes after all.",
-        lambda one: one.lost,
+        "Events missing for good; falls again if one arrives after all.",
+        lambda console: console.lost,
     ),
-    "outbox_events": ("Events that the console holds, by its last heartbeat.", lambda one: one.outbox),
+    "outbox_events": ("Events waiting in the console, by its last heartbeat.", lambda console: console.outbox),
     "clock_offset_seconds": (
         "How far its clock was ahead of this machine's at its last heartbeat.",
-        lambda one: None if one.clock_offset_ms is None else one.clock_offset_ms / 1000,
+        lambda console: None if console.clock_offset_ms is None else console.clock_offset_ms / 1000,
     ),
     "loop_lag_max_seconds": (
-        "The longest that its work stood still before its last heartbeat.",
-        lambda one: None if one.loop_lag_max_ms is None else one.loop_lag_max_ms / 1000,
+        "The longest stall of its main loop before its last heartbeat.",
+        lambda console: None if console.loop_lag_max_ms is None else console.loop_lag_max_ms / 1000,
     ),
-    "heap_free_bytes": ("Free memory at its last heartbeat.", lambda one: one.heap_free),
-    "rssi_dbm": ("Strength of the Wi-Fi signal at its last heartbeat.", lambda one: one.rssi_dbm),
-    "faults": ("How many faults its last heartbeat told of.", lambda one: one.faults),
-    "flooding": ("Whether it sends more than any console has to tell.", lambda one: one.is_flooding),
+    "heap_free_bytes": ("Free memory at its last heartbeat.", lambda console: console.heap_free),
+    "rssi_dbm": ("Strength of the Wi-Fi signal at its last heartbeat.", lambda console: console.rssi_dbm),
+    "faults": ("How many faults its last heartbeat reported.", lambda console: console.faults),
+    "flooding": ("Whether it sends more than a working console ever would.", lambda console: console.is_flooding),
 }
 
 
@@ -74,21 +74,23 @@ class BridgeCollector:
         self._version = version
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics."""
+        """Yield all metrics."""
         yield from self._totals()
         yield from self._delivery()
-        yield from self._of_consoles()
+        yield from self._console_metrics()
 
     def _totals(self) -> Iterator[Metric]:
         vitals = self._vitals
-        for name, words in COUNTERS.items():
-            yield CounterMetricFamily(f"trivox_{NAMES.get(name, f'events_{name}')}", words, vitals.counts[name])
+        for name, description in COUNTERS.items():
+            yield CounterMetricFamily(f"trivox_{NAMES.get(name, f'events_{name}')}", description, vitals.counts[name])
         reasons = CounterMetricFamily("trivox_rejects", "Events and messages rejected, by reason.", labels=["reason"])
         for reason, count in vitals.reasons.copy().items():
             reasons.add_metric([reason], count)
         yield reasons
         unproved = CounterMetricFamily(
-            "trivox_events_unproved", "Events whose mac is not known to hold, by why.", labels=["reason"]
+            "trivox_events_unproved",
+            "Events that are not proved to come from their console, by reason.",
+            labels=["reason"],
         )
         for mac in UNPROVED:
             unproved.add_metric([mac.name.lower()], vitals.unproved[mac.name.lower()])
@@ -96,48 +98,52 @@ class BridgeCollector:
         buckets = list(accumulate(vitals.commit_counts))
         bounds = [*map(str, COMMIT_SECONDS), "+Inf"]
         commits = HistogramMetricFamily(
-            "trivox_commit_seconds", "How long a transaction took, its way to disk included."
+            "trivox_commit_seconds", "How long a transaction took, including the commit to disk."
         )
         commits.add_metric([], list(zip(bounds, buckets, strict=True)), vitals.commit_seconds)
         yield commits
 
     def _delivery(self) -> Iterator[Metric]:
         vitals = self._vitals
-        build = GaugeMetricFamily("trivox_build_info", "The version that runs.", labels=["version"])
+        build = GaugeMetricFamily("trivox_build_info", "The running version.", labels=["version"])
         build.add_metric([self._version], 1)
         yield build
-        for name, words, value in (
+        for name, description, value in (
             ("start_timestamp_seconds", "When the bridge started.", vitals.started_at_ms / 1000),
             ("broker_connected", "Whether the bridge is connected to the broker.", vitals.is_connected),
-            ("database_writable", "Whether the database could be written when last tried.", vitals.write_error is None),
-            ("backlog_messages", "Messages that wait to be written.", vitals.backlog()),
+            (
+                "database_writable",
+                "Whether the last attempt to write the database succeeded.",
+                vitals.write_error is None,
+            ),
+            ("backlog_messages", "Messages waiting to be written.", vitals.backlog()),
             ("database_bytes", "Size of the database.", _size(self._database)),
-            ("database_log_bytes", "Size of its log.", _size(sidecar(self._database, "-wal"))),
+            ("database_log_bytes", "Size of its write-ahead log.", _size(sidecar(self._database, "-wal"))),
             (
                 "host_clock_last_step_seconds",
-                "By how much this machine's clock was last stepped.",
+                "How far this machine's clock jumped at its last step.",
                 vitals.clock_step_ms / 1000,
             ),
-            ("consoles", "Consoles heard of.", len(vitals.consoles)),
+            ("consoles", "Consoles heard from.", len(vitals.consoles)),
         ):
-            yield GaugeMetricFamily(f"trivox_{name}", words, float(value))
+            yield GaugeMetricFamily(f"trivox_{name}", description, float(value))
         yield CounterMetricFamily("trivox_broker_connections", "Connections to the broker.", vitals.connections)
         yield CounterMetricFamily("trivox_host_clock_steps", "Steps of this machine's clock.", vitals.clock_steps)
         write_errors = CounterMetricFamily(
             "trivox_database_hindrances", "How often the database could not be written, by reason.", labels=["reason"]
         )
-        for word in WRITE_ERRORS:
-            write_errors.add_metric([word], vitals.write_errors[word])
+        for reason in WRITE_ERRORS:
+            write_errors.add_metric([reason], vitals.write_errors[reason])
         yield write_errors
 
-    def _of_consoles(self) -> Iterator[Metric]:
+    def _console_metrics(self) -> Iterator[Metric]:
         consoles = sorted(self._vitals.consoles.copy().items())
-        messages = CounterMetricFamily("trivox_console_messages", "Messages of the console.", labels=LABELS)
+        messages = CounterMetricFamily("trivox_console_messages", "Messages from the console.", labels=LABELS)
         for name, console in consoles:
             messages.add_metric(name, console.messages)
         yield messages
-        for ending, (words, read) in OF_CONSOLES.items():
-            family = GaugeMetricFamily(f"trivox_console_{ending}", words, labels=LABELS)
+        for ending, (description, read) in CONSOLE_GAUGES.items():
+            family = GaugeMetricFamily(f"trivox_console_{ending}", description, labels=LABELS)
             for name, console in consoles:
                 value = read(console)
                 if value is not None:
@@ -153,33 +159,33 @@ def _size(file: Path) -> int:
 
 
 class _Handler(WSGIRequestHandler):
-    """Keeps to the form of the bridge's log: clients that go away and requests that are none are nothing of note."""
+    """Keeps disconnecting clients and malformed requests out of the log, which has a form of its own."""
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def handle(self) -> None:
-        """Answer, unless the client is gone."""
+        """Answer the request, unless the client has gone."""
         with suppress(OSError):
             super().handle()
 
 
 class _Wsgi(ThreadingWSGIServer):
     def handle_error(self, *_: Any) -> None:
-        """A request failed: one line, with what failed."""
+        """Log a failed request in one line, with its traceback."""
         if not isinstance(sys.exc_info()[1], OSError):
-            log.error("metrics could not be answered", trace=True)
+            log.error("a request for metrics failed: report this", trace=True)
 
 
-def _answering(registry: CollectorRegistry) -> Callable[..., Iterable[bytes]]:
-    """The application that answers, in the plain form to a client that asks for one that is none."""
-    real: Callable[..., Iterable[bytes]] = make_wsgi_app(registry)
+def _wsgi_application(registry: CollectorRegistry) -> Callable[..., Iterable[bytes]]:
+    """Make the WSGI application; it answers in the default format if the requested one is invalid."""
+    application: Callable[..., Iterable[bytes]] = make_wsgi_app(registry)
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        for wanted in (environ.get("HTTP_ACCEPT", "*/*"), "*/*"):
+        for accept in (environ.get("HTTP_ACCEPT", "*/*"), "*/*"):
             with suppress(Exception):
-                return real({**environ, "HTTP_ACCEPT": wanted}, start_response)
-        log.error("metrics could not be answered: report it")
+                return application({**environ, "HTTP_ACCEPT": accept}, start_response)
+        log.error("a request for metrics failed: report this")
         start_response("500 Internal Server Error", [])
         return []
 
@@ -187,7 +193,7 @@ def _answering(registry: CollectorRegistry) -> Callable[..., Iterable[bytes]]:
 
 
 class MetricsServer:
-    """Answers Prometheus on loopback until `close`; a port in use is told of and hinders nothing else."""
+    """Answers Prometheus on loopback until `close`. If the port is in use it logs that and does nothing."""
 
     def __init__(self, port: int, collector: AnyCollector) -> None:
         self._server: Any = None
@@ -197,10 +203,10 @@ class MetricsServer:
         if not port:
             return
         try:
-            self._server = make_server(LOOPBACK, port, _answering(registry), _Wsgi, handler_class=_Handler)
+            self._server = make_server(LOOPBACK, port, _wsgi_application(registry), _Wsgi, handler_class=_Handler)
         except OSError as error:
             log.warning(
-                "no metrics: their port cannot be used; give another by --metrics-port, or 0 for none",
+                "no metrics: the port cannot be used; choose another with --metrics-port, or 0 for none",
                 port=port,
                 error=error.strerror,
             )
@@ -210,7 +216,7 @@ class MetricsServer:
             log.info("metrics are served", url=f"http://{LOOPBACK}:{port}/metrics")
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()

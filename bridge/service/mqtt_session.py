@@ -1,6 +1,7 @@
-"""The bridge at the broker: receives, has the writer commit, then acknowledges. Follows the broker through restarts.
+"""Connect the bridge to the broker: receive messages, have the writer commit them, then acknowledge them.
 
-All of MQTT happens in the thread that calls `run`; the writer's thread hands back what a commit allows.
+The session follows the broker through restarts. All of MQTT runs in the thread that calls `run`; the writer's thread
+hands over what a commit allows to be sent.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from paho.mqtt.client import Client, ConnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from bridge import log
-from bridge.service.publish_reader import TappedSocket
+from bridge.service.publish_reader import PublishReader
 from bridge.service.vitals import MANY, Vitals
-from bridge.service.writer import Arrived, Done, Writer
+from bridge.service.writer import Outgoing, ReceivedMessage, Writer
 from bridge.wire.contract import LEAVES_TO_BRIDGE
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
     from bridge.broker_login import BrokerLogin
-    from bridge.service.publish_reader import Take
+    from bridge.service.publish_reader import HandleMessage
     from bridge.store import Store
 
 KEEPALIVE_S = 30
@@ -34,23 +35,23 @@ CONNECT_TIMEOUT_S = 5.0
 RETRY_S = (0.2, 0.5, 1.0, 1.0, 2.0)
 REFUSED_RETRY_S = 5.0
 TICK_S = 1.0
-MAX_UNCONFIRMED = 5_000  # publications that the broker has not confirmed; more wait for those
-LEAVE_AFTER_S = 15.0  # without room for what comes; a session that is not read dies anyway, and not in order
+MAX_UNCONFIRMED = 5_000  # publications that the broker has not confirmed yet; further ones wait
+LEAVE_AFTER_S = 15.0  # after being full for so long; a session that is not read dies anyway, and not cleanly
 
 
-class TappedClient(Client):
-    """A paho client whose messages go to `take` without paho's doing, see tapped_socket."""
+class PublishReaderClient(Client):
+    """A paho client whose incoming messages bypass paho and go to `handle_message`: see `publish_reader`."""
 
-    take: Take
+    handle_message: HandleMessage
 
     def _create_socket(self) -> Any:
         inner: Any = super()._create_socket()
-        inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an ack must not wait for the one before it
-        return TappedSocket(inner, self.take)
+        inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a PUBACK must not wait for the one before it
+        return PublishReader(inner, self.handle_message)
 
 
 class MqttSession:
-    """Takes what consoles send into the store, from `run` until `stop`."""
+    """The bridge's session with the broker: stores what consoles send, from `run` until `stop`."""
 
     def __init__(
         self,
@@ -64,9 +65,9 @@ class MqttSession:
         self._broker = broker
         self.vitals = Vitals(started_at_ms=time.time_ns() // 1_000_000, broker=broker.address)
         self._writer = Writer(
-            store, self._hand_back, enrolled_only=enrolled_only, signed_only=signed_only, vitals=self.vitals
+            store, self._on_commit, enrolled_only=enrolled_only, signed_only=signed_only, vitals=self.vitals
         )
-        self._allowed: deque[Done] = deque()
+        self._outgoing: deque[Outgoing] = deque()
         self._unconfirmed = 0
         self._full_since_s: float | None = None
         self._wake_reader, self._wake_writer = socket.socketpair()
@@ -75,13 +76,13 @@ class MqttSession:
         self._connection = 0
         self._is_connected = False
         self._is_stopping = False
-        self._arrived: list[Arrived] = []
+        self._received: list[ReceivedMessage] = []
         self._now_ms = 0
         self._client = self._make_client(f"trivox-bridge-{identity}")
         self.perform = self._writer.perform
 
-    def _make_client(self, client_id: str) -> TappedClient:
-        client = TappedClient(
+    def _make_client(self, client_id: str) -> PublishReaderClient:
+        client = PublishReaderClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=False,
@@ -89,7 +90,7 @@ class MqttSession:
             manual_ack=True,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(0)  # no limit of paho's, which drops what is above it: see _hand_over
+        client.max_inflight_messages_set(0)  # paho drops what exceeds its own limit; `_send_outgoing` has one instead
         if self._broker.user is not None:
             client.username_pw_set(self._broker.user, self._broker.password)
         if self._broker.tls:
@@ -97,12 +98,12 @@ class MqttSession:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
-        client.take = self._on_message
+        client.handle_message = self._on_message
         client.on_subscribe = self._on_subscribe
         return client
 
     def run(self) -> None:
-        """Work until `stop`; raises what made the writer fail."""
+        """Work until `stop`; raise the error that made the writer fail, if one did."""
         self._writer.start()
         try:
             attempt = 0
@@ -115,12 +116,12 @@ class MqttSession:
             raise self._writer.failure
 
     def fail(self, error: BaseException) -> None:
-        """End `run` with this error soon; from another thread."""
+        """Make `run` end soon with this error; may be called from another thread."""
         self._writer.fail(error)
         self._wake()
 
     def stop(self) -> None:
-        """End `run` soon; may be called from a signal handler or another thread."""
+        """Make `run` end soon; may be called from a signal handler or another thread."""
         self._is_stopping = True
         self._wake()
 
@@ -128,7 +129,7 @@ class MqttSession:
         self._writer.stop()
         if self._is_connected:
             if self._writer.failure is None:
-                self._hand_over()
+                self._send_outgoing()
             self._client.disconnect()
         sock = self._socket()
         if sock is not None:
@@ -139,8 +140,8 @@ class MqttSession:
     # -- the connection ------------------------------------------------------------------------------------------
 
     def _stay_connected(self) -> bool:
-        """Connect and work until the connection ends; whether there was one."""
-        connection = self._connection
+        """Connect and work until the connection ends; return whether one was established."""
+        previous_connection = self._connection
         if not self._connect():
             return False
         give_up_s = time.monotonic() + CONNECT_TIMEOUT_S
@@ -149,69 +150,69 @@ class MqttSession:
             if sock is None:
                 break
             if not self._is_connected and time.monotonic() > give_up_s:
-                self._tell("the broker does not answer: trying again")
+                self._warn("the broker does not answer: trying again")
                 sock.close()
                 break
-            if self._has_no_room():
-                self._tell("more waits than can be kept: leaving the broker until the database is written")
+            if self._is_full_for_too_long():
+                self._warn("too many messages are waiting: disconnecting until the database can be written")
                 sock.close()
                 break
-            self._turn(sock)
-        self._note_gone()
-        return self._connection != connection
+            self._work_once(sock)
+        self._note_disconnected()
+        return self._connection != previous_connection
 
     def _connect(self) -> bool:
         try:
             self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
         except ssl.SSLCertVerificationError as error:
-            self._tell("the certificate of the broker is not trusted: see --ca-file", error=error.reason)
+            self._warn("the certificate of the broker is not trusted: see --ca-file", error=error.reason)
             return False
         except OSError as error:
-            self._tell("no broker answers: waiting for it", error=error)
+            self._warn("no broker answers: waiting for it", error=error)
             return False
         return True
 
-    def _tell(self, message: str, **facts: Any) -> None:
-        """Log something about the broker, limiter."""
+    def _warn(self, message: str, **facts: Any) -> None:
+        """Log a problem with the broker, at most once a minute."""
         if self.vitals.limiter.allow(message) is not None:
             log.warning(message, broker=self._broker.address, **facts)
 
-    def _has_no_room(self) -> bool:
-        """Whether nothing could be read for so long that the session is better left."""
+    def _is_full_for_too_long(self) -> bool:
+        """Return whether nothing could be read for so long that it is better to disconnect."""
         if not self._writer.is_full():
             self._full_since_s = None
         elif self._full_since_s is None:
             self._full_since_s = time.monotonic()
         return self._full_since_s is not None and time.monotonic() - self._full_since_s > LEAVE_AFTER_S
 
-    def _socket(self) -> TappedSocket | None:
+    def _socket(self) -> PublishReader | None:
         sock = self._client.socket()
-        return sock if isinstance(sock, TappedSocket) and sock.fileno() >= 0 else None
+        return sock if isinstance(sock, PublishReader) and sock.fileno() >= 0 else None
 
-    def _turn(self, sock: TappedSocket) -> None:
+    def _work_once(self, sock: PublishReader) -> None:
         """Wait until there is something to do, and do it."""
         is_reading = not self._writer.is_full()
         wake = self._wake_reader.fileno()
         readers = [wake, sock.fileno()] if is_reading else [wake]
-        readable, _, _ = select.select(readers, [sock.fileno()] if sock.waiting() else [], [], TICK_S)
+        readable, _, _ = select.select(readers, [sock.fileno()] if sock.has_unsent() else [], [], TICK_S)
         if sock.fileno() in readable:
             self._now_ms = time.time_ns() // 1_000_000
             sock.fill()
             while sock.pending() and self._client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 pass
-            if self._arrived:
-                self._writer.put(self._arrived)
-                self._arrived = []
+            if self._received:
+                self._writer.enqueue(self._received)
+                self._received = []
         if wake in readable:
             self._wake_reader.recv(4096)
-        self._hand_over()
+        self._send_outgoing()
         self._client.loop_misc()
         if self._client.want_write():
             self._client.loop_write()
         sock.flush()
 
     def _wait(self, seconds: float) -> None:
-        """Wait before the next attempt; what a commit allowed meanwhile is for a connection that is gone."""
+        """Wait before the next attempt; drop what commits release meanwhile, as its connection is gone."""
         end_s = time.monotonic() + seconds
         while not self._is_stopping and self._writer.failure is None:
             left_s = end_s - time.monotonic()
@@ -219,7 +220,7 @@ class MqttSession:
                 break
             if select.select([self._wake_reader], [], [], left_s if left_s > 0 else TICK_S)[0]:
                 self._wake_reader.recv(4096)
-            self._allowed.clear()
+            self._outgoing.clear()
 
     # -- what paho calls -----------------------------------------------------------------------------------------
 
@@ -228,65 +229,64 @@ class MqttSession:
     ) -> None:
         if reason.is_failure:
             self.vitals.refused = str(reason)
-            self._tell("the broker refuses the bridge: correct user and password", reason=reason)
+            self._warn("the broker refuses the bridge: correct user and password", reason=reason)
             return
         self._connection += 1
         self.vitals.connections += 1
         self._is_connected = True
         client.subscribe([(f"trivox/v1/+/+/{leaf}", 1) for leaf in LEAVES_TO_BRIDGE])
-        self._writer.want_settings()
+        self._writer.publish_all_settings()
 
     def _on_disconnect(self, *_args: Any) -> None:
-        self._note_gone()
+        self._note_disconnected()
 
-    def _note_gone(self) -> None:
+    def _note_disconnected(self) -> None:
         if self._is_connected and not self._is_stopping:
-            self._tell("the broker is gone: waiting for it")
+            self._warn("the broker is gone: waiting for it")
         self._is_connected = self.vitals.is_connected = False
 
     def _on_publish(self, *_args: Any) -> None:
         self._unconfirmed -= 1
 
     def _on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], *_args: Any) -> None:
-        """From now on messages come; before this, a new session has none."""
+        """Messages arrive from now on; a new session gets none before this."""
         if any(reason.is_failure for reason in reasons):
             self.vitals.refused = "no right to read trivox/v1/#"
-            self._tell("the broker does not let the bridge subscribe: give its user the right to read trivox/v1/#")
+            self._warn("the broker does not let the bridge subscribe: give its user the right to read trivox/v1/#")
             return
         self.vitals.is_connected, self.vitals.refused = True, ""
-        if (
-            self.vitals.limiter.allow("connected", burst=MANY) is not None
-        ):  # bridges of one database throw out each other
+        # Two bridges with copies of one database would disconnect each other again and again.
+        if self.vitals.limiter.allow("connected", burst=MANY) is not None:
             log.info("connected to the broker", broker=self._broker.address)
 
-    def _on_message(self, topic: bytes, payload: bytes, mid: int, is_retained: bool) -> None:  # noqa: FBT001 - one of many
-        text = topic.decode("utf-8", "replace")
-        self._arrived.append(Arrived(text, payload, self._now_ms, mid, self._connection, is_retained))
+    def _on_message(self, topic: bytes, payload: bytes, mid: int, is_retained: bool) -> None:  # noqa: FBT001 - see HandleMessage
+        name = topic.decode("utf-8", "replace")
+        self._received.append(ReceivedMessage(name, payload, self._now_ms, mid, self._connection, is_retained))
 
-    # -- what the writer hands back ------------------------------------------------------------------------------
+    # -- what the writer hands over ------------------------------------------------------------------------------
 
-    def _hand_back(self, done: Done) -> None:
-        """A commit allows this; called in the writer's thread."""
-        self._allowed.append(done)
+    def _on_commit(self, outgoing: Outgoing) -> None:
+        """Keep what a commit allows to be sent; called in the writer's thread."""
+        self._outgoing.append(outgoing)
         self._wake()
 
     def _wake(self) -> None:
         try:
             self._wake_writer.send(b"w")
         except BlockingIOError:
-            return  # it will wake anyway
+            return  # it is full: the thread will wake anyway
 
-    def _hand_over(self) -> None:
+    def _send_outgoing(self) -> None:
         """Publish and acknowledge what commits allowed, as fast as the broker confirms it.
 
-        What belongs to a connection that is gone is dropped: the broker and the consoles will ask again.
+        What belongs to an earlier connection is dropped: the broker and the consoles will send again.
         """
         sock = self._socket()
-        while self._allowed and self._unconfirmed < MAX_UNCONFIRMED:
-            done = self._allowed.popleft()
+        while self._outgoing and self._unconfirmed < MAX_UNCONFIRMED:
+            outgoing = self._outgoing.popleft()
             if sock is None or not self._is_connected:
                 continue
-            self._unconfirmed += len(done.publications)
-            for topic, payload, retain in done.publications:
+            self._unconfirmed += len(outgoing.publications)
+            for topic, payload, retain in outgoing.publications:
                 self._client.publish(topic, payload, qos=1, retain=retain)
-            sock.acknowledge(mid for mid, connection in done.acknowledgements if connection == self._connection)
+            sock.acknowledge(mid for mid, connection in outgoing.acknowledgements if connection == self._connection)

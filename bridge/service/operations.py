@@ -1,4 +1,4 @@
-"""Who does each command: the one table. `execute` runs a command inside a transaction of whoever holds the lock."""
+"""Map each command to the function that carries it out, and run it inside the writer's transaction."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bridge.admin.shifts import import_shifts
 from bridge.admin.sites import import_checkout_points, import_sites, set_checkout_point, set_site
 from bridge.surveys import fold
 from bridge.surveys.rebuild import rebuild
-from bridge.surveys.recorded import ingest
+from bridge.surveys.recorded_messages import ingest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.admin.commands import Command
-    from bridge.service.outcome import Outcome
+    from bridge.admin.commands import BridgeCommand
+    from bridge.service.outcome import TransactionOutcome
     from bridge.store import Store
 
     Progress = Callable[[int, int], None]
@@ -30,51 +30,51 @@ if TYPE_CHECKING:
 
 @dataclass
 class Execution:
-    """One command being done: who hears of its facts and of its progress, and what it took in."""
+    """One run of a command: where its facts and its progress go, and how many messages it took in."""
 
-    outcome: Outcome
+    outcome: TransactionOutcome
     progress: Progress | None = None
-    counts: dict[str, int] = field(default_factory=dict)  # of messages
+    counts: dict[str, int] = field(default_factory=dict)  # messages and events taken in, by what became of them
 
 
 def _ingest(store: Store, command: commands.IngestMessages, execution: Execution) -> dict[str, Any]:
-    execution.counts = ingest(store, command.lines, execution.outcome.tell).counts()
+    execution.counts = ingest(store, command.lines, execution.outcome.emit).counts()
     return dict(execution.counts)
 
 
 def _rebuild(store: Store, _command: commands.Rebuild, execution: Execution) -> dict[str, Any]:
-    return dict(rebuild(store, execution.progress, execution.outcome.tell))
+    return dict(rebuild(store, execution.progress, execution.outcome.emit))
 
 
-def _sweep(store: Store, _command: commands.Sweep, _execution: Execution) -> dict[str, Any]:
-    return {"surveys": fold.sweep(store)}
+def _sweep(store: Store, _command: commands.Sweep, execution: Execution) -> dict[str, Any]:
+    return {"surveys": fold.sweep(store, execution.outcome.emit)}
 
 
-def _decide(handler: Callable[[Store, Any], dict[str, Any]]) -> Operation:
-    """Make an operation of what needs nothing but the store and the command."""
+def _simple(handler: Callable[[Store, Any], dict[str, Any]]) -> Operation:
+    """Make an operation from a function that needs only the store and the command."""
     return lambda store, command, _execution: handler(store, command)
 
 
-OPERATIONS: dict[type[Command], Operation] = {
-    commands.SetQuestion: _decide(set_question),
-    commands.SetSettings: _decide(set_settings),
-    commands.SetSite: _decide(set_site),
-    commands.SetCheckoutPoint: _decide(set_checkout_point),
-    commands.ImportSites: _decide(import_sites),
-    commands.ImportCheckoutPoints: _decide(import_checkout_points),
-    commands.ImportShifts: _decide(import_shifts),
-    commands.ImportCounts: _decide(import_counts),
-    commands.EnrollConsoles: _decide(enroll_consoles),
-    commands.RevokeConsoles: _decide(revoke_consoles),
-    commands.OrderUpdate: _decide(order_update),
-    commands.StopUpdates: _decide(stop_updates),
+OPERATIONS: dict[type[BridgeCommand], Operation] = {
+    commands.SetQuestion: _simple(set_question),
+    commands.SetSettings: _simple(set_settings),
+    commands.SetSite: _simple(set_site),
+    commands.SetCheckoutPoint: _simple(set_checkout_point),
+    commands.ImportSites: _simple(import_sites),
+    commands.ImportCheckoutPoints: _simple(import_checkout_points),
+    commands.ImportShifts: _simple(import_shifts),
+    commands.ImportCounts: _simple(import_counts),
+    commands.EnrollConsoles: _simple(enroll_consoles),
+    commands.RevokeConsoles: _simple(revoke_consoles),
+    commands.OrderUpdate: _simple(order_update),
+    commands.StopUpdates: _simple(stop_updates),
     commands.IngestMessages: _ingest,
     commands.Rebuild: _rebuild,
     commands.Sweep: _sweep,
 }
-"""Each returns its result, which JSON can hold, and raises TrivoxError with a sentence for whoever asked."""
+"""Each operation returns a result that JSON can hold, and raises TrivoxError with a sentence for the user."""
 
 
-def execute(store: Store, command: Command, execution: Execution) -> dict[str, Any]:
-    """Do a command inside the transaction; return its result. Raises TrivoxError."""
+def execute(store: Store, command: BridgeCommand, execution: Execution) -> dict[str, Any]:
+    """Carry out a command inside the caller's transaction; return its result. Raises TrivoxError."""
     return OPERATIONS[type(command)](store, command, execution)

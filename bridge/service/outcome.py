@@ -1,8 +1,13 @@
-"""What one transaction leads to: facts that happened in it, and messages to publish once it is committed."""
+"""Collect what one transaction leads to: its facts, and the messages to publish once it is committed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import apsw
+
+from bridge import log
+from bridge.store.connection import write_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Publication(NamedTuple):
-    """A message to publish."""
+    """An MQTT message to publish."""
 
     topic: str
     payload: bytes
@@ -19,26 +24,31 @@ class Publication(NamedTuple):
 
 
 class Subscriber(Protocol):
-    """Acts on facts inside the transaction in which they happened: what it writes is committed with them, or not."""
+    """Reacts to facts inside their transaction: what it writes is committed or rolled back together with them."""
 
-    def hear(self, fact: Fact, outcome: Outcome) -> None:
-        """Act on a fact; tell `outcome` what follows, further facts included."""
+    def handle(self, fact: Fact, outcome: TransactionOutcome) -> None:
+        """React to a fact; pass further facts and messages to `outcome`."""
 
 
-class Outcome:
-    """Passes each fact on to the subscribers, in their order, and collects what follows."""
+class TransactionOutcome:
+    """The facts and publications of one transaction; passes each fact on to the subscribers, in their order."""
 
     def __init__(self, subscribers: Sequence[Subscriber]) -> None:
         self._subscribers = subscribers
         self.facts: list[Fact] = []
         self.publications: list[Publication] = []
 
-    def tell(self, fact: Fact) -> None:
-        """Take in a fact that has just happened."""
+    def emit(self, fact: Fact) -> None:
+        """Record a fact that has just happened, and pass it on; a subscriber that fails must not cost the events."""
         self.facts.append(fact)
         for subscriber in self._subscribers:
-            subscriber.hear(fact, self)
+            try:
+                subscriber.handle(fact, self)
+            except Exception as error:
+                if isinstance(error, apsw.Error) or write_error(error) is not None:
+                    raise  # the transaction itself has failed
+                log.error("a subscriber failed: report this", trace=True, subscriber=type(subscriber).__name__)
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Have a message published after the commit."""
+        """Publish a message once the transaction is committed; not for recorded messages, whose senders are gone."""
         self.publications.append(Publication(topic, payload))

@@ -1,7 +1,7 @@
-"""Who acts on what ingest finds out, inside its transaction: updates over the air, and consoles' settings.
+"""React to the facts of ingest inside its transaction: continue updates over the air, renew consoles' settings.
 
-A new subscriber is a class like these, and a line in `subscribers`. What only counts or tells hears the same facts
-after the commit, see `vitals.py`.
+A new subscriber is a class like these and an entry in `subscribers`. Code that only counts or logs gets the same
+facts after the commit: see `vitals.py`.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from bridge.admin.settings import refresh_console
 from bridge.surveys.facts import ConsoleCameOnline, ConsoleDiscovered, HealthReported, ReplyReceived, SettingsRenewed
 
 if TYPE_CHECKING:
-    from bridge.service.outcome import Outcome, Subscriber
+    from bridge.service.outcome import Subscriber, TransactionOutcome
     from bridge.store import Store
     from bridge.surveys.facts import Fact
 
 
 def subscribers(store: Store) -> tuple[Subscriber, ...]:
-    """List them in the order in which they hear of a fact."""
+    """List the subscribers in the order in which they handle a fact."""
     return UpdatesSubscriber(store), SettingsSubscriber(store)
 
 
 class UpdatesSubscriber:
-    """Moves updates on: offers them, and sends the pieces that consoles ask for."""
+    """Advances updates over the air: makes offers, and sends the pieces that consoles request."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._bundles = CheckedBundles(store.path)
 
-    def hear(self, fact: Fact, outcome: Outcome) -> None:
-        """Follow what consoles say of themselves."""
+    def handle(self, fact: Fact, outcome: TransactionOutcome) -> None:
+        """Follow what consoles report about themselves."""
         if isinstance(fact, ConsoleCameOnline) and fact.is_live:
             firmware_updates.note_online(self._store, fact.console)
         elif isinstance(fact, HealthReported) and fact.sent_at_ms is not None:
@@ -44,12 +44,12 @@ class UpdatesSubscriber:
 
 
 class SettingsSubscriber:
-    """Makes settings for consoles that are new, or use some that this database does not know."""
+    """Makes settings for consoles that are new, or that use settings unknown to this database."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def hear(self, fact: Fact, outcome: Outcome) -> None:
-        """Give the console its own settings, where it has others."""
+    def handle(self, fact: Fact, outcome: TransactionOutcome) -> None:
+        """Renew the console's settings if it has others than it should."""
         if isinstance(fact, ConsoleDiscovered | HealthReported) and refresh_console(self._store, *fact.console):
-            outcome.tell(SettingsRenewed(fact.console, was_ahead=isinstance(fact, HealthReported)))
+            outcome.emit(SettingsRenewed(fact.console, was_ahead=isinstance(fact, HealthReported)))

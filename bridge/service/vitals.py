@@ -1,6 +1,6 @@
-"""What a running bridge knows of its own condition, in memory: for metrics, for `doctor` and for its log.
+"""Keep the condition of a running bridge in memory, for metrics, `doctor` and the log.
 
-Counted by the thread that writes, after each commit and never for what was rolled back; read by any thread.
+The writer's thread updates it after each commit, so nothing that was rolled back counts; any thread may read it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from bridge.surveys.facts import (
     EpochResumed,
     EventsLost,
     EventsUnproved,
+    ForceMajeuresChanged,
     HealthReported,
     Rejected,
     SettingsRenewed,
     StrangerRefused,
+    SurveysChanged,
 )
 from bridge.wire.signature import Mac
 
@@ -37,19 +39,19 @@ if TYPE_CHECKING:
 
 COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 FLOOD_WINDOW_S = 60.0
-FLOOD_MESSAGES = 6_000  # in that time; a console that empties a full outbox sends a few hundred
-MANY = 20  # lines a minute about things of a kind
-STEP_MS = 1_000  # what the clock of the host goes astray by before it is called a step
+FLOOD_MESSAGES = 6_000  # in that window; a console that empties a full outbox sends a few hundred
+MANY = 20  # log lines a minute of one kind
+STEP_MS = 1_000  # a smaller jump of this machine's clock is not called a step
 UNPROVED = {
-    Mac.FAILED: "the mac of a console's events does not hold: it has another key, or somebody else speaks in its name",
-    Mac.NO_KEY: "a console signs its events, but its key is not known here, or cannot be read",
-    Mac.MISSING: "a console that signs its events sent some without a mac: somebody else may speak in its name",
+    Mac.FAILED: "the MAC of a console's events is wrong: it has another key, or somebody else sends in its name",
+    Mac.NO_KEY: "a console signs its events, but its key is missing here or cannot be read",
+    Mac.MISSING: "a console that signs its events sent some without a MAC: somebody else may be sending in its name",
 }
 
 
 @dataclass
 class ConsoleVitals:
-    """A console as it was last heard; None: it never told."""
+    """The condition of a console as last reported; None if it never reported the figure."""
 
     last_seen_at_ms: int = 0
     online: bool | None = None
@@ -61,25 +63,25 @@ class ConsoleVitals:
     rssi_dbm: int | None = None
     faults: int = 0
     messages: int = 0
-    flood_count: int = 0  # messages in this window
+    flood_count: int = 0  # messages in the current window
     is_flooding: bool = False
 
-    def note_health(self, said: HealthFigures, sent_at_ms: int | None) -> None:
-        """Take what the console says of itself; `sent_at_ms` is None where the broker had kept it."""
-        self.outbox, self.heap_free, self.loop_lag_max_ms = said.outbox, said.heap_free, said.loop_lag_max_ms
-        self.faults, self.rssi_dbm = len(said.faults), said.rssi_dbm
+    def note_health(self, figures: HealthFigures, sent_at_ms: int | None) -> None:
+        """Take the figures of a health message; `sent_at_ms` is None if the broker had retained it."""
+        self.outbox, self.heap_free, self.loop_lag_max_ms = figures.outbox, figures.heap_free, figures.loop_lag_max_ms
+        self.faults, self.rssi_dbm = len(figures.faults), figures.rssi_dbm
         if sent_at_ms is not None:
-            self.clock_offset_ms = None if said.at_ms is None else said.at_ms - sent_at_ms
+            self.clock_offset_ms = None if figures.at_ms is None else figures.at_ms - sent_at_ms
 
 
 @dataclass
 class Vitals:
-    """The bridge's condition."""
+    """The condition of the bridge and of the consoles it hears."""
 
     started_at_ms: int = 0
     broker: str = ""
     is_connected: bool = False
-    refused: str = ""
+    refused: str = ""  # why the broker refuses the bridge
     connections: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -91,78 +93,83 @@ class Vitals:
     clock_steps: int = 0
     clock_step_ms: int = 0
     clock_stepped_at_ms: int = 0
-    unproved: Counter[str] = field(default_factory=Counter)  # events whose mac is not known to hold, by why
+    unproved: Counter[str] = field(default_factory=Counter)  # events not proved to come from their console, by reason
     consoles: dict[ConsoleName, ConsoleVitals] = field(default_factory=dict)
-    strangers: Counter[ConsoleName] = field(default_factory=Counter)  # their messages in this window
+    # Messages of consoles that are not enrolled, in the current window.
+    strangers: Counter[ConsoleName] = field(default_factory=Counter)
     flooding_strangers: set[ConsoleName] = field(default_factory=set)
     backlog: Callable[[], int] = lambda: 0
     limiter: RateLimiter = field(default_factory=RateLimiter)
     _window_s: float = field(default_factory=time.monotonic)
 
     def console(self, name: ConsoleName) -> ConsoleVitals:
-        """The console of this name, made if it is new."""
-        found = self.consoles.get(name)
-        if found is None:
-            found = self.consoles[name] = ConsoleVitals()
-        return found
+        """Return the vitals of a console; add them if it is new."""
+        vitals = self.consoles.get(name)
+        if vitals is None:
+            vitals = self.consoles[name] = ConsoleVitals()
+        return vitals
 
     # -- writing -------------------------------------------------------------------------------------------------
 
     def note_commit(self, seconds: float) -> None:
-        """A transaction took so long, its commit to disk included."""
+        """Count a transaction that took `seconds`, including the commit to disk."""
         index = next((index for index, bound in enumerate(COMMIT_SECONDS) if seconds <= bound), -1)
         self.commit_counts[index] += 1
         self.commit_seconds += seconds
 
-    def note_write_error(self, word: str, why: object) -> None:
-        """The database cannot be written; nothing is acknowledged until `note_recovered`."""
+    def note_write_error(self, reason: str, error: object) -> None:
+        """Note that the database cannot be written; nothing is acknowledged until `note_recovered`."""
         if self.write_error is None:
             self.failing_since_s = time.monotonic()
-        if self.write_error != word:
-            self.write_errors[word] += 1
-        self.write_error = word
-        if self.limiter.allow(("write_error", word)) is not None:
+        if self.write_error != reason:
+            self.write_errors[reason] += 1
+        self.write_error = reason
+        if self.limiter.allow(("write_error", reason)) is not None:
             log.warning(
                 "cannot write the database: consoles keep their events, nothing is acknowledged, trying again",
-                reason=word,
-                error=why,
+                reason=reason,
+                error=error,
                 waiting_messages=self.backlog(),
                 failing_s=round(time.monotonic() - self.failing_since_s),
             )
 
     def note_recovered(self) -> None:
-        """The database was written."""
+        """Note that the database was written."""
         if self.write_error is None:
             return
         failing_s = time.monotonic() - self.failing_since_s
         if self.limiter.allow(("recovered", self.write_error)) is not None:
-            log.info("the database is written again", reason=self.write_error, after_s=round(failing_s))
+            log.info("the database can be written again", reason=self.write_error, after_s=round(failing_s))
         self.write_error = None
 
     # -- the clock of this machine -------------------------------------------------------------------------------
 
     def note_step(self, step_ms: int, at_ms: int) -> None:
-        """The clock of this machine was stepped by so much, to `at_ms`."""
+        """Note that this machine's clock was stepped by `step_ms`, to `at_ms`."""
         self.clock_steps += 1
         self.clock_step_ms, self.clock_stepped_at_ms = step_ms, at_ms
         if self.limiter.allow("clock") is not None:
             log.warning(
-                "the clock of this machine was stepped: events without a date of their own and consoles without a "
-                "time server follow it",
+                "this machine's clock was stepped: events without a date of their own, and consoles without a time "
+                "server, follow it",
                 step_s=step_ms / 1000,
             )
 
     # -- consoles ------------------------------------------------------------------------------------------------
 
-    def hear(self, fact: Fact) -> None:  # noqa: C901 - one case a fact
-        """Follow a fact, once it is committed."""
+    def handle(self, fact: Fact) -> None:  # noqa: C901, PLR0912 - one case for each fact
+        """Count and log a committed fact."""
         match fact:
+            case ConsoleHeard(console, last_at_ms, messages):
+                self._note_messages(console, last_at_ms, messages)
+            case SurveysChanged() | ForceMajeuresChanged():
+                pass  # the most frequent ones; nothing counts them here
             case ConsoleDiscovered(console):
-                self._tell_new("a console was heard for the first time", console)
+                self._log_new("a console was heard for the first time", console)
             case EpochBegan(console, epoch):
-                self._tell_new("a console sends under a new epoch", console, epoch)
+                self._log_new("a console sends under a new epoch", console, epoch)
             case EpochResumed(console, epoch):
-                self._warn("a console sends under two epochs in turn: two boards may have its id", console, epoch)
+                self._warn("a console alternates between two epochs: two boards may have its id", console, epoch)
             case SettingsRenewed(console, was_ahead=True):
                 self._warn("a console uses settings unknown here: is this database an old copy?", console)
             case EventsUnproved(console, mac, count):
@@ -170,8 +177,6 @@ class Vitals:
                 self._warn(UNPROVED[mac], console)
             case EventsLost(console, epoch, count):
                 self._note_loss(console, epoch, count)
-            case ConsoleHeard(console, last_at_ms, messages):
-                self._note_messages(console, last_at_ms, messages)
             case StrangerRefused(console, messages):
                 self._note_stranger(console, messages)
             case HealthReported(console, figures, sent_at_ms):
@@ -191,14 +196,14 @@ class Vitals:
         console.flood_count += count
         if console.flood_count > FLOOD_MESSAGES:
             console.is_flooding = True
-            self._tell_flood(name, console.flood_count)
+            self._log_flood(name, console.flood_count)
 
     def _note_stranger(self, name: ConsoleName, count: int) -> None:
         self._begin_window_if_due()
         self.strangers[name] += count
         if self.strangers[name] > FLOOD_MESSAGES:
             self.flooding_strangers.add(name)
-            self._tell_flood(name, self.strangers[name])
+            self._log_flood(name, self.strangers[name])
 
     def _begin_window_if_due(self) -> None:
         if time.monotonic() - self._window_s >= FLOOD_WINDOW_S:
@@ -211,44 +216,46 @@ class Vitals:
         self.flooding_strangers = {name for name, count in self.strangers.items() if count > FLOOD_MESSAGES}
         self.strangers.clear()
 
-    def _tell_flood(self, name: ConsoleName, messages: int) -> None:
+    def _log_flood(self, name: ConsoleName, messages: int) -> None:
         if self.limiter.allow(("flood", name)) is not None and self.limiter.allow("flood", burst=MANY) is not None:
             log.warning(
-                "a console floods: it sends more than any console has to tell",
+                "a console floods the bridge: it sends more than a working console ever would",
                 **_facts(name),
                 messages=messages,
                 within_s=FLOOD_WINDOW_S,
             )
 
-    def _tell_new(self, message: str, name: ConsoleName, epoch: str | None = None) -> None:
-        told = self.limiter.allow(message, burst=MANY)
-        if told is not None:
-            log.info(message, **_facts(name), epoch=epoch, others_untold=told - 1 or None)
+    def _log_new(self, message: str, name: ConsoleName, epoch: str | None = None) -> None:
+        count = self.limiter.allow(message, burst=MANY)
+        if count is not None:
+            log.info(message, **_facts(name), epoch=epoch, others_not_logged=count - 1 or None)
 
     def _warn(self, message: str, name: ConsoleName, epoch: str | None = None) -> None:
-        """Tell something about a console that somebody should look at."""
+        """Log a problem with a console that somebody should look at."""
         if self.limiter.allow((message, name)) is not None and self.limiter.allow(message, burst=MANY) is not None:
             log.warning(message, **_facts(name), epoch=epoch)
 
     def _note_loss(self, name: ConsoleName, epoch: str, change: int) -> None:
-        """Count so many more events of a console as lost, or fewer, where some came after all."""
+        """Change the number of a console's lost events; `change` is negative if some arrived after all."""
         console = self.console(name)
         console.lost += change
-        told = self.limiter.allow(("lost", name), change)
-        if told is not None and self.limiter.allow("lost", burst=MANY) is not None:
-            message = "events of a console are lost" if told > 0 else "events held to be lost came after all"
-            log.warning(message, **_facts(name), epoch=epoch, events=abs(told), lost_in_all=console.lost)
+        unlogged = self.limiter.allow(("lost", name), change)
+        if unlogged is not None and self.limiter.allow("lost", burst=MANY) is not None:
+            message = "events of a console are lost" if unlogged > 0 else "events counted as lost arrived after all"
+            log.warning(message, **_facts(name), epoch=epoch, events=abs(unlogged), lost_total=console.lost)
 
     def _note_reject(self, reason: str, count: int, topic: str) -> None:
         self.reasons[reason] += count
-        told = self.limiter.allow(("reject", reason), count)
-        if told is not None:
-            log.warning("rejected, see `trivox doctor`", reason=reason, count=told, example=topic)
+        unlogged = self.limiter.allow(("reject", reason), count)
+        if unlogged is not None:
+            log.warning(
+                "messages or events were rejected: run `trivox doctor`", reason=reason, count=unlogged, example=topic
+            )
 
     def snapshot(self, now_ms: int) -> dict[str, Any]:
-        """What `doctor` asks for, as JSON can hold it."""
-        known = {name for name, console in self.consoles.copy().items() if console.is_flooding}
-        flooding = sorted("/".join(name) for name in known | self.flooding_strangers.copy())
+        """Return what `doctor` asks for, in a form that JSON can hold."""
+        consoles = {name for name, console in self.consoles.copy().items() if console.is_flooding}
+        flooding = sorted("/".join(name) for name in consoles | self.flooding_strangers.copy())
         return {
             "started_at_ms": self.started_at_ms,
             "now_ms": now_ms,

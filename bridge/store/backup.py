@@ -47,7 +47,7 @@ def read_copy(copy: Path) -> apsw.Connection:
         connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READONLY)
         _check_copy(connection, copy, refusal)
     except apsw.CantOpenError as error:
-        raise DatabaseError(f"{copy} cannot be read: check its rights.") from error
+        raise DatabaseError(f"{copy} cannot be read: check its permissions.") from error
     except (apsw.Error, DatabaseError) as error:
         if connection is not None:
             connection.close()

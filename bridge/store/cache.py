@@ -1,4 +1,4 @@
-"""What is read from the database once and kept between transactions.
+"""Keep what is read from the database between transactions.
 
 The store drops all of it as soon as a transaction is rolled back, and whoever changes what it was read from drops it
 too: so it lies here, below everybody who reads through it.
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from bridge.model.console import ConsoleName, KnownConsole
     from bridge.model.epoch import Epoch
-    from bridge.model.periods import Timeline
-    from bridge.store.places import Placement
+    from bridge.model.periods import Placement, Timeline
 
 
 class SitePlaces(NamedTuple):
-    """What decides whose counts are a site's: its time zone, who stood where, and who was on shift there."""
+    """The time zone, placements and shifts of a site, by which its counts are assigned."""
 
     timezone: str
     placements: dict[str | None, list[Placement]]  # by checkout point
@@ -26,7 +25,7 @@ class SitePlaces(NamedTuple):
 
 @dataclass
 class RejectTotals:
-    """How much is kept of rejected messages."""
+    """The size of all stored rejected messages, and their number by topic."""
 
     size: int
     of_topic: dict[str, int] = field(default_factory=dict)
@@ -34,7 +33,7 @@ class RejectTotals:
 
 @dataclass
 class Cache:
-    """Each by the name under which it is looked for."""
+    """The cached objects, by the key under which they are looked up."""
 
     consoles: dict[ConsoleName, KnownConsole] = field(default_factory=dict)
     epochs: dict[tuple[int, str], Epoch] = field(default_factory=dict)  # by console key and epoch

@@ -32,7 +32,7 @@ WRITE_ERRORS: dict[str, tuple[type[BaseException], ...]] = {
     "no_memory": (MemoryError, apsw.NoMemError),
     "io_error": (apsw.IOError, apsw.InterruptError, apsw.AbortError),
 }
-"""What may keep the database from being written for a while, in a word."""
+"""Errors that may pass, by a word for what keeps the database from being written."""
 
 
 class Store:
@@ -84,6 +84,10 @@ class Store:
         rest = (values[start : start + width] for start in range(whole, len(values), width))
         self._cursor.executemany(f"{into} VALUES {row}", rest)
 
+    def hold_snapshot(self) -> None:
+        """Show the database as it is now until it is closed, whatever is written meanwhile."""
+        self._cursor.execute("BEGIN")
+
     def changes(self) -> int:
         """Return how many rows the last statement changed."""
         return self.connection.changes()
@@ -123,7 +127,7 @@ class Store:
 
 
 def write_error(error: BaseException) -> str | None:
-    """Return what outside this program keeps it from writing, in a word; None where the error is of another kind."""
+    """Return what outside this program keeps it from writing, in a word; None if the error is of another kind."""
     return next((word for word, kinds in WRITE_ERRORS.items() if isinstance(error, kinds)), None)
 
 
@@ -227,7 +231,7 @@ def _migrate(store: Store, *, writing: bool) -> None:
     if version == known[-1][0]:
         return
     if version == 0 and store.one("SELECT 1 FROM sqlite_schema LIMIT 1"):
-        raise DatabaseError(f"The database {store.path} was not made by Trivox: give another file by --database.")
+        raise DatabaseError(f"The database {store.path} was not made by Trivox: give another file with --database.")
     if version == 0 and not writing:
         raise DatabaseError(
             f"The database {store.path} is empty: start the bridge to begin a new one, or put back a copy with "

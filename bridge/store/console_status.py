@@ -1,10 +1,10 @@
-"""Read how consoles and their delivery are, for `doctor`, `console list` and the metrics."""
+"""Read the status of consoles and of their delivery, for `doctor`, `console list` and the metrics."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from bridge.wire.signature import Came, Mac
+from bridge.wire.signature import Mac, MacCount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,11 +66,11 @@ def _by_console(rows: list[Any], row_type: Callable[..., Row]) -> dict[int, list
     return found
 
 
-def macs(store: Store) -> dict[int, dict[Mac, Came]]:
+def macs(store: Store) -> dict[int, dict[Mac, MacCount]]:
     """Return how many events of each console came with which MAC, by `console_key`; only consoles that ever signed."""
-    found: dict[int, dict[Mac, Came]] = {}
+    found: dict[int, dict[Mac, MacCount]] = {}
     for console_key, mac, *came in store.all("SELECT console_key, mac, events, last_at_ms FROM console_mac"):
-        found.setdefault(console_key, {})[Mac(mac)] = Came(*came)
+        found.setdefault(console_key, {})[Mac(mac)] = MacCount(*came)
     return found
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.store.connection import Store
 
 
-class _Records:
+class _StoredConsoleRecords:
     """One console's records, as `KnownConsole` asks for them."""
 
     def __init__(self, store: Store, key: int, site_id: str, console_id: str) -> None:
@@ -54,7 +54,7 @@ class _Records:
 
 
 def find_console(store: Store, site_id: str, console_id: str) -> KnownConsole | None:
-    """Return a console; None where it was never heard of."""
+    """Return a console; None if it was never heard of."""
     known = store.cache.consoles
     console = known.get((site_id, console_id))
     if console is None:
@@ -67,7 +67,7 @@ def find_console(store: Store, site_id: str, console_id: str) -> KnownConsole | 
         if row is None:
             return None
         key, timezone, enrolled, signs = row
-        records = _Records(store, key, site_id, console_id)
+        records = _StoredConsoleRecords(store, key, site_id, console_id)
         console = known[site_id, console_id] = KnownConsole(
             key, (site_id, console_id), timezone, records, enrolled=bool(enrolled), signs=bool(signs)
         )
@@ -124,7 +124,7 @@ def note_status(store: Store, console: KnownConsole, *, online: bool) -> None:
 def note_health(store: Store, console: KnownConsole, raw: str, revision: int, at_ms: int | None) -> None:
     """Store the latest health message, and the highest settings revision that the console ever reported.
 
-    `at_ms` is None where it is unknown when the message was sent: the broker had kept it.
+    `at_ms` is None if it is unknown when the message was sent: the broker had kept it.
     """
     store.run(
         "UPDATE console SET health = ?1, health_at_ms = ?2 WHERE console_key = ?3"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.epoch import Boot, Epoch
-from bridge.model.ranges import Ranges
+from bridge.model.received_numbers import ReceivedNumbers
 from bridge.store.consoles import console_by_key
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ MAX_CACHED = 50_000
 OPENERS = "('booted', 'survey_opened')"
 
 
-class _Records:
+class _StoredEpochRecords:
     """One epoch's records, as `Epoch` asks for them."""
 
     def __init__(self, store: Store, key: int) -> None:
@@ -46,9 +46,9 @@ def _read_epoch(store: Store, console: KnownConsole, row: Row) -> Epoch:
     """Read an epoch: row is (epoch_key, epoch, first, through, hardware_id)."""
     key, name, *rest = row
     by_key = (key,)
-    epoch = Epoch(key, name, console, _Records(store, key))
+    epoch = Epoch(key, name, console, _StoredEpochRecords(store, key))
     epoch.first, epoch.through, epoch.hardware_id = rest
-    epoch.received = Ranges(store.all("SELECT low, high FROM received WHERE epoch_key = ?", by_key))
+    epoch.received = ReceivedNumbers(store.all("SELECT low, high FROM received WHERE epoch_key = ?", by_key))
     epoch.lost = epoch.received.missing(epoch.through)
     epoch.applied = store.all(
         "SELECT seq, json_extract(raw, '$.revision') FROM event"
@@ -188,7 +188,7 @@ def insert_events(store: Store, values: list[Any]) -> None:
 
 
 def first_content(store: Store, epoch_key: int, seq: int) -> bytes | None:
-    """Return what was first received under this number, event or reject; None where nothing is kept."""
+    """Return what was first received under this number, event or reject; None if nothing is kept."""
     row = store.one("SELECT raw FROM event WHERE epoch_key = ? AND seq = ?", (epoch_key, seq))
     if row is None:
         row = store.one(
@@ -199,7 +199,7 @@ def first_content(store: Store, epoch_key: int, seq: int) -> bytes | None:
     return row[0].encode() if isinstance(row[0], str) else bytes(row[0])
 
 
-def note_held(store: Store, epoch_key: int, seq: int) -> None:
+def note_valid(store: Store, epoch_key: int, seq: int) -> None:
     """Note that a stored event came again, now proved by the console's MAC."""
     store.run("UPDATE event SET mac = 1 WHERE epoch_key = ? AND seq = ? AND mac IS NOT 1", (epoch_key, seq))
 

@@ -29,7 +29,7 @@ def integrity_faults(connection: apsw.Connection, check: Literal["integrity_chec
 
 
 class IntegrityCheck:
-    """A check that begins at once: `wait` for it, and have what it finds later told to `on_damage`."""
+    """An integrity check that starts at once: `wait` for its result; `on_damage` reports damage found later."""
 
     def __init__(self, database: Path) -> None:
         self._database = database

@@ -29,7 +29,7 @@ def take_lock(database: Path) -> Lock | None:
     database = database.resolve()
     path = database.with_name(f"{database.name}.lock")
     if not path.parent.is_dir():
-        raise TrivoxError(f"There is no folder {path.parent}: make it first, or give another --database.")
+        raise TrivoxError(f"There is no folder {path.parent}: create it first, or give another --database.")
     try:
         file = path.open("ab")
         if is_root():

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from bridge.model.periods import Placement, Shift
 
 if TYPE_CHECKING:
     from bridge.store.connection import Store
-
-
-class Shift(NamedTuple):
-    """A seller on a console, from `started_at_ms` up to, not including, `ended_at_ms`."""
-
-    started_at_ms: int
-    ended_at_ms: int
-    seller_id: str
-
-
-class Placement(NamedTuple):
-    """A console that stands at a checkout point from `from_ms` up to, not including, `to_ms` (None: still)."""
-
-    console_id: str
-    console_key: int
-    from_ms: int
-    to_ms: int | None
-    checkout_point_id: str
 
 
 def ensure_site(store: Store, site_id: str) -> str:
@@ -50,7 +34,7 @@ def set_enrolled(store: Store, console_key: int, *, enrolled: bool) -> None:
 
 
 def timezone(store: Store, site_id: str) -> str | None:
-    """Return a site's time zone; None where nobody has heard of the site."""
+    """Return a site's time zone; None if nobody has heard of the site."""
     row = store.one("SELECT timezone FROM site WHERE site_id = ?", (site_id,))
     return str(row[0]) if row else None
 
@@ -122,7 +106,7 @@ def placements(store: Store, site_id: str) -> list[Placement]:
     return [Placement(*row) for row in rows]
 
 
-def stands_somewhere(store: Store, console_key: int) -> bool:
+def was_ever_placed(store: Store, console_key: int) -> bool:
     """Return whether a console was ever placed."""
     return store.one("SELECT 1 FROM placement WHERE console_key = ? LIMIT 1", (console_key,)) is not None
 

@@ -13,7 +13,7 @@ Group = tuple[str | None, ...]
 
 
 class GroupCounts(NamedTuple):
-    """How many surveys a group has at one site, for one question and revision, affected by force majeure or not."""
+    """The surveys of a group at one site, for one question and revision, affected by force majeure or not."""
 
     group: Group
     site_id: str

@@ -57,7 +57,7 @@ def keep_question(store: Store, question: KeyQuestion) -> None:
 
 
 def newest_revision(store: Store, question_id: str) -> Revision | None:
-    """Return a question's newest revision; None where there is no such question."""
+    """Return a question's newest revision; None if there is no such question."""
     row = store.one(
         "SELECT question_revision, kind, text FROM question_revision WHERE question_id = ? ORDER BY 1 DESC LIMIT 1",
         (question_id,),
@@ -85,7 +85,7 @@ def keep_revision(store: Store, question_id: str, revision: Revision) -> None:
 
 
 def highest_revision_heard(store: Store, question_id: str) -> int:
-    """Return the highest revision of a question that any console used; 0 where none did."""
+    """Return the highest revision of a question that any console used; 0 if none did."""
     row = store.one(
         "SELECT max((SELECT coalesce(max(question_revision), 0) FROM rollup_day WHERE question_id = ?1),"
         " (SELECT coalesce(max(question_revision), 0) FROM survey WHERE outcome = 'open' AND question_id = ?1))",
@@ -124,13 +124,13 @@ def chosen_for(store: Store, site_id: str, console_id: str) -> dict[str, Any]:
 
 
 def chosen_for_all(store: Store, name: str) -> Any:
-    """Return a setting that is one for all consoles; None where nothing was chosen."""
+    """Return a setting that is one for all consoles; None if nothing was chosen."""
     row = store.one("SELECT value FROM setting WHERE site_id = '' AND console_id = '' AND name = ?", (name,))
     return json.loads(row[0]) if row else None
 
 
 def last_sent(store: Store, site_id: str, console_id: str) -> SentSettings | None:
-    """Return the last settings made for a console; None where there were none."""
+    """Return the last settings made for a console; None if there were none."""
     row = store.one(
         "SELECT revision, payload FROM settings_sent WHERE site_id = ? AND console_id = ? ORDER BY 1 DESC LIMIT 1",
         (site_id, console_id),
@@ -139,7 +139,7 @@ def last_sent(store: Store, site_id: str, console_id: str) -> SentSettings | Non
 
 
 def highest_reported(store: Store, site_id: str, console_id: str) -> int:
-    """Return the highest settings revision that a console ever reported; 0 where it reported none."""
+    """Return the highest settings revision that a console ever reported; 0 if it reported none."""
     row = store.one(
         "SELECT settings_revision_reported FROM console WHERE site_id = ? AND console_id = ?", (site_id, console_id)
     )
@@ -158,7 +158,7 @@ def send(store: Store, site_id: str, console_id: str, payload: dict[str, Any]) -
     )
 
 
-def consoles_to_tell(store: Store) -> list[tuple[str, str]]:
+def consoles_with_settings(store: Store) -> list[tuple[str, str]]:
     """Return (site_id, console_id) of each console heard of, or named by a choice."""
     rows = store.all(
         "SELECT site_id, console_id FROM console UNION SELECT site_id, console_id FROM setting WHERE console_id <> ''"

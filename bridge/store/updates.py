@@ -45,7 +45,7 @@ def orders(store: Store) -> list[UpdateOrder]:
 
 
 def order_of(store: Store, site_id: str, console_id: str) -> UpdateOrder | None:
-    """Return a console's order; None where it has none."""
+    """Return a console's order; None if it has none."""
     row = store.one(
         f"SELECT {_COLUMNS} FROM update_order JOIN console USING (console_key)"  # noqa: S608
         " WHERE site_id = ? AND console_id = ?",

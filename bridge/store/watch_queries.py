@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class WatchedConsole(NamedTuple):
-    """A console as last heard; `online` is None where it never said so, `health` is its latest message as sent."""
+    """A console as last heard; `online` is None if it never said so, `health` is its latest message as sent."""
 
     site_id: str
     console_id: str
@@ -20,7 +20,7 @@ class WatchedConsole(NamedTuple):
 
 
 class WatchFigures(NamedTuple):
-    """How many events the whole database holds, how many different rejects, and how many events consoles lost."""
+    """Totals of the whole database: events, different rejects, and events that consoles lost."""
 
     events: int
     rejects: int

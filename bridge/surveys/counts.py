@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bridge.model.local_time import hour_of
-from bridge.model.periods import Timeline
+from bridge.model.periods import Placement, Timeline
 from bridge.store import counts as table
 from bridge.store import places
 from bridge.store.cache import SitePlaces
@@ -25,7 +25,7 @@ LATEST_MS = 253_402_300_799_999
 
 
 class CountMessage(Struct, omit_defaults=True):
-    """How many transactions or visitors there were from `from_ms` to `to_ms`, its end not included."""
+    """A count of transactions or visitors from `from_ms` to `to_ms`, its end not included."""
 
     id: Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
     kind: Literal["transactions", "visitors"]
@@ -112,7 +112,7 @@ def _site_places(store: Store, site_id: str) -> SitePlaces:
     site = store.cache.places.get(site_id)
     if site is None:
         timezone = places.ensure_site(store, site_id)
-        placements: dict[str | None, list[places.Placement]] = {}
+        placements: dict[str | None, list[Placement]] = {}
         for placement in places.placements(store, site_id):
             placements.setdefault(placement.checkout_point_id, []).append(placement)
         keys = {placement.console_key for found in placements.values() for placement in found}

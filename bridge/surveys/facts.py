@@ -1,7 +1,7 @@
-"""What ingest finds out, as facts in the past tense: the whole vocabulary that subscribers hear.
+"""The facts that ingest reports to subscribers, in the past tense.
 
-A fact is told inside the transaction in which it happened, in the order of the messages; those that sum up many
-messages of a transaction are told at its end.
+A fact is reported inside the transaction in which it happened, in the order of the messages. Facts that sum up many
+messages of a transaction are reported at its end.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from bridge.model.console import ConsoleName
+from bridge.model.survey import ForceMajeureRow, SurveyRow
 from bridge.wire.contract import Reply
 from bridge.wire.health import HealthFigures
 from bridge.wire.signature import Mac
@@ -38,7 +39,7 @@ class ConsoleWentOffline(Fact, frozen=True):
 
 
 class HealthReported(Fact, frozen=True):
-    """A console reported its health; `sent_at_ms` is None where the broker had kept the message."""
+    """A console reported its health; `sent_at_ms` is None if the broker had kept the message."""
 
     console: ConsoleName
     figures: HealthFigures
@@ -50,6 +51,25 @@ class ReplyReceived(Fact, frozen=True):
 
     console: ConsoleName
     reply: Reply
+
+
+class SurveysChanged(Fact, frozen=True):
+    """Surveys of a console were opened, closed or changed: each as (before, after); before is None if it is new.
+
+    By events, that is, or because their close is lost: a correction by people (shifts, placements, a time zone) and a
+    rebuild report nothing. The surveys may be old: consoles send what they kept while the network was away, and
+    `trivox ingest` takes in recordings.
+    """
+
+    console: ConsoleName
+    changes: list[tuple[SurveyRow | None, SurveyRow]]
+
+
+class ForceMajeuresChanged(Fact, frozen=True):
+    """Force majeures were declared or dated again: each as (before, after); before is None if it is new."""
+
+    console: ConsoleName
+    changes: list[tuple[ForceMajeureRow | None, ForceMajeureRow]]
 
 
 class EpochBegan(Fact, frozen=True):
@@ -67,7 +87,7 @@ class EpochResumed(Fact, frozen=True):
 
 
 class EventsLost(Fact, frozen=True):
-    """So many more events of an epoch are missing for good; below 0: so many came after all."""
+    """`count` more events of an epoch are missing for good; below 0, events came after all."""
 
     console: ConsoleName
     epoch: str
@@ -75,7 +95,7 @@ class EventsLost(Fact, frozen=True):
 
 
 class EventsUnproved(Fact, frozen=True):
-    """So many events of a console came without proof that it sent them."""
+    """`count` events of a console came without proof that the console sent them."""
 
     console: ConsoleName
     mac: Mac
@@ -83,7 +103,7 @@ class EventsUnproved(Fact, frozen=True):
 
 
 class ConsoleHeard(Fact, frozen=True):
-    """So many messages of a console came in this transaction, the last at `last_at_ms`."""
+    """A console sent this number of messages in the transaction, the last at `last_at_ms`."""
 
     console: ConsoleName
     last_at_ms: int
@@ -91,14 +111,14 @@ class ConsoleHeard(Fact, frozen=True):
 
 
 class StrangerRefused(Fact, frozen=True):
-    """So many messages of a console that is not enrolled were refused."""
+    """This number of messages of a console that is not enrolled was refused."""
 
     console: ConsoleName
     messages: int
 
 
 class Rejected(Fact, frozen=True):
-    """So many messages or events went among the rejects for this reason; one of them came under `example_topic`."""
+    """`count` messages or events were rejected for this reason; one of them came under `example_topic`."""
 
     reason: str
     count: int
@@ -106,7 +126,7 @@ class Rejected(Fact, frozen=True):
 
 
 class SettingsRenewed(Fact, frozen=True):
-    """A console gets new settings; `was_ahead`: it used some that this database does not know."""
+    """New settings were made for a console; `was_ahead`: it used some that this database does not know."""
 
     console: ConsoleName
     was_ahead: bool

@@ -1,6 +1,6 @@
 """Fold events into surveys and force majeures, and have the rollups follow every change to them.
 
-The result depends on the set of events alone, not on their order of arrival. Every change takes the same way: mark the
+The result depends only on the set of events, not on their order of arrival. Every change takes the same way: mark the
 surveys that it may affect, derive them again from the stored events, compare them with what was stored, and add the
 difference to the rollups.
 """
@@ -10,17 +10,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.model.dating import date_event
-from bridge.model.local_time import DAY_MS
-from bridge.model.rules import DecidingEvents, Nearby, NearbyBounds, derive_force_majeure, derive_survey, is_affected
+from bridge.model.survey_rules import (
+    LOST_AFTER_MS,
+    DecidingEvents,
+    NearbyBounds,
+    NearbyForceMajeures,
+    derive_force_majeure,
+    derive_survey,
+    is_affected,
+)
 from bridge.store import events, surveys
 from bridge.store.rollups import Deltas
+from bridge.surveys.facts import ForceMajeuresChanged, SurveysChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from bridge.model.epoch import Boot, Epoch
     from bridge.model.survey import ForceMajeureRow, SurveyRow
     from bridge.store import Store
+    from bridge.surveys.facts import Fact
 
 CHUNK = 2_000  # surveys derived at a time, to bound memory
 MARKED_AT_ONCE = 100  # surveys whose force majeures are looked up at a time: most hundreds have none nearby
@@ -29,8 +38,9 @@ MARKED_AT_ONCE = 100  # surveys whose force majeures are looked up at a time: mo
 class Fold:
     """Collects what one transaction has to derive again: mark it, then `finish`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, emit: Callable[[Fact], None] = lambda _: None) -> None:
         self._store = store
+        self._emit = emit
         self._deltas = Deltas()
         self._surveys: dict[int, set[int]] = {}
         self._force_majeures: dict[int, set[int]] = {}
@@ -115,7 +125,7 @@ class Fold:
 
     def _fold_force_majeures(self, epoch: Epoch, marked: list[int]) -> None:
         console = epoch.console
-        changed = []
+        changes: list[tuple[ForceMajeureRow | None, ForceMajeureRow]] = []
         for seq in marked:
             old = surveys.force_majeure_row(self._store, epoch.key, seq)
             event = surveys.declaration(self._store, epoch.key, seq)
@@ -127,15 +137,17 @@ class Fold:
                     self._deltas.add_force_majeure(console.site_id, console.console_id, row, sign)
                     self._mark_affected_by(row, console.scope_ms)
             if new is not None:
-                changed.append(new)
-        surveys.save_force_majeures(self._store, changed)
+                changes.append((old, new))
+        surveys.save_force_majeures(self._store, [new for _, new in changes])
+        if changes:
+            self._emit(ForceMajeuresChanged(console.name, changes))
 
     def _mark_affected_by(self, row: ForceMajeureRow, scope_ms: int) -> None:
         self.mark_all(surveys.surveys_near(self._store, row, scope_ms))
 
     def _fold_surveys(self, epoch: Epoch, marked: list[int]) -> None:
         fresh, now_ms = self.fresh(epoch.key), self._store.now_ms
-        olds: list[SurveyRow | None] = []
+        stored_rows: list[SurveyRow | None] = []
         derived: list[tuple[SurveyRow, DecidingEvents]] = []
         for survey in marked:
             deciding, old = fresh.get(survey), None
@@ -145,10 +157,10 @@ class Fold:
                     surveys.opening(self._store, epoch.key, survey), surveys.closing(self._store, epoch.key, survey)
                 )
             if deciding.opening is not None or deciding.closing is not None:
-                olds.append(old)
+                stored_rows.append(old)
                 derived.append((derive_survey(epoch, survey, deciding, now_ms), deciding))
         if derived:
-            self._save_surveys(epoch, olds, self._mark_affected(epoch, derived))
+            self._save_surveys(epoch, stored_rows, self._mark_affected(epoch, derived))
 
     def _mark_affected(self, epoch: Epoch, derived: list[tuple[SurveyRow, DecidingEvents]]) -> list[SurveyRow]:
         """Return these surveys of one epoch, each with `affected` set if a force majeure affects it."""
@@ -165,8 +177,8 @@ class Fold:
     def _is_named(self, epoch_key: int, survey: int) -> bool:
         return surveys.is_named_by_force_majeure(self._store, epoch_key, survey)
 
-    def _nearby(self, epoch: Epoch, bounds: NearbyBounds) -> Nearby | None:
-        """Find the force majeures within these bounds; None where there are none, which is usual."""
+    def _nearby(self, epoch: Epoch, bounds: NearbyBounds) -> NearbyForceMajeures | None:
+        """Find the force majeures within these bounds; None if there are none, which is usual."""
         dated = surveys.force_majeures_dated(self._store, epoch.console.key, bounds.from_ms, bounds.to_ms)
         of_boot = {
             boot: found
@@ -177,23 +189,25 @@ class Fold:
                 )
             )
         }
-        return Nearby(epoch.key, dated, of_boot) if dated or of_boot else None
+        return NearbyForceMajeures(epoch.key, dated, of_boot) if dated or of_boot else None
 
-    def _save_surveys(self, epoch: Epoch, olds: list[SurveyRow | None], news: list[SurveyRow]) -> None:
+    def _save_surveys(self, epoch: Epoch, stored_rows: list[SurveyRow | None], derived_rows: list[SurveyRow]) -> None:
         site_id, console_id = epoch.console.name
-        before = [old for old, new in zip(olds, news, strict=True) if old is not None and old != new]
-        after = [new for old, new in zip(olds, news, strict=True) if old is None or old != new]
+        changes = [(old, new) for old, new in zip(stored_rows, derived_rows, strict=True) if old != new]
+        after = [new for _, new in changes]
         epoch.open.difference_update([new.survey for new in after])
         epoch.open.update([new.survey for new in after if new.outcome == "open"])
         self._changed += after
-        self._deltas.add_surveys(site_id, console_id, before, -1)
+        self._deltas.add_surveys(site_id, console_id, [old for old, _ in changes if old is not None], -1)
         self._deltas.add_surveys(site_id, console_id, after, 1)
+        if changes:
+            self._emit(SurveysChanged(epoch.console.name, changes))
 
 
-def sweep(store: Store) -> int:
+def sweep(store: Store, emit: Callable[[Fact], None] = lambda _: None) -> int:
     """Close surveys as lost that have been open for 24 h; return how many were looked at."""
-    fold = Fold(store)
-    keys = surveys.open_since(store, store.now_ms - DAY_MS)
+    fold = Fold(store, emit)
+    keys = surveys.open_since(store, store.now_ms - LOST_AFTER_MS)
     fold.mark_all(keys)
     fold.finish()
     return len(keys)

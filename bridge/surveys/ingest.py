@@ -1,6 +1,6 @@
 """Judge messages and store them: each event is new, a duplicate, in conflict, or rejected with its reason.
 
-`Intake` drives nobody: it tells what happened (`facts.py`), and whoever subscribes acts on it.
+`Intake` acts on nothing else: it reports what happened (`facts.py`), and subscribers act on it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec import UNSET
 
-from bridge.keyring import Keys
+from bridge.keyring import KeyCache
 from bridge.model.dating import date_event
-from bridge.model.rules import DecidingEvents
+from bridge.model.survey_rules import DecidingEvents
 from bridge.store import consoles, events, rejects, surveys
 from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
 from bridge.surveys.counts import CountsIntake
@@ -45,7 +45,7 @@ from bridge.wire.contract import (
     Unreadable,
 )
 from bridge.wire.health import read_figures
-from bridge.wire.signature import Mac, holds
+from bridge.wire.signature import Mac, verify_mac
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from bridge.surveys.facts import Fact
     from bridge.wire.contract import AnyEvent, Batch
 
-    Tell = Callable[[Fact], None]
+    Emit = Callable[[Fact], None]
 
 MAX_HELD_VALUES = 50_000  # of new events: held back so that one statement inserts many
 TYPES = {kind: str(kind.__struct_config__.tag) for kind in get_args(contract.AnyEvent)}
@@ -97,19 +97,19 @@ class Intake:
     def __init__(
         self,
         store: Store,
-        tell: Tell = lambda _: None,
-        keys: Keys | None = None,
+        emit: Emit = lambda _: None,
+        keys: KeyCache | None = None,
         *,
         enrolled_only: bool = False,
         signed_only: bool = False,
     ) -> None:
-        """Begin; `tell` hears each fact, `keys` holds the consoles' keys (None: those beside the database)."""
+        """Begin; `emit` gets each fact, `keys` holds the consoles' keys (None: those beside the database)."""
         self._store = store
-        self._tell = tell
-        self._keys = keys or Keys(store.path)
+        self._emit = emit
+        self._keys = keys or KeyCache(store.path)
         self._enrolled_only = enrolled_only
         self._signed_only = signed_only
-        self._fold = Fold(store)
+        self._fold = Fold(store, emit)
         self._counts = CountsIntake(store)
         self._values: list[Any] = []
         self._touched: dict[int, EpochInTransaction] = {}
@@ -151,8 +151,8 @@ class Intake:
         if leaf == "events":
             batch = contract.read_batch(payload)
             mac = None if batch.mac is UNSET else self._check_mac(name, batch, payload)
-            if (self._signed_only or signed_only) and mac is not Mac.HELD:
-                raise Unreadable(f"{NOT_SIGNED}: its MAC is missing or wrong, or there is no key to check it by")
+            if (self._signed_only or signed_only) and mac is not Mac.VALID:
+                raise Unreadable(f"{NOT_SIGNED}: its MAC is missing or wrong, or there is no key to check it with")
             console = self._console(name, arrived_at_ms)
             if mac is None and console.signs:
                 mac = Mac.MISSING
@@ -164,10 +164,10 @@ class Intake:
         elif payload:  # an empty payload only clears what the broker retained
             is_there = self._take_report(name, leaf, payload, arrived_at_ms, is_live=not is_retained)
             if is_there and not is_retained:
-                self._see(self._console(name, arrived_at_ms), arrived_at_ms)
+                self._note_heard(self._console(name, arrived_at_ms), arrived_at_ms)
 
     def finish(self) -> IntakeResult:
-        """Update everything that depends on the new events, and tell the facts that sum up the transaction."""
+        """Update everything that depends on the new events, and report the facts that sum up the transaction."""
         self._flush()
         self._counts.finish()
         for touched in self._touched.values():
@@ -188,28 +188,28 @@ class Intake:
 
     def _sum_up(self) -> None:
         for (console, mac), count in self._macs.items():
-            if mac is not Mac.HELD:
-                self._tell(EventsUnproved(console.name, mac, count))
+            if mac is not Mac.VALID:
+                self._emit(EventsUnproved(console.name, mac, count))
         for console, at_ms, count in self._seen.values():
-            self._tell(ConsoleHeard(console.name, at_ms, count))
+            self._emit(ConsoleHeard(console.name, at_ms, count))
         for name, count in self._strangers.items():
-            self._tell(StrangerRefused(name, count))
+            self._emit(StrangerRefused(name, count))
         for reason, count in self._rejects.items():
-            self._tell(Rejected(reason, count, self._example_topics[reason]))
+            self._emit(Rejected(reason, count, self._example_topics[reason]))
 
     def _count_losses(self, epoch: Epoch) -> None:
         """Count the numbers up to `through` that were never received as lost, until they come after all."""
         lost = epoch.received.missing(epoch.through)
         if lost != epoch.lost:
-            self._tell(EventsLost(epoch.console.name, epoch.epoch, lost - epoch.lost))
+            self._emit(EventsLost(epoch.console.name, epoch.epoch, lost - epoch.lost))
             epoch.lost = lost
 
     def _check_mac(self, name: ConsoleName, batch: Batch, payload: bytes) -> Mac:
         """Check the batch's MAC by the console's key."""
-        key = self._keys.of(*name)
+        key = self._keys.get(*name)
         if key is None:
             return Mac.NO_KEY
-        return Mac.HELD if holds(payload, batch.mac, key) else Mac.FAILED
+        return Mac.VALID if verify_mac(payload, batch.mac, key) else Mac.FAILED
 
     def _save_macs(self) -> None:
         counted = [(console.key, mac, count) for (console, mac), count in self._macs.items()]
@@ -218,10 +218,10 @@ class Intake:
     def _console(self, name: ConsoleName, arrived_at_ms: int) -> KnownConsole:
         console = consoles.find_console(self._store, *name)
         if self._enrolled_only and (console is None or not console.enrolled):
-            raise Unreadable(f"{NOT_ENROLLED}: enroll the console, or run the bridge without --enrolled-only")
+            raise Unreadable(f"{NOT_ENROLLED}: enrol the console, or run the bridge without --enrolled-only")
         if console is None:
             console = consoles.add_console(self._store, *name, arrived_at_ms)
-            self._tell(ConsoleDiscovered(name))
+            self._emit(ConsoleDiscovered(name))
         return console
 
     def _take_report(self, name: ConsoleName, leaf: str, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> bool:
@@ -229,14 +229,14 @@ class Intake:
         if leaf == "status":
             is_online = contract.read_status(payload).state == "online"
             consoles.note_status(self._store, self._console(name, arrived_at_ms), online=is_online)
-            self._tell(ConsoleCameOnline(name, is_live) if is_online else ConsoleWentOffline(name))
+            self._emit(ConsoleCameOnline(name, is_live) if is_online else ConsoleWentOffline(name))
             return is_online
         if leaf == "health":
             self._take_health(name, payload, arrived_at_ms, is_live=is_live)
         else:
             reply = contract.read_reply(payload)
             self._console(name, arrived_at_ms)
-            self._tell(ReplyReceived(name, reply))
+            self._emit(ReplyReceived(name, reply))
         return True
 
     def _take_health(self, name: ConsoleName, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> None:
@@ -247,9 +247,9 @@ class Intake:
         consoles.note_health(self._store, console, payload.decode(), health.settings_revision, sent_at_ms)
         if is_live and health.hardware_id:
             consoles.note_board(self._store, console, health.hardware_id, arrived_at_ms)
-        self._tell(HealthReported(name, figures, sent_at_ms))
+        self._emit(HealthReported(name, figures, sent_at_ms))
 
-    def _see(self, console: KnownConsole, arrived_at_ms: int) -> None:
+    def _note_heard(self, console: KnownConsole, arrived_at_ms: int) -> None:
         """Note a message that shows that the console is there."""
         _, before, count = self._seen.get(console.key, (console, 0, 0))
         self._seen[console.key] = console, max(before, arrived_at_ms), count + 1
@@ -258,12 +258,12 @@ class Intake:
         epoch = events.find_epoch(self._store, console, batch.epoch, arrived_at_ms)
         if epoch.is_new:
             epoch.is_new = False
-            self._tell(EpochBegan(console.name, epoch.epoch))
+            self._emit(EpochBegan(console.name, epoch.epoch))
         elif epoch.key < console.newest_epoch_key:
-            self._tell(EpochResumed(console.name, epoch.epoch))
+            self._emit(EpochResumed(console.name, epoch.epoch))
         console.newest_epoch_key = max(console.newest_epoch_key, epoch.key)
         touched = self.touched(epoch)
-        self._see(console, arrived_at_ms)
+        self._note_heard(console, arrived_at_ms)
         if mac not in {Mac.FAILED, Mac.MISSING}:  # a stranger must not make the console drop events that it still holds
             epoch.first = max(epoch.first, batch.first)
         if batch.extra:
@@ -276,7 +276,7 @@ class Intake:
                 self._take_again(epoch, seq, bytes(raw), topic, arrived_at_ms, mac)
                 continue
             try:
-                judged.append((seq, contract.judge(raw, seq), str(raw, "utf-8")))
+                judged.append((seq, contract.parse_event(raw, seq), str(raw, "utf-8")))
             except Impossible as error:
                 self.result.rejected += 1
                 self._reject(epoch, seq, str(error), bytes(raw), topic, arrived_at_ms, mac)
@@ -299,8 +299,8 @@ class Intake:
         first = events.first_content(self._store, epoch.key, seq)
         if first is None or contract.same_content(first, raw):
             self.result.duplicates += 1
-            if mac is Mac.HELD:
-                events.note_held(self._store, epoch.key, seq)
+            if mac is Mac.VALID:
+                events.note_valid(self._store, epoch.key, seq)
             return
         self.result.conflicts += 1
         self._reject(

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from bridge.model.epoch import Epoch
     from bridge.store import Store
-    from bridge.surveys.ingest import Tell
+    from bridge.surveys.ingest import Emit
 
 
-def rebuild(store: Store, progress: Callable[[int, int], None] | None, tell: Tell) -> dict[str, int]:
+def rebuild(store: Store, progress: Callable[[int, int], None] | None, emit: Emit) -> dict[str, int]:
     """Rebuild everything, inside the transaction; `progress(done, of)` counts epochs.
 
     Returns as `taken` how many rejects were taken in after all, and as `surveys` how many surveys there are.
     """
     store.forget()
-    taken = _judge_rejects_again(store, tell)
+    taken = _judge_rejects_again(store, emit)
     store.forget()
     surveys.clear(store)
     rollups.clear_rollups(store)
@@ -44,9 +44,9 @@ def rebuild(store: Store, progress: Callable[[int, int], None] | None, tell: Tel
     return {"taken": taken, "surveys": made}
 
 
-def _judge_rejects_again(store: Store, tell: Tell) -> int:
+def _judge_rejects_again(store: Store, emit: Emit) -> int:
     """Take in what an older bridge, or one with fewer consoles enrolled, could not; return how many."""
-    intake = Intake(store, tell)
+    intake = Intake(store, emit)
     taken = 0
     for reject_key, epoch_key, seq, topic, reason, raw, at_ms, mac in rejects.rejects(store):
         if epoch_key is None:
@@ -77,7 +77,7 @@ def _take_event_again(
     store: Store, intake: Intake, epoch_key: int, seq: int, raw: bytes, at_ms: int, mac: int | None
 ) -> bool:
     try:
-        event = contract.judge(raw, seq)
+        event = contract.parse_event(raw, seq)
     except Impossible:
         return False
     touched = intake.touched(events.epoch_by_key(store, epoch_key))

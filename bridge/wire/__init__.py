@@ -1,1 +1,1 @@
-"""From bytes to typed messages: the contract, signatures, the serial line, the ranges of settings."""
+"""Read and write what goes over the wire: messages, signatures, serial lines, ids, and the values of settings."""

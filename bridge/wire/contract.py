@@ -1,6 +1,7 @@
-"""The wire, version 1: bytes to typed messages and events, and why something is no event. No I/O, no clock.
+"""Read the messages of the wire, version 1, as typed events, and say why one is invalid. No I/O, no clock.
 
-Times are integers in milliseconds: `up_ms` since the console's start, `at_ms` since 1970-01-01 UTC.
+schema/README.md holds the contract. Times are integers in milliseconds: `up_ms` since the console's start, `at_ms`
+since 1970-01-01 UTC.
 """
 
 from __future__ import annotations
@@ -37,21 +38,21 @@ Epoch = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
 Button = Literal["yes", "no", "cant_say", "seller"]
 Outcome = Literal["yes", "no", "cant_say", "silent", "error"]
 
-# Which outcomes a known cause goes with; an unknown cause goes with any.
+# The outcomes that each known cause can have; an unknown cause can have any.
 ANSWERS = ("yes", "no", "cant_say")
 OUTCOMES_OF_CAUSE = {"answered": ANSWERS, "expired": ("silent",), "superseded": ("silent",), "fault": ("error",)}
 
 
 class Unreadable(ValueError):  # noqa: N818 - it says what the message is
-    """The message as a whole cannot be read; `str()` is the reason."""
+    """A message that cannot be read as a whole; `str()` is the reason."""
 
 
 class Impossible(ValueError):  # noqa: N818 - it says what the event is
-    """This one event cannot be; `str()` is the reason."""
+    """A single event that is invalid; `str()` is the reason."""
 
 
 class Event(Struct, tag_field="type", gc=False):
-    """What every event says."""
+    """The fields of every event; `at_ms` is null while the console does not know the time."""
 
     boot: Natural
     up_ms: Natural
@@ -88,7 +89,7 @@ class SurveyOpened(Event, tag="survey_opened"):
 
 
 class SurveyClosed(Event, tag="survey_closed"):
-    """How a survey ended; it tells the whole survey, also without its opening."""
+    """A survey ended; this event describes the whole survey, even if its opening is missing."""
 
     survey: Positive
     opened_up_ms: Natural
@@ -100,7 +101,7 @@ class SurveyClosed(Event, tag="survey_closed"):
 
 
 class ForceMajeureDeclared(Event, tag="force_majeure_declared"):
-    """The seller flagged force majeure; `survey` is the open one, if any."""
+    """The seller flagged force majeure; `survey` is the open survey, if any."""
 
     survey: Positive | None
     question_id: QuestionId
@@ -108,14 +109,14 @@ class ForceMajeureDeclared(Event, tag="force_majeure_declared"):
 
 
 class StrayPressed(Event, tag="stray_pressed"):
-    """A press that means nothing, and why."""
+    """A button was pressed without effect; `reason` says why."""
 
     button: Button
     reason: Literal["no_survey", "already_answered", "guard", "together"]
 
 
 class ButtonStuck(Event, tag="button_stuck"):
-    """A button has been held for too long."""
+    """A button has been down for too long."""
 
     button: Button
 
@@ -152,7 +153,7 @@ E = TypeVar("E", bound=Event)
 
 
 class Batch(Struct, forbid_unknown_fields=True):
-    """The envelope of events numbered `base`, `base` + 1 …; `extra` is what it held of unknown fields, as JSON."""
+    """The envelope of events numbered `base`, `base` + 1 …; `extra` is a JSON object of its unknown fields."""
 
     epoch: Epoch
     first: Positive
@@ -163,7 +164,7 @@ class Batch(Struct, forbid_unknown_fields=True):
 
 
 class Status(Struct):
-    """The console's word, or its broker's, on whether it is there."""
+    """A console is online or offline, as it says itself, or as the broker says for it."""
 
     state: Literal["online", "offline"]
     epoch: Epoch | None = None
@@ -171,15 +172,15 @@ class Status(Struct):
 
 
 class Health(Struct):
-    """What the bridge itself works by of a health message; what is only shown is read by `bridge.wire.health`."""
+    """The fields of a health message that the bridge acts on; `bridge.wire.health` reads those that are only shown."""
 
     epoch: Epoch | None = None
     hardware_id: str | None = None
     settings_revision: Natural = 0
 
 
-class Wish(Struct, rename={"from_": "from", "bytes_": "bytes"}):
-    """Which bytes of an update a console asks for; `nonce`: it asks for the manifest's code, too."""
+class FetchRequest(Struct, rename={"from_": "from", "bytes_": "bytes"}):
+    """The bytes of an update that a console asks for; with `nonce` it asks for the manifest's MAC, too."""
 
     from_: Natural
     bytes_: Positive
@@ -192,7 +193,7 @@ class Reply(Struct):
     id: str
     ok: bool
     reason: str = ""
-    fetch: Wish | None = None
+    fetch: FetchRequest | None = None
     trial_failed: bool = False
 
 
@@ -212,57 +213,57 @@ _decoders: dict[type, msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(kind) for kind in (Status, Health, Reply)
 }
 _encoder = msgspec.json.Encoder()
-_CHOICES = ("button", "buttons", "lamps", "outcome", "reason", "source")  # fields that take one of a few words
+_CHOICES = ("button", "buttons", "lamps", "outcome", "reason", "source")  # fields whose value is one of a few words
 
 
 def valid_id(text: str) -> bool:
-    """Whether this can be the id of a site, a console or a source of counts."""
+    """Return whether this can be the id of a site, a console or a source of counts."""
     return _ID.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=65_536)
 def read_topic(topic: str) -> tuple[str, str, str]:
-    """(site_id, console_id, leaf) of a topic; raises Unreadable."""
+    """Split a topic into (site_id, console_id, leaf). Raises Unreadable."""
     match = _TOPIC.fullmatch(topic)
     if match is None or match[3] not in LEAVES_TO_BRIDGE:
-        raise Unreadable("topic: it is none that a console or source writes to")
+        raise Unreadable("topic: no console or source writes to it")
     return match[1], match[2], match[3]
 
 
 def read_batch(payload: bytes) -> Batch:
-    """A message of events, its events not yet judged; raises Unreadable."""
+    """Read a batch of events; the events themselves are left for `parse_event`. Raises Unreadable."""
     _check_text(payload)
     try:
         try:
             batch = _batch_decoder.decode(payload)
             if batch.extra is not UNSET:
-                batch = _read_batch_with_more(payload)
+                batch = _read_batch_with_unknown_fields(payload)
         except msgspec.ValidationError:
-            batch = _read_batch_with_more(payload)
+            batch = _read_batch_with_unknown_fields(payload)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        found = _read_batch_apart(payload)
-        if found is None:
-            raise Unreadable(f"envelope: {_sentence(error)}") from error
-        batch = found
+        lenient = _read_batch_leniently(payload)
+        if lenient is None:
+            raise Unreadable(f"envelope: {_error_text(error)}") from error
+        batch = lenient
     if batch.first > batch.base:
         raise Unreadable("envelope: first is above base")
     return batch
 
 
-def _read_batch_apart(payload: bytes) -> Batch | None:
-    """Read an envelope an event of which only a laxer reader can read (half a surrogate pair): it alone is to fail."""
+def _read_batch_leniently(payload: bytes) -> Batch | None:
+    """Read an envelope with a more lenient reader, so that an event with half a surrogate pair fails by itself."""
     try:
         fields = json.loads(payload)
         events = [Raw(json.dumps(event).encode()) for event in fields.pop("events")]
-        batch = _read_batch_with_more(_encoder.encode({**fields, "events": [{}] * len(events)}))
+        batch = _read_batch_with_unknown_fields(_encoder.encode({**fields, "events": [{}] * len(events)}))
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError, msgspec.MsgspecError):
         return None
     batch.events = events
     return batch
 
 
-def _read_batch_with_more(payload: bytes) -> Batch:
-    """Read an envelope with unknown fields: they are kept as sent."""
+def _read_batch_with_unknown_fields(payload: bytes) -> Batch:
+    """Read an envelope that has unknown fields, and keep them as sent."""
     fields = _fields_decoder.decode(payload)
     known = {name: fields.pop(name) for name in ("epoch", "first", "base", "events", "mac") if name in fields}
     batch = _batch_decoder.decode(_encoder.encode(known))
@@ -271,19 +272,19 @@ def _read_batch_with_more(payload: bytes) -> Batch:
 
 
 def read_status(payload: bytes) -> Status:
-    """A status message; raises Unreadable."""
+    """Read a status message. Raises Unreadable."""
     status: Status = _read(payload, Status)
     return status
 
 
 def read_health(payload: bytes) -> Health:
-    """A health message; raises Unreadable."""
+    """Read a health message. Raises Unreadable."""
     health: Health = _read(payload, Health)
     return health
 
 
 def read_reply(payload: bytes) -> Reply:
-    """A reply to a command; raises Unreadable."""
+    """Read a reply to a command. Raises Unreadable."""
     reply: Reply = _read(payload, Reply)
     return reply
 
@@ -293,7 +294,7 @@ def _read(payload: bytes, kind: type) -> Any:
     try:
         return _decoders[kind].decode(payload)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise Unreadable(f"payload: {_sentence(error)}") from error
+        raise Unreadable(f"payload: {_error_text(error)}") from error
 
 
 def _check_text(payload: bytes) -> None:
@@ -306,26 +307,26 @@ def _check_text(payload: bytes) -> None:
             raise Unreadable("encoding: not UTF-8") from error
 
 
-def judge(raw: bytes | Raw, seq: int) -> AnyEvent:
-    """The event with number `seq`; raises Impossible with the reason when it is none."""
+def parse_event(raw: bytes | Raw, seq: int) -> AnyEvent:
+    """Read and check the event with number `seq`. Raises Impossible with the reason if it is invalid."""
     try:
         event: AnyEvent = _event_decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise Impossible(_reason(error)) from error
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise Impossible(f"malformed: {_sentence(error)}") from error
+        raise Impossible(f"malformed: {_error_text(error)}") from error
     kind = type(event)
     if kind is SurveyClosed:
-        _judge_close(event, seq)  # type: ignore[arg-type]
+        _check_close(event, seq)  # type: ignore[arg-type]
     elif kind is ForceMajeureDeclared:
-        _judge_force_majeure(event, seq)  # type: ignore[arg-type]
+        _check_force_majeure(event, seq)  # type: ignore[arg-type]
     elif kind is SurveyOpened and _holds_control(event.question_id):  # type: ignore[union-attr]
         raise Impossible("impossible value: question_id holds control characters")
     return event
 
 
 def read_event(raw: str, kind: type[E]) -> E:
-    """An event that was judged before, of the kind that it is known to be."""
+    """Read an event that `parse_event` accepted before and whose kind is known."""
     event: E = _kind_decoders[kind].decode(raw)
     return event
 
@@ -335,9 +336,9 @@ def _holds_control(text: str) -> bool:
     return not text.isprintable() and _CONTROL.search(text) is not None
 
 
-def _judge_close(event: SurveyClosed, seq: int) -> None:
+def _check_close(event: SurveyClosed, seq: int) -> None:
     if event.survey >= seq:
-        raise Impossible("impossible value: the survey's number is not below the close's own")
+        raise Impossible("impossible value: survey is not below the number of its close")
     if event.opened_up_ms > event.up_ms:
         raise Impossible("impossible value: closed before it was opened")
     if _holds_control(event.question_id):
@@ -349,20 +350,23 @@ def _judge_close(event: SurveyClosed, seq: int) -> None:
         raise Impossible("missing field: an answered survey needs response_ms")
 
 
-def _judge_force_majeure(event: ForceMajeureDeclared, seq: int) -> None:
+def _check_force_majeure(event: ForceMajeureDeclared, seq: int) -> None:
     if event.survey is not None and event.survey >= seq:
-        raise Impossible("impossible value: the survey's number is not below the event's own")
+        raise Impossible("impossible value: survey is not below the number of the event")
     if _holds_control(event.question_id):
         raise Impossible("impossible value: question_id holds control characters")
 
 
-def _sentence(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return printable(str(error))
 
 
 def _reason(error: msgspec.ValidationError) -> str:
-    """Which kind of fault a ValidationError tells of, by msgspec's words before and after a value as sent; details."""
-    text, details = str(error), _sentence(error)
+    """Return the kind of fault, then msgspec's own text.
+
+    The kind is found only in msgspec's words before and after the value, never in the value, which the sender wrote.
+    """
+    text, details = str(error), _error_text(error)
     field = re.match(r"[a-z_]*", text.rpartition(" - at `$.")[2])
     if text.startswith("Object missing required field"):
         return f"missing field: {details}"
@@ -375,37 +379,37 @@ def _reason(error: msgspec.ValidationError) -> str:
     return f"ill-typed field: {details}"
 
 
-def same_content(one: bytes, other: bytes) -> bool:
-    """Whether two JSON texts say the same, however they are spelt."""
-    if one == other:
+def same_content(first: bytes, second: bytes) -> bool:
+    """Return whether two JSON texts hold the same content, however they are written."""
+    if first == second:
         return True
-    return canonical(one) == canonical(other)
+    return canonical(first) == canonical(second)
 
 
 def canonical(text: bytes) -> bytes:
-    """One spelling for all JSON texts that say the same; a text that cannot be read stands for itself."""
+    """Return one form for all JSON texts of the same content; a text that cannot be read is returned as it is."""
     try:
-        return msgspec.json.encode(_whole(msgspec.json.decode(text)), order="sorted")
+        return msgspec.json.encode(_with_whole_numbers(msgspec.json.decode(text)), order="sorted")
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return text
 
 
-def _whole(value: Any) -> Any:
-    """The value with 1.0 turned to 1, which is the same number in JSON."""
+def _with_whole_numbers(value: Any) -> Any:
+    """Return the value with each 1.0 as 1, which is the same number in JSON."""
     if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
+        return {key: _with_whole_numbers(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [_with_whole_numbers(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
 def ack_payload(epoch: str, through: int, at_ms: int) -> bytes:
-    """What is published on `ack` after a commit."""
+    """Return the payload to publish on `ack` after a commit."""
     return _encoder.encode(Ack(epoch, through, at_ms))
 
 
 def encode(message: Any) -> bytes:
-    """A message as JSON."""
+    """Encode a message as JSON."""
     return _encoder.encode(message)

@@ -1,4 +1,4 @@
-"""What a console's health message says, field by field: what is sane is a typed figure, all else was not said."""
+"""Read a console's health message for display: each field by itself; an invalid one counts as missing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from msgspec import Meta, Raw, Struct
 from bridge.text import printable
 from bridge.wire.contract import AtMs, Natural
 
-MOST_FAULTS = 20
-MOST_SIGNS = 60  # of a name or a fault
+MAX_FAULTS = 20
+MAX_TEXT_LENGTH = 60  # of a name or a fault
 
 
 class OutboxFigures(Struct):
-    """The numbers that a console holds, from `first` up to, not including, `next`."""
+    """The numbers of the events that a console holds, from `first` up to but not including `next`."""
 
     first: Natural
     next: Natural
@@ -24,18 +24,18 @@ class OutboxFigures(Struct):
 
 @dataclass(frozen=True)
 class HealthFigures:
-    """What a health message says and can be; None: it does not say so. Texts are fit to be shown."""
+    """The figures of a health message; None: missing or invalid. All texts are printable."""
 
     at_ms: int | None = None
-    outbox: int | None = None  # how many events it holds
+    outbox: int | None = None  # number of events it holds
     loop_lag_max_ms: int | None = None
     heap_free: int | None = None
-    rssi_dbm: int | None = None  # of the Wi-Fi signal
+    rssi_dbm: int | None = None  # strength of the Wi-Fi signal
     firmware: str | None = None
     board: str | None = None
     hardware_id: str | None = None
     faults: tuple[str, ...] = ()
-    on_trial: bool = False  # the firmware is new, and not confirmed yet
+    on_trial: bool = False  # the firmware is new and not confirmed yet
 
 
 _fields = msgspec.json.Decoder(dict[str, Raw])
@@ -57,20 +57,24 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {
 
 
 def read_figures(health: str | bytes | None) -> HealthFigures:
-    """The figures of a health message, whatever it holds."""
+    """Read the figures of a health message. Never fails: whatever cannot be read is left out."""
     fields = _decoded(_fields, health or b"{}") or {}
-    said = {name: _decoded(decoder, fields[name]) for name, decoder in _decoders.items() if name in fields}
-    outbox, faults = said.get("outbox"), said.get("faults") or []
-    names = {name: printable(said[name], MOST_SIGNS) for name in ("firmware", "board", "hardware_id") if said.get(name)}
-    told = [printable(text, MOST_SIGNS) for one in faults[:MOST_FAULTS] if (text := _decoded(_name, one))]
+    values = {name: _decoded(decoder, fields[name]) for name, decoder in _decoders.items() if name in fields}
+    outbox, faults = values.get("outbox"), values.get("faults") or []
+    names = {
+        name: printable(values[name], MAX_TEXT_LENGTH)
+        for name in ("firmware", "board", "hardware_id")
+        if values.get(name)
+    }
+    fault_names = [printable(text, MAX_TEXT_LENGTH) for raw in faults[:MAX_FAULTS] if (text := _decoded(_name, raw))]
     return HealthFigures(
-        at_ms=said.get("at_ms"),
+        at_ms=values.get("at_ms"),
         outbox=outbox.next - outbox.first if outbox is not None and outbox.next >= outbox.first else None,
-        loop_lag_max_ms=said.get("loop_lag_max_ms"),
-        heap_free=said.get("heap_free"),
-        rssi_dbm=said.get("rssi"),
-        faults=tuple(told),
-        on_trial=said.get("on_trial") or False,
+        loop_lag_max_ms=values.get("loop_lag_max_ms"),
+        heap_free=values.get("heap_free"),
+        rssi_dbm=values.get("rssi"),
+        faults=tuple(fault_names),
+        on_trial=values.get("on_trial") or False,
         **names,
     )
 

@@ -1,4 +1,4 @@
-"""The lines of a serial connection: `leaf TAB payload TAB crc32 LF`, both ways. No I/O."""
+"""Encode and decode the lines of a serial connection: `leaf TAB payload TAB crc32 LF`, both ways. No I/O."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from bridge.wire.contract import valid_id
 if TYPE_CHECKING:
     from collections import Counter
 
-LINE_BYTES_MAX = 8192 + 64  # a batch is at most 8 KiB; a board takes no longer line either
-CRC_DIGITS = 8
+LINE_BYTES_MAX = 8192 + 64  # a batch is at most 8 KiB; boards accept no longer line either
 SPACES = bytes.maketrans(b"\t\r\n", b"   ")
 HELLO = "hello"
 
@@ -23,14 +22,14 @@ _HARDWARE_ID = re.compile(r"[0-9a-f]{1,32}", re.ASCII)
 
 
 class Message(NamedTuple):
-    """A message as it stands in a line."""
+    """A message as a line carries it: the leaf of its topic, and its payload."""
 
     leaf: str
     payload: bytes
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who a board says it is."""
+    """The console that a board says it is."""
 
     site_id: str
     console_id: str
@@ -38,39 +37,39 @@ class Identity(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> tuple[str, str]:
-        """What stands in topics; two boards may have it by mistake."""
+        """(site_id, console_id); two boards may have the same by mistake."""
         return self.site_id, self.console_id
 
     @property
     def client_id(self) -> str:
-        """Under which name it is at the broker, as any console."""
+        """The client id that it has at the broker, as every console does."""
         return f"trivox-{self.site_id}-{self.console_id}-{self.hardware_id}"
 
     @property
     def topics(self) -> str:
-        """What its topics begin with."""
+        """The prefix of its topics."""
         return f"trivox/v1/{self.site_id}/{self.console_id}/"
 
 
 def read_hello(payload: bytes) -> Identity | None:
-    """Who says hello; None if that is nobody."""
+    """Read who says hello; None if the identity is invalid."""
     try:
-        said = msgspec.json.decode(payload, type=Identity)
+        identity = msgspec.json.decode(payload, type=Identity)
     except (msgspec.MsgspecError, UnicodeError):
         return None
-    is_valid = valid_id(said.site_id) and valid_id(said.console_id) and _HARDWARE_ID.fullmatch(said.hardware_id)
-    return said if is_valid else None
+    is_named = valid_id(identity.site_id) and valid_id(identity.console_id)
+    return identity if is_named and _HARDWARE_ID.fullmatch(identity.hardware_id) else None
 
 
-def line_of(message: Message) -> bytes | None:
-    """The line for a message of JSON, whose line breaks are but space; None if it is too long for a board."""
+def encode_line(message: Message) -> bytes | None:
+    """Encode a message of JSON, whose line breaks become spaces; None if the line is too long for a board."""
     body = message.leaf.encode() + b"\t" + message.payload.translate(SPACES)
     line = b"%s\t%08x\n" % (body, zlib.crc32(body))
     return line if len(line) <= LINE_BYTES_MAX else None
 
 
-def message_of(line: bytes) -> Message | None:
-    """The message in a line without its end; None if the line does not check."""
+def decode_line(line: bytes) -> Message | None:
+    """Decode a line without its line feed; None if it is malformed or its checksum is wrong."""
     body, _, crc = line.rpartition(b"\t")
     leaf, tab, payload = body.partition(b"\t")
     if not tab or crc != b"%08x" % zlib.crc32(body) or not _LEAF.fullmatch(leaf):
@@ -79,36 +78,36 @@ def message_of(line: bytes) -> Message | None:
 
 
 class LineReader:
-    """Cuts what arrives into messages; `bad` counts lines that are none, by reason.
+    """Cuts the arriving bytes into messages; `bad` counts the lines that are not messages, by reason.
 
-    The first line after a port was opened may have begun before: `cut_at_start`.
+    The first line after a port was opened may have begun before that: it counts as `cut_at_start`.
     """
 
     def __init__(self, bad: Counter[str]) -> None:
         self._bad = bad
-        self._left = b""
+        self._rest = b""
         self._is_too_long = False
         self._is_first = True
 
-    def take(self, data: bytes) -> list[Message]:
-        """The messages that are whole by now."""
-        *lines, left = (self._left + data).split(b"\n")
-        found = [message for line in lines if (message := self._message(line)) is not None]
-        if len(left) > LINE_BYTES_MAX:
-            left, self._is_too_long = b"", True
-        self._left = left
-        return found
+    def feed(self, data: bytes) -> list[Message]:
+        """Take the next bytes; return the messages that they complete."""
+        *lines, rest = (self._rest + data).split(b"\n")
+        messages = [message for line in lines if (message := self._message(line)) is not None]
+        if len(rest) > LINE_BYTES_MAX:
+            rest, self._is_too_long = b"", True
+        self._rest = rest
+        return messages
 
     def _message(self, line: bytes) -> Message | None:
         line = line.removesuffix(b"\r")
         is_first, self._is_first = self._is_first, False
         is_too_long, self._is_too_long = self._is_too_long or len(line) > LINE_BYTES_MAX, False
         if not line and not is_too_long:
-            return None  # it only ends what another left unfinished
+            return None  # an empty line only ends what was left unfinished before it
         if is_too_long:
             self._bad["too_long"] += 1
             return None
-        message = message_of(line)
+        message = decode_line(line)
         if message is None:
             self._bad["cut_at_start" if is_first else "crc"] += 1
         return message

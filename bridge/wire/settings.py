@@ -1,4 +1,4 @@
-"""The settings of a console: names, ranges, defaults, and how people write their values."""
+"""Define the settings of a console: names, ranges and defaults, and read the values that people type."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from bridge.errors import UsageError
 
 DEFAULT_QUESTION = "staff"
-DEFAULT_TAKEN_BACK = "default"
+RESET_VALUE = "default"  # typed for a value, it takes back what was set
 DEFAULT_FORCE_MAJEURE_SCOPE_S = 600
 DEFAULT_FORCE_MAJEURE_LEVEL_MAX = 0.10
 
 
 class Range(NamedTuple):
-    """The lowest, highest and default value of a setting."""
+    """The lowest, the highest and the default value of a setting."""
 
     low: int
     high: int
@@ -32,20 +32,20 @@ RANGES = {
     "force_majeure_scope_s": Range(0, 86_400, DEFAULT_FORCE_MAJEURE_SCOPE_S),
 }
 PROMPT = re.compile(r"none|tone|track:([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])", re.ASCII)
-OF_THE_BRIDGE = ("force_majeure_scope_s", "force_majeure_level_max")
+BRIDGE_SETTINGS = ("force_majeure_scope_s", "force_majeure_level_max")
 DEFAULTS: dict[str, Any] = {
-    **{name: given.default for name, given in RANGES.items() if name not in OF_THE_BRIDGE},
+    **{name: range_.default for name, range_ in RANGES.items() if name not in BRIDGE_SETTINGS},
     "prompt": "tone",
     "question_id": DEFAULT_QUESTION,
 }
-NAMES = (*DEFAULTS, *OF_THE_BRIDGE)
+NAMES = (*DEFAULTS, *BRIDGE_SETTINGS)
 
 
-def value_of(name: str, text: str) -> Any:
-    """Read the value of a setting, `default` as None; raises UsageError."""
+def parse_value(name: str, text: str) -> Any:
+    """Read the value of a setting as people type it; `default` is None. Raises UsageError."""
     if name not in NAMES:
-        raise UsageError(f"There is no setting {name!r}: there are {', '.join(NAMES)}.")
-    if text == DEFAULT_TAKEN_BACK:
+        raise UsageError(f"There is no setting {name!r}: give one of {', '.join(NAMES)}.")
+    if text == RESET_VALUE:
         return None
     if name in RANGES:
         low, high, _ = RANGES[name]

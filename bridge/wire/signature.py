@@ -1,7 +1,7 @@
-"""Whether a batch comes from who has its console's key: `mac`, HMAC-SHA256 over what the batch says.
+"""Check a batch's MAC, which proves that its sender has the console's key.
 
-It is made over the values of `epoch`, `first`, `base` and `events` as their JSON stands in the message, joined by line
-feeds (schema/README.md, "mac").
+It is HMAC-SHA256 over the values of `epoch`, `first`, `base` and `events`, each as its JSON text in the message, joined
+by line feeds (schema/README.md, "mac").
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from __future__ import annotations
 import hashlib
 import hmac
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
-
-if TYPE_CHECKING:
-    pass
 
 SEPARATOR = b"\n"
 
 
 class Mac(IntEnum):
-    """How it was with a batch's mac, as the database keeps it; None where none was sent, as ever before."""
+    """The result of checking a batch's MAC, as the database stores it.
+
+    None in its place: none was sent, by a console that never signed.
+    """
 
     FAILED = 0
-    HELD = 1
-    NO_KEY = 2
+    VALID = 1
+    NO_KEY = 2  # no key is known to check it by
     MISSING = 3  # none was sent, though the console had signed before
 
 
-class Came(NamedTuple):
-    """So many events of a console came so, the last at this instant."""
+class MacCount(NamedTuple):
+    """How many events of a console came with one result of the check, and when the last of them came."""
 
     events: int
     last_at_ms: int
@@ -47,7 +47,7 @@ _decoder = msgspec.json.Decoder(_Signed)
 
 
 def signed_text(payload: bytes) -> bytes | None:
-    """What the mac of a batch is made over; None where the batch cannot be taken apart."""
+    """Return the bytes that the MAC of a batch is made over; None if the batch cannot be taken apart."""
     try:
         signed = _decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -56,14 +56,14 @@ def signed_text(payload: bytes) -> bytes | None:
 
 
 def mac_of(payload: bytes, key: bytes) -> str | None:
-    """The mac, 64 hex digits, that a batch should have."""
+    """Return the MAC, 64 hex digits, that a batch should have under this key; None as for `signed_text`."""
     text = signed_text(payload)
     return None if text is None else hmac.digest(key, text, hashlib.sha256).hex()
 
 
-def holds(payload: bytes, mac: Any, key: bytes) -> bool:
-    """Whether `mac`, as it was sent, is the batch's under this key."""
-    wanted = mac_of(payload, key)
-    if wanted is None or not isinstance(mac, str):
+def verify_mac(payload: bytes, mac: Any, key: bytes) -> bool:
+    """Return whether `mac`, whatever was sent as such, is the batch's MAC under this key."""
+    expected = mac_of(payload, key)
+    if expected is None or not isinstance(mac, str):
         return False
-    return hmac.compare_digest(wanted.encode(), mac.lower().encode(errors="replace"))
+    return hmac.compare_digest(expected.encode(), mac.lower().encode(errors="replace"))

@@ -1,14 +1,14 @@
-"""Raspberry Pi Pico (RP2040 without radio): wired as the Pico W, and speaks over its USB serial line."""
+"""Raspberry Pi Pico (RP2040 without radio): wired like the Pico W; it uses its USB serial line."""
 
 NAME = "pico"
-FLASH = "/"  # where the filesystem is mounted that settings and outbox live in
+FLASH = "/"  # where the filesystem with settings and outbox is mounted
 PROG_SIZE = 256  # bytes that LittleFS programs at once
 RADIO = False
 HARD_IRQ = True
 SETS_RTC = False
-WATCHDOG_MS = 8000  # the RP2040's runs out at 8388
+WATCHDOG_MS = 8000  # the RP2040 allows 8388 at most
 
-# Buttons close to ground; in the order yes, no, cant_say, seller.
+# A pressed button connects its pin to ground. In the order yes, no, cant_say, seller.
 BUTTONS = (2, 3, 4, 5)
 LAMPS = (6, 7, 8, 9)
 SOUNDER = 15

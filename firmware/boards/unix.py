@@ -1,14 +1,14 @@
-"""MicroPython's Unix port under the simulator, whose `machine` and `network` stand in for the hardware."""
+"""MicroPython's Unix port in the simulator, whose `machine` and `network` replace the hardware."""
 
 NAME = "unix"
-FLASH = "/flash"  # where the filesystem is mounted that settings and outbox live in
+FLASH = "/flash"  # where the filesystem with settings and outbox is mounted
 PROG_SIZE = 256  # bytes that LittleFS programs at once
 RADIO = True
 HARD_IRQ = True
 SETS_RTC = False  # the host's clock is right
 WATCHDOG_MS = 8000
 
-# Buttons close to ground; in the order yes, no, cant_say, seller.
+# A pressed button connects its pin to ground. In the order yes, no, cant_say, seller.
 BUTTONS = (2, 3, 4, 5)
 LAMPS = (6, 7, 8, 9)
 SOUNDER = 15

@@ -1,7 +1,8 @@
-"""Contacts of the four buttons: caught by interrupt into a fixed ring, debounced by a poll.
+"""Read the contacts of the four buttons: interrupts note edges in a fixed ring, a poll debounces them.
 
-The interrupt only notes what it saw, without allocating: hard where the port has such interrupts, else soft, which run
-late when the main loop is blocked. The poll reads the levels too, so that a full ring or an edge nobody saw heals.
+The interrupt only notes what it saw, without allocating. It is hard where the port has hard interrupts, else soft; soft
+ones run late when the main loop is blocked. The poll reads the levels too, so that a full ring or a missed edge does no
+lasting harm.
 """
 
 import time
@@ -13,12 +14,12 @@ from micropython import const
 from console.debounce import Debounce, settled_ms
 
 POLL_MS = 10
-_FEEL_MS = const(5)  # a contact that a poll finds closed after so long is shown, before debounce_ms has decided on it
+_NOTICE_MS = const(5)  # a contact that a poll still finds closed after this time is shown, before it is debounced
 _RING_SIZE = const(64)
 
 
 class Ring:
-    """What the interrupts saw, in two arrays of fixed size. `dropped` counts what found no place."""
+    """A ring buffer of edges, in two arrays of fixed size. `dropped` counts edges that came when it was full."""
 
     def __init__(self):
         self._what = array("b", bytearray(_RING_SIZE))
@@ -27,7 +28,7 @@ class Ring:
         self.dropped = 0
 
     def put(self, what, ticks):
-        """From the interrupt; drops what does not fit: the poll sees the level."""
+        """Add an edge, from the interrupt. If the ring is full it is dropped: the poll will see the level."""
         after = (self._head + 1) % _RING_SIZE
         if after == self._tail:
             self.dropped += 1
@@ -37,13 +38,13 @@ class Ring:
         self._head = after
 
     def peek(self):
-        """The oldest as (button and level, ticks), or None."""
+        """Return the oldest edge as (button << 1 | level, ticks), or None."""
         if self._tail == self._head:
             return None
         return self._what[self._tail], self._ticks[self._tail]
 
     def drop(self):
-        """Lets go of the oldest."""
+        """Remove the oldest edge."""
         self._tail = (self._tail + 1) % _RING_SIZE
 
 
@@ -55,7 +56,7 @@ class Contact:
         self._ring = ring
         self._pin = Pin(pin_number, Pin.IN, Pin.PULL_UP)
         handler = self._caught  # bound here: the interrupt must not allocate
-        self.is_late = False  # interrupts wait until a stall is over
+        self.is_late = False  # whether interrupts wait until a stall is over
         edges = Pin.IRQ_FALLING | Pin.IRQ_RISING
         try:
             self._pin.irq(handler, edges, hard=True)
@@ -64,7 +65,7 @@ class Contact:
             self.is_late = True
 
     def pressed(self):
-        """The level now."""
+        """Return whether the contact is closed now."""
         return not self._pin.value()
 
     def _caught(self, pin):
@@ -74,7 +75,7 @@ class Contact:
 class Buttons:
     """The four buttons. Presses and releases go to `sink.press(button, up_ms)` and `sink.release(button, up_ms)`.
 
-    `on_contact(button)` is called once a press, as soon as it can be told from noise, for its lamp or sound.
+    `on_contact(button)` is called once for each press, as soon as it can be told from noise, for its lamp or sound.
     """
 
     def __init__(self, pin_numbers, clock, debounce_ms, sink, on_contact):
@@ -83,25 +84,25 @@ class Buttons:
         self._ring = Ring()
         self._debounces = [Debounce(button, debounce_ms, sink) for button in range(len(pin_numbers))]
         self._contacts = [Contact(button, number, self._ring) for button, number in enumerate(pin_numbers)]
-        self._felt = [False] * len(pin_numbers)
+        self._noticed = [False] * len(pin_numbers)
         self._polled_ms = clock.up_ms()
         self._missed_ms = 0
 
     def set_debounce(self, debounce_ms):
-        """From now on."""
+        """Debounce with this time from now on."""
         for debounce in self._debounces:
             debounce.debounce_ms = debounce_ms
 
     def is_pressed(self, button):
-        """Is it down, debounced?"""
+        """Return whether the button is down, debounced."""
         return self._debounces[button].is_pressed()
 
     def dropped(self):
-        """How many interrupts found the ring full."""
+        """Return how many edges were dropped because the ring was full."""
         return self._ring.dropped
 
     def poll(self):
-        """Hands on what happened; answers the up_ms up to which all contacts and breaks are decided."""
+        """Debounce all edges since the last poll; return the up_ms up to which presses and releases are decided."""
         now_ms, before_ms = self._clock.up_ms(), self._polled_ms
         stalled = now_ms - before_ms > max(self._debounces[0].debounce_ms, 2 * POLL_MS)
         self._polled_ms = now_ms
@@ -116,13 +117,14 @@ class Buttons:
         for button, debounce in enumerate(self._debounces):
             pressed = self._contacts[button].pressed()
             debounce.poll(pressed, now_ms)
-            self._feel(debounce, pressed, now_ms)
+            self._notice(debounce, pressed, now_ms)
         return settled_ms(self._debounces, now_ms)
 
     def _edge(self, debounce, pressed, up_ms, stalled_ms):
-        """An interrupt that ran after a stall (since `stalled_ms`) may find the button released already.
+        """Debounce an edge. An interrupt that ran after a stall (since `stalled_ms`) may find the button released.
 
-        That was a press all the same; and a release that may have been early must not make a short press long.
+        That was a press all the same. And as the release may have been early, it must not turn a short press into a
+        long one.
         """
         since = debounce.pending_since()
         if not pressed and stalled_ms is not None and self._contacts[debounce.button].is_late:
@@ -137,11 +139,11 @@ class Buttons:
         if debounce.missed(self._missed_ms):
             self._on_contact(debounce.button)
 
-    def _feel(self, debounce, pressed, now_ms):
+    def _notice(self, debounce, pressed, now_ms):
         button, since = debounce.button, debounce.pending_since()
-        felt = debounce.is_pressed()
-        if not felt and since is not None:
-            felt = self._felt[button] or (pressed and now_ms - since >= _FEEL_MS)
-        if felt and not self._felt[button]:
+        noticed = debounce.is_pressed()
+        if not noticed and since is not None:
+            noticed = self._noticed[button] or (pressed and now_ms - since >= _NOTICE_MS)
+        if noticed and not self._noticed[button]:
             self._on_contact(button)
-        self._felt[button] = felt
+        self._noticed[button] = noticed

@@ -1,19 +1,19 @@
-"""Debouncing of one button, both ways. Pure, no I/O: edges and levels in, confirmed presses and releases out.
+"""Debounce one button, both ways: edges and levels in, confirmed presses and releases out. Pure, no I/O.
 
 A change of level counts once the new level has held for `debounce_ms`; its time is that of the first edge out of the
-old stable level (first contact, first break). What goes back sooner is noise. Time that passes between two calls is
-judged when the later one comes, so a stalled main loop changes nothing.
+old stable level (first contact, first break). A level that changes back sooner is noise. The time between two calls is
+judged at the later call, so a stalled main loop changes nothing.
 """
 
 from micropython import const
 
-_CHATTER_LIMIT = const(10)  # times debounce_ms: a contact that never comes to rest is then taken as it stands
+_CHATTER_LIMIT = const(10)  # times debounce_ms: then a contact that never comes to rest is taken as it is
 
 
 class Debounce:
-    """One button, known as `button` to `sink`, whose `press(button, up_ms)` and `release(button, up_ms)` are called.
+    """The debouncing of one button. Calls `sink.press(button, up_ms)` and `sink.release(button, up_ms)`.
 
-    Calls must come in order of time. `debounce_ms` may be set anew at any time.
+    Calls must come in order of time. `debounce_ms` may be changed at any time.
     """
 
     def __init__(self, button, debounce_ms, sink):
@@ -21,13 +21,13 @@ class Debounce:
         self.debounce_ms = debounce_ms
         self._sink = sink
         self._stable = False  # the confirmed level: True is pressed
-        self._level = False  # the level last seen
-        self._since = 0  # when it was taken up
-        self._first = None  # first edge out of the stable level, while that is not decided
-        self._ignored_until = -1  # a missed press brings several late interrupts: they are one
+        self._level = False  # the level seen last
+        self._since = 0  # when that level began
+        self._first = None  # the first edge out of the stable level, until it is decided
+        self._ignored_until = -1  # a missed press brings several late interrupts: they are one press
 
     def edge(self, pressed, up_ms):
-        """The level became `pressed` at `up_ms`. True if this is a first contact, so that a lamp can tell at once."""
+        """Note that the level became `pressed` at `up_ms`. Returns whether this is a first contact, to show at once."""
         self._settle(up_ms)
         if pressed == self._level:
             return False
@@ -39,16 +39,16 @@ class Debounce:
         return False
 
     def poll(self, pressed, now_ms):
-        """The level is `pressed` at `now_ms` (a change without an edge is taken as an edge now). As `edge` else."""
+        """Note the level at `now_ms`: a change that had no edge counts as an edge now. Returns what `edge` returns."""
         begun = self.edge(pressed, now_ms)
         self._settle(now_ms)
         return begun
 
     def missed(self, up_ms):
-        """There was a contact up to `up_ms` that is over: its interrupt came late. A whole press and release then.
+        """Report a press and release at `up_ms`: a contact ended before its interrupt ran. Returns whether it counts.
 
-        Late interrupts of one contact may be many: those within `debounce_ms` of a first are part of it. Give contacts
-        of several buttons increasing times, in the order of their interrupts.
+        One contact may bring many late interrupts: those within `debounce_ms` of the first are part of it. Give
+        contacts of several buttons increasing times, in the order of their interrupts.
         """
         self._settle(up_ms)
         if self._stable or self._first is not None or up_ms <= self._ignored_until:
@@ -59,11 +59,11 @@ class Debounce:
         return True
 
     def pending_since(self):
-        """The up_ms of a first contact or break that is not decided yet, or None."""
+        """Return the up_ms of a first contact or break that is not decided yet, or None."""
         return self._first
 
     def is_pressed(self):
-        """The confirmed level."""
+        """Return whether the button is down, debounced."""
         return self._stable
 
     def _settle(self, now_ms):
@@ -83,9 +83,9 @@ class Debounce:
 
 
 def settled_ms(buttons, now_ms):
-    """The moment up to which every first contact and break is decided, for `SurveyTable.take`.
+    """Return the moment up to which every first contact and break is decided, for `SurveyTable.take`.
 
-    Read `now_ms` first, then hand in all edges noted before it and poll, then ask this.
+    First read `now_ms`, then pass on all edges noted before it and poll, then call this.
     """
     settled = now_ms
     for button in buttons:

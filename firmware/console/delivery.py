@@ -1,11 +1,11 @@
-"""What is to be sent next from the outbox, and what an acknowledgement means (contract.md, "Delivery"). No I/O.
+"""Decide what to send next from the outbox, and what an acknowledgement means. No I/O.
 
-The outbox is asked anew each time: its epoch in delivery may change, its lowest number may rise.
+The outbox is read at each call: the epoch to deliver may change, and its lowest number may rise.
 
-Numbers in doubt (see `outbox.py`) wait until the bridge has told which it knows, but no longer than `_DOUBT_MS` of a
-session: who listens without a bridge is not to hear nothing after a restart. So a number is given twice only where
-flash went back unnoticed and the bridge, which had more, was away for those seconds. Then the bridge keeps the first
-event under that number, and has the other among its rejects as `conflict`.
+Numbers in doubt (see `outbox.py`) wait until the bridge has said which it knows, but no longer than `_DOUBT_MS` of a
+session: a listener without a bridge shall get events after a restart, too. So a number is used twice only if flash went
+back unnoticed and the bridge, which had more, was away for those seconds. Then the bridge keeps the first event under
+that number, and puts the other among its rejects as `conflict`.
 """
 
 import json
@@ -15,30 +15,30 @@ from micropython import const
 _AHEAD = const(4)  # batches ahead of the acknowledgement
 _RESEND_MS = const(10000)
 _ANSWER_MS = const(2000)
-_DOUBT_MS = const(3000)  # so long a bridge is asked which numbers it knows
-_BATCH_BYTES = const(4096)  # of JSON: half of what the contract allows, since a board's heap has it three times
+_DOUBT_MS = const(3000)  # how long to wait for the bridge to say which numbers it knows
+_BATCH_BYTES = const(4096)  # of JSON: half of what the schema allows, as a board's heap holds it three times
 
 
 class Delivery:
-    """The delivery from one outbox, each batch signed with `key` (bytes) if there is one. Times are up_ms."""
+    """The delivery of one outbox's events. Batches are signed with `key` (bytes), if there is one. Times are up_ms."""
 
     def __init__(self, outbox, key=None):
         self.outbox = outbox
         self._key = key
         self._epoch = None
         self._through = 0
-        self._next = 0  # number to be sent next
+        self._next = 0  # the number to send next
         self._in_flight = []  # (last number, when it was sent) of each batch that is not acknowledged
         self._progress_ms = 0
-        self._asked_ms = None  # when it was first asked about numbers in doubt
+        self._asked_ms = None  # when the bridge was first asked about numbers in doubt
 
     def restart(self):
-        """A new connection: all that waits is to be sent again."""
+        """Send all that waits again: the connection is a new one."""
         self._in_flight = []
         self._next = 0
 
     def next_batch(self, now_ms):
-        """The next batch as JSON, or None if nothing is to be sent now."""
+        """Return the next batch as JSON, or None if there is nothing to send now."""
         epoch, first, end = self.outbox.delivery()
         if epoch != self._epoch:
             self._epoch = epoch
@@ -47,7 +47,7 @@ class Delivery:
         if self._in_flight and now_ms - self._progress_ms >= _RESEND_MS:
             self.restart()
         doubt = self._doubt(epoch, now_ms)
-        if doubt:  # the last one before them is sent, again if need be, to learn whether the bridge knows of more
+        if doubt:  # send the last one before them, again if necessary, to learn whether the bridge knows of more
             end = doubt
             first = min(first, end - 1)
         self._next = max(self._next, first)
@@ -59,7 +59,7 @@ class Delivery:
             if doubt and not self._in_flight:
                 self.outbox.stop_asking()
             return None
-        parts = fitting(events)
+        parts = as_json(events)
         self._next = base + len(parts)
         if not self._in_flight:
             self._progress_ms = now_ms
@@ -67,7 +67,7 @@ class Delivery:
         return envelope(epoch, min(self.outbox.held(), base), base, parts, self._key)
 
     def _doubt(self, epoch, now_ms):
-        """From which number on events wait for an answer, 0 if none do."""
+        """Return the number from which on events wait for the bridge's answer, 0 if none do."""
         if epoch != self.outbox.epoch or not self.outbox.doubt:
             return 0
         if self._asked_ms is None:
@@ -77,7 +77,10 @@ class Delivery:
         return self.outbox.doubt
 
     def acknowledged(self, epoch, through, now_ms):
-        """The bridge has all of `epoch` up to `through`. True if this answers a batch sent in the last two seconds."""
+        """Take an ack: the bridge has all of `epoch` up to `through`.
+
+        Returns whether it answers a batch sent in the last two seconds.
+        """
         if not self.outbox.acknowledge(epoch, through):
             return False
         if epoch != self._epoch:
@@ -93,8 +96,8 @@ class Delivery:
         return answers
 
 
-def fitting(events):
-    """As many of the events as JSON as fit in a batch, at least one."""
+def as_json(events):
+    """Return the first events, each as JSON: as many as fit in a batch, at least one."""
     parts = []
     size = 0
     for event in events:
@@ -107,7 +110,7 @@ def fitting(events):
 
 
 def envelope(epoch, first, base, parts, key):
-    """The batch as JSON. `parts`, its events as JSON, are used up: the whole is put together only once."""
+    """Return the batch as JSON. Changes `parts`, its events as JSON, so that the text is put together only once."""
     tail = "]}"
     if key:
         from console.hmac import hmac
@@ -119,7 +122,7 @@ def envelope(epoch, first, base, parts, key):
 
 
 def signed(head, parts):
-    """What a batch's `mac` is made of: epoch, first, base and events as they stand in the message, one a line."""
+    """Yield the bytes that a batch's `mac` signs: epoch, first, base and events as in the message, a line each."""
     for part in parts:
         yield head.encode()
         yield part.encode()

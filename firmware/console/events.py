@@ -1,7 +1,7 @@
-"""Every event and message of the wire, by the names that contract.md gives them. Pure, no I/O.
+"""Make and read the events and messages of the wire (schema/README.md). Pure, no I/O.
 
-This is the only place that spells the JSON names; elsewhere events are facts: tuples `(type, up_ms, values …)` with
-the values in the order of `FIELDS`, and codes (`YES`, `ANSWERED` …) where the wire has one word out of a few.
+Only this module spells the JSON names. Everywhere else an event is a fact: a tuple `(type, up_ms, values …)` with the
+values in the order of `FIELDS`, and with codes (`YES`, `ANSWERED` …) in place of words.
 """
 
 from micropython import const
@@ -9,7 +9,7 @@ from micropython import const
 BUTTONS = ("yes", "no", "cant_say", "seller")
 YES, NO, CANT_SAY, SELLER = range(4)
 
-OUTCOMES = ("yes", "no", "cant_say", "silent", "error")  # an answer has the code of its button
+OUTCOMES = ("yes", "no", "cant_say", "silent", "error")  # an answer and its button have the same code
 SILENT, ERROR = 3, 4
 
 CAUSES = ("answered", "expired", "superseded", "fault")
@@ -24,10 +24,16 @@ POWER_ON, HARD, SOFT, WATCHDOG, BROWNOUT, UNKNOWN = range(6)
 SOURCES = ("ntp", "bridge")
 NTP, BRIDGE = range(2)
 
-# The kinds of value that are not one word out of a tuple of them.
-_NUMBER, _STEP, _BACK, _TEXT, _SURVEY, _FLAG, _SEEN = range(7)
+# Kinds of value; a tuple of words in their place means one of these words.
+_NUMBER = const(0)
+_STEP = const(1)  # a signed number, or None
+_BACK = const(2)  # an up_ms before the event's own; in flash, the difference
+_TEXT = const(3)
+_SURVEY = const(4)  # the number of the open survey, or None
+_FLAG = const(5)
+_SEEN = const(6)  # names of buttons; in a fact and in flash, as bits
 
-# An event's type is its place in this table (and its first byte in flash: append new ones, never reorder).
+# An event's type is its position in this table, and its first byte in flash: append new types, never reorder them.
 FIELDS = (
     ("booted", (("reset", RESETS), ("firmware", _TEXT), ("board", _TEXT), ("hardware_id", _TEXT))),
     ("clock_set", (("source", SOURCES), ("step_ms", _STEP))),
@@ -53,6 +59,15 @@ FIELDS = (
 BOOTED, CLOCK_SET, SETTINGS_APPLIED, SURVEY_OPENED, SURVEY_CLOSED = range(5)
 FORCE_MAJEURE_DECLARED, STRAY_PRESSED, BUTTON_STUCK, BUTTON_FREED, SELF_TESTED = range(5, 10)
 
+# Positions in a fact.
+TYPE = const(0)
+UP_MS = const(1)
+_VALUES = const(2)  # the first of the values
+BUTTON = const(2)  # of stray_pressed, button_stuck, button_freed, and survey.PRESS_TESTED
+OPENED_UP_MS = const(3)  # of survey_closed, as the next two
+OUTCOME = const(6)
+CAUSE = const(7)
+
 BATCH_EVENTS_MAX = 32
 _RECORD_MAX = const(255)  # bytes of an encoded event
 _SEVEN_BITS = const(0x7F)
@@ -62,37 +77,40 @@ _COMMAND_ID_MAX = const(64)
 
 
 def event(fact, boot, at_ms, survey=None):
-    """The event, as on the wire, that `fact` tells.
+    """Return the event of `fact`, as it is sent.
 
-    `survey` is the number of the last `survey_opened`; it is used where the fact refers to the open survey.
-    `at_ms` is ms since 1970 UTC, or None. `buttons` and `lamps` of a self-test are given as bits, 1 << button.
+    `at_ms` is ms since 1970 UTC, or None. `survey` is the number of the last `survey_opened`; it is used if the fact
+    refers to the open survey. A fact of a self-test has `buttons` and `lamps` as bits, 1 << button.
     """
-    name, fields = FIELDS[fact[0]]
-    made = {"boot": boot, "up_ms": fact[1], "at_ms": at_ms, "type": name}
-    for (field, kind), value in zip(fields, fact[2:]):
+    name, fields = FIELDS[fact[TYPE]]
+    made = {"boot": boot, "up_ms": fact[UP_MS], "at_ms": at_ms, "type": name}
+    for (field, kind), value in zip(fields, fact[_VALUES:]):
         if isinstance(kind, tuple):
             made[field] = kind[value]
         elif kind == _SURVEY:
             made[field] = survey if value else None
         elif kind == _SEEN:
-            made[field] = _seen(value)
+            made[field] = _button_names(value)
         else:
             made[field] = value
-    if fact[0] == SURVEY_CLOSED and fact[7] == ANSWERED:
-        made["response_ms"] = fact[1] - fact[3]
+    if fact[TYPE] == SURVEY_CLOSED and fact[CAUSE] == ANSWERED:
+        made["response_ms"] = fact[UP_MS] - fact[OPENED_UP_MS]
     return made
 
 
-def _seen(bits):
-    return [name for place, name in enumerate(BUTTONS) if bits >> place & 1]
+def _button_names(bits):
+    return [name for button, name in enumerate(BUTTONS) if bits >> button & 1]
 
 
-# In flash: type, boot, up_ms, at_ms + 1 (0: null), then the fields. Numbers are LEB128, words are numbers, texts have
-# their length in bytes before them.
+# In flash: type, boot, up_ms, at_ms + 1 (0 for null), then the fields. Numbers are LEB128, words are numbers, and a
+# text has its length in bytes before it.
 
 
 def encode(event):
-    """The event in few bytes (an opening 18, a close 23). ValueError for what the console never says."""
+    """Return the event as bytes for flash (survey_opened takes 18, survey_closed 23).
+
+    Raises ValueError for an event that the console never makes.
+    """
     code = _code(event["type"])
     out = bytearray((code,))
     _put(out, event["boot"])
@@ -108,9 +126,9 @@ def encode(event):
 
 
 def decode(record):
-    """The event that `encode` was given. ValueError for anything that `encode` does not make."""
+    """Return the event that `encode` was given. Raises ValueError if `encode` can't have made these bytes."""
     if not 0 < len(record) <= _RECORD_MAX or record[0] >= len(FIELDS):
-        raise ValueError("no event")
+        raise ValueError("not an event")
     name, fields = FIELDS[record[0]]
     boot, at = _get(record, 1)
     up_ms, at = _get(record, at)
@@ -175,7 +193,7 @@ def _from_number(kind, number, up_ms):
             raise ValueError("unknown word")
         return kind[number]
     if kind == _SEEN:
-        return _seen(number)
+        return _button_names(number)
     if kind == _BACK:
         return up_ms - number
     if kind in (_SURVEY, _STEP) and number == 0:
@@ -206,40 +224,40 @@ def _get(record, at):
     raise ValueError("event cut short")
 
 
-# The other messages. They are dicts; making JSON of them is the link's work.
+# The other messages, as dicts; the link turns them into JSON.
 
 
 def status(online, epoch, hardware_id):
-    """What leaf `status` holds, also as last will (`online` False)."""
+    """Return the payload of leaf `status`; with `online` False it is the last will."""
     return {"state": "online" if online else "offline", "epoch": epoch, "hardware_id": hardware_id}
 
 
 def reply(command_id, reason=None):
-    """The answer to a command: done, or not and why."""
+    """Return the reply to a command: done, or refused if there is a `reason`."""
     if reason is None:
         return {"id": command_id, "ok": True}
     return {"id": command_id, "ok": False, "reason": reason}
 
 
 def hello(site_id, console_id, hardware_id):
-    """The first line on a serial line."""
+    """Return the payload of `hello`, the first line on a serial line."""
     return {"site_id": site_id, "console_id": console_id, "hardware_id": hardware_id}
 
 
 def read_ack(message):
-    """`(epoch, through, at_ms)` of an `ack`; at_ms None if it has none. ValueError if it is no ack for a console."""
+    """Return `(epoch, through, at_ms)` of an `ack`; at_ms may be None. Raises ValueError if it is not for a console."""
     if not isinstance(message, dict):
-        raise ValueError("no ack")
+        raise ValueError("not an ack")
     epoch, through, at_ms = message.get("epoch"), message.get("through"), message.get("at_ms")
     if not isinstance(epoch, str) or not is_int(through) or not (at_ms is None or is_int(at_ms)):
-        raise ValueError("no ack")
+        raise ValueError("not an ack")
     return epoch, through, at_ms
 
 
 def read_command(message):
-    """`(id, command, expires_at_ms)` of a `command`. ValueError if it is none."""
+    """Return `(id, command, expires_at_ms)` of a `command`. Raises ValueError if it is not a command."""
     if not isinstance(message, dict):
-        raise ValueError("no command")
+        raise ValueError("not a command")
     command_id, command, expires_at_ms = message.get("id"), message.get("command"), message.get("expires_at_ms")
     if (
         not isinstance(command_id, str)
@@ -247,10 +265,10 @@ def read_command(message):
         or not isinstance(command, str)
         or not is_int(expires_at_ms)
     ):
-        raise ValueError("no command")
+        raise ValueError("not a command")
     return command_id, command, expires_at_ms
 
 
 def is_int(value):
-    """True for a whole number; JSON's true and false are none."""
+    """Return whether `value` is a whole number; JSON's true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)

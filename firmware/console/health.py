@@ -1,4 +1,4 @@
-"""The console's figures about itself, its faults, and the supervisor behind the watchdog."""
+"""Report the console's health, and feed the watchdog as long as every task is alive."""
 
 import asyncio
 import gc
@@ -12,34 +12,34 @@ _quiet = False
 
 
 class Pulse:
-    """The heartbeats of the tasks. `loop_lag_max_ms` is how late the loop was at worst since it was last taken."""
+    """The heartbeats of the tasks, and how late the main loop was. `limits_ms` is the longest pause of each task."""
 
     def __init__(self, clock, limits_ms):
         self._clock = clock
-        self._limits_ms = limits_ms  # of each task
+        self._limits_ms = limits_ms
         self._beats = {name: clock.up_ms() for name in limits_ms}
         self._lag_max_ms = 0
 
     def beat(self, name):
-        """The task is alive."""
+        """Note that the task is alive."""
         self._beats[name] = self._clock.up_ms()
 
     def late(self, lag_ms):
-        """The main loop came back so much later than it should have."""
+        """Note that the main loop came back `lag_ms` later than it should have."""
         self._lag_max_ms = max(self._lag_max_ms, lag_ms)
 
     def loop_lag_max_ms(self):
-        """Since this was last asked."""
+        """Return how late the main loop was at worst since the last call."""
         lag_ms, self._lag_max_ms = self._lag_max_ms, 0
         return lag_ms
 
     def is_regular(self):
-        """True if each task has been heard of within its limit."""
+        """Return whether each task had a heartbeat within its limit."""
         now_ms = self._clock.up_ms()
         return all(now_ms - self._beats[name] <= limit for name, limit in self._limits_ms.items())
 
     async def supervise(self, watchdog_ms):
-        """Feeds the watchdog as long as every task is alive; else the board starts anew."""
+        """Feed the watchdog as long as every task is alive; else it restarts the board."""
         watchdog = WDT(timeout=watchdog_ms)
         while True:
             if self.is_regular():
@@ -48,11 +48,11 @@ class Pulse:
 
 
 def figures(app):
-    """The payload of leaf `health`. Collects garbage first, so that `heap_free` means something."""
+    """Return the payload of leaf `health`. Collects garbage first, so that `heap_free` means something."""
     gc.collect()
-    outbox = app.outbox  # its own epoch, though an older one may still be under way: presses are counted over it
+    outbox = app.outbox  # report its epoch, even if an older one is being delivered: it is the one that counts presses
     now_ms = app.clock.up_ms()
-    told = {
+    payload = {
         "epoch": outbox.epoch,
         "hardware_id": app.hardware_id,
         "firmware": app.firmware,
@@ -69,18 +69,18 @@ def figures(app):
         "faults": app.faults(),
     }
     if "trial" in app.update:
-        told["on_trial"] = True
-    return told
+        payload["on_trial"] = True
+    return payload
 
 
 def be_quiet():
-    """From now on nothing is reported."""
+    """Report nothing from now on."""
     global _quiet
     _quiet = True
 
 
 def report(where, what):
-    """Writes a line for a technician who listens at the serial port."""
+    """Write a line for a technician at the serial port."""
     if _quiet:
         return
     sys.stdout.write("%s: %s\n" % (where, what if isinstance(what, str) else repr(what)))

@@ -1,11 +1,11 @@
-"""Lights and sound, one function a meaning. `show` is called every 10 ms and sets the pins."""
+"""Drive lamps and sound, with one function for each meaning. `show` is called every 10 ms and sets the pins."""
 
 import struct
 
 from machine import PWM, UART, Pin
 from micropython import const
 
-_FELT_MS = const(300)
+_PRESSED_MS = const(300)
 _THANKS_MS = const(2000)
 _IDENTIFY_MS = const(5000)
 _DECLARED_MS = const(1000)
@@ -19,23 +19,23 @@ REFUSED = ((330, 150),)
 DECLARED = ((660, 150), (0, 60), (660, 150))
 IDENTIFY = ((1760, 100), (0, 300)) * 8
 
-# The seller's lamp tells what is wrong by so many blinks; of several the first in this order.
+# How often the seller's lamp blinks for each fault; of several faults it shows the first in this order.
 BLINK_CODES = (("flash", 4), ("stuck", 3), ("outbox", 2), ("network", 1), ("settings", 5))
 _BLINK_MS = const(400)
 _PAUSE_MS = const(1600)
 
-_PLAY_TRACK = const(0x12)  # of the folder "mp3", by its number
+_PLAY_TRACK = const(0x12)  # in the folder "mp3", by its number
 _VOLUME = const(0x06)
 
 
 def player_frame(command, argument):
-    """Ten bytes as the DFPlayer Mini takes them; the checksum is the negative sum of the six in the middle."""
+    """Return a command to the DFPlayer Mini: ten bytes, whose checksum is the negative sum of the six in the middle."""
     body = bytes((0xFF, 6, command, 0, argument >> 8, argument & 0xFF))
     return b"\x7e" + body + struct.pack(">H", -sum(body) & 0xFFFF) + b"\xef"
 
 
 def blink_code(faults):
-    """How often the seller's lamp blinks for these faults (`stuck:yes` is `stuck`); 0 if all is well."""
+    """Return how often the seller's lamp blinks for these faults (`stuck:yes` is `stuck`); 0 if there is none."""
     for name, blinks in BLINK_CODES:
         for fault in faults:
             if fault.split(":")[0] == name:
@@ -58,16 +58,16 @@ class Lamps:
         self._open = False
         self._chosen = None
         self._chosen_until = self._identify_until = 0
-        self._felt_until = [0] * 4
+        self._pressed_until = [0] * 4
         self._tested = None
 
     def press_taken(self, button, now_ms):
-        """The button was felt; whether it counts is decided later."""
-        self._felt_until[button] = now_ms + _FELT_MS
+        """Confirm that the press was noticed; whether it counts is decided later."""
+        self._pressed_until[button] = now_ms + _PRESSED_MS
         self._play(CLICK)
 
     def survey_opened(self, prompt):
-        """The answer lamps light, and the customer is asked: `none`, `tone` or `track:N`."""
+        """Light the answer lamps, and ask the customer by `prompt`: `none`, `tone` or `track:N`."""
         self._open = True
         self._chosen = None
         if prompt == "tone":
@@ -76,36 +76,36 @@ class Lamps:
             self._track(int(prompt.split(":")[1]))
 
     def survey_closed(self):
-        """No answer, or none that counts."""
+        """Put out the answer lamps: the survey has closed without an answer."""
         self._open = False
 
     def thanks(self, button, now_ms):
-        """The answer is safe."""
+        """Thank for an answer that is safe in flash."""
         self._open = False
         self._chosen = button
         self._chosen_until = now_ms + _THANKS_MS
         self._play(THANKS)
 
     def refused(self):
-        """The press is no answer and opens nothing."""
+        """Signal that a press neither answers nor opens a survey."""
         self._play(REFUSED)
 
     def force_majeure_declared(self, now_ms):
-        """To the seller: it is noted, the button may be released."""
-        self._felt_until[_SELLER] = now_ms + _DECLARED_MS
+        """Signal to the seller that force majeure is noted: he may release the button."""
+        self._pressed_until[_SELLER] = now_ms + _DECLARED_MS
         self._play(DECLARED)
 
     def identify(self, now_ms):
-        """Here I am."""
+        """Blink all lamps and beep, so that somebody finds this console."""
         self._identify_until = now_ms + _IDENTIFY_MS
         self._play(IDENTIFY)
 
     def test(self, lit):
-        """In a self-test the lamps of the set bits are lit, and nothing else counts; None ends it."""
+        """Light only the lamps whose bits are set in `lit`, for a self-test; None ends it."""
         self._tested = lit
 
     def show(self, now_ms, blinks):
-        """Sets lamps and sounder to what they are to be now; `blinks` is the seller's code."""
+        """Set lamps and sounder to their present state; `blinks` is how often the seller's lamp blinks."""
         for place in range(4):
             lit = self._is_lit(place, now_ms, blinks)
             if lit != self._lit[place]:
@@ -119,14 +119,14 @@ class Lamps:
             return bool(self._tested >> place & 1)
         if now_ms < self._identify_until:
             return now_ms // 250 % 2 == 0
-        if self._felt_until[place] > now_ms:
+        if self._pressed_until[place] > now_ms:
             return True
         if place == _SELLER:
             phase = now_ms % (blinks * _BLINK_MS + _PAUSE_MS)
             return phase < blinks * _BLINK_MS and phase % _BLINK_MS < _BLINK_MS // 2
         if self._chosen is not None and now_ms < self._chosen_until:
             return place == self._chosen
-        return self._open and max(self._felt_until[:_SELLER]) <= now_ms  # the one that is pressed stands out
+        return self._open and max(self._pressed_until[:_SELLER]) <= now_ms  # else only the pressed one
 
     def _play(self, tones):
         self._tones = tones

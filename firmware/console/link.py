@@ -1,6 +1,6 @@
-"""The way to the bridge: Wi-Fi, the session with broker or gateway, delivery from the outbox, and the time.
+"""Connect to the bridge: Wi-Fi, the session with broker or gateway, delivery from the outbox, and the time.
 
-Nothing here may hold up the buttons: every wait is asyncio's and has a limit, every queue has one too.
+Nothing here may delay the buttons: every wait is asyncio's and has a limit, and so has every queue.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from console.clock import port_seconds
 from console.delivery import Delivery
 from console.health import report
 
-_JOIN_LIMIT_MS = const(8000)  # then it is told again: not every driver tries on by itself
+_JOIN_LIMIT_MS = const(8000)  # then join again: not every driver goes on trying by itself
 _PAUSE_MIN_MS = const(250)
-_PAUSE_MAX_MS = const(2000)  # no network, or no broker: asking costs little
-_PAUSE_REFUSED_MAX_MS = const(30000)  # it refuses us, or TLS fails: a handshake blocks a board for a second
-_SHORT_MS = const(5000)  # a session that broke so soon is followed by a longer pause
-_DOWN_MS = const(10000)  # so long without a session is worth telling the seller
-_UNANSWERED_MS = const(25000)  # … or two sendings again on a serial line, which has no session of its own
+_PAUSE_MAX_MS = const(2000)  # if there is no network or no broker: trying costs little
+_PAUSE_REFUSED_MAX_MS = const(30000)  # if the broker refuses us or TLS fails: a handshake blocks a board for a second
+_SHORT_MS = const(5000)  # a session that breaks sooner is followed by a longer pause
+_DOWN_MS = const(10000)  # after this time without a session the seller's lamp blinks
+_UNANSWERED_MS = const(25000)  # … or without an ack on a serial line, which has no session: after two repetitions
 _CLOCK_AGAIN_MS = const(3600000)
 _CLOCK_RETRY_MS = const(15000)
 _CLOCK_WAIT_MS = const(5000)
@@ -31,8 +31,8 @@ _OUTGOING_MAX = const(8)
 LEAVES = ("ack", "settings", "command", "firmware")
 
 
-class Radio:
-    """Wi-Fi as a station."""
+class Wifi:
+    """The Wi-Fi of a board, as a station."""
 
     def __init__(self, wifi):
         import network
@@ -41,15 +41,15 @@ class Radio:
         self._wlan = network.WLAN(network.STA_IF)
 
     def is_joined(self):
-        """Is there a network now?"""
+        """Return whether the board is connected to the network now."""
         return self._wlan.isconnected()
 
     async def join(self):
-        """Joins the network, or raises OSError after a while."""
+        """Join the network. Raises OSError if that takes longer than 8 s."""
         if self._wlan.isconnected():
             return
         self._wlan.active(True)
-        self._wlan.disconnect()  # a board that is still trying refuses to be told again
+        self._wlan.disconnect()  # a board that is still trying would refuse to connect
         self._wlan.connect(self._wifi["ssid"], self._wifi["password"])
         for _ in range(_JOIN_LIMIT_MS // 100):
             await asyncio.sleep_ms(100)
@@ -58,15 +58,15 @@ class Radio:
         raise OSError("no Wi-Fi")
 
     async def resolve(self, host):
-        """The numeric address of `host`. OSError if there is none."""
+        """Return the numeric address of `host`. Raises OSError if it has none."""
         if all(part.isdigit() for part in host.split(".")):
             return host
-        from console import udp  # only those who need it give it memory
+        from console import udp  # only consoles that need it give it memory
 
         return await udp.resolve(host, self._wlan.ifconfig()[3])
 
     def rssi(self):
-        """Strength of the signal in dBm, or None."""
+        """Return the strength of the signal in dBm, or None."""
         try:
             return self._wlan.status("rssi")
         except OSError:
@@ -74,10 +74,10 @@ class Radio:
 
 
 class Link:
-    """Keeps the session up and what waits delivered. `app` has outbox, clock, record and so on; see `app.App`.
+    """The link to the bridge: it keeps a session open and delivers events. `app` is the console, see `app.App`.
 
-    `rejected` counts messages that could not be read, `dropped` own ones that found the queue full, `acks` those of the
-    bridge.
+    `rejected` counts messages that could not be read, `dropped` own messages that were dropped from a full queue,
+    `acks` the bridge's acks.
     """
 
     def __init__(self, app, config):
@@ -85,7 +85,7 @@ class Link:
         self._config = config
         self._broker = config.get("broker") or {}
         self._key = unhexlify(config.pop("key", None) or "")
-        self._radio = Radio(config.get("wifi") or {}) if app.board.RADIO else None
+        self._radio = Wifi(config.get("wifi") or {}) if app.board.RADIO else None
         self._wake = asyncio.Event()
         self._outgoing = []  # (leaf, payload, QoS, retained)
         self._delivery = None
@@ -94,17 +94,17 @@ class Link:
         self._error = None
         self._is_up = False
         self._down_since = 0
-        self._asked_ms = None  # since when events wait for an answer
+        self._unanswered_ms = None  # since when events wait for an ack
         self._clock_is_set = False
         self.rejected = self.dropped = self.acks = 0
-        random.seed(int(app.hardware_id[-6:], 16))  # consoles that lost the same broker don't come back as one
+        random.seed(int(app.hardware_id[-6:], 16))  # so that consoles don't all come back at once
 
     def wake(self):
-        """Something was put in the outbox."""
+        """Look again at what there is to send: something was put into the outbox."""
         self._wake.set()
 
-    def say(self, leaf, payload, qos=0, retain=False):
-        """Sends a message as soon as may be; of too many that wait the oldest goes."""
+    def send(self, leaf, payload, qos=0, retain=False):
+        """Queue a message, to be sent as soon as possible; a full queue drops its oldest one."""
         if len(self._outgoing) >= _OUTGOING_MAX:
             self._outgoing.pop(0)
             self.dropped += 1
@@ -112,22 +112,22 @@ class Link:
         self._wake.set()
 
     def is_down(self):
-        """True if there has been no session for some time, or nobody at the end of a serial line answers."""
+        """Return whether there has been no session for some time, or no ack on a serial line."""
         now_ms = self._app.clock.up_ms()
-        if not self._radio and self._asked_ms is not None and now_ms - self._asked_ms > _UNANSWERED_MS:
+        if not self._radio and self._unanswered_ms is not None and now_ms - self._unanswered_ms > _UNANSWERED_MS:
             return True
         return not self._is_up and now_ms - self._down_since > _DOWN_MS
 
     def rssi(self):
-        """Strength of the signal in dBm; None without radio."""
+        """Return the strength of the signal in dBm; None on a board without radio."""
         return self._radio.rssi() if self._radio else None
 
     async def run(self):
-        """For ever: a session, and another when it ends."""
+        """Run one session after the other, for ever."""
         pause_ms = _PAUSE_MIN_MS
         while True:
             self._app.pulse.beat("link")
-            if not self._config:  # nobody has told it who it is
+            if not self._config:  # no console.json: it does not know who it is
                 await asyncio.sleep_ms(_PAUSE_MAX_MS)
                 continue
             transport = None
@@ -136,7 +136,7 @@ class Link:
                     await self._radio.join()
                 transport = self._transport()
                 await self._session(transport)
-            except Exception as error:  # OSError, EOFError, a limit, a certificate that does not fit
+            except Exception as error:  # OSError, EOFError, a timeout, a certificate that does not match
                 if self._radio:
                     report("link", error)
             refused = transport and transport.refused
@@ -155,11 +155,11 @@ class Link:
         if not self._radio:
             from console.usb_serial import UsbSerial
 
-            return UsbSerial(json.dumps(events.hello(site_id, console_id, hardware_id)), self._took)
+            return UsbSerial(json.dumps(events.hello(site_id, console_id, hardware_id)), self._on_message)
         from console.mqtt import Mqtt
 
         client_id = "trivox-%s-%s-%s" % (site_id, console_id, hardware_id)
-        return Mqtt(self._broker, client_id, "trivox/v1/%s/%s/" % (site_id, console_id), self._took)
+        return Mqtt(self._broker, client_id, "trivox/v1/%s/%s/" % (site_id, console_id), self._on_message)
 
     async def _session(self, transport):
         await self._find_broker()
@@ -173,14 +173,14 @@ class Link:
             self._wake.set()
             tasks = [asyncio.create_task(self._guarded(work)) for work in (transport.run(), self._send(transport))]
             self._is_up = True
-            self._down_since = self._app.clock.up_ms()  # while it is up: since when
+            self._down_since = self._app.clock.up_ms()  # while the link is up: since when it is
             await self._watch(transport)
         finally:
             if not transport.reached:
-                self._address = None  # it may have moved
+                self._address = None  # the broker may have moved
             for task in tasks:
                 task.cancel()
-            await asyncio.sleep_ms(10)  # they let go of the socket before it closes
+            await asyncio.sleep_ms(10)  # so that they stop using the socket before it closes
             transport.close()
 
     async def _guarded(self, work):
@@ -197,15 +197,15 @@ class Link:
             turns += 1
             if turns % 10 == 0:
                 if await transport.tick():
-                    self._status_epoch = None  # a gateway that came later knows nothing
-                self._wake.set()  # to see whether something is to be sent again
+                    self._status_epoch = None  # a gateway that was started later needs the status
+                self._wake.set()  # there may be something to send again
                 if self._radio and not self._radio.is_joined():
                     raise OSError("no Wi-Fi")
         raise self._error
 
     async def _send(self, transport):
         await transport.subscribe(LEAVES)
-        self._app.say_health()
+        self._app.send_health()
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -215,12 +215,12 @@ class Link:
             while self._outgoing:
                 message = self._outgoing[0]
                 await transport.publish(*message)
-                if self._outgoing and self._outgoing[0] is message:  # else it went meanwhile, as the oldest of too many
+                if self._outgoing and self._outgoing[0] is message:  # else it was dropped meanwhile, from a full queue
                     self._outgoing.pop(0)
             batch = self._next_batch()
             while batch:
-                if self._asked_ms is None:
-                    self._asked_ms = self._app.clock.up_ms()
+                if self._unanswered_ms is None:
+                    self._unanswered_ms = self._app.clock.up_ms()
                 await transport.publish("events", batch, 1)
                 batch = self._next_batch()
 
@@ -237,30 +237,30 @@ class Link:
     def _status(self, is_online, epoch):
         return json.dumps(events.status(is_online, epoch, self._app.hardware_id))
 
-    def _took(self, leaf, payload):
+    def _on_message(self, leaf, payload):
         try:
             message = json.loads(payload) if payload else None
-        except (ValueError, MemoryError, RuntimeError):  # no JSON, or more of it than there is room for
+        except (ValueError, MemoryError, RuntimeError):  # not JSON, or more than there is memory for
             message = None
         try:
             if leaf == "ack":
                 self._acknowledged(*events.read_ack(message))
             elif leaf == "settings" and payload != b"":  # an empty one only clears what the broker retained
-                self._app.settings_came(message)
+                self._app.take_settings(message)
             elif leaf == "command":
-                self._app.command_came(*events.read_command(message))
+                self._app.take_command(*events.read_command(message))
             elif leaf == "firmware":
-                from console import update  # seldom, too
+                from console import update  # rarely needed, too
 
-                update.came(self._app, message)
-        except Exception as error:  # whatever it holds, the session goes on: the broker would only send it again
+                update.take_message(self._app, message)
+        except Exception as error:  # the session goes on, whatever is wrong: the broker would only send it again
             self.rejected += 1
             report(leaf, error)
 
     def _acknowledged(self, epoch, through, at_ms):
         self.acks += 1
         now_ms = self._app.clock.up_ms()
-        self._asked_ms = None
+        self._unanswered_ms = None
         if self._delivery is None:
             return
         try:
@@ -276,7 +276,7 @@ class Link:
         if not self._radio:
             return
         if self._broker.get("tls") and self._app.board.SETS_RTC and self._config.get("ntp_host"):
-            for _ in range(_CLOCK_WAIT_MS // 100):  # certificates are dated
+            for _ in range(_CLOCK_WAIT_MS // 100):  # TLS checks the dates of certificates
                 if self._clock_is_set:
                     break
                 await asyncio.sleep_ms(100)
@@ -284,7 +284,7 @@ class Link:
             self._address = await self._radio.resolve(self._broker["host"])
 
     async def keep_time(self):
-        """For ever: asks the NTP server each hour, if there is one."""
+        """Ask the NTP server for the time each hour, for ever, if `console.json` names one."""
         host, radio = self._config.get("ntp_host"), self._radio
         while host and radio:
             pause_ms = _CLOCK_RETRY_MS

@@ -1,7 +1,7 @@
-"""A small MQTT 3.1.1 client on asyncio streams: clean session, one write a packet, several publishes in flight.
+"""Speak MQTT 3.1.1 on asyncio streams: clean session, one write for each packet, several publishes in flight.
 
-Every wait has a limit. Whatever ends the link raises an exception (OSError, EOFError, asyncio.TimeoutError); the caller
-closes the client then and makes a new one.
+Every wait has a limit. Whatever ends the connection raises an exception (OSError, EOFError, asyncio.TimeoutError); then
+the caller closes the client and makes a new one.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from micropython import const
 
 _KEEPALIVE_S = const(30)
 _PING_MS = const(10000)
-_SILENCE_LIMIT_MS = const(20000)  # nothing heard, or no _PUBACK, for so long: the link is half open
+_SILENCE_LIMIT_MS = const(20000)  # after this time without any packet, or without a PUBACK, the link is half open
 _OPEN_LIMIT_MS = const(15000)
 _WRITE_LIMIT_MS = const(10000)
 _IN_FLIGHT_LIMIT = const(16)
@@ -34,13 +34,13 @@ PINGREQ = b"\xc0\x00"
 
 
 def text(value):
-    """A string as MQTT writes it: its length in two bytes, then UTF-8."""
+    """Return a string as MQTT encodes it: its length in two bytes, then UTF-8."""
     data = value if isinstance(value, bytes) else value.encode()
     return struct.pack(">H", len(data)) + data
 
 
 def packet(first, *parts):
-    """A whole packet from its first byte and the parts of its body."""
+    """Return a whole packet, made of its first byte and the parts of its body."""
     size = sum(len(part) for part in parts)
     head = bytearray((first,))
     while size >> 7:
@@ -51,7 +51,7 @@ def packet(first, *parts):
 
 
 def tls_context(ca):
-    """Trusts the certificate authority in the file `ca` (DER, or PEM where the port reads it) and no other."""
+    """Return a TLS context that trusts only the authority in the file `ca` (DER, or PEM where the port reads it)."""
     import tls
 
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
@@ -62,7 +62,7 @@ def tls_context(ca):
 
 
 async def connect(address, port):
-    """A non-blocking TCP connection to a numeric address. The caller limits the wait."""
+    """Return a non-blocking TCP connection to a numeric address. The caller limits the wait. Raises OSError."""
     peer = socket.getaddrinfo(address, port)[0][-1]
     link = socket.socket()
     try:
@@ -77,16 +77,16 @@ async def connect(address, port):
         while not poller.poll(0):
             await asyncio.sleep_ms(10)
     except BaseException:
-        link.close()  # a port without finalisers would never get it back
+        link.close()  # a port without finalisers would never free it
         raise
     return link
 
 
 class Mqtt:
-    """One connection to a broker. Topics are `prefix` plus a leaf; `on_message(leaf, payload)` gets what comes in.
+    """One connection to a broker. Topics are `prefix` plus a leaf; each message goes to `on_message(leaf, payload)`.
 
-    `broker` has host, port, tls, ca, user and password, as in console.json. `oversize` counts messages skipped because
-    they were too long; their payload is given as None.
+    `broker` has host, port, tls, ca, user and password, as in console.json. `oversize` counts messages that were too
+    long; their payload is None.
     """
 
     def __init__(self, broker, client_id, prefix, on_message):
@@ -96,16 +96,16 @@ class Mqtt:
         self._on_message = on_message
         self._socket = None
         self._is_writing = False
-        self._is_broken = False  # in the midst of a packet: nothing may follow it
+        self._is_broken = False  # a packet was written in part: nothing may follow it
         self._in_flight = {}  # packet id: ticks when it was sent
         self._last_id = 0
         self._heard = self._pinged = 0
-        self.reached = False  # TCP's handshake at least has been done
-        self.refused = False  # the broker does not want us, or TLS failed, which is costly to try again
+        self.reached = False  # whether TCP, at least, has connected
+        self.refused = False  # whether the broker refused us, or TLS failed, which is costly to try again
         self.oversize = 0
 
     async def open(self, address, will):
-        """Connects to the broker at the numeric address; `will` is the retained payload of its leaf `status`."""
+        """Connect to the broker at the numeric `address`; `will` is the last will, retained on the leaf `status`."""
         await asyncio.wait_for_ms(self._open(address, will), _OPEN_LIMIT_MS)
 
     async def _open(self, address, will):
@@ -134,23 +134,23 @@ class Mqtt:
         self._heard = self._pinged = time.ticks_ms()
 
     async def publish(self, leaf, payload, qos=0, retain=False):
-        """Sends a message (`payload` is a string) and returns once it is written; its _PUBACK comes later."""
+        """Send a message (`payload` is a string); return once it is written. Its PUBACK comes later."""
         topic = text(self._prefix + leaf)
         number = b""
         if qos:
-            while len(self._in_flight) >= _IN_FLIGHT_LIMIT:  # `tick` ends this wait, at the latest
+            while len(self._in_flight) >= _IN_FLIGHT_LIMIT:  # `tick` ends this wait at the latest
                 await asyncio.sleep_ms(10)
             number = self._number()
             self._in_flight[number] = time.ticks_ms()
         await self._send(packet(_PUBLISH | qos << 1 | retain, topic, number, payload.encode()))
 
     async def subscribe(self, leaves):
-        """Asks for the leaves, QoS 1."""
+        """Subscribe to the leaves with QoS 1."""
         filters = [text(self._prefix + leaf) + b"\x01" for leaf in leaves]
         await self._send(packet(_SUBSCRIBE, self._number(), *filters))
 
     async def run(self):
-        """Takes packets until the link breaks."""
+        """Read packets until the connection breaks."""
         while True:
             first = (await self._read(1))[0]
             size = shift = 0
@@ -188,18 +188,18 @@ class Mqtt:
             self.oversize += 1
             while size:
                 size -= len(await self._read(min(size, 256)))
-            self._tell(topic, None)
+            self._pass_on(topic, None)
         else:
-            self._tell(topic, await self._read(size))
+            self._pass_on(topic, await self._read(size))
         if qos:
             await self._send(packet(_PUBACK, number))
 
-    def _tell(self, topic, payload):
+    def _pass_on(self, topic, payload):
         if topic.startswith(self._prefix):
             self._on_message(topic[len(self._prefix) :], payload)
 
     async def tick(self):
-        """Called each second: keeps the link alive, raises OSError if it turns out half open."""
+        """Keep the connection alive; call it each second. Raises OSError if the connection is half open."""
         now = time.ticks_ms()
         if time.ticks_diff(now, self._heard) > _SILENCE_LIMIT_MS:
             raise OSError("broker is silent")
@@ -211,7 +211,7 @@ class Mqtt:
             await self._send(PINGREQ)
 
     def close(self):
-        """Ends the connection without more ado; the broker sends the will."""
+        """Close the connection without a DISCONNECT, so that the broker sends the will."""
         if self._socket:
             self._socket.close()
 
@@ -223,7 +223,7 @@ class Mqtt:
         return await self._reader.readexactly(size) if size else b""
 
     async def _send(self, data):
-        while self._is_writing:  # the one that writes has a limit, and if it meets it the link ends for all
+        while self._is_writing:  # the writer's wait has a limit, at which the link ends for all
             if self._is_broken:
                 raise OSError("link broke")
             await asyncio.sleep_ms(5)

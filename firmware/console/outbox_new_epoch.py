@@ -1,6 +1,6 @@
-"""How the outbox begins a new epoch while it holds events in doubt: seldom needed, and so loaded only then.
+"""Begin a new epoch of the outbox while it holds events in doubt.
 
-A part of `outbox.py`.
+A part of `outbox.py`, loaded only when needed, which is rare.
 """
 
 import os
@@ -9,8 +9,8 @@ import struct
 from console import outbox_files
 
 
-def forget(outbox):
-    """Begins a new epoch with what was in doubt; the bridge has all that was before. Raises OSError."""
+def begin(outbox):
+    """Begin a new epoch with the events in doubt; the bridge has all events before them. Raises OSError."""
     old = outbox.epoch
     turns = range(outbox._turn + 1, outbox._turn + 1 + outbox._slot_count)  # of these slots, oldest first
     carry_over(outbox, outbox.doubt or outbox.next)
@@ -21,27 +21,27 @@ def forget(outbox):
 
 
 def carry_over(outbox, doubt):
-    """Draws a new epoch. The outbox's events from number `doubt` on go over into it, numbered from 1.
+    """Draw a new epoch, and move the events from number `doubt` on into it, numbered from 1. Raises OSError.
 
-    Power may go at any point: until the new epoch's first slot begins, the old ones show that this is to be done, and
-    the new segment beside them that it has been. Raises OSError.
+    Power may go at any point: until the new epoch's first slot begins, the old slots show that this has to be done, and
+    a new segment beside them that it has been done.
     """
     old = outbox.epoch
     parts = outbox._parts
     path = outbox._path(outbox_files.MERGING)
     files = []
-    if parts and parts[-1][1] == old:  # else they have gone over before power went
+    if parts and parts[-1][1] == old:  # else they were moved before power went
         for index, part in enumerate(parts):
             if part[1] == old and part[2] >= doubt:
                 files.append(outbox._file(part) + (part[2], outbox._end(index)))  # noqa: RUF005 - as in outbox_recovery.py
-    count, presses = _written(path, files, doubt, outbox) if files else (0, None)
+    count, presses = _write_segment(path, files, doubt, outbox) if files else (0, None)
     outbox._new_numbers()
     moved = (outbox._turn, outbox.epoch, 1)
     if count:
-        os.rename(path, outbox._path(outbox_files.name(*moved)))
+        os.rename(path, outbox._path(outbox_files.segment_name(*moved)))
     for part in parts:
         if part[1] == old and part[2] >= doubt and part[0] <= outbox._merged:
-            os.remove(outbox._path(outbox_files.name(*part)))
+            os.remove(outbox._path(outbox_files.segment_name(*part)))
     outbox._parts = [part for part in parts if part[1] != old or part[2] < doubt]
     if count:
         outbox._parts.append(moved)
@@ -50,10 +50,10 @@ def carry_over(outbox, doubt):
 
 
 def empty_slots(outbox, turns):
-    """Begins the ring anew: leaves in all slots, but one that has begun, only the ring's first turn. Raises OSError.
+    """Start the ring again: leave only the ring's first turn in each slot, except one that has begun. Raises OSError.
 
-    Damaged ones go first, then those of `turns`, oldest first: should power go, what is left has no gap. They are
-    filled before, so that LittleFS divides the folder now and not in an append.
+    Damaged slots are emptied first, then those of `turns`, oldest first: if power goes, the rest has no gap. Each slot
+    is filled before, so that LittleFS splits the folder now and not in an append.
     """
     count = outbox._slot_count
     slots = [turn % count for turn in turns]
@@ -66,8 +66,8 @@ def empty_slots(outbox, turns):
     outbox._end_doubt()
 
 
-def _written(path, files, doubt, outbox):
-    """Writes the events from `doubt` on into the segment `path`.
+def _write_segment(path, files, doubt, outbox):
+    """Write the events from `doubt` on into the segment `path`.
 
     `files`: (path, offset, first number, number after the last) of each part that holds them, oldest first. Returns
     (how many numbers they take, [yes, no, cant_say, seller] of the presses among them).
@@ -78,12 +78,12 @@ def _written(path, files, doubt, outbox):
 
     def take(seq, data, mark, _):
         nonlocal count
-        while count <= seq - doubt:  # numbers that are gone keep their places
+        while count <= seq - doubt:  # lost numbers keep their places
             count += 1
             if data is None or count <= seq - doubt:
-                copy.extend(outbox_files.gone(count))
+                copy.extend(outbox_files.placeholder(count))
                 continue
-            copy.extend(outbox_files.record(_moved(data, doubt - 1, outbox), count, mark))
+            copy.extend(outbox_files.record(_renumbered(data, doubt - 1, outbox), count, mark))
             if mark:
                 presses[mark - 1] += 1
 
@@ -98,12 +98,12 @@ def _written(path, files, doubt, outbox):
     return count, presses
 
 
-def _moved(data, by, outbox):
-    """Returns the event, which may name its survey by number, as it is after all numbers have sunk by `by`."""
+def _renumbered(data, by, outbox):
+    """Return the record of an event after all numbers were lowered by `by`: it may name its survey by number."""
     try:
         event = outbox._decode(data)
     except Exception:
-        return data  # written by another firmware
+        return data  # another version of the firmware wrote it
     if not isinstance(event, dict) or not event.get("survey"):
         return data
     event["survey"] -= by

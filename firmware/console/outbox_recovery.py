@@ -1,6 +1,6 @@
-"""What the outbox does only when it is opened: reads what flash holds, and begins a new epoch where that is damaged.
+"""Open the outbox: read what flash holds, and begin a new epoch if that is damaged.
 
-A part of `outbox.py`, apart so that it can be let go of.
+A part of `outbox.py`, in a module of its own so that it can be unloaded.
 """
 
 import os
@@ -12,29 +12,29 @@ from console.outbox_new_epoch import carry_over, empty_slots
 
 
 def read(outbox):
-    """Takes over what flash holds, counts this boot and begins a slot. Raises OSError."""
-    names = _listed(outbox.root)
+    """Set the outbox's state from flash, count this boot and begin a slot. Raises OSError."""
+    names = _list_folder(outbox.root)
     outbox._parts = _segments(names)
     outbox._turn = outbox._merged = outbox._parts[-1][0] if outbox._parts else 0
     headers, whole = _headers(outbox, names)
     outbox._certain = _take(outbox, headers) and whole
     outbox.boot += 1
     if not outbox._certain:
-        if headers or outbox._parts or whole is None:  # else it never was whole
+        if headers or outbox._parts or whole is None:  # else it was never complete
             outbox.fault = outbox.fault or OSError("flash lost what it held")
         return _renew(outbox, headers, outbox_files.DOUBT in names)
     if outbox.next > 1:
         outbox.doubt = outbox.doubt or outbox.next
         if outbox_files.DOUBT not in names:
             outbox_files.write(outbox._path(outbox_files.DOUBT), "wb", b"")
-    else:  # nothing was given out, or all of it is forgotten
+    else:  # no number was used, or flash lost all of them
         outbox._parts = [part for part in outbox._parts if part[0] <= outbox._merged]
         outbox._new_numbers()
     return outbox._begin()
 
 
-def _listed(folder):
-    """Returns the names in a folder, which is made if there is none. Raises OSError."""
+def _list_folder(folder):
+    """Return the names in a folder, which is made if it is missing. Raises OSError."""
     try:
         return os.listdir(folder)
     except OSError:
@@ -43,20 +43,20 @@ def _listed(folder):
 
 
 def _segments(names):
-    """Returns (turn, epoch, base) of each segment, oldest first."""
-    found = []
+    """Return (turn, epoch, base) of each segment, oldest first."""
+    segments = []
     epoch = ""
     for text in sorted(text for text in names if "-" in text):
         turn, other, base = text.split("-")
-        epoch = epoch if epoch == other else other  # one text for all, to save memory
-        found.append((int(turn[1:], 16), epoch, int(base, 16)))
-    return found
+        epoch = epoch if epoch == other else other  # share one string, to save memory
+        segments.append((int(turn[1:], 16), epoch, int(base, 16)))
+    return segments
 
 
 def _read_header(path):
-    """Returns (epoch, turn, base, acknowledged, boot, doubt, presses…), or None if it is damaged.
+    """Return (epoch, turn, base, acknowledged, boot, doubt, presses…), or None if the header is damaged.
 
-    If there is none yet: (the first turn of the ring,), or () where power went meanwhile.
+    If there is none yet, returns (the first turn of the ring,), or () if power went while it was written.
     """
     try:
         with open(path, "rb") as file:
@@ -76,13 +76,13 @@ def _read_header(path):
 
 
 def _headers(outbox, names):
-    """Reads the headers of the slots that are there.
+    """Read the headers of all slots.
 
-    Returns them in the order of their turns, and whether all are there that should be: turns without a gap, and files
-    without a header only where none was yet or, one at most, where power went when its turn had come. None: one that
-    was written can't be read.
+    Returns them in the order of their turns, and whether they are complete: turns without a gap, and files without a
+    header only where none was written yet or, in at most one, where power went at its turn. None in place of that if a
+    header is damaged.
     """
-    found = []
+    headers = []
     empty = []
     count = outbox._slot_count
     damaged = 0
@@ -91,19 +91,19 @@ def _headers(outbox, names):
         if fields is None or (len(fields) > 1 and fields[1] % count != slot):
             damaged += 1
         elif len(fields) > 1:
-            found.append(fields)
+            headers.append(fields)
         elif fields != (None,):
             empty.append(fields)
-    found.sort(key=lambda fields: fields[1])
-    if damaged or not found:
-        return found, None if damaged else False
-    oldest, newest = found[0], found[-1]
-    whole = len(found) + len(empty) == count and newest[1] - oldest[1] + 1 == len(found)
-    return found, whole and len([1 for mark in empty if not (mark and oldest[1] <= mark[0] <= newest[1])]) <= 1
+    headers.sort(key=lambda fields: fields[1])
+    if damaged or not headers:
+        return headers, None if damaged else False
+    oldest, newest = headers[0], headers[-1]
+    whole = len(headers) + len(empty) == count and newest[1] - oldest[1] + 1 == len(headers)
+    return headers, whole and len([1 for mark in empty if not (mark and oldest[1] <= mark[0] <= newest[1])]) <= 1
 
 
 def _take(outbox, headers):
-    """Takes over the state from the newest slot; returns whether the highest number used is certain."""
+    """Set the outbox's state from the newest slot; return whether the highest used number is certain."""
     if not headers:
         return False
     merged = outbox._merged
@@ -124,15 +124,15 @@ def _take(outbox, headers):
                 outbox.presses[button - 1] += 1
 
     outbox._scan((turn, outbox.epoch, outbox.next), take, outbox._slot(turn))
-    # A segment of another epoch as new as the newest slot: power went while events were carried over into it.
+    # If a segment of another epoch is as new as the newest slot, power went while events were moved into it.
     whole = turn > merged or (turn == merged and epoch_merged == outbox.epoch)
     return whole and not damaged and not outbox.fault
 
 
 def _renew(outbox, headers, in_doubt):
-    """Begins a new epoch; what is readable of the old one goes into segments, to be delivered first.
+    """Begin a new epoch; what is readable of the old one goes into segments, to be delivered first.
 
-    What was in doubt goes over into the new epoch: its numbers may have been used for other events.
+    Events in doubt move into the new epoch, as their numbers may have been used for other events.
     """
     doubt = outbox.doubt if in_doubt else 0
     outbox.doubt = doubt

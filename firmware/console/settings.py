@@ -1,6 +1,6 @@
-"""The console's settings: their ranges, a checker (pure) of what came, and their keeping in a file.
+"""Check the console's settings, and keep them in a file.
 
-Loaded for as long as settings come or go; a `Settings` in use has no methods, which would keep all this in memory.
+Loaded only while settings are read or written. `Settings` in use have no methods, which would keep this in memory.
 """
 
 import json
@@ -10,7 +10,7 @@ from errno import ENOENT
 from console.events import is_int
 from console.outbox_files import write
 
-# name, lowest, highest: the only place where the firmware has them; the schema is compared with it.
+# Name, lowest and highest value. Only here in the firmware; a test compares them with schema/settings.json.
 RANGES = (
     ("revision", 1, 0x7FFFFFFF),
     ("survey_window_ms", 200, 600000),
@@ -23,7 +23,7 @@ RANGES = (
 )
 QUESTION_REVISION_MAX = 0x7FFFFFFF
 ID_LENGTH_MAX = 32
-ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789_-"  # the last two not in front
+ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789_-"  # not beginning with either of the last two
 KINDS = ("personnel", "office", "loyalty")
 LANGUAGES_MAX = 16
 LANGUAGE_LENGTH_MAX = 35
@@ -33,13 +33,13 @@ TRACK_MAX = 255
 
 
 class Settings:
-    """Checked settings; a new object has the defaults of contract.md, revision 0 (none ever came)."""
+    """Checked settings. A new object has the defaults of schema/settings.json, and revision 0: none came yet."""
 
     revision = 0
     question_id = "staff"
     question_revision = 1
     kind = "personnel"
-    text = None  # language -> text; None: never came
+    text = None  # language -> text; None if it never came
     survey_window_ms = 20000
     long_press_ms = 1500
     reopen_guard_ms = 1000
@@ -51,7 +51,7 @@ class Settings:
 
 
 def payload(settings):
-    """The settings as they came, without fields that the console does not know."""
+    """Return the settings as a payload of leaf `settings`, without fields that the console does not know."""
     question = {"id": settings.question_id, "revision": settings.question_revision}
     question.update({"kind": settings.kind, "text": settings.text})
     made = {"question": question, "prompt": settings.prompt}
@@ -61,9 +61,9 @@ def payload(settings):
 
 
 def check(message):
-    """`Settings` made of a decoded `settings` message, or a str: why they can't be used."""
+    """Return the `Settings` of a decoded `settings` message, or why they can't be used (a str)."""
     if not isinstance(message, dict):
-        return "settings are no object"
+        return "settings is not an object"
     settings = Settings()
     for name, low, high in RANGES:
         value = message.get(name)
@@ -74,32 +74,32 @@ def check(message):
         return "stuck_ms is not above long_press_ms"
     prompt = message.get("prompt")
     if not isinstance(prompt, str) or (prompt not in PROMPTS and track(prompt) is None):
-        return "prompt is none of none, tone, track:1 to track:{}".format(TRACK_MAX)
+        return "prompt is not none, tone or track:1 to track:{}".format(TRACK_MAX)
     settings.prompt = prompt
     return _check_question(message.get("question"), settings) or settings
 
 
 def _check_question(question, settings):
-    """Take the key question into `settings`; the reason if it can't be used."""
+    """Put the key question into `settings`; return why it can't be used, or None."""
     if not isinstance(question, dict):
-        return "question is no object"
+        return "question is not an object"
     settings.question_id = question.get("id")
     settings.question_revision = question.get("revision")
     settings.kind = question.get("kind")
     settings.text = question.get("text")
     if not _is_id(settings.question_id):
-        return "question.id is no id"
+        return "question.id is not a valid id"
     if not _is_within(settings.question_revision, 1, QUESTION_REVISION_MAX):
         return "question.revision is not a whole number from 1 to {}".format(QUESTION_REVISION_MAX)
     if settings.kind not in KINDS:
-        return "question.kind is none of personnel, office, loyalty"
+        return "question.kind is not personnel, office or loyalty"
     if not _is_text(settings.text):
-        return "question.text is not one to {} texts by language".format(LANGUAGES_MAX)
+        return "question.text does not hold 1 to {} texts by language".format(LANGUAGES_MAX)
     return None
 
 
 def track(prompt):
-    """The N of a prompt (a str) `track:N`, or None."""
+    """Return the N of a prompt (a str) `track:N`, or None."""
     if not prompt.startswith("track:"):
         return None
     digits = prompt[6:]
@@ -130,15 +130,15 @@ def _is_text(value):
     return True
 
 
-def is_news(settings, used):
-    """Whether checked `settings` are to be applied where `used` are the newest: not older, and not the same."""
+def replaces(settings, used):
+    """Return whether checked `settings` replace `used`, the newest ones: they are not older, and not the same."""
     if settings.revision != used.revision:
         return settings.revision > used.revision
     return payload(settings) != payload(used)
 
 
 def load(path):
-    """The settings kept at `path`: `Settings`, None if there are none, or a str: why they can't be used."""
+    """Return the `Settings` in the file `path`, None if there is no file, or why they can't be used (a str)."""
     try:
         with open(path) as file:
             message = json.load(file)
@@ -147,12 +147,12 @@ def load(path):
             return None
         return "settings can't be read"
     except ValueError:
-        return "settings are no JSON"
+        return "settings are not JSON"
     return check(message)
 
 
-def keep(path, settings):
-    """Keep `settings` at `path`; the old ones stay until the new ones are whole. OSError if that fails."""
-    beside = path + ".new"
-    write(beside, "w", json.dumps(payload(settings)))
-    os.rename(beside, path)
+def save(path, settings):
+    """Write `settings` to the file `path`; the old ones stay until the new ones are complete. Raises OSError."""
+    new = path + ".new"
+    write(new, "w", json.dumps(payload(settings)))
+    os.rename(new, path)

@@ -1,4 +1,4 @@
-"""What the console finds when it starts. It is needed once, and let go of then."""
+"""Read what the console starts with: its configuration, board and reason. Needed once, then unloaded."""
 
 import json
 import os
@@ -12,26 +12,28 @@ from console import events, health, update_slots
 
 _KEY_DIGITS = const(64)
 _HOLD_MS = const(2000)
-WISHES = ("self_test", "flashed")
+PURPOSES = ("self_test", "flashed")
 
 
-def found():
-    """What `App` is made of, or None: the board is its technician's.
+def app_arguments():
+    """Return the arguments of `App`, or None if the board is to be left to a technician.
 
-    That is (board, config, folder, code of `booted.reset`, news of an update, what a technician at its line wants).
+    They are (board, config, folder, code of `booted.reset`, state of an update's trial, purpose of a technician's
+    restart).
     """
     config, folder = read_config()
     marker = take_marker(folder + "/restart")
     if marker == "maintenance":
         return None
     board = board_named(config.get("board"))
-    if is_held_open(board):
+    if is_held_for_repl(board):
         return None
-    return board, config, folder, reset_kind(marker), update_slots.news(folder), marker if marker in WISHES else None
+    purpose = marker if marker in PURPOSES else None
+    return board, config, folder, reset_kind(marker), update_slots.trial_state(folder), purpose
 
 
-def is_held_open(board):
-    """True if *No* and the seller's button are held down together from the start: nobody does that by chance."""
+def is_held_for_repl(board):
+    """Return whether *No* and the seller's button are held together from the start, which nobody does by chance."""
     pins = [
         machine.Pin(board.BUTTONS[button], machine.Pin.IN, machine.Pin.PULL_UP) for button in (events.NO, events.SELLER)
     ]
@@ -43,7 +45,7 @@ def is_held_open(board):
 
 
 def board_named(name):
-    """The constants of a board, by its name or else by what the port tells."""
+    """Return the constants of a board, by its name or, without one, by the port."""
     if not name:
         name = {"linux": "unix", "rp2": "pico"}.get(sys.platform, sys.platform)
         if "Pico W" in getattr(sys.implementation, "_machine", ""):
@@ -52,7 +54,7 @@ def board_named(name):
 
 
 def read_config():
-    """(console.json as a dict, empty if it can't be used; the folder that it lies in)."""
+    """Return (console.json as a dict, empty if it can't be used; the folder that it is in)."""
     error = None
     for folder in ("", "/flash"):
         try:
@@ -62,7 +64,7 @@ def read_config():
             return config, folder
         except OSError as failed:
             error = failed
-        except (ValueError, AttributeError) as failed:  # it is there: so is the flash
+        except (ValueError, AttributeError) as failed:  # the file exists, so this is the flash
             health.report("console.json", failed)
             return {}, folder
     health.report("console.json", error)
@@ -70,7 +72,7 @@ def read_config():
 
 
 def check_key(key):
-    """Raises ValueError if a console's key is none; the message does not tell it."""
+    """Raise ValueError if a console's key is not valid; the message does not show it."""
     if key is not None and not (
         isinstance(key, str) and len(key) == _KEY_DIGITS and all(digit in "0123456789abcdefABCDEF" for digit in key)
     ):
@@ -78,7 +80,7 @@ def check_key(key):
 
 
 def take_marker(path):
-    """What a wanted restart has written for this boot, or None."""
+    """Return what an intended restart left for this boot in the file `path`, or None; remove the file."""
     try:
         with open(path) as file:
             word = file.read()
@@ -89,7 +91,7 @@ def take_marker(path):
 
 
 def reset_kind(marker):
-    """The code of `booted.reset`."""
+    """Return the code of `booted.reset`."""
     if marker:
         return events.SOFT
     cause = machine.reset_cause()

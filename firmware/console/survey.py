@@ -1,7 +1,7 @@
-"""The survey table: confirmed presses and passing time in, facts out. Pure, no I/O.
+"""Turn confirmed presses and passing time into facts: the state machine of surveys. Pure, no I/O.
 
-Everything happens in the order of first contacts and deadlines, never of calls: a main loop that was stalled brings
-the same facts, later. A deadline goes before a press or release of the same millisecond.
+It works in the order of first contacts and deadlines, not of calls: a main loop that was stalled gets the same facts,
+only later. A deadline comes before a press or release of the same millisecond.
 """
 
 from micropython import const
@@ -11,12 +11,14 @@ from console.events import (
     ANSWERED,
     BUTTON_FREED,
     BUTTON_STUCK,
+    CAUSE,
     ERROR,
     EXPIRED,
     FAULT,
     FORCE_MAJEURE_DECLARED,
     GUARD,
     NO_SURVEY,
+    OUTCOME,
     SELLER,
     SETTINGS_APPLIED,
     SILENT,
@@ -25,12 +27,14 @@ from console.events import (
     SURVEY_CLOSED,
     SURVEY_OPENED,
     TOGETHER,
+    TYPE,
+    UP_MS,
 )
 
-PRESS_TESTED = const(-1)  # a fact for the self-test, no event: `(PRESS_TESTED, up_ms, button)`
+PRESS_TESTED = const(-1)  # a fact for the self-test, not an event: `(PRESS_TESTED, up_ms, button)`
 
-# What may come in, in the order in which it is taken within one millisecond. The first three have the button's number
-# added. A press that has no length is released at once.
+# Codes of inputs, in the order in which they are processed within one millisecond. The button's number is added to the
+# first three. A press without length is released at once.
 _RELEASE = const(0)
 _PRESS = const(4)
 _RELEASE_AT_ONCE = const(8)
@@ -38,16 +42,21 @@ _APPLY = const(12)
 _TEST_ON = const(13)
 _TEST_OFF = const(14)
 
-# Deadlines, beside those of stuck buttons (which are named by the button).
+# Codes of deadlines. That of a stuck button is the button's number.
 _EXPIRY = const(4)
 _LONG = const(5)
 
 
 class SurveyTable:
-    """Feed it with `press`, `release`, `apply` and `test`, then `take(settled_ms)` until that gives None.
+    """The state of a console's surveys.
 
-    `settings` are those in force, `opened_ms` is the open survey's contact or None, `stuck` tells by button which are
-    stuck, and `presses` counts the presses taken by button (those of a self-test left out).
+    Call `press`, `release`, `apply` and `test`, then `take(settled_ms)` until it returns None.
+
+    Attributes to read:
+        settings: those in force.
+        opened_ms: the seller's first contact of the open survey, or None.
+        stuck: whether each button is stuck.
+        presses: how many presses of each button were processed, without those of a self-test.
     """
 
     def __init__(self, settings):
@@ -57,57 +66,58 @@ class SurveyTable:
         self.presses = [0, 0, 0, 0]
         self._facts = []
         self._inputs = []  # (up_ms, code), sorted
-        self._applied = []  # the settings of the _APPLY among the inputs
-        self._next_settings = None  # to be in force when the open survey has closed
+        self._applied = []  # the settings of each _APPLY among the inputs
+        self._next_settings = None  # to be put in force when the open survey closes
         self._answered = False  # the last survey was closed by an answer
         self._testing = False
-        self._contacts = [None, None, None]  # the last first contact of each answer button
-        self._stuck_at = [None, None, None, None]  # when a button that is held will be stuck
-        self._seller_ms = None  # contact of a seller's press that is neither short nor long yet
-        self._long_at = 0  # when it becomes long
+        self._contacts = [None, None, None]  # the newest first contact of each answer button
+        self._stuck_at = [None, None, None, None]  # when each button that is held will be stuck
+        self._seller_ms = None  # first contact of a seller's press that is neither short nor long yet
+        self._long_at = 0  # when that press becomes long
 
     def press(self, button, up_ms):
-        """A confirmed press with its first contact at `up_ms`. Of two buttons, in any order."""
+        """Add a confirmed press with its first contact at `up_ms`. Presses of two buttons may come in any order."""
         self._insert(up_ms, _PRESS + button)
 
     def release(self, button, up_ms):
-        """A confirmed release with its first break at `up_ms`."""
+        """Add a confirmed release with its first break at `up_ms`."""
         at_once = (up_ms, _PRESS + button) in self._inputs
         self._insert(up_ms, (_RELEASE_AT_ONCE if at_once else _RELEASE) + button)
 
     def apply(self, settings, up_ms):
-        """New settings: in force at once, or when the open survey has closed. Gives `settings_applied` at once."""
+        """Put settings in force: at once, or when the open survey closes. The fact `settings_applied` comes at once."""
         self._applied.append(settings)
         self._insert(up_ms, _APPLY)
 
     def test(self, on, up_ms):
-        """From `up_ms` on presses are no surveys but facts `PRESS_TESTED` (self-test, maintenance); or are again."""
+        """Begin a self-test at `up_ms`, in which a press is only a fact `PRESS_TESTED`; or end it (`on` False)."""
         self._insert(up_ms, _TEST_ON if on else _TEST_OFF)
 
     def take(self, settled_ms):
-        """The next fact, or None. Everything with a first contact or break up to `settled_ms` has been handed in.
+        """Return the next fact, or None.
 
-        Record each fact before taking the next.
+        Every press and release up to `settled_ms` must have been added before. Record each fact before taking the next.
         """
         while not self._facts:
             if not self._step(settled_ms):
                 return None
         return self._facts.pop(0)
 
-    def forget(self, fact):
-        """Another epoch begins with `fact`, the last one taken, as it could not be recorded.
+    def new_epoch(self, fact):
+        """Give up the survey of the old epoch: a new one begins, as `fact`, the last one taken, could not be recorded.
 
-        A survey opened under the old epoch is not continued. Answers what is to be recorded instead, or None.
+        Returns the fact to record in place of `fact`, or None.
         """
-        if fact[0] == SURVEY_OPENED:
+        if fact[TYPE] == SURVEY_OPENED:
             return fact
-        if not any(waiting[0] == SURVEY_OPENED for waiting in self._facts):
-            self._facts = [waiting for waiting in self._facts if waiting[0] != SURVEY_CLOSED]
+        if not any(waiting[TYPE] == SURVEY_OPENED for waiting in self._facts):
+            self._facts = [waiting for waiting in self._facts if waiting[TYPE] != SURVEY_CLOSED]
             self._end_survey(False)
-        if fact[0] == SURVEY_CLOSED:
-            return (STRAY_PRESSED, fact[1], fact[6], NO_SURVEY) if fact[7] == ANSWERED else None
-        if fact[0] == FORCE_MAJEURE_DECLARED:
-            return (FORCE_MAJEURE_DECLARED, fact[1], False, fact[3], fact[4])
+        if fact[TYPE] == SURVEY_CLOSED:
+            return (STRAY_PRESSED, fact[UP_MS], fact[OUTCOME], NO_SURVEY) if fact[CAUSE] == ANSWERED else None
+        if fact[TYPE] == FORCE_MAJEURE_DECLARED:
+            _, up_ms, _, question_id, question_revision = fact
+            return (FORCE_MAJEURE_DECLARED, up_ms, False, question_id, question_revision)
         return fact
 
     def _insert(self, up_ms, code):
@@ -115,7 +125,7 @@ class SurveyTable:
         self._inputs.sort()
 
     def _step(self, settled_ms):
-        """Take one input or run one deadline. False if none is due."""
+        """Process one input or one deadline; return whether one was due."""
         at, deadline = self._next_deadline()
         if self._inputs and (at is None or self._inputs[0][0] < at):
             up_ms, code = self._inputs[0]
@@ -131,11 +141,11 @@ class SurveyTable:
         elif deadline == _LONG:
             self._declare_force_majeure()
         else:
-            self._stick(deadline, at)
+            self._mark_stuck(deadline, at)
         return True
 
     def _next_deadline(self):
-        """`(up_ms, deadline)` of the earliest, `(None, None)` if there is none."""
+        """Return `(up_ms, code)` of the earliest deadline, `(None, None)` if there is none."""
         at = deadline = None
         if self.opened_ms is not None:
             at, deadline = self.opened_ms + self.settings.survey_window_ms, _EXPIRY
@@ -147,7 +157,7 @@ class SurveyTable:
         return at, deadline
 
     def _wait_ms(self, code):
-        """How long after its contact an input can be judged: an answer only when none can be together with it."""
+        """Return how long to wait after an input's contact: another answer within `debounce_ms` makes it stray."""
         return self.settings.debounce_ms if _is_answer(code) else 0
 
     def _enter(self, code, up_ms):
@@ -210,7 +220,7 @@ class SurveyTable:
         return False
 
     def _ask(self, contact_ms, released_ms):
-        """The seller's short press: a survey from `contact_ms` on, known at `released_ms`."""
+        """Open a survey from `contact_ms` on: the seller's press was short, which is known at `released_ms`."""
         if self.opened_ms is not None:
             if contact_ms - self.opened_ms < self.settings.reopen_guard_ms:
                 self._stray(SELLER, GUARD, contact_ms)
@@ -227,7 +237,7 @@ class SurveyTable:
         self._facts.append((FORCE_MAJEURE_DECLARED, self._seller_ms, is_open, question_id, question_revision))
         self._seller_ms = None
 
-    def _stick(self, button, up_ms):
+    def _mark_stuck(self, button, up_ms):
         self._stuck_at[button] = None
         self.stuck[button] = True
         self._facts.append((BUTTON_STUCK, up_ms, button))

@@ -1,4 +1,4 @@
-"""Questions by UDP that block nobody: names (`socket.getaddrinfo` would stall the buttons) and the time (NTP)."""
+"""Ask name servers and NTP servers by UDP without blocking: `socket.getaddrinfo` would stall the buttons."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ _ADDRESS_RECORD = const(1)
 
 
 async def ask(address, port, question):
-    """The answer to the packet `question`, or None after two seconds. The address is numeric."""
+    """Send the packet `question` to a numeric address; return the answer, or None after two seconds."""
     link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         link.setblocking(False)
@@ -27,7 +27,7 @@ async def ask(address, port, question):
             await asyncio.sleep_ms(_POLL_MS)
             try:
                 return link.recv(512)
-            except OSError:  # nothing there yet
+            except OSError:  # no answer yet
                 continue
         return None
     finally:
@@ -35,7 +35,7 @@ async def ask(address, port, question):
 
 
 async def resolve(host, server):
-    """The numeric address of `host`, asked of the name server at the address `server`. OSError if there is none."""
+    """Return the numeric address of `host` from the name server at `server`. Raises OSError if it has none."""
     if host == "localhost":
         return "127.0.0.1"
     number = os.urandom(2)
@@ -51,9 +51,9 @@ async def resolve(host, server):
 
 
 def address_in(answer, at):
-    """The first IPv4 address in a DNS answer whose records begin at `at`, or None."""
+    """Return the first IPv4 address in a DNS answer whose records begin at `at`, or None."""
     while at + 12 <= len(answer):
-        while answer[at] and answer[at] < 0xC0:  # noqa: PLR2004 - a name's parts, up to its end or a reference
+        while answer[at] and answer[at] < 0xC0:  # noqa: PLR2004 - a name's parts, up to its end or a pointer
             at += answer[at] + 1
         at += 2 if answer[at] else 1
         kind, _, _, _, size = struct.unpack_from(">HHHHH", answer, at)
@@ -65,7 +65,7 @@ def address_in(answer, at):
 
 
 async def ntp(address, up_ms):
-    """(UTC in ms since 1970, the up_ms at which it was so), or None. `up_ms` is a function."""
+    """Return (UTC in ms since 1970, the up_ms of that moment), or None. `up_ms` is a function."""
     asked = up_ms()
     answer = await ask(address, _NTP_PORT, b"\x23" + bytes(47))
     answered = up_ms()

@@ -1,4 +1,4 @@
-"""The file `slots.json`, which says what the next boot runs: see `slots.py`, whose form it is."""
+"""Read and write `slots.json`, which says what the next boot runs; `slots.py` describes it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ TARGETS = ("a", "b")
 
 
 def read(folder):
-    """What the file in `folder` says; {} if there is none that can be read."""
+    """Return the content of the file in `folder`; {} if it is missing or can't be read."""
     try:
         with open(folder + "/slots.json") as file:
             state = json.load(file)
@@ -21,21 +21,21 @@ def read(folder):
     return state if isinstance(state, dict) else {}
 
 
-def keep(folder, state):
-    """Exchanges the file as a whole. OSError if that fails; then it is as it was."""
+def save(folder, state):
+    """Replace the file as a whole. Raises OSError if that fails; then the file is as it was."""
     path = folder + "/slots.json"
     write(path + ".new", "w", json.dumps(state))
     os.rename(path + ".new", path)
 
 
-def news(folder):
-    """What this boot has to see to: the state if this version is on trial, or if another's trial has failed; or {}."""
+def trial_state(folder):
+    """Return the state if this version is on trial, or if the trial of another one has failed; else {}."""
     state = read(folder)
     return state if is_on_trial(state) or "failed" in state else {}
 
 
 def restart(app):
-    """Starts the board anew at once; its next boot knows that it was wanted."""
+    """Restart the board at once; its next boot knows that this was intended."""
     try:
         write(app.folder + "/restart", "w", "restart")
     except OSError as error:
@@ -44,5 +44,5 @@ def restart(app):
 
 
 def is_on_trial(state):
-    """Whether the version that runs is the one on trial."""
+    """Return whether the running version is the one on trial."""
     return "trial" in state and state["trial"] == sys.path[0]

@@ -1,6 +1,6 @@
-"""The transport of a board without radio: the messages of MQTT as lines on its USB serial port.
+"""Send and receive messages as lines on the USB serial port, on a board without radio.
 
-A line is `leaf TAB payload TAB crc32 LF` (contract.md, "Serial line"). The same functions as `mqtt.Mqtt`.
+A line is `leaf TAB payload TAB crc32 LF` (schema/serial_line.json). `UsbSerial` has the same methods as `mqtt.Mqtt`.
 """
 
 import asyncio
@@ -11,22 +11,22 @@ import time
 
 from micropython import const
 
-_HELLO_MS = const(10000)  # a gateway that came later learns who is here
-_UNHEARD_HELLO_MS = const(2000)  # as long as nothing has come
+_HELLO_MS = const(10000)  # so that a gateway that was started later learns which console this is
+_UNHEARD_HELLO_MS = const(2000)  # … as long as nothing was received
 _WRITE_LIMIT_MS = const(10000)
 LINE_LIMIT = 8192 + 64
-_PIECE = const(64)  # bytes: what a USB packet takes, so that a write never waits long, and no reading holds up others
-_torn = False  # a line was begun and not ended: outlives a session
+_PIECE = const(64)  # bytes of a USB packet, so that neither a write nor a read delays others
+_torn = False  # whether a line was begun and not ended; it outlasts a session
 
 
 def line(leaf, payload):
-    """The line, as bytes, for a message whose payload is a string in one line."""
+    """Return the line (bytes) of a message whose payload is a string without line feeds."""
     body = ("%s\t%s" % (leaf, payload)).encode()
     return body + b"\t%08x\n" % binascii.crc32(body)
 
 
 def parse(data):
-    """(leaf, payload as bytes) of a line without its LF, or None if it does not check."""
+    """Return (leaf, payload as bytes) of a line without its LF, or None if its CRC is wrong."""
     body = bytes(data[:-9])
     if data[-9:-8] != b"\t" or data[-8:] != b"%08x" % binascii.crc32(body):
         return None
@@ -35,39 +35,39 @@ def parse(data):
 
 
 class UsbSerial:
-    """The line to the gateway. `hello` is the payload of the first line; `dropped` counts lines that did not check."""
+    """The serial line to the gateway. `hello` is the payload of its first line; `dropped` counts damaged lines."""
 
     def __init__(self, hello, on_message):
         self._hello = hello
         self._on_message = on_message
         self._is_writing = False
-        self._is_broken = False  # in the midst of a line: nothing may follow it
+        self._is_broken = False  # a line was written in part: nothing may follow it
         self._in = sys.stdin.buffer
         self._out = sys.stdout.buffer
         self._readable = select.poll()
         self._readable.register(self._in, select.POLLIN)
         self._writable = select.poll()
         self._writable.register(self._out, select.POLLOUT)
-        self._said_hello = 0
+        self._hello_sent = 0
         self._is_heard = False
         self.reached = True
         self.refused = False
         self.dropped = 0
 
     async def open(self, _address, _will):
-        """Says who is here."""
-        await self._say_hello()
+        """Send `hello`."""
+        await self._send_hello()
 
     async def publish(self, leaf, payload, qos=0, retain=False):
-        """Sends a message (`payload` is a string) and returns once it is written."""
-        del qos, retain  # the gateway knows them by the leaf
+        """Send a message (`payload` is a string); return once it is written."""
+        del qos, retain  # the gateway knows them from the leaf
         await self._send(line(leaf, payload))
 
     async def subscribe(self, leaves):
-        """The gateway sends all that is for this console."""
+        """Do nothing: the gateway sends all that is for this console."""
 
     async def run(self):
-        """Takes lines until it is cancelled."""
+        """Read lines until cancelled."""
         data = bytearray()
         while True:
             await asyncio.sleep_ms(5)
@@ -84,19 +84,19 @@ class UsbSerial:
                     data.extend(byte)
 
     async def tick(self):
-        """Called each second; True if it said hello, and the status is to follow."""
+        """Send `hello` now and then; call it each second. Returns whether it did: then the status must follow."""
         pause_ms = _HELLO_MS if self._is_heard else _UNHEARD_HELLO_MS
-        if time.ticks_diff(time.ticks_ms(), self._said_hello) <= pause_ms:
+        if time.ticks_diff(time.ticks_ms(), self._hello_sent) <= pause_ms:
             return False
-        await self._say_hello()
+        await self._send_hello()
         return True
 
     def close(self):
-        """Nothing to end."""
+        """Do nothing: there is no connection to close."""
 
     def _take(self, data):
         if not data:
-            return  # the end of what another left unfinished
+            return  # the end of a line that an earlier session left unfinished
         message = parse(data)
         if message is None:
             self.dropped += 1
@@ -104,13 +104,13 @@ class UsbSerial:
             self._is_heard = True
             self._on_message(*message)
 
-    async def _say_hello(self):
-        self._said_hello = time.ticks_ms()
+    async def _send_hello(self):
+        self._hello_sent = time.ticks_ms()
         await self._send(line("hello", self._hello))
 
     async def _send(self, data):
         global _torn
-        while self._is_writing:  # the one that writes has a limit, and if it meets it the link ends for all
+        while self._is_writing:  # the writer's wait has a limit, at which the link ends for all
             if self._is_broken:
                 raise OSError("link broke")
             await asyncio.sleep_ms(5)

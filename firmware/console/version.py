@@ -1,3 +1,3 @@
-"""The firmware's version, told in `booted` and `health`; the package files repeat it."""
+"""The firmware's version, which `booted` and `health` report; `package.json` and `pyproject.toml` repeat it."""
 
 VERSION = "0.1.0"

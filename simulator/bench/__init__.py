@@ -1,1 +1,1 @@
-"""The technician's bench: one simulated console with broker and bridge behind it, driven by lines from page or pipe."""
+"""The technician's bench: one simulated console with a broker and a bridge, driven by lines from a page or a pipe."""

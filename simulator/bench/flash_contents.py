@@ -1,6 +1,6 @@
-"""What the console's outbox holds in flash, online or not: its files, read by the firmware's own modules.
+"""Read what the console's outbox holds in flash, online or not: its files, decoded by the firmware's own modules.
 
-`outbox.py` of the firmware says how they lie there. Nothing is asked of the outbox itself, which notices nothing.
+The firmware's `outbox.py` describes the files. The outbox itself is not asked, and does not notice.
 """
 
 import shutil
@@ -12,22 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.bench.journal import Entry, Journal
+from simulator.bench.journal import Journal, JournalEntry
 from simulator.console.console import Console
-from simulator.console.firmware_modules import Firmware
+from simulator.console.firmware_modules import FirmwareModules
 from simulator.errors import ConsoleError
 
 FOLDER = "outbox"
 LOOK_S = 0.1
 
 
-State = tuple[int, bytes | None]
+FileState = tuple[int, bytes | None]
 """Identifies what was read of a file: its size and, of a slot, its header."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a file of the outbox holds: its place in their order, epoch, the number that its header says is through."""
+class OutboxPart:
+    """The content of one file of the outbox.
+
+    `turn`: the file's place in the order of files. `through`: the number acknowledged, according to the header; None
+    in a segment. `next`: the number after the last event.
+    """
 
     turn: int
     epoch: str
@@ -36,66 +40,67 @@ class Part:
     events: list[tuple[int, dict[str, Any]]]
 
 
-class Kept:
-    """Looks, whenever flash was written, and writes into the journal what is new.
+class FlashContents:
+    """A watcher that reads the outbox's files whenever flash was written, and writes what is new into the journal.
 
     `kept`: an event is in flash (epoch, seq, event; `old` if it was there at the first look).
-    `outbox`: the epoch in use, the number that the next event gets, the lowest that flash holds, those that wait.
+    `outbox`: the epoch in use, the number of the next event (`next`), the lowest number in flash (`lowest`), and the
+    first that is not acknowledged (`first`).
 
-    The board goes on while it is looked at. So an event is told if it follows the last one told; a number may be
-    passed over, as one that is gone, only in a look during which nothing was written.
+    The board goes on while its files are read. So an event is written if it follows the last one written; a number may
+    be skipped, as deleted, only after a look during which nothing was written to flash.
 
     Args:
-        console: the console as it is now.
-        journal: where it is told, and where acknowledgements are heard of.
-        mirror: a folder for copies of the outbox's files; what is there goes.
+        current_console: returns the console as it is now; it may be replaced.
+        journal: where entries are written, and where acknowledgements come from.
+        mirror: a folder for copies of the outbox's files; it is emptied first.
     """
 
-    def __init__(self, console: Callable[[], Console], journal: Journal, mirror: Path) -> None:
-        self._console, self._journal, self._mirror = console, journal, mirror
-        self._firmware = Firmware()
-        self._parts: dict[str, Part | None] = {}
-        self._states: dict[str, State] = {}
+    def __init__(self, current_console: Callable[[], Console], journal: Journal, mirror: Path) -> None:
+        self._current_console, self._journal, self._mirror = current_console, journal, mirror
+        self._firmware = FirmwareModules()
+        self._parts: dict[str, OutboxPart | None] = {}  # by file name
+        self._states: dict[str, FileState] = {}
         self._programs = -1  # at the last look during which nothing was written
-        self._told: dict[str, int] = {}  # by epoch the highest number told
-        self._old: dict[str, int] | None = None  # by epoch the number after the last one of the first look
-        self._through: dict[str, int] = {}  # by epoch, as the bridge says
+        self._written: dict[str, int] = {}  # by epoch, the highest number in the journal
+        self._first_new: dict[str, int] | None = None  # by epoch, the number after the last one of the first look
+        self._through: dict[str, int] = {}  # by epoch, as the bridge acknowledged
         self._range: dict[str, Any] | None = None
         self._due, self._ended = threading.Event(), threading.Event()
         shutil.rmtree(mirror, ignore_errors=True)
         mirror.mkdir(parents=True)
-        journal.listen(self._heard)
+        journal.listen(self._on_entry)
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     @property
     def range(self) -> dict[str, Any] | None:
-        """The newest `outbox`; None before there is one."""
+        """The facts of the newest `outbox` entry; None before there is one."""
         return self._range
 
     def watch(self) -> None:
-        """Look from now on, until `close`, in a thread."""
+        """Look repeatedly, in a thread, until `close`."""
         self._thread.start()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._ended.set()
         self._due.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def look(self) -> None:
-        """Look once. Raises ConsoleError if the board has just gone, or stands still."""
-        console = self._console()
+        """Look once; raises ConsoleError if the board has just lost power, or stands still."""
+        console = self._current_console()
         programs = console.flash_counts()[1]
         if programs != self._programs:
-            self._follow(console)
+            self._read_changes(console)
             is_whole = console.flash_counts()[1] == programs
-            self._tell_events(is_whole=is_whole)
+            self._write_events(is_whole=is_whole)
             self._programs = programs if is_whole else -1
         if self._programs == programs:
-            self._tell_range()
+            self._write_range()
 
-    def _heard(self, entry: Entry) -> None:
+    def _on_entry(self, entry: JournalEntry) -> None:
         if entry.kind != "wire" or entry.facts["leaf"] != "ack" or not isinstance(entry.facts["payload"], dict):
             return
         epoch, through = entry.facts["payload"].get("epoch"), entry.facts["payload"].get("through")
@@ -107,12 +112,12 @@ class Kept:
         while not self._ended.is_set():
             self._due.wait(LOOK_S)
             self._due.clear()
-            if self._console().powered:
+            if self._current_console().powered:
                 with suppress(ConsoleError):
                     self.look()
 
-    def _follow(self, console: Console) -> None:
-        """Read what is new in the outbox's files."""
+    def _read_changes(self, console: Console) -> None:
+        """Read the outbox's files that have changed."""
         sizes = console.flash_files(FOLDER)
         slots = [name for name in sizes if name.isdigit()]
         heads = console.flash_heads(FOLDER, slots, self._firmware.outbox_files.HEADER_SIZE)
@@ -130,8 +135,8 @@ class Kept:
         head = content[: self._firmware.outbox_files.HEADER_SIZE] if name.isdigit() else None
         self._states[name] = (len(content), head)
 
-    def _part(self, path: Path) -> Part | None:
-        """A slot by its header, a segment by its name; None: neither, or a slot that holds nothing yet."""
+    def _part(self, path: Path) -> OutboxPart | None:
+        """Read a slot by its header or a segment by its name; None for other files and slots that hold nothing yet."""
         records = self._firmware.outbox_files
         if path.name.isdigit():
             header = path.read_bytes()[: records.HEADER_SIZE]
@@ -141,58 +146,60 @@ class Kept:
             epoch = epoch.hex()
             if records.header(epoch, turn, base, through, *rest) != header:
                 return None
-            return Part(turn, epoch, through, *self._scanned(path, records.HEADER_SIZE, base))
+            return OutboxPart(turn, epoch, through, *self._scan(path, records.HEADER_SIZE, base))
         match path.name.split("-"):
             case [turn, epoch, base] if turn.startswith("s"):
-                return Part(int(turn[1:], 16), epoch, None, *self._scanned(path, 0, int(base, 16)))
+                return OutboxPart(int(turn[1:], 16), epoch, None, *self._scan(path, 0, int(base, 16)))
         return None
 
-    def _scanned(self, path: Path, offset: int, base: int) -> tuple[int, list[tuple[int, dict[str, Any]]]]:
-        """The number after the last, and the events that can be read."""
-        found: list[tuple[int, dict[str, Any]]] = []
+    def _scan(self, path: Path, offset: int, base: int) -> tuple[int, list[tuple[int, dict[str, Any]]]]:
+        """Return the number after the last event, and the events that can be read."""
+        events: list[tuple[int, dict[str, Any]]] = []
 
         def take(seq: int, data: bytes | None, _mark: int, _offset: int) -> None:
             if data is not None:
                 with suppress(ValueError):
-                    found.append((seq, self._firmware.events.decode(data)))
+                    events.append((seq, self._firmware.events.decode(data)))
 
-        return self._firmware.outbox_files.scan(str(path), offset, base, self._firmware.outbox_files.ANY, take), found
+        return self._firmware.outbox_files.scan(str(path), offset, base, self._firmware.outbox_files.ANY, take), events
 
-    def _in_order(self) -> list[Part]:
+    def _in_order(self) -> list[OutboxPart]:
         return sorted((part for part in self._parts.values() if part), key=lambda part: part.turn)
 
-    def _tell_events(self, *, is_whole: bool) -> None:
-        held: dict[str, dict[int, dict[str, Any]]] = {}  # by epoch, those in use last
+    def _write_events(self, *, is_whole: bool) -> None:
+        """Write the events that are new; `is_whole` if nothing was written to flash while its files were read."""
+        events_by_epoch: dict[str, dict[int, dict[str, Any]]] = {}  # the epoch in use comes last
         for part in self._in_order():
-            held.setdefault(part.epoch, {}).update(part.events)
-        if self._old is None:
-            self._old = {epoch: max(events, default=0) + 1 for epoch, events in held.items()}
-        for epoch, events in held.items():
+            events_by_epoch.setdefault(part.epoch, {}).update(part.events)
+        if self._first_new is None:
+            self._first_new = {epoch: max(events, default=0) + 1 for epoch, events in events_by_epoch.items()}
+        for epoch, events in events_by_epoch.items():
             for seq in sorted(events):
-                told = self._told.get(epoch, 0)
-                if seq <= told:
+                written = self._written.get(epoch, 0)
+                if seq <= written:
                     continue
-                if seq > told + 1 and not is_whole:
+                if seq > written + 1 and not is_whole:
                     return
-                self._told[epoch] = seq
-                old = seq < self._old.get(epoch, 0)
+                self._written[epoch] = seq
+                old = seq < self._first_new.get(epoch, 0)
                 if not old or seq > self._through_of(epoch):
                     self._journal.write("kept", epoch=epoch, seq=seq, event=events[seq], old=old)
 
     def _through_of(self, epoch: str) -> int:
-        known = [part.through for part in self._in_order() if part.epoch == epoch and part.through is not None]
-        return self._through.get(epoch, known[-1] if known else 0)
+        """Return the last number acknowledged: as the bridge said, else as the newest slot of that epoch says."""
+        in_slots = [part.through for part in self._in_order() if part.epoch == epoch and part.through is not None]
+        return self._through.get(epoch, in_slots[-1] if in_slots else 0)
 
-    def _tell_range(self) -> None:
+    def _write_range(self) -> None:
         parts = self._in_order()
         if not parts:
             return
         epoch = parts[-1].epoch
-        own = [part for part in parts if part.epoch == epoch]
-        following = max(part.next for part in own)
-        held = [seq for part in own for seq, _ in part.events[:1]]
-        first = min(following, max(self._through_of(epoch) + 1, min(held, default=following)))
-        now = {"epoch": epoch, "first": first, "next": following, "lowest": min(held, default=following)}
-        if now != self._range:
-            self._range = now
-            self._journal.write("outbox", None, **now)
+        of_epoch = [part for part in parts if part.epoch == epoch]
+        following = max(part.next for part in of_epoch)
+        lowest = min((seq for part in of_epoch for seq, _ in part.events[:1]), default=following)
+        first = min(following, max(self._through_of(epoch) + 1, lowest))
+        new_range = {"epoch": epoch, "first": first, "next": following, "lowest": lowest}
+        if new_range != self._range:
+            self._range = new_range
+            self._journal.write("outbox", None, **new_range)

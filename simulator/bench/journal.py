@@ -1,4 +1,4 @@
-"""All that happens at the bench, in order: pins, sounds, power, wire messages, events, rows, what was done."""
+"""The bench's journal: all that happens, in order. Pins, sounds, power, wire messages, events, rows, actions."""
 
 import threading
 import time
@@ -8,16 +8,25 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from simulator.console.observations import Change, Fault, Power, Seen
+from simulator.console.observations import Change, Fault, Observation, Power
 
-KEPT = 20_000  # entries; hours of a busy bench
-STANDING = {"button": "name", "figures": "", "lamp": "name", "outbox": "", "power": "", "switches": "", "wire": "leaf"}
-LEAVES = {"health", "settings", "status"}
+ENTRIES_MAX = 20_000  # hours of a busy bench
+# Kinds of which the newest entry says how things are now, with the fact that names the thing; of `wire` these leaves.
+STATE_KINDS = {
+    "button": "name",
+    "figures": "",
+    "lamp": "name",
+    "outbox": "",
+    "power": "",
+    "switches": "",
+    "wire": "leaf",
+}
+STATE_LEAVES = {"health", "settings", "status"}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Something that happened: its number (from 1), what kind, when (`time.monotonic`), and the rest."""
+class JournalEntry:
+    """Something that happened: its number (from 1), its kind, when (`time.monotonic`), and its other facts."""
 
     number: int
     kind: str
@@ -25,17 +34,17 @@ class Entry:
     facts: dict[str, Any]
 
 
-Listener = Callable[[Entry], None]
+Listener = Callable[[JournalEntry], None]
 
 
 class Journal:
-    """Filled by several threads, read and waited for by any."""
+    """The newest `ENTRIES_MAX` entries; several threads write, and any may read or wait."""
 
     def __init__(self) -> None:
         self._grown = threading.Condition()
-        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self._entries: deque[JournalEntry] = deque(maxlen=ENTRIES_MAX)
         self._listeners: list[Listener] = []
-        self._newest: dict[tuple[str, str], Entry] = {}
+        self._newest: dict[tuple[str, str], JournalEntry] = {}
         self._last = 0
         self._to_wall_s = time.time() - time.monotonic()
 
@@ -45,33 +54,33 @@ class Journal:
         return self._last
 
     def write(self, kind: str, at_s: float | None = None, **facts: Any) -> None:
-        """Add an entry, and tell it to all who listen."""
+        """Add an entry, and pass it to all listeners."""
         with self._grown:
             self._last += 1
-            entry = Entry(self._last, kind, time.monotonic() if at_s is None else at_s, facts)
+            entry = JournalEntry(self._last, kind, time.monotonic() if at_s is None else at_s, facts)
             self._entries.append(entry)
-            if kind in STANDING and (kind != "wire" or facts["leaf"] in LEAVES):
-                self._newest[kind, str(facts.get(STANDING[kind], ""))] = entry
+            if kind in STATE_KINDS and (kind != "wire" or facts["leaf"] in STATE_LEAVES):
+                self._newest[kind, str(facts.get(STATE_KINDS[kind], ""))] = entry
             for listener in self._listeners:
                 listener(entry)
             self._grown.notify_all()
 
-    def see(self, seen: Seen) -> None:
-        """Write down what a console shows."""
-        match seen:
+    def write_observation(self, observation: Observation) -> None:
+        """Add what a console was observed to do."""
+        match observation:
             case Change():
-                self.write(seen.kind, seen.at_s, name=seen.name, on=seen.on)
+                self.write(observation.kind, observation.at_s, name=observation.name, on=observation.on)
             case Power():
-                self.write("power", seen.at_s, on=seen.on, reset=seen.reset)
+                self.write("power", observation.at_s, on=observation.on, reset=observation.reset)
             case Fault():
-                self.write("fault", seen.at_s, sentence=seen.sentence)
+                self.write("fault", observation.at_s, sentence=observation.sentence)
             case _:
-                self.write("sound", seen.at_s, hertz=seen.hertz, track=seen.track)
+                self.write("sound", observation.at_s, hertz=observation.hertz, track=observation.track)
 
-    def listen(self, listener: Listener, latest: int = KEPT) -> list[Entry]:
-        """Tell `listener` of each entry from now on, in the writer's thread.
+    def listen(self, listener: Listener, latest: int = ENTRIES_MAX) -> list[JournalEntry]:
+        """Pass each entry from now on to `listener`, in the writer's thread.
 
-        Answers the latest so far, at most so many, and before them those older ones that tell how things stand.
+        Return the `latest` entries so far, and before them the older ones that say how things are now.
         """
         with self._grown:
             self._listeners.append(listener)
@@ -80,30 +89,30 @@ class Journal:
             older = [entry for entry in self._newest.values() if entry.number < first]
             return sorted(older, key=lambda entry: entry.number) + entries
 
-    def newest(self, kind: str, which: str = "") -> Entry | None:
-        """The newest entry of that kind that tells how things stand: of that button, lamp or leaf; None: none yet."""
+    def newest(self, kind: str, name: str = "") -> JournalEntry | None:
+        """Return the newest entry of a state kind, for the button, lamp or leaf of that name; None if there is none."""
         with self._grown:
-            return self._newest.get((kind, which))
+            return self._newest.get((kind, name))
 
     def leave(self, listener: Listener) -> None:
-        """Tell it no more."""
+        """Stop passing entries to `listener`."""
         with self._grown:
             self._listeners.remove(listener)
 
-    def since(self, number: int) -> list[Entry]:
-        """The entries after that number."""
+    def since(self, number: int) -> list[JournalEntry]:
+        """Return the entries after that number."""
         with self._grown:
             return list(islice(reversed(self._entries), self._last - number))[::-1]
 
     def wait(self, condition: Callable[[], bool], limit_s: float) -> bool:
-        """Wait until the condition holds, which is asked again with each entry; what it says at the end."""
+        """Wait until the condition holds, checking it again with each entry; return whether it holds at the end."""
         with self._grown:
             return self._grown.wait_for(condition, limit_s)
 
-    def message(self, entry: Entry) -> dict[str, Any]:
-        """An entry as the page gets it."""
+    def message(self, entry: JournalEntry) -> dict[str, Any]:
+        """Return an entry as the page receives it."""
         return {"number": entry.number, "kind": entry.kind, "at_ms": self.wall_ms(entry.at_s), **entry.facts}
 
     def wall_ms(self, at_s: float) -> float:
-        """Milliseconds since 1970 of a `time.monotonic`, by one clock however the machine's is stepped."""
+        """Convert a `time.monotonic` to milliseconds since 1970, steadily even if the machine's clock is stepped."""
         return round((at_s + self._to_wall_s) * 1000, 1)

@@ -1,6 +1,6 @@
-"""The bench's language: one command a line, the same from a pipe, from the page and in a recorded session.
+"""The bench's language: one command per line, the same in a pipe, on the page and in a recording.
 
-`COMMANDS` is the whole of it; `help` prints it. A `#` begins a remark.
+`COMMANDS` lists all commands; `help` prints them. A `#` begins a comment.
 """
 
 import shlex
@@ -8,10 +8,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator.bench import expectations
+from simulator.bench.expectations import FORMS, Expectations
 from simulator.bench.recording import Recorder
-from simulator.bench.session import Session
-from simulator.bench.words import CommandError, UsageError, button_of, duration, held, on_off, one, share_of, whole
+from simulator.bench.session import BenchSession
+from simulator.bench.words import (
+    CommandError,
+    CommandSyntaxError,
+    button_of,
+    duration,
+    on_off,
+    only_word,
+    press_duration,
+    share_of,
+    whole_number,
+)
 from simulator.errors import SimulatorError
 
 PRESS_MS = 120
@@ -19,48 +29,52 @@ Words = list[str]
 
 
 class Bench:
-    """A session as lines drive it: `do` one after another.
+    """A session driven by lines: `do` obeys them one after another.
 
-    A script accounts for every event and row (`expect`); who plays by hand (`afresh`) asks what his last deed brought.
+    A script accounts for every event and row with `expect`; with `by_hand`, `expect` is about the last action only.
     """
 
-    def __init__(self, session: Session, *, afresh: bool = False) -> None:
+    def __init__(self, session: BenchSession, *, by_hand: bool = False) -> None:
         self.session = session
         self.recorder = Recorder(session)
-        self.expected = expectations.Expectations(session, afresh=afresh)
-        self.by_hand = afresh
+        self.expectations = Expectations(session, by_hand=by_hand)
+        self.by_hand = by_hand
         self.ended = False  # by `quit`
-        self._zero_s: float | None = None
+        self._zero_s: float | None = None  # the `time.monotonic` of `at 0`
 
     def do(self, line: str) -> str | None:
-        """Obey a line; answers what it has to say. SimulatorError, in one sentence, if it can't or it does not hold."""
+        """Obey a line; return the text it answers with, if any.
+
+        Raises SimulatorError, with one sentence, if the line fails or what it expects does not come.
+        """
         try:
             words = shlex.split(line, comments=True)
         except ValueError as error:
-            raise CommandError(f"That line can't be read: {error}.") from error
+            raise CommandError(f"This line can't be read: {error}.") from error
         if not words:
             return None
         name, *arguments = words
         command = COMMANDS.get(name)
         if command is None:
             raise CommandError(f"There is no command {name}; `help` lists them.")
-        if command.deed:
-            if name != "release":  # which ends a deed
-                self.expected.begin_deed()
+        if command.is_action:
+            if name != "release":  # it ends an action that has begun
+                self.expectations.begin_action()
             self.session.journal.write("did", line=shlex.join(words))
         try:
             return command.do(self, arguments)
-        except UsageError as error:
-            raise CommandError(f"That is written: {name} {command.arguments}".rstrip()) from error
+        except CommandSyntaxError as error:
+            raise CommandError(f"Usage: {name} {command.arguments}".rstrip()) from error
 
     def wait_until(self, moment_s: float) -> None:
-        """Let time pass to that `time.monotonic`."""
+        """Wait until that `time.monotonic`."""
         self.session.wait(lambda: False, moment_s - time.monotonic())
 
     def at(self, ms: int) -> None:
-        """Wait until so long after the first `at`, which is when its own time is.
+        """Wait until `ms` on the script's clock, which the first `at` sets to its own time.
 
-        Where what came before took longer, all that follows is shifted: between two deeds passes no less than was said.
+        If earlier lines took longer, the clock is set back, so that no less time passes between two actions than the
+        script says.
         """
         now_s = time.monotonic()
         if self._zero_s is None:
@@ -70,31 +84,32 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Command:
-    """One command: how its arguments are written, what it does, in words and in deed.
+class BenchCommand:
+    """One command: the form of its arguments, its help text, and the function that obeys it.
 
-    `deed`: it changes something, so that it belongs into a recording.
+    `is_action`: it changes something, so a recording contains it.
     """
 
     arguments: str
-    means: str
+    help: str
     do: Callable[[Bench, Words], str | None]
-    deed: bool = True
+    is_action: bool = True
 
 
 def _press(bench: Bench, words: Words) -> None:
-    _held(bench, button_of(one(words[:1])), held(one(words[1:])) if words[1:] else PRESS_MS)
+    press_ms = press_duration(only_word(words[1:])) if words[1:] else PRESS_MS
+    _press_and_release(bench, button_of(only_word(words[:1])), press_ms)
 
 
 def _hold(bench: Bench, words: Words) -> None:
     if words[1:]:
-        _held(bench, button_of(one(words[:1])), held(one(words[1:])))
+        _press_and_release(bench, button_of(only_word(words[:1])), press_duration(only_word(words[1:])))
     else:
-        bench.session.hold(button_of(one(words)))
+        bench.session.hold(button_of(only_word(words)))
 
 
-def _held(bench: Bench, button: str, held_ms: int) -> None:
-    end_s = time.monotonic() + held_ms / 1000
+def _press_and_release(bench: Bench, button: str, press_ms: int) -> None:
+    end_s = time.monotonic() + press_ms / 1000
     bench.session.hold(button)
     try:
         bench.wait_until(end_s)
@@ -103,27 +118,28 @@ def _held(bench: Bench, button: str, held_ms: int) -> None:
 
 
 def _release(bench: Bench, words: Words) -> None:
-    bench.session.release(button_of(one(words)))
+    bench.session.release(button_of(only_word(words)))
 
 
 def _bounce(bench: Bench, words: Words) -> None:
-    bench.session.bounce(button_of(one(words[:1])), held(one(words[1:])) if words[1:] else PRESS_MS)
+    press_ms = press_duration(only_word(words[1:])) if words[1:] else PRESS_MS
+    bench.session.bounce(button_of(only_word(words[:1])), press_ms)
 
 
 def _stick(bench: Bench, words: Words) -> None:
-    bench.session.stick(button_of(one(words)))
+    bench.session.stick(button_of(only_word(words)))
 
 
 def _free(bench: Bench, words: Words) -> None:
-    bench.session.free(button_of(one(words)))
+    bench.session.free(button_of(only_word(words)))
 
 
 def _wifi(bench: Bench, words: Words) -> None:
-    bench.session.wifi(on=on_off(one(words)))
+    bench.session.wifi(on=on_off(only_word(words)))
 
 
 def _link(bench: Bench, words: Words) -> None:
-    bench.session.link(on=on_off(one(words)))
+    bench.session.link(on=on_off(only_word(words)))
 
 
 def _power(bench: Bench, words: Words) -> None:
@@ -133,11 +149,11 @@ def _power(bench: Bench, words: Words) -> None:
         case ["cut"]:
             bench.session.power_cut()
         case ["cut", operations]:
-            bench.session.power_cut_at(whole(operations, 1), 0.5)
+            bench.session.power_cut_at(whole_number(operations, 1), 0.5)
         case ["cut", operations, share]:
-            bench.session.power_cut_at(whole(operations, 1), share_of(share))
+            bench.session.power_cut_at(whole_number(operations, 1), share_of(share))
         case _:
-            raise UsageError
+            raise CommandSyntaxError
 
 
 def _flash(bench: Bench, words: Words) -> None:
@@ -145,53 +161,53 @@ def _flash(bench: Bench, words: Words) -> None:
         case ["fill"]:
             bench.session.flash_fill(0)
         case ["fill", blocks]:
-            bench.session.flash_fill(whole(blocks, 0))
+            bench.session.flash_fill(whole_number(blocks, 0))
         case ["free"]:
             bench.session.flash_free()
         case _:
-            raise UsageError
+            raise CommandSyntaxError
 
 
 def _step(bench: Bench, words: Words) -> None:
-    bench.session.step(duration(one(words)))
+    bench.session.step(duration(only_word(words)))
 
 
 def _stall(bench: Bench, words: Words) -> None:
-    bench.session.stall(duration(one(words)))
+    bench.session.stall(duration(only_word(words)))
 
 
 def _settings(bench: Bench, words: Words) -> None:
     if not words:
-        raise UsageError
+        raise CommandSyntaxError
     bench.session.settings(words)
 
 
 def _at(bench: Bench, words: Words) -> None:
-    bench.at(duration(one(words)))
+    bench.at(duration(only_word(words)))
 
 
 def _wait(bench: Bench, words: Words) -> None:
-    bench.wait_until(time.monotonic() + duration(one(words)) / 1000)
+    bench.wait_until(time.monotonic() + duration(only_word(words)) / 1000)
 
 
 def _expect(bench: Bench, words: Words) -> None:
-    bench.expected.check(words)
+    bench.expectations.check(words)
 
 
 def _record(bench: Bench, words: Words) -> str:
     match words:
         case ["begin"]:
             bench.recorder.begin()
-            return "Recording; `record end` saves it."
+            return "Recording has begun; `record end` saves it."
         case ["end"]:
             return f"Saved as {bench.recorder.end()}"
         case _:
-            raise UsageError
+            raise CommandSyntaxError
 
 
 def _state(bench: Bench, words: Words) -> str:
     if words:
-        raise UsageError
+        raise CommandSyntaxError
     session = bench.session
     switches, console = session.switches, session.console
     lamps = [name for name, lit in console.lamps().items() if lit]
@@ -202,61 +218,67 @@ def _state(bench: Bench, words: Words) -> str:
         "lamps": " ".join(lamps) or "dark",
         "stuck": " ".join(switches.stuck) or "none",
         "flash": "full" if switches.filled else "free",
-        **bench.expected.seen(),
+        **bench.expectations.state(),
     }
     return "\n".join(f"{name:<8} {value}" for name, value in facts.items())
 
 
 def _help(_bench: Bench, words: Words) -> str:
     if words:
-        raise UsageError
+        raise CommandSyntaxError
     return help_text()
 
 
 def _quit(bench: Bench, words: Words) -> None:
     if words:
-        raise UsageError
+        raise CommandSyntaxError
     if bench.by_hand:
-        raise CommandError("Ctrl-C ends the bench, in the terminal where it was started.")
+        raise CommandError("To end the bench, press Ctrl-C in the terminal where it was started.")
     bench.ended = True
 
 
 def help_text() -> str:
-    """All commands, a line each, and what is common to them."""
-    lines = [(f"{name} {command.arguments}".rstrip(), command.means) for name, command in COMMANDS.items()]
-    lines += expectations.FORMS
+    """Return a line for each command, and one about their arguments."""
+    lines = [(f"{name} {command.arguments}".rstrip(), command.help) for name, command in COMMANDS.items()]
+    lines += FORMS
     width = max(len(form) for form, _ in lines)
-    table = [f"{form:<{width}}  {means}" for form, means in lines]
+    table = [f"{form:<{width}}  {text}" for form, text in lines]
     return "\n".join(
-        [*table, "", "BUTTON: yes, no, cant_say, seller. TIME: 500, 500ms, 2s, 5min, 3h or 2d. A # begins a remark."]
+        [*table, "", "BUTTON: yes, no, cant_say, seller. TIME: 500, 500ms, 2s, 5min, 3h or 2d. A # begins a comment."]
     )
 
 
-COMMANDS: dict[str, Command] = {
-    "press": Command("BUTTON [TIME]", "press and let go, after 120 ms if not said", _press),
-    "hold": Command("BUTTON [TIME]", "press and keep pressed, for so long or until `release`", _hold),
-    "release": Command("BUTTON", "let go", _release),
-    "bounce": Command("BUTTON [TIME]", "press and let go with bouncing contacts", _bounce),
-    "stick": Command("BUTTON", "the contact stays closed, whatever fingers do", _stick),
-    "free": Command("BUTTON", "it comes up again", _free),
-    "wifi": Command("on|off", "the network comes or goes", _wifi),
-    "link": Command("on|off", "off: connected, but nothing gets through; on a pico its cable is pulled", _link),
-    "power": Command(
-        "on|cut [N [SHARE]]", "cut: at once, or within the N-th flash write from now (SHARE done)", _power
+COMMANDS: dict[str, BenchCommand] = {
+    "press": BenchCommand("BUTTON [TIME]", "press and release, after 120 ms by default", _press),
+    "hold": BenchCommand("BUTTON [TIME]", "press and keep pressed, for TIME or until `release`", _hold),
+    "release": BenchCommand("BUTTON", "release", _release),
+    "bounce": BenchCommand("BUTTON [TIME]", "press and release with bouncing contacts", _bounce),
+    "stick": BenchCommand("BUTTON", "keep the contact closed, whatever fingers do", _stick),
+    "free": BenchCommand("BUTTON", "end `stick`: the button comes up again", _free),
+    "wifi": BenchCommand("on|off", "switch the network on or off", _wifi),
+    "link": BenchCommand("on|off", "off: connected, but nothing gets through; on a pico, the cable is pulled", _link),
+    "power": BenchCommand(
+        "on|cut [N [SHARE]]", "cut: at once, or during the N-th flash write from now, with SHARE of it done", _power
     ),
-    "flash": Command("fill [BLOCKS]|free", "others' data take the flash, up to so many free blocks, or go", _flash),
-    "step": Command("TIME", "the console's clock jumps forward", _step),
-    "stall": Command("TIME", "the console's main loop stands still", _stall),
-    "settings": Command("NAME=VALUE ...", "settings at the bridge, such as survey_window_ms=5000", _settings),
-    "at": Command(
-        "TIME", "wait until so long after the first `at`; if it is late, those that follow are too", _at, deed=False
+    "flash": BenchCommand(
+        "fill [BLOCKS]|free", "fill the flash with other data, up to BLOCKS free blocks, or delete that data", _flash
     ),
-    "wait": Command("TIME", "wait so long", _wait, deed=False),
-    "record": Command("begin|end", "write down a session as a script of these commands", _record, deed=False),
-    "state": Command("", "say how everything is", _state, deed=False),
-    "help": Command("", "say this", _help, deed=False),
-    "quit": Command("", "end", _quit, deed=False),
-    "expect": Command("WHAT [within TIME]", "fail unless it is so, or becomes so, in 5 s if not said:", _expect, False),  # noqa: FBT003
+    "step": BenchCommand("TIME", "let the console's clock jump forward", _step),
+    "stall": BenchCommand("TIME", "block the console's main loop", _stall),
+    "settings": BenchCommand(
+        "NAME=VALUE ...", "change settings at the bridge, such as survey_window_ms=5000", _settings
+    ),
+    "at": BenchCommand(
+        "TIME", "wait until TIME after the first `at`; if one is late, all later ones shift", _at, is_action=False
+    ),
+    "wait": BenchCommand("TIME", "wait for TIME", _wait, is_action=False),
+    "record": BenchCommand("begin|end", "record a session as a script of these commands", _record, is_action=False),
+    "state": BenchCommand("", "show the state of the console and its surroundings", _state, is_action=False),
+    "help": BenchCommand("", "show this help", _help, is_action=False),
+    "quit": BenchCommand("", "end", _quit, is_action=False),
+    "expect": BenchCommand(
+        "WHAT [within TIME]", "fail unless this holds now, or comes to hold in 5 s or TIME:", _expect, is_action=False
+    ),
 }
 
-__all__ = ["COMMANDS", "Bench", "Command", "CommandError", "SimulatorError", "help_text"]
+__all__ = ["COMMANDS", "Bench", "BenchCommand", "CommandError", "SimulatorError", "help_text"]

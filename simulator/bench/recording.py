@@ -1,4 +1,4 @@
-"""A recorded session: a script in the bench's language that does the same again and expects the same."""
+"""Record a session as a script in the bench's language that does the same again and expects the same."""
 
 import math
 import time
@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from simulator.bench.expectations import PASSED_OVER, WITHIN_MS
-from simulator.bench.journal import Entry
-from simulator.bench.session import Session, Switches
+from simulator.bench.expectations import UNORDERED_TYPES, WITHIN_MS
+from simulator.bench.journal import JournalEntry
+from simulator.bench.session import BenchSession, Switches
 
-_SEEN_S = 0.15  # a lamp that is as it is for less is not asked for: a repetition may fall between
-_TOLD = {  # what an event is told apart by
+_LAMP_STEADY_S = 0.15  # a lamp state that lasts less is not expected: a repetition may not show it
+_EXPECTED_FIELDS = {  # of an event, by its type
     "survey_closed": ("outcome", "cause"),
     "stray_pressed": ("button", "reason"),
     "button_stuck": ("button",),
@@ -21,25 +21,25 @@ _TOLD = {  # what an event is told apart by
 
 
 class Recorder:
-    """Listens to the journal between `begin` and `end`."""
+    """A listener to the journal between `begin` and `end`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: BenchSession) -> None:
         self._session = session
-        self._entries: list[Entry] = []
+        self._entries: list[JournalEntry] = []
         self._before = Switches()
         self._began_s = 0.0
 
     def begin(self) -> None:
-        """From now on everything is kept."""
-        self._session.recording(on=True)
+        """Start to record."""
+        self._session.set_recording(on=True)
         self._entries = []
         self._before = Switches(**vars(self._session.switches))
         self._began_s = time.monotonic()
         self._session.journal.listen(self._entries.append)
 
     def end(self) -> Path:
-        """Save the script; where it is."""
-        self._session.recording(on=False)
+        """Save the script; return its path."""
+        self._session.set_recording(on=False)
         self._session.journal.leave(self._entries.append)
         now = datetime.now(UTC)
         text = script(self._entries, self._before, self._began_s)
@@ -52,21 +52,21 @@ class Recorder:
         return file
 
 
-def script(entries: Sequence[Entry], before: Switches, began_s: float) -> str:
-    """What was done, each deed at its time, and after it what came of it: lamps, events, rows."""
-    lines = _beginning(before)
-    deeds = _deeds(entries)
-    parts = _parts(entries, [number for number, *_ in deeds])
-    brief = _brief(entries)
-    parts = [[entry for entry in part if entry.number not in brief] for part in parts]
-    lines += _expected(parts[0], began_s, "")
-    for (_, at_s, line), part in zip(deeds, parts[1:], strict=True):
-        lines += [f"at {max(0, round((at_s - began_s) * 1000))}", line, *_expected(part, at_s, line)]
+def script(entries: Sequence[JournalEntry], before: Switches, began_s: float) -> str:
+    """Return the script: each action at its time, and after it the lamps, events and rows that followed."""
+    lines = _preparation(before)
+    actions = _actions(entries)
+    parts = _split(entries, [number for number, *_ in actions])
+    flickers = _flickers(entries)
+    parts = [[entry for entry in part if entry.number not in flickers] for part in parts]
+    lines += _expect_lines(parts[0], began_s, "")
+    for (_, at_s, line), part in zip(actions, parts[1:], strict=True):
+        lines += [f"at {max(0, round((at_s - began_s) * 1000))}", line, *_expect_lines(part, at_s, line)]
     return "\n".join([*lines, "expect no event within 1s", ""])
 
 
-def _beginning(before: Switches) -> list[str]:
-    """How everything stood."""
+def _preparation(before: Switches) -> list[str]:
+    """Return the lines that set everything as it was before the recording."""
     lines = ["expect online within 30s"]
     lines += [f"stick {button}" for button in before.stuck]
     lines += ["wifi off"] * (not before.wifi) + ["link off"] * (not before.link)
@@ -74,10 +74,10 @@ def _beginning(before: Switches) -> list[str]:
     return [*lines, "at 0"]
 
 
-def _deeds(entries: Sequence[Entry]) -> list[tuple[int, float, str]]:
-    """Number, moment and line of each deed; a button held and let go before anything else was done is one press."""
+def _actions(entries: Sequence[JournalEntry]) -> list[tuple[int, float, str]]:
+    """Return number, moment and line of each action; a hold whose release is the next action becomes one press."""
     done = [entry for entry in entries if entry.kind == "did"]
-    deeds = []
+    actions = []
     place = 0
     while place < len(done):
         entry = done[place]
@@ -87,22 +87,22 @@ def _deeds(entries: Sequence[Entry]) -> list[tuple[int, float, str]]:
         if following and words[0] == "hold" and following.facts["line"] == f"release {words[1]}":
             line = f"press {words[1]} {max(1, round((following.at_s - entry.at_s) * 1000))}"
             place += 1
-        deeds.append((entry.number, entry.at_s, line))
+        actions.append((entry.number, entry.at_s, line))
         place += 1
-    return deeds
+    return actions
 
 
-def _parts(entries: Sequence[Entry], borders: Sequence[int]) -> list[list[Entry]]:
-    """The entries before the first border, and after each."""
-    parts: list[list[Entry]] = [[] for _ in range(len(borders) + 1)]
+def _split(entries: Sequence[JournalEntry], borders: Sequence[int]) -> list[list[JournalEntry]]:
+    """Split the entries at the numbers in `borders`: those before the first, and those from each on."""
+    parts: list[list[JournalEntry]] = [[] for _ in range(len(borders) + 1)]
     for entry in entries:
         parts[sum(border <= entry.number for border in borders)].append(entry)
     return parts
 
 
-def _brief(entries: Sequence[Entry]) -> set[int]:
-    """The numbers of lamp changes that the next one of the lamp soon took back."""
-    changes: dict[str, list[Entry]] = {}
+def _flickers(entries: Sequence[JournalEntry]) -> set[int]:
+    """Return the numbers of lamp changes that the lamp's next change soon reversed."""
+    changes: dict[str, list[JournalEntry]] = {}
     for entry in entries:
         if entry.kind == "lamp":
             changes.setdefault(entry.facts["name"], []).append(entry)
@@ -110,31 +110,34 @@ def _brief(entries: Sequence[Entry]) -> set[int]:
         entry.number
         for lamp in changes.values()
         for entry, following in pairwise(lamp)
-        if following.at_s - entry.at_s < _SEEN_S
+        if following.at_s - entry.at_s < _LAMP_STEADY_S
     }
 
 
-def _expected(part: Sequence[Entry], since_s: float, deed: str) -> list[str]:
-    """What came, each lamp's state once."""
+def _expect_lines(part: Sequence[JournalEntry], since_s: float, action: str) -> list[str]:
+    """Return the `expect` lines for what followed an action at `since_s`; each state of a lamp once."""
     lines: list[str] = []
     for entry in part:
-        what = _told(entry, deed)
-        if what is None or (entry.kind == "lamp" and any(line.startswith(f"expect {what}") for line in lines)):
+        expectation = _expectation(entry, action)
+        if expectation is None:
+            continue
+        if entry.kind == "lamp" and any(line.startswith(f"expect {expectation}") for line in lines):
             continue
         after_ms = (entry.at_s - since_s) * 1000
         within = "" if after_ms < WITHIN_MS / 2 else f" within {math.ceil((after_ms + WITHIN_MS) / 1000)}s"
-        lines.append(f"expect {what}{within}")
+        lines.append(f"expect {expectation}{within}")
     return lines
 
 
-def _told(entry: Entry, deed: str) -> str | None:
+def _expectation(entry: JournalEntry, action: str) -> str | None:
+    """Return what `expect` says of an entry; None if it is not expected, as the blinks of the seller's lamp."""
     facts = entry.facts
-    if entry.kind == "event" and facts["event"].get("type") not in PASSED_OVER:
+    if entry.kind == "event" and facts["event"].get("type") not in UNORDERED_TYPES:
         event = facts["event"]
-        told = [f"{name}={event[name]}" for name in _TOLD.get(event["type"], ()) if name in event]
-        return " ".join(["event", event["type"], *told])
+        pairs = [f"{name}={event[name]}" for name in _EXPECTED_FIELDS.get(event["type"], ()) if name in event]
+        return " ".join(["event", event["type"], *pairs])
     if entry.kind == "row" and facts["outcome"] != "open":
         return f"row {facts['outcome']}"
-    if entry.kind == "lamp" and (facts["name"] != "seller" or (facts["on"] and "seller" in deed.split())):
+    if entry.kind == "lamp" and (facts["name"] != "seller" or (facts["on"] and "seller" in action.split())):
         return f"lamp {facts['name']} {'on' if facts['on'] else 'off'}"
     return None

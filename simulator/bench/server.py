@@ -1,4 +1,4 @@
-"""Serves the bench's page on loopback: static files, and one WebSocket a tab with lines in and the journal out."""
+"""Serve the bench's page on loopback: static files, and per tab one WebSocket with lines in and the journal out."""
 
 import asyncio
 import contextlib
@@ -25,20 +25,20 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from simulator.bench.journal import Entry
+from simulator.bench.journal import JournalEntry
 from simulator.bench.language import Bench
-from simulator.bench.session import Session
+from simulator.bench.session import BenchSession
 from simulator.errors import SimulatorError
 from simulator.programs.children import EndError, free_port
 
 PAGE = Path(__file__).with_name("page")
 HOSTS = ["127.0.0.1", "localhost"]
 LOOK_S = 0.2
-HISTORY = 4000  # entries that a new tab gets
-WAITING = 4000  # entries that a slow tab may be behind; it then has to come again
+HISTORY = 4000  # entries that a new tab receives
+WAITING = 4000  # entries that a slow tab may be behind; beyond that it has to reconnect
 LINE_LIMIT = 2000
-LATE_LIMIT_S = 2.0  # by which a touch may come late and still be as long as the finger made it
-_RELEASE_WITH_TIME = re.compile(r"release \w+ \d{1,9}")  # by a finger: how long it was there, in ms
+LATE_LIMIT_S = 2.0  # how late a touch may arrive and still last as long as the finger's
+_RELEASE_WITH_TIME = re.compile(r"release \w+ \d{1,9}")  # from a finger: how long it pressed, in ms
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-cache",
@@ -49,58 +49,59 @@ _HEADERS = {
 
 
 class Tabs:
-    """All open tabs: they see one bench, and fingers on any of them press its buttons."""
+    """All open tabs: they show one bench, and fingers on any of them press its buttons."""
 
-    def __init__(self, session: Session, port: int) -> None:
+    def __init__(self, session: BenchSession, port: int) -> None:
         self._session = session
-        self._bench = Bench(session, afresh=True)
+        self._bench = Bench(session, by_hand=True)
         self._origins = {f"http://{host}:{port}" for host in HOSTS}
-        # A finger never waits for a switch, and no switch for a line that was typed and takes its time.
-        self._fingers: Counter[str] = Counter()  # how many tabs hold each button: it is let go with the last
+        self._fingers: Counter[str] = Counter()  # how many tabs hold each button: it is released with the last
         self._touches: dict[str, asyncio.Task[None]] = {}  # the last hold or release of each button
         self._closed_s: dict[str, float] = {}  # when its last hold was done
+        # Three threads, so that a finger never waits for a switch, and no switch for a typed line that takes long.
         self._lanes = {name: ThreadPoolExecutor(1, f"bench-{name}") for name in ("finger", "switch", "typed")}
 
     async def serve(self, tab: WebSocket) -> None:
-        """One tab, until it goes; what it still holds is let go then."""
+        """Serve one tab until it closes; the buttons that it still holds are released then."""
         if tab.headers.get("origin") not in self._origins:
             await tab.close(1008)
             return
         await tab.accept()
         held: set[str] = set()
-        entries: asyncio.Queue[Entry] = asyncio.Queue()
-        with self._listening(entries) as kept:
-            await tab.send_text(self._hello(kept))
+        entries: asyncio.Queue[JournalEntry] = asyncio.Queue()
+        with self._listening(entries) as history:
+            await tab.send_text(self._hello(history))
             sending = asyncio.create_task(self._send(tab, entries))
             try:
                 await self._receive(tab, held)
             finally:
                 sending.cancel()
                 for button in [*held]:
-                    if self._lets_go(button, held):
+                    if self._is_last_finger(button, held):
                         await self._touch(tab, button, "release")
 
     @contextlib.contextmanager
-    def _listening(self, entries: asyncio.Queue[Entry]) -> Iterator[list[Entry]]:
+    def _listening(self, entries: asyncio.Queue[JournalEntry]) -> Iterator[list[JournalEntry]]:
+        """Put new journal entries into the queue during the block, which is given the history."""
         loop = asyncio.get_running_loop()
 
-        def heard(entry: Entry) -> None:
+        def on_entry(entry: JournalEntry) -> None:
             loop.call_soon_threadsafe(entries.put_nowait, entry)
 
-        kept = self._session.journal.listen(heard, HISTORY)
+        history = self._session.journal.listen(on_entry, HISTORY)
         try:
-            yield kept
+            yield history
         finally:
-            self._session.journal.leave(heard)
+            self._session.journal.leave(on_entry)
 
-    def _hello(self, kept: list[Entry]) -> str:
+    def _hello(self, history: list[JournalEntry]) -> str:
         session = self._session
         about = {"kind": "hello", "board": session.board, "site_id": session.site_id, "console_id": session.console_id}
-        entries = [session.journal.message(entry) for entry in kept]
+        entries = [session.journal.message(entry) for entry in history]
         now_ms = session.journal.wall_ms(time.monotonic())
         return json.dumps({**about, "now_ms": now_ms, "lamps": session.console.lamps(), "entries": entries})
 
-    async def _send(self, tab: WebSocket, entries: asyncio.Queue[Entry]) -> None:
+    async def _send(self, tab: WebSocket, entries: asyncio.Queue[JournalEntry]) -> None:
         while True:
             entry = await entries.get()
             if entries.qsize() > WAITING:
@@ -119,7 +120,7 @@ class Tabs:
                     held.add(button)
                     task = self._touch(tab, button, "hold")
                 case ["release", button]:
-                    if not self._lets_go(button, held):
+                    if not self._is_last_finger(button, held):
                         continue
                     task = self._touch(tab, button, "release", held_s)
                 case _:
@@ -128,25 +129,25 @@ class Tabs:
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
-    def _touch(self, tab: WebSocket, button: str, what: str, held_s: float = 0.0) -> asyncio.Task[None]:
-        """Hold or release a button, after what was done to it before, and release it no sooner than the finger did."""
+    def _touch(self, tab: WebSocket, button: str, action: str, held_s: float = 0.0) -> asyncio.Task[None]:
+        """Hold or release a button once its last touch is done; a press lasts no less than the finger's `held_s`."""
         before = self._touches.get(button)
 
         async def touch() -> None:
             if before:
                 await asyncio.wait([before])
-            if what == "release":
+            if action == "release":
                 early_s = self._closed_s.get(button, 0.0) + held_s - time.monotonic()
                 await asyncio.sleep(min(max(0.0, early_s), LATE_LIMIT_S))
-            await self._obey(tab, f"{what} {button}", "finger")
-            if what == "hold":
+            await self._obey(tab, f"{action} {button}", "finger")
+            if action == "hold":
                 self._closed_s[button] = time.monotonic()
 
         self._touches[button] = asyncio.create_task(touch())
         return self._touches[button]
 
-    def _lets_go(self, button: str, held: set[str]) -> bool:
-        """A tab's finger is taken off; is it the last one on that button?"""
+    def _is_last_finger(self, button: str, held: set[str]) -> bool:
+        """Take a tab's finger off a button; return whether no other tab holds it."""
         if button in held:
             held.discard(button)
             self._fingers[button] -= 1
@@ -156,19 +157,19 @@ class Tabs:
         return True
 
     async def _obey(self, tab: WebSocket, line: str, lane: str) -> None:
-        said: dict[str, Any] = {"kind": "said", "line": line}
+        answer: dict[str, Any] = {"kind": "said", "line": line}
         try:
-            said["text"] = await asyncio.get_running_loop().run_in_executor(self._lanes[lane], self._bench.do, line)
+            answer["text"] = await asyncio.get_running_loop().run_in_executor(self._lanes[lane], self._bench.do, line)
         except EndError:
             return
         except SimulatorError as error:
-            said = {"kind": "failed", "line": line, "sentence": str(error)}
-        if said.get("text") is not None or lane == "typed" or said["kind"] == "failed":
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the tab has gone
-                await tab.send_text(json.dumps(said))
+            answer = {"kind": "failed", "line": line, "sentence": str(error)}
+        if answer.get("text") is not None or lane == "typed" or answer["kind"] == "failed":
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the tab has closed
+                await tab.send_text(json.dumps(answer))
 
     def close(self) -> None:
-        """Nobody comes any more."""
+        """Stop obeying lines."""
         for lane in self._lanes.values():
             lane.shutdown(wait=False, cancel_futures=True)
 
@@ -184,7 +185,7 @@ async def _lines(tab: WebSocket) -> AsyncIterator[str]:
 
 
 class _Headers:
-    """Puts our headers on every answer."""
+    """Middleware that adds the bench's headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -199,7 +200,7 @@ class _Headers:
 
 
 def application(tabs: Tabs) -> Starlette:
-    """The page for this machine's own browsers, and no other site's."""
+    """Return the page's application, which serves this machine's browsers and refuses pages of other sites."""
     return Starlette(
         routes=[WebSocketRoute("/bench", tabs.serve), Mount("/", StaticFiles(directory=PAGE, html=True))],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False), Middleware(_Headers)],
@@ -207,26 +208,26 @@ def application(tabs: Tabs) -> Starlette:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to `Children`, and calls `ready` when it listens."""
+    """A server that leaves signals to `Children`, and calls `ready` when it listens."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
+        """Listen, then call `ready`."""
         await super().startup(sockets)
         if self.started:
             self._ready()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Capture no signals."""
         yield
 
 
-def serve(session: Session, port: int, *, opens: bool) -> None:
-    """Serve until the user wants the end; ProcessError if a program ends before."""
+def serve(session: BenchSession, port: int, *, opens: bool) -> None:
+    """Serve the page until the user ends it, opening a browser if `opens`; raises ProcessError if a program ends."""
     port = free_port(port)
     tabs = Tabs(session, port)
     config = uvicorn.Config(
@@ -241,7 +242,7 @@ def serve(session: Session, port: int, *, opens: bool) -> None:
     address = f"http://{HOSTS[0]}:{port}/"
 
     def ready() -> None:
-        sys.stdout.write(f"The bench is at {address} ; Ctrl-C ends it.\n")
+        sys.stdout.write(f"The bench is at {address} - press Ctrl-C to end it.\n")
         sys.stdout.flush()
         if opens:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
@@ -252,7 +253,7 @@ def serve(session: Session, port: int, *, opens: bool) -> None:
         tabs.close()
 
 
-async def _serve(session: Session, server: _Server) -> None:
+async def _serve(session: BenchSession, server: _Server) -> None:
     serving = asyncio.create_task(server.serve())
     try:
         while not serving.done():

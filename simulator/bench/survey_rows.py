@@ -1,11 +1,11 @@
-"""A look into the bridge's database, read-only: the surveys of one console as they stand."""
+"""Read the surveys of one console from the bridge's database, read-only."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-SHOWN = 50
+ROWS_MAX = 50
 _QUERY = """
 SELECT epoch.epoch, survey.survey, survey.outcome, survey.cause, survey.question_id, survey.question_revision,
        survey.opened_at_ms, survey.closed_at_ms, survey.response_ms, survey.affected
@@ -27,21 +27,24 @@ _NAMES = (
 )
 
 
-class Rows:
-    """Tells which rows are new or have changed since it was last asked."""
+class SurveyRows:
+    """The newest survey rows of one console, as they were at the last look."""
 
     def __init__(self, database: Path, site_id: str, console_id: str) -> None:
         self._database = database
-        self._who = (site_id, console_id)
+        self._console = (site_id, console_id)
         self._known: dict[tuple[str, int], tuple[Any, ...]] = {}
 
-    def news(self) -> list[dict[str, Any]]:
-        """Those rows, oldest first; none while there is no database, or it is busy."""
+    def changes(self) -> list[dict[str, Any]]:
+        """Return the rows that are new or have changed since the last call, oldest first.
+
+        Empty while the database does not exist or is busy.
+        """
         try:
             with closing(sqlite3.connect(f"{self._database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-                found = connection.execute(_QUERY, (*self._who, SHOWN)).fetchall()
+                rows = connection.execute(_QUERY, (*self._console, ROWS_MAX)).fetchall()
         except sqlite3.OperationalError:
             return []
-        changed = [row for row in reversed(found) if self._known.get(row[:2]) != row]
+        changed = [row for row in reversed(rows) if self._known.get(row[:2]) != row]
         self._known.update((row[:2], row) for row in changed)
         return [dict(zip(_NAMES, row, strict=True)) for row in changed]

@@ -1,4 +1,4 @@
-"""What stands behind a command of the bench's language: buttons, times, numbers."""
+"""Read the arguments of the bench's commands: buttons, times, numbers."""
 
 import re
 
@@ -14,63 +14,63 @@ class CommandError(SimulatorError):
     """A line could not be understood, or what it expects did not come."""
 
 
-class UsageError(CommandError):
-    """A command has other words behind it than it takes."""
+class CommandSyntaxError(CommandError):
+    """A command has the wrong arguments; the caller adds how it is written."""
 
 
-def one(words: list[str]) -> str:
-    """The only word."""
+def only_word(words: list[str]) -> str:
+    """Return the only word; raises CommandSyntaxError if there are more or none."""
     if len(words) != 1:
-        raise UsageError
+        raise CommandSyntaxError
     return words[0]
 
 
 def button_of(word: str) -> str:
-    """A button's name."""
+    """Check and return a button's name."""
     if word not in BUTTONS:
-        raise CommandError(f"There is no button {word}; take one of {', '.join(BUTTONS)}.")
+        raise CommandError(f"There is no button {word}; choose one of {', '.join(BUTTONS)}.")
     return word
 
 
 def duration(word: str) -> int:
-    """Milliseconds."""
-    found = _TIME.fullmatch(word)
-    if not found:
-        raise CommandError(f"{word} is no time; write 500, 500ms, 2s, 5min, 3h or 2d.")
-    ms = float(found[1]) * _UNITS_MS[found[2]]
+    """Return a time such as 500, 2s or 3h in milliseconds."""
+    match = _TIME.fullmatch(word)
+    if not match:
+        raise CommandError(f"{word} is not a time; write 500, 500ms, 2s, 5min, 3h or 2d.")
+    ms = float(match[1]) * _UNITS_MS[match[2]]
     if ms > LONGEST_DAYS * _UNITS_MS["d"]:
-        raise CommandError(f"{word} is too long; the longest is {LONGEST_DAYS}d.")
+        raise CommandError(f"{word} is too long; the longest time is {LONGEST_DAYS}d.")
     return round(ms)
 
 
-def held(word: str) -> int:
-    """For how many milliseconds a button is down: one at least."""
+def press_duration(word: str) -> int:
+    """Return for how many milliseconds a button is held: at least one."""
     ms = duration(word)
     if ms < 1:
-        raise CommandError(f"{word} is no length of a press; the shortest is 1ms.")
+        raise CommandError(f"{word} is too short for a press; the shortest is 1ms.")
     return ms
 
 
 def on_off(word: str) -> bool:
-    """True for on."""
+    """Return True for `on`, False for `off`."""
     if word not in {"on", "off"}:
         raise CommandError(f"{word} is neither on nor off.")
     return word == "on"
 
 
-def whole(word: str, least: int) -> int:
-    """A whole number, not below `least`."""
-    if not re.fullmatch(r"\d{1,9}", word) or int(word) < least:
-        raise CommandError(f"{word} is no whole number from {least} on.")
+def whole_number(word: str, minimum: int) -> int:
+    """Return a whole number of at most nine digits, not below `minimum`."""
+    if not re.fullmatch(r"\d{1,9}", word) or int(word) < minimum:
+        raise CommandError(f"{word} is not valid here; write a whole number, {minimum} or more.")
     return int(word)
 
 
 def share_of(word: str) -> float:
-    """From 0 to 1 (the first part is done), or down to -1 (a last part)."""
+    """Return a share from 0 to 1 (the first part is done), or below 0 down to -1 (the last part is done)."""
     try:
         share = float(word)
     except ValueError:
         share = 9
     if not -1 <= share <= 1:
-        raise CommandError(f"{word} is no share; write a number from 0 to 1 (the first part done), or below 0 to -1.")
+        raise CommandError(f"{word} is not a share; write a number from 0 to 1 (first part done) or -1 to 0 (last).")
     return share

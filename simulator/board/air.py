@@ -1,6 +1,6 @@
-"""`socket` of a board with a radio: the machine's, while there is a network.
+"""`socket` of a board with a radio: the host's, while there is a network.
 
-What is open when the network goes is cut by the host's relay; here nothing new is made.
+When the network goes, the host's relay cuts what is open; this module refuses what is new.
 """
 
 import errno
@@ -13,15 +13,15 @@ _NO_NAME = -2  # EAI_NONAME
 _NTP_PORT = 123
 
 
-def socket(*how):
-    """A socket; OSError without network."""
+def socket(*options):
+    """Return a socket; raises OSError without network."""
     if not wires.config["radio"]:
         raise OSError(errno.EHOSTUNREACH)
-    return _real.socket(*how)
+    return _real.socket(*options)
 
 
-def getaddrinfo(host, port, *what):
-    """Addresses of a name; OSError without network. Who is asked for the time may listen at another port here."""
+def getaddrinfo(host, port, *options):
+    """Return the addresses of a name; raises OSError without network. The time server may have another port here."""
     if not wires.config["radio"]:
         raise OSError(_NO_NAME)
-    return _real.getaddrinfo(host, wires.config["time_port"] if port == _NTP_PORT else port, *what)
+    return _real.getaddrinfo(host, wires.config["time_port"] if port == _NTP_PORT else port, *options)

@@ -1,4 +1,4 @@
-"""asyncio's queue of tasks, in Python: the built-in one reads the machine's clock, which no simulator can step.
+"""asyncio's queue of tasks, in Python: the built-in one reads the host's clock, which the simulator can't step.
 
 `run.py` puts this module in the place of `_asyncio` before asyncio is imported.
 """
@@ -10,11 +10,11 @@ between = None  # called before each of them
 
 
 class TaskQueue:
-    """Tasks in the order in which they are due; first come, first served among those due at once.
+    """Tasks in the order in which they are due; those due at the same time, first come, first served.
 
-    `first`, the task that is due first or None, is for other threads: this MicroPython runs them truly side by side,
-    where a list that one of them changes is not whole for the others. A soft interrupt that puts a task in at the wrong
-    moment can leave it out of date until the next change, so the loop itself goes by the list.
+    `first`, the task that is due first or None, is for other threads: this MicroPython runs threads truly in parallel,
+    so a list that one of them changes is not consistent for the others. A soft interrupt that puts a task in at the
+    wrong moment can leave `first` out of date until the next change, so the loop itself uses the list.
     """
 
     def __init__(self):
@@ -22,11 +22,11 @@ class TaskQueue:
         self.first = None
 
     def peek(self):
-        """Returns the task that is due first, or None."""
+        """Return the task that is due first, or None."""
         return self._tasks[0] if self._tasks else None
 
     def push(self, task, due=None):
-        """Puts a task in, to run at ticks `due` (milliseconds), or now."""
+        """Put a task in, to run at ticks `due` (milliseconds), or now."""
         if due is None:
             due = time.ticks_ms()
         task.data = None
@@ -39,29 +39,29 @@ class TaskQueue:
         self.first = tasks[0]
 
     def pop(self):
-        """Takes out the task that is due first."""
+        """Take out the task that is due first."""
         global pops
         pops += 1
         if between:
             between()
         task = self._tasks.pop(0)
-        self._show_first()
+        self._update_first()
         return task
 
     def remove(self, task):
-        """Takes out a task wherever it stands."""
+        """Take a task out, wherever it is in the queue."""
         self._tasks.remove(task)
-        self._show_first()
+        self._update_first()
 
-    def _show_first(self):
+    def _update_first(self):
         self.first = self._tasks[0] if self._tasks else None
 
 
 class Task:
-    """A coroutine under way.
+    """A coroutine that runs as a task.
 
-    `state`: True running, a TaskQueue of who awaits it, a function called at its end, None or False finished.
-    `data`: what it waits for, or what it ended with.
+    `state`: True while it runs, a TaskQueue of the tasks that await it, a function to call at its end, or None or False
+    when it has ended. `data`: what it waits for, or the exception that it ended with.
     """
 
     def __init__(self, coro, globals=None):
@@ -90,11 +90,11 @@ class Task:
         waiting.data = self
 
     def done(self):
-        """Has it ended?"""
+        """Return whether it has ended."""
         return not self.state
 
     def cancel(self):
-        """Raises CancelledError in it, at once; False if it has ended already."""
+        """Raise CancelledError in the task at once; return False if it has ended already."""
         if not self.state:
             return False
         core = self._core

@@ -1,60 +1,60 @@
-"""The board's clock: the machine's, moved by the simulator. Ticks begin at 0 (or as told) when power comes."""
+"""The board's clock: the host's, moved by the simulator. Ticks begin at 0, or at the configured value, at power-on."""
 
 import utime
-import wires
 from utime import ticks_add, ticks_diff
 
 _ESP32_EPOCH_S = 946684800  # 2000-01-01, in seconds since 1970
 _RP2_START_S = 1609459200  # 2021-01-01, where an RP2040's calendar begins
 _SECOND_NS = 1000000000
 
-epoch_s = _ESP32_EPOCH_S if wires.board == "esp32" else 0
+epoch_s = 0  # where `time` of the board's port begins, in seconds since 1970
 
 _real_ms, _real_us = utime.ticks_ms, utime.ticks_us
 _mask = ticks_add(0, -1)
 _offset_ms = _offset_us = 0  # of the ticks
-_moved_s = _moved_ms = 0  # how far the calendar is from the machine's
+_moved_s = _moved_ms = 0  # how far the calendar is from the host's
 
 
 def ticks_ms():
-    """Milliseconds since power came, wrapping."""
+    """Return milliseconds since power-on, wrapping."""
     return ticks_add(_real_ms(), _offset_ms)
 
 
 def ticks_us():
-    """Microseconds since power came, wrapping."""
+    """Return microseconds since power-on, wrapping."""
     return ticks_add(_real_us(), _offset_us)
 
 
-def machine_ms():
-    """Milliseconds by the machine's own clock, wrapping."""
+def host_ms():
+    """Return milliseconds by the host's own clock, wrapping."""
     return _real_ms()
 
 
 def now_ns():
-    """Nanoseconds since 1970 by the board's calendar."""
+    """Return nanoseconds since 1970 by the board's calendar."""
     return utime.time_ns() + _moved_s * _SECOND_NS
 
 
-def begin(at_ms):
-    """Power comes: a board has forgotten the date; the Unix one is its host's."""
-    global _offset_ms, _offset_us
+def begin(board, at_ms):
+    """Start the clock at power-on. A board has forgotten the date; the `unix` one has the host's."""
+    global epoch_s, _offset_ms, _offset_us
     _offset_ms = _signed(at_ms, _real_ms())
     _offset_us = _signed(at_ms * 1000, _real_us())
-    if wires.rp2:
-        set_calendar(_RP2_START_S)
-    elif wires.board == "esp32":
+    if board == "esp32":
+        epoch_s = _ESP32_EPOCH_S
         set_calendar(_ESP32_EPOCH_S)
+    elif board != "unix":
+        set_calendar(_RP2_START_S)
 
 
 def set_calendar(unix_s):
-    """Sets the date, in seconds since 1970."""
+    """Set the date, in seconds since 1970."""
     global _moved_s
     _moved_s += unix_s - now_ns() // _SECOND_NS
 
 
 def jump(ms):
-    """Moves all forward."""
+    """Move ticks and calendar forward."""
     global _offset_ms, _offset_us, _moved_s, _moved_ms
     milliseconds, microseconds = ticks_ms() + ms, ticks_us() + ms * 1000
     _offset_ms = _signed(milliseconds, _real_ms())
@@ -65,5 +65,5 @@ def jump(ms):
 
 
 def _signed(ticks, start):
-    """What to add to ticks `start` to get `ticks`, within what `ticks_add` takes."""
+    """Return what to add to ticks `start` to get `ticks`, within what `ticks_add` accepts."""
     return max(ticks_diff(ticks & _mask, start), -(_mask >> 1))

@@ -1,9 +1,9 @@
 """NOR flash in a file: a block device for `vfs.VfsLfs2` that is as strict as the chip.
 
-Programming only clears bits, so a block is erased first; programs are whole pages. Each program and erase is in the
-file when it returns, so SIGKILL at any time is a power cut between two operations. `fault` makes cuts within one.
+Programming only clears bits, so a block has to be erased first; programs are whole pages. Each program and erase is in
+the file when it returns, so SIGKILL at any time is a power cut between two operations. `fault` makes cuts during one.
 
-The file holds the blocks and then the counts of operations (three little-endian 64-bit numbers).
+The file holds the blocks, then the counts of operations (three little-endian 64-bit numbers).
 """
 
 import os
@@ -11,44 +11,44 @@ import struct
 
 BLOCK_SIZE = 4096
 COUNTS = "<QQQ"
-ERASED = b"\xff" * BLOCK_SIZE  # made once: the heap is the firmware's
+ERASED = b"\xff" * BLOCK_SIZE  # made once, as the heap is for the firmware
 PIECE = 64
-QUIET = (1, 2, 3)  # MicroPython's requests: start, stop, sync
+IGNORED = (1, 2, 3)  # MicroPython's requests: start, stop, sync
 BLOCK_COUNT_ASKED = 4
 BLOCK_SIZE_ASKED = 5
 ERASE = 6
 
 
-class FlashError(Exception):
-    """The driver did what a real chip would not do, or not forgive."""
+class FlashRuleError(Exception):
+    """The driver did something that a real chip would not do or would not survive."""
 
 
 class PowerCut(BaseException):
-    """Power went; nothing that this process does from here on reaches the flash."""
+    """Power has gone; nothing that this process does from now on reaches the flash."""
 
 
 class Flash:
-    """A flash of `size` bytes in the file `path`, made and erased if there is none.
+    """A flash of `size` bytes in the file `path`, which is made, erased, if it does not exist.
 
-    `fault(kind, number, length)`, if given, is asked before operation `number` (counted over the file's life, from 1)
-    of `kind` "program" or "erase". It answers None (go on) or which bytes of it still reach the flash before power
-    goes, as (first, the one after the last): then `power_gone` is called, which raises PowerCut unless another function
-    stands in its place, and what is done after that is done to nothing.
+    `fault(kind, number, length)`, if given, is called before operation `number` (counted over the file's life, from 1)
+    of `kind` "program" or "erase". It returns None to go on, or which of the bytes still reach the flash before power
+    goes, as (first, end). Then `power_gone` is called, which raises PowerCut unless it is replaced by another function,
+    and later operations have no effect.
     """
 
     def __init__(self, path, size=848 * 1024, prog_size=256, fault=None):
         if size % BLOCK_SIZE or BLOCK_SIZE % prog_size:
-            raise FlashError("size must be whole blocks, and a block whole pages")
+            raise FlashRuleError("the size must be a multiple of the block size, and that of prog_size")
         self.block_count = size // BLOCK_SIZE
         self.prog_size = prog_size
         self.fault = fault
         self.reads = self.programs = self.erases = 0
         self.powered = True
         self._size = size
-        self._file = self._opened(path)
+        self._file = self._open(path)
 
-    def _opened(self, path):
-        whole = self._size + struct.calcsize(COUNTS)
+    def _open(self, path):
+        file_size = self._size + struct.calcsize(COUNTS)
         try:
             length = os.stat(path)[6]
         except OSError:
@@ -58,87 +58,87 @@ class Flash:
                 for _ in range(self.block_count):
                     file.write(ERASED)
                 file.write(bytes(struct.calcsize(COUNTS)))
-        elif length != whole:
-            raise FlashError("the file is not a flash of this size")
+        elif length != file_size:
+            raise FlashRuleError("the file is not a flash of this size")
         file = open(path, "r+b")
         file.seek(self._size)
         self.reads, self.programs, self.erases = struct.unpack(COUNTS, file.read(struct.calcsize(COUNTS)))
         return file
 
     def readblocks(self, block, buffer, offset):
-        """Reads into `buffer` from `offset` of `block` on; may run on into the next blocks."""
+        """Read into `buffer` from `offset` in `block` on, over into the next blocks if needed."""
         if self.powered:
             self._seek(block, offset, len(buffer))
             self.reads += 1
             self._file.readinto(buffer)
 
     def writeblocks(self, block, buffer, offset):
-        """Programs whole pages; FlashError if a bit would have to rise, which takes an erase."""
+        """Program whole pages; raises FlashRuleError if a bit would have to be set, which needs an erase."""
         length = len(buffer)
         if not self.powered:
             return
         if offset % self.prog_size or length % self.prog_size or length == 0:
-            raise FlashError("programs are whole pages")
+            raise FlashRuleError("a program must be of whole pages")
         place = self._seek(block, offset, length)
         view = memoryview(buffer)
         for at in range(0, length, PIECE):
             new = int.from_bytes(view[at : at + PIECE], "little")
             if new & int.from_bytes(self._file.read(min(PIECE, length - at)), "little") != new:
-                raise FlashError("programmed without an erase: block %d, offset %d" % (block, offset))
+                raise FlashRuleError("programmed without an erase: block %d, offset %d" % (block, offset))
         self.programs += 1
         self._write(place, view, "program")
 
     def ioctl(self, request, argument):
-        """Answers MicroPython's requests to a block device."""
-        if request in QUIET or not self.powered:
+        """Answer MicroPython's requests to a block device."""
+        if request in IGNORED or not self.powered:
             return 0
         if request == BLOCK_COUNT_ASKED:
             return self.block_count
         if request == BLOCK_SIZE_ASKED:
             return BLOCK_SIZE
         if request != ERASE:
-            raise FlashError("no such request: %d" % request)
+            raise FlashRuleError("no such request: %d" % request)
         place = self._seek(argument, 0, BLOCK_SIZE)
         self.erases += 1
         self._write(place, memoryview(ERASED), "erase")
         return 0
 
     def counts(self):
-        """Returns {"reads", "programs", "erases"} over the file's life (reads up to the last program or erase)."""
+        """Return {"reads", "programs", "erases"} over the file's life (reads up to the last program or erase)."""
         return {"reads": self.reads, "programs": self.programs, "erases": self.erases}
 
     def power_gone(self):
-        """Power went within an operation."""
+        """Called when power goes during an operation."""
         raise PowerCut
 
     def close(self):
-        """Lets go of the file."""
+        """Close the file."""
         self._file.close()
 
     def _seek(self, block, offset, length):
         place = block * BLOCK_SIZE + offset
         if block < 0 or offset < 0 or place + length > self._size:
-            raise FlashError("outside the flash: block %d, offset %d" % (block, offset))
+            raise FlashRuleError("outside the flash: block %d, offset %d" % (block, offset))
         self._file.seek(place)
         return place
 
     def _write(self, place, data, kind):
-        kept = self.fault(kind, self.programs + self.erases, len(data)) if self.fault else None
-        first, end = kept or (0, len(data))
+        done = self.fault(kind, self.programs + self.erases, len(data)) if self.fault else None
+        first, end = done or (0, len(data))
         self._file.seek(place + first)
         self._file.write(data[first:end])
         self._file.seek(self._size)
         self._file.write(struct.pack(COUNTS, self.reads, self.programs, self.erases))
-        if kept is not None:
+        if done is not None:
             self.powered = False
             self.power_gone()
 
 
 class Cut:
-    """A `fault`: power goes at operation `last`, `share` of which is done.
+    """A `fault` that cuts power at operation `last`, with `share` of it done.
 
-    Below 0 it is the end of an erase, or the end of what is programmed first. Units are programmed in their order, and
-    LittleFS takes one that is still erased to be followed by nothing.
+    A share below 0 is the last part of an erase, or of the first unit of a program: units are programmed in order, and
+    LittleFS assumes that nothing follows a unit that is still erased.
     """
 
     def __init__(self, last, share, prog_size):
@@ -147,7 +147,7 @@ class Cut:
         self.prog_size = prog_size
 
     def __call__(self, kind, number, length):
-        """Answers which bytes are done; None before."""
+        """Return which bytes are done, as (first, end); None before operation `last`."""
         if number < self.last:
             return None
         if self.share >= 0:

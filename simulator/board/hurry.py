@@ -1,6 +1,6 @@
-"""A life in a hurry: contacts by a timetable, the clock jumping on to the next as soon as the main loop has no work.
+"""Follows a timetable of contacts in a hurry: the clock jumps to the next one as soon as the main loop has no work.
 
-It takes the place of asyncio's wait for sockets: only there nothing is under way.
+This replaces asyncio's wait for sockets, the only place where the main loop does nothing.
 """
 
 import clockwork
@@ -8,11 +8,11 @@ import pins
 import utime
 import wires
 
-_SETTLE_MS = 1  # of the machine's time, for an answer from the network, before a jump that it would miss
-_SMALL_MS = 500
-_PIECE_MS = 6000  # the longest jump in a session: it has limits for answers
-_STANDSTILL_MS = 25000  # of the machine's time, without anything done
-_LONG_MS = 60000  # what is longer than this is jumped at once; sessions end by it
+_SETTLE_MS = 1  # of the host's time, for an answer from the network to arrive before a jump
+_SMALL_MS = 500  # a shorter jump needs no such wait
+_PIECE_MS = 6000  # the longest jump while a broker session goes on, as it waits only so long for answers
+_STANDSTILL_MS = 25000  # of the host's time, without progress
+_LONG_MS = 60000  # a longer wait is jumped at once; broker sessions end by it
 
 _plan = []  # [ms after the one before, pin (None: just time), level], last first
 _next = 0
@@ -42,7 +42,7 @@ def _wait(dt):
         wait(queue, _SETTLE_MS)
         first = _core._task_queue.peek()  # noqa: SLF001
         if first and utime.ticks_diff(first.ph_key, clockwork.ticks_ms()) <= 0:
-            return  # something has come
+            return  # a task has become due: something arrived
         ahead = max(0, utime.ticks_diff(_next, clockwork.ticks_ms()))
     _jump(min(ahead, _PIECE_MS) if ahead < _LONG_MS else ahead)
 
@@ -64,10 +64,10 @@ def _do_next():
 
 @wires.command
 def _hurry(plan):
-    """Does all of the plan; answers by how much the clock has jumped."""
+    """Follow the plan to its end; return by how many ms the clock has jumped."""
     global _next, _jumped
     if _core is None:
-        wires.in_main(_begin, None)  # in the thread whose queue it is
+        wires.in_main(_begin, None)  # in the main thread, to which the queue belongs
         while _core is None:
             utime.sleep_ms(1)
     _jumped = 0
@@ -77,9 +77,9 @@ def _hurry(plan):
     seen, since = None, 0
     while _plan:
         if seen != (len(_plan), _jumped):
-            seen, since = (len(_plan), _jumped), clockwork.machine_ms()
-        elif utime.ticks_diff(clockwork.machine_ms(), since) > _STANDSTILL_MS:
+            seen, since = (len(_plan), _jumped), clockwork.host_ms()
+        elif utime.ticks_diff(clockwork.host_ms(), since) > _STANDSTILL_MS:
             del _plan[:]
-            raise RuntimeError("the main loop does not come round")
+            raise RuntimeError("the main loop makes no progress")
         utime.sleep_ms(1)
     return _jumped

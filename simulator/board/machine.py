@@ -1,4 +1,4 @@
-"""`machine` as the board's port has it: what a port lacks is not here either, and what it refuses is refused."""
+"""`machine` as the board's port has it: what the port lacks is missing here, and what it refuses is refused."""
 
 import struct
 import sys
@@ -26,7 +26,7 @@ _causes = {"power_on": 1, "hard": 2, "watchdog": 3, "soft": 5}
 
 
 def reset_cause():
-    """Why this boot began. An RP2040 takes every reset for its watchdog's, which does them all."""
+    """Return why this boot began. On an RP2040 the watchdog does all resets, so each counts as the watchdog's."""
     cause = _causes[wires.config["reset"]]
     if wires.rp2 and cause != PWRON_RESET:
         return WDT_RESET
@@ -34,27 +34,27 @@ def reset_cause():
 
 
 def reset():
-    """Starts anew, as the reset button does."""
+    """Restart the board, as the reset button does."""
     wires.end(wires.RESET)
 
 
 def soft_reset():
-    """Starts the interpreter anew."""
+    """Restart the interpreter."""
     wires.end(wires.SOFT_RESET)
 
 
 def unique_id():
-    """Six bytes on ESP32 (its MAC), eight on RP2040."""
+    """Return six bytes on ESP32 (its MAC), eight on RP2040."""
     return bytes.fromhex(wires.config["hardware_id"])
 
 
 def freq():
-    """Hertz of the processor."""
+    """Return the processor's frequency in hertz."""
     return 125000000 if wires.rp2 else 160000000
 
 
 class WDT:
-    """A watchdog; when it runs out the process is gone, whatever it is doing, and the next boot says why."""
+    """A watchdog that ends the process when it runs out, whatever that is doing; the next boot knows the reason."""
 
     def __init__(self, id=0, timeout=5000):
         if id != 0:
@@ -63,14 +63,14 @@ class WDT:
             raise ValueError("WDT timeout too short")
         if wires.rp2 and timeout > _RP2_LONGEST_MS:
             raise ValueError("WDT timeout too long")
-        # By the kernel's own timer, whose signal ends the process: it needs nothing of MicroPython.
+        # The kernel's own timer, whose signal ends the process, needs nothing of MicroPython.
         self._time = struct.pack("llll", 0, 0, timeout // 1000, timeout % 1000 * 1000)
-        self._was = bytearray(len(self._time))
+        self._old_time = bytearray(len(self._time))
         self.feed()
 
     def feed(self):
-        """Begins its time anew."""
-        _setitimer(_ITIMER_REAL, self._time, self._was)
+        """Restart its time."""
+        _setitimer(_ITIMER_REAL, self._time, self._old_time)
 
 
 if wires.board != "unix":
@@ -83,7 +83,7 @@ if wires.board != "unix":
                 raise ValueError("no such RTC")
 
         def datetime(self, when=None):
-            """Year, month, day, weekday, hour, minute, second, subsecond; sets it if given."""
+            """Return year, month, day, weekday, hour, minute, second, subsecond; or sets them, if given."""
             if when is None:
                 now = utime.gmtime(clockwork.now_ns() // 1000000000)
                 return now[0], now[1], now[2], now[6], now[3], now[4], now[5], 0
@@ -94,9 +94,9 @@ if wires.board != "unix":
 
 @wires.command
 def _step(ms):
-    """Lets time jump, and waits until the main loop has done all that is due by then.
+    """Let the clock jump, and wait until the main loop has done all that is due by then.
 
-    What a contact began before is stamped before: no real interrupt is late by what time jumps.
+    Interrupts of earlier contacts run before the jump: no real interrupt is late by the length of a jump.
     """
     limit = utime.ticks_add(utime.ticks_ms(), 20000)
     while not pins.settled() and utime.ticks_diff(limit, utime.ticks_ms()) > 0:
@@ -110,5 +110,5 @@ def _step(ms):
         due = first and utime.ticks_diff(first.ph_key, clockwork.ticks_ms()) <= 0
         quiet = quiet + 1 if pops != before and not due else 0
         if utime.ticks_diff(limit, utime.ticks_ms()) < 0:
-            raise RuntimeError("the main loop does not come round")
+            raise RuntimeError("the main loop makes no progress")
     return clockwork.ticks_ms()

@@ -1,5 +1,5 @@
-"""`network` of boards with a radio: one access point, which the simulator takes away and brings back."""
-# ruff: noqa: ARG002, PLR2004 - the real thing's arguments, and its limits
+"""`network` of boards with a radio: one access point, which the simulator switches off and on."""
+# ruff: noqa: ARG002, PLR2004 - the real module's arguments and limits
 
 import utime
 import wires
@@ -19,7 +19,7 @@ _hostname = "mpy-esp32" if wires.board == "esp32" else "PicoW"
 
 class _State:
     active = False
-    wanted = None  # (ssid, key) that it was told to join
+    wanted = None  # (ssid, key) of the network to join
     since = 0  # when joining began
     joined = False
 
@@ -28,17 +28,17 @@ _state = _State()
 
 
 class WLAN:
-    """The radio as a station (there is no access point here)."""
+    """The radio as a station; it can't be an access point here."""
 
     IF_STA, IF_AP = STA_IF, AP_IF
     PM_NONE, PM_PERFORMANCE, PM_POWERSAVE = (0xA11140, 0xA11142, 0xA11C82) if wires.rp2 else (0, 1, 2)
 
     def __init__(self, interface_id=STA_IF):
         if interface_id != STA_IF:
-            wires.fault("a console is no access point")
+            wires.fault("a console can't be an access point")
 
     def active(self, is_active=None):
-        """Switches the radio on or off; answers whether it is on."""
+        """Switch the radio on or off, if told to; return whether it is on."""
         if is_active is not None:
             _state.active = bool(is_active)
             if not is_active:
@@ -46,7 +46,7 @@ class WLAN:
         return _state.active
 
     def connect(self, ssid=None, key=None, *, bssid=None, **port):
-        """Begins to join; ask `isconnected` or `status` what becomes of it."""
+        """Begin to join; `isconnected` and `status` report the progress."""
         for name in port:
             if name != ("security" if wires.rp2 else None):
                 raise TypeError("extra keyword arguments given")
@@ -61,13 +61,13 @@ class WLAN:
         _state.joined = False
 
     def disconnect(self):
-        """Leaves, and joins no more."""
+        """Leave the network."""
         _state.wanted, _state.joined = None, False
 
-    def _look(self):
-        """What has become of joining by now."""
+    def _status(self):
+        """Return how far joining has come, as a STAT_ constant."""
         if not wires.config["radio"]:
-            if _state.joined and wires.rp2:  # this driver does not join again by itself
+            if _state.joined and wires.rp2:  # whose driver does not join again by itself
                 _state.wanted = None
             _state.joined = False
             _state.since = utime.ticks_ms()
@@ -85,13 +85,13 @@ class WLAN:
         return STAT_GOT_IP
 
     def isconnected(self):
-        """Is it joined, with an address?"""
-        return self._look() == STAT_GOT_IP
+        """Return whether it has joined and has an address."""
+        return self._status() == STAT_GOT_IP
 
     def status(self, param=None):
-        """A STAT_ constant; or the signal's strength in dBm of `rssi`."""
+        """Return a STAT_ constant; for `rssi`, the signal's strength in dBm."""
         if param is None:
-            return self._look()
+            return self._status()
         if param != "rssi":
             raise ValueError("unknown status param")
         if not self.isconnected():
@@ -99,15 +99,15 @@ class WLAN:
         return -61
 
     def ifconfig(self, config=None):
-        """Address, mask, gateway, name server."""
+        """Return address, mask, gateway, name server."""
         if config is not None:
-            wires.fault("addresses come from the network here")
+            wires.fault("addresses can't be set here: they come from the network")
         if not self.isconnected():
             return ("0.0.0.0",) * 4
         return ("127.0.0.1", "255.0.0.0", "127.0.0.1", "127.0.0.1")
 
     def ipconfig(self, param):
-        """`addr4` (with its mask), `gw4`, `has_dhcp4` or `dhcp4`."""
+        """Return `addr4` (with its mask), `gw4`, `has_dhcp4` or `dhcp4`."""
         up = self.isconnected()
         known = {
             "addr4": ("127.0.0.1", "255.0.0.0") if up else ("0.0.0.0", "0.0.0.0"),
@@ -120,7 +120,7 @@ class WLAN:
         return known[param]
 
     def config(self, param=None, **values):
-        """Reads one parameter by its name, or sets some."""
+        """Return one parameter by its name, or sets some."""
         if param is None:
             allowed = ("pm", "txpower", "hostname") + (() if wires.rp2 else ("reconnects",))
             for name in values:
@@ -135,7 +135,7 @@ class WLAN:
 
 
 def hostname(name=None):
-    """The name that the network sees."""
+    """Return the name that the network sees; sets it, if given."""
     global _hostname
     if name is not None:
         _hostname = name
@@ -143,7 +143,7 @@ def hostname(name=None):
 
 
 def country(code=None):
-    """Two letters; nothing depends on it here."""
+    """Return the country as two letters; nothing depends on it here."""
     if code is not None and len(code) != 2:
         raise ValueError("invalid country code")
     return code or "XX"

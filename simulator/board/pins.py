@@ -1,4 +1,4 @@
-"""Pins: contacts from the simulator come in, lamps go out; interrupts as the board's port runs them."""
+"""Pins: contacts come in from the simulator, lamps go out, and interrupts run as the board's port runs them."""
 
 import _thread
 import sys
@@ -9,12 +9,12 @@ import utime
 import wires
 from umachine import PinBase
 
-SOFT_DEPTH = 8  # what the scheduler of both ports holds; more are dropped
+SOFT_DEPTH = 8  # how many calls the scheduler of both ports holds; more are dropped
 RISING, FALLING = 1, 2
 MODES = IN, OUT, OPEN_DRAIN = (1, 3, 7) if wires.board == "esp32" else (0, 1, 2)
 PULL_UP, PULL_DOWN = (2, 1) if wires.board == "esp32" else (1, 2)
 
-_UNUSABLE = {  # by board: pins that its module keeps for itself, or does not lead out
+_UNUSABLE = {  # by board: pins that its module uses itself, or does not lead out
     "esp32": (6, 7, 8, 9, 10, 11, 20, 24, 28, 29, 30, 31),
     "pico_w": (23, 24, 25, 29),
     "pico": (23, 24),
@@ -24,34 +24,34 @@ _HIGHEST = {"esp32": 39}
 _FIRST_INPUT_ONLY = {"esp32": 34}
 
 # Soft interrupts that wait. One thread puts them in and another takes them out, each with its own count: this
-# MicroPython runs threads truly side by side, where a list that both change would lose some.
+# MicroPython runs threads truly in parallel, and a list that both change would lose some.
 _soft = [None] * SOFT_DEPTH
 _soft_put = _soft_taken = _soft_lost = 0
 _draining = False
 _running = _thread.allocate_lock()  # held while a hard interrupt runs
-_off = False
+_off = False  # hard interrupts are disabled
 
 
 class _Pad:
-    """What a pin is, however many Pin objects speak of it."""
+    """The state of one pin, which several Pin objects may share."""
 
     def __init__(self, number):
         self.number = number
         self.mode = None
         self.pull = None
-        # the level that something outside drives: 0, 1, or None
+        # The level that something outside drives: 0, 1, or None.
         self.contact = wires.config["contacts"].get(str(number))
         self.out = 0
-        self.told = 0
+        self.told_out = 0
         self.handler = None
         self.trigger = 0
         self.hard = False
         self.latched = False
-        self.told_ms = None  # when the host was told of the contact that is latched
+        self.told_ms = None  # when the host was told of the latched contact
         self.pin = None
 
     def level(self):
-        """What the pin reads."""
+        """Return what the pin reads."""
         if self.contact is not None:
             return self.contact
         if self.pull == PULL_UP:
@@ -61,13 +61,13 @@ class _Pad:
         return wires.fault("pin %d is read, but nothing drives it: it needs a pull" % self.number)
 
     def tell(self):
-        """Tells the host if the output has changed."""
-        if self.out != self.told:
-            self.told = self.out
+        """Tell the host if the output has changed."""
+        if self.out != self.told_out:
+            self.told_out = self.out
             wires.tell("pin", self.number, self.out, *wires.moment())
 
 
-# All of them are made here, so that they don't count as the firmware's memory.
+# All pads are made here, so that they don't count as the firmware's memory.
 _pads = {n: _Pad(n) for n in range(_HIGHEST.get(wires.board, 29) + 1) if n not in _UNUSABLE[wires.board]}
 
 
@@ -80,7 +80,7 @@ class _Irq:
 
 
 def pad(number):
-    """The pad of that number; made if the board has it."""
+    """Return the pad of that number; a fault if the board does not have it."""
     if type(number) is not int or not 0 <= number <= _HIGHEST.get(wires.board, 29):
         raise ValueError("invalid pin")
     if number not in _pads:
@@ -100,14 +100,14 @@ class _Pin(PinBase):
             self.init(mode, pull, value=value)
 
     def init(self, mode=-1, pull=-1, *, value=None):
-        """Sets mode, pull and, of an output, its first level."""
+        """Set mode, pull and, of an output, its first level."""
         this = self.pad
         if mode not in MODES:
             raise ValueError("invalid pin mode")
         if pull not in (-1, None, PULL_UP, PULL_DOWN):
             raise ValueError("invalid pull")
         if this.number >= _FIRST_INPUT_ONLY.get(wires.board, 99) and (mode != IN or pull not in (-1, None)):
-            wires.fault("pin %d is an input without pulls" % this.number)
+            wires.fault("pin %d can only be an input without pulls" % this.number)
         if mode == IN and value is not None:
             wires.fault("pin %d is an input and takes no value" % this.number)
         this.mode, this.pull = mode, pull
@@ -117,18 +117,18 @@ class _Pin(PinBase):
     def _drive(self, value):
         this = self.pad
         if this.mode not in (OUT, OPEN_DRAIN):
-            wires.fault("pin %d is driven, but is no output" % this.number)
+            wires.fault("pin %d is driven, but is not an output" % this.number)
         this.out = 1 if value else 0
         if not wires.in_thread():
             this.tell()
 
     def value(self, value=None):
-        """Reads an input, or drives an output."""
+        """Read an input, or drive an output."""
         if value is not None:
             return self._drive(value)
         this = self.pad
         if this.mode != IN:
-            wires.fault("pin %d is read, but is no input" % this.number)
+            wires.fault("pin %d is read, but is not an input" % this.number)
         return this.level()
 
     __call__ = value
@@ -142,18 +142,18 @@ class _Pin(PinBase):
     def _irq(self, handler, trigger, hard):
         this = self.pad
         if this.mode != IN:
-            wires.fault("pin %d has an interrupt, but is no input" % this.number)
+            wires.fault("pin %d has an interrupt, but is not an input" % this.number)
         if not trigger or trigger & ~(RISING | FALLING):
-            wires.fault("pin %d: only edges make interrupts here" % this.number)
+            wires.fault("pin %d: only edges can trigger interrupts here" % this.number)
         this.handler, this.trigger, this.hard = handler, trigger, hard
         return _Irq(this)
 
 
 class _Esp32Pin(_Pin):
     def irq(self, handler=None, trigger=RISING | FALLING, wake=None):
-        """Calls `handler(pin)` from the scheduler."""
+        """Call `handler(pin)` from the scheduler."""
         if wake is not None:
-            wires.fault("pins wake nobody here")
+            wires.fault("pins can't wake the board here")
         return self._irq(handler, trigger, False)
 
 
@@ -164,13 +164,13 @@ class _Rp2Pin(_Pin):
         self._drive(1 - self.pad.out)
 
     def irq(self, handler=None, trigger=RISING | FALLING, hard=False):
-        """Calls `handler(pin)`, when `hard` at once and without heap."""
+        """Call `handler(pin)` from the scheduler, or if `hard` at once and without heap."""
         return self._irq(handler, trigger, hard)
 
 
 class _UnixPin(_Pin):
     def irq(self, handler=None, trigger=RISING | FALLING, hard=False):
-        """Calls `handler(pin)` in the way that the console was made with."""
+        """Call `handler(pin)` as the console's `interrupts` say."""
         return self._irq(handler, trigger, hard and wires.config["interrupts"] == "hard")
 
 
@@ -178,9 +178,9 @@ Pin = _Rp2Pin if wires.rp2 else _Esp32Pin if wires.board == "esp32" else _UnixPi
 
 
 def disable_irq():
-    """Holds hard interrupts back; answers what `enable_irq` wants."""
+    """Hold hard interrupts back; return the state to give to `enable_irq`."""
     global _off
-    if wires.in_thread():  # within one
+    if wires.in_thread():  # during a hard interrupt
         return True
     with _running:
         before, _off = _off, True
@@ -188,7 +188,7 @@ def disable_irq():
 
 
 def enable_irq(state):
-    """Lets hard interrupts come; those that waited come now, once each."""
+    """Let hard interrupts run; those that waited run now, once each."""
     global _off
     if wires.in_thread() or state:
         return
@@ -202,19 +202,20 @@ def enable_irq(state):
 
 
 def pad_of(pin):
-    """The pad of a Pin or of its number."""
+    """Return the pad of a Pin, or of a pin's number."""
     return pin.pad if isinstance(pin, _Pin) else pad(pin)
 
 
 def contact(number, level, told_ms=None):
-    """Something outside drives the pin to `level` (None: lets go): interrupts follow.
+    """Drive the pin to `level` from outside (None: let go), and run its interrupts.
 
-    If the host was told of it (when, by the console's clock), it is told too when the interrupt has run.
+    `told_ms` is when the host was told of the contact, by the console's clock; the host is then also told when the
+    interrupt has run.
     """
     this = pad(number)
-    before = _seen(this)
+    before = _visible_level(this)
     this.contact = level
-    after = _seen(this)
+    after = _visible_level(this)
     if before != after and this.handler and this.trigger & (RISING if after else FALLING):
         if this.hard:
             with _running:
@@ -228,7 +229,8 @@ def contact(number, level, told_ms=None):
             _call_soft(this, told_ms)
 
 
-def _seen(this):
+def _visible_level(this):
+    """Return the pin's level; None if nothing drives it."""
     if this.contact is None and this.pull not in (PULL_UP, PULL_DOWN):
         return None
     return this.level()
@@ -251,7 +253,7 @@ def _call_hard(this):
         this.handler = None
         print("Uncaught exception in IRQ callback handler")  # noqa: T201 - as a board does
         sys.print_exception(failed)
-        wires.tell("fault", "a hard interrupt failed: %r" % failed)
+        wires.tell("fault", "a hard interrupt raised %r" % failed)
 
 
 def _tell_caught(this, told_ms):
@@ -271,7 +273,7 @@ def _call_soft(this, told_ms):
 
 
 def settled():
-    """Has the main thread run all soft interrupts that are due?"""
+    """Return whether the main thread has run all soft interrupts that are due."""
     return _soft_put == _soft_taken and not _draining
 
 
@@ -292,21 +294,40 @@ def _drain(_):
 
 @wires.command
 def _contact(number, level):
-    contact(number, level, _told(number, level))
+    contact(number, level, _tell_contact(number, level))
 
 
 @wires.command
 def _contacts(number, edges):
-    """Drives the pin through `edges`: levels, each held for some microseconds."""
-    told_ms = _told(number, edges[-1][0])
+    """Drive the pin through `edges`: (level, microseconds for which it is held)."""
+    told_ms = _tell_contact(number, edges[-1][0])
     for level, held_us in edges:
         contact(number, level, told_ms)
         told_ms = None
         utime.sleep_us(held_us)
 
 
-def _told(number, level):
-    """Tells the host before anything can follow from it; answers when that was."""
+def _tell_contact(number, level):
+    """Tell the host of a contact before anything can follow from it; return the console's clock at that moment."""
     moment = wires.moment()
     wires.tell("contact", number, level is not None, *moment)
     return moment[0]
+
+
+@wires.command
+def _stall(ms, interrupts):
+    """Blocks the main thread; what it has scheduled waits meanwhile. Without `interrupts`, hard ones wait too.
+
+    The reply comes when the stall begins.
+    """
+    request = wires.request
+
+    def block(_):
+        state = None if interrupts else disable_irq()
+        wires.tell("reply", request, None)
+        utime.sleep_ms(ms)
+        if not interrupts:
+            enable_irq(state)
+
+    wires.in_main(block, None)
+    return wires.LATER

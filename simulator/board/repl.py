@@ -1,7 +1,7 @@
-"""The REPL of a board on its serial line, as hosts drive it: friendly, raw, and raw paste; and Ctrl-C.
+"""The REPL of a board on its serial line, as hosts drive it: friendly, raw and raw paste mode, and Ctrl-C.
 
-It speaks as MicroPython's `shared/runtime/pyexec.c` and `repl` do, without editing or history. What is not asked for by
-that protocol (paste mode, more than one line of friendly input) is refused aloud.
+It answers as MicroPython's `shared/runtime/pyexec.c` and `repl` do, without line editing or history. What hosts don't
+need (paste mode, friendly input of more than one line) is refused with a message.
 """
 
 import sys
@@ -13,14 +13,14 @@ import wires
 
 CTRL_A, CTRL_B, CTRL_C, CTRL_D, CTRL_E = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
 _RAW = b"raw REPL; CTRL-B to exit\r\n"
-_WINDOW = 128  # bytes of a raw paste between two words of the board
+_WINDOW = 128  # bytes of a raw paste that the host may send until the board allows more
 _MACHINES = {
     "esp32": ("esp32", "Generic ESP32 module with ESP32"),
     "pico": ("rp2", "Raspberry Pi Pico with RP2040"),
     "pico_w": ("rp2", "Raspberry Pi Pico W with RP2040"),
 }
 
-_LOOKS = 30
+_CHECKS = 30  # of 10 ms
 _SIGINT = 2
 _FIONREAD = 0x541B
 _count = array("i", [0])
@@ -31,39 +31,39 @@ _in, _out = sys.stdin.buffer, sys.stdout.buffer
 
 
 class _Module:
-    """Stands in for a built-in module that can't be changed: the same names, some of them other."""
+    """A stand-in for a built-in module, which can't be changed: the same attributes, but for those that are given."""
 
-    def __init__(self, real, **other):
+    def __init__(self, real, **replaced):
         for name in dir(real):
             setattr(self, name, getattr(real, name))
-        for name, value in other.items():
+        for name, value in replaced.items():
             setattr(self, name, value)
 
 
 def begin():
-    """Makes `sys` and `micropython` those of the board; from now on Ctrl-C stops what runs."""
+    """Make `sys` and `micropython` those of the board; from now on, Ctrl-C interrupts what runs."""
     from collections import namedtuple
 
     platform, machine = _MACHINES[wires.board]
-    this = sys.implementation
-    as_there = namedtuple("implementation", ("name", "version", "_machine", "_mpy"))
-    like = as_there(this.name, this.version, machine, this._mpy)  # noqa: SLF001
+    own = sys.implementation
+    implementation_type = namedtuple("implementation", ("name", "version", "_machine", "_mpy"))
+    implementation = implementation_type(own.name, own.version, machine, own._mpy)  # noqa: SLF001
     modules = sys.modules
-    modules["sys"] = _Module(sys, platform=platform, implementation=like)
+    modules["sys"] = _Module(sys, platform=platform, implementation=implementation)
     modules["micropython"] = _Module(_real, kbd_intr=kbd_intr)
     kbd_intr(ord(CTRL_C))
 
 
 def kbd_intr(char):
-    """Which character stops what runs; -1: none. The host's end of the line keeps it out of the input."""
+    """Set the character that interrupts what runs; -1: none. The host's end of the line keeps it out of the input."""
     wires.tell("interrupt", char)
 
 
 @wires.command
 def _interrupt():
-    """Ctrl-C: between two tasks, or if no main loop comes round, wherever the program is."""
+    """Interrupt the program, as Ctrl-C does: between two tasks, or if no main loop comes round, wherever it is."""
     wires.interrupted = True
-    for _ in range(_LOOKS):
+    for _ in range(_CHECKS):
         utime.sleep_ms(10)
         if not wires.interrupted:
             return
@@ -72,12 +72,12 @@ def _interrupt():
 
 
 def say(data):
-    """Writes to the line."""
+    """Write to the line."""
     _out.write(data)
 
 
 def serve(names, raw):
-    """Obeys until a soft reset; answers whether the next boot begins in the raw REPL."""
+    """Obey until a soft reset; return whether the next boot begins in the raw REPL."""
     kbd_intr(-1)
     wires.at_work()
     while True:
@@ -91,7 +91,7 @@ def serve(names, raw):
 
 
 def _byte():
-    """The next byte; Ctrl-C that came just as something ended is one too."""
+    """Return the next byte; also a Ctrl-C that came just as a program ended."""
     try:
         byte = _in.read(1)
     except KeyboardInterrupt:
@@ -102,7 +102,7 @@ def _byte():
 
 
 def _serve_friendly(names):
-    """True once the raw REPL is wanted, False for a soft reset."""
+    """Serve the friendly REPL; return True when the raw REPL is wanted, False for a soft reset."""
     _say_hello()
     line = bytearray()
     while True:
@@ -143,7 +143,7 @@ def _machine():
 
 
 def _serve_raw(names):
-    """True for a soft reset, False once the friendly REPL is wanted."""
+    """Serve the raw REPL; return True for a soft reset, False when the friendly REPL is wanted."""
     _out.write(_RAW)
     line = bytearray()
     _out.write(b">")
@@ -153,7 +153,7 @@ def _serve_raw(names):
             if line[:1] == CTRL_E and len(line) == 2:  # noqa: PLR2004 - Ctrl-E, the kind, Ctrl-A
                 if line[1:] == b"A":
                     _out.write(b"R\x01")
-                    _run(_pasted(), names)
+                    _run(_read_paste(), names)
                 else:
                     _out.write(b"R\x00")
             else:
@@ -177,8 +177,8 @@ def _serve_raw(names):
             line.extend(byte)
 
 
-def _pasted():
-    """The source that a raw paste brings; what is beyond the windows given breaks the rules of this line."""
+def _read_paste():
+    """Read the source of a raw paste; it is a fault if the host sends more than the window allows."""
     _out.write(bytes((_WINDOW & 0xFF, _WINDOW >> 8)) + b"\x01")
     source, left = bytearray(), _WINDOW
     while True:
@@ -190,13 +190,13 @@ def _pasted():
         left -= 1
         if left == 0:
             left = _WINDOW
-            if _waiting() > _WINDOW:  # at most one more was free
+            if _unread_bytes() > _WINDOW:  # at most one more window was allowed
                 wires.fault("a raw paste went beyond its window")
             _out.write(b"\x01")
 
 
-def _waiting():
-    """How many bytes have come that are not read yet."""
+def _unread_bytes():
+    """Return how many bytes have come that are not read yet."""
     _ioctl(0, _FIONREAD, _count)
     return _count[0]
 
@@ -218,14 +218,14 @@ def _report(error):
 
 
 def _execute(source, names, kind, report):
-    """Runs it; `report` gets the error that ended it, or None. SystemExit is a soft reset."""
+    """Run source code; `report` gets the exception that ended it, or None. SystemExit is a soft reset."""
     kbd_intr(ord(CTRL_C))
-    failed = None
+    raised = None
     try:
-        exec(compile(source, "<stdin>", kind), names)  # noqa: S102 - what else
+        exec(compile(source, "<stdin>", kind), names)  # noqa: S102 - a REPL runs code
     except SystemExit:
         wires.end(wires.SOFT_RESET)
     except BaseException as error:
-        failed = error
+        raised = error
     kbd_intr(-1)
-    report(failed)
+    report(raised)

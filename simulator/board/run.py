@@ -1,4 +1,4 @@
-"""What a simulated board's process starts with: sets the board up, then runs boot.py and main.py as the board would.
+"""Starts a simulated board's process: sets the board up, then runs boot.py and main.py as the board would.
 
 MICROPYPATH=.frozen:.../simulator/board micropython run.py INCOMING OUTGOING   (numbers of two open pipes)
 """
@@ -11,14 +11,14 @@ import utime
 import vfs
 import wires
 
-names = {"__name__": "__main__"}  # one for both files, and kept, as on a board
+names = {"__name__": "__main__"}  # the globals of both files and then of the REPL, as on a board
 
-FOLDER = 0x4000  # the kind that `os.ilistdir` gives
-HOST = "/sim"  # where a board whose own filesystem is at the root still sees the host's
+FOLDER = 0x4000  # the kind in `os.ilistdir`
+HOST = "/sim"  # where a board whose own filesystem is at the root has the host's
 
 
 def main():
-    """Sets up and runs; then waits, as a board does in its REPL, for reset or watchdog."""
+    """Set up and run; then wait for a reset or the watchdog, as a board does in its REPL."""
     wires.connect(int(sys.argv[1]), int(sys.argv[2]))
     del sys.argv[:]
     load_stand_ins()
@@ -33,20 +33,20 @@ def main():
         sys.path[:] = [".frozen", root[:-1]]
     bare, raw = wires.config.get("bare"), wires.config.get("raw")
     if bare:
-        vfs.umount(HOST)  # from here on the board sees itself alone
+        vfs.umount(HOST)  # from here on the board sees only its own files
     ended = None
     for name in ("boot.py",) if raw else ("boot.py", "main.py"):
         ended = ended or run(root + name, needed=not bare)
     wires.tell("ended", ended)
     if bare:
-        to_technician(raw)
+        serve_repl(raw)
     wires.at_work()
     while True:
         utime.sleep(1)
 
 
-def to_technician(raw):
-    """The REPL, until it is left by a soft reset."""
+def serve_repl(raw):
+    """Serve the REPL until a soft reset."""
     repl = sys.modules["repl"]
     wires.tell("raw", repl.serve(names, raw))
     repl.say(b"MPY: soft reboot\r\n")
@@ -54,11 +54,11 @@ def to_technician(raw):
 
 
 def load_stand_ins():
-    """Loads them all, so that the firmware finds them, and not what is built in."""
+    """Load all stand-ins, so that the firmware finds them instead of what is built in."""
     import asyncio_queue
     import clockwork
 
-    clockwork.begin(wires.config["ticks_ms"])
+    clockwork.begin(wires.board, wires.config["ticks_ms"])
 
     asyncio_queue.between = wires.do_errand
     sys.modules["_asyncio"] = asyncio_queue
@@ -80,16 +80,16 @@ def load_stand_ins():
 
 
 def mount_flash():
-    """Mounts the board's filesystem, made with the console's configuration if this is a fresh flash.
+    """Mount the board's filesystem; on a fresh flash, make it with the console's configuration.
 
-    One that can't be mounted is left as it is: the firmware has to get along without.
+    A filesystem that can't be mounted is left as it is: the firmware has to work without.
     """
     import flash_faults  # while the host's files are where they were
     import flash_files
     import stock_files
 
     config = wires.config["flash"]
-    flash = made(config)
+    flash = open_flash(config)
     root = "/"
     if wires.board == "unix":
         root = "/flash"
@@ -101,7 +101,7 @@ def mount_flash():
     try:
         vfs.mount(vfs.VfsLfs2(flash, progsize=config["prog_size"]), root)
         os.chdir(root)
-        write(root.rstrip("/"))
+        write_files(root.rstrip("/"))
     except OSError as error:
         if wires.config.get("bare"):
             stock_files.without_filesystem(flash, config["prog_size"], error)
@@ -109,8 +109,8 @@ def mount_flash():
             print("flash:", error)  # noqa: T201 - as a board does
 
 
-def made(config):
-    """The flash; the file gets its name only when a filesystem and the configuration are on it."""
+def open_flash(config):
+    """Return the flash; a new file gets its name only when a filesystem and the configuration are on it."""
     from flash import Flash
 
     path, size, prog_size = config["path"], config["size"], config["prog_size"]
@@ -121,11 +121,11 @@ def made(config):
         try:
             os.remove(new)
         except OSError:
-            new = path + ".new"  # there was none
+            pass  # there was none
         flash = Flash(new, size, prog_size)
         vfs.VfsLfs2.mkfs(flash, progsize=prog_size)
         vfs.mount(vfs.VfsLfs2(flash, progsize=prog_size), "/new")
-        write("/new")
+        write_files("/new")
         if wires.config["installed"] and not wires.config.get("bare"):
             install(wires.config["firmware"], "/new")
         vfs.umount("/new")
@@ -134,8 +134,8 @@ def made(config):
     return Flash(path, size, prog_size)
 
 
-def write(root):
-    """Puts files on the flash as a technician would: those that are not there as they should be."""
+def write_files(root):
+    """Write the console's configuration as a technician would: the files that are missing or differ."""
     for name, text in wires.config["files"].items():
         path = root + "/" + name
         try:
@@ -149,7 +149,7 @@ def write(root):
 
 
 def install(source, target):
-    """Copies a folder of the host onto the flash, as `mpremote fs cp -r` does."""
+    """Copy a folder of the host onto the flash, as `mpremote fs cp -r` does."""
     for name, kind, *_ in os.ilistdir(source):
         paths = source + "/" + name, target + "/" + name
         if kind == FOLDER:
@@ -161,23 +161,23 @@ def install(source, target):
 
 
 def at_host(path):
-    """A path of the host as this board sees it."""
+    """Return a path of the host as this board sees it."""
     return path if wires.board == "unix" else HOST + path
 
 
 def run(path, needed):
-    """Runs one file as the board does; answers the error that ended it, if any."""
+    """Run one file as the board does; return the error that ended it, as text, or None."""
     try:
         with open(path) as file:
             code = compile(file.read(), path, "exec")
-        exec(code, names)  # noqa: S102 - what else
+        exec(code, names)  # noqa: S102 - a board runs code
     except OSError as error:
         if error.errno == errno.ENOENT and (path.endswith("boot.py") or not needed):
             return None
         return report(error)
     except SystemExit:
         wires.end(wires.SOFT_RESET)
-    except KeyboardInterrupt as error:  # by a technician: no fault
+    except KeyboardInterrupt as error:  # by a technician, so it is not a fault
         report(error)
     except Exception as error:
         return report(error)
@@ -185,7 +185,7 @@ def run(path, needed):
 
 
 def report(error):
-    """Prints the traceback, as a board's REPL does."""
+    """Print the traceback, as a board's REPL does; return the error as text."""
     sys.print_exception(error)
     return repr(error)
 

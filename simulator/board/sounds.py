@@ -1,22 +1,22 @@
-"""What sounds and speaks: PWM for the piezo, UART for the player. The simulator hears both."""
-# ruff: noqa: ARG002, PLR2004 - the real thing's arguments, and its limits
+"""Sound and speech: PWM for the piezo, UART for the player. The simulator hears both."""
+# ruff: noqa: ARG002, PLR2004 - the real module's arguments and limits
 
 import wires
 from pins import pad_of
 
 
 class PWM:
-    """A pin that swings; `duty_u16` 0 is silence. `duty` (0 to 1023) is ESP32's alone."""
+    """A pin with a square wave; `duty_u16` 0 is silence. Only the ESP32 has `duty` (0 to 1023)."""
 
     def __init__(self, dest, freq=None, duty_u16=None, duty_ns=None, **port):
         self._pad = pad_of(dest)
-        self._freq, self._duty, self._told = 0, 0, 0
+        self._freq, self._duty, self._told_hertz = 0, 0, 0
         if wires.board == "esp32":
-            self._freq, self._duty = 5000, 32768  # as that port begins
+            self._freq, self._duty = 5000, 32768  # that port's defaults
         self.init(freq, duty_u16, duty_ns, **port)
 
     def init(self, freq=None, duty_u16=None, duty_ns=None, duty=None):
-        """Sets what is given."""
+        """Set the values that are given."""
         if duty is not None and wires.board != "esp32":
             raise TypeError("extra keyword arguments given")
         if freq is not None:
@@ -40,38 +40,38 @@ class PWM:
         self._duty = duty
 
     def freq(self, freq=None):
-        """Hertz."""
+        """Return the frequency in hertz; sets it, if given."""
         if freq is None:
             return self._freq
         self._set_freq(freq)
         return self._tell()
 
     def duty_u16(self, duty=None):
-        """How much of the time the pin is high, of 65535."""
+        """Return how much of the time the pin is high, of 65535; sets it, if given."""
         if duty is None:
             return self._duty
         if wires.rp2 and not self._freq:
-            wires.fault("PWM needs its frequency first")
+            wires.fault("PWM needs a frequency before its duty")
         self._set_duty(duty)
         return self._tell()
 
     def deinit(self):
-        """Ends it."""
+        """Stop the wave."""
         self._duty = 0
         self._tell()
 
     def _tell(self):
         hertz = self._freq if self._duty else 0
-        if hertz != self._told:
-            self._told = hertz
+        if hertz != self._told_hertz:
+            self._told_hertz = hertz
             wires.tell("tone", self._pad.number, hertz, *wires.moment())
 
 
 class Esp32PWM(PWM):
-    """With that port's own `duty`."""
+    """PWM with the `duty` that only this port has."""
 
     def duty(self, duty=None):
-        """How much of the time the pin is high, of 1023."""
+        """Return how much of the time the pin is high, of 1023; sets it, if given."""
         if duty is None:
             return self._duty * 1023 // 65535
         if not 0 <= duty <= 1023:
@@ -80,7 +80,7 @@ class Esp32PWM(PWM):
 
 
 class UART:
-    """A serial line; the simulator gets what is written. Nothing ever comes in."""
+    """A serial line; the simulator gets what is written, and nothing ever comes in."""
 
     def __init__(self, id, baudrate=115200, bits=8, parity=None, stop=1, *, tx=None, rx=None, **buffers):
         if id not in ((0, 1, 2) if wires.board == "esp32" else (0, 1)) and wires.board != "unix":
@@ -91,54 +91,54 @@ class UART:
         for number in (tx, rx):
             if number is not None:
                 pad_of(number)
-        _only(buffers, ("rts", "cts", "txbuf", "rxbuf", "timeout", "timeout_char", "invert", "flow"))
+        _refuse_unknown(buffers, ("rts", "cts", "txbuf", "rxbuf", "timeout", "timeout_char", "invert", "flow"))
         self.init(baudrate, bits, parity, stop)
 
     def init(self, baudrate=115200, bits=8, parity=None, stop=1):
-        """Sets the line's speed and form."""
+        """Set the line's speed and format."""
         if (
             not 300 <= baudrate <= 5000000
             or bits not in (5, 6, 7, 8)
             or stop not in (1, 2)
             or parity not in (None, 0, 1)
         ):
-            raise ValueError("no such serial line")
+            raise ValueError("unsupported speed or format")
 
     def write(self, data):
-        """Sends bytes; answers how many."""
+        """Send bytes; return how many."""
         from binascii import hexlify
 
         wires.tell("uart", self._id, hexlify(bytes(data)).decode(), *wires.moment())
         return len(data)
 
     def any(self):
-        """How many bytes have come in."""
+        """Return how many bytes have come in."""
         return 0
 
     def read(self, nbytes=-1):
-        """None: nothing has come in."""
+        """Return None: nothing has come in."""
         return
 
     def readinto(self, buffer, nbytes=-1):
-        """None: nothing has come in."""
+        """Return None: nothing has come in."""
         return
 
     def readline(self):
-        """None: nothing has come in."""
+        """Return None: nothing has come in."""
         return
 
     def flush(self):
-        """All is sent."""
+        """Do nothing: all is sent at once."""
 
     def txdone(self):
-        """Is all sent?"""
+        """Return whether all is sent."""
         return True
 
     def deinit(self):
-        """Ends it."""
+        """Do nothing."""
 
 
-def _only(given, known):
+def _refuse_unknown(given, known):
     for name in given:
         if name not in known:
             raise TypeError("extra keyword arguments given")

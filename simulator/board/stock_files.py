@@ -1,4 +1,4 @@
-"""What the base's own start-up files (`_boot.py`, `inisetup.py`) do with a filesystem that can't be mounted."""
+"""Does what MicroPython's own start-up files (`_boot.py`, `inisetup.py`) do if the filesystem can't be mounted."""
 
 import utime
 import vfs
@@ -12,7 +12,7 @@ _ESP32_SAYS = (
 
 
 def without_filesystem(flash, prog_size, error):
-    """An RP2040 formats, whatever lay there; an ESP32 says so until Ctrl-C."""
+    """Format the flash of an RP2040, whatever is on it; an ESP32 prints a warning until Ctrl-C."""
     if wires.rp2:
         vfs.VfsLfs2.mkfs(flash, progsize=prog_size)
         vfs.mount(vfs.VfsLfs2(flash, progsize=prog_size), "/")

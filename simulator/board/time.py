@@ -8,29 +8,29 @@ from utime import sleep_us, ticks_add, ticks_cpu, ticks_diff  # noqa: F401
 
 
 def sleep(seconds):
-    """Wait."""
+    """Wait; the simulator learns that the firmware has started."""
     wires.at_work()
     utime.sleep(seconds)
 
 
 def sleep_ms(ms):
-    """Wait."""
+    """Wait; the simulator learns that the firmware has started."""
     wires.at_work()
     utime.sleep_ms(ms)
 
 
 def time():
-    """Seconds since the port's epoch."""
+    """Return seconds since the port's epoch."""
     return clockwork.now_ns() // 1000000000 - clockwork.epoch_s
 
 
 def time_ns():
-    """Nanoseconds since the port's epoch."""
+    """Return nanoseconds since the port's epoch."""
     return clockwork.now_ns() - clockwork.epoch_s * 1000000000
 
 
 def gmtime(seconds=None):
-    """Year, month, day, hour, minute, second, weekday, day of year."""
+    """Return year, month, day, hour, minute, second, weekday, day of year."""
     return tuple(utime.gmtime((time() if seconds is None else seconds) + clockwork.epoch_s)[:8])
 
 
@@ -38,6 +38,6 @@ localtime = gmtime
 
 
 def mktime(when):
-    """Seconds since the port's epoch of such a tuple."""
+    """Return the seconds since the port's epoch of such a tuple."""
     year, month, day, hour, minute, second = when[:6]
     return int(utime.mktime((year, month, day, hour, minute, second, 0, 0, 0))) - clockwork.epoch_s

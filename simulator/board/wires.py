@@ -1,7 +1,7 @@
-"""What joins the stand-ins with the host: two pipes, and a thread that obeys while the main one stalls.
+"""Connects the stand-ins with the host: by two pipes, and a thread that obeys commands even while the main one stalls.
 
-To the board come frames of JSON behind their length (two bytes, little-endian): `[request, command, ...]`.
-From it come lines of JSON: `["reply", request, ...]`, and what the board does, as it does it: `["pin", 6, 1, ...]`.
+The host sends frames of JSON after their length (two bytes, little-endian): `[request, command, ...]`.
+The board sends lines of JSON: `["reply", request, ...]`, and what it does, as it does it: `["pin", 6, 1, ...]`.
 """
 
 import _thread
@@ -9,6 +9,7 @@ import gc
 import json
 import sys
 
+import clockwork
 import ffi
 import micropython
 import utime
@@ -17,27 +18,27 @@ libc = ffi.open("libc.so.6")
 _exit = libc.func("v", "_exit", "i")
 
 RESET, SOFT_RESET, LOST, POWER_CUT = 71, 72, 73, 74  # exit statuses
-HEAD_BYTES = 2
+LENGTH_BYTES = 2  # before a frame
 
-config = {}  # what this board is, see `Console`
-commands = {}  # name: function of the command's arguments, called by the thread; its answer is the reply
+config = {}  # of this board, see `Console`
+commands = {}  # by name, the function that the thread calls with a command's arguments; what it returns is the reply
 board = ""
 rp2 = False
+request = 0  # the number of the command that is being obeyed
 
-_LATER = object()  # the answer of a command that another thread answers
+LATER = object()  # what a command returns if its reply comes later
 _incoming = _outgoing = None
 _thread_id = 0
-_request = 0  # the one that is obeyed now
-_errands = []  # what is to be done between two tasks: request, function, arguments
+_errands = []  # commands to be done between two tasks: request, function, arguments
 _errands_lock = _thread.allocate_lock()
 
 
 class BoardError(Exception):
-    """The firmware did what this board does not offer or forgive."""
+    """The firmware did something that this board does not offer or does not allow."""
 
 
 def connect(incoming, outgoing):
-    """Takes the two pipes and waits for the configuration."""
+    """Open the two pipes and wait for the configuration."""
     global _incoming, _outgoing, board, rp2
     _incoming = open(incoming, "rb")
     _outgoing = open(outgoing, "wb")
@@ -47,35 +48,33 @@ def connect(incoming, outgoing):
 
 
 def start():
-    """Begins to obey commands."""
+    """Begin to obey commands."""
     _thread.start_new_thread(_obey, ())
 
 
 def tell(*words):
-    """Tells the host; one write below 4 KB, which no other thread's can part."""
+    """Tell the host, in one write below 4 KB, so that no other thread's write can split it."""
     _outgoing.write(json.dumps(words) + "\n")
 
 
 def fault(sentence):
-    """Tells the host of a broken rule, for firmware may catch anything, and raises BoardError."""
+    """Report a broken rule to the host, as the firmware may catch any exception, and raises BoardError."""
     tell("fault", sentence)
     raise BoardError(sentence)
 
 
 def moment():
-    """Two stamps: the console's clock (ms), and the machine's monotonic one (us, wrapping as `ticks_us`)."""
-    import clockwork
-
+    """Return two stamps: of the console's clock (ms), and of the host's monotonic one (us, wrapping as `ticks_us`)."""
     return clockwork.ticks_ms(), utime.ticks_us()
 
 
 def in_thread():
-    """Is this the thread that obeys (in which hard interrupts run)?"""
+    """Return whether this is the thread that obeys commands, in which hard interrupts run."""
     return _thread.get_ident() == _thread_id
 
 
 def in_main(function, argument):
-    """Has the main thread call `function` when it gets round to it, as the scheduler of a board does."""
+    """Have the main thread call `function` when it gets round to it, as the scheduler of a board does."""
     while True:
         try:
             return micropython.schedule(function, argument)
@@ -84,92 +83,93 @@ def in_main(function, argument):
 
 
 def end(status):
-    """Ends the process at once."""
+    """End the process at once."""
     _exit(status)
 
 
 def _frame():
-    head = _incoming.read(HEAD_BYTES)
-    if len(head) < HEAD_BYTES:
+    length = _incoming.read(LENGTH_BYTES)
+    if len(length) < LENGTH_BYTES:
         end(LOST)
-    return json.loads(_incoming.read(head[0] | head[1] << 8))
+    return json.loads(_incoming.read(length[0] | length[1] << 8))
 
 
 def _obey():
-    global _thread_id, _request
+    global _thread_id, request
     _thread_id = _thread.get_ident()
     while True:
-        _request, name, *arguments = _frame()
-        _answer(_request, commands[name], arguments)
+        request, name, *arguments = _frame()
+        _do(request, commands[name], arguments)
 
 
-def _answer(request, function, arguments):
+def _do(number, function, arguments):
+    """Do a command, and reply to the request of that number."""
     try:
         answer = function(*arguments)
     except Exception as error:
         sys.print_exception(error)
-        tell("failed", request, repr(error))
+        tell("failed", number, repr(error))
         return
-    if answer is not _LATER:
-        tell("reply", request, answer)
+    if answer is not LATER:
+        tell("reply", number, answer)
 
 
 def command(function):
-    """Makes `function` a command under its name."""
+    """Make `function` a command of the same name."""
     commands[function.__name__.strip("_")] = function
     return function
 
 
-def replying(function):
-    """Makes a command that the main thread does and answers when it gets round to it; others are obeyed meanwhile."""
+def main_command(function):
+    """Make `function` a command that the main thread does when it gets round to it; others are obeyed meanwhile."""
 
     def forward(*arguments):
-        request = _request
-        in_main(lambda _: _answer(request, function, arguments), None)
-        return _LATER
+        number = request
+        in_main(lambda _: _do(number, function, arguments), None)
+        return LATER
 
     commands[function.__name__.strip("_")] = forward
     return function
 
 
-interrupted = False  # Ctrl-C has come: the main thread is to see it between two tasks, not within the flash's work
+interrupted = False  # Ctrl-C has come: the main thread is to see it between two tasks, not during the flash's work
 
 
 def between_tasks(function):
-    """Makes a command that the main thread does between two of asyncio's tasks, and answers, as `replying` does.
+    """Make `function` a command that the main thread does between two of asyncio's tasks.
 
-    There no operation of the filesystem is under way, as there may be where the scheduler calls.
+    No operation of the filesystem is under way then, as it may be where the scheduler calls.
     """
 
     def forward(*arguments):
         with _errands_lock:
-            _errands.append((_request, function, arguments))
-        return _LATER
+            _errands.append((request, function, arguments))
+        return LATER
 
     commands[function.__name__] = forward
     return function
 
 
-_STOOD_MS = 100  # the host is told if the main loop stood still for longer,
-_ROUND_MS = 500  # and so often that it comes round: the last time is all that is known of a board whose power goes
-_came_ms = _told_ms = None
+_STANDSTILL_MS = 100  # a longer standstill of the main loop is reported to the host,
+_ROUND_MS = 500  # and so is a round this often: of a board whose power goes, the last report is all that is known
+_came_ms = _told_ms = None  # when the main loop came round last, and when it was reported
 
 
 def _come_round(now_ms):
     global _came_ms, _told_ms
     stood_ms = 0 if _came_ms is None else utime.ticks_diff(now_ms, _came_ms)
     _came_ms = now_ms
-    if _told_ms is None or stood_ms > _STOOD_MS or utime.ticks_diff(now_ms, _told_ms) >= _ROUND_MS:
+    if _told_ms is None or stood_ms > _STANDSTILL_MS or utime.ticks_diff(now_ms, _told_ms) >= _ROUND_MS:
         _told_ms = now_ms
         tell("round", stood_ms, *moment())
 
 
 def do_errand():
-    """Called by the main thread between two tasks."""
+    """Do one command that waits; called by the main thread between two tasks."""
     global interrupted
     at_work()
     now_ms = utime.ticks_ms()
-    if now_ms != _came_ms:  # mostly many rounds take a millisecond
+    if now_ms != _came_ms:  # usually there are many rounds in a millisecond
         _come_round(now_ms)
     if interrupted:
         interrupted = False
@@ -177,7 +177,7 @@ def do_errand():
     if _errands:
         with _errands_lock:
             errand = _errands.pop(0)
-        _answer(*errand)
+        _do(*errand)
 
 
 _baseline = 0
@@ -185,7 +185,7 @@ _at_work = False
 
 
 def ready():
-    """All stand-ins are loaded: what lives on the heap from now on is the firmware's."""
+    """Note that all stand-ins are loaded: what is allocated on the heap from now on is the firmware's."""
     global _baseline
     gc.collect()
     _baseline = gc.mem_alloc()
@@ -193,7 +193,7 @@ def ready():
 
 
 def at_work():
-    """Called whenever the firmware waits or ends: the first time, its start is over, and its buttons are heard."""
+    """Tell the host, the first time, that the firmware has started: it waits or has ended, and hears its buttons."""
     global _at_work
     if not _at_work:
         _at_work = True
@@ -202,7 +202,7 @@ def at_work():
 
 @between_tasks
 def come_round():
-    """Nothing: it is answered when what the main loop was at is done."""
+    """Do nothing; the reply comes once the main loop has finished its present task."""
 
 
 @command
@@ -210,28 +210,7 @@ def _stand_ins():
     return _baseline
 
 
-@replying
+@main_command
 def _heap():
     gc.collect()
     return gc.mem_alloc() - _baseline
-
-
-@command
-def _stall(ms, interrupts):
-    """Blocks the main thread; what it has scheduled waits meanwhile. Without `interrupts` hard ones wait too.
-
-    It is answered when the stall begins.
-    """
-    request = _request
-
-    def block(_):
-        import machine
-
-        state = None if interrupts else machine.disable_irq()
-        tell("reply", request, None)
-        utime.sleep_ms(ms)
-        if not interrupts:
-            machine.enable_irq(state)
-
-    in_main(block, None)
-    return _LATER

@@ -1,7 +1,1 @@
-"""The subcommands that the simulator adds to `trivox`, listed in `COMMANDS`."""
-
-COMMANDS = {
-    "run": "simulator.cli.run",
-    "simulate": "simulator.cli.simulate",
-}
-"""The module that adds each subcommand; its `register` takes the application."""
+"""The subcommands that the simulator adds to `trivox`, listed in `command_table.py`."""

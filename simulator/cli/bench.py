@@ -1,4 +1,4 @@
-"""The bench of `trivox simulate`: one console on a page or in the terminal, with a broker and a bridge behind it."""
+"""Run the bench of `trivox simulate`: one console, on a page or in the terminal, with a broker and a bridge."""
 
 import os
 import sys
@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from simulator.bench.services import Surroundings
-from simulator.bench.session import Session
+from simulator.bench.services import BenchServices
+from simulator.bench.session import BenchSession
 from simulator.console import micropython
 from simulator.errors import SimulatorError
 from simulator.programs.children import Children, EndError, lock, run
@@ -30,22 +30,22 @@ def run_bench(
     opens: bool,
     headless: bool,
 ) -> bool:
-    """Put one console on the bench until its user ends it; False if a line of a headless one failed."""
+    """Put one console on the bench until its user ends it; return False if a line of a headless bench failed."""
     board = board or BOARDS[0]
     if board not in BOARDS:
-        raise SimulatorError(f"There is no board {board} for the bench; take one of {', '.join(BOARDS)}.")
+        raise SimulatorError(f"There is no board {board} for the bench; use one of {', '.join(BOARDS)}.")
     micropython.command("i386")
     try:
         with _session(folder, board, broker, ca_file, temporary=headless) as session:
             if headless:
-                from simulator.cli.headless import obey  # noqa: PLC0415 - each way starts faster without the other
+                from simulator.cli.headless import obey  # noqa: PLC0415 - page and terminal start faster without each other
 
                 return obey(session, sys.stdin)
             from simulator.bench.server import serve  # noqa: PLC0415 - see above
 
             serve(session, port or _PORT, opens=opens)
     except EndError:
-        if headless and not sys.stdin.isatty():  # a script that did not come to its end
+        if headless and not sys.stdin.isatty():  # a script was interrupted
             raise
     return True
 
@@ -53,26 +53,26 @@ def run_bench(
 @contextmanager
 def _session(
     folder: Path | None, board: str, broker: str | None, ca_file: Path | None, *, temporary: bool
-) -> Iterator[Session]:
-    """A console with power, and what stands around it; all of it ends with the block."""
+) -> Iterator[BenchSession]:
+    """Yield the session of a console that is switched on, with its broker and bridge; end all of it with the block."""
     with ExitStack() as stack:
         recordings = (folder or _FOLDER) / "recordings"
         if folder is None and temporary:
-            recordings = Path.cwd()  # a recording stays, though the folder goes
+            recordings = Path.cwd()  # a recording stays when the temporary folder is deleted
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trivox-bench-")))
         folder = folder or _FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         stack.callback(os.close, lock(folder / "bench.lock", "trivox simulate"))
-        firmware = stack.enter_context(ThreadPoolExecutor(1)).submit(_compiled, folder / "firmware")
+        compiling = stack.enter_context(ThreadPoolExecutor(1)).submit(_compile_firmware, folder / "firmware")
         children = Children(folder / "logs")
         stack.callback(children.stop)
-        surroundings = Surroundings(folder, children, broker, ca_file)
-        compiled = firmware.result()
-        session = Session(
+        services = BenchServices(folder, children, broker, ca_file)
+        firmware = compiling.result()
+        session = BenchSession(
             folder,
-            surroundings,
+            services,
             board=board,
-            firmware=compiled,
+            firmware=firmware,
             site_id=SITE,
             console_id=CONSOLE,
             recordings=recordings,
@@ -82,7 +82,7 @@ def _session(
         yield session
 
 
-def _compiled(folder: Path) -> Path:
-    """The firmware as boards get it, so that the heap is theirs too."""
+def _compile_firmware(folder: Path) -> Path:
+    """Compile the firmware into `folder` as boards get it, so that its use of the heap is the same as theirs."""
     run([sys.executable, "-m", "bridge.ops.flash.compile", str(folder)])
     return folder

@@ -1,4 +1,4 @@
-"""`trivox simulate --headless`: the bench driven by lines from a terminal or a pipe."""
+"""Run `trivox simulate --headless`: lines from a terminal or a pipe drive the bench."""
 
 import os
 import select
@@ -7,30 +7,30 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from simulator.bench.language import Bench
-from simulator.bench.session import Session
+from simulator.bench.session import BenchSession
 from simulator.errors import SimulatorError
 from simulator.programs.children import EndError, ProcessError
 
-_LOOK_S = 0.2
+_CHECK_S = 0.2
 _PIECE = _LINE_LIMIT = 65536
 
 
-def obey(session: Session, source: TextIO) -> bool:
-    """Obey lines until the source or the user ends it; True if each could be obeyed and all that was expected came.
+def obey(session: BenchSession, source: TextIO) -> bool:
+    """Carry out lines until the source or the user ends it; return whether all succeeded, expectations included.
 
-    At a terminal it says what a pipe's reader need not hear, and goes on whatever fails.
+    At a terminal it shows a prompt, and returns True even if a line failed.
     """
     bench = Bench(session)
-    fine = True
-    asks = source.isatty()
-    for number, line in enumerate(_lines(session, source, prompt="bench> " if asks else ""), 1):
+    has_succeeded = True
+    is_terminal = source.isatty()
+    for number, line in enumerate(_lines(session, source, prompt="bench> " if is_terminal else ""), 1):
         try:
             answer = bench.do(line)
         except (EndError, ProcessError):
             raise
         except SimulatorError as error:
-            fine = False
-            where = "" if asks else f"line {number}, `{line.strip()}`: "
+            has_succeeded = False
+            where = "" if is_terminal else f"line {number}, `{line.strip()}`: "
             sys.stderr.write(f"trivox simulate: {where}{error}\n")
         else:
             if answer:
@@ -38,31 +38,31 @@ def obey(session: Session, source: TextIO) -> bool:
         sys.stdout.flush()
         if bench.ended:
             break
-    return fine or asks
+    return has_succeeded or is_terminal
 
 
-def _lines(session: Session, source: TextIO, prompt: str) -> Iterator[str]:
-    """Lines as they come; meanwhile it is looked whether the user wants the end."""
+def _lines(session: BenchSession, source: TextIO, prompt: str) -> Iterator[str]:
+    """Yield lines as they arrive; meanwhile check whether the user wants to end, or a program has ended."""
     descriptor = source.fileno()
-    waiting = b""
-    _ask(prompt)
+    rest = b""
+    _show_prompt(prompt)
     while True:
-        while not select.select([descriptor], [], [], _LOOK_S)[0]:
+        while not select.select([descriptor], [], [], _CHECK_S)[0]:
             session.check()
         piece = os.read(descriptor, _PIECE)
         if not piece:
             break
-        *whole, waiting = (waiting + piece).split(b"\n")
-        for line in whole:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
             yield line.decode(errors="replace")
-            _ask(prompt)
-        if len(waiting) > _LINE_LIMIT:
-            raise SimulatorError(f"A line is longer than {_LINE_LIMIT} bytes; end each by a line feed.")
-    if waiting:
-        yield waiting.decode(errors="replace")
+            _show_prompt(prompt)
+        if len(rest) > _LINE_LIMIT:
+            raise SimulatorError(f"A line is longer than {_LINE_LIMIT} bytes; end each command with a line feed.")
+    if rest:
+        yield rest.decode(errors="replace")
 
 
-def _ask(prompt: str) -> None:
+def _show_prompt(prompt: str) -> None:
     if prompt:
         sys.stdout.write(prompt)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What `trivox simulate SCENARIO` does: `simulator.scenario.scenario`, with bars and sentences."""
+"""Run `trivox simulate SCENARIO`, with a progress bar and a sentence about the result."""
 
 import json
 import os
@@ -19,14 +19,14 @@ from simulator.scenario.file import ScenarioError
 from simulator.scenario.run_folder import Run
 from simulator.scenario.scenario import Scenario, Speed, folder_named
 
-SHOWN = 20  # differences
+SHOWN_MAX = 20  # differences
 
 
 def run_scenario(
     name: str | Path,
     *,
     seed: int | None = None,
-    to: Path | None = None,
+    folder: Path | None = None,
     broker: str | None = None,
     database: Path | None = None,
     speed: Speed = "fast",
@@ -34,23 +34,23 @@ def run_scenario(
     days: int | None = None,
     jobs: int | None = None,
 ) -> str:
-    """Run a scenario into the folder `to`, or live against `broker`; a sentence on what was done."""
+    """Write a scenario's files into `folder`, or play it live to `broker`; return a sentence on the result."""
     scenario = Scenario.load(name, seed=seed, first_day=first_day, days=days)
-    folder = to or folder_named(scenario.name, Path())
+    folder = folder or folder_named(scenario.name, Path())
     if broker is None:
         return _write(scenario, folder, database, jobs)
     return _play(scenario, folder, database, broker, speed)
 
 
 def _write(scenario: Scenario, folder: Path, database: Path | None, jobs: int | None) -> str:
-    order = scenario.order
-    with progress_bar("filling", order.days * len(order.places)) as progress:
+    plan = scenario.plan
+    with progress_bar("writing", plan.days * len(plan.sites)) as progress:
         run = scenario.write(folder, database=database, jobs=jobs or os.cpu_count() or 1, progress=progress)
-    base = "DATABASE" if database is None else str(database)
-    prepare = f"`{folder}/prepare.sh {base}` and " if database is None else ""
+    named = "DATABASE" if database is None else str(database)
+    prepare = f"`{folder}/prepare.sh {named}` and " if database is None else ""
     return (
         f"{run.events} events are in {folder}. Take them in with {prepare}`trivox ingest {run.messages} --database "
-        f"{base}`; then `trivox simulate {folder} --check {base}` holds the reports against what people did."
+        f"{named}`; then `trivox simulate {folder} --check {named}` compares the reports with what people did."
     )
 
 
@@ -61,40 +61,39 @@ def _play(scenario: Scenario, folder: Path, database: Path | None, broker: str, 
     return (
         f"{run.events} events of {len(scenario.consoles)} consoles were acknowledged in "
         f"{time.monotonic() - began_s:.1f} s; `trivox simulate {folder} --check {database or 'DATABASE'}` "
-        "holds the reports against what people did."
+        "compares the reports with what people did."
     )
 
 
 def check(folder: Path, database: Path) -> str:
-    """Hold the reports on a database against what a run's folder expects; raises ScenarioError with what differs."""
+    """Compare the reports on a database with what a run's folder expects; raises ScenarioError with the differences."""
     run = Run(folder)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a program
-        found = [
-            sentence for some in pool.map(lambda one: _different(run, database, *one), run.reports) for sentence in some
-        ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each thread waits for a process
+        per_report = pool.map(lambda report: _differences(run, database, *report), run.reports)
+        found = [sentence for sentences in per_report for sentence in sentences]
     if found:
-        more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-        sentences = "\n".join([*found[:SHOWN], *more])
-        raise ScenarioError(f"The reports on {database} are not what {folder} expects:\n{sentences}")
+        more = [f"and {len(found) - SHOWN_MAX} more"] if len(found) > SHOWN_MAX else []
+        shown = "\n".join([*found[:SHOWN_MAX], *more])
+        raise ScenarioError(f"The reports on {database} are not what {folder} expects:\n{shown}")
     rows = sum(len(run.expected(*report)) for report in run.reports)
-    return f"All {rows} rows of {len(run.reports)} reports are as they must be."
+    return f"All {rows} rows of {len(run.reports)} reports are as expected."
 
 
-def _different(run: Run, database: Path, by: str, force_majeure: ForceMajeure) -> list[str]:
-    """What is not as expected in one report, as the command `trivox report` gives it."""
+def _differences(run: Run, database: Path, by: str, force_majeure: ForceMajeure) -> list[str]:
+    """Return a sentence for each difference in one report of the command `trivox report`."""
     command = [str(Path(sys.executable).with_name("trivox")), "report", "--database", str(database), "--format", "json"]
     command += ["--from", run.from_on, "--to", run.to_on, "--by", by]
     command += [] if force_majeure == "default" else ["--force-majeure", force_majeure]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ScenarioError(done.stderr.strip().removeprefix("trivox: "))
-    different = run.differences(json.loads(done.stdout), by, force_majeure)
-    return [f"by {by}, {sentence}" for sentence in different]
+    sentences = run.differences(json.loads(done.stdout), by, force_majeure)
+    return [f"by {by}, {sentence}" for sentence in sentences]
 
 
 @contextmanager
-def progress_bar(what: str, total: int) -> Iterator["_Told"]:
-    """A bar on standard error, where that is a terminal: to be told of (events, done of the total)."""
+def progress_bar(title: str, total: int) -> Iterator["_Bar"]:
+    """Yield a progress bar on standard error, if that is a terminal; call it with (events, done of the total)."""
     screen = Screen(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -103,13 +102,13 @@ def progress_bar(what: str, total: int) -> Iterator["_Told"]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=screen, disable=not screen.is_terminal, transient=True) as bar:
-        yield _Told(bar, what, total)
+        yield _Bar(bar, title, total)
 
 
-class _Told:
-    def __init__(self, bar: Progress, what: str, total: int) -> None:
+class _Bar:
+    def __init__(self, bar: Progress, title: str, total: int) -> None:
         self._bar = bar
-        self._task = bar.add_task(what, total=total, events=0)
+        self._task = bar.add_task(title, total=total, events=0)
 
     def __call__(self, events: int, done: int) -> None:
         self._bar.update(self._task, completed=done, events=events)

@@ -1,1 +1,1 @@
-"""One simulated console: a MicroPython process that runs the real firmware, with its pins, radio and power."""
+"""One simulated console: a MicroPython process that runs the real firmware, and its pins, radio and power."""

@@ -1,4 +1,4 @@
-"""What a technician puts on a console's flash, and what can be read of the flash's file from outside."""
+"""Make the files that a technician puts on a console's flash, and read the counts in the flash's file."""
 
 import json
 import struct
@@ -15,13 +15,21 @@ _COUNTS = "<QQQ"  # at the end of the file, see `board/flash.py`
 
 
 def broker_of(url: str | None, ca: bool, flash: str) -> tuple[dict[str, Any], tuple[str, int]]:  # noqa: FBT001
-    """What `console.json` says of the broker, less the port, and where the radio's relay leads."""
+    """Return the broker's part of `console.json`, without the port, and host and port that the radio relays to.
+
+    Args:
+        url: the broker's URL; None for a console without a broker.
+        ca: whether the flash holds an authority's certificate.
+        flash: where the flash is mounted.
+
+    Raises ConsoleError if the URL is not valid.
+    """
     parts = urlsplit(url or "mqtt://{}:{}".format(*_NOWHERE))
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ConsoleError(f"{url} is no broker; write mqtt://HOST:PORT or mqtts://HOST:PORT.")
+        raise ConsoleError(f"{url} is not a broker's address: give mqtt://HOST:PORT or mqtts://HOST:PORT.")
     tls = parts.scheme == "mqtts"
     broker = {
-        "host": "localhost" if tls else "127.0.0.1",  # of the relay; a certificate has to be for localhost
+        "host": "localhost" if tls else "127.0.0.1",  # the relay's; the broker's certificate has to be for localhost
         "tls": tls,
         "ca": f"{flash.rstrip('/')}/ca.pem" if ca else None,
         "user": unquote(parts.username) if parts.username else None,
@@ -31,15 +39,15 @@ def broker_of(url: str | None, ca: bool, flash: str) -> tuple[dict[str, Any], tu
 
 
 def files(config: dict[str, Any], ca: Path | None) -> dict[str, str]:
-    """The files that make a console of a board, by their names."""
-    made = {"console.json": json.dumps(config)}
+    """Return the content of the files that make a board a console, by file name."""
+    contents = {"console.json": json.dumps(config)}
     if ca:
-        made["ca.pem"] = ca.read_text()
-    return made
+        contents["ca.pem"] = ca.read_text()
+    return contents
 
 
 def operations_of(flash: Path) -> int:
-    """How many programs and erases the flash in that file has seen."""
+    """Return how many program and erase operations the flash in that file has had."""
     if not flash.exists():
         return 0
     _, programs, erases = struct.unpack(_COUNTS, flash.read_bytes()[-struct.calcsize(_COUNTS) :])

@@ -1,7 +1,8 @@
-"""The firmware's own pure modules on CPython; nothing of it enters `sys.modules`.
+"""Load the firmware's own pure modules on CPython, without entering them into `sys.modules`.
 
-They are what a board runs, unchanged. Of the world they get what CPython has under the same name, and one stand-in:
-`json` passes on text that is JSON already, so that a fleet spells an event once, where a board does so at each sending.
+The modules are what a board runs, unchanged. What they import is CPython's module of the same name, with one stand-in:
+`json` passes on text that is JSON already, so that a fleet encodes an event once, where a board encodes it each time it
+sends it.
 """
 
 import binascii
@@ -21,14 +22,14 @@ def _dumps(value: Any, **options: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, **options)
 
 
-class Firmware:
-    """The modules `survey`, `events`, `settings`, `delivery` and `outbox_files`, and the version."""
+class FirmwareModules:
+    """The firmware's modules `survey`, `events`, `settings`, `delivery` and `outbox_files`, and its version."""
 
     def __init__(self, folder: Path = FIRMWARE) -> None:
         self._folder = folder / "console"
         self._console = ModuleType("console")
         self._loaded: dict[str, Any] = {}
-        self._found: dict[str, Any] = {
+        self._importable: dict[str, Any] = {
             "binascii": binascii,
             "errno": errno,
             "json": SimpleNamespace(dumps=_dumps, loads=json.loads, load=json.load),
@@ -64,6 +65,6 @@ class Firmware:
             return self._console
         if name.startswith("console."):
             return self._load(name.removeprefix("console."))
-        if name not in self._found:
-            raise ImportError(f"the firmware's pure modules have no {name!r} here")
-        return self._found[name]
+        if name not in self._importable:
+            raise ImportError(f"the firmware's pure modules can't import {name!r} here")
+        return self._importable[name]

@@ -1,8 +1,8 @@
-"""Finds MicroPython for the simulated consoles, or fetches it: `python -m simulator.console.micropython amd64 i386`.
+"""Find MicroPython for the simulated consoles, or fetch it: `python -m simulator.console.micropython amd64 i386`.
 
-A `micropython` on PATH of 1.25 or newer is used if it has the word size asked for and what the stand-ins need. Else
-Debian trixie's package is unpacked into `.cache/micropython/`, without touching the system's own packages: apt fetches
-it from a mirror that this machine's apt knows, and checks its signature.
+A `micropython` on PATH is used if it is 1.25 or newer, has the word size asked for and what the stand-ins need.
+Otherwise Debian trixie's package is unpacked into `.cache/micropython/`, without touching the system's own packages:
+apt fetches it from a mirror that this machine's apt knows, and checks its signature.
 """
 
 import argparse
@@ -41,32 +41,34 @@ _PROBE = (
 
 @functools.cache
 def command(architecture: Architecture = "amd64") -> list[str]:
-    """The words that start MicroPython of that architecture; fetched first if need be.
+    """Return the command that starts MicroPython of that architecture, as words; fetch it first if needed.
 
     Raises MicroPythonError with a sentence that says what to do.
     """
     on_path = shutil.which("micropython")
-    if on_path and _serves([on_path], architecture):
+    if on_path and _is_suitable([on_path], architecture):
         return [on_path]
     folder = CACHE / architecture
-    words = _unpacked(folder, architecture)
-    if not _serves(words, architecture):
+    words = _unpacked_command(folder, architecture)
+    if not _is_suitable(words, architecture):
         with _lock(architecture):
-            if not _serves(words, architecture):  # another process may have fetched it meanwhile
+            if not _is_suitable(words, architecture):  # another process may have fetched it meanwhile
                 _fetch(folder, architecture)
     return words
 
 
-def _serves(words: list[str], architecture: Architecture) -> bool:
+def _is_suitable(words: list[str], architecture: Architecture) -> bool:
+    """Return whether this MicroPython runs here, is new enough, and has the word size and the modules needed."""
     try:
-        found = subprocess.run([*words, "-c", _PROBE], capture_output=True, text=True, timeout=20, check=False)
-        major, minor, bits = map(int, found.stdout.split())
+        probe = subprocess.run([*words, "-c", _PROBE], capture_output=True, text=True, timeout=20, check=False)
+        major, minor, bits = map(int, probe.stdout.split())
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return False
     return (major, minor) >= OLDEST and bits == _BITS[architecture]
 
 
-def _unpacked(folder: Path, architecture: Architecture) -> list[str]:
+def _unpacked_command(folder: Path, architecture: Architecture) -> list[str]:
+    """Return the command that starts the MicroPython unpacked in that folder, with its own loader and libraries."""
     libraries = folder / "usr/lib" / _LIBRARIES[architecture]
     loader = libraries / _LOADERS[architecture]
     return [str(loader), "--library-path", str(libraries), str(folder / "usr/bin/micropython")]
@@ -79,7 +81,7 @@ def _lock(architecture: Architecture) -> Iterator[None]:
         CACHE.mkdir(parents=True, exist_ok=True)
         file = (CACHE / f"{architecture}.lock").open("w")
     except OSError as error:
-        raise MicroPythonError(f"MicroPython can't be kept in {CACHE}: {error.strerror}; make it writable.") from error
+        raise MicroPythonError(f"Can't store MicroPython in {CACHE}: {error.strerror}; make it writable.") from error
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -89,32 +91,35 @@ def _fetch(folder: Path, architecture: Architecture) -> None:
     for program in ("apt-get", "dpkg-deb"):
         if not shutil.which(program):
             raise MicroPythonError(
-                f"MicroPython is fetched by Debian's {program}, which is not here; put micropython 1.25 on PATH."
+                f"Fetching MicroPython needs Debian's {program}, which is not installed; "
+                "put micropython 1.25 or newer on PATH."
             )
     if not KEYRING.exists():
-        raise MicroPythonError(f"Debian's keys ({KEYRING}) are not here; apt-get install debian-archive-keyring.")
+        raise MicroPythonError(f"Debian's keys are missing ({KEYRING}); run: apt-get install debian-archive-keyring.")
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{architecture}-") as name:
         work = Path(name)
         packages = download(work, architecture)
         for package in packages:
-            _run(["dpkg-deb", "-x", str(package), str(work / "root")], f"{package.name} can't be unpacked")
+            _run(["dpkg-deb", "-x", str(package), str(work / "root")], f"Can't unpack {package.name}")
         shutil.rmtree(work / "root/usr/share", ignore_errors=True)
-        if not _serves(_unpacked(work / "root", architecture), architecture):
+        if not _is_suitable(_unpacked_command(work / "root", architecture), architecture):
             raise MicroPythonError(
                 f"MicroPython for {architecture} was fetched, but does not run here; "
-                f"put a {_BITS[architecture]}-bit micropython 1.25 on PATH."
+                f"put a {_BITS[architecture]}-bit micropython 1.25 or newer on PATH."
             )
         shutil.rmtree(folder, ignore_errors=True)
         (work / "root").rename(folder)
 
 
 def download(work: Path, architecture: Architecture) -> list[Path]:
-    """Packages of MicroPython and all that it depends on, from the first mirror that has them."""
-    found = mirrors()
-    if not found:
-        raise MicroPythonError("This machine's apt has no Debian mirror; add one, or put micropython 1.25 on PATH.")
+    """Download MicroPython and all that it depends on from the first mirror that has them; return the packages."""
+    candidates = mirrors()
+    if not candidates:
+        raise MicroPythonError(
+            "This machine's apt has no Debian mirror; add one, or put micropython 1.25 or newer on PATH."
+        )
     reasons = []
-    for number, mirror in enumerate(found):
+    for number, mirror in enumerate(candidates):
         state = work / str(number)
         for part in ("lists/partial", "archives/partial"):
             (state / part).mkdir(parents=True)
@@ -122,7 +127,7 @@ def download(work: Path, architecture: Architecture) -> list[Path]:
         (state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {RELEASE} main\n")
         apt = _apt(state, architecture)
         try:
-            _run([*apt, "update"], f"{mirror} can't be used")
+            _run([*apt, "update"], f"Can't use {mirror}")
             _run([*apt, "--yes", "--no-install-recommends", "--download-only", "install", "micropython"], mirror)
         except MicroPythonError as error:
             reasons.append(str(error))
@@ -132,7 +137,7 @@ def download(work: Path, architecture: Architecture) -> list[Path]:
 
 
 def _apt(state: Path, architecture: Architecture) -> list[str]:
-    """Words for an apt with a state of its own, which keeps this machine's proxies and certificates."""
+    """Return the command of an apt with a state of its own, which uses this machine's proxies and certificates."""
     options = {
         "APT::Architecture": architecture,
         "APT::Architectures": architecture,
@@ -154,29 +159,30 @@ def _apt(state: Path, architecture: Architecture) -> list[str]:
 
 
 def mirrors() -> list[str]:
-    """Where this machine's apt would look for Debian itself, in any kind of sources file, best first."""
-    uris = _run(["apt-get", "update", "--print-uris"], "This machine's apt can't say what its mirrors are")
+    """Return the Debian mirrors that this machine's apt uses, from any kind of sources file, the best first."""
+    uris = _run(["apt-get", "update", "--print-uris"], "Can't ask this machine's apt for its mirrors")
     suites: dict[str, int] = {}
     for mirror, suite in re.findall(r"^'(\S+)/dists/([^/']+)/InRelease'", uris, re.MULTILINE):
         if not suite.endswith("-security"):
             suites[mirror] = suites.get(mirror, 0) + 1
-    # Debian itself comes in several suites (bookworm, bookworm-updates), others in one; the signature decides anyway.
+    # Debian itself has several suites (bookworm, bookworm-updates), others have one; the signature decides anyway.
     return sorted(suites, key=lambda mirror: (not mirror.endswith("/debian"), -suites[mirror]))
 
 
-def _run(words: list[str], failing: str) -> str:
+def _run(words: list[str], problem: str) -> str:
+    """Run a command and return its output; raises MicroPythonError, which begins with `problem`, if it fails."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=FETCH_LIMIT_S, check=False)
     except subprocess.TimeoutExpired as error:
-        raise MicroPythonError(f"{failing}: no answer in {FETCH_LIMIT_S} s; look at the network.") from error
+        raise MicroPythonError(f"{problem}: no answer in {FETCH_LIMIT_S} s; check the network.") from error
     if done.returncode:
         reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-        raise MicroPythonError(f"{failing}: {reason}")
+        raise MicroPythonError(f"{problem}: {reason}")
     return done.stdout
 
 
 def main() -> int:
-    """Find or fetch MicroPython for the architectures named on the command line; answers the exit status."""
+    """Find or fetch MicroPython for the architectures named on the command line; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m simulator.console.micropython", description=__doc__.split("\n", 1)[0]
     )

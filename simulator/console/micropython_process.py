@@ -1,4 +1,4 @@
-"""One power-on of a simulated board: the MicroPython process, and the pipes to and from its stand-ins."""
+"""Run one power-on of a simulated board: the MicroPython process, and the pipes to and from its stand-ins."""
 
 import itertools
 import json
@@ -18,17 +18,18 @@ _FRAME_LIMIT = 65535
 _RESETS = {71: "hard", 72: "soft", 74: "power_cut", -signal.SIGALRM: "watchdog"}
 
 
-class Process:
-    """Started by making it.
+class BoardProcess:
+    """The MicroPython process of one run, started by making this object.
 
     Args:
-        words: the command of MicroPython.
-        config: what `board/wires.py` is told about this board.
-        serial: where standard output and errors go; standard input comes from `typed`.
-        tell: called by this object's thread with each line that the board says.
-        gone: called by the same thread once the process has ended, with why: see `ended`.
+        words: the command that starts MicroPython.
+        config: the board's configuration, sent to `board/wires.py`.
+        serial: where standard output and errors go.
+        typed: where standard input comes from.
+        on_message: called by this object's thread with each message of the board.
+        on_end: called by the same thread once the process has ended, with the reason.
 
-    `ended` tells then what ended it: hard, soft, watchdog, power_cut (within an operation of the flash) or lost.
+    `ended` is that reason: hard, soft, watchdog, power_cut (during a flash operation) or lost; None while it runs.
     """
 
     def __init__(
@@ -38,8 +39,8 @@ class Process:
         *,
         serial: IO[bytes] | int,
         typed: IO[bytes] | int,
-        tell: Callable[[list[Any]], None],
-        gone: Callable[["Process", str], None],
+        on_message: Callable[[list[Any]], None],
+        on_end: Callable[["BoardProcess", str], None],
     ) -> None:
         incoming, self._to_board = os.pipe()
         from_board, outgoing = os.pipe()
@@ -60,7 +61,7 @@ class Process:
         finally:
             os.close(incoming)
             os.close(outgoing)
-        self._tell, self._gone = tell, gone
+        self._on_message, self._on_end = on_message, on_end
         self._replies: dict[int, Any] = {}
         self._requests = itertools.count(1)
         self._changed = threading.Condition()
@@ -74,37 +75,40 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process's number, for whoever stops it."""
+        """The process id, for sending it signals."""
         return self._process.pid
 
     def waited_ms(self) -> int:
-        """Answer how long the firmware's thread has waited for a processor; 0 where the system does not tell."""
+        """Return how long the firmware's thread has waited for a processor; 0 where the system does not report it."""
         try:
             _, waited_ns, _ = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()
-        except OSError:  # it has gone, or the system does not tell
+        except OSError:  # it has ended, or the system does not report it
             return 0
         return int(waited_ns) // 1_000_000
 
     @property
     def running(self) -> bool:
-        """Has it not ended yet?"""
+        """Whether the process has not ended yet."""
         return self._running
 
     def wait_ready(self) -> None:
-        """Wait until the stand-ins are loaded, and the firmware begins."""
+        """Wait until the stand-ins are loaded and the firmware begins; raises ConsoleError if it does not."""
         with self._changed:
             self._changed.wait_for(lambda: self._ready or not self._running, REPLY_LIMIT_S)
             if not self._ready:
-                raise ConsoleError("The simulated board did not start; its serial output says why.")
+                raise ConsoleError("The simulated board did not start; see its serial output for the reason.")
 
     def wait_at_work(self) -> None:
-        """Wait until the firmware has started: it waits for something, or has ended."""
+        """Wait until the firmware has started: it waits for something, or has ended; raises ConsoleError if late."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._at_work or not self._running, REPLY_LIMIT_S):
-                raise ConsoleError("The firmware did not get through its start; the serial output may say why.")
+                raise ConsoleError("The firmware did not finish starting; its serial output may say why.")
 
     def ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S) -> Any:
-        """Have the board's stand-ins do something, and wait for the answer."""
+        """Send a command to the board's stand-ins, and return their reply.
+
+        Raises ConsoleGoneError if the process ends first, ConsoleError if the command fails or is not answered in time.
+        """
         request = next(self._requests)
         self._send([request, command, *arguments])
         with self._changed:
@@ -113,20 +117,20 @@ class Process:
                 if not self._running:
                     raise ConsoleGoneError(f"The console is gone ({command}).")
                 raise ConsoleError(f"The console does not answer ({command}).")
-            answer = self._replies.pop(request)
-        if isinstance(answer, ConsoleError):
-            raise answer
-        return answer
+            reply = self._replies.pop(request)
+        if isinstance(reply, ConsoleError):
+            raise reply
+        return reply
 
     def kill(self) -> None:
-        """End it at once, wherever it is; returns once it is gone."""
+        """Kill the process wherever it is; return once it has ended."""
         self._process.kill()
         self._thread.join(REPLY_LIMIT_S)
 
-    def _send(self, words: Any) -> None:
-        frame = json.dumps(words).encode()
+    def _send(self, message: Any) -> None:
+        frame = json.dumps(message).encode()
         if len(frame) > _FRAME_LIMIT:
-            raise ConsoleError("That is too much for one command to a console.")
+            raise ConsoleError(f"This command is too long for a console: {len(frame)} bytes of {_FRAME_LIMIT}.")
         with self._sending:
             try:
                 os.write(self._to_board, len(frame).to_bytes(2, "little") + frame)
@@ -137,10 +141,10 @@ class Process:
         with os.fdopen(from_board, "rb") as lines:
             for line in lines:
                 try:
-                    words = json.loads(line)
+                    message = json.loads(line)
                 except ValueError:  # cut off by the end of the process
                     continue
-                self._take(words)
+                self._take(message)
         status = self._process.wait()
         with self._sending:
             os.close(self._to_board)
@@ -149,12 +153,12 @@ class Process:
         with self._changed:
             self._running = False
             self._changed.notify_all()
-        self._gone(self, self.ended)
+        self._on_end(self, self.ended)
 
-    def _take(self, words: list[Any]) -> None:
-        kind = words[0]
+    def _take(self, message: list[Any]) -> None:
+        kind = message[0]
         if kind not in {"reply", "failed", "ready", "at_work"}:
-            self._tell(words)
+            self._on_message(message)
             return
         with self._changed:
             if kind == "ready":
@@ -162,7 +166,7 @@ class Process:
             elif kind == "at_work":
                 self._at_work = True
             elif kind == "reply":
-                self._replies[words[1]] = words[2]
+                self._replies[message[1]] = message[2]
             else:
-                self._replies[words[1]] = ConsoleError(f"The console could not do that: {words[2]}")
+                self._replies[message[1]] = ConsoleError(f"The console could not do that: {message[2]}")
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""What is seen and heard of a console: every change of its lamps and buttons, tones and tracks, with their moments."""
+"""Record what a console does: changes of its lamps and buttons, tones and tracks, each with its moment."""
 
 import threading
 import time
@@ -9,15 +9,15 @@ from typing import Any, Literal, NamedTuple
 from simulator.console.pinmap import PinMap
 from simulator.errors import ConsoleError
 
-_RING_US = 1 << 30  # at which a 32-bit board's count of microseconds wraps; finer than any delay here is long
+_WRAP_US = 1 << 30  # where a 32-bit board's count of microseconds wraps; no delay here is as long
 _PLAY_TRACK = {0x03, 0x12}  # the player's commands that play: by number, by number in its folder "mp3"
 _PLAYER_FRAME_BYTES = 10
-_STOOD_MS = 100
+_STANDSTILL_MS = 100
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A tone of the piezo (`hertz`, 0 when it ends) or a `track` of the player; `at_s` as in `Change`."""
+    """A tone of the piezo (`hertz`; 0 when it ends) or a `track` of the player; `at_s` as in `Change`."""
 
     at_s: float
     hertz: int | None = None
@@ -25,9 +25,9 @@ class Sound:
 
 
 class Change(NamedTuple):
-    """A lamp or button that changed: `at_s` on this machine's `time.monotonic`, `ticks_ms` on the console's clock.
+    """A change of a lamp or button: `at_s` on this machine's `time.monotonic`, `ticks_ms` on the console's clock.
 
-    `caught_ms` is when the firmware's interrupt for a button had run, on the same clock; None: it has not.
+    `caught_ms` is when the firmware's interrupt for a button had run, on the console's clock; None: it has not run.
     """
 
     kind: Literal["lamp", "button"]
@@ -39,9 +39,10 @@ class Change(NamedTuple):
 
 
 class Round(NamedTuple):
-    """The firmware's main loop went on, after it stood still for `stood_ms`; `at_s` and `ticks_ms` as in `Change`.
+    """A round of the firmware's main loop, begun after `stood_ms` at a standstill; times as in `Change`.
 
-    `waited_ms`: how long it waited for a processor of this machine since the round told before, so in the stop at most.
+    `waited_ms`: how long the firmware's thread has waited for a processor of this machine since the round reported
+    before; so no more of the standstill than that is this machine's fault.
     """
 
     at_s: float
@@ -51,7 +52,7 @@ class Round(NamedTuple):
 
 
 class Power(NamedTuple):
-    """A run that begins (`reset` says why) or ends; `at_s` as in `Change`."""
+    """The beginning (`on`; `reset` says why) or end of a run; `at_s` as in `Change`."""
 
     on: bool
     reset: str
@@ -65,17 +66,18 @@ class Fault(NamedTuple):
     at_s: float
 
 
-Seen = Change | Sound | Power | Fault
-Observer = Callable[[Seen], None]
+Observation = Change | Sound | Power | Fault
+Observer = Callable[[Observation], None]
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a console did from power-on or a reset (`reset` says which) until it ended; None: it runs.
+class ConsoleRun:
+    """What a console did from power-on or a reset (`reset` says which) until the run ended.
 
-    `began_at_s` and `ended_at_s` as in `Change`; `output` is what it wrote to its serial line; `held` are the buttons
-    that were held when it began. The board's own words about its main loop: `first_round` when it began, `stood` each
-    time that it stood still (for more than 100 ms), `last_round` when it was last known to go on (within 500 ms).
+    `began_at_s` and `ended_at_s` (None while it runs) are as in `Change`. `output` is what it wrote to its serial line,
+    `held` are the buttons that were held when it began. As the board itself reports its main loop: `first_round` is
+    its first, `stood` are the rounds after a standstill of more than 100 ms, and `last_round` is the last one reported,
+    at most 500 ms before the end.
     """
 
     reset: str
@@ -105,7 +107,7 @@ class _Span:
 
 
 class Record:
-    """Filled by the thread that hears the console; read by any."""
+    """The record of one console over all its runs; the thread that listens to the console writes, any may read."""
 
     def __init__(self, pins: PinMap) -> None:
         self._pins = pins
@@ -120,53 +122,62 @@ class Record:
         self.faults: list[str] = []
 
     def watch(self, observer: Observer) -> None:
-        """Have all that is seen and heard from now on told at once, in order, by the thread that hears it.
+        """Pass each observation from now on to `observer`, in order, in the thread that listens to the console.
 
-        The observer has to return at once, and ask nothing of the console.
+        The observer has to return at once, and must not call the console.
         """
         with self._changed:
             self._observers.append(observer)
 
-    def begin(self) -> None:
-        """Power comes."""
+    def clear_sounds(self) -> None:
+        """Forget the sounds before power-on."""
         with self._changed:
             self._sounds = []
 
-    def starts(self, reset: str, written: int, closed: set[int]) -> None:
-        """A run begins, for this reason; the serial line has brought so many bytes before; these pins are closed."""
+    def begin_run(self, reset: str, output_bytes: int, closed: set[int]) -> None:
+        """Begin a run.
+
+        Args:
+            reset: why it begins.
+            output_bytes: how many bytes the serial line brought before.
+            closed: the pins whose contacts are closed.
+        """
         held = frozenset(name for pin, name in self._button_names.items() if pin in closed)
         with self._changed:
             now_s = time.monotonic()
-            self._spans.append(_Span(reset, now_s, len(self._changes), written, held))
-            self._tell(Power(on=True, reset=reset, at_s=now_s))
+            self._spans.append(_Span(reset, now_s, len(self._changes), output_bytes, held))
+            self._notify(Power(on=True, reset=reset, at_s=now_s))
 
-    def dark(self) -> None:
-        """Power goes, and all lamps with it: the run ends."""
+    def end_run(self) -> None:
+        """End the run: power has gone, and all lamps are dark."""
         with self._changed:
             if self._spans and self._spans[-1].ended_at_s is None:
                 now_s = self._spans[-1].ended_at_s = time.monotonic()
                 self._spans[-1].last_change = len(self._changes)
-                self._tell(Power(on=False, reset=self._spans[-1].reset, at_s=now_s))
+                self._notify(Power(on=False, reset=self._spans[-1].reset, at_s=now_s))
             for name, on in self._lamps.items():
                 if on:
                     self._change("lamp", name, [0, _stamp(time.monotonic())], on=False)
 
-    def take(self, words: list[Any], waited_ms: int = 0) -> None:
-        """Something that the board said; of a `round` with how long it has waited for a processor, since its start."""
-        kind, *rest = words
+    def take(self, message: list[Any], waited_ms: int = 0) -> None:
+        """Record a message of the board.
+
+        With a `round` comes `waited_ms`: how long the firmware's thread has waited for a processor since its start.
+        """
+        kind, *rest = message
         with self._changed:
             if kind == "pin" and rest[0] in self._lamp_names:
                 self._change("lamp", self._lamp_names[rest[0]], rest[2:], on=bool(rest[1]))
             elif kind == "contact":
                 self._change("button", self._button_names[rest[0]], rest[2:], on=rest[1])
             elif kind == "tone" and rest[0] == self._pins.sounder:
-                self._hear(Sound(_moment(rest[3]), hertz=rest[1]))
+                self._add_sound(Sound(_moment(rest[3]), hertz=rest[1]))
             elif kind == "uart" and rest[0] == self._pins.player:
-                self._speak(bytes.fromhex(rest[1]), _moment(rest[3]))
+                self._take_player_frame(bytes.fromhex(rest[1]), _moment(rest[3]))
             elif kind == "caught":
-                self._catch(self._button_names[rest[0]], *rest[1:])
+                self._mark_caught(self._button_names[rest[0]], *rest[1:])
             elif kind == "round" and self._spans:
-                self._come_round(self._spans[-1], Round(_moment(rest[2]), rest[1], rest[0]), waited_ms)
+                self._add_round(self._spans[-1], Round(_moment(rest[2]), rest[1], rest[0]), waited_ms)
             elif kind == "fault":
                 self.fault(rest[0])
             elif kind == "ended" and rest[0]:
@@ -174,27 +185,27 @@ class Record:
             self._changed.notify_all()
 
     def fault(self, sentence: str) -> None:
-        """A rule was broken."""
+        """Record that the firmware broke a rule of its board."""
         with self._changed:
             self.faults.append(sentence)
-            self._tell(Fault(sentence, time.monotonic()))
+            self._notify(Fault(sentence, time.monotonic()))
 
     def lamps(self) -> dict[str, bool]:
-        """Which are lit."""
+        """Return for each lamp whether it is lit."""
         with self._changed:
             return dict(self._lamps)
 
     def changes(self) -> list[Change]:
-        """All of lamps and buttons."""
+        """Return all changes of lamps and buttons."""
         with self._changed:
             return list(self._changes)
 
-    def runs(self, output: bytes) -> list[Run]:
-        """All runs; `output` is all that the serial line brought."""
+    def runs(self, output: bytes) -> list[ConsoleRun]:
+        """Return all runs; `output` is all that the serial line brought."""
         with self._changed:
             ends = [span.first_byte for span in self._spans[1:]] + [len(output)] * bool(self._spans)
             return [
-                Run(
+                ConsoleRun(
                     span.reset,
                     span.began_at_s,
                     span.ended_at_s,
@@ -209,15 +220,18 @@ class Record:
             ]
 
     def sounds(self) -> list[Sound]:
-        """All since power came."""
+        """Return all sounds since power-on."""
         with self._changed:
             return list(self._sounds)
 
     def wait_lamp(self, name: str, timeout_s: float, *, on: bool) -> float:
-        """The moment since when the lamp is as wished; ConsoleError if it does not become so in time."""
+        """Wait until the lamp is lit (or dark); return the moment of its last change.
+
+        Raises ConsoleError if it does not change in time.
+        """
         with self._changed:
             if not self._changed.wait_for(lambda: self._lamps[name] == on, timeout_s):
-                raise ConsoleError(f"The lamp {name} did not {'light' if on else 'go dark'} in {timeout_s} s.")
+                raise ConsoleError(f"The lamp {name} did not {'light up' if on else 'go dark'} within {timeout_s} s.")
             moments = (change.at_s for change in reversed(self._changes) if change[:2] == ("lamp", name))
             return next(moments, 0.0)
 
@@ -225,47 +239,47 @@ class Record:
         if kind == "lamp":
             self._lamps[name] = on
         self._changes.append(Change(kind, name, on, _moment(moment[1]), moment[0]))
-        self._tell(self._changes[-1])
+        self._notify(self._changes[-1])
         self._changed.notify_all()
 
-    def _catch(self, name: str, told_ms: int, caught_ms: int) -> None:
-        """The interrupt of that contact has run."""
+    def _mark_caught(self, name: str, changed_ms: int, caught_ms: int) -> None:
+        """Note that the interrupt of the contact that changed at `changed_ms` has run."""
         for place in range(len(self._changes) - 1, self._spans[-1].first_change - 1, -1):
             change = self._changes[place]
-            if change.kind == "button" and (change.name, change.ticks_ms) == (name, told_ms):
+            if change.kind == "button" and (change.name, change.ticks_ms) == (name, changed_ms):
                 self._changes[place] = change._replace(caught_ms=caught_ms)
                 return
 
-    def _come_round(self, span: _Span, come: Round, waited_ms: int) -> None:
-        come = come._replace(waited_ms=max(0, waited_ms - span.waited_ms))
+    def _add_round(self, span: _Span, loop_round: Round, waited_ms: int) -> None:
+        loop_round = loop_round._replace(waited_ms=max(0, waited_ms - span.waited_ms))
         span.waited_ms = max(span.waited_ms, waited_ms)
-        span.first_round = span.first_round or come
-        span.last_round = come
-        if come.stood_ms > _STOOD_MS:
-            span.stood.append(come)
+        span.first_round = span.first_round or loop_round
+        span.last_round = loop_round
+        if loop_round.stood_ms > _STANDSTILL_MS:
+            span.stood.append(loop_round)
 
-    def _hear(self, sound: Sound) -> None:
+    def _add_sound(self, sound: Sound) -> None:
         self._sounds.append(sound)
-        self._tell(sound)
+        self._notify(sound)
 
-    def _tell(self, seen: Seen) -> None:
+    def _notify(self, observation: Observation) -> None:
         for observer in self._observers:
-            observer(seen)
+            observer(observation)
 
-    def _speak(self, frame: bytes, at_s: float) -> None:
-        """A DFPlayer frame: 7E FF 06 command feedback parameter(2) checksum(2) EF."""
+    def _take_player_frame(self, frame: bytes, at_s: float) -> None:
+        """Decode a DFPlayer frame: 7E FF 06 command feedback parameter(2) checksum(2) EF."""
         total = int.from_bytes(frame[7:9], "big") + sum(frame[1:7])
         if len(frame) != _PLAYER_FRAME_BYTES or frame[:3] != b"\x7e\xff\x06" or frame[9:] != b"\xef" or total & 0xFFFF:
             self.fault(f"the player does not understand {frame.hex(' ')}")
         elif frame[3] in _PLAY_TRACK:
-            self._hear(Sound(at_s, track=int.from_bytes(frame[5:7], "big")))
+            self._add_sound(Sound(at_s, track=int.from_bytes(frame[5:7], "big")))
 
 
 def _stamp(at_s: float) -> int:
-    return int(at_s * 1e6) % _RING_US
+    return int(at_s * 1e6) % _WRAP_US
 
 
 def _moment(stamp_us: int) -> float:
-    """The `time.monotonic` of a count of microseconds that the console took from the same clock, a short while ago."""
+    """Return the `time.monotonic` of a microsecond count that the console took from the same clock a moment ago."""
     now_us = time.monotonic_ns() // 1000
-    return (now_us - (now_us - stamp_us) % _RING_US) / 1e6
+    return (now_us - (now_us - stamp_us) % _WRAP_US) / 1e6

@@ -1,4 +1,4 @@
-"""Reads the pins of a board from the firmware's own `boards/NAME.py`, which holds nothing but constants."""
+"""Read a board's pins from the firmware's own `boards/NAME.py`, which holds only constants."""
 
 import ast
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ BUTTONS = ("yes", "no", "cant_say", "seller")
 
 @dataclass(frozen=True)
 class PinMap:
-    """Pin numbers by button; the sounder's; the UART of the player; where flash is mounted, and its page in bytes."""
+    """A board's pin numbers, by button; the player's UART; where flash is mounted, and its page size in bytes."""
 
     buttons: dict[str, int]
     lamps: dict[str, int]
@@ -23,16 +23,19 @@ class PinMap:
 
 
 def pin_map(board: str, firmware: Path) -> PinMap:
-    """The pins of `board`, from `firmware` if it has them as source, else from the project's own firmware."""
+    """Return the pins of `board`, from `firmware` if it has them as source, else from the project's own firmware.
+
+    Raises ConsoleError if there is no such board.
+    """
     paths = [folder / "boards" / f"{board}.py" for folder in (firmware, FIRMWARE)]
     path = next((path for path in paths if path.exists()), None)
     if not FIRMWARE.exists():
         raise ConsoleError(
-            f"The firmware is not beside {FIRMWARE.parent / 'simulator'}: install trivox from a clone, by "
+            f"The firmware is not beside {FIRMWARE.parent / 'simulator'}: install trivox from a clone, with "
             "pip install --editable."
         )
     if path is None:
-        raise ConsoleError(f"There is no board {board}; take one of firmware/boards.")
+        raise ConsoleError(f"There is no board {board}; choose one of firmware/boards.")
     values = {}
     for statement in ast.parse(path.read_text()).body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):

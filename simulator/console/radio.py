@@ -1,4 +1,4 @@
-"""The radio between a console and its broker: a relay of TCP streams that can be cut, refused, or made to hang."""
+"""Simulate the radio between a console and its broker: relay TCP streams, cut or refuse them, or let them hang."""
 
 import contextlib
 import selectors
@@ -10,10 +10,11 @@ HOST = "127.0.0.1"
 _PIECE = 65536
 
 
-class Radio:
-    """Relays from a loopback port, `port`, to `host:port` of the broker, between `open` and `close`.
+class RadioRelay:
+    """A relay from a loopback port, `port`, to the broker's `host:port`, between `open` and `close`.
 
-    Opened again it takes the same port, if nobody else has it by then. While it is down nobody gets it.
+    While the radio is down, no other program can take its port. When opened again, it takes the same port, unless
+    another program has taken it since `close`.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -28,7 +29,7 @@ class Radio:
         self._thread: threading.Thread | None = None
 
     def open(self, *, up: bool = True) -> None:
-        """Begin to relay; if not `up`, streams are refused until `up` is called."""
+        """Begin to relay; without `up`, streams are refused until `up` is called."""
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
         self._keep_port()
@@ -40,7 +41,7 @@ class Radio:
         self._thread.start()
 
     def up(self) -> None:
-        """Take streams again."""
+        """Accept streams again."""
         self._order("up")
 
     def down(self) -> None:
@@ -48,16 +49,16 @@ class Radio:
         self._order("down")
 
     def cut(self) -> None:
-        """Cut all streams; new ones are taken."""
+        """Cut all streams; new ones are accepted."""
         self._order("cut")
 
     def hang(self, *, on: bool) -> None:
-        """Take streams, but let nothing through; what was sent meanwhile goes through afterwards."""
+        """Accept streams, but let nothing through; what is sent meanwhile goes through afterwards."""
         self._hung = on
         self._order("watch")
 
     def close(self) -> None:
-        """End it."""
+        """Cut all streams and stop."""
         if self._thread:
             self._order("close")
             self._thread.join(10)
@@ -72,13 +73,13 @@ class Radio:
             self._done.wait_for(lambda: not self._orders, 10)
 
     def _keep_port(self) -> None:
-        """Have a port that nobody else gets, also while nothing listens there: the console knows no other."""
+        """Reserve a port, also for while nothing listens there: the console knows no other."""
         self._keeper = socket.socket()
         try:
             self._keeper.bind((HOST, self.port))
         except OSError:  # another program has taken it meanwhile
             self._keeper.bind((HOST, 0))
-        # Only now, so that it is nobody else's; a listener may join it.
+        # Set only now: the port is ours alone, and our listener may share it.
         self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.port = self._keeper.getsockname()[1]
 
@@ -138,7 +139,7 @@ class Radio:
         assert self._listener is not None  # noqa: S101 - its own event brought us here
         try:
             console, _ = self._listener.accept()
-        except OSError:  # gone again already
+        except OSError:  # closed again already
             return
         try:
             broker = socket.create_connection(self._target, timeout=2)
@@ -163,7 +164,7 @@ class Radio:
         self._drop(end, reset=False)
 
     def _drop(self, end: socket.socket, *, reset: bool = True) -> None:
-        if end not in self._peers:  # gone with its other end
+        if end not in self._peers:  # dropped with its other end
             return
         other = self._peers[end]
         for each in (end, other):
@@ -177,6 +178,6 @@ class Radio:
 
 
 def _reset(end: socket.socket) -> None:
-    """Close with a reset, as a stream ends that is cut."""
+    """Close with a reset, as a cut stream ends."""
     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     end.close()

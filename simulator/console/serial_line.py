@@ -1,4 +1,4 @@
-"""The USB serial line of a board without radio: a pty whose far end the host opens, and pipes to the process."""
+"""Simulate the USB serial line of a board without radio: a pty that the host opens, and pipes to the process."""
 
 import contextlib
 import fcntl
@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _PIECE = 4096
-_PIPE_BYTES = 4096  # the least that a pipe can be told to hold; a board holds less
-_LOOK_MS = 20  # how often it is looked whether a host has opened the port
+_PIPE_BYTES = 4096  # the smallest size that a pipe can have; a board holds less
+_LOOK_MS = 20  # how often to check whether a host has opened the port
 _LIMIT_S = 10.0
 
 
 class SerialLine:
-    """Pumps between the pty and the process; `record` keeps all that the board says.
+    """A pump between the pty and the process; all that the board writes is appended to the file `record`.
 
-    `port` is the path that the host opens, from power-on to power-off and while the cable is plugged; it is the same
-    after both, as the links of udev are. What the board says while no host has opened it is lost, but for the last
-    few KiB; a host that has and does not read makes the board wait, as USB does.
+    `port` is the path that the host opens. It is there from power-on to power-off while the cable is plugged in, and
+    comes back under the same name, as udev's links do. What the board writes while no host has the port open is lost,
+    but for the last few KiB. A host that has it open and does not read makes the board wait, as USB does.
     """
 
     def __init__(self, record: Path, port: Path) -> None:
@@ -31,10 +31,10 @@ class SerialLine:
         self._master = -1
         self._to_board: tuple[int, int] = (-1, -1)
         self._from_board: tuple[int, int] = (-1, -1)
-        self._ask: tuple[int, int] = (-1, -1)
+        self._wake: tuple[int, int] = (-1, -1)
         self._tasks: queue.SimpleQueue[tuple[Callable[[], None], threading.Event]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._hand = threading.RLock()  # one thread at a time has its hand on power or cable
+        self._lock = threading.RLock()  # one thread at a time changes power or cable
         self._is_over = False
         self._is_plugged = True
         self._rate = 0.0
@@ -43,9 +43,9 @@ class SerialLine:
         self._down = bytearray()
 
     def open(self) -> None:
-        """Power has come: begin to pump."""
-        with self._hand:
-            self._to_board, self._from_board, self._ask = os.pipe(), os.pipe(), os.pipe()
+        """Begin to pump, at power-on."""
+        with self._lock:
+            self._to_board, self._from_board, self._wake = os.pipe(), os.pipe(), os.pipe()
             os.set_blocking(self._to_board[1], False)
             fcntl.fcntl(self._from_board[1], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             self._is_over = False
@@ -56,45 +56,45 @@ class SerialLine:
 
     @contextlib.contextmanager
     def streams(self) -> Iterator[tuple[int, int]]:
-        """Standard input and output for a process."""
+        """Give the descriptors that are standard input and output of a process."""
         yield self._to_board[0], self._from_board[1]
 
     def close(self) -> None:
-        """Power has gone: the port is gone too."""
-        with self._hand:
+        """Stop pumping and remove the port, at power-off."""
+        with self._lock:
             if self._thread:
                 self._do(self._end)
                 self._thread.join(_LIMIT_S)
                 self._thread = None
-                for end in (*self._to_board, *self._from_board, *self._ask):
+                for end in (*self._to_board, *self._from_board, *self._wake):
                     os.close(end)
 
     def pull(self) -> None:
-        """Pull the cable: the host's port is gone, whatever is under way is lost; the board keeps its power."""
-        with self._hand:
+        """Pull the cable: the host's port vanishes, and data under way are lost; the board keeps its power."""
+        with self._lock:
             self._is_plugged = False
             self._do(self._vanish)
 
     def plug(self) -> None:
         """Plug the cable in again."""
-        with self._hand:
+        with self._lock:
             self._is_plugged = True
             self._do(self._appear)
 
     def disturb(self, rate: float, seed: int = 0) -> None:
-        """Change so many of the bytes, both ways, at random: 0 none, 1 all."""
+        """Change a share of the bytes, both ways, at random: `rate` is 0 for none, 1 for all."""
         self._chance = random.Random(seed)
         self._rate = rate
 
-    # -- all that follows happens in the thread that pumps -----------------------------------------------------------
-
     def _do(self, task: Callable[[], None]) -> None:
-        """Have it done, if there is power, and wait for it."""
+        """Have the pumping thread do a task, if there is power, and wait for it."""
         if self._thread:
             done = threading.Event()
             self._tasks.put((task, done))
-            os.write(self._ask[1], b"!")
+            os.write(self._wake[1], b"!")
             done.wait(_LIMIT_S)
+
+    # -- all that follows runs in the pumping thread -----------------------------------------------------------------
 
     def _end(self) -> None:
         self._vanish()
@@ -107,7 +107,7 @@ class SerialLine:
             os.set_blocking(self._master, False)
             self.port.unlink(missing_ok=True)
             self.port.symlink_to(os.ttyname(slave))
-            os.close(slave)  # only the host has it open: so it is seen whether one has
+            os.close(slave)  # then only a host has it open, and `_has_host` can see whether one does
 
     def _vanish(self) -> None:
         if self._master >= 0:
@@ -120,8 +120,8 @@ class SerialLine:
         with self._record.open("ab", buffering=0) as record:
             while not self._is_over:
                 ready = self._ready()
-                if self._ask[0] in ready:
-                    os.read(self._ask[0], 1)
+                if self._wake[0] in ready:
+                    os.read(self._wake[0], 1)
                     task, done = self._tasks.get()
                     task()
                     done.set()
@@ -138,9 +138,9 @@ class SerialLine:
                     self._up.clear()
 
     def _ready(self) -> dict[int, int]:
-        """What there is to do, and where."""
+        """Wait for something to do; return the events of `poll` by descriptor."""
         poll = select.poll()
-        poll.register(self._ask[0], select.POLLIN)
+        poll.register(self._wake[0], select.POLLIN)
         if not self._up:
             poll.register(self._from_board[0], select.POLLIN)
         if self._down:
@@ -149,10 +149,10 @@ class SerialLine:
             reads = 0 if self._down else select.POLLIN
             poll.register(self._master, reads | (select.POLLOUT if self._up else 0))
             return dict(poll.poll())
-        return dict(poll.poll(_LOOK_MS)) | self._left_behind()
+        return dict(poll.poll(_LOOK_MS)) | self._unread_input()
 
-    def _left_behind(self) -> dict[int, int]:
-        """What a host wrote before it closed the port."""
+    def _unread_input(self) -> dict[int, int]:
+        """Return the events of what a host wrote before it closed the port."""
         if self._master < 0 or self._down:
             return {}
         poll = select.poll()

@@ -1,1 +1,1 @@
-"""Wiring diagrams and Wokwi projects, drawn from the pin maps."""
+"""Wiring diagrams and Wokwi projects, made from the pin tables."""

@@ -1,11 +1,11 @@
-"""What is printed at the pins of the boards that a console can be built on."""
+"""List what is printed at the pins of the boards that a console can be built on."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Header:
-    """A board as it lies on the table: what is printed at its pins from top to bottom, and at which end it has USB."""
+    """A board seen from above: what is printed at its pins from top to bottom, and the end at which it has USB."""
 
     title: str
     prefix: str

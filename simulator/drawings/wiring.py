@@ -1,6 +1,6 @@
-"""Draws how the parts of a console are wired to its board, from the pin table that the firmware itself uses.
+"""Draw how the parts of a console are wired to its board, from the pin table that the firmware itself uses.
 
-`python -m simulator.drawings.wiring` makes `firmware/boards/*.svg` anew. Distances `d` are measured outwards from the
+`python -m simulator.drawings.wiring` writes `firmware/boards/*.svg`. Distances `d` are measured outwards from the
 board's edge, so that both sides are drawn by the same rules; all numbers are pixels.
 """
 
@@ -40,54 +40,54 @@ GAP = 10  # between parts
 
 
 def text(x: float, y: float, words: str, *, size: int = 12, colour: str = INK, anchor: str = "middle") -> str:
-    """A line of words; `y` is its baseline."""
+    """Draw a line of text; `y` is its baseline."""
     return f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{colour}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
 def line(points: Sequence[tuple[float, float]], colour: str, width: float = 2.2) -> str:
-    """A wire through these points."""
+    """Draw a wire through these points."""
     path = " ".join(f"{x:g},{y:g}" for x, y in points)
     return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"/>'
 
 
 def box(x: float, y: float, width: float, height: float, *, fill: str = "none", stroke: str = FAINT) -> str:
-    """A rectangle with soft corners."""
+    """Draw a rectangle with round corners."""
     shape = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="6"'
     return f'<rect {shape} fill="{fill}" stroke="{stroke}"/>'
 
 
 def dot(x: float, y: float, radius: float, *, fill: str, stroke: str = "none") -> str:
-    """A filled circle."""
+    """Draw a filled circle."""
     return f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="{fill}" stroke="{stroke}" stroke-width="2"/>'
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of the board: turns distances from its edge into places on the paper."""
+    """One side of the board, which turns distances from its edge into places on the paper."""
 
     edge: float
     sign: int
 
     def x(self, d: float) -> float:
-        """Where the distance `d` from the board's edge is."""
+        """Return the x of the distance `d` from the board's edge."""
         return self.edge + self.sign * d
 
     def wire(self, points: Sequence[tuple[float, float]], colour: str) -> str:
-        """A wire through points given as (d, y)."""
+        """Draw a wire through points given as (d, y)."""
         return line([(self.x(d), y) for d, y in points], colour)
 
     def box(self, d: float, y: float, width: float, height: float, *, fill: str = "none", stroke: str = FAINT) -> str:
-        """A rectangle that begins at `d` and reaches outwards."""
+        """Draw a rectangle that begins at `d` and extends outwards."""
         return box(min(self.x(d), self.x(d + width)), y, width, height, fill=fill, stroke=stroke)
 
     def text(self, d: float, y: float, words: str, *, size: int = 12, colour: str = INK) -> str:
-        """Words centred at `d`."""
+        """Draw text centred at `d`."""
         return text(self.x(d), y, words, size=size, colour=colour)
 
 
 @dataclass(frozen=True)
-class Part:
-    """Something beside the board: the pins it hangs on (printed names), and how it looks from its top `y` on."""
+class WiringPart:
+    """A part beside the board: the printed names of its pins, its size, and a function that draws it from top `y`."""
 
     colour: str
     pins: tuple[str, ...]
@@ -97,13 +97,13 @@ class Part:
 
 
 def resistor(side: Side, d: float, y: float, words: str, colour: str) -> Iterator[str]:
-    """A resistor 44 long in a wire at height `y`."""
+    """Draw a resistor, 44 long, in a wire at height `y`."""
     yield side.box(d, y - 9, 44, 18, fill=PAPER, stroke=colour)
     yield side.text(d + 22, y + 4, words, size=11)
 
 
-def switch(name: str) -> Part:
-    """A button's switch, which closes to ground."""
+def switch(name: str) -> WiringPart:
+    """Return a button's switch, which closes to ground."""
     colour = COLOURS[name][0]
 
     def draw(side: Side, y: float) -> Iterator[str]:
@@ -116,11 +116,11 @@ def switch(name: str) -> Part:
             yield dot(side.x(d), level, 4, fill=PAPER, stroke=INK)
         yield dot(side.x(RAIL), level, 4, fill=COLOURS["ground"][0])
 
-    return Part(colour, (), 48, (34,), draw)
+    return WiringPart(colour, (), 48, (34,), draw)
 
 
-def lamp(name: str) -> Part:
-    """A button's lamp: a resistor, and an LED to ground."""
+def lamp(name: str) -> WiringPart:
+    """Return a button's lamp: a resistor, and an LED to ground."""
     colour = COLOURS[name][0]
 
     def draw(side: Side, y: float) -> Iterator[str]:
@@ -133,15 +133,15 @@ def lamp(name: str) -> Part:
         points = " ".join(f"{side.x(d):g},{at:g}" for d, at in corners)
         yield f'<polygon points="{points}" fill="{colour}"/>'
         yield side.wire([(PARTS + 128, level - 9), (PARTS + 128, level + 9)], INK)
-        for start in (132, 140):  # light goes out
+        for start in (132, 140):  # rays of light
             yield line([(side.x(PARTS + start), level - 7), (side.x(PARTS + start + 7), level - 15)], colour, 1.5)
         yield dot(side.x(RAIL), level, 4, fill=COLOURS["ground"][0])
 
-    return Part(colour, (), 52, (36,), draw)
+    return WiringPart(colour, (), 52, (36,), draw)
 
 
-def sounder() -> Part:
-    """The piezo, to ground."""
+def sounder() -> WiringPart:
+    """Return the piezo, to ground."""
     colour = COLOURS["sound"][0]
 
     def draw(side: Side, y: float) -> Iterator[str]:
@@ -153,11 +153,11 @@ def sounder() -> Part:
         yield dot(side.x(PARTS + 120), level, 9, fill="#dcdcdc", stroke=FAINT)
         yield dot(side.x(RAIL), level, 4, fill=COLOURS["ground"][0])
 
-    return Part(colour, (), 62, (38,), draw)
+    return WiringPart(colour, (), 62, (38,), draw)
 
 
-def player() -> Part:
-    """The DFPlayer Mini with its speaker; its third terminal takes 5 V."""
+def player() -> WiringPart:
+    """Return the DFPlayer Mini with its speaker; its third terminal takes 5 V."""
     colour = COLOURS["sound"][0]
 
     def draw(side: Side, y: float) -> Iterator[str]:
@@ -179,14 +179,16 @@ def player() -> Part:
         yield f'<polygon points="{points}" fill="#ced4da" stroke="{INK}"/>'
         yield side.text(PARTS + 176, y + 124, "8 Ω", size=11)
 
-    return Part(colour, (), 134, (46, 76), draw)
+    return WiringPart(colour, (), 134, (46, 76), draw)
 
 
-def parts_of(board: dict[str, Any], header: Header) -> list[Part]:
-    """All parts of a console, with the pins that the firmware's board module gives them."""
+def parts_of(board: dict[str, Any], header: Header) -> list[WiringPart]:
+    """Return all parts of a console, with their pins according to the firmware's board module."""
 
-    def on(part: Part, *numbers: int) -> Part:
-        return Part(part.colour, tuple(f"{header.prefix}{n}" for n in numbers), part.height, part.terminals, part.draw)
+    def on(part: WiringPart, *numbers: int) -> WiringPart:
+        return WiringPart(
+            part.colour, tuple(f"{header.prefix}{n}" for n in numbers), part.height, part.terminals, part.draw
+        )
 
     _, transmit, receive = board["PLAYER"]
     return [
@@ -197,19 +199,19 @@ def parts_of(board: dict[str, Any], header: Header) -> list[Part]:
     ]
 
 
-def ground() -> Part:
-    """The wire between a board's ground pin and the ground rail."""
+def ground() -> WiringPart:
+    """Return the wire between a board's ground pin and the ground rail."""
     colour = COLOURS["ground"][0]
 
     def draw(side: Side, y: float) -> Iterator[str]:
         yield side.wire([(PARTS, y + 8), (RAIL, y + 8)], colour)
         yield dot(side.x(RAIL), y + 8, 4, fill=colour)
 
-    return Part(colour, ("GND",), 16, (8,), draw)
+    return WiringPart(colour, ("GND",), 16, (8,), draw)
 
 
 def turns(wires: Sequence[tuple[float, float]]) -> list[float]:
-    """At which distance each wire, from a pin's height to a terminal's, turns, so that no two of them cross."""
+    """Return the distance at which each wire turns so that no two cross; a wire is (pin's y, terminal's y)."""
     tracks: list[float] = []
     for rising, run in groupby(wires, key=lambda wire: wire[1] <= wire[0]):
         places = [TRACK + TRACK_GAP * place for place in range(len(list(run)))]
@@ -218,10 +220,10 @@ def turns(wires: Sequence[tuple[float, float]]) -> list[float]:
 
 
 class Drawing:
-    """One board with its parts, drawn when made; `svg` is the whole file."""
+    """The drawing of one board with its parts; `svg` is the whole file."""
 
     def __init__(self, name: str) -> None:
-        """Lay out the board called `name` in `firmware/boards`."""
+        """Draw the board called `name` in `firmware/boards`."""
         self.header = HEADERS[name]
         parts = parts_of(runpy.run_path(str(BOARDS / f"{name}.py")), self.header)
         on_left, on_right = (self._stack(parts, pins) for pins in (self.header.left, self.header.right))
@@ -234,8 +236,8 @@ class Drawing:
         self.height = TOP + self.inner + BOTTOM
         self.sides = {"left": Side(left, -1), "right": Side(left + BOARD_WIDTH, 1)}
         self.drawn: list[str] = []
-        self.powered: tuple[Side, float] | None = None  # where the player takes its 5 V
-        self.used: set[tuple[str, str]] = set()  # side and what is printed at the pin
+        self.power_terminal: tuple[Side, float] | None = None  # where the player takes its 5 V
+        self.wired: set[tuple[str, str]] = set()  # side, and what is printed at the pin
         for side, stack in zip(self.sides, (on_left, on_right), strict=True):
             self._draw_side(side, stack)
         self._draw_power()
@@ -244,7 +246,7 @@ class Drawing:
 
     @property
     def svg(self) -> str:
-        """The file's content."""
+        """The content of the SVG file."""
         size = f'viewBox="0 0 {self.width:g} {self.height:g}" width="{self.width:g}" height="{self.height:g}"'
         font = 'font-family="DejaVu Sans, Verdana, Helvetica, sans-serif"'
         paper = box(1, 1, self.width - 2, self.height - 2, fill=PAPER, stroke="#dee2e6")
@@ -253,16 +255,16 @@ class Drawing:
         return "\n".join([start, title, paper, *self.drawn, "</svg>", ""])
 
     @staticmethod
-    def _stack(parts: list[Part], pins: tuple[str, ...]) -> list[Part]:
-        """The parts on one side in the order of their pins, with that side's ground wire among them."""
-        here = [part for part in parts if part.pins[0] in pins]
-        return sorted([*here, ground()], key=lambda part: pins.index(part.pins[0])) if here else []
+    def _stack(parts: list[WiringPart], pins: tuple[str, ...]) -> list[WiringPart]:
+        """Return the parts on one side in the order of their pins, with that side's ground wire."""
+        on_side = [part for part in parts if part.pins[0] in pins]
+        return sorted([*on_side, ground()], key=lambda part: pins.index(part.pins[0])) if on_side else []
 
     def _pin_y(self, side: str, name: str) -> float:
         pins: tuple[str, ...] = getattr(self.header, side)
         return self.board_top + PITCH * (pins.index(name) + 0.5)
 
-    def _draw_side(self, side_name: str, stack: list[Part]) -> None:
+    def _draw_side(self, side_name: str, stack: list[WiringPart]) -> None:
         side = self.sides[side_name]
         y = TOP + (self.inner - sum(part.height + GAP for part in stack)) / 2
         wires, colours, grounds = [], [], []
@@ -274,9 +276,9 @@ class Drawing:
             for pin, terminal in zip(part.pins, part.terminals, strict=True):
                 wires.append((self._pin_y(side_name, pin), y + terminal))
                 colours.append(part.colour)
-                self.used.add((side_name, pin))
+                self.wired.add((side_name, pin))
             if len(part.pins) > 1:
-                self.powered = side, y + 106
+                self.power_terminal = side, y + 106
             y += part.height + GAP
         for (start, end), turn, colour in zip(wires, turns(wires), colours, strict=True):
             self.drawn.append(side.wire([(0, start), (turn, start), (turn, end), (PARTS, end)], colour))
@@ -284,17 +286,17 @@ class Drawing:
             self.drawn.append(side.wire([(RAIL, grounds[0]), (RAIL, grounds[-1])], COLOURS["ground"][0]))
 
     def _draw_power(self) -> None:
-        """The 5 V wire: from its pin round the board's foot to the player on the other side."""
-        if self.powered is None:
+        """Draw the 5 V wire from its pin, round the board's lower end, to the player on the other side."""
+        if self.power_terminal is None:
             raise ValueError("the board has no player")
-        side, terminal = self.powered
-        other = next(name for name, one in self.sides.items() if one != side)
-        self.used.add((other, self.header.power))
+        side, terminal = self.power_terminal
+        other = next(name for name, candidate in self.sides.items() if candidate != side)
+        self.wired.add((other, self.header.power))
         pin = self._pin_y(other, self.header.power)
-        foot = TOP + self.inner + 26
+        bottom = TOP + self.inner + 26
         out = self.sides[other].x(24)
         near = side.x(PARTS - 14)
-        points = [(self.sides[other].x(0), pin), (out, pin), (out, foot), (near, foot), (near, terminal)]
+        points = [(self.sides[other].x(0), pin), (out, pin), (out, bottom), (near, bottom), (near, terminal)]
         self.drawn.append(line([*points, (side.x(PARTS), terminal)], COLOURS["power"][0]))
 
     def _draw_board(self) -> None:
@@ -313,7 +315,7 @@ class Drawing:
         for side_name, side in self.sides.items():
             pins: tuple[str, ...] = getattr(self.header, side_name)
             for place, pin in enumerate(pins):
-                self._draw_pin(side, place, pin, wired=(side_name, pin) in self.used and pins.index(pin) == place)
+                self._draw_pin(side, place, pin, wired=(side_name, pin) in self.wired and pins.index(pin) == place)
 
     def _draw_pin(self, side: Side, place: int, name: str, *, wired: bool) -> None:
         y = self.board_top + PITCH * (place + 0.5)
@@ -342,7 +344,7 @@ class Drawing:
 
 
 def main() -> None:
-    """Write the drawings beside the pin tables."""
+    """Write the drawings into the folder of the pin tables."""
     for name in HEADERS:
         (BOARDS / f"{name}.svg").write_text(Drawing(name).svg, encoding="utf-8")
 

@@ -1,7 +1,7 @@
-"""Makes the projects that open a console in the simulator Wokwi, from the pin table that the firmware itself uses.
+"""Make the projects that open a console in the simulator Wokwi, from the pin table that the firmware itself uses.
 
-`python -m simulator.drawings.wokwi` makes `firmware/boards/wokwi/*/` anew. The format of `diagram.json`, and the names
-of parts and of their pins, are those of https://docs.wokwi.com; places are in its pixels.
+`python -m simulator.drawings.wokwi` writes `firmware/boards/wokwi/*/`. The format of `diagram.json`, and the names of
+parts and their pins, are described at https://docs.wokwi.com; positions are in its pixels.
 """
 
 import argparse
@@ -18,7 +18,7 @@ FOLDER = FIRMWARE / "boards" / "wokwi"
 LAMP_OHM = 220
 SERIAL_PORT = 4000  # where Wokwi for VS Code offers the board's serial line
 
-COLUMN, FIRST = 120, 190  # a button, its lamp and resistor stand in one column right of the board
+COLUMN, FIRST = 120, 190  # a button, its lamp and its resistor form a column to the right of the board
 LAMP_TOP, RESISTOR_TOP, BUTTON_TOP = 0, 80, 140
 LOOKS = {
     "yes": ("Yes", "green"),
@@ -31,24 +31,24 @@ Connection = list[Any]
 
 
 @dataclass(frozen=True)
-class Board:
-    """How Wokwi knows a board: its type, what stands before a pin's number, the ground, its serial line, its image."""
+class WokwiBoard:
+    """A board's names in Wokwi: its type, its pins, and the file of its MicroPython."""
 
     type: str
-    prefix: str
+    prefix: str  # before a pin's number
     ground: str
-    serial: tuple[str, str] | None  # transmit and receive; None where it is the USB socket
+    serial: tuple[str, str] | None  # transmit and receive; None if the serial line is the USB socket
     image: str
 
 
 BOARDS = {
-    "esp32": Board("board-esp32-devkit-c-v4", "", "GND.1", ("TX", "RX"), "micropython.bin"),
-    "pico_w": Board("board-pi-pico-w", "GP", "GND.1", None, "micropython.uf2"),
+    "esp32": WokwiBoard("board-esp32-devkit-c-v4", "", "GND.1", ("TX", "RX"), "micropython.bin"),
+    "pico_w": WokwiBoard("board-pi-pico-w", "GP", "GND.1", None, "micropython.uf2"),
 }
 
 
-def parts(board: Board) -> Iterator[dict[str, Any]]:
-    """The board, and beside it four buttons with their lamps, and the sounder."""
+def parts(board: WokwiBoard) -> Iterator[dict[str, Any]]:
+    """Yield the board, four buttons with their lamps, and the sounder."""
     yield {"id": "board", "type": board.type, "left": 0, "top": 0, "attrs": {}}
     for place, (name, (label, colour)) in enumerate(LOOKS.items()):
         left = FIRST + COLUMN * place
@@ -61,8 +61,8 @@ def parts(board: Board) -> Iterator[dict[str, Any]]:
     yield {"id": "sounder", "type": "wokwi-buzzer", "left": FIRST + COLUMN * len(LOOKS), "top": LAMP_TOP, "attrs": {}}
 
 
-def connections(board: Board, pins: PinMap) -> Iterator[Connection]:
-    """Every wire: from, to, colour (none: hidden), and no wish as to its way."""
+def connections(board: WokwiBoard, pins: PinMap) -> Iterator[Connection]:
+    """Yield every wire: from, to, colour (empty: hidden), and an empty list, as its route is left to Wokwi."""
     ground = f"board:{board.ground}"
     for name, (_, colour) in LOOKS.items():
         yield [f"board:{board.prefix}{pins.buttons[name]}", f"{name}_button:1.l", colour, []]
@@ -79,7 +79,7 @@ def connections(board: Board, pins: PinMap) -> Iterator[Connection]:
 
 
 def diagram(name: str) -> str:
-    """The text of `diagram.json` of the board called `name`: one part and one wire a line."""
+    """Return the text of `diagram.json` of the board called `name`: one part or wire per line."""
     board = BOARDS[name]
     lists = {"parts": parts(board), "connections": connections(board, pin_map(name, FIRMWARE))}
     head = [
@@ -90,19 +90,19 @@ def diagram(name: str) -> str:
 
 
 def project(name: str) -> str:
-    """The text of `wokwi.toml`, by which Wokwi for VS Code finds MicroPython and offers the serial line."""
+    """Return the text of `wokwi.toml`, with which Wokwi for VS Code finds MicroPython and offers the serial line."""
     lines = ("[wokwi]", "version = 1", f'firmware = "{BOARDS[name].image}"', f"rfc2217ServerPort = {SERIAL_PORT}")
     return "\n".join(lines) + "\n"
 
 
 def files() -> dict[Path, str]:
-    """All files that are made, by their paths."""
-    made = {FOLDER / name / "diagram.json": diagram(name) for name in BOARDS}
-    return made | {FOLDER / name / "wokwi.toml": project(name) for name in BOARDS}
+    """Return the text of all files, by path."""
+    diagrams = {FOLDER / name / "diagram.json": diagram(name) for name in BOARDS}
+    return diagrams | {FOLDER / name / "wokwi.toml": project(name) for name in BOARDS}
 
 
 def main() -> int:
-    """Write them all; the exit status."""
+    """Write all files; return the exit status."""
     argparse.ArgumentParser(prog="python -m simulator.drawings.wokwi", description=__doc__).parse_args()
     for path, text in files().items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""From the diary to the expected KPIs, without any code of the bridge."""
+"""Compute the expected KPIs from the diary, without any code of the bridge."""

@@ -1,4 +1,4 @@
-"""A report's rows held against the expected ones."""
+"""Compare a report's rows with the expected rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isclose
@@ -13,24 +13,24 @@ KEYS = (
 
 
 def differences(reported: Sequence[Row], expected: Sequence[Row]) -> list[str]:
-    """A sentence for each figure that is not as expected; intervals, settings and notes are not compared.
+    """Return a sentence for each figure that differs; intervals, settings and notes are not compared.
 
-    A row that nobody expects may be there if it tells of no survey and no force majeure.
+    An unexpected row is allowed if it has no survey and no force majeure.
     """
-    found: list[str] = []
+    sentences: list[str] = []
     by_key: dict[tuple[Any, ...], Row] = {}
     for row in reported:
         if _key(row) in by_key:
-            found.append(f"{_name(row)} is reported twice.")
+            sentences.append(f"{_name(row)} is reported twice.")
         by_key[_key(row)] = row
     for row in expected:
-        other = by_key.pop(_key(row), None)
-        if other is None:
-            found.append(f"{_name(row)} is not reported.")
+        reported_row = by_key.pop(_key(row), None)
+        if reported_row is None:
+            sentences.append(f"{_name(row)} is not reported.")
         else:
-            found += [f"{_name(row)}: {words}" for words in _differing(other, row)]
-    left = (row for row in by_key.values() if row["surveys"] or row["force_majeures"])
-    return found + [f"{_name(row)} is reported, but nobody was there." for row in left]
+            sentences += [f"{_name(row)}: {difference}" for difference in _row_differences(reported_row, row)]
+    unexpected = (row for row in by_key.values() if row["surveys"] or row["force_majeures"])
+    return sentences + [f"{_name(row)} is reported, but nobody was there." for row in unexpected]
 
 
 def _key(row: Row) -> tuple[Any, ...]:
@@ -41,18 +41,18 @@ def _name(row: Row) -> str:
     return ", ".join(f"{name} {row[name]}" for name in KEYS if name in row)
 
 
-def _differing(reported: Row, expected: Row) -> Iterator[str]:
+def _row_differences(reported: Row, expected: Row) -> Iterator[str]:
     for name, value in expected.items():
-        said = reported.get(name)
+        actual = reported.get(name)
         if not isinstance(value, Mapping):
-            if said != value:
-                yield f"{name} is {said}, not {value}."
-        elif not isinstance(said, Mapping):
-            yield f"{name} is {said}, not {value}."
+            if actual != value:
+                yield f"{name} is {actual}, not {value}."
+        elif not isinstance(actual, Mapping):
+            yield f"{name} is {actual}, not {value}."
         else:
             for part, figure in value.items():
-                if not _is_same(said.get(part), figure):
-                    yield f"{name}.{part} is {said.get(part)}, not {figure}."
+                if not _is_same(actual.get(part), figure):
+                    yield f"{name}.{part} is {actual.get(part)}, not {figure}."
 
 
 def _is_same(one: Any, other: Any) -> bool:

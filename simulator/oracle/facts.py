@@ -1,34 +1,34 @@
-"""What truly happened, in the words of a report, and what reports are told besides."""
+"""The true facts that the KPIs are computed from, and what reports know in addition."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from simulator.people.hands import Rules
+from simulator.people.shop_plan import Rules
 
 ForceMajeure = Literal["default", "with", "without", "only"]
 
 
 @dataclass(frozen=True)
-class Question:
-    """What the reports know of a key question: its kind and the weight of the silents."""
+class QuestionSpec:
+    """What reports know about a key question: its kind and its silent weight."""
 
     kind: Literal["personnel", "office", "loyalty"]
     silent_weight: float = 0.5
 
 
-class Count(NamedTuple):
-    """A figure of transactions or visitors; None where it tells no console or no seller."""
+class TrueCount(NamedTuple):
+    """A count of transactions or visitors; the console or seller is None if the count belongs to none."""
 
     kind: Literal["transactions", "visitors"]
     site_id: str
     at_ms: int
-    count: int  # type: ignore[assignment]  # a tuple's own `count` is of no use here
+    count: int  # type: ignore[assignment]  # nobody needs the tuple's own `count`
     console_id: str | None = None
     seller_id: str | None = None
 
 
-class Survey(NamedTuple):
+class TrueSurvey(NamedTuple):
     """A survey as it truly was."""
 
     site_id: str
@@ -42,7 +42,7 @@ class Survey(NamedTuple):
     affected: bool = False
 
 
-class Declared(NamedTuple):
+class TrueForceMajeure(NamedTuple):
     """A force majeure as it was truly declared."""
 
     site_id: str
@@ -54,11 +54,11 @@ class Declared(NamedTuple):
 
 
 @dataclass(frozen=True)
-class World:
-    """What the reports are told besides the presses."""
+class ReportSetup:
+    """What reports know in addition to the presses: questions, time zones, checkout points and limits."""
 
     rules: Rules
-    questions: Mapping[str, Question]
-    zones: Mapping[str, str] = field(default_factory=dict)  # site to time zone, else UTC
-    checkout_points: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (site, console) to point
+    questions: Mapping[str, QuestionSpec]
+    zones: Mapping[str, str] = field(default_factory=dict)  # site to time zone; UTC if missing
+    checkout_points: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (site, console) to checkout point
     force_majeure_level_max: float = 0.10

@@ -1,67 +1,50 @@
-"""The oracle: from the true diary to the exact KPIs that any honest bridge must report.
+"""Derive from the true diary the surveys, force majeures and counts that any honest bridge must find.
 
-It shares no code with the bridge and reads no database. Where the diary leaves room for doubt (a press too near a
-boundary), it says so instead of guessing.
+This oracle shares no code with the bridge and reads no database. If the diary leaves room for doubt (a press too near a
+boundary), it raises UncertainError instead of guessing.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from simulator.errors import SimulatorError
-from simulator.oracle.facts import Count, Declared, ForceMajeure, Question, Survey, World
-from simulator.oracle.kpis import ANSWERS, Row, Totals
-from simulator.people.diary import Entry, Press
-from simulator.people.hands import MARGIN_MS, Rules
+from simulator.oracle.facts import TrueCount, TrueForceMajeure, TrueSurvey
+from simulator.oracle.kpis import ANSWERS
+from simulator.people.diary import DiaryEntry, Press
+from simulator.people.shop_plan import MARGIN_MS, Rules
 
-__all__ = [
-    "Count",
-    "Declared",
-    "ForceMajeure",
-    "Question",
-    "Row",
-    "Survey",
-    "UncertainError",
-    "World",
-    "declarations",
-    "expected",
-    "strays",
-    "surveys",
-    "transactions",
-    "visitors",
-]
-
-DOUBT_MS = 100  # how near to a boundary a press may be and still be certain
+DOUBT_MS = 100  # a press nearer to a boundary than this is not certain
 BY_CUSTOMER, BY_SELLER = "answer", "answer_by_seller"
 
-Console = tuple[str, str]  # site and console
+ConsoleKey = tuple[str, str]  # site and console
 
 
 class UncertainError(SimulatorError):
-    """The diary leaves it open what truly happened: people were held up too near to a boundary."""
+    """The diary does not say for certain what truly happened: somebody was held up too near a boundary."""
 
 
 # From presses to surveys ------------------------------------------------------------------------------------------
 
 
-def surveys(diary: Iterable[Entry], rules: Rules) -> list[Survey]:
-    """Every survey with its outcome and whether force majeure touched it; raises UncertainError."""
+def surveys(diary: Iterable[DiaryEntry], rules: Rules) -> list[TrueSurvey]:
+    """Return every survey with its outcome and whether force majeure affected it; raises UncertainError."""
     entries = sorted(diary, key=lambda entry: entry.at_ms)
     shifts = _Shifts(entries)
-    declared: dict[Console, list[int]] = {}
-    for one in declarations(entries):
-        declared.setdefault((one.site_id, one.console_id), []).append(one.at_ms)
-    for moments in declared.values():
-        moments.sort()
-    truths: list[Survey] = []
+    declared_at: dict[ConsoleKey, list[int]] = {}
+    for declaration in declarations(entries):
+        declared_at.setdefault((declaration.site_id, declaration.console_id), []).append(declaration.at_ms)
+    for instants in declared_at.values():
+        instants.sort()
+    true_surveys: list[TrueSurvey] = []
     for entry, following in _with_following(entries):
         if entry.kind != "customer" or entry.ends == "not_asked":
             continue
         if entry.ends == "unfinished":
-            raise UncertainError("the diary ends in the middle of a survey; let people finish")
+            raise UncertainError("The diary ends in the middle of a survey; let people finish.")
         outcome, closed_ms = _outcome(entry, following, rules)
         ask = entry.presses[0]
-        truths.append(
-            Survey(
+        true_surveys.append(
+            TrueSurvey(
                 site_id=entry.site_id,
                 console_id=entry.console_id,
                 opened_at_ms=ask.at_ms,
@@ -70,18 +53,18 @@ def surveys(diary: Iterable[Entry], rules: Rules) -> list[Survey]:
                 outcome=outcome,
                 ask_every=entry.ask_every,
                 seller_id=shifts.seller_at(entry, ask.at_ms),
-                affected=_affected(ask, closed_ms, declared.get((entry.site_id, entry.console_id), ()), rules),
+                affected=_affected(ask, closed_ms, declared_at.get((entry.site_id, entry.console_id), ()), rules),
             )
         )
-    return truths
+    return true_surveys
 
 
-def declarations(diary: Iterable[Entry]) -> list[Declared]:
-    """Every force majeure that was declared."""
+def declarations(diary: Iterable[DiaryEntry]) -> list[TrueForceMajeure]:
+    """Return every force majeure that was declared."""
     entries = list(diary)
     shifts = _Shifts(entries)
     return [
-        Declared(
+        TrueForceMajeure(
             site_id=entry.site_id,
             console_id=entry.console_id,
             at_ms=press.at_ms,
@@ -95,8 +78,8 @@ def declarations(diary: Iterable[Entry]) -> list[Declared]:
     ]
 
 
-def strays(diary: Iterable[Entry], rules: Rules) -> dict[tuple[str, str], int]:
-    """How many presses came to nothing, by (button, reason). A stray answer is `already_answered` after an answer."""
+def strays(diary: Iterable[DiaryEntry], rules: Rules) -> dict[tuple[str, str], int]:
+    """Return the number of stray presses by (button, reason); after an answer, the reason is `already_answered`."""
     counts: dict[tuple[str, str], int] = {}
     answered: dict[tuple[str, str], bool] = {}
     for entry in sorted(diary, key=lambda entry: entry.at_ms):
@@ -104,7 +87,7 @@ def strays(diary: Iterable[Entry], rules: Rules) -> dict[tuple[str, str], int]:
         reasons: list[tuple[str, str]] = []
         for press in entry.presses:
             if press.why == "ask":
-                _certainly(press.until_ms - press.at_ms < rules.long_press_ms - DOUBT_MS, "a short press was held long")
+                _require(press.until_ms - press.at_ms < rules.long_press_ms - DOUBT_MS, "a short press was too long")
                 answered[console] = False
             elif press.why == "again":
                 reasons.append((press.button, "guard"))
@@ -117,15 +100,15 @@ def strays(diary: Iterable[Entry], rules: Rules) -> dict[tuple[str, str], int]:
     return counts
 
 
-def _certainly(fact: bool, doubt: str) -> None:  # noqa: FBT001
-    if not fact:
-        raise UncertainError(f"the diary is not certain: {doubt}; run it again on a machine that is less busy")
+def _require(is_certain: bool, doubt: str) -> None:  # noqa: FBT001
+    if not is_certain:
+        raise UncertainError(f"The diary is not certain: {doubt}; run it again on a machine that is less busy.")
 
 
-def _with_following(entries: Sequence[Entry]) -> list[tuple[Entry, Press | None]]:
-    """Each entry with the seller's press that opens the next survey at the same console."""
-    pairs: list[tuple[Entry, Press | None]] = []
-    asks: dict[Console, Press] = {}
+def _with_following(entries: Sequence[DiaryEntry]) -> list[tuple[DiaryEntry, Press | None]]:
+    """Return each entry with the seller's press that opens the next survey at the same console."""
+    pairs: list[tuple[DiaryEntry, Press | None]] = []
+    asks: dict[ConsoleKey, Press] = {}
     for entry in reversed(entries):
         console = entry.site_id, entry.console_id
         pairs.append((entry, asks.get(console)))
@@ -135,66 +118,76 @@ def _with_following(entries: Sequence[Entry]) -> list[tuple[Entry, Press | None]
     return pairs
 
 
-def _outcome(entry: Entry, following: Press | None, rules: Rules) -> tuple[str, tuple[int, int]]:
-    """The outcome, and the earliest and latest instant of the close. Checks that there is no doubt about it."""
+def _outcome(entry: DiaryEntry, following: Press | None, rules: Rules) -> tuple[str, tuple[int, int]]:
+    """Return the outcome, and the earliest and latest instant of the close; raises UncertainError."""
     ask = entry.presses[0]
-    _certainly(ask.until_ms - ask.at_ms < rules.long_press_ms - DOUBT_MS, "a short press was held long")
+    _require(ask.until_ms - ask.at_ms < rules.long_press_ms - DOUBT_MS, "a short press was too long")
     ends_ms = (ask.at_ms + rules.survey_window_ms, ask.latest_ms + rules.survey_window_ms)
     for press in entry.presses:
         if press.why == "again":
-            _certainly(press.latest_ms < ask.at_ms + rules.reopen_guard_ms - DOUBT_MS, "a press came near the guard")
+            _require(
+                press.latest_ms < ask.at_ms + rules.reopen_guard_ms - DOUBT_MS,
+                "a press came too near the guard's end",
+            )
     if entry.ends == "cut_off":
         cut = entry.presses[-1]
-        _certainly(ask.until_ms + MARGIN_MS < cut.at_ms < ends_ms[0], "the power went too near to a press")
+        _require(ask.until_ms + MARGIN_MS < cut.at_ms < ends_ms[0], "the power was cut too near a press")
         return "error", (cut.at_ms, cut.until_ms)
     answers = [press for press in entry.presses if press.why in {BY_CUSTOMER, BY_SELLER}]
     if answers:
         answer = answers[0]
-        _certainly(answer.why == BY_SELLER or answer.button == entry.wanted, "another button was pressed than wanted")
-        _certainly(answer.latest_ms < ends_ms[0] - DOUBT_MS, "an answer came near the window's end")
+        _require(answer.why == BY_SELLER or answer.button == entry.wanted, "the answer is not what the customer wanted")
+        _require(answer.latest_ms < ends_ms[0] - DOUBT_MS, "an answer came too near the window's end")
         return answer.button, (answer.at_ms, answer.latest_ms)
-    _certainly(not [press for press in entry.presses if press.button in ANSWERS], "a silent customer pressed")
+    _require(not [press for press in entry.presses if press.button in ANSWERS], "a silent customer pressed")
     if following is not None and following.at_ms < ends_ms[1] + DOUBT_MS:
-        _certainly(following.latest_ms < ends_ms[0] - DOUBT_MS, "the next survey opened near the window's end")
-        _certainly(following.at_ms > ask.latest_ms + rules.reopen_guard_ms + DOUBT_MS, "it opened near the guard")
+        _require(following.latest_ms < ends_ms[0] - DOUBT_MS, "the next survey opened near the window's end")
+        _require(
+            following.at_ms > ask.latest_ms + rules.reopen_guard_ms + DOUBT_MS,
+            "the next survey opened near the guard's end",
+        )
         return "silent", (following.at_ms, following.latest_ms)
     return "silent", ends_ms
 
 
-def _affected(ask: Press, closed_ms: tuple[int, int], here: Sequence[int], rules: Rules) -> bool:
-    """Whether one was declared during the survey or at most the scope before its opening, on the same console."""
+def _affected(ask: Press, closed_ms: tuple[int, int], declared_at: Sequence[int], rules: Rules) -> bool:
+    """Return whether a force majeure was declared at this console during the survey or within the scope before it.
+
+    `declared_at` are the console's force majeures, `closed_ms` the earliest and latest instant of the close.
+    """
     from_ms = ask.at_ms - rules.force_majeure_scope_s * 1000
-    near = here[bisect_left(here, from_ms - DOUBT_MS) : bisect_right(here, closed_ms[1] + DOUBT_MS)]
+    first, end = bisect_left(declared_at, from_ms - DOUBT_MS), bisect_right(declared_at, closed_ms[1] + DOUBT_MS)
+    near = declared_at[first:end]
     boundaries_ms = (from_ms, ask.at_ms, *closed_ms)
-    clear = [at_ms for at_ms in near if all(abs(at_ms - boundary_ms) > DOUBT_MS for boundary_ms in boundaries_ms)]
-    affected = any(from_ms <= at_ms <= closed_ms[1] for at_ms in clear)
-    _certainly(affected or len(clear) == len(near), "a force majeure came near a survey's boundary")
+    certain = [at_ms for at_ms in near if all(abs(at_ms - boundary_ms) > DOUBT_MS for boundary_ms in boundaries_ms)]
+    affected = any(from_ms <= at_ms <= closed_ms[1] for at_ms in certain)
+    _require(affected or len(certain) == len(near), "a force majeure came too near a survey's beginning or end")
     return affected
 
 
 class _Shifts:
-    """Who stood where when, as the diary tells it."""
+    """The shifts in a diary, by console."""
 
-    def __init__(self, diary: Iterable[Entry]) -> None:
+    def __init__(self, diary: Iterable[DiaryEntry]) -> None:
         shifts = sorted((entry for entry in diary if entry.kind == "shift"), key=lambda entry: entry.at_ms)
-        self._shifts: dict[Console, tuple[list[int], list[Entry]]] = {}
+        self._shifts: dict[ConsoleKey, tuple[list[int], list[DiaryEntry]]] = {}
         for entry in shifts:
             starts, entries = self._shifts.setdefault((entry.site_id, entry.console_id), ([], []))
             starts.append(entry.at_ms)
             entries.append(entry)
 
-    def seller_at(self, entry: Entry, at_ms: int) -> str | None:
-        """The seller on shift at this entry's console."""
+    def seller_at(self, entry: DiaryEntry, at_ms: int) -> str | None:
+        """Return the seller on shift at this entry's console, or None."""
         starts, entries = self._shifts.get((entry.site_id, entry.console_id), ([], []))
         index = bisect_right(starts, at_ms) - 1
         return entries[index].seller_id if index >= 0 and at_ms < entries[index].until_ms else None
 
 
-def transactions(diary: Sequence[Entry]) -> list[Count]:
-    """What the tills will have counted: one for each customer who bought, with the seller on shift."""
+def transactions(diary: Sequence[DiaryEntry]) -> list[TrueCount]:
+    """Return what the tills count: 1 for each customer who bought, with the seller on shift."""
     shifts = _Shifts(diary)
     return [
-        Count(
+        TrueCount(
             kind="transactions",
             site_id=entry.site_id,
             at_ms=entry.at_ms,
@@ -207,27 +200,13 @@ def transactions(diary: Sequence[Entry]) -> list[Count]:
     ]
 
 
-def visitors(diary: Sequence[Entry]) -> list[Count]:
-    """What the people counters at the doors will have counted: nobody's console, nobody's seller."""
+def visitors(diary: Sequence[DiaryEntry]) -> list[TrueCount]:
+    """Return what the people counters at the doors count, without console and seller."""
     return [
-        Count("visitors", entry.site_id, entry.at_ms, entry.visitors)
+        TrueCount("visitors", entry.site_id, entry.at_ms, entry.visitors)
         for entry in diary
         if entry.kind == "customer" and entry.visitors
     ]
 
 
 # From surveys to KPIs ---------------------------------------------------------------------------------------------
-
-
-def expected(
-    diary: Sequence[Entry],
-    world: World,
-    by: Sequence[str],
-    counts: Iterable[Count] = (),
-    force_majeure: ForceMajeure = "default",
-) -> list[Row]:
-    """A row per group, question and revision, as a report in JSON must have it, less intervals and notes."""
-    totals = Totals(world, [by])
-    totals.add(surveys(diary, world.rules), declarations(diary), counts)
-    totals.merge()
-    return totals.rows(by, force_majeure)

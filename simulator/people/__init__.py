@@ -1,1 +1,1 @@
-"""Hands that press: sellers and customers, and the diary of what they did."""
+"""Sellers and customers who press the buttons, and the diary of what they did."""

@@ -1,4 +1,7 @@
-"""The true diary: what people did and truly wanted, one JSON object a line; it knows nothing of any bridge."""
+"""Write and read the true diary: what people did and truly wanted, one JSON object per line.
+
+It knows nothing of any bridge.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,10 +18,10 @@ Kind = Literal["customer", "force_majeure", "stray", "shift"]
 class Press(msgspec.Struct, frozen=True):
     """One press by a finger, by this machine's clock (ms since 1970 UTC).
 
-    The first contact lies between `at_ms` and `until_ms - held_ms`; the button was up again at `until_ms`.
-    `why`: ask, again (inside the guard), answer, answer_by_seller (the seller pressed for a customer who kept silent),
-    late_answer (after the answer), force_majeure, stray; or power_cut: the plug, as button `power`, was pulled and put
-    back.
+    The first contact was between `at_ms` and `until_ms - held_ms`; the button was up again at `until_ms`.
+    `why` is ask, again (within the guard time), answer, answer_by_seller (the seller pressed for a customer who kept
+    silent), late_answer (after the answer), force_majeure or stray; or power_cut: the plug, as button `power`, was
+    pulled and put back.
     """
 
     button: str
@@ -30,16 +33,17 @@ class Press(msgspec.Struct, frozen=True):
 
     @property
     def latest_ms(self) -> int:
-        """The latest instant at which the first contact can have been."""
+        """The latest possible instant of the first contact."""
         return self.until_ms - self.held_ms
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One happening, whole. Instants are ms since 1970 UTC; `planned_ms` counts from the plan's start.
+class DiaryEntry(msgspec.Struct, frozen=True):
+    """One thing that happened at a console, from beginning to end, with its presses.
 
-    A `customer` was served at `at_ms` and, unless `ends` is not_asked, asked by the first press; `ends` is cut_off when
-    the power went meanwhile, unfinished when people were told to stop. `shift`: the seller stood there from `at_ms` to
-    `until_ms`. `visitors`: so many came through the door with that customer.
+    Instants are ms since 1970 UTC; `planned_ms` counts from the plan's start. A `customer` was served at `at_ms` and,
+    unless `ends` is not_asked, asked by the first press; `ends` is cut_off if the power was cut meanwhile, unfinished
+    if people were told to stop. In a `shift` the seller worked there from `at_ms` to `until_ms`. `visitors` is how many
+    people came through the door, the customer included.
     """
 
     kind: Kind
@@ -60,36 +64,36 @@ class Entry(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, line: str) -> Self:
-        """The entry in one line of a diary."""
+        """Return the entry in one line of a diary."""
         return msgspec.json.decode(line, type=cls)
 
     def line(self) -> bytes:
-        """The entry as a line of a diary."""
+        """Return the entry as a line of a diary."""
         return msgspec.json.encode(self) + b"\n"
 
 
 class Diary:
-    """Entries in the order in which they ended; safe for one writer a console. With a file, each is kept there too."""
+    """Entries in the order in which they ended; threads may share it. With a file, each entry is added there too."""
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
-        self._entries: list[Entry] = []
+        self._entries: list[DiaryEntry] = []
         self._lock = Lock()
 
-    def write(self, entry: Entry) -> None:
-        """Add an entry for good."""
+    def write(self, entry: DiaryEntry) -> None:
+        """Add an entry, to the file too."""
         with self._lock:
             self._entries.append(entry)
             if self._file is not None:
                 with self._file.open("ab") as lines:
                     lines.write(entry.line())
 
-    def entries(self) -> list[Entry]:
-        """All entries so far."""
+    def entries(self) -> list[DiaryEntry]:
+        """Return all entries so far."""
         with self._lock:
             return list(self._entries)
 
     @staticmethod
-    def read(lines: Iterable[str]) -> list[Entry]:
-        """The entries of a diary's lines."""
-        return [Entry.read(line) for line in lines]
+    def read(lines: Iterable[str]) -> list[DiaryEntry]:
+        """Return the entries in a diary's lines."""
+        return [DiaryEntry.read(line) for line in lines]

@@ -1,4 +1,4 @@
-"""Real programs for a shop's own tests: a broker and the bridge, as the pytest fixtures give them (see README.md)."""
+"""Real programs for your own tests: a broker and the bridge, as the fixtures start them; see simulator/README.md."""
 
 from simulator.programs.bridge import Bridge
 from simulator.programs.broker import Broker

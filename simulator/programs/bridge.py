@@ -1,6 +1,6 @@
-"""The real bridge for a test, on a database of its own, and what it made of the messages that came.
+"""Run the real bridge for a test, with its own database, and read what it made of the messages.
 
-It is a child process and is asked by its own commands; its tables are read beside it, read-only.
+The bridge is a child process. Its commands are run as a user runs them; its tables are read directly, read-only.
 """
 
 import json
@@ -36,7 +36,7 @@ _ONLINE = "SELECT online FROM console WHERE site_id = ? AND console_id = ?"
 
 
 class Bridge:
-    """The bridge at a broker, on a database in `folder`; nothing runs until `start`."""
+    """A bridge at a broker, with a database in `folder`; nothing runs until `start`."""
 
     def __init__(self, folder: Path, broker: Broker) -> None:
         self._database = folder / "trivox.db"
@@ -45,36 +45,37 @@ class Bridge:
 
     @property
     def database(self) -> Path:
-        """Its file."""
+        """The database's file."""
         return self._database
 
     def start(self) -> None:
-        """Start it (again); returns once it is connected to the broker, or raises ProgramError."""
+        """Start it, or start it again; return once it is connected to the broker. Raises ProgramError."""
         if not self._program.running:
-            where = ["--broker", self._broker.url, "--database", str(self.database), "--metrics-port", "0"]
-            self._program.start([trivox(), "bridge", *where], "connected to the broker")
+            options = ["--broker", self._broker.url, "--database", str(self.database), "--metrics-port", "0"]
+            self._program.start([trivox(), "bridge", *options], "connected to the broker")
 
     def stop(self) -> None:
-        """End it in peace."""
+        """End it with SIGTERM, as an operator does."""
         self._program.stop()
 
     def kill(self) -> None:
-        """End it as a power cut does; what it had acknowledged is in the database."""
+        """End it at once, as a power cut does; whatever it acknowledged is in the database."""
         self._program.kill()
 
     @property
     def pid(self) -> int:
-        """The number of its process, for whoever stops it; raises ProgramError if it was not started."""
+        """The process id, for a test that stops the process itself; raises ProgramError if it was not started."""
         return self._program.pid
 
     def output(self) -> str:
-        """All that it said."""
+        """Return everything that it printed."""
         return self._program.output()
 
     def trivox(self, *words: str) -> str:
-        """What a command of `trivox` prints, on this database: `trivox("site", "set", "shop", "--timezone", "UTC")`.
+        """Run a `trivox` command on this database and return what it prints.
 
-        Raises ProgramError with the command's own sentence if it could not.
+        For example `trivox("site", "set", "shop", "--timezone", "UTC")`. Raises ProgramError with the command's own
+        sentence if it fails.
         """
         command = [trivox(), *words, "--database", str(self.database)]
         try:
@@ -86,12 +87,12 @@ class Bridge:
         return done.stdout
 
     def report(self, *, by: str = "question", from_on: str | None = None, to_on: str | None = None) -> list[Row]:
-        """The rows of `trivox report --format json`; each index with its interval, as contract.md has them.
+        """Return the rows of `trivox report --format json`; each index comes with its interval.
 
         Args:
             by: seller, console, checkout_point, site, question, hour, day, week, month, or several, comma-separated.
-            from_on: the first day, as 2026-11-01; else yesterday.
-            to_on: the first day that does not count; else two days from now, so that today is in, whatever the zone.
+            from_on: the first day, such as 2026-11-01; by default yesterday.
+            to_on: the day after the last; by default in two days, so that today counts in every time zone.
         """
         today = datetime.now(UTC).date()
         period = ["--from", from_on or str(today - timedelta(days=1)), "--to", to_on or str(today + timedelta(days=2))]
@@ -99,7 +100,7 @@ class Bridge:
         return rows
 
     def events(self, kind: str | None = None) -> list[Row]:
-        """Events in the order in which they came, all or of one type.
+        """Return events in the order in which they arrived, all or those of one type.
 
         Each has the console's own fields (`type`, `boot`, `up_ms` …), and `site_id`, `console_id`, `epoch`, `seq`,
         `dated_at_ms`, `dated_by`, `arrived_at_ms`.
@@ -108,7 +109,7 @@ class Bridge:
         return [row for row in rows if kind in {None, row["type"]}]
 
     def surveys(self, outcome: str | None = None) -> list[Row]:
-        """Surveys by the time of their opening, all or of one outcome; `open` is one that nothing has closed yet.
+        """Return surveys in the order of their opening, all or those of one outcome; `open` means not closed yet.
 
         Each has `site_id`, `console_id`, `epoch`, `survey`, `opened_at_ms`, `closed_at_ms`, `question_id`,
         `question_revision`, `outcome`, `cause`, `response_ms`, `force_majeure` (0 or 1), `seller_id`,
@@ -117,16 +118,16 @@ class Bridge:
         return [row for row in self._rows(_SURVEYS) if outcome in {None, row["outcome"]}]
 
     def counts(self, kind: str | None = None) -> list[Row]:
-        """The figures in force that tills and people counters sent, all or `transactions` or `visitors`.
+        """Return the counts in force from tills and people counters, all or only `transactions` or `visitors`.
 
         Each has `site_id`, `source_id`, `id`, `kind`, `from_ms`, `to_ms`, `count`, `checkout_point_id`, `seller_id`.
         """
         return [row for row in self._rows(_COUNTS) if kind in {None, row["kind"]}]
 
     def wait_for(self, condition: Callable[[], Value], what: str, limit_s: float = WAIT_LIMIT_S) -> Value:
-        """Wait until `condition()` is true, which `what` says in words; answers what it answered.
+        """Wait until `condition()` is true and return its value; `what` describes the condition in words.
 
-        Raises NotSeenError with what the bridge has instead, or ProgramError if it has ended by itself.
+        Raises NotSeenError, which says what the bridge has instead, or ProgramError if the bridge has ended by itself.
         """
         __tracebackhide__ = True  # pytest shows the line of the test
 
@@ -140,7 +141,7 @@ class Bridge:
             raise NotSeenError(f"{error} The bridge has {self._holdings()}.") from None
 
     def wait_for_console(self, name: str, limit_s: float = WAIT_LIMIT_S) -> None:
-        """Wait until the console SITE/CONSOLE is online and its start is stored; raises NotSeenError if it is not."""
+        """Wait until the console SITE/CONSOLE is online and its `booted` event is stored; raises NotSeenError."""
         __tracebackhide__ = True
         site_id, _, console_id = name.partition("/")
 
@@ -154,13 +155,13 @@ class Bridge:
             wait_until(heard, name, limit_s)
         except NotSeenError:
             raise NotSeenError(
-                f"The bridge has not heard console {name} in {limit_s:g} s: is it powered, with its Wi-Fi on, and at "
-                f"{self._broker.url}? Its serial output says what it did."
+                f"The bridge has not heard console {name} in {limit_s:g} s: is it switched on, with its Wi-Fi on and "
+                f"its broker at {self._broker.url}? Its serial output says what it did."
             ) from None
 
     def _holdings(self) -> str:
-        held = {"events": self.events(), "surveys": self.surveys(), "counts": self.counts()}
-        return ", ".join(f"{len(rows)} {name}" for name, rows in held.items())
+        tables = {"events": self.events(), "surveys": self.surveys(), "counts": self.counts()}
+        return ", ".join(f"{len(rows)} {name}" for name, rows in tables.items())
 
     def _rows(self, query: str, *values: str) -> list[Row]:
         with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:

@@ -1,4 +1,4 @@
-"""A broker for a test: a real mosquitto if this machine has one, else the embedded broker; on loopback alone."""
+"""Run a broker for a test, on loopback only: mosquitto if this machine has it, otherwise the embedded broker."""
 
 import os
 import shutil
@@ -11,24 +11,24 @@ from simulator.programs.program import Program, ProgramError, trivox
 Kind = Literal["auto", "mosquitto", "embedded"]
 
 TRIES = 3  # another program may take the free port before the broker does
-SBIN = Path("/usr/sbin/mosquitto")  # not on everybody's PATH
+SBIN = Path("/usr/sbin/mosquitto")  # not on every user's PATH
 LIMITS = ("max_inflight_messages 1000", "max_queued_messages 1000000", "set_tcp_nodelay true")
 
 
 class Broker:
-    """A broker on a free port of 127.0.0.1 that lets everybody in; nothing runs until `start`.
+    """A broker on a free port of 127.0.0.1 that lets every client in; nothing runs until `start`.
 
     It forgets everything when it ends, as a broker without persistence does.
 
     Args:
-        folder: where its configuration and its log go.
-        kind: `mosquitto`, `embedded` (`trivox broker`), or `auto`: mosquitto if it is here.
+        folder: the folder for its configuration and log.
+        kind: `mosquitto`, `embedded` (`trivox broker`), or `auto` (mosquitto if it is installed).
     """
 
     def __init__(self, folder: Path, kind: Kind = "auto") -> None:
         self._mosquitto = shutil.which("mosquitto") or (str(SBIN) if SBIN.exists() else None)
         if kind == "mosquitto" and not self._mosquitto:
-            raise ProgramError("mosquitto is not here: apt-get install mosquitto, or take --trivox-broker=embedded.")
+            raise ProgramError("mosquitto is not here: apt-get install mosquitto, or use --trivox-broker=embedded.")
         self.kind: Kind = kind if kind != "auto" else "mosquitto" if self._mosquitto else "embedded"
         self.port = 0
         self._folder = folder
@@ -45,21 +45,21 @@ class Broker:
         return f"mqtt://{self.host}:{self.port}"
 
     def start(self) -> None:
-        """Start it, again on the port that it had before; returns once it listens.
+        """Start it, on the same port as before if it ran before; return once it listens.
 
-        Raises ProgramError if it does not, as when another program has the port by now.
+        Raises ProgramError if it does not listen, for example because another program uses the port by now.
         """
         if self._program.running:
             return
         if self.port:
             self._start(self.port)
             return
-        for left in reversed(range(TRIES)):
+        for tries_left in reversed(range(TRIES)):
             port = free_port(0)
             try:
                 self._start(port)
             except ProgramError:
-                if not left:
+                if not tries_left:
                     raise
             else:
                 self.port = port
@@ -71,31 +71,31 @@ class Broker:
 
     @property
     def pid(self) -> int:
-        """The number of its process, for whoever stops it; raises ProgramError if it was not started."""
+        """The process id, for a test that stops the process itself; raises ProgramError if it was not started."""
         return self._program.pid
 
     def output(self) -> str:
-        """All that it said."""
+        """Return everything that it printed."""
         return self._program.output()
 
     def _start(self, port: int) -> None:
-        words, ready = self._mosquitto_at(port) if self.kind == "mosquitto" else self._embedded_at(port)
+        words, ready = self._mosquitto_command(port) if self.kind == "mosquitto" else self._embedded_command(port)
         try:
             self._program.start(words, ready)
         except ProgramError as error:
             raise ProgramError(
-                f"The broker does not listen on {self.host}:{port}: {self._program.last_words()} - end what else "
-                "listens there."
+                f"The broker does not listen on {self.host}:{port}: {self._program.last_words()} - end the "
+                "program that listens there."
             ) from error
 
-    def _mosquitto_at(self, port: int) -> tuple[list[str], str]:
+    def _mosquitto_command(self, port: int) -> tuple[list[str], str]:
         lines = [*LIMITS, "allow_anonymous true", "log_dest stderr", f"listener {port} {self.host}"]
         if os.geteuid() == 0:
-            lines.append("user root")  # else it could not read what only root may
+            lines.append("user root")  # otherwise it could not read files that only root may read
         config = self._folder / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n")
         return [str(self._mosquitto), "-c", str(config)], " running"
 
     @staticmethod
-    def _embedded_at(port: int) -> tuple[list[str], str]:
+    def _embedded_command(port: int) -> tuple[list[str], str]:
         return [trivox(), "broker", "--port", str(port)], "listens on"

@@ -1,4 +1,4 @@
-"""Child processes that live and end together, each with a log of its own."""
+"""Run child processes that end together, each with its own log."""
 
 import fcntl
 import os
@@ -19,47 +19,47 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ProcessError(SimulatorError):
-    """A program that others need did not start, did not do its work, or ended."""
+    """A child program did not start, failed, or ended by itself."""
 
 
 class EndError(SimulatorError):
-    """The user wants the end: SIGINT (Ctrl-C), SIGTERM or SIGHUP came."""
+    """The user wants to end the program: SIGINT (Ctrl-C), SIGTERM or SIGHUP arrived."""
 
 
 @dataclass(frozen=True)
 class Child:
-    """A running program and where its output goes (None: to ours)."""
+    """A running program and its log (None: it writes to our own output)."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path | None
 
     def last_words(self) -> str:
-        """The last line that it wrote, or how it ended."""
+        """Return the last line that it wrote, or its exit status if it wrote nothing."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n") if self.log else []
-        spoken = [line.strip() for line in lines if line.strip()]
-        return spoken[-1].removeprefix("trivox: ") if spoken else f"exit status {self.process.returncode}"
+        written = [line.strip() for line in lines if line.strip()]
+        return written[-1].removeprefix("trivox: ") if written else f"exit status {self.process.returncode}"
 
 
 class Children:
-    """Programs started one after another, ended in the opposite order; each in a group that Ctrl-C does not reach.
+    """Programs that are started one after another and ended in reverse order; Ctrl-C does not reach them.
 
-    While it lives, SIGINT, SIGTERM and SIGHUP make `check` raise EndError instead of ending this process.
+    Until `stop`, SIGINT, SIGTERM and SIGHUP make `check` raise EndError instead of ending this process.
     """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._children: list[Child] = []
-        self._end_asked = False
-        self._before = {number: signal.signal(number, self._ask_end) for number in SIGNALS}
+        self._end_requested = False
+        self._old_handlers = {number: signal.signal(number, self._request_end) for number in SIGNALS}
 
-    def _ask_end(self, *_: object) -> None:
-        self._end_asked = True
+    def _request_end(self, *_: object) -> None:
+        self._end_requested = True
 
     def start(self, name: str, words: Sequence[str], *, shown: bool = False) -> Child:
-        """Start a program; its output goes to a log of its name, or is shown. Call it from the main thread."""
+        """Start a program; its output goes to the log `name`.log, or is shown. Call this from the main thread."""
         self._logs.mkdir(parents=True, exist_ok=True)
-        words = _ended_with_us(words)
+        words = _ending_with_us(words)
         log = None if shown else self._logs / f"{name}.log"
         if log is None:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, process_group=0)
@@ -73,25 +73,25 @@ class Children:
         return child
 
     def check(self) -> None:
-        """Raise EndError when the user wants the end, ProcessError with the last words of a child that has ended."""
-        if self._end_asked:
-            raise EndError("The end was asked for.")
+        """Raise EndError if the user wants to end, ProcessError with its last words if a child has ended."""
+        if self._end_requested:
+            raise EndError("The program was told to end.")
         for child in self._children:
             if child.process.poll() is not None:
                 where = f" (see {child.log})" if child.log else ""
                 raise ProcessError(f"The {child.name} ended by itself: {child.last_words()}{where}")
 
     def wait_for_words(self, child: Child, words: str, limit_s: float = 30.0) -> None:
-        """Wait until a child has said so; raises what `check` raises, and ProcessError when it does not in time."""
+        """Wait until the child's log holds these words; raises what `check` raises, or ProcessError after the limit."""
         end_s = time.monotonic() + limit_s
         while child.log and words not in child.log.read_text(encoding="utf-8", errors="replace"):
             self.check()
             if time.monotonic() > end_s:
-                raise ProcessError(f"The {child.name} does not get ready: {child.last_words()} (see {child.log})")
+                raise ProcessError(f"The {child.name} did not become ready: {child.last_words()} (see {child.log})")
             time.sleep(POLL_S)
 
     def stop(self) -> None:
-        """End all, the youngest first; those that do not end in time are killed. Signals are as before then."""
+        """End all children, the youngest first; kill those that do not end in time. Restore the signal handlers."""
         while self._children:
             child = self._children.pop()
             if child.process.poll() is None:
@@ -101,18 +101,18 @@ class Children:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
-        for number, handler in self._before.items():
+        for number, handler in self._old_handlers.items():
             signal.signal(number, handler)
 
 
-def _ended_with_us(words: Sequence[str]) -> Sequence[str]:
-    """The words, so that the kernel ends the program when the thread that starts it ends, be it by kill -9."""
-    setpriv = shutil.which("setpriv")  # of util-linux, which each Debian has
+def _ending_with_us(words: Sequence[str]) -> Sequence[str]:
+    """Return the command with a prefix that makes the kernel end it when our thread ends, even by kill -9."""
+    setpriv = shutil.which("setpriv")  # from util-linux, which every Debian has
     return [setpriv, "--pdeathsig", "TERM", "--", *words] if setpriv else words
 
 
 def run(words: Sequence[str], limit_s: float = 60.0) -> None:
-    """Run a command to its end; raises ProcessError with what it said when it could not."""
+    """Run a command to its end; raises ProcessError with its error output if it fails."""
     try:
         done = subprocess.run(
             words,
@@ -126,30 +126,31 @@ def run(words: Sequence[str], limit_s: float = 60.0) -> None:
     except subprocess.TimeoutExpired as error:
         raise ProcessError(f"`{' '.join(words)}` did not end in {limit_s:.0f} s.") from error
     if done.returncode:
-        raise ProcessError(f"`{' '.join(words)}` could not: {' '.join(done.stderr.split()).removeprefix('trivox: ')}")
+        raise ProcessError(f"`{' '.join(words)}` failed: {' '.join(done.stderr.split()).removeprefix('trivox: ')}")
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port on loopback if it is free, else any free one; none that somebody else gets by chance.
+    """Return the wanted port on loopback if it is free, otherwise any free one; no other program gets it by chance.
 
-    Linux lets another socket listen where one is but bound; so whoever is told of it can.
+    The port stays bound by this process. Linux lets another socket listen on a port that is only bound, so a program
+    that is given the port can use it.
     """
     for port in (wanted, 0):
-        keeper = socket.socket()
-        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder = socket.socket()
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            keeper.bind(("127.0.0.1", port))
+            holder.bind(("127.0.0.1", port))
         except OSError:
-            keeper.close()
+            holder.close()
             continue
-        number = int(keeper.getsockname()[1])
-        keeper.detach()  # bound as long as this program runs
+        number = int(holder.getsockname()[1])
+        holder.detach()  # it stays bound while this program runs
         return number
-    raise ProcessError("No port is free on loopback; end something that listens there.")
+    raise ProcessError("No port is free on loopback; end a program that listens there.")
 
 
 def wait_for_port(host: str, port: int, children: Children, limit_s: float = 30.0) -> None:
-    """Wait until somebody listens there; raises ProcessError when nobody does in time or a child ends meanwhile."""
+    """Wait until a program listens there; raises ProcessError if none does in time or a child ends meanwhile."""
     end_s = time.monotonic() + limit_s
     while time.monotonic() < end_s:
         children.check()
@@ -159,15 +160,15 @@ def wait_for_port(host: str, port: int, children: Children, limit_s: float = 30.
             time.sleep(POLL_S)
         else:
             return
-    raise ProcessError(f"Nobody answers at {host}:{port}; start the broker there, or give another --broker.")
+    raise ProcessError(f"Nothing listens at {host}:{port}; start the broker there, or give another --broker.")
 
 
 def lock(file: Path, command: str = "trivox run") -> int:
-    """Hold a lock file for the rest of this process; raises ProcessError when another holds it."""
+    """Lock a file until this process ends, and return its descriptor; raises ProcessError if another holds the lock."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise ProcessError(f"Another `{command}` uses {file.parent}; end it, or run in another folder.") from error
+        raise ProcessError(f"Another `{command}` uses {file.parent}; end it, or use another folder.") from error
     return descriptor

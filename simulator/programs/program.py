@@ -1,4 +1,4 @@
-"""A program that a test needs: started, waited for by what it says, and ended with the test; its output in a file."""
+"""Run a program that a test needs: start it, wait for the words that say it is ready, and end it; log its output."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 
 
 class ProgramError(SimulatorError):
-    """A program that a test needs is not here, did not start, or ended by itself."""
+    """A program that a test needs is missing, did not start, failed, or ended by itself."""
 
 
 class NotSeenError(SimulatorError, AssertionError):
@@ -29,43 +29,47 @@ class NotSeenError(SimulatorError, AssertionError):
 class Program:
     """A program called `name` that writes to `log`; nothing runs until `start`.
 
-    It may be started again after `stop`; its log goes on. Variables TRIVOX_… of the surroundings do not reach it.
+    It may be started again after `stop`; its log goes on. It does not get the TRIVOX_… environment variables.
     """
 
     def __init__(self, name: str, log: Path) -> None:
         self.name = name
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._begins_at = 0
+        self._start_offset = 0
 
     @property
     def running(self) -> bool:
-        """Has it been started, and has it not ended since?"""
+        """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
-        """The number of its process, for whoever stops it; raises ProgramError if it was not started."""
+        """The process id, for a test that stops the process itself; raises ProgramError if it was not started."""
         if self._process is None:
-            raise ProgramError(f"The {self.name} does not run: start it first.")
+            raise ProgramError(f"The {self.name} is not running: start it first.")
         return self._process.pid
 
     def start(self, words: Sequence[str], ready: str) -> None:
-        """Start it by these words; returns once it has said `ready`.
+        """Start it with this command line; return once its output holds `ready`.
 
-        Raises ProgramError with its last words if it ends instead, or says nothing such in 30 s.
+        Raises ProgramError with its last words if it ends instead, NotSeenError if it is not ready in 30 s.
         """
-        self._begins_at = self.log.stat().st_size if self.log.exists() else 0
-        surroundings = {name: value for name, value in os.environ.items() if not name.startswith("TRIVOX_")}
+        self._start_offset = self.log.stat().st_size if self.log.exists() else 0
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("TRIVOX_")}
         try:
             with self.log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=surroundings
+                    words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
                 )
         except OSError as error:
             raise ProgramError(f"The {self.name} can't be started: {error.strerror} ({words[0]}).") from error
         try:
-            wait_until(lambda: ready in self._said() or not self.running, f"the {self.name} is ready", START_LIMIT_S)
+            wait_until(
+                lambda: ready in self._output_since_start() or not self.running,
+                f"the {self.name} is ready",
+                START_LIMIT_S,
+            )
             self.check()
         except SimulatorError:
             self.stop()
@@ -74,10 +78,10 @@ class Program:
     def check(self) -> None:
         """Raise ProgramError with its last words if it has ended by itself."""
         if self._process is not None and self._process.poll() is not None:
-            raise ProgramError(f"The {self.name} ended by itself: {self.last_words()} (all it said: {self.log})")
+            raise ProgramError(f"The {self.name} ended by itself: {self.last_words()} (its whole output: {self.log})")
 
     def stop(self) -> None:
-        """End it, by force if it takes longer than 10 s."""
+        """End it; kill it if that takes longer than 10 s."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -96,32 +100,32 @@ class Program:
             process.wait()
 
     def output(self) -> str:
-        """All that it said, over all starts."""
+        """Return everything that it printed, over all starts."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
     def last_words(self) -> str:
-        """The last line that it said since its last start."""
-        lines = [line.strip() for line in self._said().split("\n") if line.strip()]
-        return lines[-1] if lines else "it said nothing"
+        """Return the last line that it printed since its last start."""
+        lines = [line.strip() for line in self._output_since_start().split("\n") if line.strip()]
+        return lines[-1] if lines else "it printed nothing"
 
-    def _said(self) -> str:
-        return self.log.read_bytes()[self._begins_at :].decode("utf-8", "replace") if self.log.exists() else ""
+    def _output_since_start(self) -> str:
+        return self.log.read_bytes()[self._start_offset :].decode("utf-8", "replace") if self.log.exists() else ""
 
 
 def trivox() -> str:
-    """The command `trivox` beside this Python; raises ProgramError if there is none."""
-    beside = Path(sys.executable).with_name("trivox")
-    found = str(beside) if beside.exists() else shutil.which("trivox")
-    if found is None:
+    """Return the path of the command `trivox` of this Python; raises ProgramError if there is none."""
+    path = Path(sys.executable).with_name("trivox")
+    command = str(path) if path.exists() else shutil.which("trivox")
+    if command is None:
         raise ProgramError(f"There is no command trivox beside {sys.executable}: install trivox for this Python.")
-    return found
+    return command
 
 
 def wait_until(condition: Callable[[], Value], what: str, limit_s: float) -> Value:
-    """Ask `condition` again and again until it is true; answers what it answered, or raises NotSeenError."""
+    """Call `condition` until it is true, and return its value; raises NotSeenError after the limit."""
     end_s = time.monotonic() + limit_s
     while not (value := condition()):
         if time.monotonic() > end_s:
-            raise NotSeenError(f"After {limit_s:g} s still not so: {what}.")
+            raise NotSeenError(f"This did not come true within {limit_s:g} s: {what}.")
         time.sleep(POLL_S)
     return value

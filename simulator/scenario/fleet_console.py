@@ -1,30 +1,30 @@
 """A fleet's consoles: the firmware's own survey table, events and delivery on CPython, under virtual time.
 
-Around them stands what `console/app.py` does with a fact and nothing more: no lamps, no flash, no radio. So thousands
-of consoles fit in one process, and a day of theirs takes a fraction of a second.
+Around them is only what `firmware/console/app.py` does with a fact: no lamps, no flash, no radio. So thousands of
+consoles fit in one process, and the day of one takes a fraction of a second.
 """
 
 import json
 from collections.abc import Callable
 from typing import Any, Literal
 
-from simulator.console.firmware_modules import Firmware
-from simulator.people.diary import Entry
+from simulator.console.firmware_modules import FirmwareModules
+from simulator.people.diary import DiaryEntry
 
 BUTTONS = {"yes": 0, "no": 1, "cant_say": 2, "seller": 3}
 BOARD = "unix"
 BOOT_MS = 300  # from power to the first event
-CLOCK_MS = 1800  # … to the time from the network
-LIMIT = 5000  # events that wait, as in flash
-REVISION = 1  # of the settings that the scenario's commands make
-HEAP_FREE = 50_000  # bytes that a board has free, about; a fleet's console has no heap of its own
+CLOCK_MS = 1800  # from power to the time from the network
+LIMIT = 5000  # events that can wait, as in flash
+REVISION = 1  # of the settings that prepare.sh makes
+HEAP_FREE = 50_000  # bytes; about what a board has free, since a fleet console has no heap of its own
 
-# Numbers that stand in an event's text while a template is made of it; each has digits of its own.
+# Placeholder numbers in an event's text while it becomes a template; no two share their digits.
 _BOOT, _UP, _AT, _SURVEY, _OPENED = 700_000_001, 900_000_003, 1_600_000_000_005, 500_000_007, 800_000_002
 
 
-class Outbox:
-    """Events as JSON in memory, with what the firmware's delivery asks of an outbox."""
+class FleetOutbox:
+    """Events as JSON in memory, with the methods that the firmware's delivery calls."""
 
     __slots__ = ("_texts", "doubt", "epoch", "first", "lost", "next")
 
@@ -36,7 +36,7 @@ class Outbox:
         self._texts: list[str] = []
 
     def append(self, text: str) -> int:
-        """Keep an event; its number."""
+        """Store an event and return its number; the oldest event is lost if the outbox is full."""
         self._texts.append(text)
         self.next += 1
         if len(self._texts) > LIMIT:
@@ -46,21 +46,21 @@ class Outbox:
         return self.next - 1
 
     def delivery(self) -> tuple[str, int, int]:
-        """Epoch, lowest number not acknowledged, next number."""
+        """Return the epoch, the lowest number not acknowledged, and the next number."""
         return self.epoch, self.first, self.next
 
     def held(self) -> int:
-        """The lowest number that is held."""
+        """Return the lowest number that is stored."""
         return self.first
 
     def batch(self, seq: int, max_events: int = 32) -> tuple[int, list[str]]:
-        """Events from a number on."""
+        """Return the number of the first event, and the events from `seq` on."""
         base = min(max(seq, self.first), self.next)
-        place = base - self.first
-        return base, self._texts[place : place + max_events]
+        start = base - self.first
+        return base, self._texts[start : start + max_events]
 
     def acknowledge(self, epoch: str, through: int) -> bool:
-        """Let go of what is acknowledged; False for another epoch."""
+        """Delete acknowledged events; return False if they are of another epoch."""
         if epoch != self.epoch:
             return False
         count = min(through + 1, self.next) - self.first
@@ -70,14 +70,14 @@ class Outbox:
         return True
 
     def waiting(self) -> int:
-        """How many are not acknowledged."""
+        """Return how many events are not acknowledged."""
         return len(self._texts)
 
 
-class Speller:
-    """Facts to events in JSON: each shape is spelt once by the firmware, then only its numbers change."""
+class EventEncoder:
+    """Facts to events in JSON: the firmware encodes each shape once, then only the numbers change."""
 
-    def __init__(self, firmware: Firmware) -> None:
+    def __init__(self, firmware: FirmwareModules) -> None:
         self._events = firmware.events
         self._templates: dict[tuple[Any, ...], str] = {}
         self._closed = firmware.events.SURVEY_CLOSED
@@ -85,23 +85,26 @@ class Speller:
         self._answered = firmware.events.ANSWERED
         self._rare = {firmware.events.BOOTED, firmware.events.CLOCK_SET}
 
-    def spell(self, fact: tuple[Any, ...], boot: int, at_ms: int | None, survey: int | None) -> str:
-        """The event, as the firmware's delivery would send it."""
-        kind = fact[0]
+    def encode(self, fact: tuple[Any, ...], boot: int, at_ms: int | None, survey: int | None) -> str:
+        """Return the event's JSON as the firmware's delivery would send it."""
+        events = self._events
+        kind, up_ms, values = fact[events.TYPE], fact[events.UP_MS], fact[events.UP_MS + 1 :]
         at: int | str = "null" if at_ms is None else at_ms
         if kind == self._closed:
-            key = (kind, *fact[4:])
-            numbers: tuple[Any, ...] = (boot, fact[1], at, survey, fact[3])
-            if fact[7] == self._answered:
-                numbers = (*numbers, fact[1] - fact[3])
+            opened_up_ms = fact[events.OPENED_UP_MS]
+            key = (kind, *fact[events.OPENED_UP_MS + 1 :])
+            numbers: tuple[Any, ...] = (boot, up_ms, at, survey, opened_up_ms)
+            if fact[events.CAUSE] == self._answered:
+                numbers = (*numbers, up_ms - opened_up_ms)
         elif kind == self._declared:
-            key = (kind, *fact[2:])
-            numbers = (boot, fact[1], at, survey) if fact[2] else (boot, fact[1], at)
+            is_open = values[0]
+            key = (kind, *values)
+            numbers = (boot, up_ms, at, survey) if is_open else (boot, up_ms, at)
         elif kind in self._rare:
             return self._text(fact, boot, at_ms, survey)
         else:
-            key = (kind, *fact[2:])
-            numbers = (boot, fact[1], at)
+            key = (kind, *values)
+            numbers = (boot, up_ms, at)
         template = self._templates.get(key)
         if template is None:
             template = self._templates[key] = self._template(fact)
@@ -111,24 +114,26 @@ class Speller:
         return json.dumps(self._events.event(fact, boot, at_ms, survey), separators=(",", ":"))
 
     def _template(self, fact: tuple[Any, ...]) -> str:
-        values = [fact[0], _UP, *fact[2:]]
-        if fact[0] == self._closed:
-            values[3] = _OPENED
-        text = self._text(tuple(values), _BOOT, _AT, _SURVEY).replace("%", "%%")
+        events = self._events
+        stand_in = list(fact)
+        stand_in[events.UP_MS] = _UP
+        if fact[events.TYPE] == self._closed:
+            stand_in[events.OPENED_UP_MS] = _OPENED
+        text = self._text(tuple(stand_in), _BOOT, _AT, _SURVEY).replace("%", "%%")
         for number in (_BOOT, _UP, _SURVEY, _OPENED, _UP - _OPENED):
             text = text.replace(f":{number},", ":%d,").replace(f":{number}}}", ":%d}")
         return text.replace(f":{_AT},", ":%s,")
 
 
 class Fleet:
-    """What the consoles of a process share."""
+    """What the consoles of one process share: the firmware's modules and the encoder of events."""
 
     def __init__(self) -> None:
-        self.firmware = Firmware()
-        self.speller = Speller(self.firmware)
+        self.firmware = FirmwareModules()
+        self.encoder = EventEncoder(self.firmware)
 
     def settings(self, **values: Any) -> Any:
-        """The firmware's settings with these values, other than its defaults."""
+        """Return the firmware's settings with these values; raises AttributeError for an unknown name."""
         settings = self.firmware.settings.Settings()
         for name, value in values.items():
             if not hasattr(settings, name):
@@ -141,16 +146,16 @@ class FleetConsole:
     """One console. Instants are ms since 1970 UTC; nothing happens until `power_on`."""
 
     __slots__ = (
-        *("_clock_at_ms", "_clock_source", "_fleet", "_last_ms", "_presses", "_settings", "_spell", "_survey"),
+        *("_clock_at_ms", "_clock_source", "_fleet", "_last_ms", "_presses", "_settings", "_encode", "_survey"),
         *("_utc_known", "boot", "delivery", "hardware_id", "outbox", "started_ms", "table"),
     )
 
     def __init__(self, fleet: Fleet, settings: Any, epoch: str, hardware_id: str) -> None:
         self._fleet = fleet
-        self._spell: Callable[..., str] = fleet.speller.spell
+        self._encode: Callable[..., str] = fleet.encoder.encode
         self._settings = settings
         self.hardware_id = hardware_id
-        self.outbox = Outbox(epoch)
+        self.outbox = FleetOutbox(epoch)
         self.delivery = fleet.firmware.delivery.Delivery(self.outbox)
         self.table: Any = None
         self.boot = 0
@@ -159,15 +164,15 @@ class FleetConsole:
         self._clock_at_ms: int | None = None
         self._clock_source = 0
         self._utc_known = False
-        self._last_ms = 0  # up to when all is settled
-        self._presses = [0, 0, 0, 0]  # of earlier boots
+        self._last_ms = 0  # `settle` was called up to here
+        self._presses = [0, 0, 0, 0]  # in earlier boots
 
     def power_on(self, at_ms: int, *, clock_after_ms: int = CLOCK_MS, source: Literal["ntp", "bridge"] = "ntp") -> None:
-        """Power comes; the time is known `clock_after_ms` later."""
+        """Boot; the console knows the time `clock_after_ms` later."""
         firmware = self._fleet.firmware
         events = firmware.events
         if self.table is not None:
-            self._presses = self._counted()
+            self._presses = self._press_counts()
         self.boot += 1
         self.started_ms = at_ms
         self.table = firmware.survey.SurveyTable(self._settings)
@@ -181,32 +186,36 @@ class FleetConsole:
         if self._settings.revision:
             self.record((events.SETTINGS_APPLIED, BOOT_MS + 1, self._settings.revision))
 
-    def settings_came(self, settings: Any) -> None:
-        """Checked settings from the bridge (a str: why they can't be used), in force from the next survey on."""
+    def apply_settings(self, settings: Any) -> None:
+        """Apply checked settings from the next survey on; a str says why the firmware refused them, and is ignored."""
         if isinstance(settings, str):
             return
-        used = self._settings
-        if used.text is None and settings.revision == used.revision:
-            used.text, used.kind = settings.text, settings.kind  # which it was made without
-        if self._fleet.firmware.settings.is_news(settings, used):
+        current = self._settings
+        if current.text is None and settings.revision == current.revision:
+            current.text, current.kind = settings.text, settings.kind  # the first settings come without them
+        if self._fleet.firmware.settings.replaces(settings, current):
             self._settings = settings
             if self.table is not None:
                 self.table.apply(settings, self._last_ms + 1)
 
     @property
     def heartbeat_ms(self) -> int:
-        """How often it tells of its health."""
+        """How often it publishes its health."""
         return int(self._settings.heartbeat_ms)
 
     def record(self, fact: tuple[Any, ...]) -> None:
-        """Keep a fact as an event."""
-        at_ms = self.started_ms + fact[1] if self._utc_known else None
-        number = self.outbox.append(self._spell(fact, self.boot, at_ms, self._survey))
-        if fact[0] == self._fleet.firmware.events.SURVEY_OPENED:
+        """Store a fact as an event."""
+        events = self._fleet.firmware.events
+        at_ms = self.started_ms + fact[events.UP_MS] if self._utc_known else None
+        number = self.outbox.append(self._encode(fact, self.boot, at_ms, self._survey))
+        if fact[events.TYPE] == events.SURVEY_OPENED:
             self._survey = number
 
-    def happens(self, entry: Entry) -> None:
-        """What people do here. Everything before it is settled; what follows from it is, when the next thing comes."""
+    def play(self, entry: DiaryEntry) -> None:
+        """Make the presses of a diary entry.
+
+        Everything before it is settled first; the events that follow from it are recorded at the next call.
+        """
         if not entry.presses:
             return
         self.settle(entry.at_ms - 1)
@@ -222,7 +231,7 @@ class FleetConsole:
             table.release(button, up_ms + press.held_ms)
 
     def settle(self, at_ms: int) -> None:
-        """Time has come so far, and all presses up to now were told."""
+        """Bring the firmware to this instant, when all presses up to it are made; record the events that follow."""
         if self._clock_at_ms is not None and at_ms >= self._clock_at_ms:
             clock_at_ms, self._clock_at_ms = self._clock_at_ms, None
             self.settle(clock_at_ms)
@@ -237,16 +246,16 @@ class FleetConsole:
             fact = take(settled_ms)
 
     def settle_for_good(self, at_ms: int) -> None:
-        """Nobody presses any more: settle all of it, and wait for the time if it is not known yet."""
+        """Settle everything after the last press; if the clock is not set by then, go on until it is."""
         self.settle(max(at_ms, self._clock_at_ms or 0))
 
     def status(self, *, is_online: bool) -> dict[str, Any]:
-        """What it, or its will, says of being there."""
+        """Return the status that the console, or its will, publishes."""
         status: dict[str, Any] = self._fleet.firmware.events.status(is_online, self.outbox.epoch, self.hardware_id)
         return status
 
     def health(self, at_ms: int) -> dict[str, Any]:
-        """What it says of itself at this instant, as `console/health.py` does on a board."""
+        """Return the heartbeat of this instant, as `firmware/console/health.py` makes it on a board."""
         outbox = self.outbox
         return {
             "epoch": outbox.epoch,
@@ -261,10 +270,10 @@ class FleetConsole:
             "rssi": None,
             "loop_lag_max_ms": 0,
             "settings_revision": self._settings.revision,
-            "presses": dict(zip(BUTTONS, self._counted(), strict=True)),
+            "presses": dict(zip(BUTTONS, self._press_counts(), strict=True)),
             "faults": [f"stuck:{name}" for name, button in BUTTONS.items() if self.table.stuck[button]],
         }
 
-    def _counted(self) -> list[int]:
-        """Presses of each button over the epoch."""
-        return [before + now for before, now in zip(self._presses, self.table.presses, strict=True)]
+    def _press_counts(self) -> list[int]:
+        """Return the presses of each button in this epoch."""
+        return [earlier + current for earlier, current in zip(self._presses, self.table.presses, strict=True)]

@@ -1,8 +1,8 @@
-"""A session of a fleet's console with the broker: MQTT 3.1.1 on an asyncio protocol, as small as can be.
+"""A fleet console's MQTT 3.1.1 session with the broker, on an asyncio protocol, as small as possible.
 
-Own code, since ten thousand of them live in one process: paho wants a thread or a turn of a loop for each, and other
-clients a task and queues; here a session is one object of some hundred bytes beside its transport. It does what the
-firmware's own client does: clean session, a will, one write a packet, each QoS 1 message acknowledged.
+This is our own code because ten thousand sessions live in one process: paho wants a thread or a turn of a loop for
+each, other clients a task and queues; here a session is one object of a few hundred bytes, plus its transport. It does
+what the firmware's own client does: clean session, a will, one write per packet, each QoS 1 message acknowledged.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _REFUSED = 0x80
 
 
 class Login(NamedTuple):
-    """As whom, with what will: topics are `prefix` and a leaf."""
+    """The client's id, will and account; its topics are `prefix` and a leaf."""
 
     client_id: str
     prefix: str
@@ -31,7 +31,7 @@ class Login(NamedTuple):
 
 
 def packet(first: int, *parts: bytes) -> bytes:
-    """A whole packet from its first byte and the parts of its body."""
+    """Return a whole packet, given its first byte and the parts of its body."""
     size = sum(map(len, parts))
     head = bytearray((first,))
     while size >= _MORE:
@@ -42,13 +42,17 @@ def packet(first: int, *parts: bytes) -> bytes:
 
 
 def text(value: str | bytes) -> bytes:
-    """A string as MQTT writes it."""
+    """Return a string as MQTT writes it, with its length in front."""
     data = value if isinstance(value, bytes) else value.encode()
     return struct.pack(">H", len(data)) + data
 
 
-class Session(asyncio.Protocol):
-    """One connection: `on_up()` once the broker took it in, `on_message(leaf, payload)`, at last `on_down(why)`."""
+class FleetSession(asyncio.Protocol):
+    """One connection.
+
+    It calls `on_up()` once the broker has accepted login and subscription, `on_message(leaf, payload)` for each
+    message, and `on_down(why)` at the end.
+    """
 
     __slots__ = ("_buffer", "_last_id", "_login", "_transport", "_why", "is_up", "on_down", "on_message", "on_up")
 
@@ -68,7 +72,7 @@ class Session(asyncio.Protocol):
         self.on_up, self.on_message, self.on_down = on_up, on_message, on_down
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """TCP is there."""
+        """Send the login over the new TCP connection."""
         self._transport = cast("asyncio.Transport", transport)
         login = self._login
         flags, parts = 0x02, [text(login.client_id)]
@@ -85,45 +89,45 @@ class Session(asyncio.Protocol):
         self._write(packet(0x10, head, *parts))
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes came: whole packets are taken out of them."""
+        """Handle each whole packet in the bytes received so far; keep the rest."""
         buffer = self._buffer + data if self._buffer else data
-        place = 0
-        while (found := _next(buffer, place)) is not None:
-            first, body, place = found
-            self._take(first, body)
-        self._buffer = buffer[place:]
+        start = 0
+        while (found := _packet_at(buffer, start)) is not None:
+            first, body, start = found
+            self._handle(first, body)
+        self._buffer = buffer[start:]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
+        """Report that the connection has ended, and why."""
         self.is_up = False
         self.on_down(str(exc or self._why))
 
     def publish(self, leaf: str, payload: bytes, *, retained: bool = False) -> None:
-        """Send with QoS 1; sent again it is by the console's own delivery, never here."""
+        """Send with QoS 1; only the console's own delivery sends a message again, never this session."""
         topic = text(f"{self._login.prefix}{leaf}")
         first = PUBLISH_1_RETAINED if retained else PUBLISH_1
-        self._write(packet(first, topic, self._id(), payload))
+        self._write(packet(first, topic, self._packet_id(), payload))
 
-    def mention(self, leaf: str, payload: bytes) -> None:
-        """Send with QoS 0, retained: the next one says it anew."""
+    def publish_unconfirmed(self, leaf: str, payload: bytes) -> None:
+        """Send with QoS 0, retained; a lost message does not matter, since the next one replaces it."""
         self._write(packet(PUBLISH_0_RETAINED, text(f"{self._login.prefix}{leaf}"), payload))
 
     def ping(self) -> None:
-        """Show that this end lives."""
+        """Tell the broker that this end is still there."""
         self._write(PING)
 
     def drop(self) -> None:
-        """The plug is pulled: no word is said, so the will is told."""
+        """End the connection without a goodbye, as a pulled plug does; the broker publishes the will."""
         if self._transport is not None:
             self._transport.abort()
 
     def close(self) -> None:
-        """Say goodbye; the will is not told."""
+        """Say goodbye; the broker does not publish the will."""
         if self._transport is not None:
             self._write(b"\xe0\x00")
             self._transport.close()
 
-    def _id(self) -> bytes:
+    def _packet_id(self) -> bytes:
         self._last_id = self._last_id % 0xFFFF + 1
         return struct.pack(">H", self._last_id)
 
@@ -131,7 +135,7 @@ class Session(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
-    def _take(self, first: int, body: bytes) -> None:
+    def _handle(self, first: int, body: bytes) -> None:
         kind = first & 0xF0
         if kind == PUBLISH:
             end = 2 + int.from_bytes(body[:2], "big")
@@ -146,7 +150,7 @@ class Session(asyncio.Protocol):
                 self.drop()
                 return
             filters = [text(f"{self._login.prefix}{leaf}") + b"\x01" for leaf in LEAVES]
-            self._write(packet(0x82, self._id(), *filters))
+            self._write(packet(0x82, self._packet_id(), *filters))
         elif kind == SUBACK:
             if body[-1] == _REFUSED:
                 self._why = "the broker refused the subscription"
@@ -156,13 +160,13 @@ class Session(asyncio.Protocol):
             self.on_up()
 
 
-def _next(buffer: bytes, place: int) -> tuple[int, bytes, int] | None:
-    """The packet at `place`: first byte, body, where the next one begins; None while it is not whole."""
+def _packet_at(buffer: bytes, start: int) -> tuple[int, bytes, int] | None:
+    """Return the packet at `start` as (first byte, body, start of the next packet); None if it is incomplete."""
     size = shift = 0
-    for at in range(place + 1, min(place + 1 + _LENGTH_BYTES_MAX, len(buffer))):
+    for at in range(start + 1, min(start + 1 + _LENGTH_BYTES_MAX, len(buffer))):
         size |= (buffer[at] & 0x7F) << shift
         shift += 7
         if buffer[at] < _MORE:
             end = at + 1 + size
-            return (buffer[place], buffer[at + 1 : end], end) if end <= len(buffer) else None
+            return (buffer[start], buffer[at + 1 : end], end) if end <= len(buffer) else None
     return None

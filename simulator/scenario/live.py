@@ -1,4 +1,4 @@
-"""A scenario live: every console with a connection of its own to a broker, by the clock or as fast as it is taken."""
+"""Play a scenario live: each console has its own connection to a broker, by the clock or as fast as the bridge can."""
 
 import asyncio
 import os
@@ -16,136 +16,139 @@ from urllib.parse import urlsplit
 
 from simulator.errors import SimulatorError
 from simulator.oracle.kpis import Totals
-from simulator.scenario.fleet_session import KEEPALIVE_S, Session
-from simulator.scenario.live_console import FOREVER_MS, Clock, Common, LiveConsole
-from simulator.scenario.live_counts import Teller
-from simulator.scenario.people_day import QUARTER_MS
-from simulator.scenario.site_day import GROUPINGS, Order, Part, part_of_day
-from simulator.scenario.sites import Place, days_of
+from simulator.scenario.console_day import QUARTER_MS
+from simulator.scenario.fleet_session import KEEPALIVE_S, FleetSession
+from simulator.scenario.live_console import FOREVER_MS, LiveClock, LiveConsole, LiveContext
+from simulator.scenario.live_counts import CountsPublisher
+from simulator.scenario.site_day import GROUPINGS, PlayedPart, ScenarioPlan, part_of_day
+from simulator.scenario.sites import PlannedSite, days_of
 
-REACH_S = 10.0  # how long the broker may take to answer at first
-CONNECTING = 100  # at once
-TELLING = 50  # sites at once
-AGAIN_S = 2.0  # after a connection broke
+REACH_S = 10.0  # for the first connection to the broker
+CONNECTING = 100  # consoles that connect at the same time
+PUBLISHING = 50  # sites whose counts are published at the same time
+AGAIN_S = 2.0  # from a lost connection to the next attempt
 TICK_S = 1.0
-LIMIT_S = 120.0  # without any progress
+LIMIT_S = 120.0  # without any progress, then the run fails
 SPARE_FILES = 200
-EMBEDDED = "The embedded one is for a few dozen; take mosquitto for more."
+EMBEDDED = "The embedded broker is made for a few dozen; use mosquitto for more."
 
 Progress = Callable[[int, int], None]
 
 
 class LiveError(SimulatorError):
-    """The fleet cannot go on: no broker, too few files, or nobody acknowledges."""
+    """The fleet cannot go on: no broker, too few open files allowed, or no acknowledgements."""
 
 
-class Broker(NamedTuple):
-    """Where it is, and as whom."""
+class BrokerAddress(NamedTuple):
+    """Where the broker is, and the account to log in with."""
 
     host: str
     port: int
     account: tuple[str | None, str | None]
 
 
-def broker_at(address: str) -> Broker:
-    """The broker of `mqtt://HOST:PORT`, which must be there, with the login of the environment; raises LiveError."""
+def reachable_broker(address: str) -> BrokerAddress:
+    """Return the broker at `mqtt://HOST:PORT`, with the login from the environment.
+
+    Raises LiveError if the address is invalid or nothing listens there.
+    """
     try:
         parts = urlsplit(address)
-        where = parts.hostname or "", parts.port or 1883
+        host, port = parts.hostname or "", parts.port or 1883
     except ValueError:
-        parts, where = urlsplit(""), ("", 0)
-    if parts.scheme != "mqtt" or not where[0] or parts.username:
+        parts, host, port = urlsplit(""), "", 0
+    if parts.scheme != "mqtt" or not host or parts.username:
         raise LiveError(
-            f"{address} is no broker for this; give mqtt://HOST:PORT, with TRIVOX_MQTT_USER and "
-            "TRIVOX_MQTT_PASSWORD in the environment if it wants a login."
+            f"{address} is not a broker's address: give mqtt://HOST:PORT, with TRIVOX_MQTT_USER and "
+            "TRIVOX_MQTT_PASSWORD in the environment if the broker needs a login."
         )
     try:
-        socket.create_connection(where, REACH_S).close()
+        socket.create_connection((host, port), REACH_S).close()
     except OSError as error:
         raise LiveError(
-            f"No broker listens at {address} ({error.strerror or error}): start it, or name another."
+            f"No broker listens at {address} ({error.strerror or error}): start it, or give another --broker."
         ) from error
-    return Broker(*where, (os.environ.get("TRIVOX_MQTT_USER"), os.environ.get("TRIVOX_MQTT_PASSWORD")))
+    return BrokerAddress(host, port, (os.environ.get("TRIVOX_MQTT_USER"), os.environ.get("TRIVOX_MQTT_PASSWORD")))
 
 
 class Hub:
-    """Connects consoles, keeps them going, and tells what tills counted."""
+    """Connects the consoles, keeps them going, and publishes the counts of tills and people counters."""
 
-    def __init__(self, common: Common, broker: Broker) -> None:
-        self._common, self._broker = common, broker
-        common.account = broker.account
-        common.connect = self._connect_soon
+    def __init__(self, context: LiveContext, broker: BrokerAddress) -> None:
+        self._context, self._broker = context, broker
+        context.account = broker.account
+        context.connect = self._connect_soon
         self.consoles: list[LiveConsole] = []
         self.was_stopped = False
-        self._teller = Teller(*broker, common.order.world)
-        self._told_ms: dict[str, int] = {}  # up to when a site's figures were told
+        self._publisher = CountsPublisher(*broker, context.plan.setup)
+        self._published_ms: dict[str, int] = {}  # site to the instant up to which its counts are published
         self._connecting = asyncio.Semaphore(CONNECTING)
-        self._why = "no console is connected"
+        self._why_lost = "no console is connected"
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_over = False
 
     async def run(self, progress: Progress) -> None:
-        """Until every console has sent everything; tells (events acknowledged, consoles that are done)."""
-        beginning = asyncio.create_task(self._begin())
-        clock = self._common.clock
-        telling = asyncio.create_task(self._tell_by_the_clock(clock)) if clock else None
+        """Run until every console has sent everything; call `progress(events acknowledged, consoles done)`."""
+        starting = asyncio.create_task(self._start())
+        clock = self._context.clock
+        publishing = asyncio.create_task(self._publish_hourly(clock)) if clock else None
         try:
-            await self._keep_going(beginning, progress)
+            await self._keep_going(starting, progress)
         finally:
-            for task in (beginning, telling):
+            for task in (starting, publishing):
                 if task is not None:
                     task.cancel()
                     with suppress(asyncio.CancelledError):
                         await task
 
-    async def _begin(self) -> None:
-        """Let one console after the other live; the first are kept going meanwhile."""
-        for place in self._places:
-            for post in place.posts:
+    async def _start(self) -> None:
+        """Start one console after another; `_keep_going` runs the first ones meanwhile."""
+        for site in self._sites:
+            for post in site.posts:
                 if self.was_stopped:
                     return
-                console = LiveConsole(self._common, place, post)
+                console = LiveConsole(self._context, site, post)
                 self.consoles.append(console)
                 console.go_on()
                 await asyncio.sleep(0)
 
-    async def _keep_going(self, beginning: asyncio.Task[None], progress: Progress) -> None:
-        common = self._common
+    async def _keep_going(self, starting: asyncio.Task[None], progress: Progress) -> None:
+        context = self._context
         pinged_s = moved_s = time.monotonic()
         acked = -1
-        while not beginning.done() or common.ended < len(self.consoles):
+        while not starting.done() or context.ended < len(self.consoles):
             await asyncio.sleep(TICK_S)
-            if beginning.done():
-                beginning.result()  # raises what ended it too early
+            if starting.done():
+                starting.result()  # raises the error that ended it, if any
             now_s = time.monotonic()
-            is_hurried = common.clock is None or self.was_stopped
+            is_hurried = context.clock is None or self.was_stopped
             if now_s - pinged_s >= KEEPALIVE_S / 2:
                 pinged_s = now_s
                 self._ping()
-            if common.acked != acked or not is_hurried:
-                acked, moved_s = common.acked, now_s
+            if context.acked != acked or not is_hurried:
+                acked, moved_s = context.acked, now_s
             elif now_s - moved_s > LIMIT_S:
                 raise LiveError(
-                    f"Nothing was acknowledged for {LIMIT_S:.0f} s ({self._why}): is a bridge running, and can the "
-                    f"broker carry so many consoles ({len(self.consoles)})? {EMBEDDED}"
+                    f"Nothing was acknowledged for {LIMIT_S:.0f} s ({self._why_lost}): is a bridge running, and can "
+                    f"the broker serve {len(self.consoles)} consoles? {EMBEDDED}"
                 )
             for console in self.consoles:
                 if is_hurried:
-                    console.send()  # what was not acknowledged in time goes again
+                    console.send()  # again what was not acknowledged in time
                 else:
                     console.go_on()
-                    console.beat()
-            common.diary.flush()
-            progress(common.acked, common.ended)
+                    console.send_heartbeat()
+            context.diary.flush()
+            progress(context.acked, context.ended)
 
     def stop(self) -> None:
-        """Let nobody come any more; what was begun is brought to its end and sent."""
+        """Let no more customers come; finish what has begun, and send it."""
         self.was_stopped = True
         for console in self.consoles:
             console.stop()
 
     def close(self) -> None:
-        """Everybody says goodbye."""
+        """Close all connections."""
         self._is_over = True
         for console in self.consoles:
             if console.session is not None:
@@ -155,17 +158,19 @@ class Hub:
 
     async def _connect(self, console: LiveConsole) -> None:
         async with self._connecting:
-            session = Session(console.login(), console.up, console.heard, lambda why: self._lost(console, session, why))
+            session = FleetSession(
+                console.login(), console.on_up, console.on_message, lambda why: self._on_down(console, session, why)
+            )
             console.session = session
             try:
                 await asyncio.get_running_loop().create_connection(
                     lambda: session, self._broker.host, self._broker.port
                 )
             except OSError as error:
-                self._lost(console, session, str(error))
+                self._on_down(console, session, str(error))
 
-    def _lost(self, console: LiveConsole, session: Session, why: str) -> None:
-        self._why = why
+    def _on_down(self, console: LiveConsole, session: FleetSession, why: str) -> None:
+        self._why_lost = why
         if console.session is session and not self._is_over:
             console.session = None
             asyncio.get_running_loop().call_later(AGAIN_S, self._connect_soon, console)
@@ -183,55 +188,56 @@ class Hub:
 
     # Tills and people counters ------------------------------------------------------------------------------------
 
-    async def _tell_by_the_clock(self, clock: Clock) -> None:
-        """Tell the figures of each hour once it is over; a broker that is away is told later."""
-        told = 0
+    async def _publish_hourly(self, clock: LiveClock) -> None:
+        """Publish the counts of each hour once it is over; if the broker cannot be reached, later."""
+        published_quarter = 0
         while True:
             now_ms = clock.now_ms()
-            if now_ms // QUARTER_MS != told:  # hours begin at a quarter, whatever the time zone
-                told = now_ms // QUARTER_MS
-                through_ms = {(post.site_id, post.console_id): now_ms for place in self._places for post in place.posts}
-                for place in self._places:
+            if now_ms // QUARTER_MS != published_quarter:  # local hours begin at one, in every time zone
+                published_quarter = now_ms // QUARTER_MS
+                through_ms = {(post.site_id, post.console_id): now_ms for site in self._sites for post in site.posts}
+                for site in self._sites:
                     with suppress(OSError, TimeoutError):
-                        await self._tell(place, Part(self._common.from_ms, through_ms), now_ms)
+                        await self._publish(site, PlayedPart(self._context.from_ms, through_ms), now_ms)
             await asyncio.sleep(TICK_S)
 
     @property
-    def _places(self) -> list[Place]:
-        return self._common.order.places
+    def _sites(self) -> list[PlannedSite]:
+        return self._context.plan.sites
 
-    async def _tell(self, place: Place, part: Part, until_ms: int, totals: Totals | None = None) -> None:
-        """A site's figures up to an instant, those that were not told yet; with totals, all its days go into them."""
-        order = self._common.order
-        told_ms = self._told_ms.get(place.site_id, 0)
-        told_on = datetime.fromtimestamp(told_ms // 1000, UTC).date() - timedelta(days=1)
+    async def _publish(self, site: PlannedSite, part: PlayedPart, until_ms: int, totals: Totals | None = None) -> None:
+        """Publish a site's counts up to an instant that were not published before; sum up all its days, if `totals`."""
+        plan = self._context.plan
+        published_ms = self._published_ms.get(site.site_id, 0)
+        first_day = datetime.fromtimestamp(published_ms // 1000, UTC).date() - timedelta(days=1)
         counts = []
-        for day in days_of(order.first_day, order.days):
-            if totals is not None or day >= told_on:
-                lived = part_of_day(order, place, day, part)
-                found = lived.counts() if totals is None else lived.sum_up(totals)
-                counts += [count for count in found if told_ms < count[0] <= until_ms]
+        for day in days_of(plan.first_day, plan.days):
+            if totals is not None or day >= first_day:
+                site_day = part_of_day(plan, site, day, part)
+                day_counts = site_day.counts() if totals is None else site_day.sum_up(totals)
+                counts += [count for count in day_counts if published_ms < count[0] <= until_ms]
                 await asyncio.sleep(0)
-        await self._teller.tell(counts)
-        self._told_ms[place.site_id] = max(told_ms, until_ms)
+        await self._publisher.publish(counts)
+        self._published_ms[site.site_id] = max(published_ms, until_ms)
 
     async def sum_up(self) -> Totals:
-        """Tell all figures that were not told yet; the sums of what was run."""
-        consoles = [(console.sender.post, console.through_ms) for console in self.consoles]
-        part = Part(self._common.from_ms, {(post.site_id, post.console_id): through for post, through in consoles})
-        totals = Totals(self._common.order.world, GROUPINGS)
-        telling = asyncio.Semaphore(TELLING)
+        """Publish all counts that were not published yet; return the totals of the part that was played."""
+        posts = [(console.sender.post, console.through_ms) for console in self.consoles]
+        through_ms = {(post.site_id, post.console_id): played_ms for post, played_ms in posts}
+        part = PlayedPart(self._context.from_ms, through_ms)
+        totals = Totals(self._context.plan.setup, GROUPINGS)
+        publishing = asyncio.Semaphore(PUBLISHING)
 
-        async def tell(place: Place) -> None:
-            async with telling:
-                await self._tell(place, part, FOREVER_MS, totals)
+        async def publish(site: PlannedSite) -> None:
+            async with publishing:
+                await self._publish(site, part, FOREVER_MS, totals)
 
-        await asyncio.gather(*(tell(place) for place in self._places))
+        await asyncio.gather(*(publish(site) for site in self._sites))
         return totals
 
 
 def allow_files(count: int) -> None:
-    """Let this process have so many connections; raises LiveError where the system does not."""
+    """Raise this process's limit of open files for `count` connections; raises LiveError if the system forbids it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count + SPARE_FILES
     if hard != resource.RLIM_INFINITY and hard < wanted:
@@ -240,19 +246,22 @@ def allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def run_live(order: Order, broker: Broker, diary: Path, clock: Clock | None, progress: Progress) -> tuple[Totals, int]:
-    """Run all of it, by the clock or hurried, or until Ctrl-C; the diary is written as people live.
+def run_live(
+    plan: ScenarioPlan, broker: BrokerAddress, diary: Path, clock: LiveClock | None, progress: Progress
+) -> tuple[Totals, int]:
+    """Play the plan by the clock, or without one as fast as possible, until its end or Ctrl-C.
 
-    The sums of what was run, and how many events were acknowledged. Raises LiveError.
+    The diary is written meanwhile. Return the totals of the part that was played and the number of events
+    acknowledged. Raises LiveError.
     """
-    allow_files(sum(len(place.posts) for place in order.places))
+    allow_files(sum(len(site.posts) for site in plan.sites))
     with diary.open("wb") as lines:
-        common = Common(order, clock, lines)
-        return asyncio.run(_run(common, broker, progress)), common.acked
+        context = LiveContext(plan, clock, lines)
+        return asyncio.run(_run(context, broker, progress)), context.acked
 
 
-async def _run(common: Common, broker: Broker, progress: Progress) -> Totals:
-    hub = Hub(common, broker)
+async def _run(context: LiveContext, broker: BrokerAddress, progress: Progress) -> Totals:
+    hub = Hub(context, broker)
     try:
         with _stopped_by_ctrl_c(hub):
             await hub.run(progress)
@@ -260,8 +269,8 @@ async def _run(common: Common, broker: Broker, progress: Progress) -> Totals:
             return await hub.sum_up()
         except (TimeoutError, OSError) as error:
             raise LiveError(
-                "The counts of tills and doors were not acknowledged: is a bridge running, and can the broker carry so "
-                f"many consoles? {EMBEDDED}"
+                "The counts of tills and people counters were not acknowledged: is a bridge running, and can the "
+                f"broker serve {len(hub.consoles)} consoles? {EMBEDDED}"
             ) from error
     finally:
         hub.close()
@@ -270,7 +279,7 @@ async def _run(common: Common, broker: Broker, progress: Progress) -> Totals:
 
 @contextmanager
 def _stopped_by_ctrl_c(hub: Hub) -> Iterator[None]:
-    """The first Ctrl-C stops people; the second one ends the program as ever."""
+    """Let the first Ctrl-C stop the hub; the second one ends the program as usual."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,7 @@
-"""A console of a live run: its people, its firmware, its session; it goes on as the clock or the bridge allows."""
+"""Run one console of a live run: its people, its firmware and its session.
+
+It goes on as far as the clock allows or, without a clock, as fast as the bridge acknowledges.
+"""
 
 import asyncio
 import json
@@ -6,22 +9,22 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, NamedTuple
 
-from simulator.people.diary import Entry
-from simulator.people.hands import MARGIN_MS
+from simulator.people.diary import DiaryEntry
+from simulator.people.shop_plan import MARGIN_MS
+from simulator.scenario.console_day import ConsoleDay
 from simulator.scenario.fleet_console import Fleet
-from simulator.scenario.fleet_session import Login, Session
-from simulator.scenario.people_day import Day
-from simulator.scenario.site_day import HALF_HOUR_MS, Order, Part
-from simulator.scenario.sites import Place, Post, days_of
+from simulator.scenario.fleet_session import FleetSession, Login
+from simulator.scenario.site_day import HALF_HOUR_MS, PlayedPart, ScenarioPlan
+from simulator.scenario.sites import PlannedPost, PlannedSite, days_of
 from simulator.scenario.write_files import Sender, opening_ms
 
-WAITING = 64  # events that a hurried console has ready at most
-CUT_WAITING = 4000  # … while its way to the broker is cut
+WAITING = 64  # events that wait at most at a console without a clock
+CUT_WAITING = 4000  # the same while its network is cut
 FOREVER_MS = 1 << 62
 
 
-class Clock:
-    """What people live by in real time: this machine's clock as it was at the start, or, for tests, a faster one."""
+class LiveClock:
+    """The clock of a run in real time: this machine's clock at the start, or for tests another start and rate."""
 
     def __init__(self, start_ms: int | None = None, rate: float = 1.0) -> None:
         self._start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
@@ -29,122 +32,122 @@ class Clock:
         self._rate = rate
 
     def now_ms(self) -> int:
-        """Milliseconds since 1970 UTC."""
+        """Return milliseconds since 1970 UTC."""
         return self._start_ms + int((time.monotonic() - self._began_s) * 1000 * self._rate)
 
     def call_at(self, at_ms: int, work: Callable[[], None]) -> asyncio.TimerHandle:
-        """Do it then."""
+        """Call `work` at this instant, or now if it is past."""
         after_s = (at_ms - self.now_ms()) / 1000 / self._rate
         return asyncio.get_running_loop().call_later(max(0.0, after_s), work)
 
 
-class Common:
-    """What the consoles of a live run share; without a clock they hurry. `diary` is written as people live."""
+class LiveContext:
+    """What the consoles of a live run share; without a clock they hurry. `diary` is written during the run."""
 
-    def __init__(self, order: Order, clock: Clock | None, diary: IO[bytes]) -> None:
-        self.order, self.clock, self.diary = order, clock, diary
+    def __init__(self, plan: ScenarioPlan, clock: LiveClock | None, diary: IO[bytes]) -> None:
+        self.plan, self.clock, self.diary = plan, clock, diary
         self.fleet = Fleet()
         self.from_ms = clock.now_ms() if clock else 0
-        self.part = Part(self.from_ms, {})
+        self.part = PlayedPart(self.from_ms, {})
         self.account: tuple[str | None, str | None] = (None, None)
         self.connect: Callable[[LiveConsole], None] = lambda _console: None
         self.acked = self.ended = 0
 
     @staticmethod
     def delivery_ms() -> int:
-        """Milliseconds of the delivery's clock, which is the network's."""
+        """Return the time by the clock of deliveries, which is always real time, as the network's is."""
         return time.monotonic_ns() // 1_000_000
 
 
-class Opening(NamedTuple):
-    """A console's day begins: it may be switched on."""
+class DayOpening(NamedTuple):
+    """The moment before a console's day at which it may be switched on."""
 
     at_ms: int
-    day: Day
+    day: ConsoleDay
 
 
 class LiveConsole:
-    """One console; nothing happens until `go_on`. It asks to be connected when its power comes."""
+    """One console; nothing happens until `go_on`. It asks to be connected when it is switched on."""
 
     __slots__ = (
-        *("_beats_ms", "_common", "_due_ms", "_is_known", "_lived_ms", "_moments", "_next", "_place", "_stopped"),
-        *("_timer", "_until_ms", "ended", "sender", "session"),
+        *("_context", "_heartbeat_due_ms", "_connect_called", "_moments", "_next", "_played_ms", "_site", "_stopped"),
+        *("_timer", "_timer_ms", "_until_ms", "ended", "sender", "session"),
     )
 
-    def __init__(self, common: Common, place: Place, post: Post) -> None:
-        self._common, self._place = common, place
-        self.sender = Sender(common.fleet, place, post, common.order.seed)
-        self._moments = self._people(post)
-        self._next: Opening | Entry | None = next(self._moments, None)
+    def __init__(self, context: LiveContext, site: PlannedSite, post: PlannedPost) -> None:
+        self._context, self._site = context, site
+        self.sender = Sender(context.fleet, site, post, context.plan.seed)
+        self._moments = self._draw_moments(post)
+        self._next: DayOpening | DiaryEntry | None = next(self._moments, None)
         self._timer: asyncio.TimerHandle | None = None
-        self._due_ms = 0  # … for which moment
-        self.session: Session | None = None
-        self._is_known = False  # to whom connects consoles
-        self._beats_ms = 0  # when the next heartbeat is due
-        self._lived_ms = 0  # the last happening
-        self._until_ms = 0  # by then all that happened has had its effect
+        self._timer_ms = 0  # the instant that the timer is set to
+        self.session: FleetSession | None = None
+        self._connect_called = False  # the hub knows it, and reconnects a lost connection
+        self._heartbeat_due_ms = 0
+        self._played_ms = 0  # when the last entry that was played began
+        self._until_ms = 0  # by then everything that was played has had its effect
         self._stopped = self.ended = False
 
-    def _people(self, post: Post) -> Iterator[Opening | Entry]:
-        order, part = self._common.order, self._common.part
-        for day in days_of(order.first_day, order.days):
-            today = Day(self._place, post, day, order.seed)
-            if not today.shifts or today.shifts[-1].to_ms <= part.from_ms:
+    def _draw_moments(self, post: PlannedPost) -> Iterator[DayOpening | DiaryEntry]:
+        plan, part = self._context.plan, self._context.part
+        for day in days_of(plan.first_day, plan.days):
+            console_day = ConsoleDay(self._site, post, day, plan.seed)
+            if not console_day.shifts or console_day.shifts[-1].to_ms <= part.from_ms:
                 continue
-            yield Opening(opening_ms(today), today)
-            for entry in today.stream():
+            yield DayOpening(opening_ms(console_day), console_day)
+            for entry in console_day.stream():
                 if part.has(entry):
                     yield entry
-            self._until_ms = today.shifts[-1].to_ms + HALF_HOUR_MS
+            self._until_ms = console_day.shifts[-1].to_ms + HALF_HOUR_MS
 
     def login(self) -> Login:
-        """Its name and will."""
+        """Return the client id, the topics' prefix, the will and the account."""
         console, post = self.sender.console, self.sender.post
         client_id = f"trivox-{post.site_id}-{post.console_id}-{console.hardware_id}"
         will = json.dumps(console.status(is_online=False))
-        return Login(client_id, f"trivox/v1/{post.site_id}/{post.console_id}/", will.encode(), *self._common.account)
+        return Login(client_id, f"trivox/v1/{post.site_id}/{post.console_id}/", will.encode(), *self._context.account)
 
     @property
     def through_ms(self) -> int:
-        """Up to when people have lived."""
-        return self._lived_ms if self._stopped or self._next is not None else FOREVER_MS
+        """The instant through which this console was played."""
+        return self._played_ms if self._stopped or self._next is not None else FOREVER_MS
 
     # The session --------------------------------------------------------------------------------------------------
 
-    def up(self) -> None:
-        """The session is there: say so, and send again what waits."""
+    def on_up(self) -> None:
+        """Publish that the console is online, and send the waiting events again."""
         console = self.sender.console
         if self.session is not None:
             self.session.publish("status", json.dumps(console.status(is_online=True)).encode(), retained=True)
-        self._beats_ms = 0
+        self._heartbeat_due_ms = 0
         console.delivery.restart()
         self.go_on()
 
-    def heard(self, leaf: str, payload: bytes) -> None:
-        """An acknowledgement, or settings."""
-        common, console = self._common, self.sender.console
-        firmware = common.fleet.firmware
+    def on_message(self, leaf: str, payload: bytes) -> None:
+        """Take an acknowledgement or settings from the bridge; ignore what the firmware cannot read."""
+        context, console = self._context, self.sender.console
+        firmware = context.fleet.firmware
         try:
             message = json.loads(payload) if payload else None
             if leaf == "settings" and message is not None:
-                console.settings_came(firmware.settings.check(message))
+                console.apply_settings(firmware.settings.check(message))
                 return
             epoch, through, _ = firmware.events.read_ack(message)
         except ValueError:
             return
-        if common.clock is not None and self.sender.loses_ack():
+        if context.clock is not None and self.sender.loses_ack():
             return
-        before = console.outbox.first
-        console.delivery.acknowledged(epoch, through, common.delivery_ms())
-        common.acked += console.outbox.first - before
+        first = console.outbox.first
+        console.delivery.acknowledged(epoch, through, context.delivery_ms())
+        context.acked += console.outbox.first - first
         self.go_on()
 
     def send(self) -> None:
-        """What may be sent now, by the firmware's delivery."""
+        """Send the batches that the firmware's delivery allows now."""
         session = self.session
         if session is None or not session.is_up or self._is_cut():
             return
-        delivery, now_ms = self.sender.console.delivery, self._common.delivery_ms()
+        delivery, now_ms = self.sender.console.delivery, self._context.delivery_ms()
         batch = delivery.next_batch(now_ms)
         while batch is not None:
             session.publish("events", batch.encode())
@@ -152,28 +155,28 @@ class LiveConsole:
         if self._is_over() and not self.sender.console.outbox.waiting():
             self._end()
 
-    def beat(self) -> None:
-        """Tell of its health, if it is time to. Hurried consoles have none to tell: their time is not the bridge's."""
-        clock, session = self._common.clock, self.session
+    def send_heartbeat(self) -> None:
+        """Publish the console's health when it is due; never without a clock, since its time is not the bridge's."""
+        clock, session = self._context.clock, self.session
         if clock is None or session is None or not session.is_up or self._is_cut():
             return
         console, now_ms = self.sender.console, clock.now_ms()
-        if now_ms >= self._beats_ms:
-            self._beats_ms = now_ms + console.heartbeat_ms
-            session.mention("health", json.dumps(console.health(now_ms)).encode())
+        if now_ms >= self._heartbeat_due_ms:
+            self._heartbeat_due_ms = now_ms + console.heartbeat_ms
+            session.publish_unconfirmed("health", json.dumps(console.health(now_ms)).encode())
 
     # Its people ---------------------------------------------------------------------------------------------------
 
     def go_on(self) -> None:
-        """Let people press as far as the clock, or what waits, allows; then send."""
+        """Let people press as far as the clock, or the number of waiting events, allows; then send."""
         while self._next is not None and self._may_go_on(self._next):
-            self._live(self._next)
+            self._play(self._next)
             self._next = next(self._moments, None)
         self._settle()
         self.send()
 
     def stop(self) -> None:
-        """Nobody comes any more: what was begun takes its course at once."""
+        """Let no more customers come; finish at once what has begun."""
         console = self.sender.console
         self._stopped, self._next = True, None
         if self._timer is not None:
@@ -184,44 +187,44 @@ class LiveConsole:
         else:
             self._end()
 
-    def _may_go_on(self, moment: Opening | Entry) -> bool:
-        clock = self._common.clock
+    def _may_go_on(self, moment: DayOpening | DiaryEntry) -> bool:
+        clock = self._context.clock
         if clock is None:
             return self.sender.console.outbox.waiting() < WAITING or self._is_cut()
         due_ms = _due_ms(moment)
         if due_ms <= clock.now_ms():
             return True
-        if due_ms != self._due_ms:
-            self._due_ms, self._timer = due_ms, clock.call_at(due_ms, self.go_on)
+        if due_ms != self._timer_ms:
+            self._timer_ms, self._timer = due_ms, clock.call_at(due_ms, self.go_on)
         return False
 
-    def _live(self, moment: Opening | Entry) -> None:
+    def _play(self, moment: DayOpening | DiaryEntry) -> None:
         console = self.sender.console
         boot = console.boot
-        if isinstance(moment, Opening):
+        if isinstance(moment, DayOpening):
             self.sender.open(moment.day)
         else:
-            console.happens(moment)
-            self._common.diary.write(moment.line())
-            self._lived_ms = moment.at_ms
+            console.play(moment)
+            self._context.diary.write(moment.line())
+            self._played_ms = moment.at_ms
             if moment.presses:
                 self._until_ms = moment.until_ms + self.sender.post.rules.survey_window_ms + MARGIN_MS
         if console.boot != boot:
-            self._power_came()
+            self._on_boot()
 
-    def _power_came(self) -> None:
-        """Connect, for the first time or anew; a connection that is in the making will do."""
-        if not self._is_known:
-            self._is_known = True
-            self._common.connect(self)
+    def _on_boot(self) -> None:
+        """Connect for the first time, or drop the connection and connect again; an attempt under way will do."""
+        if not self._connect_called:
+            self._connect_called = True
+            self._context.connect(self)
         elif self.session is not None and self.session.is_up:
-            gone, self.session = self.session, None
-            gone.drop()
-            self._common.connect(self)
+            old_session, self.session = self.session, None
+            old_session.drop()
+            self._context.connect(self)
 
     def _settle(self) -> None:
-        """Bring the firmware up to now: hurried, only when all has happened, since presses bring it on."""
-        clock, console = self._common.clock, self.sender.console
+        """Bring the firmware up to now; without a clock only at the end, since until then the presses do it."""
+        clock, console = self._context.clock, self.sender.console
         if self._next is None and not console.boot:
             self._end()
         elif self._is_over():
@@ -231,13 +234,13 @@ class LiveConsole:
             console.settle(now_ms if self._next is None else min(now_ms, self._next.at_ms - 1))
 
     def _is_over(self) -> bool:
-        """Whether all has happened and had its effect."""
-        clock = self._common.clock
+        """Return whether everything has been played and has had its effect."""
+        clock = self._context.clock
         return self._next is None and (clock is None or self._stopped or clock.now_ms() >= self._until_ms)
 
     def _is_cut(self) -> bool:
-        """Whether the way to the broker is cut; a hurried console's only until its flash is nearly full."""
-        clock, moment = self._common.clock, self._next
+        """Return whether the network is cut; without a clock, only until the flash is nearly full."""
+        clock, moment = self._context.clock, self._next
         if moment is None:
             return False
         if clock is not None:
@@ -247,11 +250,14 @@ class LiveConsole:
     def _end(self) -> None:
         if not self.ended:
             self.ended = True
-            self._common.ended += 1
+            self._context.ended += 1
 
 
-def _due_ms(moment: Opening | Entry) -> int:
-    """When it can be lived by the clock: a power cut's consequences are not known before the power is back."""
-    if isinstance(moment, Entry) and moment.ends == "cut_off":
+def _due_ms(moment: DayOpening | DiaryEntry) -> int:
+    """Return when the moment can be played by the clock: a power cut only once the power is back.
+
+    What follows from the cut is not known before.
+    """
+    if isinstance(moment, DiaryEntry) and moment.ends == "cut_off":
         return moment.presses[-1].until_ms
     return moment.at_ms

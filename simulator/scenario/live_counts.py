@@ -1,4 +1,4 @@
-"""What tills and people counters of a live run tell, each figure until it is acknowledged."""
+"""Publish the counts of a live run's tills and people counters, and wait until each is acknowledged."""
 
 import asyncio
 import json
@@ -6,53 +6,56 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from simulator.oracle.facts import Count, World
-from simulator.scenario.fleet_session import Login, Session
+from simulator.oracle.facts import ReportSetup, TrueCount
+from simulator.scenario.fleet_session import FleetSession, Login
 from simulator.scenario.site_day import count_message
 
-AT_ONCE = 500
-LIMIT_S = 120.0  # for the acknowledgement of those
+AT_ONCE = 500  # counts published before waiting for their acknowledgements
+LIMIT_S = 120.0  # for these acknowledgements
 
 
-class Teller:
-    """Tells the figures of one site after the other, each source by a connection of its own."""
+class CountsPublisher:
+    """Publishes the counts of one site after another, each source over its own connection."""
 
-    def __init__(self, host: str, port: int, account: tuple[str | None, str | None], world: World) -> None:
+    def __init__(self, host: str, port: int, account: tuple[str | None, str | None], setup: ReportSetup) -> None:
         self._host, self._port, self._account = host, port, account
-        self._world = world
+        self._setup = setup
 
-    async def tell(self, counts: Iterable[tuple[int, Count]]) -> None:
-        """Figures, each with the end of its interval; raises OSError or TimeoutError, and may then be called again."""
+    async def publish(self, counts: Iterable[tuple[int, TrueCount]]) -> None:
+        """Publish counts, each with the end of its interval.
+
+        Raises OSError or TimeoutError; it may then be called again with the same counts.
+        """
         by_source: dict[str, list[dict[str, Any]]] = {}
         for to_ms, count in counts:
-            topic, payload = count_message(count, to_ms, self._world)
+            topic, payload = count_message(count, to_ms, self._setup)
             by_source.setdefault(topic.removesuffix("counts"), []).append(payload)
         for prefix, payloads in by_source.items():
-            await self._tell(prefix, payloads)
+            await self._publish(prefix, payloads)
 
-    async def _tell(self, prefix: str, payloads: list[dict[str, Any]]) -> None:
-        waiting: set[str] = set()
-        came = asyncio.Event()
+    async def _publish(self, prefix: str, payloads: list[dict[str, Any]]) -> None:
+        unacknowledged: set[str] = set()
+        acknowledged = asyncio.Event()
         up = asyncio.Event()
 
-        def heard(_leaf: str, payload: bytes) -> None:
-            waiting.discard(json.loads(payload).get("id", ""))
-            came.set()
+        def on_message(_leaf: str, payload: bytes) -> None:
+            unacknowledged.discard(json.loads(payload).get("id", ""))
+            acknowledged.set()
 
         login = Login(prefix.strip("/").replace("/", "-"), prefix, b"", *self._account)
-        session = Session(login, up.set, heard, lambda _why: None)
+        session = FleetSession(login, up.set, on_message, lambda _why: None)
         await asyncio.get_running_loop().create_connection(lambda: session, self._host, self._port)
         try:
             rest = iter(payloads)
             async with asyncio.timeout(LIMIT_S):
                 await up.wait()
-            while some := list(islice(rest, AT_ONCE)):
+            while chunk := list(islice(rest, AT_ONCE)):
                 async with asyncio.timeout(LIMIT_S):
-                    for payload in some:
-                        waiting.add(payload["id"])
+                    for payload in chunk:
+                        unacknowledged.add(payload["id"])
                         session.publish("counts", json.dumps(payload).encode())
-                    while waiting:
-                        came.clear()
-                        await came.wait()
+                    while unacknowledged:
+                        acknowledged.clear()
+                        await acknowledged.wait()
         finally:
             session.close()

@@ -1,4 +1,4 @@
-"""A scenario in your hand: shops, consoles, sellers and customers, written to files or played live to a broker."""
+"""Load a scenario of sites, consoles, sellers and customers; write it to files, or play it live to a broker."""
 
 import os
 import subprocess
@@ -11,32 +11,30 @@ from typing import Any, Literal, Self
 from simulator.scenario import file as scenario_file
 from simulator.scenario import write_side_files
 from simulator.scenario.file import ScenarioError, ScenarioFile
-from simulator.scenario.live import Progress, broker_at, run_live
-from simulator.scenario.live_console import Clock
+from simulator.scenario.live import Progress, reachable_broker, run_live
+from simulator.scenario.live_console import LiveClock
 from simulator.scenario.run_folder import Run
-from simulator.scenario.site_day import Order
-from simulator.scenario.sites import places, world
-from simulator.scenario.write_files import fill
+from simulator.scenario.site_day import ScenarioPlan
+from simulator.scenario.sites import planned_sites, report_setup
+from simulator.scenario.write_files import write_files
 
 Speed = Literal["real", "fast"]
 PREPARE_LIMIT_S = 3600
-
-
-def _nobody(_events: int, _done: int) -> None:
-    """Nobody wants to know how far it is."""
-
-
 DAYS_MAX = 3660
-FIRST, LAST = date(1971, 1, 1), date(9998, 1, 1)  # whose every instant is from 1970 to 9999 in every zone
+FIRST, LAST = date(1971, 1, 1), date(9998, 1, 1)  # all their instants are from 1970 to 9999 in every time zone
+
+
+def _no_progress(_events: int, _done: int) -> None:
+    """Show no progress."""
 
 
 class Scenario:
-    """A scenario, checked whole. The same seed, first day and days make the same events to the byte.
+    """A checked scenario. The same seed, first day and number of days give the same events, byte for byte.
 
     Attributes:
-        name: of its file, without `.toml`.
-        title: what it says of itself.
-        order: its sites one by one, first day, days and seed.
+        name: the name of its file, without `.toml`.
+        title: its title.
+        plan: its sites, first day, number of days and seed.
     """
 
     def __init__(
@@ -48,65 +46,65 @@ class Scenario:
         first_day: date | None = None,
         days: int | None = None,
     ) -> None:
-        where = places(file, name)
+        sites = planned_sites(file, name)
         self._file = file
         self.name = Path(name).name.removesuffix(".toml")
         self.title = file.title
-        self.order = Order(
-            where,
-            world(file, where),
+        self.plan = ScenarioPlan(
+            sites,
+            report_setup(file, sites),
             first_day or file.first_day,
             file.days if days is None else days,
             file.seed if seed is None else seed,
         )
-        first, count = self.order.first_day, self.order.days
+        first, count = self.plan.first_day, self.plan.days
         if not 1 <= count <= DAYS_MAX:
-            raise ScenarioError(f"{name}, days: {count} is not from 1 to {DAYS_MAX}.")
+            raise ScenarioError(f"{name}, days: {count} is not between 1 and {DAYS_MAX}.")
         if not FIRST <= first <= LAST - timedelta(days=count):
-            raise ScenarioError(f"{name}, first_day: {first} is not from {FIRST.year} to {LAST.year - 1}.")
+            raise ScenarioError(f"{name}, first_day: {first} is not in the years {FIRST.year} to {LAST.year - 1}.")
 
     @classmethod
     def load(
         cls, name: str | Path, *, seed: int | None = None, first_day: date | None = None, days: int | None = None
     ) -> Self:
-        """One of the shipped scenarios, or a TOML file; raises ScenarioError with one sentence."""
+        """Load a shipped scenario by its name, or a TOML file; raises ScenarioError with one sentence."""
         file = scenario_file.find(name)
         return cls(scenario_file.load(file), str(file), seed=seed, first_day=first_day, days=days)
 
     @classmethod
     def of(cls, tables: Mapping[str, Any], name: str = "scenario") -> Self:
-        """A scenario of tables as a TOML file has them; raises ScenarioError, in whose sentence `name` stands."""
+        """Make a scenario of tables as in a TOML file; raises ScenarioError, which names the scenario as `name`."""
         return cls(scenario_file.read(dict(tables), name), name)
 
     @staticmethod
     def shipped() -> list[str]:
-        """The names of those that come with the simulator."""
+        """Return the names of the scenarios that come with the simulator."""
         return scenario_file.shipped()
 
     @property
     def consoles(self) -> list[str]:
-        """All consoles, as SITE/CONSOLE."""
-        return [f"{post.site_id}/{post.console_id}" for place in self.order.places for post in place.posts]
+        """All consoles, each as SITE/CONSOLE."""
+        return [f"{post.site_id}/{post.console_id}" for site in self.plan.sites for post in site.posts]
 
     def write(
-        self, folder: str | Path, *, database: Path | None = None, jobs: int = 1, progress: Progress = _nobody
+        self, folder: str | Path, *, database: Path | None = None, jobs: int = 1, progress: Progress = _no_progress
     ) -> Run:
-        """Write all of it into a new folder, by so many processes; prepare the database, if any.
+        """Write the scenario's files into a new folder, with `jobs` processes; prepare the database, if any.
 
-        More `jobs` than one start this program's main module again: its script must do nothing when it is imported
-        (`if __name__ == "__main__":`). `progress` is told of (events, days of sites done). Raises ScenarioError.
+        With more than one job, each process imports this program's main module again, so a script must do nothing when
+        it is imported (`if __name__ == "__main__":`). Calls `progress(events, site days done)`. Raises ScenarioError.
         """
         target = new_folder(folder)
         events = 0
 
-        def tell(made: int, done: int) -> None:
+        def count(written: int, done: int) -> None:
             nonlocal events
-            events = made
-            progress(made, done)
+            events = written
+            progress(written, done)
 
-        totals = fill(self.order, target, jobs, tell)
-        self._prepare(target, self.order, database)
-        write_side_files.expected(target / "expected.json", self.title, self.order, totals, events)
+        totals = write_files(self.plan, target, jobs, count)
+        self._prepare(target, self.plan, database)
+        write_side_files.write_expected(target / "expected.json", self.title, self.plan, totals, events)
         return Run(target)
 
     def play(
@@ -116,33 +114,33 @@ class Scenario:
         *,
         speed: Speed = "fast",
         database: Path | None = None,
-        clock: Callable[[], Clock] = Clock,
-        progress: Progress = _nobody,
+        clock: Callable[[], LiveClock] = LiveClock,
+        progress: Progress = _no_progress,
     ) -> Run:
-        """Play it live to `mqtt://HOST:PORT`, each console by a connection of its own, until all is acknowledged.
+        """Play it live to `mqtt://HOST:PORT`, each console over its own connection, until all is acknowledged.
 
-        By the clock (`speed` real) it begins now, today; Ctrl-C ends it, and what was begun takes its course. The
-        diary, and what was truly run of it, is in the new folder. A database is prepared before. `clock` makes the
-        clock to go by, a faster one for tests; `progress` is told of (events acknowledged, consoles done). Raises
-        ScenarioError, and LiveError where nobody acknowledges.
+        With `speed="real"` it goes by the clock and begins now, today; Ctrl-C ends it after finishing what has begun.
+        The new folder gets the diary and the expected reports of the part that was played. The database, if any, is
+        prepared first. `clock` makes the clock to go by; tests use a faster one. Calls `progress(events acknowledged,
+        consoles done)`. Raises ScenarioError, and LiveError if there is no broker or nothing is acknowledged.
         """
-        where = broker_at(broker)
+        address = reachable_broker(broker)
         target = new_folder(folder)
-        order = self._from(clock().now_ms()) if speed == "real" else self.order
-        self._prepare(target, order, database)
-        time = clock() if speed == "real" else None
-        totals, events = run_live(order, where, target / "diary.ndjson", time, progress)
-        write_side_files.expected(target / "expected.json", self.title, order, totals, events)
+        plan = self._plan_from(clock().now_ms()) if speed == "real" else self.plan
+        self._prepare(target, plan, database)
+        live_clock = clock() if speed == "real" else None
+        totals, events = run_live(plan, address, target / "diary.ndjson", live_clock, progress)
+        write_side_files.write_expected(target / "expected.json", self.title, plan, totals, events)
         return Run(target)
 
-    def _from(self, now_ms: int) -> Order:
-        """The same from today on, wherever it is which day."""
+    def _plan_from(self, now_ms: int) -> ScenarioPlan:
+        """Return the plan beginning today: at the earliest local date of any site, with all its days at every site."""
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
-        todays = [now.astimezone(place.zone).date() for place in self.order.places]
-        return self.order._replace(first_day=min(todays), days=self.order.days + (max(todays) - min(todays)).days)
+        todays = [now.astimezone(site.zone).date() for site in self.plan.sites]
+        return self.plan._replace(first_day=min(todays), days=self.plan.days + (max(todays) - min(todays)).days)
 
-    def _prepare(self, folder: Path, order: Order, database: Path | None) -> None:
-        write_side_files.preparation(folder, self._file, order)
+    def _prepare(self, folder: Path, plan: ScenarioPlan, database: Path | None) -> None:
+        write_side_files.write_preparation(folder, self._file, plan)
         if database is None:
             return
         words = [str(folder / "prepare.sh"), str(database)]
@@ -160,20 +158,20 @@ class Scenario:
 
 
 def new_folder(folder: str | Path) -> Path:
-    """Make this folder, which must be new or empty; raises ScenarioError."""
+    """Make this folder, which must be new or empty, and return it; raises ScenarioError."""
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
         is_empty = not any(path.iterdir())
     except OSError as error:
-        raise ScenarioError(f"{path} cannot be a folder for the run ({error.strerror}): name another one.") from error
+        raise ScenarioError(f"{path} cannot be the run's folder ({error.strerror}): give another one.") from error
     if not is_empty:
-        raise ScenarioError(f"{path} is not empty: name a new folder.")
+        raise ScenarioError(f"{path} is not empty: give a new folder.")
     return path
 
 
 def folder_named(name: str, where: Path) -> Path:
-    """A folder of this name that is not there yet, with a number behind if need be."""
+    """Return the path of a folder in `where` that does not exist yet: of this name, with a number added if needed."""
     number = 1
     path = where / name
     while path.exists():

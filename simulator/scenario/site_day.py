@@ -1,6 +1,6 @@
-"""What happened at a site on a day, from the diary's entries to tills' figures and sums, whole or in part.
+"""Sum up a site's day, or the part of it that was played: from diary entries to counts and totals.
 
-Files and live runs use the same, so that what is expected of a bridge means the same for both.
+Files and live runs share this module, so that they expect the same of a bridge.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,14 +8,14 @@ from datetime import date
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from simulator.oracle.facts import Count, World
+from simulator.oracle.facts import ReportSetup, TrueCount
 from simulator.oracle.kpis import Totals
 from simulator.oracle.surveys import declarations, surveys
-from simulator.people.diary import Entry
-from simulator.scenario.people_day import Day, transactions, visitors
-from simulator.scenario.sites import OnShift, Place, Post
+from simulator.people.diary import DiaryEntry
+from simulator.scenario.console_day import ConsoleDay, transactions, visitors
+from simulator.scenario.sites import PlannedPost, PlannedShift, PlannedSite
 
-HALF_HOUR_MS = 1_800_000  # after closing nothing happens any more
+HALF_HOUR_MS = 1_800_000  # from closing until everything has had its effect
 TILLS, DOOR = "tills", "door"
 
 GROUPINGS: tuple[tuple[str, ...], ...] = (
@@ -32,59 +32,59 @@ GROUPINGS: tuple[tuple[str, ...], ...] = (
 )
 
 
-class Order(NamedTuple):
-    """What is to be made."""
+class ScenarioPlan(NamedTuple):
+    """The sites, days and seed of a run, and what its reports know."""
 
-    places: list[Place]
-    world: World
+    sites: list[PlannedSite]
+    setup: ReportSetup
     first_day: date
     days: int
     seed: int
 
 
-class Part(NamedTuple):
-    """What of an order was really run: from an instant on, at each console (site, console) up to another one."""
+class PlayedPart(NamedTuple):
+    """The part of a plan that was really played: from `from_ms`, at each (site, console) through its `through_ms`."""
 
     from_ms: int
     through_ms: Mapping[tuple[str, str], int]
 
-    def has(self, entry: Entry) -> bool:
-        """Whether it begins in time; a shift counts if it is not over yet."""
+    def has(self, entry: DiaryEntry) -> bool:
+        """Return whether the entry begins at or after `from_ms`; a shift counts unless it has ended by then."""
         return entry.at_ms >= self.from_ms or (entry.kind == "shift" and entry.until_ms > self.from_ms)
 
-    def of(self, stream: Iterable[Entry], through_ms: int) -> list[Entry]:
-        """The entries of a console's stream that are in it; no more is drawn than is needed."""
+    def of(self, stream: Iterable[DiaryEntry], through_ms: int) -> list[DiaryEntry]:
+        """Return the entries of a console's stream that belong to this part; draw no more than needed."""
         return [entry for entry in takewhile(lambda entry: entry.at_ms <= through_ms, stream) if self.has(entry)]
 
 
 class SiteDay:
-    """A site's day: its consoles are added, then it is summed up."""
+    """A site's day; add its consoles, then sum it up."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._shifts: list[OnShift] = []
-        self._posts: list[tuple[Post, Sequence[Entry], Sequence[OnShift]]] = []
-        self.entries: list[Entry] = []
+    def __init__(self, site: PlannedSite) -> None:
+        self._site = site
+        self._shifts: list[PlannedShift] = []
+        self._posts: list[tuple[PlannedPost, Sequence[DiaryEntry], Sequence[PlannedShift]]] = []
+        self.entries: list[DiaryEntry] = []
 
-    def add(self, post: Post, entries: Sequence[Entry], shifts: Sequence[OnShift]) -> None:
-        """What happened at a console, and who was on shift."""
+    def add(self, post: PlannedPost, entries: Sequence[DiaryEntry], shifts: Sequence[PlannedShift]) -> None:
+        """Add a console's entries and shifts."""
         self._posts.append((post, entries, shifts))
         self._shifts += shifts
         self.entries += entries
 
-    def counts(self) -> list[tuple[int, Count]]:
-        """What tills and the people counter tell, each with the end of its interval."""
-        place = self._place
-        found: list[tuple[int, Count]] = []
-        if place.tills:
+    def counts(self) -> list[tuple[int, TrueCount]]:
+        """Return the counts of the tills and the people counter, each with the end of its interval."""
+        site = self._site
+        counts: list[tuple[int, TrueCount]] = []
+        if site.tills:
             for post, entries, shifts in self._posts:
-                found += transactions(place, post, entries, shifts)
-        if place.door:
-            found += visitors(place, self.entries, self._shifts)
-        return found
+                counts += transactions(site, post, entries, shifts)
+        if site.door:
+            counts += visitors(site, self.entries, self._shifts)
+        return counts
 
-    def sum_up(self, totals: Totals) -> list[tuple[int, Count]]:
-        """Add it to the totals; the counts."""
+    def sum_up(self, totals: Totals) -> list[tuple[int, TrueCount]]:
+        """Add the day to the totals; return its counts."""
         for post, entries, _ in self._posts:
             totals.add(surveys(entries, post.rules), declarations(entries), ())
         counts = self.counts()
@@ -93,28 +93,31 @@ class SiteDay:
         return counts
 
 
-def part_of_day(order: Order, place: Place, day: date, part: Part) -> SiteDay:
-    """The part of a site's day that was run."""
-    lived = SiteDay(place)
-    for post in place.posts:
+def part_of_day(plan: ScenarioPlan, site: PlannedSite, day: date, part: PlayedPart) -> SiteDay:
+    """Return the part of a site's day that was played."""
+    site_day = SiteDay(site)
+    for post in site.posts:
         through_ms = part.through_ms.get((post.site_id, post.console_id), 0)
-        today = Day(place, post, day, order.seed)
-        if today.shifts and today.shifts[0].from_ms <= through_ms:
-            lived.add(post, part.of(today.stream(), through_ms), _clipped(today.shifts, part.from_ms, through_ms))
-    return lived
+        console_day = ConsoleDay(site, post, day, plan.seed)
+        if console_day.shifts and console_day.shifts[0].from_ms <= through_ms:
+            shifts = _clipped(console_day.shifts, part.from_ms, through_ms)
+            site_day.add(post, part.of(console_day.stream(), through_ms), shifts)
+    return site_day
 
 
-def _clipped(shifts: Sequence[OnShift], from_ms: int, through_ms: int) -> list[OnShift]:
-    """The shifts as far as tills were watched: an instant's sales end a millisecond after it."""
-    clipped = [OnShift(one.seller, max(one.from_ms, from_ms), min(one.to_ms, through_ms + 1)) for one in shifts]
-    return [one for one in clipped if one.from_ms < one.to_ms]
+def _clipped(shifts: Sequence[PlannedShift], from_ms: int, through_ms: int) -> list[PlannedShift]:
+    """Return the shifts cut to the part played; the end is exclusive, so it is a millisecond after `through_ms`."""
+    clipped = [
+        PlannedShift(shift.seller, max(shift.from_ms, from_ms), min(shift.to_ms, through_ms + 1)) for shift in shifts
+    ]
+    return [shift for shift in clipped if shift.from_ms < shift.to_ms]
 
 
-def count_message(count: Count, to_ms: int, world: World) -> tuple[str, dict[str, Any]]:
-    """Topic and payload by which a till or a people counter tells a figure up to `to_ms`."""
-    told: dict[str, Any] = {"kind": count.kind, "from_ms": count.at_ms, "to_ms": to_ms, "count": count.count}
+def count_message(count: TrueCount, to_ms: int, setup: ReportSetup) -> tuple[str, dict[str, Any]]:
+    """Return topic and payload of the message with which a till or people counter sends a count up to `to_ms`."""
+    payload: dict[str, Any] = {"kind": count.kind, "from_ms": count.at_ms, "to_ms": to_ms, "count": count.count}
     if count.kind == "visitors":
-        return f"trivox/v1/{count.site_id}/{DOOR}/counts", {"id": f"{count.at_ms}", **told}
-    point = world.checkout_points[count.site_id, count.console_id or ""]
-    told |= {"checkout_point_id": point, "seller_id": count.seller_id}
-    return f"trivox/v1/{count.site_id}/{TILLS}/counts", {"id": f"{point}:{count.at_ms}", **told}
+        return f"trivox/v1/{count.site_id}/{DOOR}/counts", {"id": f"{count.at_ms}", **payload}
+    point = setup.checkout_points[count.site_id, count.console_id or ""]
+    payload |= {"checkout_point_id": point, "seller_id": count.seller_id}
+    return f"trivox/v1/{count.site_id}/{TILLS}/counts", {"id": f"{point}:{count.at_ms}", **payload}

@@ -1,4 +1,7 @@
-"""A scenario's sites, consoles and sellers one by one, and what reports are told of them."""
+"""Expand a scenario's tables into its sites, checkout points and sellers, one by one.
+
+`report_setup` gives the oracle what a report has to know about them.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,32 +10,41 @@ from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from simulator.oracle.facts import Question, World
-from simulator.people.hands import Rules
-from simulator.scenario import file as scenario_file
-from simulator.scenario.file import WEEKDAYS, Customers, Faults, ScenarioError, ScenarioFile, Temperament
+from simulator.oracle.facts import QuestionSpec, ReportSetup
+from simulator.people.shop_plan import Rules
+from simulator.scenario.file import (
+    WEEKDAYS,
+    CheckoutPointTable,
+    CustomerHabits,
+    FaultRates,
+    ScenarioError,
+    ScenarioFile,
+    SellerHabits,
+    SellerTable,
+    SiteTable,
+)
 
-QUESTIONS = {"staff": Question("personnel"), "office": Question("office"), "loyalty": Question("loyalty")}
-CUSTOMERS = {"usual": Customers()}
-TEMPERAMENTS = {"honest": Temperament()}
-FAULTS = {"none": Faults()}
+QUESTIONS = {"staff": QuestionSpec("personnel"), "office": QuestionSpec("office"), "loyalty": QuestionSpec("loyalty")}
+CUSTOMERS = {"usual": CustomerHabits()}
+TEMPERAMENTS = {"honest": SellerHabits()}
+FAULTS = {"none": FaultRates()}
 ID_MAX = 32
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Seller:
-    """Somebody who works at one console; shifts as (weekdays, start and end in minutes of the local day)."""
+class PlannedSeller:
+    """A seller at one checkout point; each shift is (weekdays, start, end), in minutes of the local day."""
 
     seller_id: str
     name: str
-    temperament: Temperament
+    habits: SellerHabits
     shifts: tuple[tuple[frozenset[int], int, int], ...]
 
 
 @dataclass(frozen=True)
-class Post:
-    """A console at its checkout point."""
+class PlannedPost:
+    """A checkout point as planned: its console, key question, timings and sellers."""
 
     site_id: str
     console_id: str
@@ -40,163 +52,168 @@ class Post:
     question_id: str
     rules: Rules
     stuck_ms: int
-    sellers: tuple[Seller, ...]
+    sellers: tuple[PlannedSeller, ...]
 
 
 @dataclass(frozen=True)
-class Place:
-    """A site; `visitors` are those served in each hour of a day of weight 1."""
+class PlannedSite:
+    """A site as planned; `visitors` are the customers served in each hour of a day whose weekday factor is 1."""
 
     site_id: str
     zone: ZoneInfo
     visitors: tuple[float, ...]
     weekdays: tuple[float, ...]
-    customers: Customers
-    faults: Faults
-    posts: tuple[Post, ...]
+    customers: CustomerHabits
+    faults: FaultRates
+    posts: tuple[PlannedPost, ...]
     tills: bool
     door: bool
 
 
 @dataclass(frozen=True)
-class OnShift:
-    """A seller's shift on a day: instants in ms since 1970 UTC."""
+class PlannedShift:
+    """A seller's shift on one day; instants are ms since 1970 UTC."""
 
-    seller: Seller
+    seller: PlannedSeller
     from_ms: int
     to_ms: int
 
 
-def places(scenario: ScenarioFile, name: str) -> list[Place]:
-    """All sites; raises ScenarioError, in which `name` stands for the file."""
-    made: list[Place] = []
-    for number, site in enumerate(scenario.site):
+def planned_sites(scenario: ScenarioFile, name: str) -> list[PlannedSite]:
+    """Return every site of the scenario; raises ScenarioError, which names the file as `name`."""
+    sites: list[PlannedSite] = []
+    for number, table in enumerate(scenario.site):
         try:
-            suffixes = [""] if site.count == 1 else [f"-{copy}" for copy in range(1, site.count + 1)]
-            made += [_place(scenario, site, suffix) for suffix in suffixes]
+            suffixes = [""] if table.count == 1 else [f"-{copy}" for copy in range(1, table.count + 1)]
+            sites += [_site(scenario, table, suffix) for suffix in suffixes]
         except ScenarioError as error:
-            raise ScenarioError(f"{name}, site[{number}] ({site.id}): {error}") from error
-    ids = sorted(place.site_id for place in made)
-    for one, other in pairwise(ids):
-        if one == other:
-            raise ScenarioError(f"{name}, site: two sites have the id {one}; give each its own.")
-    return made
+            raise ScenarioError(f"{name}, site[{number}] ({table.id}): {error}") from error
+    for site_id, next_id in pairwise(sorted(site.site_id for site in sites)):
+        if site_id == next_id:
+            raise ScenarioError(f"{name}, site: two sites have the id {site_id}; give each its own.")
+    return sites
 
 
-def world(scenario: ScenarioFile, where: Sequence[Place]) -> World:
-    """What the reports are told."""
+def report_setup(scenario: ScenarioFile, sites: Sequence[PlannedSite]) -> ReportSetup:
+    """Return what the reports know in addition to the presses: questions, time zones, checkout points, timings."""
     settings = scenario.settings
-    return World(
+    return ReportSetup(
         rules=settings.rules(),
         questions={
             **QUESTIONS,
-            **{name: Question(asked.kind, asked.silent_weight) for name, asked in scenario.questions.items()},
+            **{name: QuestionSpec(table.kind, table.silent_weight) for name, table in scenario.questions.items()},
         },
-        zones={place.site_id: place.zone.key for place in where},
+        zones={site.site_id: site.zone.key for site in sites},
         checkout_points={
-            (post.site_id, post.console_id): post.checkout_point_id for place in where for post in place.posts
+            (post.site_id, post.console_id): post.checkout_point_id for site in sites for post in site.posts
         },
         force_majeure_level_max=settings.force_majeure_level_max,
     )
 
 
-def on_shift(post: Post, zone: ZoneInfo, day: date) -> list[OnShift]:
-    """Who works at this console on a local day, in order; not whose whole shift summer time skips."""
-    shifts: list[OnShift] = []
+def shifts_on(post: PlannedPost, zone: ZoneInfo, day: date) -> list[PlannedShift]:
+    """Return the checkout point's shifts on a local day, in order; omit a shift that summer time skips entirely."""
+    shifts: list[PlannedShift] = []
     for seller in post.sellers:
         for days, start, end in seller.shifts:
             if day.weekday() in days:
                 from_ms, to_ms = _instant_ms(zone, day, start), _instant_ms(zone, day, end)
                 if from_ms < to_ms:
-                    shifts.append(OnShift(seller, from_ms, to_ms))
+                    shifts.append(PlannedShift(seller, from_ms, to_ms))
     shifts.sort(key=lambda shift: shift.from_ms)
     return shifts
 
 
 def days_of(first: date, count: int) -> Iterator[date]:
-    """One day after the other."""
+    """Yield `count` days, starting with `first`."""
     return (first + timedelta(days=number) for number in range(count))
 
 
-def _place(scenario: ScenarioFile, site: scenario_file.Site, suffix: str) -> Place:
-    site_id = f"{site.id}{suffix}"
-    posts: list[Post] = []
-    for point in site.checkout_points:
+def _site(scenario: ScenarioFile, table: SiteTable, suffix: str) -> PlannedSite:
+    site_id = f"{table.id}{suffix}"
+    posts: list[PlannedPost] = []
+    for point in table.checkout_points:
         for copy in range(1, point.count + 1):
             number = "" if point.count == 1 else f"-{copy}"
             posts.append(_post(scenario, site_id, point, number, suffix))
-    named = [post.console_id for post in posts]
-    if len(set(named)) < len(named):
+    console_ids = [post.console_id for post in posts]
+    if len(set(console_ids)) < len(console_ids):
         raise ScenarioError("two checkout points have the same id; give each its own.")
-    return Place(
+    return PlannedSite(
         site_id=site_id,
-        zone=_zone(site.timezone),
-        visitors=site.visitors,
-        weekdays=site.weekdays,
-        customers=_named("customers", site.customers, CUSTOMERS, scenario.customers),
-        faults=_named("faults", site.faults, FAULTS, scenario.faults),
+        zone=_zone(table.timezone),
+        visitors=table.visitors,
+        weekdays=table.weekdays,
+        customers=_named("customers", table.customers, CUSTOMERS, scenario.customers),
+        faults=_named("faults", table.faults, FAULTS, scenario.faults),
         posts=tuple(posts),
-        tills=site.tills,
-        door=site.door,
+        tills=table.tills,
+        door=table.door,
     )
 
 
-def _post(scenario: ScenarioFile, site_id: str, point: scenario_file.CheckoutPoint, number: str, suffix: str) -> Post:
-    point_id, console_id = f"{point.id}{number}", f"console-{point.id}{number}"
+def _post(scenario: ScenarioFile, site_id: str, table: CheckoutPointTable, number: str, suffix: str) -> PlannedPost:
+    point_id, console_id = f"{table.id}{number}", f"console-{table.id}{number}"
     if max(len(site_id), len(console_id)) > ID_MAX:
-        raise ScenarioError(f"{site_id}/{console_id} is longer than {ID_MAX} characters; give shorter ids.")
+        raise ScenarioError(f"{site_id}/{console_id} is longer than {ID_MAX} characters; use shorter ids.")
     questions = {**QUESTIONS, **scenario.questions}
-    if point.question not in questions:
-        raise ScenarioError(f"question {point.question!r} is none of {', '.join(questions)}.")
-    post = Post(
+    if table.question not in questions:
+        raise ScenarioError(f"there is no question {table.question!r}; use one of {', '.join(questions)}.")
+    post = PlannedPost(
         site_id=site_id,
         console_id=console_id,
         checkout_point_id=point_id,
-        question_id=point.question,
-        rules=scenario.settings.rules(point.ask_every),
+        question_id=table.question,
+        rules=scenario.settings.rules(table.ask_every),
         stuck_ms=scenario.settings.stuck_ms,
-        sellers=tuple(_seller(scenario, seller, f"{number}{suffix}") for seller in point.sellers),
+        sellers=tuple(_seller(scenario, seller, f"{number}{suffix}") for seller in table.sellers),
     )
     _refuse_overlaps(post)
     return post
 
 
-def _seller(scenario: ScenarioFile, seller: scenario_file.Seller, suffix: str) -> Seller:
+def _seller(scenario: ScenarioFile, table: SellerTable, suffix: str) -> PlannedSeller:
     shifts = []
-    for shift in seller.shifts:
+    for shift in table.shifts:
         start, end = _minutes(shift.start), _minutes(shift.end)
         if end <= start:
-            raise ScenarioError(f"a shift of {seller.id} ends at {shift.end}, not after its start; 24:00 ends a day.")
+            raise ScenarioError(
+                f"a shift of {table.id} ends at {shift.end}, which is not after its start; a shift may end at 24:00 "
+                "at the latest."
+            )
         shifts.append((frozenset(WEEKDAYS.index(day) for day in shift.days), start, end))
-    temperament = _named("temperaments", seller.temperament, TEMPERAMENTS, scenario.temperaments)
-    name = f"{seller.name or seller.id.title()}{suffix.replace('-', ' ')}"
-    return Seller(f"{seller.id}{suffix}", name, temperament, tuple(shifts))
+    habits = _named("temperaments", table.temperament, TEMPERAMENTS, scenario.temperaments)
+    name = f"{table.name or table.id.title()}{suffix.replace('-', ' ')}"
+    return PlannedSeller(f"{table.id}{suffix}", name, habits, tuple(shifts))
 
 
-def _refuse_overlaps(post: Post) -> None:
+def _refuse_overlaps(post: PlannedPost) -> None:
     for weekday, day in enumerate(WEEKDAYS):
-        today = sorted(
+        shifts = sorted(
             (start, end, seller.seller_id)
             for seller in post.sellers
             for days, start, end in seller.shifts
             if weekday in days
         )
-        for (_, end, one), (start, _, other) in pairwise(today):
-            if start < end:
-                raise ScenarioError(f"{one} and {other} are both on shift at {post.checkout_point_id} on {day}.")
+        for (_, end, seller_id), (next_start, _, next_seller_id) in pairwise(shifts):
+            if next_start < end:
+                raise ScenarioError(
+                    f"{seller_id} and {next_seller_id} are on shift at {post.checkout_point_id} at the same time on "
+                    f"{day}; change one of the shifts."
+                )
 
 
-def _named(table: str, name: str, known: Mapping[str, T], given: Mapping[str, T]) -> T:
-    everything = {**known, **given}
-    if name not in everything:
-        raise ScenarioError(f"{table} {name!r} is none of {', '.join(everything)}.")
-    return everything[name]
+def _named(table: str, name: str, built_in: Mapping[str, T], given: Mapping[str, T]) -> T:
+    known = {**built_in, **given}
+    if name not in known:
+        raise ScenarioError(f"there is no [{table}.{name}]; use one of {', '.join(known)}, or add that table.")
+    return known[name]
 
 
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of the time zones
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: the name of a folder of time zones
         raise ScenarioError(
             f"there is no time zone {name!r}: give `timezone` a name such as Europe/Sofia or UTC."
         ) from error
@@ -208,7 +225,10 @@ def _minutes(clock: str) -> int:
 
 
 def _instant_ms(zone: ZoneInfo, day: date, minutes: int) -> int:
-    """When the site's clock shows it, or first shows a later time where summer time skips it."""
+    """Return the instant at which the local clock shows this time, or the first later time that it does show.
+
+    Summer time may skip the time itself.
+    """
     moment = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minutes)
     while moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment.replace(tzinfo=None):
         moment += timedelta(minutes=1)

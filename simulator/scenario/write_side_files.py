@@ -1,4 +1,4 @@
-"""What is written beside a scenario's messages: shifts, the commands that prepare a database, the expected KPIs."""
+"""Write a scenario's other files: those that prepare a database, and the expected KPIs."""
 
 import csv
 import json
@@ -12,29 +12,29 @@ from typing import Any
 from simulator.oracle.facts import ForceMajeure
 from simulator.oracle.kpis import Totals
 from simulator.scenario.file import ScenarioFile
-from simulator.scenario.site_day import GROUPINGS, Order
-from simulator.scenario.sites import QUESTIONS, Place, Post, days_of, on_shift
+from simulator.scenario.site_day import GROUPINGS, ScenarioPlan
+from simulator.scenario.sites import QUESTIONS, PlannedPost, PlannedSite, days_of, shifts_on
 
-SHIFTS_A_FILE = 80_000  # 16 MiB are the most that the command takes
-WAYS: tuple[ForceMajeure, ...] = ("with", "without", "only")
+SHIFTS_PER_FILE = 80_000  # `trivox shift import` takes at most 16 MiB
+FORCE_MAJEURE_CHOICES: tuple[ForceMajeure, ...] = ("with", "without", "only")
 BY_CONSOLE = ("console",)
 
 
-def shifts(folder: Path, order: Order) -> list[str]:
-    """Every shift, as `trivox shift import` takes it, in files that it takes; their names."""
+def write_shifts(folder: Path, plan: ScenarioPlan) -> list[str]:
+    """Write every shift for `trivox shift import`, in files no larger than it takes; return their names."""
     columns = ["site_id", "console_id", "seller_id", "seller_name", "started_at", "ended_at"]
-    rows = (row for place in order.places for post in place.posts for row in _shifts(order, place, post))
+    rows = (row for site in plan.sites for post in site.posts for row in _shift_rows(plan, site, post))
     names = ["shifts.csv"]
-    _table(folder / names[0], columns, islice(rows, SHIFTS_A_FILE))
+    _write_csv(folder / names[0], columns, islice(rows, SHIFTS_PER_FILE))
     for row in rows:
         names.append(f"shifts-{len(names) + 1}.csv")
-        _table(folder / names[-1], columns, chain([row], islice(rows, SHIFTS_A_FILE - 1)))
+        _write_csv(folder / names[-1], columns, chain([row], islice(rows, SHIFTS_PER_FILE - 1)))
     return names
 
 
-def _shifts(order: Order, place: Place, post: Post) -> Iterator[list[str]]:
-    for day in days_of(order.first_day, order.days):
-        for shift in on_shift(post, place.zone, day):
+def _shift_rows(plan: ScenarioPlan, site: PlannedSite, post: PlannedPost) -> Iterator[list[str]]:
+    for day in days_of(plan.first_day, plan.days):
+        for shift in shifts_on(post, site.zone, day):
             times = [_iso(shift.from_ms), _iso(shift.to_ms)]
             yield [post.site_id, post.console_id, shift.seller.seller_id, shift.seller.name, *times]
 
@@ -43,39 +43,40 @@ def _iso(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat()
 
 
-def sites(file: Path, order: Order) -> None:
-    """Every site, as `trivox site import` takes it."""
-    _table(file, ["site_id", "timezone"], ([place.site_id, place.zone.key] for place in order.places))
+def write_sites(file: Path, plan: ScenarioPlan) -> None:
+    """Write every site for `trivox site import`."""
+    _write_csv(file, ["site_id", "timezone"], ([site.site_id, site.zone.key] for site in plan.sites))
 
 
-def checkout_points(file: Path, order: Order) -> None:
-    """Every console, as `trivox checkout-point import` takes it."""
-    posts = (post for place in order.places for post in place.posts)
+def write_checkout_points(file: Path, plan: ScenarioPlan) -> None:
+    """Write every checkout point and its console for `trivox checkout-point import`."""
+    posts = (post for site in plan.sites for post in site.posts)
     rows = ([post.site_id, post.checkout_point_id, post.console_id] for post in posts)
-    _table(file, ["site_id", "checkout_point_id", "console_id"], rows)
+    _write_csv(file, ["site_id", "checkout_point_id", "console_id"], rows)
 
 
-def _table(file: Path, names: list[str], values: Iterable[list[str]]) -> None:
+def _write_csv(file: Path, columns: list[str], values: Iterable[list[str]]) -> None:
     with file.open("w", encoding="utf-8", newline="") as output:
         rows = csv.writer(output, lineterminator="\n")
-        rows.writerow(names)
+        rows.writerow(columns)
         rows.writerows(values)
 
 
-def commands(scenario: ScenarioFile, order: Order) -> list[list[str]]:
-    """The words after `trivox` of the commands that say what is asked, and how, before the files are imported."""
-    made = [["question", "set", name, *_question_words(name, scenario)] for name in scenario.questions]
+def setting_commands(scenario: ScenarioFile, plan: ScenarioPlan) -> list[list[str]]:
+    """Return the commands, without `trivox`, that set key questions and settings before the files are imported."""
+    commands = [["question", "set", name, *_question_words(name, scenario)] for name in scenario.questions]
     settings = scenario.settings
-    names = ("survey_window_ms", "long_press_ms", "reopen_guard_ms", "stuck_ms")
-    of_the_bridge = ("force_majeure_scope_s", "force_majeure_level_max")
-    made.append(["settings", "set", "--all", *(f"{name}={getattr(settings, name)}" for name in names + of_the_bridge)])
-    for place in order.places:
-        for post in place.posts:
-            own = [] if post.question_id == "staff" else [f"question_id={post.question_id}"]
-            own += [] if post.rules.ask_every == 1 else [f"ask_every={post.rules.ask_every}"]
-            if own:
-                made.append(["settings", "set", "--console", f"{post.site_id}/{post.console_id}", *own])
-    return made
+    console_names = ("survey_window_ms", "long_press_ms", "reopen_guard_ms", "stuck_ms")
+    report_names = ("force_majeure_scope_s", "force_majeure_level_max")
+    values = [f"{name}={getattr(settings, name)}" for name in console_names + report_names]
+    commands.append(["settings", "set", "--all", *values])
+    for site in plan.sites:
+        for post in site.posts:
+            values = [] if post.question_id == "staff" else [f"question_id={post.question_id}"]
+            values += [] if post.rules.ask_every == 1 else [f"ask_every={post.rules.ask_every}"]
+            if values:
+                commands.append(["settings", "set", "--console", f"{post.site_id}/{post.console_id}", *values])
+    return commands
 
 
 def _question_words(name: str, scenario: ScenarioFile) -> Iterator[str]:
@@ -85,8 +86,8 @@ def _question_words(name: str, scenario: ScenarioFile) -> Iterator[str]:
     yield from ("--silent-weight", f"{question.silent_weight:g}", "--silent-weight-origin", "the scenario")
 
 
-def script(file: Path, scenario: ScenarioFile, order: Order, tables: Iterable[str]) -> None:
-    """A shell script that prepares a database: questions, settings, sites, checkout points, shifts."""
+def write_script(file: Path, scenario: ScenarioFile, plan: ScenarioPlan, shift_files: Iterable[str]) -> None:
+    """Write the shell script that prepares a database: questions, settings, sites, checkout points, shifts."""
     lines = [
         "#!/bin/sh",
         f"# {_one_line(scenario.title)}: prepares the database that is named as the only argument.",
@@ -100,11 +101,11 @@ def script(file: Path, scenario: ScenarioFile, order: Order, tables: Iterable[st
         "}",
         'trivox() { command "${TRIVOX:-trivox}" "$@" --database "$database"; }',
     ]
-    lines += ["trivox " + " ".join(shlex.quote(word) for word in words) for words in commands(scenario, order)]
+    lines += ["trivox " + " ".join(shlex.quote(word) for word in words) for words in setting_commands(scenario, plan)]
     lines += [
         'trivox site import "$folder/sites.csv"',
         'trivox checkout-point import "$folder/checkout_points.csv"',
-        *(f'trivox shift import "$folder/{name}"' for name in tables),
+        *(f'trivox shift import "$folder/{name}"' for name in shift_files),
         "",
     ]
     file.write_text("\n".join(lines), encoding="utf-8")
@@ -115,27 +116,27 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def preparation(folder: Path, scenario: ScenarioFile, order: Order) -> None:
-    """The files that a database needs before the messages."""
-    sites(folder / "sites.csv", order)
-    checkout_points(folder / "checkout_points.csv", order)
-    script(folder / "prepare.sh", scenario, order, shifts(folder, order))
+def write_preparation(folder: Path, scenario: ScenarioFile, plan: ScenarioPlan) -> None:
+    """Write the files that a database needs before the messages."""
+    write_sites(folder / "sites.csv", plan)
+    write_checkout_points(folder / "checkout_points.csv", plan)
+    write_script(folder / "prepare.sh", scenario, plan, write_shifts(folder, plan))
 
 
-def expected(file: Path, title: str, order: Order, totals: Totals, events: int) -> None:
-    """The KPIs that any honest bridge must report, with the report that is to be asked for each."""
+def write_expected(file: Path, title: str, plan: ScenarioPlan, totals: Totals, events: int) -> None:
+    """Write the KPIs that any honest bridge must report, report by report."""
     reports: list[dict[str, Any]] = [_report(totals, grouping, "default") for grouping in GROUPINGS]
-    reports += [_report(totals, BY_CONSOLE, way) for way in WAYS]
-    last = order.first_day + timedelta(days=order.days)
-    whole = {
+    reports += [_report(totals, BY_CONSOLE, choice) for choice in FORCE_MAJEURE_CHOICES]
+    last = plan.first_day + timedelta(days=plan.days)
+    contents = {
         "title": title,
-        "seed": order.seed,
+        "seed": plan.seed,
         "events": events,
-        "from": str(order.first_day - timedelta(days=1)),
+        "from": str(plan.first_day - timedelta(days=1)),
         "to": str(last + timedelta(days=1)),
         "reports": reports,
     }
-    file.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    file.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
 
 
 def _report(totals: Totals, grouping: Sequence[str], force_majeure: ForceMajeure) -> dict[str, Any]:

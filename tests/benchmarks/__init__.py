@@ -1,1 +1,1 @@
-"""What `make bench` measures: `python -m tests.benchmarks [NAME …]`."""
+"""The benchmarks of `make bench`: `python -m tests.benchmarks [NAME …]`."""

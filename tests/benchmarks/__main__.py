@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints each figure beside its limit; ends with 1 when one is missed.
+"""Run the benchmarks and print each figure with its limit; exit status 1 if a limit is missed.
 
 A benchmark is a module here with a function `figures()` that yields `Figure`s.
 """
@@ -19,15 +19,15 @@ HELPERS = {"__main__", "figure"}
 
 
 def names() -> list[str]:
-    """All benchmarks, by name."""
+    """Return the names of all benchmarks."""
     found = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
     return sorted(name for name in found - HELPERS if not name.startswith("_"))
 
 
 def table(figures: list[Figure]) -> Table:
-    """The figures as a table for the terminal."""
+    """Return the figures as a table for the terminal."""
     shown = Table(title="Trivox benchmarks", title_justify="left")
-    for heading in ("figure", "measured", "limit", "reached", "beside"):
+    for heading in ("figure", "measured", "limit", "reached", "note"):
         shown.add_column(heading, justify="right" if heading in {"measured", "limit"} else "left", overflow="fold")
     for figure in figures:
         sign = "≤" if figure.at_most else "≥"
@@ -36,16 +36,16 @@ def table(figures: list[Figure]) -> Table:
             f"{figure.value:,.4g} {figure.unit}".strip(),
             f"{sign} {figure.limit:,.4g} {figure.unit}".strip(),
             "yes" if figure.reached else "[bold red]no",
-            figure.beside,
+            figure.note,
         )
     return shown
 
 
 def main(wanted: list[str]) -> int:
-    """Runs the benchmarks named, or all; answers the exit status."""
+    """Run the named benchmarks, or all; return the exit status."""
     unknown = sorted(set(wanted) - set(names()))
     if unknown:
-        sys.stderr.write(f"bench: there is no benchmark {', '.join(unknown)}; there are {', '.join(names())}\n")
+        sys.stderr.write(f"bench: there is no benchmark {', '.join(unknown)}: choose from {', '.join(names())}\n")
         return 2
     screen = Console()
     figures: list[Figure] = []

@@ -1,4 +1,4 @@
-"""From a click on the bench's page to the lamp on the page, in a real browser."""
+"""Measure the time from a click on the bench's page to the lamp on the page, in a real browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FRAMES = """(count) => new Promise((done) => { const frames = []; let last = per
 
 
 def figures() -> Iterator[Figure]:
-    """The browser's own time of the click, until the frame with the lit lamp is painted; beside it a frame's length."""
+    """Measure from the browser's time of the click until the frame with the lit lamp is painted."""
     with tempfile.TemporaryDirectory() as name, page(Path(name)) as (address, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 1360, "height": 900})
@@ -38,12 +38,12 @@ def figures() -> Iterator[Figure]:
         "ms",
         LAMP_MS_MAX,
         at_most=True,
-        beside=f"p95 {delays[len(delays) * 95 // 100]:.0f} ms, {PRESSES} clicks; a frame of the screen: {frame:.1f} ms",
+        note=f"p95 {delays[len(delays) * 95 // 100]:.0f} ms, {PRESSES} clicks; a frame of the screen: {frame:.1f} ms",
     )
 
 
 def _delay(tab: Page, number: int) -> float:
-    """One stray press of *No*, whose lamp lights by being felt; the next waits until it is dark."""
+    """Press *No* as a stray press, which lights its lamp; wait before that until the lamp is dark."""
     tab.wait_for_selector(".dome[data-button=no][data-lit=false]")
     tab.evaluate("delete document.getElementById('delay').dataset.ms")
     tab.locator(".dome[data-button=no]").click(delay=HELD_MS + number % 13)

@@ -1,4 +1,4 @@
-"""What a console needs and how quick it is: heap, press to lamp on a hung network, draining, coming back."""
+"""Measure a console: its heap, press to lamp on a hung network, draining its outbox, reconnecting."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ print("filled")
 
 
 def figures() -> Iterator[Figure]:
-    """Measured on simulated consoles (MicroPython i386, the firmware compiled) at a real mosquitto."""
+    """Measure simulated consoles (MicroPython i386, the firmware compiled) at a real mosquitto."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Broker(folder) as broker:
@@ -73,26 +73,26 @@ def _heap(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
             folder / "heap", architecture="i386", firmware=firmware, broker=broker.url(), key="5a" * 32
         ) as console,  # enrolled, as in a shop
     ):
-        wait_until("it is there", lambda: bridge.of("booted"))
+        wait_until("it has started", lambda: bridge.of("booted"))
         bridge.acknowledges = False
         console.wifi(on=False)
         for _ in range(IN_FLIGHT):
             console.press("yes", HELD_MS)
-            time.sleep(HELD_MS / 1000)  # what a finger takes to press again
+            time.sleep(HELD_MS / 1000)  # the time until a finger presses again
         console.wifi(on=True)
         wait_until("they are sent", lambda: len(bridge.of("stray_pressed")) >= IN_FLIGHT)
         heap_kb = console.heap() / 1000
-    yield Figure(f"live heap, {IN_FLIGHT} events in flight", heap_kb, "kB", HEAP_KB_MAX, at_most=True, beside="i386")
+    yield Figure(f"live heap, {IN_FLIGHT} events in flight", heap_kb, "kB", HEAP_KB_MAX, at_most=True, note="i386")
 
 
 def _press_to_lamp(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
     with Console(folder / "lamp", architecture="i386", firmware=firmware, broker=broker.url()) as console:
         with _bridge(broker) as bridge:
-            wait_until("it is there", lambda: bridge.of("booted"))
+            wait_until("it has started", lambda: bridge.of("booted"))
         console.hang(on=True)
         begun = len(console.changes())
         for number in range(PRESSES):
-            # Irregular, so that presses fall anywhere between two polls; let lamps of the last press go dark.
+            # The length varies, so that presses fall anywhere between two polls; the lamps must be dark before.
             wait_until("lamps are dark", lambda: not any(console.lamps()[name] for name in ("yes", "no", "cant_say")))
             console.press("yes", HELD_MS + number % 13)
         changes = console.changes()[begun:]
@@ -105,7 +105,7 @@ def _press_to_lamp(folder: Path, firmware: Path, broker: Broker) -> Iterator[Fig
         "ms",
         LAMP_MS_MAX,
         at_most=True,
-        beside=f"p50 {statistics.median(delays):.1f} ms, {len(delays)} presses",
+        note=f"p50 {statistics.median(delays):.1f} ms, {len(delays)} presses",
     )
 
 
@@ -122,7 +122,7 @@ def _drain(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
         full.power_off()
     started = time.monotonic()
     with _bridge(broker) as bridge, Console(home, architecture="i386", firmware=firmware, broker=broker.url()):
-        wait_until("all have come", lambda: len(bridge.of("stray_pressed")) == OUTAGE_EVENTS, 120)
+        wait_until("all have arrived", lambda: len(bridge.of("stray_pressed")) == OUTAGE_EVENTS, 120)
         took = time.monotonic() - started
     yield Figure(
         f"draining {OUTAGE_EVENTS:,} events after an outage",
@@ -130,7 +130,7 @@ def _drain(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
         "s",
         DRAIN_S_MAX,
         at_most=True,
-        beside="from power-on",
+        note="from power-on",
     )
 
 
@@ -143,11 +143,11 @@ def _back(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
             broker.start()
             worst = max(worst, _seconds_until_online(broker))
     title = f"back after a broker kill, the worst of {KILLS}"
-    yield Figure(title, worst, "s", BACK_S_MAX, at_most=True, beside="from the moment the broker listens again")
+    yield Figure(title, worst, "s", BACK_S_MAX, at_most=True, note="from the moment the broker listens again")
 
 
 def _seconds_until_online(broker: Broker) -> float:
-    """From now until the console's status says that it is online; the broker has just started and retains nothing."""
+    """Return how long it takes until the console is online; the broker has just started and retains nothing."""
     started, online = time.monotonic(), threading.Event()
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
     client.username_pw_set(USER, PASSWORD)

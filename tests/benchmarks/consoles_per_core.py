@@ -1,8 +1,8 @@
-"""How many simulated consoles one core carries, each with one press a minute: by what they use, then by carrying them.
+"""Measure how many simulated consoles one core can run, each with one press a minute, and then run that many on one.
 
-What a console uses is its own process (MicroPython, firmware, stand-ins) and what this process does for it. A core is
-called full at 70 %: above that, what waits for its turn grows faster than what is done. So many consoles are then put
-on one core, where a press still has to be answered in the time that it has on a board.
+A console uses its own process (MicroPython, firmware, stand-ins) and some of this process. A core counts as full at
+70 %: above that, the queue grows faster than the work done. With that many consoles on one core, a press must still
+light its lamp as fast as on a board.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ SAMPLE = 12
 MINUTE_S = 60.0
 FULL = 0.7
 PER_CORE_MIN = 25
-"""`trivox run --consoles 50`, its most, on a machine of two cores."""
+"""`trivox run --consoles 50`, its maximum, on a machine with two cores."""
 LAMP_MS_MAX = 50
 SETTLED_S = 15.0
-"""Starting, connecting and the first settings are behind them then."""
+"""By then consoles have started, connected and applied their first settings."""
 
 
 def figures() -> Iterator[Figure]:
-    """Consoles a core by what they use, and press to lamp with so many on one."""
+    """Measure how many consoles fit on a core, and press to lamp with that many on one core."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         broker = Broker(folder)
@@ -43,31 +43,29 @@ def figures() -> Iterator[Figure]:
             stack.callback(program.stop)
         firmware = compile_firmware(folder / "firmware")
         with ExitStack() as running:
-            sample = _started(running, folder / "sample", firmware, bridge, broker, SAMPLE)
-            share, memory_mb = _use(sample)
+            sample = _start(running, folder / "sample", firmware, bridge, broker, SAMPLE)
+            share, memory_mb = _usage(sample)
         per_core = int(FULL / share)
-        beside = f"{100 * share:.2f} % of a core and {memory_mb:.1f} MB each; a core is full at {FULL:.0%}"
+        note = f"{100 * share:.2f} % of a core and {memory_mb:.1f} MB each; a core is full at {FULL:.0%}"
         yield Figure(
             "simulated consoles a core, one press a minute each",
             per_core,
             "",
             PER_CORE_MIN,
             at_most=False,
-            beside=beside,
+            note=note,
         )
         with ExitStack() as running:
-            crowd = _started(running, folder / "crowd", firmware, bridge, broker, per_core)
-            core = _pinned(crowd)
-            delays = sorted(_minute(crowd))
-    beside = f"p50 {delays[len(delays) // 2]:.1f} ms, worst {delays[-1]:.1f} ms; core {core}, {len(delays)} presses"
+            consoles = _start(running, folder / "full", firmware, bridge, broker, per_core)
+            core = _pin(consoles)
+            delays = sorted(_press_for_a_minute(consoles))
+    note = f"p50 {delays[len(delays) // 2]:.1f} ms, worst {delays[-1]:.1f} ms; core {core}, {len(delays)} presses"
     p95 = delays[len(delays) * 95 // 100]
-    yield Figure("… press to lamp with that many on one core, p95", p95, "ms", LAMP_MS_MAX, at_most=True, beside=beside)
+    yield Figure("… press to lamp with that many on one core, p95", p95, "ms", LAMP_MS_MAX, at_most=True, note=note)
 
 
-def _started(
-    stack: ExitStack, folder: Path, firmware: Path, bridge: Bridge, broker: Broker, count: int
-) -> list[Console]:
-    """So many consoles, on until `stack` closes, connected and at rest."""
+def _start(stack: ExitStack, folder: Path, firmware: Path, bridge: Bridge, broker: Broker, count: int) -> list[Console]:
+    """Start consoles, which run until `stack` closes; return them once they are connected and idle."""
     names = [f"till-{number}" for number in range(count)]
     site_id = folder.name
     consoles = [
@@ -82,17 +80,17 @@ def _started(
     return consoles
 
 
-def _use(consoles: list[Console]) -> tuple[float, float]:
-    """The share of a core that one console uses in a minute with one press, and its memory (MB)."""
+def _usage(consoles: list[Console]) -> tuple[float, float]:
+    """Return the share of a core that one console uses in a minute with one press, and its memory (MB)."""
     before_s, started_s = sum(map(_cpu_s, consoles)) + time.process_time(), time.monotonic()
-    _minute(consoles)
+    _press_for_a_minute(consoles)
     used_s = sum(map(_cpu_s, consoles)) + time.process_time() - before_s
     memory_kb = sum(_field(console, "status", "VmRSS:") for console in consoles)
     return used_s / (time.monotonic() - started_s) / len(consoles), memory_kb / 1024 / len(consoles)
 
 
-def _minute(consoles: list[Console]) -> list[float]:
-    """One press each, evenly over a minute; how long the pressed button's lamp took each time, in ms."""
+def _press_for_a_minute(consoles: list[Console]) -> list[float]:
+    """Press once at each console, spread over a minute; return how long the lamp took each time, in ms."""
     begun = [len(console.changes()) for console in consoles]
     started_s = time.monotonic()
     for number, console in enumerate(consoles, 1):
@@ -109,8 +107,8 @@ def _delay_ms(console: Console, since: int) -> float:
     )
 
 
-def _pinned(consoles: list[Console]) -> int:
-    """Put them all on the last core that this process may use; its number."""
+def _pin(consoles: list[Console]) -> int:
+    """Put all consoles on the last core that this process may use; return its number."""
     core = max(os.sched_getaffinity(0))
     for console in consoles:
         os.sched_setaffinity(console.pid, {core})
@@ -118,7 +116,7 @@ def _pinned(consoles: list[Console]) -> int:
 
 
 def _cpu_s(console: Console) -> float:
-    """Seconds of processor time that its process has used, those of the kernel for it included."""
+    """Return the seconds of processor time that its process has used, in user and kernel mode."""
     fields = Path(f"/proc/{console.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

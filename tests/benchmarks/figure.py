@@ -1,4 +1,4 @@
-"""One measured figure beside the limit, or the peer, that was measured or set for it."""
+"""One measured figure and its limit, which is fixed or measured in the same run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured value and what it is held against.
+    """A measured value and its limit.
 
     Attributes:
         name: what was measured, in words.
@@ -15,7 +15,7 @@ class Figure:
         unit: `events/s`, `ms`, `kB` … or empty for a ratio.
         limit: what it must reach, in the same unit.
         at_most: whether the limit is an upper one.
-        beside: what was measured in the same run for comparison, in words, or empty.
+        note: what else was measured in the same run, in words, or empty.
     """
 
     name: str
@@ -23,9 +23,9 @@ class Figure:
     unit: str
     limit: float
     at_most: bool
-    beside: str = ""
+    note: str = ""
 
     @property
     def reached(self) -> bool:
-        """Whether the value keeps to its limit."""
+        """Whether the value is within its limit."""
         return self.value <= self.limit if self.at_most else self.value >= self.limit

@@ -1,4 +1,4 @@
-"""What the outbox costs on the flash: erases per 1,000 events, reads of an append, the time to drain 5,000."""
+"""Measure the outbox on flash: erases per 1,000 events, reads of an append, the time to drain 5,000 events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAP_BYTES_MAX = 8000
 
 
 def figures() -> Iterator[Figure]:
-    """Measured on MicroPython (i386), LittleFS in 848 kB, events of 20 to 30 bytes, programs of 32 and 256 B."""
+    """Measure on MicroPython (i386), LittleFS of 848 kB, events of 20 to 30 bytes, programs of 32 and 256 B."""
     for prog_size in (32, 256):
         with tempfile.TemporaryDirectory() as folder:
             run = subprocess.run(
@@ -33,8 +33,8 @@ def figures() -> Iterator[Figure]:
         for name in ("acknowledged", "32 behind", "offline"):
             title = f"flash erases per 1,000 events, {name}, program {prog_size} B"
             longest = f"the longest append took {found[f'reads, {name}']:,} reads"
-            yield Figure(title, found[f"erases, {name}"], "", ERASES_MAX, at_most=True, beside=longest)
-        title = f"outbox: read and let go of 5,000 events, program {prog_size} B"
+            yield Figure(title, found[f"erases, {name}"], "", ERASES_MAX, at_most=True, note=longest)
+        title = f"outbox: read and delete 5,000 events, program {prog_size} B"
         yield Figure(title, found["drain ms"], "ms", DRAIN_MS_MAX, at_most=True)
         title = f"outbox: open with 5,000 events, program {prog_size} B"
         yield Figure(title, found["open ms"], "ms", 500, at_most=True)

@@ -1,4 +1,4 @@
-"""A fleet: memory a console, events a second when filling a file, and when `trivox ingest` takes that file in."""
+"""Measure a fleet: memory per console, and events a second written to a file and taken in by `trivox ingest`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bridge.store import open_store
 from bridge.store.connection import ROWS_AT_ONCE
 from simulator.console.micropython import command
 from simulator.scenario.fleet_console import Fleet
-from simulator.scenario.live_console import Common, LiveConsole
+from simulator.scenario.live_console import LiveConsole, LiveContext
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.write_files import Sender
 from tests.benchmarks.figure import Figure
@@ -34,7 +34,7 @@ DAYS = 2
 JOBS = 2
 RATE = 100_000
 CONSOLE_KB = 20
-AT_ONCE = 33_000  # rows a transaction: what a group of `trivox ingest` comes to here
+AT_ONCE = 33_000  # rows in a transaction, as many as in one of `trivox ingest` here
 ROUNDS = 3
 SHARE = 0.5
 TABLES = ("event", "survey", "force_majeure", "counts", "counts_received", "rollup_hour", "rollup_day")
@@ -42,7 +42,7 @@ PRESSES = 50_000
 
 
 def figures() -> Iterator[Figure]:
-    """Memory, filling, and taking in."""
+    """Measure memory, writing a file, and taking it in."""
     yield _memory()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -51,22 +51,22 @@ def figures() -> Iterator[Figure]:
 
 
 def _memory() -> Figure:
-    """What a live console costs beside its socket: firmware, outbox, people."""
-    order = Scenario.load(CHAIN, days=1).order
-    common = Common(order, None, io.BytesIO())
-    Sender(common.fleet, order.places[0], order.places[0].posts[0], 1)
+    """Measure the memory of a live console apart from its socket: firmware, outbox, people."""
+    plan = Scenario.load(CHAIN, days=1).plan
+    context = LiveContext(plan, None, io.BytesIO())
+    Sender(context.fleet, plan.sites[0], plan.sites[0].posts[0], 1)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    consoles = [LiveConsole(common, place, post) for place in order.places for post in place.posts]
+    consoles = [LiveConsole(context, site, post) for site in plan.sites for post in site.posts]
     kilobytes = (tracemalloc.get_traced_memory()[0] - before) / len(consoles) / 1000
-    common.diary = io.BytesIO()
+    context.diary = io.BytesIO()
     for console in consoles:
-        console.go_on()  # nobody takes anything: each outbox fills up to its window
-    full = (tracemalloc.get_traced_memory()[0] - before - common.diary.tell()) / len(consoles) / 1000
+        console.go_on()  # nothing is acknowledged: each outbox fills up to its window
+    full = (tracemalloc.get_traced_memory()[0] - before - context.diary.tell()) / len(consoles) / 1000
     tracemalloc.stop()
     waiting = consoles[0].sender.console.outbox.waiting()
-    beside = f"{full:.0f} with {waiting} events waiting; a MicroPython process takes {_micropython_kb():,.0f}"
-    return Figure("memory a fleet console", kilobytes, "kB", CONSOLE_KB, at_most=True, beside=beside)
+    note = f"{full:.0f} with {waiting} events waiting; a MicroPython process takes {_micropython_kb():,.0f}"
+    return Figure("memory a fleet console", kilobytes, "kB", CONSOLE_KB, at_most=True, note=note)
 
 
 def _micropython_kb() -> float:
@@ -76,13 +76,13 @@ def _micropython_kb() -> float:
 
 
 def _filling(folder: Path) -> Figure:
-    """By the time of two cores, which is the same on a busy machine; by the clock beside it, on two and on one."""
+    """Measure by processor time of two cores, which does not depend on how busy the machine is."""
     one, of_one = _fill(folder / "one", 1)
     two, of_two = _fill(folder / "out", JOBS)
-    beside = f"by the clock {of_two / two.clock_s:,.0f}, on one core {of_one / one.clock_s:,.0f}; one core's time "
-    beside += f"{of_one / one.cpu_s:,.0f}; the survey table alone on one core {_table_alone():,.0f}"
+    note = f"by the clock {of_two / two.clock_s:,.0f}, on one core {of_one / one.clock_s:,.0f}; one core's time "
+    note += f"{of_one / one.cpu_s:,.0f}; only the survey table on one core {_survey_table_rate():,.0f}"
     name = f"events a second to a file, {JOBS} cores' time"
-    return Figure(name, JOBS * of_two / two.cpu_s, "events/s", RATE, at_most=False, beside=beside)
+    return Figure(name, JOBS * of_two / two.cpu_s, "events/s", RATE, at_most=False, note=note)
 
 
 def _fill(folder: Path, jobs: int) -> tuple[Took, int]:
@@ -92,8 +92,8 @@ def _fill(folder: Path, jobs: int) -> tuple[Took, int]:
     return took, run.events
 
 
-def _table_alone() -> float:
-    """Events a second of the firmware's survey table, given presses and nothing else."""
+def _survey_table_rate() -> float:
+    """Return the events a second of the firmware's survey table, given presses and nothing else."""
     fleet = Fleet()
     table = fleet.firmware.survey.SurveyTable(fleet.settings())
     facts, began = 0, time.process_time()
@@ -107,24 +107,24 @@ def _table_alone() -> float:
 
 
 def _cpu_s() -> float:
-    """Processor time of this process and of those that it has ended."""
+    """Return the processor time of this process and of its children that have ended."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
 def _taking_in(folder: Path) -> Figure:
-    """The round whose share is the middle one: each times `trivox ingest` and SQLite one after the other."""
+    """Measure the median of some rounds, each of which times `trivox ingest` and SQLite one after the other."""
     words = [str(folder / "out" / "prepare.sh"), str(folder / "prepared.db")]
     subprocess.run(words, check=True, capture_output=True, env={**os.environ, "TRIVOX": TRIVOX})
-    rounds = sorted((_round(folder) for _ in range(ROUNDS)), key=lambda one: one.bare.cpu_s / one.ingest.cpu_s)
+    rounds = sorted((_round(folder) for _ in range(ROUNDS)), key=lambda timed: timed.bare.cpu_s / timed.ingest.cpu_s)
     ingest, bare, grouped, rows, events = rounds[ROUNDS // 2]
-    shares = ", ".join(f"{one.bare.cpu_s / one.ingest.cpu_s:.2f}" for one in rounds)
-    beside = f"SQLite inserting the same {rows:,} rows bare makes this {shares} of its rate, "
-    beside += f"{ROWS_AT_ONCE} rows a statement {grouped.cpu_s / ingest.cpu_s:.2f}; "
-    beside += f"by the clock {events / ingest.clock_s:,.0f}, {bare.clock_s / ingest.clock_s:.2f}"
+    shares = ", ".join(f"{timed.bare.cpu_s / timed.ingest.cpu_s:.2f}" for timed in rounds)
+    note = f"SQLite inserting the same {rows:,} rows bare makes this {shares} of its rate, "
+    note += f"{ROWS_AT_ONCE} rows a statement {grouped.cpu_s / ingest.cpu_s:.2f}; "
+    note += f"by the clock {events / ingest.clock_s:,.0f}, {bare.clock_s / ingest.clock_s:.2f}"
     limit = SHARE * events / bare.cpu_s
     name = "events a second by trivox ingest, one core's time"
-    return Figure(name, events / ingest.cpu_s, "events/s", limit, at_most=False, beside=beside)
+    return Figure(name, events / ingest.cpu_s, "events/s", limit, at_most=False, note=note)
 
 
 def _round(folder: Path) -> Round:
@@ -142,14 +142,14 @@ def _round(folder: Path) -> Round:
 
 @dataclass
 class Took:
-    """Seconds, by the clock and of a processor."""
+    """A duration in seconds of the clock and of processor time."""
 
     clock_s: float = 0.0
     cpu_s: float = 0.0
 
 
 class Round(NamedTuple):
-    """What `trivox ingest` took, and SQLite alone for the same rows: one a statement, and many."""
+    """The times of `trivox ingest`, and of SQLite for the same rows: one or many rows in a statement."""
 
     ingest: Took
     bare: Took
@@ -160,14 +160,14 @@ class Round(NamedTuple):
 
 @contextmanager
 def _timed() -> Iterator[Took]:
-    """What happens meanwhile took so long."""
+    """Measure how long the block takes."""
     took, began, began_cpu = Took(), time.monotonic(), _cpu_s()
     yield took
     took.clock_s, took.cpu_s = time.monotonic() - began, _cpu_s() - began_cpu
 
 
 def _bare(database: Path, other: Path, *, grouped: bool) -> tuple[Took, int, int]:
-    """The same rows into the same tables with their indexes, durable: time, rows, and events among them."""
+    """Insert the same rows into the same tables with their indexes, durably; return the time, all rows, and events."""
     reader = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     store = open_store(other, writing=True)
     total, rows, events = Took(), 0, 0
@@ -177,11 +177,11 @@ def _bare(database: Path, other: Path, *, grouped: bool) -> tuple[Took, int, int
         with _timed() as took:
             for start in range(0, len(found), AT_ONCE):
                 with store.transaction(0):
-                    some = found[start : start + AT_ONCE]
+                    chunk = found[start : start + AT_ONCE]
                     if not grouped:
-                        store.run_many(f"INSERT INTO {table} VALUES {places}", some)
+                        store.run_many(f"INSERT INTO {table} VALUES {places}", chunk)
                     else:
-                        store.insert(f"INSERT INTO {table}", some)
+                        store.insert(f"INSERT INTO {table}", chunk)
         total.clock_s, total.cpu_s = total.clock_s + took.clock_s, total.cpu_s + took.cpu_s
         rows += len(found)
         events = len(found) if table == "event" else events

@@ -1,4 +1,4 @@
-"""Ten thousand consoles of one process live against a broker and the bridge, as fast as that takes what they send."""
+"""Measure ten thousand consoles of one process at a broker and the bridge, as fast as these take their events."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.scenario.live import allow_files
-from simulator.scenario.live_console import Common, LiveConsole
+from simulator.scenario.live_console import LiveConsole, LiveContext
 from simulator.scenario.run_folder import Run
 from simulator.scenario.scenario import Scenario
+from tests.benchmarks._running import running_bridge
 from tests.benchmarks.figure import Figure
-from tests.benchmarks.throughput import bridge
 from tests.support import facts
-from tests.support.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 CONSOLES = 10_000
 SITES = 2500
 CONSOLE_KB = 80
-SHARE = 0.2  # of what people and firmware alone come to
+SHARE = 0.2  # of the rate of people and firmware without a network
 TABLES: dict[str, Any] = {
     "title": "Ten thousand consoles, an hour",
     "first_day": "2026-03-02",
@@ -49,7 +48,7 @@ TABLES: dict[str, Any] = {
 
 
 class Played(NamedTuple):
-    """What it took until all events were acknowledged; memory at its highest less what was there before."""
+    """The time until all events were acknowledged, and the growth of memory at its peak."""
 
     clock_s: float
     cpu_s: float
@@ -57,36 +56,36 @@ class Played(NamedTuple):
 
 
 def figures() -> Iterator[Figure]:
-    """How many are online at once, how fast their events are acknowledged, and what each costs."""
+    """Measure how many are online at once, how fast their events are acknowledged, and the memory of each."""
     allow_files(CONSOLES)  # the broker's limit is this process's
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with Mosquitto(folder) as broker, bridge(broker, folder / "live.db"):
-            words = [sys.executable, "-m", "tests.benchmarks.fleet_live", broker.url(), str(folder / "run")]
+        with running_bridge(folder) as (broker, bridge):
+            words = [sys.executable, "-m", "tests.benchmarks.fleet_live", broker.url, str(folder / "run")]
             done = subprocess.run(words, check=True, capture_output=True, text=True)
         played = Played(*json.loads(done.stdout))
         events = Run(folder / "run").events
-        stored = facts.stored(folder / "live.db")
-        heard = sum(at_ms > 0 for at_ms in facts.consoles(folder / "live.db", "last_seen_at_ms"))
+        stored = facts.stored(bridge.database)
+        online = sum(at_ms > 0 for at_ms in facts.consoles(bridge.database, "last_seen_at_ms"))
     if stored != events:
         raise RuntimeError(f"{events} events acknowledged, {stored} stored")
     yield Figure(
         "live consoles of one process, each connected until the end",
-        heard,
+        online,
         "consoles",
         CONSOLES,
         at_most=False,
-        beside=f"{events:,} events acknowledged in {played.clock_s:.0f} s, broker and bridge on the same cores: "
+        note=f"{events:,} events acknowledged in {played.clock_s:.0f} s, broker and bridge on the same cores: "
         f"{events / played.clock_s:,.0f} a second",
     )
-    alone = _alone()
+    rate_without_network = _rate_without_network()
     yield Figure(
         "… events a second of one core's time",
         events / played.cpu_s,
         "events/s",
-        SHARE * alone,
+        SHARE * rate_without_network,
         at_most=False,
-        beside=f"people and firmware alone, nothing sent: {alone:,.0f}",
+        note=f"people and firmware without sending: {rate_without_network:,.0f}",
     )
     yield Figure(
         "… memory of a console with its connection",
@@ -94,19 +93,19 @@ def figures() -> Iterator[Figure]:
         "kB",
         CONSOLE_KB,
         at_most=True,
-        beside="at its highest, what waits and the sums for the expected reports included",
+        note="at its peak, with waiting events and the sums for the expected reports",
     )
 
 
-def _alone() -> float:
-    """Events a second of the same people and consoles, sent nowhere."""
-    order = Scenario.of(TABLES).order
+def _rate_without_network() -> float:
+    """Return the events a second of the same people and consoles when nothing is sent."""
+    plan = Scenario.of(TABLES).plan
     events, began = 0, time.process_time()
     with tempfile.TemporaryFile() as diary:
-        common = Common(order, None, diary)
-        for place in order.places[: SITES // 10]:
-            for post in place.posts:
-                console = LiveConsole(common, place, post)
+        context = LiveContext(plan, None, diary)
+        for site in plan.sites[: SITES // 10]:
+            for post in site.posts:
+                console = LiveConsole(context, site, post)
                 outbox = console.sender.console.outbox
                 console.go_on()
                 while outbox.waiting() and not console.ended:
@@ -117,7 +116,7 @@ def _alone() -> float:
 
 
 def _play(broker: str, folder: str) -> None:
-    """In a process of its own: play, and tell what it took."""
+    """Play the scenario in a process of its own, and print what it took."""
     scenario = Scenario.of(TABLES)
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began_s, began_cpu_s = time.monotonic(), time.process_time()

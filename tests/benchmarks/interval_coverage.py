@@ -1,7 +1,7 @@
-"""How often the 95 % intervals of the two indices cover the truth, computed over the method's whole grid.
+"""Compute how often the 95 % intervals of the two indices cover the true value, over the method's whole grid.
 
-Nothing is drawn at random: every sample that could occur is weighed with its probability (samples rarer than one in
-10^9 at a step are left out and count as not covered, so the figures err on the low side).
+Nothing is drawn at random: every sample that could occur is weighted with its probability (samples rarer than one in
+10^9 at a step are left out and count as not covered, so the figures are slightly too low).
 
     python -m tests.benchmarks interval_coverage
 """
@@ -26,7 +26,7 @@ SHARES = (
     (0.70, 0.08, 0.07, 0.15),
     (0.30, 0.30, 0.10, 0.30),
 )
-"""Of yes, no, can't say and silent."""
+"""Shares of yes, no, can't say and silent."""
 SIZES = (30, 60, 120, 400, 1000)
 SILENT_WEIGHTS = (0.0, 0.5, 1.0)
 SCORES = {
@@ -87,7 +87,7 @@ def _answers(sample: dict[float, int], scores: tuple[float, ...]) -> kpi.Answers
 
 
 def _samples(surveys: int, shares: dict[float, float]) -> Iterator[tuple[dict[float, int], float]]:
-    """Give every sample with its probability: score by score, each binomial in what the earlier ones left."""
+    """Yield every sample with its probability: score by score, each binomial in what the earlier ones left."""
     (score, share), *others = shares.items()
     if not others:
         yield {score: surveys}, 1.0
@@ -119,7 +119,7 @@ def figures() -> Iterator[Figure]:
         sys.stdout.write(f"{100 * point.coverage:8.2f}" + ("\n" if point.surveys == SIZES[-1] else ""))
         sys.stdout.flush()
     mean = sum(points) / len(points)
-    beside = f"{len(points)} points, computed exactly"
-    yield Figure("interval coverage, mean", 100 * mean, "%", 94, at_most=False, beside=beside)
-    yield Figure("interval coverage, mean", 100 * mean, "%", 97, at_most=True, beside=beside)
-    yield Figure("interval coverage, worst point", 100 * min(points), "%", 91, at_most=False, beside=beside)
+    note = f"{len(points)} points, computed exactly"
+    yield Figure("interval coverage, mean", 100 * mean, "%", 94, at_most=False, note=note)
+    yield Figure("interval coverage, mean", 100 * mean, "%", 97, at_most=True, note=note)
+    yield Figure("interval coverage, worst point", 100 * min(points), "%", 91, at_most=False, note=note)

@@ -1,4 +1,4 @@
-"""Every console of a large chain comes back at the same moment, each with what it kept: how soon is all of it safe?"""
+"""Measure how soon all events are stored when every console of a large chain reconnects at the same moment."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import _wire
+from tests.benchmarks import _lean_mqtt
+from tests.benchmarks._running import running_bridge
 from tests.benchmarks.figure import Figure
-from tests.benchmarks.throughput import bridge, message
+from tests.benchmarks.throughput import message
 from tests.support import facts
-from tests.support.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
 
 CONSOLES = 10_000
@@ -26,41 +25,46 @@ BATCH = 32
 LIMIT_S = 90.0
 MEMORY_MB = 512
 CONNECTIONS = 200
-"""How many connections play the consoles: what is measured is the bridge, not the file descriptors of the machine."""
+"""How many connections play the consoles: the bridge is measured, not the machine's file descriptors."""
 
 
 def figures() -> Iterator[Figure]:
-    """The storm's rate beside the same events of consoles known before, and the bridge's memory at its highest."""
+    """Measure the rate of the storm, compared with that of consoles known before, and the bridge's peak memory."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with Mosquitto(folder) as broker, bridge(broker, folder / "storm.db") as process:
-            storm = _storm(broker.port, folder / "storm.db", 1)
-            steady = _storm(broker.port, folder / "storm.db", EVENTS + 1)
-            memory = _peak_mb(process)
-    beside = f"{CONSOLES:,} consoles, {EVENTS} events each; the next {EVENTS} of each: {steady:,.0f} events/s"
+        with running_bridge(folder) as (broker, bridge):
+            storm = _storm(broker.port, bridge.database, 1)
+            steady = _storm(broker.port, bridge.database, EVENTS + 1)
+            memory = _peak_mb(bridge.pid)
+    note = f"{CONSOLES:,} consoles, {EVENTS} events each; the next {EVENTS} of each: {steady:,.0f} events/s"
     yield Figure(
-        "consoles that come back at once, events/s", storm, "events/s", 0.4 * steady, at_most=False, beside=beside
+        "consoles that reconnect at once, events/s",
+        storm,
+        "events/s",
+        0.4 * steady,
+        at_most=False,
+        note=note,
     )
-    yield Figure("… the bridge's memory at its highest", memory, "MB", MEMORY_MB, at_most=True, beside=beside)
+    yield Figure("… the bridge's peak memory", memory, "MB", MEMORY_MB, at_most=True, note=note)
 
 
 def _packets(base: int) -> Iterator[tuple[int, bytes]]:
-    """(console, its packets): what it holds, in batches."""
+    """Yield each console with the packets of its batches."""
     for console in range(CONSOLES):
         sent = b""
         for number, start in enumerate(range(base, base + EVENTS, BATCH), 1):
             topic, payload = message(console, start, min(BATCH, base + EVENTS - start))
-            sent += _wire.publish(topic, payload, console // CONNECTIONS * 8 % 60_000 + number)
+            sent += _lean_mqtt.publish(topic, payload, console // CONNECTIONS * 8 % 60_000 + number)
         yield console, sent
 
 
 def _storm(port: int, database: Path, base: int) -> float:
-    """Send everything as fast as the broker takes it; events a second until the last one is stored and answered."""
+    """Send everything as fast as the broker takes it; return the events a second until the last is acknowledged."""
     waiting = [bytearray() for _ in range(CONNECTIONS)]
     for console, sent in _packets(base):
         waiting[console % CONNECTIONS] += sent
-    listener = _wire.connect(port, "listener", "trivox/v1/+/+/ack")
-    connections = [_wire.connect(port, f"consoles-{number}") for number in range(CONNECTIONS)]
+    listener = _lean_mqtt.connect(port, "listener", "trivox/v1/+/+/ack")
+    connections = [_lean_mqtt.connect(port, f"consoles-{number}") for number in range(CONNECTIONS)]
     started = time.monotonic()
     reached = _run(connections, waiting, listener, base + EVENTS - 1)
     seconds = time.monotonic() - started
@@ -73,7 +77,7 @@ def _storm(port: int, database: Path, base: int) -> float:
 
 
 def _run(connections: list[socket.socket], waiting: list[bytearray], listener: socket.socket, through: int) -> int:
-    """Write what waits and read every answer, until all consoles are acknowledged; how many are."""
+    """Send what waits and read every answer until all consoles are acknowledged; return how many are."""
     chosen = selectors.DefaultSelector()
     for connection, left in zip(connections, waiting, strict=True):
         connection.setblocking(False)  # noqa: FBT003 - as socket.socket has it
@@ -85,7 +89,7 @@ def _run(connections: list[socket.socket], waiting: list[bytearray], listener: s
         for key, mask in chosen.select(1):
             connection = key.fileobj
             if connection is listener:
-                found, rest = _wire.packets(rest + listener.recv(262_144))
+                found, rest = _lean_mqtt.packets(rest + listener.recv(262_144))
                 listener.sendall(_answers(found, done, through))
             elif isinstance(connection, socket.socket):
                 _turn(chosen, connection, key.data, mask)
@@ -102,11 +106,11 @@ def _turn(chosen: selectors.BaseSelector, connection: socket.socket, left: bytea
 
 
 def _answers(found: list[tuple[int, bytes]], done: set[bytes], through: int) -> bytes:
-    """Note who is acknowledged through the last event; the PUBACKs."""
+    """Note which consoles are acknowledged through the last event; return the PUBACKs."""
     answers = b""
     wanted = b'"through":%d,' % through
     for head, body in found:
-        if head & 0xF0 != _wire.PUBLISH:
+        if head & 0xF0 != _lean_mqtt.PUBLISH:
             continue
         (size,) = struct.unpack_from("!H", body)
         answers += b"\x40\x02" + body[2 + size : 4 + size]
@@ -115,6 +119,6 @@ def _answers(found: list[tuple[int, bytes]], done: set[bytes], through: int) -> 
     return answers
 
 
-def _peak_mb(process: subprocess.Popen[str]) -> float:
-    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+def _peak_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024

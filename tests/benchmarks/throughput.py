@@ -1,4 +1,4 @@
-"""How many events the bridge makes durable through mosquitto, and how soon it acknowledges one."""
+"""Measure how many events a second the bridge stores durably through mosquitto, and how soon it acknowledges one."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
 
-from tests.benchmarks import _wire
+from tests.benchmarks import _lean_mqtt
+from tests.benchmarks._running import running_bridge, running_broker
 from tests.benchmarks.figure import Figure
 from tests.support import facts
-from tests.support.mosquitto import Mosquitto
-from tests.support.programs import TRIVOX, wait_until
+from tests.support.programs import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +34,7 @@ START_MS = 1_763_780_000_000
 
 
 def event(seq: int) -> dict[str, object]:
-    """An opening, then its close."""
+    """Return an opening for an odd number, and its close for the next."""
     up_ms = seq * 10_000
     base = {"boot": 17, "up_ms": up_ms, "at_ms": START_MS + up_ms}
     question = {"question_id": "staff", "question_revision": 3}
@@ -46,14 +45,14 @@ def event(seq: int) -> dict[str, object]:
 
 
 def message(console: int, base: int, count: int) -> tuple[str, bytes]:
-    """(topic, payload) of a batch."""
+    """Return (topic, payload) of a batch."""
     events = [event(seq) for seq in range(base, base + count)]
     batch = {"epoch": "9f2c1ab0", "first": 1, "base": base, "events": events}
     return f"trivox/v1/bench/till-{console}/events", json.dumps(batch, separators=(",", ":")).encode()
 
 
 def messages(events: int, batch: int) -> list[tuple[str, bytes]]:
-    """Messages of all consoles in turn."""
+    """Return messages of all consoles in turn."""
     rounds = events // CONSOLES // batch
     return [message(console, 1 + turn * batch, batch) for turn in range(rounds) for console in range(CONSOLES)]
 
@@ -61,25 +60,12 @@ def messages(events: int, batch: int) -> list[tuple[str, bytes]]:
 def write_packets(file: Path, sent: list[tuple[str, bytes]]) -> None:
     with file.open("wb") as out:
         for index, (topic, payload) in enumerate(sent):
-            packet = _wire.publish(topic, payload, index % 65_535 + 1)
+            packet = _lean_mqtt.publish(topic, payload, index % 65_535 + 1)
             out.write(struct.pack("!I", len(packet)) + packet)
 
 
-@contextmanager
-def bridge(broker: Mosquitto, database: Path) -> Iterator[subprocess.Popen[str]]:
-    words = [TRIVOX, "bridge", "--broker", broker.url(), "--database", str(database)]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-    try:
-        if not any("connected" in line for line in process.stderr or ()):
-            raise RuntimeError("the bridge ended")
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def figures() -> Iterator[Figure]:
-    """Durable events a second, one and 32 a message, and publish to `ack`."""
+    """Measure durable events a second, one and 32 in a message, and publish to `ack`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         yield from _one_a_message(folder)
@@ -89,30 +75,28 @@ def figures() -> Iterator[Figure]:
 
 def _one_a_message(folder: Path) -> Iterator[Figure]:
     write_packets(folder / "one", messages(ONE_BY_ONE, 1))
-    with Mosquitto(folder) as broker:
+    with running_broker(folder / "bare") as broker:
         bare = _bare_rate(broker.port, folder / "one", ONE_BY_ONE)
-    with Mosquitto(folder) as broker, bridge(broker, folder / "one.db"):
-        rate = _durable_rate(broker.port, folder / "one", folder / "one.db", ONE_BY_ONE)
+    with running_bridge(folder / "one-bridge") as (broker, bridge):
+        rate = _durable_rate(broker.port, folder / "one", bridge.database, ONE_BY_ONE)
     name = "durable events a second, one a message"
-    yield Figure(
-        name, rate, "events/s", 0.4 * bare, at_most=False, beside=f"a bare socket subscriber takes {bare:,.0f}"
-    )
+    yield Figure(name, rate, "events/s", 0.4 * bare, at_most=False, note=f"a bare socket subscriber takes {bare:,.0f}")
 
 
 def _many_a_message(folder: Path) -> Iterator[Figure]:
     sent = messages(IN_BATCHES, BATCH)
     count = len(sent) * BATCH
     write_packets(folder / "many", sent)
-    with Mosquitto(folder) as broker, bridge(broker, folder / "many.db"):
-        rate = _durable_rate(broker.port, folder / "many", folder / "many.db", count)
-    bare = _bare_inserts(folder, count)
+    with running_bridge(folder / "many-bridge") as (broker, bridge):
+        rate = _durable_rate(broker.port, folder / "many", bridge.database, count)
+    bare = _bare_inserts(folder / "bare.db", bridge.database, count)
     name = f"durable events a second, {BATCH} a message"
-    beside = f"SQLite inserting the same rows bare: {bare:,.0f}, which makes {rate / bare:.2f}"
-    yield Figure(name, rate, "events/s", 30_000, at_most=False, beside=beside)
+    note = f"SQLite inserting the same rows bare: {bare:,.0f}, which makes {rate / bare:.2f}"
+    yield Figure(name, rate, "events/s", 30_000, at_most=False, note=note)
 
 
 def _bare_rate(port: int, file: Path, count: int) -> float:
-    words = [sys.executable, "-m", "tests.benchmarks._wire"]
+    words = [sys.executable, "-m", "tests.benchmarks._lean_mqtt"]
     subscriber = subprocess.Popen([*words, "subscribe", str(port), str(count)], stdout=subprocess.PIPE, text=True)
     if subscriber.stdout is None:
         raise RuntimeError
@@ -125,7 +109,7 @@ def _bare_rate(port: int, file: Path, count: int) -> float:
 
 
 def _durable_rate(port: int, file: Path, database: Path, count: int) -> float:
-    words = [sys.executable, "-m", "tests.benchmarks._wire"]
+    words = [sys.executable, "-m", "tests.benchmarks._lean_mqtt"]
     reader = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
 
     def rows() -> int:
@@ -141,11 +125,11 @@ def _durable_rate(port: int, file: Path, database: Path, count: int) -> float:
     return (count - before) / seconds
 
 
-def _bare_inserts(folder: Path, count: int) -> float:
-    """The same rows into the same table with its UNIQUE constraint, 1,000 a transaction, as durable."""
-    connection = apsw.Connection(str(folder / "bare.db"))
+def _bare_inserts(file: Path, filled: Path, count: int) -> float:
+    """Insert the same rows into the same table with its UNIQUE constraint, 1,000 in a transaction, as durably."""
+    connection = apsw.Connection(str(file))
     connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-    connection.execute("ATTACH ? AS done", (str(folder / "many.db"),))
+    connection.execute("ATTACH ? AS done", (str(filled),))
     table = connection.execute("SELECT sql FROM done.sqlite_schema WHERE name = 'event'").fetchall()[0][0]
     rows = connection.execute("SELECT * FROM done.event LIMIT ?", (count,)).fetchall()
     connection.execute("DETACH done")
@@ -159,17 +143,17 @@ def _bare_inserts(folder: Path, count: int) -> float:
 
 
 def _publish_to_ack(folder: Path) -> Iterator[Figure]:
-    with Mosquitto(folder) as broker, bridge(broker, folder / "ack.db"):
+    with running_bridge(folder / "ack-bridge") as (broker, _):
         delays = sorted(_delays_ms(broker.port))
-    beside = f"{STEADY_RATE} messages a second for {STEADY_S} s"
+    note = f"{STEADY_RATE} messages a second for {STEADY_S} s"
     for share, limit in ((0.5, 3.0), (0.99, 15.0)):
         value = delays[int(share * (len(delays) - 1))]
-        yield Figure(f"publish to ack, p{share * 100:.0f}", value, "ms", limit, at_most=True, beside=beside)
+        yield Figure(f"publish to ack, p{share * 100:.0f}", value, "ms", limit, at_most=True, note=note)
 
 
 def _delays_ms(port: int) -> list[float]:
-    """Publish at a steady rate; how long each message waits for an `ack` that covers it."""
-    connection = _wire.connect(port, "steady", "trivox/v1/+/+/ack")
+    """Publish at a steady rate; return how long each message waits for an `ack` that covers it."""
+    connection = _lean_mqtt.connect(port, "steady", "trivox/v1/+/+/ack")
     connection.settimeout(0)
     sent_at: dict[tuple[str, int], float] = {}
     waiting: dict[str, int] = {}
@@ -181,16 +165,16 @@ def _delays_ms(port: int) -> list[float]:
             topic, payload = message(sent % CONSOLES, 1 + sent // CONSOLES, 1)
             console = topic.removesuffix("/events")
             sent_at[console, 1 + sent // CONSOLES] = time.monotonic()
-            connection.sendall(_wire.publish(topic, payload, sent % 65_535 + 1))
+            connection.sendall(_lean_mqtt.publish(topic, payload, sent % 65_535 + 1))
             sent += 1
         try:
-            found, left = _wire.packets(left + connection.recv(65_536))
+            found, left = _lean_mqtt.packets(left + connection.recv(65_536))
         except BlockingIOError:
             time.sleep(0.0002)
             continue
         now = time.monotonic()
         for head, body in found:
-            if head & 0xF0 == _wire.PUBLISH:
+            if head & 0xF0 == _lean_mqtt.PUBLISH:
                 delays += _covered(body, now, sent_at, waiting)
                 at = 2 + (body[0] << 8 | body[1])
                 connection.sendall(b"\x40\x02" + body[at : at + 2])
@@ -200,7 +184,7 @@ def _delays_ms(port: int) -> list[float]:
 def _covered(
     body: bytes, now: float, sent_at: dict[tuple[str, int], float], waiting: dict[str, int]
 ) -> Iterator[float]:
-    """The delays of the messages that this ack is the first to cover."""
+    """Yield the delays of the messages that this ack is the first to cover."""
     size = body[0] << 8 | body[1]
     console = body[2 : 2 + size].decode().removesuffix("/ack")
     through = json.loads(body[4 + size :])["through"]

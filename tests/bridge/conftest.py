@@ -1,4 +1,4 @@
-"""What most tests of the bridge begin with."""
+"""Fixtures of most tests of the bridge."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
-    """The commands and a database, `trivox.db`, that the first of them makes."""
+    """The commands and a database, `trivox.db`, which the first command makes."""
     return Office(tmp_path)
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    """A broker and consoles; the bridge is still to be started."""
+    """A broker and consoles; the test starts the bridge."""
     with Shop(tmp_path) as shop:
         yield shop

@@ -1,4 +1,4 @@
-"""Random histories of consoles, good and odd, for tests of the fold; each event has its own time of arrival."""
+"""Make random histories of consoles, ordinary and odd, for tests of the fold; each event has its own arrival time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUESTIONS = ("staff", "office", "nobody-knows")
 
 
 class History:
-    """One epoch of one console."""
+    """The events of one epoch of one console."""
 
     def __init__(self, chance: random.Random, console: str, epoch: str) -> None:
         self.chance = chance
@@ -84,7 +84,7 @@ class History:
         self.close(self.chance.randrange(1, len(self.events) + 1), self.chance.randrange(self.up_ms + 1))
 
     def messages(self, lost: float) -> list[Message]:
-        """One message an event, some lost for good, with `first` rising over them now and then."""
+        """Return a message for each event, some lost for good; now and then `first` rises above the lost ones."""
         messages = []
         for seq, event in enumerate(self.events, 1):
             arrived = NOW_MS - self.chance.randrange(40 * HOUR_MS)
@@ -97,7 +97,7 @@ class History:
 
 
 def random_messages(seed: int, count: int) -> list[Message]:
-    """Messages of three epochs of two consoles, each in order."""
+    """Return messages of three epochs of two consoles, each epoch in order."""
     chance = random.Random(seed)
     messages: list[Message] = []
     for console, epoch in (("c1", "0000000a"), ("c1", "0000000b"), ("c2", "0000000a")):

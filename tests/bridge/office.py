@@ -1,6 +1,6 @@
-"""A company for tests: consoles whose events are recorded, and the `trivox` command to ask about them.
+"""Record the events of consoles for tests, and run the `trivox` command on them.
 
-Expectations in tests are counted by hand or from what was put in, never taken from the bridge's own code.
+Tests count what they expect by hand or from their input, and never take it from the bridge's own code.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MINUTE_MS = 60_000
 
 
 class Result(NamedTuple):
-    """How a command ended."""
+    """The exit status and the output of a command."""
 
     status: int
     out: str
@@ -29,13 +29,13 @@ class Result(NamedTuple):
 
 
 def at(text: str) -> int:
-    """Milliseconds of an ISO 8601 instant with its offset."""
+    """Return an ISO 8601 instant with offset in ms since 1970-01-01 UTC."""
     return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 @dataclass
 class Till:
-    """A console that records what happens at it, in one epoch and one boot."""
+    """A console that records its events, in one epoch and one boot."""
 
     site_id: str = "demo"
     console_id: str = "till-1"
@@ -46,23 +46,23 @@ class Till:
     base_ms: int = at("2026-11-01T00:00:00+00:00")
 
     def event(self, type_: str, at_ms: int, **more: Any) -> int:
-        """Record an event; its number."""
+        """Record an event; return its number."""
         up_ms = at_ms - self.base_ms
         self.events.append({"boot": 1, "up_ms": up_ms, "at_ms": at_ms, "type": type_, **more})
         return len(self.events)
 
     def survey(self, at_ms: int, outcome: str, question: str = "staff", revision: int = 1) -> None:
-        """Ask a customer; he answers after 3 s, or never."""
-        key = {"question_id": question, "question_revision": revision}
-        number = self.event("survey_opened", at_ms, **key)
+        """Record a survey: an answer comes after 3 s, or never."""
+        asked = {"question_id": question, "question_revision": revision}
+        number = self.event("survey_opened", at_ms, **asked)
         cause = {"silent": "expired", "error": "fault"}.get(outcome, "answered")
         took_ms = 20_000 if outcome == "silent" else 3000
         answered = {"response_ms": took_ms} if cause == "answered" else {}
         opened = {"survey": number, "opened_up_ms": at_ms - self.base_ms}
-        self.event("survey_closed", at_ms + took_ms, **opened, **key, outcome=outcome, cause=cause, **answered)
+        self.event("survey_closed", at_ms + took_ms, **opened, **asked, outcome=outcome, cause=cause, **answered)
 
     def surveys(self, at_ms: int, question: str = "staff", revision: int = 1, **outcomes: int) -> int:
-        """Ask many customers, half a minute apart; when the last one is over."""
+        """Record many surveys, half a minute apart; return the time after the last one."""
         for outcome, count in outcomes.items():
             for _ in range(count):
                 self.survey(at_ms, outcome, question, revision)
@@ -70,18 +70,18 @@ class Till:
         return at_ms
 
     def force_majeure(self, at_ms: int, question: str = "staff", revision: int = 1) -> None:
-        """Flag force majeure with no survey open."""
+        """Record a force majeure with no survey open."""
         self.event("force_majeure_declared", at_ms, survey=None, question_id=question, question_revision=revision)
 
     def messages(self) -> list[dict[str, Any]]:
-        """What was not sent yet, as recorded messages."""
-        found = []
+        """Return what was not sent yet, as recorded messages."""
+        messages = []
         for base in range(self.sent, len(self.events), 32):
             events = self.events[base : base + 32]
             payload = {"epoch": self.epoch, "first": 1, "base": base + 1, "events": events}
-            found.append(self._message("events", payload, events[-1]["at_ms"] + 100))
+            messages.append(self._message("events", payload, events[-1]["at_ms"] + 100))
         self.sent = len(self.events)
-        return found
+        return messages
 
     def _message(self, leaf: str, payload: dict[str, Any], at_ms: int) -> dict[str, Any]:
         topic = f"trivox/v1/{self.site_id}/{self.console_id}/{leaf}"
@@ -103,7 +103,7 @@ class Office:
         return Result(status, out.getvalue(), err.getvalue())
 
     def do(self, *arguments: object) -> str:
-        """Run a command that must succeed; what it printed."""
+        """Run a command that must succeed; return what it printed."""
         result = self.run(*arguments)
         assert result.status == 0, result
         return result.out
@@ -130,11 +130,11 @@ class Office:
     def rows(
         self, by: str, *options: object, from_day: str = "2026-11-01", to_day: str = "2026-12-01"
     ) -> list[dict[str, Any]]:
-        """Ask for a report."""
-        found: list[dict[str, Any]] = json.loads(
+        """Return the rows of a report."""
+        rows: list[dict[str, Any]] = json.loads(
             self.do("report", "--from", from_day, "--to", to_day, "--by", by, "--format", "json", *options)
         )
-        return found
+        return rows
 
     def file(self, name: str, text: str) -> Path:
         """Write a file."""

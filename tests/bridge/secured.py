@@ -1,4 +1,4 @@
-"""A secured shop: what `trivox console enroll` and `trivox broker-config` wrote, run by a real mosquitto and bridge."""
+"""A secured shop: the files of `trivox console enroll` and `trivox broker-config`, with a real mosquitto and bridge."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -20,9 +19,10 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tests.support import forked
-from tests.support.forked import Forked
-from tests.support.mosquitto import MOSQUITTO
+from tests.support.bridge import READY
+from tests.support.mosquitto import READS_AS_ROOT, MosquittoProcess
 from tests.support.programs import free_port, wait_until
+from tests.support.service import Service
 
 SITE, DATABASE = "shop", "shop.db"
 END_S = 120.0
@@ -30,7 +30,7 @@ END_S = 120.0
 
 @cache
 def enrolled() -> Path:
-    """The folder with the database and keys that all these shops begin with: nobody is enrolled for each test."""
+    """Return the folder with database and keys that all shops begin with, so that no test has to enrol again."""
     folder = Path(tempfile.mkdtemp(prefix="trivox-enrolled-"))
     atexit.register(shutil.rmtree, folder)
     for kind, *names in (
@@ -43,13 +43,13 @@ def enrolled() -> Path:
 
 
 def run(database: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command on a database."""
+    """Run a command on a database."""
     environment = {**os.environ, "TRIVOX_DATABASE": str(database)}
     return forked.run(*words, environment=environment)
 
 
 class SecuredShop:
-    """Consoles till-1 and till-2, the people counter door and the viewer boss, all enrolled; `folder` holds all."""
+    """A shop in `folder`: consoles till-1 and till-2, the people counter door and the viewer boss, all enrolled."""
 
     def __init__(self, folder: Path, *, is_forked: bool = True) -> None:
         self.folder = folder
@@ -59,8 +59,9 @@ class SecuredShop:
         self.files = folder / "broker"
         self.port = free_port()
         self.broker_log, self.bridge_log = folder / "mosquitto.log", folder / "bridge.log"
-        self._broker: subprocess.Popen[bytes] | None = None
-        self._bridge: Forked | subprocess.Popen[bytes] | None = None
+        self._state = folder / "state"
+        self._broker = MosquittoProcess(folder / "mosquitto.conf", self.broker_log, self.port, self._state)
+        self._bridge = Service(log=self.bridge_log, ready=READY)
         made = enrolled()
         shutil.copy2(made / self.database.name, self.database)
         shutil.copytree(made / self.keys.name, self.keys)
@@ -71,20 +72,18 @@ class SecuredShop:
         self.start_bridge()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for process in (self._bridge, self._broker):
-            if process is not None:
-                process.kill()
-                process.wait()
+    def __exit__(self, *args: object) -> None:
+        self._bridge.__exit__(*args)
+        self._broker.stop()
 
     # -- commands --------------------------------------------------------------------------------------------------
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Any command, on this database."""
+        """Run a command on this database."""
         return run(self.database, *words)
 
     def do(self, *words: str) -> str:
-        """A command that has to end well; what it says."""
+        """Run a command that has to succeed, and return its output."""
         result = self.run(*words)
         assert result.returncode == 0, result.stderr
         return result.stdout
@@ -95,95 +94,72 @@ class SecuredShop:
     # -- programs --------------------------------------------------------------------------------------------------
 
     def start_broker(self) -> None:
-        """As the unit does it, save that root, who runs the tests, reads what mosquitto's user would."""
-        settings = self.folder / "mosquitto.conf"
-        root = "user root\n" if os.geteuid() == 0 else ""
-        settings.write_text((self.files / "mosquitto.conf").read_text() + root)
-        state = self.folder / "state"
-        state.mkdir(exist_ok=True)
-        with self.broker_log.open("ab") as log:
-            self._broker = subprocess.Popen([MOSQUITTO, "-c", settings], stdout=log, stderr=log, cwd=state)
-        wait_until("mosquitto listens", self._listens)
+        """Start mosquitto as its systemd unit does, except that root, who may run the tests, reads its files."""
+        lines = [(self.files / "mosquitto.conf").read_text(), *READS_AS_ROOT, ""]
+        (self.folder / "mosquitto.conf").write_text("\n".join(lines))
+        self._state.mkdir(exist_ok=True)
+        self._broker.start()
 
     def stop_broker(self) -> None:
-        assert self._broker is not None
-        self._broker.terminate()
-        self._broker.wait()
+        self._broker.stop(signal.SIGTERM)
 
     def reload_broker(self) -> None:
-        """What `systemctl reload` does."""
-        assert self._broker is not None
-        self._broker.send_signal(signal.SIGHUP)
+        self._broker.reload()
 
     def start_bridge(self) -> None:
-        """With the words of its unit; where it is not forked, by the very program that the unit names."""
+        """Start the bridge with the command of its systemd unit; if not forked, by the program that the unit names."""
         unit = (self.files / "systemd" / "trivox-bridge.service").read_text()
         command = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).partition("=")[2].split()
-        command += ["--metrics-port", "0"]
-        if self._is_forked:
-            self._bridge = forked.start(*command[1:], log=self.bridge_log)
-        else:
-            with self.bridge_log.open("ab") as log:
-                self._bridge = subprocess.Popen(command, stderr=log)
-        wait_until("the bridge is connected", lambda: "connected to the broker" in self.bridge_said())
+        self._bridge.start(*command[1:], "--metrics-port", "0", program=() if self._is_forked else command[:1])
 
     def stop_bridge(self) -> None:
-        assert self._bridge is not None
-        self._bridge.terminate()
-        self._bridge.wait()
-
-    def _listens(self) -> bool:
-        assert self._broker is not None
-        assert self._broker.poll() is None, self.broker_said()
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        self._bridge.end()
 
     def pids(self) -> list[int]:
-        return [process.pid for process in (self._broker, self._bridge) if process is not None]
+        return [process.pid for process in (self._broker, self._bridge) if process.is_running]
 
-    # -- what was said and kept --------------------------------------------------------------------------------------
+    # -- logs and credentials ---------------------------------------------------------------------------------------
 
     def broker_said(self) -> str:
-        return self.broker_log.read_text(encoding="utf-8", errors="replace")
+        return self._broker.output()
 
     def bridge_said(self) -> str:
-        return self.bridge_log.read_text(encoding="utf-8") if self.bridge_log.exists() else ""
+        return self._bridge.output()
 
     def wait_broker_says(self, *words: str) -> None:
-        """Until one line of the broker's log has all these words."""
+        """Wait until one line of the broker's log has all these words."""
         wait_until(
             f"the broker says {words}",
             lambda: any(all(word in line for word in words) for line in self.broker_said().splitlines()),
         )
 
     def credentials(self, name: str) -> dict[str, str]:
-        """Those of a console, or of the account with that file name."""
+        """Return the credentials of a console, or of the account with that file name."""
         path = self.keys / (name if "." in name else f"{name}.json")
-        found: dict[str, str] = json.loads(path.read_text())
-        return found
+        credentials: dict[str, str] = json.loads(path.read_text())
+        return credentials
 
     # -- at the broker -----------------------------------------------------------------------------------------------
 
     def context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.files / "ca.pem"))
 
-    def client(self, user: str | None, password: str | None, client_id: str) -> Somebody:
-        """Somebody who tries to log in."""
-        return Somebody(self, user, password, client_id)
+    def client(self, user: str | None, password: str | None, client_id: str) -> BrokerClient:
+        """Return a client that tries to log in."""
+        return BrokerClient(self, user, password, client_id)
 
-    def known(self, name: str, client_id: str = "") -> Somebody:
-        """Somebody with the credentials of `name`, logged in."""
-        found = self.credentials(name)
-        somebody = self.client(found["user"], found["password"], client_id or f"test-{name.replace('/', '-')}")
-        wait_until(f"{name} is let in", somebody.connected.is_set)
-        return somebody
+    def known(self, name: str, client_id: str = "") -> BrokerClient:
+        """Return a client with the credentials of `name`, logged in."""
+        credentials = self.credentials(name)
+        client = self.client(
+            credentials["user"], credentials["password"], client_id or f"test-{name.replace('/', '-')}"
+        )
+        wait_until(f"{name} is let in", client.connected.is_set)
+        return client
 
 
-class Somebody:
-    """A client of the broker over TLS; what it hears is in `heard`, as (topic, payload)."""
+class BrokerClient:
+    """A client of the broker over TLS; the messages it received are in `heard`, as (topic, payload)."""
 
     def __init__(self, shop: SecuredShop, user: str | None, password: str | None, client_id: str) -> None:
         self.client_id = client_id
@@ -199,10 +175,12 @@ class Somebody:
         self._client.tls_set_context(shop.context())
         if user is not None:
             self._client.username_pw_set(user, password)
-        self._client.on_connect = lambda *given: (self.refused if given[3].is_failure else self.connected).set()
+        self._client.on_connect = lambda *arguments: (self.refused if arguments[3].is_failure else self.connected).set()
         self._client.on_disconnect = lambda *_: self.gone.set()
-        self._client.on_message = lambda *given: self.heard.append((given[2].topic, bytes(given[2].payload)))
-        self._client.on_subscribe = lambda *given: self.granted.extend(not code.is_failure for code in given[3])
+        self._client.on_message = lambda *arguments: self.heard.append(
+            (arguments[2].topic, bytes(arguments[2].payload))
+        )
+        self._client.on_subscribe = lambda *arguments: self.granted.extend(not code.is_failure for code in arguments[3])
         self._client.connect("127.0.0.1", shop.port)
         self._client.loop_start()
 
@@ -218,11 +196,11 @@ class Somebody:
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(END_S)
 
     def throw(self, topic: str, payload: bytes) -> None:
-        """Publish, and wait for nothing."""
+        """Publish without waiting."""
         self._client.publish(topic, payload, qos=1)
 
     def listen(self, topic: str) -> bool:
-        """Subscribe; whether it was granted."""
+        """Subscribe, and return whether that was granted."""
         before = len(self.granted)
         self._client.subscribe(topic, qos=1)
         wait_until("an answer to the subscription", lambda: len(self.granted) > before)

@@ -1,6 +1,6 @@
-"""A shop for tests of bad days: a real mosquitto, the real `trivox bridge`, and consoles that keep the contract.
+"""Run a shop for failure tests: a real mosquitto, the real `trivox bridge`, and consoles that follow the protocol.
 
-A console here holds its events until an `ack` covers them, and sends again from there whenever it is told to.
+A console here keeps its events until an `ack` covers them, and sends again from there whenever a test says so.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.support import facts, forked
-from tests.support.forked import Forked
+from tests.support.bridge import READY
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import TRIVOX, free_port, wait_until
+from tests.support.service import Service
 
 EPOCH = "0000000a"
 START_MS = 1_763_780_000_000
 QUESTION = {"question_id": "staff", "question_revision": 1}
 END_S = 120.0
-FACT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
+LOG_FACT = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
 def event(seq: int) -> dict[str, Any]:
-    """An opening at each odd number, its close at the next."""
+    """Make an event: odd numbers open a survey, the next number closes it."""
     up_ms = seq * 10_000
     common = {"boot": 1, "up_ms": up_ms, "at_ms": START_MS + up_ms}
     if seq % 2:
@@ -47,13 +48,13 @@ def batch(base: int, count: int, first: int = 1, epoch: str = EPOCH) -> bytes:
     return json.dumps({"epoch": epoch, "first": first, "base": base, "events": events}).encode()
 
 
-def told(line: str) -> dict[str, str]:
-    """A line of the log as its facts."""
-    return {name: value.strip('"') for name, value in FACT.findall(line)}
+def parse_line(line: str) -> dict[str, str]:
+    """Parse a line of the log into its facts."""
+    return {name: value.strip('"') for name, value in LOG_FACT.findall(line)}
 
 
 class Shop:
-    """Everything real; `folder` holds what is written, `data` the database."""
+    """A real broker and bridge; `folder` holds their files, `data` the database."""
 
     def __init__(self, folder: Path, data: Path | None = None, *, account: tuple[str, str] | None = None) -> None:
         self.folder = folder
@@ -62,7 +63,7 @@ class Shop:
         self.broker = Mosquitto(folder, account=account, persistent=True)
         self.account = account
         self.metrics_port = free_port()
-        self.bridge: Forked | subprocess.Popen[bytes] | None = None
+        self.bridge = Service(log=self.log, ready=READY)
         self.acks: list[tuple[str, dict[str, Any]]] = []
         self.settings: list[dict[str, Any]] = []
         self.confirmed: set[int] = set()
@@ -88,12 +89,10 @@ class Shop:
         wait_until("the consoles are connected", self.client.is_connected)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *args: object) -> None:
         self.client.disconnect()
         self.client.loop_stop()
-        if self.bridge is not None and self.bridge.poll() is None:
-            self.bridge.kill()
-            self.bridge.wait()
+        self.bridge.__exit__(*args)
         self.broker.stop()
 
     def _on_message(self, message: Any) -> None:
@@ -105,64 +104,55 @@ class Shop:
 
     # -- the bridge ----------------------------------------------------------------------------------------------
 
-    def start_bridge(self, *words: str, connected: bool = True, under: tuple[str, ...] = ()) -> None:
-        """Start it, under the program `under`, and wait until it serves."""
-        before = self.lines("connected to the broker")
-        if under:
-            with self.log.open("ab") as log:
-                self.bridge = subprocess.Popen(
-                    [*under, TRIVOX, *self.command(*words)], stderr=log, env=self.environment()
-                )
-        else:
-            self.bridge = forked.start(*self.command(*words), log=self.log, environment=self.environment())
-        if connected:
-            wait_until("the bridge is connected", lambda: len(self.lines("connected to the broker")) > len(before))
+    def start_bridge(self, *options: str, connected: bool = True, under: tuple[str, ...] = ()) -> None:
+        """Start the bridge, `under` another program if one is given; wait until it is connected, if it is to be."""
+        program = (*under, TRIVOX) if under else ()
+        self.bridge.environment = self.environment()
+        self.bridge.start(*self.command(*options), program=program, wait=connected)
 
-    def command(self, *words: str) -> list[str]:
+    def command(self, *options: str) -> list[str]:
         where = ["--broker", f"mqtt://127.0.0.1:{self.broker.port}", "--database", str(self.database)]
-        return ["bridge", *where, "--metrics-port", str(self.metrics_port), *words]
+        return ["bridge", *where, "--metrics-port", str(self.metrics_port), *options]
 
     def environment(self) -> dict[str, str]:
         user, password = self.account or ("", "")
         return {**os.environ, "TRIVOX_MQTT_USER": user, "TRIVOX_MQTT_PASSWORD": password}
 
     def stop_bridge(self, how: int = signal.SIGTERM) -> int:
-        assert self.bridge is not None
-        self.bridge.send_signal(how)
-        return self.bridge.wait(END_S)
+        return self.bridge.end(how)
 
     def limit_files(self, size: int) -> None:
-        """No file of the bridge may grow beyond so many bytes: what a full disk is, on any machine."""
-        assert self.bridge is not None
-        if self.bridge.poll() is None:
+        """Let no file of the bridge grow beyond `size` bytes, which acts like a full disk on any machine."""
+        if self.bridge.is_running:
             resource.prlimit(self.bridge.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def trivox(self, *words: str) -> subprocess.CompletedProcess[str]:
         return forked.run(*words, "--database", str(self.database), environment=self.environment())
 
     def lines(self, words: str) -> list[dict[str, str]]:
-        """The lines of the log that say so."""
-        found = self.log.read_text("utf-8").splitlines() if self.log.exists() else []
-        return [told(line) for line in found if words in line]
+        """Return the parsed lines of the log that contain `words`."""
+        lines = self.log.read_text("utf-8").splitlines() if self.log.exists() else []
+        return [parse_line(line) for line in lines if words in line]
 
-    def said(self, words: str) -> dict[str, str]:
-        found: list[dict[str, str]] = wait_until(f"the log says {words}", lambda: self.lines(words), END_S)
-        return found[-1]
+    def wait_logged(self, words: str) -> dict[str, str]:
+        """Wait until the log contains `words`; return the last such line."""
+        matching: list[dict[str, str]] = wait_until(f"the log says {words}", lambda: self.lines(words), END_S)
+        return matching[-1]
 
     def metrics(self) -> dict[str, float]:
-        """Every sample by its name and labels."""
+        """Read all metrics, by name and labels."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         samples = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, _, value in samples}
 
-    def measured(self, name: str, value: float) -> None:
+    def wait_metric(self, name: str, value: float) -> None:
         wait_until(f"{name} is {value}", lambda: self.metrics().get(name) == value, END_S)
 
     # -- consoles ------------------------------------------------------------------------------------------------
 
     def send(self, payload: bytes, console: str = "c1", leaf: str = "events", qos: int = 1) -> int:
-        """Publish; the packet's number, which is in `confirmed` once the broker has it."""
+        """Publish a message; return its packet identifier, which is in `confirmed` once the broker has it."""
         info = self.client.publish(f"trivox/v1/s1/{console}/{leaf}", payload, qos=qos)
         self.published.append(info.mid)
         return info.mid
@@ -175,21 +165,21 @@ class Shop:
         return self.throughs().get(console, 0)
 
     def throughs(self) -> dict[str, int]:
-        """How far each console was ever acknowledged."""
-        found: dict[str, int] = {}
+        """Return the highest number acknowledged for each console."""
+        highest: dict[str, int] = {}
         with self._guard:
             for console, ack in self.acks:
-                found[console] = max(found.get(console, 0), ack["through"])
-        return found
+                highest[console] = max(highest.get(console, 0), ack["through"])
+        return highest
 
-    def acknowledged(self, through: int, console: str = "c1") -> None:
+    def wait_acknowledged(self, through: int, console: str = "c1") -> None:
         wait_until(f"{console} is acknowledged through {through}", lambda: self.through(console) >= through, 120)
 
     def keep_sending(self, base: int, count: int, console: str = "c1", limit_s: float = 120.0) -> None:
         """Send again from `through` + 1 until everything is acknowledged, as a console does."""
         end_s, sent_s = time.monotonic() + limit_s, 0.0
         while (through := self.through(console)) < base + count - 1:
-            assert time.monotonic() < end_s, f"{console} is acknowledged through {through} alone"
+            assert time.monotonic() < end_s, f"{console} is acknowledged only through {through}"
             if time.monotonic() - sent_s > 1:
                 start = max(base, through + 1)
                 self.send_events(start, base + count - start, console)

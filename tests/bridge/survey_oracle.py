@@ -1,4 +1,4 @@
-"""What surveys must come of a set of messages, by plain reading of the contract: slow, and sharing no code with it."""
+"""Derive surveys from a set of messages by the rules of schema/README.md: slow, and without code of the bridge."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Key = tuple[str, str, int]
 
 
 def expected_surveys(messages: list[tuple[str, bytes, int]], now_ms: int, scope_ms: int) -> dict[Key, dict[str, Any]]:
-    """By (console, epoch, survey): what the survey is."""
+    """Return the fields that each survey must have, by (console, epoch, survey)."""
     epochs: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     firsts: dict[tuple[str, str], int] = {}
     for topic, payload, arrived in messages:
@@ -28,8 +28,8 @@ def expected_surveys(messages: list[tuple[str, bytes, int]], now_ms: int, scope_
     for (console, epoch), events in epochs.items():
         declared = [
             event
-            for (other, _), those in epochs.items()
-            for event in those.values()
+            for (other, _), other_events in epochs.items()
+            for event in other_events.values()
             if other == console and event["type"] == "force_majeure_declared"
         ]
         through = firsts[console, epoch] - 1
@@ -43,12 +43,12 @@ def expected_surveys(messages: list[tuple[str, bytes, int]], now_ms: int, scope_
 def _date(event: dict[str, Any], events: dict[int, dict[str, Any]]) -> int:
     if event["at_ms"] is not None:
         return int(event["at_ms"])
-    mates = [mate for mate in events.values() if mate["boot"] == event["boot"]]
-    clocks = [mate for mate in mates if mate["type"] == "clock_set" and mate["at_ms"] is not None]
+    same_boot = [other for other in events.values() if other["boot"] == event["boot"]]
+    clocks = [other for other in same_boot if other["type"] == "clock_set" and other["at_ms"] is not None]
     if clocks:
-        clock = min(clocks, key=lambda mate: mate["seq"])
+        clock = min(clocks, key=lambda other: other["seq"])
         return int(clock["at_ms"] - clock["up_ms"] + event["up_ms"])
-    return int(event["up_ms"] + min(mate["arrived"] - mate["up_ms"] for mate in mates))
+    return int(event["up_ms"] + min(other["arrived"] - other["up_ms"] for other in same_boot))
 
 
 def _numbers(events: dict[int, dict[str, Any]]) -> set[int]:

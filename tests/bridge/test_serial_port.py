@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bridge.ops.flash.console_output import Output
+from bridge.ops.flash.console_output import ConsoleOutput
 from bridge.ops.flash.errors import BoardGoneError
 from bridge.ops.flash.ports import Port
 from bridge.ops.flash.repl import Repl
@@ -60,16 +60,16 @@ def pulled_in_opening(plug: Plug, monkeypatch: pytest.MonkeyPatch, request: pyte
 
 
 def test_a_technician_hears_that_the_board_did_not_come_back(pulled_in_opening: Plug) -> None:
-    output = Output(Port(str(pulled_in_opening.path)))
-    with pytest.raises(BoardGoneError, match=r"did not come back: see to its cable"):
-        output.next(0.5)
+    output = ConsoleOutput(Port(str(pulled_in_opening.path)))
+    with pytest.raises(BoardGoneError, match=r"did not come back: check its cable"):
+        output.next_line(0.5)
     assert pulled_in_opening.pulled.is_set()
 
 
 def test_a_board_that_comes_back_after_that_is_heard(pulled_in_opening: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
-    output = Output(Port(str(pulled_in_opening.path)))
+    output = ConsoleOutput(Port(str(pulled_in_opening.path)))
     with pytest.raises(BoardGoneError):
-        output.next(0.1)
+        output.next_line(0.1)
     monkeypatch.undo()
     back, empty = Plug(pulled_in_opening.path), termios.tcflush
 
@@ -78,7 +78,7 @@ def test_a_board_that_comes_back_after_that_is_heard(pulled_in_opening: Plug, mo
         back.say(b"self_test: boot 7\n")
 
     monkeypatch.setattr(termios, "tcflush", empty_and_say)
-    said = output.next(20)
+    said = output.next_line(20)
     output.close()
     back.pull()
     assert said is not None
@@ -86,13 +86,13 @@ def test_a_board_that_comes_back_after_that_is_heard(pulled_in_opening: Plug, mo
 
 
 def test_flashing_is_told_that_the_board_is_gone(pulled_in_opening: Plug) -> None:
-    with pytest.raises(BoardGoneError, match=r"is gone: put the cable in again|see that the cable is in"):
+    with pytest.raises(BoardGoneError, match=r"is gone: plug the cable in again|check that the cable is plugged in"):
         Repl(str(pulled_in_opening.path))
     assert pulled_in_opening.pulled.is_set()
 
 
 def test_a_gateway_waits_for_the_board(pulled_in_opening: Plug) -> None:
-    with pytest.raises(PortError, match=r"the board is gone|see whether it is a board's"):
+    with pytest.raises(PortError, match=r"the board is gone|check that it belongs to a board"):
         Tty(str(pulled_in_opening.path))
     assert pulled_in_opening.pulled.is_set()
 

@@ -1,1 +1,1 @@
-"""Nothing lost, nothing twice: everything is broken in a seeded order, and the result compared with what people did."""
+"""Break everything in a seeded order, then check that the bridge has each press once and lost none."""

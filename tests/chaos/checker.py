@@ -1,29 +1,30 @@
-"""Compares what was seen from outside of the boards with what the bridge has stored. No code of firmware or bridge."""
+"""Compare what was observed at the boards with what the bridge has stored, without any code of firmware or bridge."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
 
-from tests.chaos.derived import check_derived
-from tests.chaos.lives import check_lives
-from tests.chaos.numbers import check_numbers
-from tests.chaos.table import epochs, rejects
-from tests.chaos.witness import Testimony
+from tests.chaos.database import epochs, rejects
+from tests.chaos.derived_checks import check_derived
+from tests.chaos.observations import Observations
+from tests.chaos.press_checks import check_presses
+from tests.chaos.sequence_checks import check_sequence
 
 
-def check(connection: sqlite3.Connection, testimony: Testimony, now_ms: int) -> list[str]:
-    """All that is wrong, a sentence each; empty if nothing is lost, double, invented or miscounted.
+def check(connection: sqlite3.Connection, observations: Observations, now_ms: int) -> list[str]:
+    """Return a sentence for each thing that is wrong; none if nothing is lost, double, invented or miscounted.
 
-    `connection` reads the bridge's database once all is quiet; `now_ms` is the bridge's time then (ms since 1970).
+    `connection` reads the bridge's database once everything is quiet; `now_ms` is the bridge's time then (ms since
+    1970).
     """
-    return list(_check(connection, testimony, now_ms))
+    return list(_check(connection, observations, now_ms))
 
 
-def _check(connection: sqlite3.Connection, testimony: Testimony, now_ms: int) -> Iterator[str]:
-    found = epochs(connection)
-    yield from check_numbers(found, testimony)
-    yield from check_lives(found, testimony)
-    yield from check_derived(connection, list(found.values()), now_ms)
+def _check(connection: sqlite3.Connection, observations: Observations, now_ms: int) -> Iterator[str]:
+    stored = epochs(connection)
+    yield from check_sequence(stored, observations)
+    yield from check_presses(stored, observations)
+    yield from check_derived(connection, list(stored.values()), now_ms)
     for reason, count, topic in rejects(connection):
         yield f"{count} rejects on {topic}: {reason}"

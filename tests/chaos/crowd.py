@@ -1,7 +1,7 @@
-"""People around the consoles: sellers ask, customers answer or keep silent, each till by its own seeded habits.
+"""Play the people around the consoles: sellers ask, customers answer or stay silent, each by seeded habits.
 
-They keep clear of every boundary (the window's end, the guard, a long press's length), so that what they meant is
-certain. They press whatever happens to the console; what they pressed is in its own record of contacts.
+They stay clear of every boundary (the window's end, the reopen guard, a long press's length), so that the meaning of
+each press is certain. They press whatever happens to the console; the simulated board records each contact.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from simulator.errors import ConsoleError
 from tests.chaos.world import Till
 
 SHORT_MS, LONG_MS = 90, 1400
-WINDOW_S = 4.8  # after so long no survey is open, under any of the settings that are used
+WINDOW_S = 4.8  # after this time no survey is open, under any of the settings that are used
 STUCK_MS = 6200
 PLAY_PRESSES, PLAY_HELD_MS, PLAY_PAUSE_S = 400, 30, 0.03
-AHEAD = 8  # presses that may wait in a board whose main loop stands still: its interrupts keep four times as many
+AHEAD = 8  # presses that may wait in a board whose main loop stands still: its interrupts can hold four times as many
 STOP_LIMIT_S = 600.0
 
 
 class Person:
-    """Whoever is at one till. `press` and `wait` are all that he can do."""
+    """Seller and customers at one till; all their habits are made of `press` and `wait`."""
 
-    def __init__(self, till: Till, nature: random.Random, going_home: threading.Event) -> None:
+    def __init__(self, till: Till, chance: random.Random, going_home: threading.Event) -> None:
         self._till = till
-        self._nature = nature
+        self._chance = chance
         self._going_home = going_home
         self._ahead = 0
 
-    def live(self) -> None:
-        """Come, ask, answer, until it is time to go home."""
+    def act(self) -> None:
+        """Ask and answer until it is time to go home."""
         ways: list[tuple[float, Callable[[], None]]] = [
             (40, self.answers),
             (14, self.keeps_silent),
@@ -44,13 +44,13 @@ class Person:
             (1, self.leans_on_a_button),
         ]
         while not self._going_home.is_set():
-            if self._till.plays.is_set():
+            if self._till.play_requested.is_set():
                 self.plays()
-            self._nature.choices([way for _, way in ways], weights=[weight for weight, _ in ways])[0]()
-            self.wait(self._nature.uniform(0.3, 1.4))
+            self._chance.choices([way for _, way in ways], weights=[weight for weight, _ in ways])[0]()
+            self.wait(self._chance.uniform(0.3, 1.4))
 
     def press(self, button: str, held_ms: int = SHORT_MS) -> None:
-        """Press, if there is a console that takes it; who goes home leaves it: he would not wait either."""
+        """Press, if the console can take it; not after it is time to go home, when `wait` returns at once too."""
         if self._going_home.is_set():
             return
         if self._till.is_stopped or not self._till.console.powered:
@@ -65,16 +65,16 @@ class Person:
             self.wait(0.3)
 
     def wait(self, seconds: float) -> None:
-        """Wait, at most until it is time to go home."""
+        """Wait for some seconds, but not longer than until it is time to go home."""
         self._going_home.wait(seconds)
 
     def answer(self) -> str:
-        """Yes, no or can't say."""
-        return self._nature.choice(("yes", "yes", "no", "cant_say"))
+        """Draw an answer."""
+        return self._chance.choice(("yes", "yes", "no", "cant_say"))
 
     def answers(self) -> None:
         self.press("seller")
-        self.wait(self._nature.uniform(0.35, 1.6))
+        self.wait(self._chance.uniform(0.35, 1.6))
         self.press(self.answer())
 
     def keeps_silent(self) -> None:
@@ -83,7 +83,7 @@ class Person:
 
     def is_superseded(self) -> None:
         self.press("seller")
-        self.wait(self._nature.uniform(1.2, 1.9))
+        self.wait(self._chance.uniform(1.2, 1.9))
         self.answers()
 
     def asks_twice(self) -> None:
@@ -113,12 +113,12 @@ class Person:
         self.press(self.answer())
 
     def leans_on_a_button(self) -> None:
-        self.press(self._nature.choice(("yes", "no", "cant_say", "seller")), STUCK_MS)
+        self.press(self._chance.choice(("yes", "no", "cant_say", "seller")), STUCK_MS)
         self.wait(0.5)
 
     def plays(self) -> None:
-        """A child presses as fast as it can, so that even an outbox overflows."""
-        self._till.plays.clear()
+        """Press as fast as a playing child can, so that even an outbox overflows."""
+        self._till.play_requested.clear()
         button = self.answer()
         for _ in range(PLAY_PRESSES):
             if self._going_home.is_set():
@@ -128,23 +128,23 @@ class Person:
 
 
 class Crowd:
-    """A person at each till, from `come` to `go_home`. What goes wrong with one is raised there."""
+    """A person at each till, from `come` to `go_home`, which raises what went wrong with any of them."""
 
     def __init__(self, tills: list[Till], seed: int) -> None:
         self._going_home = threading.Event()
         self._errors: list[BaseException] = []
         self._threads = [
-            threading.Thread(target=self._live, args=(till, random.Random(f"person {seed} {number}")), daemon=True)
+            threading.Thread(target=self._act, args=(till, random.Random(f"person {seed} {number}")), daemon=True)
             for number, till in enumerate(tills)
         ]
 
     def come(self) -> None:
-        """They begin."""
+        """Start them."""
         for thread in self._threads:
             thread.start()
 
     def go_home(self) -> None:
-        """They end what they are at; raises what went wrong with one of them."""
+        """Let each finish what it is doing, and raise what went wrong with one of them."""
         self._going_home.set()
         for thread in self._threads:
             thread.join(STOP_LIMIT_S)
@@ -153,8 +153,8 @@ class Crowd:
         if self._errors:
             raise self._errors[0]
 
-    def _live(self, till: Till, nature: random.Random) -> None:
+    def _act(self, till: Till, chance: random.Random) -> None:
         try:
-            Person(till, nature, self._going_home).live()
+            Person(till, chance, self._going_home).act()
         except BaseException as error:  # noqa: BLE001 - raised by go_home
             self._errors.append(error)

@@ -1,4 +1,4 @@
-"""How each fault of the plan begins and ends. Each may meet what another has done."""
+"""Begin and end each fault of the plan. A fault may meet whatever another fault has done."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 from simulator.errors import ConsoleError, FirmwareError
 from tests.chaos.plan import Fault
+from tests.chaos.programs import Bridge
 from tests.chaos.proxy import Proxy
-from tests.chaos.world import Bridge, Till, World, send
+from tests.chaos.world import Till, World, send
 from tests.support.programs import wait_until
 
 SLOWEST_S = 1.0
@@ -26,33 +27,33 @@ DAY_MS = 24 * 3600 * 1000
 HOUR_MS = 3600 * 1000
 FREE_BLOCKS = 1
 NEVER = 1 << 30
-CALM_S = 600.0
-OPERATIONS_MAX = 60  # of the flash, within which its power goes: an event or two, or a whole merge
+HEAL_S = 600.0
+OPERATIONS_MAX = 60  # flash operations within which power goes: an event or two, or a whole merge
 
 Effect = Iterator[None]
 MakeEffect = Callable[[World, Fault], Effect]
 FAULTS: dict[str, MakeEffect] = {}
 
 
-def fault(effect: MakeEffect) -> MakeEffect:
-    """A generator of that name: what is before its `yield` begins the fault, what is behind ends it."""
-    return faults(effect.__name__)(effect)
+def register(effect: MakeEffect) -> MakeEffect:
+    """Register a generator as the fault of its name: the part before its `yield` begins the fault, the rest ends it."""
+    return register_as(effect.__name__)(effect)
 
 
-def faults(*names: str) -> Callable[[MakeEffect], MakeEffect]:
-    """The same for faults that differ only in where they are."""
+def register_as(*names: str) -> Callable[[MakeEffect], MakeEffect]:
+    """Register a generator for several faults, which differ only in where they happen."""
 
-    def known(effect: MakeEffect) -> MakeEffect:
+    def add(effect: MakeEffect) -> MakeEffect:
         FAULTS.update(dict.fromkeys(names, effect))
         return effect
 
-    return known
+    return add
 
 
 # Broker and bridge ------------------------------------------------------------------------------------------------
 
 
-@fault
+@register
 def kill_broker(world: World, _: Fault) -> Effect:
     with world.broker_busy:
         world.broker.stop(signal.SIGKILL)
@@ -60,7 +61,7 @@ def kill_broker(world: World, _: Fault) -> Effect:
     start_broker(world)
 
 
-@fault
+@register
 def wipe_broker(world: World, _: Fault) -> Effect:
     with world.broker_busy:
         world.broker.stop(signal.SIGKILL)
@@ -70,13 +71,13 @@ def wipe_broker(world: World, _: Fault) -> Effect:
 
 
 def start_broker(world: World) -> None:
-    """Start it unless it runs."""
+    """Start the broker unless it runs."""
     with world.broker_busy:
         if not world.broker.is_running:
             world.broker.start()
 
 
-@fault
+@register
 def stop_broker(world: World, _: Fault) -> Effect:
     with world.broker_busy:
         pid = world.broker.pid if world.broker.is_running else None
@@ -87,14 +88,14 @@ def stop_broker(world: World, _: Fault) -> Effect:
         send(pid, signal.SIGCONT)
 
 
-@fault
+@register
 def kill_bridge(world: World, _: Fault) -> Effect:
     world.bridge.kill()
     yield
     world.bridge.start()
 
 
-@fault
+@register
 def stop_bridge(world: World, _: Fault) -> Effect:
     pid = world.bridge.running_pid()
     if pid is not None:
@@ -104,116 +105,116 @@ def stop_bridge(world: World, _: Fault) -> Effect:
         send(pid, signal.SIGCONT)
 
 
-@fault
-def restore_bridge(world: World, what: Fault) -> Effect:
-    world.bridge.restore(what.lasts_s)
+@register
+def restore_bridge(world: World, fault: Fault) -> Effect:
+    world.bridge.restore(fault.lasts_s)
     yield
 
 
-@fault
+@register
 def copy_database(world: World, _: Fault) -> Effect:
     world.bridge.copy()
     yield
 
 
-@fault
+@register
 def fill_database(world: World, _: Fault) -> Effect:
-    world.bridge.disk(full=True)
+    world.bridge.set_disk_full(full=True)
     yield
-    world.bridge.disk(full=False)
+    world.bridge.set_disk_full(full=False)
 
 
-@fault
+@register
 def lock_database(world: World, _: Fault) -> Effect:
     with world.bridge.locked():
         yield
 
 
-@fault
-def change_settings(world: World, what: Fault) -> Effect:
-    world.command(*SETTINGS[int(what.share * len(SETTINGS))])
+@register
+def change_settings(world: World, fault: Fault) -> Effect:
+    world.command(*SETTINGS[int(fault.share * len(SETTINGS))])
     yield
 
 
 # Networks ---------------------------------------------------------------------------------------------------------
 
 
-def between(world: World, what: Fault) -> Proxy:
-    """The network that this fault is about."""
-    return world.to_bridge if what.kind.name.endswith("_bridge") else world.to_consoles
+def proxy_of(world: World, fault: Fault) -> Proxy:
+    """Return the proxy of the network that this fault is about."""
+    return world.to_bridge if fault.kind.name.endswith("_bridge") else world.to_consoles
 
 
-@faults("delay_consoles", "delay_bridge")
-def delay(world: World, what: Fault) -> Effect:
-    between(world, what).delay(what.share * SLOWEST_S)
+@register_as("delay_consoles", "delay_bridge")
+def delay(world: World, fault: Fault) -> Effect:
+    proxy_of(world, fault).delay(fault.share * SLOWEST_S)
     yield
-    between(world, what).delay(0)
+    proxy_of(world, fault).delay(0)
 
 
-@faults("double_consoles", "double_bridge")
-def double(world: World, what: Fault) -> Effect:
-    between(world, what).double(on=True)
+@register_as("double_consoles", "double_bridge")
+def double(world: World, fault: Fault) -> Effect:
+    proxy_of(world, fault).double(on=True)
     yield
-    between(world, what).double(on=False)
+    proxy_of(world, fault).double(on=False)
 
 
-@faults("cut_consoles", "cut_bridge")
-def cut(world: World, what: Fault) -> Effect:
-    between(world, what).cut()
+@register_as("cut_consoles", "cut_bridge")
+def cut(world: World, fault: Fault) -> Effect:
+    proxy_of(world, fault).cut()
     yield
 
 
-@faults("hang_consoles", "hang_bridge")
-def hang(world: World, what: Fault) -> Effect:
-    between(world, what).hang(on=True)
+@register_as("hang_consoles", "hang_bridge")
+def hang(world: World, fault: Fault) -> Effect:
+    proxy_of(world, fault).hang(on=True)
     yield
-    between(world, what).hang(on=False)
+    proxy_of(world, fault).hang(on=False)
 
 
 # Consoles ---------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def perhaps() -> Iterator[None]:
-    """A board may be off, or stopped, or its power may go just now: then this fault finds nothing to do."""
+def ignore_console_errors() -> Iterator[None]:
+    """Do nothing if the board is off or stopped, or if its power goes at this moment."""
     try:
         yield
     except ConsoleError:
         return
 
 
-def tilled(world: World, what: Fault) -> Till:
-    """The till that this fault is about."""
-    return world.tills[what.console]
+def till_of(world: World, fault: Fault) -> Till:
+    """Return the till that this fault is about."""
+    return world.tills[fault.console]
 
 
-@fault
-def kill_console(world: World, what: Fault) -> Effect:
-    till = tilled(world, what)
+@register
+def kill_console(world: World, fault: Fault) -> Effect:
+    till = till_of(world, fault)
     till.console.power_off()
     yield
     power_on(till)
 
 
 def power_on(till: Till) -> None:
-    """Let it have power, unless it has; one that is stopped stays so."""
-    with perhaps():
+    """Power the console on, unless it is on; a stopped one stays stopped."""
+    with ignore_console_errors():
         till.console.power_on()
 
 
-@fault
-def tear_flash(world: World, what: Fault) -> Effect:
-    till = tilled(world, what)
-    with perhaps():
-        till.awake().cut_power_at(1 + int(what.share * OPERATIONS_MAX), (what.number % 9 - 4) / 4)
+@register
+def tear_flash(world: World, fault: Fault) -> Effect:
+    till = till_of(world, fault)
+    with ignore_console_errors():
+        till.awake().cut_power_at(1 + int(fault.share * OPERATIONS_MAX), (fault.number % 9 - 4) / 4)
     yield
     power_on(till)
 
 
-@fault
-def stop_console(world: World, what: Fault) -> Effect:
-    pid, till, began_s = None, tilled(world, what), time.monotonic()
-    with perhaps():
+@register
+def stop_console(world: World, fault: Fault) -> Effect:
+    pid, till, began_s = None, till_of(world, fault), time.monotonic()
+    with ignore_console_errors():
         pid = till.awake().pid
         send(pid, signal.SIGSTOP)
     yield
@@ -222,65 +223,65 @@ def stop_console(world: World, what: Fault) -> Effect:
         till.stops.append((began_s, time.monotonic()))
 
 
-@fault
-def drop_wifi(world: World, what: Fault) -> Effect:
-    till = tilled(world, what)
-    with perhaps():
+@register
+def drop_wifi(world: World, fault: Fault) -> Effect:
+    till = till_of(world, fault)
+    with ignore_console_errors():
         till.awake().wifi(on=False)
     yield
-    with perhaps():
+    with ignore_console_errors():
         till.awake().wifi(on=True)
 
 
-@fault
-def hang_console(world: World, what: Fault) -> Effect:
-    console = tilled(world, what).console
+@register
+def hang_console(world: World, fault: Fault) -> Effect:
+    console = till_of(world, fault).console
     console.hang(on=True)
     yield
     console.hang(on=False)
 
 
-@fault
-def fill_flash(world: World, what: Fault) -> Effect:
-    till = tilled(world, what)
-    with perhaps(), till.filling:
+@register
+def fill_flash(world: World, fault: Fault) -> Effect:
+    till = till_of(world, fault)
+    with ignore_console_errors(), till.flash_lock:
         if not till.awake().powered:
             raise ConsoleError(f"{till.console.console_id} has no power.")
-        till.overflowed = till.is_full = True  # whatever becomes of it while it is filled
+        till.overflowed = till.is_full = True  # whatever happens to it while it is filled
         till.console.fill_flash(FREE_BLOCKS)
         till.console.wifi(on=False)
-        till.plays.set()
+        till.play_requested.set()
     yield
-    with perhaps():
+    with ignore_console_errors():
         till.awake().wifi(on=True)
         free(till)
 
 
 def free(till: Till) -> None:
-    """Give its flash room again."""
-    with till.filling:
+    """Free the space of a flash that was filled."""
+    with till.flash_lock:
         if till.is_full:
             till.awake().free_flash()
             till.is_full = False
 
 
-@fault
-def step_clock(world: World, what: Fault) -> Effect:
-    """The time server's clock is wrong, and an hour passes, so that the console asks it."""
+@register
+def step_clock(world: World, fault: Fault) -> Effect:
+    """Make the time server's clock wrong, and let an hour pass, so that the console asks it."""
     steps = (("ahead", DAY_MS), ("ahead", -DAY_MS), ("ahead", 7 * HOUR_MS), ("fixed", 0), ("ahead", 0))
     world.right_until_s = min(world.right_until_s, time.monotonic())
-    how, ms = steps[int(what.share * len(steps))]
+    how, ms = steps[int(fault.share * len(steps))]
     world.time_server.fixed_ms = ms if how == "fixed" else None
     world.time_server.ahead_ms = 0 if how == "fixed" else ms
-    with perhaps():
-        tilled(world, what).awake().step(HOUR_MS)
+    with ignore_console_errors():
+        till_of(world, fault).awake().step(HOUR_MS)
     yield
 
 
-@fault
+@register
 def meet_twin(world: World, _: Fault) -> Effect:
     world.twin_seen = True
-    with perhaps():
+    with ignore_console_errors():
         world.twin.console.power_on()
     yield
     world.twin.console.power_off()
@@ -288,33 +289,33 @@ def meet_twin(world: World, _: Fault) -> Effect:
 
 # Boards without radio, and their gateway --------------------------------------------------------------------------
 
-NOISE_MAX = 0.02  # of the bytes: then hardly a line checks
+NOISE_MAX = 0.02  # share of bytes that change; at this rate hardly any line passes its checksum
 
 
-@fault
-def pull_cable(world: World, what: Fault) -> Effect:
-    cable = tilled(world, what).console.cable
+@register
+def pull_cable(world: World, fault: Fault) -> Effect:
+    cable = till_of(world, fault).console.cable
     cable.pull()
     yield
     cable.plug()
 
 
-@fault
-def disturb_line(world: World, what: Fault) -> Effect:
-    cable = tilled(world, what).console.cable
-    cable.disturb(what.share * NOISE_MAX, what.number)
+@register
+def disturb_line(world: World, fault: Fault) -> Effect:
+    cable = till_of(world, fault).console.cable
+    cable.disturb(fault.share * NOISE_MAX, fault.number)
     yield
     cable.disturb(0)
 
 
-@fault
+@register
 def kill_gateway(world: World, _: Fault) -> Effect:
     world.gateway.kill()
     yield
     world.gateway.start()
 
 
-@fault
+@register
 def stop_gateway(world: World, _: Fault) -> Effect:
     pid = world.gateway.running_pid()
     if pid is not None:
@@ -327,8 +328,8 @@ def stop_gateway(world: World, _: Fault) -> Effect:
 # The end ----------------------------------------------------------------------------------------------------------
 
 
-def calm(world: World) -> None:
-    """Everything is as it should be again, whatever faults have left."""
+def heal(world: World) -> None:
+    """Undo whatever the faults have left."""
     for proxy in (world.to_consoles, world.to_bridge):
         proxy.delay(0)
         proxy.double(on=False)
@@ -338,23 +339,23 @@ def calm(world: World) -> None:
         if world.broker.is_running:
             send(world.broker.pid, signal.SIGCONT)
     start_broker(world)
-    calm_bridge(world.bridge)
-    calm_gateway(world)
+    heal_bridge(world.bridge)
+    heal_gateway(world)
     for till in world.everyone() if world.twin_seen else world.tills:
-        calm_till(till)
+        heal_till(till)
 
 
-def calm_bridge(bridge: Bridge) -> None:
-    """It runs, on a disk with room."""
+def heal_bridge(bridge: Bridge) -> None:
+    """Let the bridge run, with room on its disk."""
     pid = bridge.running_pid()
     if pid is not None:
         send(pid, signal.SIGCONT)
-    bridge.disk(full=False)
+    bridge.set_disk_full(full=False)
     bridge.start()
 
 
-def calm_gateway(world: World) -> None:
-    """It runs, and all cables are whole and plugged in."""
+def heal_gateway(world: World) -> None:
+    """Let the gateway run, with all cables plugged in and free of noise."""
     for till in world.picos:
         till.console.cable.disturb(0)
         till.console.cable.plug()
@@ -364,13 +365,13 @@ def calm_gateway(world: World) -> None:
     world.gateway.start()
 
 
-def calm_till(till: Till) -> None:
-    """It is on, in the air, with room in its flash; what its firmware did wrong is told later."""
-    wait_until(f"{till.console.console_id} is well", lambda: _is_well(till), CALM_S)
+def heal_till(till: Till) -> None:
+    """Let the console run, connected, with room in its flash; what its firmware did wrong is reported later."""
+    wait_until(f"{till.console.console_id} is healed", lambda: _is_healed(till), HEAL_S)
 
 
-def _is_well(till: Till) -> bool:
-    """Make it so; False if power went meanwhile, or the board is too slow to answer."""
+def _is_healed(till: Till) -> bool:
+    """Try to heal the console; return False if power went meanwhile, or the board was too slow to answer."""
     try:
         if till.is_stopped:
             send(till.console.pid, signal.SIGCONT)

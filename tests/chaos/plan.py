@@ -1,4 +1,4 @@
-"""What will be broken, and when: drawn from a seed, the same for the same arguments."""
+"""Draw from a seed what is broken and when; the same arguments give the same plan."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Literal
 
 Where = Literal["console", "radio console", "shop"]
 FAULTS_A_MINUTE = 40
-SERIAL_FAULTS_A_MINUTE = 12  # besides, where there are boards without radio
+SERIAL_FAULTS_A_MINUTE = 12  # in addition, if there are boards without radio
 STOP_MAX_S = 60.0
-QUIET_BEFORE_S = 6.0  # all comes up first
+QUIET_BEFORE_S = 6.0  # time for everything to start
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault: what it is in words, what it hits, how long it lasts (s), and how often it comes."""
+    """A kind of fault: its description, what it hits, how long it lasts (s), and how often it is drawn."""
 
     name: str
-    words: str
+    description: str
     where: Where
     longest_s: float
     weight: float
@@ -68,7 +68,7 @@ OF_ANY_CONSOLE = tuple(kind for kind in KINDS if kind.where == "console")
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: `at_s` from the plan's start, for `lasts_s`; `console` is whose; `share` is free for it to use."""
+    """One fault, `at_s` from the plan's start, for `lasts_s`, at `console`; `share` (0 to 1) is free for it to use."""
 
     number: int
     at_s: float
@@ -79,9 +79,9 @@ class Fault:
 
 
 def make_plan(seed: int, minutes: float, consoles: int, picos: int = 0) -> list[Fault]:
-    """All faults of a run, in order of time, each over before the plan ends.
+    """Return all faults of a run, in order of time, each over before the plan ends.
 
-    Those of the first `consoles`, which have radios, are the same however many `picos` come after them.
+    The faults of the first `consoles`, which have radios, do not depend on the number of `picos` after them.
     """
     of_radios = _faults(random.Random(f"plan {seed}"), KINDS, FAULTS_A_MINUTE * minutes, minutes, range(consoles))
     if not picos:
@@ -93,17 +93,17 @@ def make_plan(seed: int, minutes: float, consoles: int, picos: int = 0) -> list[
 
 
 def _faults(
-    nature: random.Random, kinds: tuple[Kind, ...], count: float, minutes: float, consoles: range, number: int = 0
+    chance: random.Random, kinds: tuple[Kind, ...], count: float, minutes: float, consoles: range, number: int = 0
 ) -> list[Fault]:
     end_s = minutes * 60
-    begins = sorted(nature.uniform(min(QUIET_BEFORE_S, end_s / 2), end_s) for _ in range(max(1, round(count))))
+    begins = sorted(chance.uniform(min(QUIET_BEFORE_S, end_s / 2), end_s) for _ in range(max(1, round(count))))
     faults = []
     for at_s in begins:
-        kind = nature.choices(kinds, weights=[kind.weight for kind in kinds])[0]
+        kind = chance.choices(kinds, weights=[kind.weight for kind in kinds])[0]
         lasts_s = kind.longest_s
-        if lasts_s > kind.shortest_s:  # short ones are more frequent, as in life
-            lasts_s = math.exp(nature.uniform(math.log(kind.shortest_s), math.log(kind.longest_s)))
+        if lasts_s > kind.shortest_s:  # short faults are more frequent, as in practice
+            lasts_s = math.exp(chance.uniform(math.log(kind.shortest_s), math.log(kind.longest_s)))
         lasts_s = min(lasts_s, max(kind.shortest_s, end_s - at_s))
-        console = consoles[nature.randrange(len(consoles))]
-        faults.append(Fault(number + len(faults), at_s, kind, lasts_s, console, nature.random()))
+        console = consoles[chance.randrange(len(consoles))]
+        faults.append(Fault(number + len(faults), at_s, kind, lasts_s, console, chance.random()))
     return faults

@@ -1,4 +1,4 @@
-"""Bad network between MQTT peers: a proxy that delays, hangs, cuts within a packet, and sends packets twice."""
+"""Play a bad network between MQTT peers: a proxy that delays, hangs, cuts within a packet, and sends packets twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CLOSE_S = 120.0
 
 
 def packets(stream: bytearray) -> Iterator[bytes]:
-    """Takes the whole MQTT packets out of the front of `stream`, one after another."""
+    """Take the complete MQTT packets from the front of `stream`, one after another."""
     while len(stream) > 1:
         length, shift, at = 0, 0, 1
         while at < len(stream):
@@ -22,22 +22,22 @@ def packets(stream: bytearray) -> Iterator[bytes]:
             if stream[at - 1] < 0x80:
                 break
         else:
-            return  # the length is not whole yet
+            return  # the length is not complete yet
         if len(stream) < at + length:
             return
         yield bytes(stream[: at + length])
         del stream[: at + length]
 
 
-def again(packet: bytes) -> bytes | None:
-    """The packet as a sender that missed its PUBACK sends it again; None if it is none that is acknowledged."""
+def duplicate_of(packet: bytes) -> bytes | None:
+    """Return the packet as a sender that missed its PUBACK repeats it; None for a packet without acknowledgement."""
     if packet[0] & 0xF0 == PUBLISH and packet[0] & QOS_MASK:
         return bytes((packet[0] | DUP,)) + packet[1:]
     return None
 
 
 class Proxy:
-    """Listens on `port` of loopback and leads to `target` there. All methods may be called by any thread."""
+    """A proxy from `port` of loopback to the port `target` there; any thread may call its methods."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -60,23 +60,23 @@ class Proxy:
         self.close()
 
     def delay(self, seconds: float) -> None:
-        """Hold back every piece for so long; 0: not at all."""
+        """Hold back every piece for some seconds, or no longer (0)."""
         self._soon(self._set_delay, seconds)
 
     def double(self, *, on: bool) -> None:
-        """Send every PUBLISH that is acknowledged twice."""
+        """Send every PUBLISH with QoS 1 twice."""
         self._soon(self._set_doubles, on)
 
     def hang(self, *, on: bool) -> None:
-        """Let nothing through, and close nothing; what waits goes through afterwards."""
+        """Let nothing through, without closing anything; what waits goes through afterwards."""
         self._soon(self._calm.clear if on else self._calm.set)
 
     def cut(self) -> None:
-        """Cut the next stream that has something to bring, in the midst of a packet."""
+        """Cut the next stream that carries a packet, in the middle of it."""
         self._soon(self._set_cut)
 
     def close(self) -> None:
-        """End it, and all that goes through it."""
+        """End the proxy and all its connections."""
         self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_S)
@@ -133,7 +133,7 @@ class Proxy:
                         self._pass_on(packet, writer, link)
                 await writer.drain()
         except OSError:
-            pass  # cut, by us or by an end
+            pass  # cut by the proxy or by one end
         link.abort()
 
     def _pass_on(self, packet: bytes, writer: asyncio.StreamWriter, link: _Link) -> None:
@@ -143,7 +143,7 @@ class Proxy:
             link.cut()
             return
         writer.write(packet)
-        copy = again(packet) if self._doubles else None
+        copy = duplicate_of(packet) if self._doubles else None
         if copy:
             writer.write(copy)
 
@@ -156,7 +156,7 @@ class _Link:
         self.is_cut = False
 
     def cut(self) -> None:
-        """What was written is still sent, then both ends are closed."""
+        """Close both ends, once everything written so far is sent."""
         self.is_cut = True
         for writer in self._writers:
             writer.close()

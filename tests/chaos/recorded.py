@@ -1,6 +1,6 @@
-"""`python -m tests.chaos.recorded`: the README's table of the recorded runs, one line a kind of fault.
+"""`python -m tests.chaos.recorded`: print the README's table of the recorded runs, a line for each kind of fault.
 
-Record anew with `python -m tests.chaos --seed N --record tests/chaos/recorded.ndjson`, seed by seed.
+Record again with `python -m tests.chaos --seed N --record tests/chaos/recorded.ndjson`, seed by seed.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ FILE = Path(__file__).with_name("recorded.ndjson")
 
 
 def runs() -> list[dict[str, Any]]:
-    """Every recorded run, as `--record` wrote it."""
+    """Return every recorded run, as `--record` wrote it."""
     return [json.loads(line) for line in FILE.read_text("utf-8").splitlines()]
 
 
 def total(name: str) -> int:
-    """The sum of a figure over all runs."""
+    """Return the sum of a figure over all runs."""
     return sum(int(run["figures"][name]) for run in runs())
 
 
 def faults() -> Counter[str]:
-    """How often each kind of fault came, by its name."""
+    """Return how often each kind of fault happened, by its name."""
     return sum((Counter(run["faults"]) for run in runs()), Counter())
 
 
 def table() -> str:
-    """The README's table."""
-    came = faults()
-    rows = [f"| {kind.words} | {came[kind.name]:,} |" for kind in ALL_KINDS]
+    """Return the README's table."""
+    counts = faults()
+    rows = [f"| {kind.description} | {counts[kind.name]:,} |" for kind in ALL_KINDS]
     return "\n".join(["| fault | times |", "|---|---|", *rows])
 
 
 def summary() -> str:
-    """The README's sentence above it."""
+    """Return the README's sentence above the table."""
     found = sum(len(run["findings"]) for run in runs())
     return (
         f"{faults().total():,} faults in {len(runs())} seeds, {total('presses'):,} presses, {total('starts'):,} starts"

@@ -1,4 +1,4 @@
-"""One run: the world, its people and the plan of faults, until all is quiet; then the checker has the word."""
+"""Make one run: the world, its people and the plan of faults, until everything is quiet; then check what is stored."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from typing import Any
 from simulator.errors import FirmwareError
 from tests.chaos.checker import check
 from tests.chaos.crowd import Crowd
-from tests.chaos.faults import FAULTS, calm
+from tests.chaos.database import contents, epochs, figures
+from tests.chaos.faults import FAULTS, heal
+from tests.chaos.observations import EpochName
+from tests.chaos.observe import observe
 from tests.chaos.plan import Fault, make_plan
+from tests.chaos.programs import trivox
 from tests.chaos.standstill import standstills
-from tests.chaos.table import contents, epochs, figures
-from tests.chaos.testimony import testimony
-from tests.chaos.witness import EpochName
-from tests.chaos.world import World, trivox
+from tests.chaos.world import World
 
 QUIET_LIMIT_S = 150.0
-QUIET_MOST_S = 1200.0
-QUIET_S = 6.0  # by then no survey is open, and a button that somebody left held is stuck
-LOOK_S = 0.5
-AT_ONCE = 64  # faults that may last at the same time
+QUIET_MAX_S = 1200.0
+QUIET_S = 6.0  # by then no survey is open, and a button that is still held counts as stuck
+POLL_S = 0.5
+CONCURRENT_FAULTS_MAX = 64
 DERIVED = ("survey", "force_majeure", "rollup_hour", "rollup_day")
 
 Say = Callable[[str], None]
@@ -38,7 +39,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Result:
-    """What a run came to. `findings` is empty if nothing was lost, double or wrong."""
+    """The result of a run; `findings` is empty if nothing was lost, double or wrong."""
 
     seed: int
     faults: Counter[str] = field(default_factory=Counter)
@@ -55,38 +56,38 @@ def run(
     kinds: frozenset[str] = frozenset(),
     picos: int = 0,
 ) -> Result:
-    """Let a plan happen in `folder`. Of a plan with `kinds` only those faults happen."""
-    plan = [one for one in make_plan(seed, minutes, consoles, picos) if not kinds or one.kind.name in kinds]
+    """Carry out a plan in `folder`, or only its faults of these `kinds`."""
+    plan = [fault for fault in make_plan(seed, minutes, consoles, picos) if not kinds or fault.kind.name in kinds]
     result = Result(seed)
     with World(folder, consoles, picos) as world:
         crowd = Crowd(world.everyone(), seed)
         crowd.come()
-        _Plan(world, plan, result.faults, say).happen()
+        _PlanRunner(world, plan, result.faults, say).run()
         say("the plan is done: all faults end, people go home")
         crowd.go_home()
-        calm(world)
-        result.findings += quiet(world, say)
-        result.findings += _broken(world)
-        result.findings += _doctor(world)
+        heal(world)
+        result.findings += wait_until_quiet(world, say)
+        result.findings += _check_firmware(world)
+        result.findings += _check_doctor(world)
         for till in world.everyone():
             result.findings += standstills(till.console.console_id, till.console.runs(), till.stops)
-        seen = testimony(world)
-        (folder / "testimony.txt").write_text(pformat(seen, width=200), "utf-8")
+        seen = observe(world)
+        (folder / "observations.txt").write_text(pformat(seen, width=200), "utf-8")
         world.bridge.kill()
         world.gateway.kill()
-        result.findings += [*world.bridge.deaths, *world.bridge.unkept, *world.gateway.deaths]
+        result.findings += [*world.bridge.deaths, *world.bridge.unstored, *world.gateway.deaths]
         with closing(sqlite3.connect(world.bridge.database)) as connection:
             result.findings += check(connection, seen, time.time_ns() // 1_000_000)
             result.figures = figures(connection)
-        result.figures["presses"] = sum(len(life.presses) for life in seen.lives)
-        result.figures["thanks"] = sum(len(life.thanks) for life in seen.lives)
-        result.figures["starts"] = len(seen.lives)
-        result.findings += _rebuilt(world)
+        result.figures["presses"] = sum(len(cycle.presses) for cycle in seen.power_cycles)
+        result.figures["thanks"] = sum(len(cycle.thanks) for cycle in seen.power_cycles)
+        result.figures["starts"] = len(seen.power_cycles)
+        result.findings += _check_rebuild(world)
     return result
 
 
-class _Plan:
-    """Faults that happen at their times, each in a thread of its own for as long as it lasts."""
+class _PlanRunner:
+    """Runs each fault of a plan at its time, in a thread of its own for as long as it lasts; counts them in `done`."""
 
     def __init__(self, world: World, plan: list[Fault], done: Counter[str], say: Say) -> None:
         self._world = world
@@ -95,35 +96,35 @@ class _Plan:
         self._say = say
         self._aborted = threading.Event()
 
-    def happen(self) -> None:
-        """All of it; raises what a fault could not do."""
+    def run(self) -> None:
+        """Run the whole plan; raise the error of a fault that failed."""
         began_s = time.monotonic()
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            happening: list[Future[None]] = []
+        with ThreadPoolExecutor(CONCURRENT_FAULTS_MAX) as pool:
+            running: list[Future[None]] = []
             try:
                 for fault in self._plan:
                     self._aborted.wait(max(0.0, began_s + fault.at_s - time.monotonic()))
-                    self._say(_told(fault))
+                    self._say(_line(fault))
                     self._done[fault.kind.name] += 1
-                    happening.append(pool.submit(self._happens, fault))
-                    self._raise([one for one in happening if one.done()])
+                    running.append(pool.submit(self._run_fault, fault))
+                    self._raise([future for future in running if future.done()])
             except BaseException:
                 self._aborted.set()
                 raise
-        self._raise(happening)
+        self._raise(running)
 
-    def _happens(self, fault: Fault) -> None:
+    def _run_fault(self, fault: Fault) -> None:
         effect = FAULTS[fault.kind.name](self._world, fault)
         next(effect)
         self._aborted.wait(fault.lasts_s)
         next(effect, None)
 
     def _raise(self, ended: list[Future[None]]) -> None:
-        for one in ended:
-            one.result()
+        for future in ended:
+            future.result()
 
 
-def _told(fault: Fault) -> str:
+def _line(fault: Fault) -> str:
     where = "" if fault.kind.where == "shop" else f" till-{fault.console + 1}"
     lasts = f" for {fault.lasts_s:.1f} s" if fault.lasts_s else ""
     return f"{fault.at_s:7.1f} s  {fault.kind.name}{where}{lasts}"
@@ -132,10 +133,10 @@ def _told(fault: Fault) -> str:
 # The end ----------------------------------------------------------------------------------------------------------
 
 
-def quiet(world: World, say: Say) -> list[str]:
-    """Wait until no board has anything that waits, the bridge has it all, and nothing more comes of what was pressed.
+def wait_until_quiet(world: World, say: Say) -> list[str]:
+    """Wait until no board has events waiting, the bridge has all of them, and no press gives any more.
 
-    What is missing, if nothing moves on.
+    Returns what is missing, if there is no progress.
     """
     began_s = moved_s = time.monotonic()
     world.bridge.compare()
@@ -149,11 +150,11 @@ def quiet(world: World, say: Say) -> list[str]:
         if not waiting and now_s - moved_s > QUIET_S:
             say(f"quiet after {moved_s - began_s:.1f} s")
             return []
-        if now_s - began_s > QUIET_MOST_S:
-            return [f"after {QUIET_MOST_S:.0f} s something still happens: {sentence}" for sentence in waiting or ["?"]]
+        if now_s - began_s > QUIET_MAX_S:
+            return [f"after {QUIET_MAX_S:.0f} s something still happens: {sentence}" for sentence in waiting or ["?"]]
         if now_s - moved_s > QUIET_LIMIT_S:
-            return [f"nothing moves on for {QUIET_LIMIT_S:.0f} s: {sentence}" for sentence in waiting]
-        time.sleep(LOOK_S)
+            return [f"no progress for {QUIET_LIMIT_S:.0f} s: {sentence}" for sentence in waiting]
+        time.sleep(POLL_S)
 
 
 def _waiting(world: World, since_s: float) -> list[str]:
@@ -161,21 +162,21 @@ def _waiting(world: World, since_s: float) -> list[str]:
     health = world.listener.health()
     waiting = []
     for till in world.everyone() if world.twin_seen else world.tills:
-        said = health.get(till.console.hardware_id)
+        report = health.get(till.console.hardware_id)
         name = f"{till.console.console_id} ({till.console.hardware_id})"
-        if said is None or said.at_s < since_s:
-            waiting.append(f"{name} is not heard")
+        if report is None or report.at_s < since_s:
+            waiting.append(f"{name} has not reported its health")
             continue
-        outbox = said.health["outbox"]
+        outbox = report.health["outbox"]
         if outbox["first"] < outbox["next"]:
             waiting.append(f"{name} still holds numbers {outbox['first']} to {outbox['next'] - 1}")
-        elif throughs.get(said.epoch) != outbox["next"] - 1:
-            waiting.append(f"{name} has sent {outbox['next'] - 1} events, stored are {throughs.get(said.epoch)}")
+        elif throughs.get(report.epoch) != outbox["next"] - 1:
+            waiting.append(f"{name} has sent {outbox['next'] - 1} events, stored are {throughs.get(report.epoch)}")
     return waiting
 
 
-def _broken(world: World) -> list[str]:
-    """Boards whose firmware broke a rule or ended."""
+def _check_firmware(world: World) -> list[str]:
+    """Find the boards whose firmware broke a rule or ended."""
     broken = []
     for till in world.everyone():
         try:
@@ -185,24 +186,24 @@ def _broken(world: World) -> list[str]:
     return broken
 
 
-def _doctor(world: World) -> list[str]:
-    """What `trivox doctor` must say: every loss, to the event, and two boards that share an id."""
-    said = trivox("doctor", "--database", str(world.bridge.database)).stdout
-    told = {name: int(count) for name, count in re.findall(r"Console (\S+) lost (\d+) events?", said)}
+def _check_doctor(world: World) -> list[str]:
+    """Check that `trivox doctor` reports every loss, to the event, and two boards that share an id."""
+    output = trivox("doctor", "--database", str(world.bridge.database)).stdout
+    reported = {name: int(count) for name, count in re.findall(r"Console (\S+) lost (\d+) events?", output)}
     with closing(sqlite3.connect(world.bridge.database)) as connection:
         lost: Counter[str] = Counter()
         for epoch in epochs(connection).values():
             lost["/".join(epoch.name[:2])] += len(epoch.missing())
-    found = []
-    if +lost != told:
-        found.append(f"doctor tells of these losses: {told}, and these numbers are missing: {dict(+lost)}")
-    if world.twin_seen and "Two boards" not in said:
-        found.append(f"doctor does not tell that two boards have the id till-1: {said}")
-    return found
+    findings = []
+    if +lost != reported:
+        findings.append(f"doctor reports these losses: {reported}, and these numbers are missing: {dict(+lost)}")
+    if world.twin_seen and "Two boards" not in output:
+        findings.append(f"doctor does not report that two boards have the id till-1: {output}")
+    return findings
 
 
-def _rebuilt(world: World) -> list[str]:
-    """A copy, made anew from its raw events, holds the same."""
+def _check_rebuild(world: World) -> list[str]:
+    """Check that a copy, rebuilt from its raw events, holds the same."""
     copy = world.folder / "rebuilt.db"
     for words in (
         ("backup", str(copy), "--database", str(world.bridge.database)),
@@ -210,7 +211,7 @@ def _rebuilt(world: World) -> list[str]:
     ):
         done = trivox(*words)
         if done.returncode:
-            return [f"trivox {words[0]} could not: {done.stderr}"]
+            return [f"trivox {words[0]} failed: {done.stderr}"]
     before, after = (_rows(path) for path in (world.bridge.database, copy))
     return [f"a rebuild gives another {name}" for name in DERIVED if before[name] != after[name]]
 

@@ -1,4 +1,4 @@
-"""Faults that meet on one board, and a machine that is slow: the harness knows what it did, and people wait for it."""
+"""Several faults at one board, and a slow machine: the harness knows what it did, and people wait for the board."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from simulator.errors import ConsoleError
 from tests.chaos import crowd
 from tests.chaos.crowd import AHEAD, Person
-from tests.chaos.faults import FAULTS, calm_till, power_on
+from tests.chaos.faults import FAULTS, heal_till, power_on
 from tests.chaos.listener import Listener
 from tests.chaos.plan import ALL_KINDS, Fault
 from tests.chaos.world import Till
@@ -24,14 +24,14 @@ from tests.support.seeds import seeded
 
 
 class FakeConsole:
-    """A console without a board: a process that sleeps, and what was asked of it."""
+    """A console without a board: a process that sleeps, and a list of the calls."""
 
     console_id, board = "till-1", "esp32"
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         self.asked: list[tuple[str, Any]] = []
-        self.breaks: set[str] = set()  # what can't be done, once
+        self.breaks: set[str] = set()  # calls that fail once
         self.power_on()
 
     @property
@@ -76,11 +76,11 @@ def console() -> Iterator[FakeConsole]:
 
 @pytest.fixture
 def till(console: FakeConsole) -> Till:
-    return Till(console, is_late=False)  # type: ignore[arg-type]
+    return Till(console, has_late_interrupts=False)  # type: ignore[arg-type]
 
 
 def begin(till: Till, name: str) -> Any:
-    """A fault of that kind, begun; `next` ends it."""
+    """Begin a fault of that kind; `next` ends it."""
     kind = next(kind for kind in ALL_KINDS if kind.name == name)
     world: Any = SimpleNamespace(tills=[till], right_until_s=float("inf"), time_server=SimpleNamespace())
     effect = FAULTS[name](world, Fault(0, 0.0, kind, 1.0, 0, 0.5))
@@ -88,27 +88,27 @@ def begin(till: Till, name: str) -> Any:
     return effect
 
 
-def stands(till: Till) -> None:
-    wait_until("it stands still", lambda: till.is_stopped)
+def wait_stopped(till: Till) -> None:
+    wait_until("it is stopped", lambda: till.is_stopped)
 
 
-def test_a_board_that_is_stopped_is_not_awake_because_its_power_should_come(till: Till, console: FakeConsole) -> None:
+def test_a_stopped_board_stays_stopped_when_it_is_powered_on(till: Till, console: FakeConsole) -> None:
     stop = begin(till, "stop_console")
-    stands(till)
+    wait_stopped(till)
     tear = begin(till, "tear_flash")
     next(tear, None)
     power_on(till)
     assert till.is_stopped
-    assert console.asked == []  # what is asked of it now it would do when nobody expects it any more
+    assert console.asked == []  # it would do this later, when nobody expects it
     next(stop, None)
     wait_until("it goes on", lambda: not till.is_stopped)
 
 
-def test_a_board_whose_power_went_while_it_was_stopped_is_awake_when_it_comes_back(
+def test_a_board_whose_power_went_while_it_was_stopped_runs_when_it_comes_back(
     till: Till, console: FakeConsole
 ) -> None:
     stop = begin(till, "stop_console")
-    stands(till)
+    wait_stopped(till)
     kill = begin(till, "kill_console")
     next(kill, None)
     assert console.powered
@@ -118,22 +118,22 @@ def test_a_board_whose_power_went_while_it_was_stopped_is_awake_when_it_comes_ba
 
 
 @pytest.mark.parametrize("name", ["drop_wifi", "fill_flash", "step_clock", "tear_flash"])
-def test_nothing_is_asked_of_a_board_that_is_stopped(till: Till, console: FakeConsole, name: str) -> None:
+def test_a_stopped_board_gets_no_calls(till: Till, console: FakeConsole, name: str) -> None:
     begin(till, "stop_console")
-    stands(till)
+    wait_stopped(till)
     next(begin(till, name), None)
     assert console.asked == []
     assert not till.overflowed
 
 
-def test_nobody_presses_at_a_board_that_is_stopped(till: Till, console: FakeConsole) -> None:
+def test_nobody_presses_at_a_stopped_board(till: Till, console: FakeConsole) -> None:
     begin(till, "stop_console")
-    stands(till)
+    wait_stopped(till)
     Person(till, seeded(1), threading.Event()).press("yes")
     assert console.asked == []
 
 
-def test_a_flash_may_be_full_that_was_not_filled_to_the_end(till: Till, console: FakeConsole) -> None:
+def test_a_flash_whose_filling_failed_counts_as_full(till: Till, console: FakeConsole) -> None:
     console.breaks = {"fill_flash"}  # power goes meanwhile, and what is written stays
     fill = begin(till, "fill_flash")
     assert till.overflowed
@@ -142,48 +142,48 @@ def test_a_flash_may_be_full_that_was_not_filled_to_the_end(till: Till, console:
     assert not till.is_full
 
 
-def test_in_the_end_every_board_is_well_however_often_it_has_to_be_asked(till: Till, console: FakeConsole) -> None:
+def test_in_the_end_every_board_is_healed_however_often_that_fails(till: Till, console: FakeConsole) -> None:
     begin(till, "stop_console")
-    stands(till)
+    wait_stopped(till)
     till.is_full = True
     console.breaks = {"cut_power_at", "wifi", "free_flash"}
-    calm_till(till)
+    heal_till(till)
     assert not till.is_stopped
     assert not till.is_full
     assert console.asked[-2:] == [("wifi", {"on": True}), ("free_flash", {})]
 
 
-def test_whoever_plays_waits_for_a_board_that_does_not_come_round(
+def test_a_playing_child_waits_for_a_slow_board(
     till: Till, console: FakeConsole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crowd, "PLAY_PRESSES", 3 * AHEAD)
     monkeypatch.setattr(crowd, "PLAY_PAUSE_S", 0)
-    till.plays.set()
+    till.play_requested.set()
     Person(till, seeded(1), threading.Event()).plays()
     pressed = "".join("." if name == "press" else "|" for name in console.names())
     assert max(len(row) for row in pressed.split("|")) == AHEAD
 
 
-def test_what_a_bridge_acknowledged_before_its_database_was_put_back_counts_no_more_however_late_it_comes() -> None:
+def test_acknowledgements_from_before_a_restore_do_not_count_however_late_they_arrive() -> None:
     listener = Listener(1883)
 
     def acknowledge(through: int, at_ms: int) -> None:
-        said = {"epoch": "9f2c1ab0", "through": through, "at_ms": at_ms}
-        listener.hear("trivox/v1/shop/till-1/ack", json.dumps(said).encode())
+        ack = {"epoch": "9f2c1ab0", "through": through, "at_ms": at_ms}
+        listener.hear("trivox/v1/shop/till-1/ack", json.dumps(ack).encode())
 
     acknowledge(40, 1)
     assert listener.acknowledged() == {("shop", "till-1", "9f2c1ab0"): 40}
     listener.forget()
-    acknowledge(41, 2)  # under way since then
+    acknowledge(41, 2)  # on its way since before
     assert listener.acknowledged() == {}
     acknowledge(7, 1 << 50)
     assert listener.acknowledged() == {("shop", "till-1", "9f2c1ab0"): 7}
 
 
-def test_a_process_that_ended_does_not_stand_still(till: Till, console: FakeConsole) -> None:
+def test_a_process_that_ended_is_not_stopped(till: Till, console: FakeConsole) -> None:
     assert console.process
     console.process.send_signal(signal.SIGSTOP)
-    stands(till)
+    wait_stopped(till)
     console.process.kill()
     console.process.wait()
     assert not till.is_stopped

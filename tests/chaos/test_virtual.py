@@ -1,4 +1,4 @@
-"""A few virtual worlds each time, every seed that ever found a bug, and bugs planted to see that they are found."""
+"""Run a few virtual worlds and seeds that found bugs, and plant bugs to see that they are found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from bridge.store.rollups import Deltas
 from bridge.surveys.ingest import Intake
 from tests.chaos.virtual.campaign import run_seed
-from tests.chaos.virtual.transport import Mqtt
+from tests.chaos.virtual.console_mqtt import Mqtt
 from tests.support.seeds import SHIFT
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SEEDS = range(10 * SHIFT, 10 * SHIFT + 10)  # `make chaos` runs hundreds
 
 
 @pytest.mark.parametrize("seeds", [SEEDS[:5], SEEDS[5:]], ids=str)
-def test_everything_is_there_once_whatever_happens(seeds: range) -> None:
+def test_everything_is_stored_once_whatever_happens(seeds: range) -> None:
     for seed in seeds:
         say(seed)
         outcome = run_seed(seed)
@@ -40,26 +40,26 @@ def say(seed: int) -> None:
 
 
 def test_the_same_seed_is_the_same_run_to_the_byte() -> None:
-    def told(hash_seed: str) -> str:
+    def digest(hash_seed: str) -> str:
         command = [sys.executable, "-m", "tests.chaos.virtual", "--seed", "20"]
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
         assert b"all is well" in done.stdout
         return hashlib.sha256(done.stdout).hexdigest()
 
-    assert told("1") == told("2")
+    assert digest("1") == digest("2")
 
 
-# Bugs planted: each must be found within a few seeds.
+# Planted bugs: each must be found within a few seeds.
 
 
 def deletes_on_puback(world: World, patch: pytest.MonkeyPatch) -> None:
-    """The console takes the broker's word for the bridge's."""
-    plain = Mqtt._take
+    """The console takes the broker's acknowledgement for the bridge's."""
+    original = Mqtt._take
 
     async def take(self: Mqtt, packet: Any) -> None:
-        await plain(self, packet)
-        delivery = self._life.app.link._delivery
+        await original(self, packet)
+        delivery = self._cycle.app.link._delivery
         if packet[0] == "puback" and delivery is not None:
             delivery.outbox.acknowledge(delivery._epoch, delivery._next - 1)
 
@@ -67,27 +67,27 @@ def deletes_on_puback(world: World, patch: pytest.MonkeyPatch) -> None:
 
 
 def acknowledges_one_too_far(world: World, patch: pytest.MonkeyPatch) -> None:
-    """The outbox lets go of one event more than the bridge has."""
+    """The outbox deletes one event more than the bridge has."""
 
     def plant(load: Any) -> None:
         outbox = load("outbox").Outbox
-        plain = outbox.acknowledge
-        outbox.acknowledge = lambda self, epoch, through: plain(self, epoch, min(through + 1, self._next() - 1))
+        original = outbox.acknowledge
+        outbox.acknowledge = lambda self, epoch, through: original(self, epoch, min(through + 1, self._next() - 1))
 
     in_firmware(world, plant)
 
 
-def tells_what_is_acknowledged_for_what_is_held(world: World, patch: pytest.MonkeyPatch) -> None:
-    """A bridge put back to an older state passed over all of it as lost, and its acknowledgement never went back."""
+def reports_the_acknowledged_number_as_the_first_held(world: World, patch: pytest.MonkeyPatch) -> None:
+    """A bridge put back to an older state took all of it for lost, and its acknowledgement never went back."""
 
     def plant(load: Any) -> None:
-        load("outbox").Outbox.held = lambda self: self._through[self._way] + 1
+        load("outbox").Outbox.held = lambda self: self._through[self._sending] + 1
 
     in_firmware(world, plant)
 
 
-def sends_what_is_in_doubt_though_flash_fails(world: World, patch: pytest.MonkeyPatch) -> None:
-    """At the next start it went over into a new epoch, and was in the table twice."""
+def sends_doubtful_events_though_flash_fails(world: World, patch: pytest.MonkeyPatch) -> None:
+    """At the next start they moved to a new epoch, and were stored twice."""
 
     def plant(load: Any) -> None:
         def trust(self: Any) -> None:
@@ -102,80 +102,80 @@ def sends_what_is_in_doubt_though_flash_fails(world: World, patch: pytest.Monkey
     in_firmware(world, plant)
 
 
-def forgets_at_a_start_that_an_acknowledgement_went_back(world: World, patch: pytest.MonkeyPatch) -> None:
+def forgets_at_start_that_an_acknowledgement_went_back(world: World, patch: pytest.MonkeyPatch) -> None:
     """The start after a power cut overwrote what a restored bridge had asked for."""
 
     def plant(load: Any) -> None:
-        load("outbox").Outbox._said = property(lambda self: 0, lambda self, number: None)
+        load("outbox").Outbox._header_through = property(lambda self: 0, lambda self, number: None)
 
     in_firmware(world, plant)
 
 
-def thanks_from_ram(world: World, patch: pytest.MonkeyPatch) -> None:
+def gives_thanks_for_events_in_ram(world: World, patch: pytest.MonkeyPatch) -> None:
     """The last event waits in RAM for the next, to save flash."""
 
     def plant(load: Any) -> None:
         records = load("outbox_files")
-        plain, waiting = records.write, {}
+        original, waiting = records.write, {}
 
         def write(path: str, mode: str, data: bytes) -> None:
             if mode == "ab" and path not in waiting:
                 waiting[path] = data
             else:
-                plain(path, mode, waiting.pop(path, b"") + data if mode == "ab" else data)
+                original(path, mode, waiting.pop(path, b"") + data if mode == "ab" else data)
 
         records.write = write
 
     in_firmware(world, plant)
 
 
-def forgets_numbers_at_a_start(world: World, patch: pytest.MonkeyPatch) -> None:
+def forgets_numbers_at_start(world: World, patch: pytest.MonkeyPatch) -> None:
     """The console counts on from the header of the newest slot, not from what the slot holds."""
 
     def plant(load: Any) -> None:
-        opening = load("outbox_recovery")
-        plain = opening._take
+        recovery = load("outbox_recovery")
+        original = recovery._take
 
         def take(outbox: Any, headers: Any) -> Any:
-            certain = plain(outbox, headers)
+            certain = original(outbox, headers)
             if headers:
                 outbox.next = max(headers[-1][2], 2)
             return certain
 
-        opening._take = take
+        recovery._take = take
 
     in_firmware(world, plant)
 
 
 def acknowledges_before_the_commit(world: World, patch: pytest.MonkeyPatch) -> None:
-    """The bridge is quicker with its word than with its disk."""
+    """The bridge acknowledges what it has not committed yet."""
     world.bridge.acks_before_commit = True
 
 
 def stores_a_duplicate_twice(world: World, patch: pytest.MonkeyPatch) -> None:
-    """What comes again is stored again, further on."""
+    """A repeated batch is stored again, under higher numbers."""
 
-    plain, taken = Intake.take, set()
+    original, taken = Intake.take, set()
 
     def take(self: Intake, topic: str, payload: bytes, arrived_at_ms: int, **more: bool) -> None:
-        said = json.loads(payload) if topic.endswith("/events") else {}
-        batch = (topic, said.get("epoch"), said.get("base"))
+        batch_fields = json.loads(payload) if topic.endswith("/events") else {}
+        batch = (topic, batch_fields.get("epoch"), batch_fields.get("base"))
         if batch in taken:
-            payload = json.dumps({**said, "base": said["base"] + 1000}).encode()
-        elif said:
+            payload = json.dumps({**batch_fields, "base": batch_fields["base"] + 1000}).encode()
+        elif batch_fields:
             taken.add(batch)
-        plain(self, topic, payload, arrived_at_ms, **more)
+        original(self, topic, payload, arrived_at_ms, **more)
 
     patch.setattr(Intake, "take", take)
 
 
 def forgets_a_rollup(world: World, patch: pytest.MonkeyPatch) -> None:
-    """A survey that changes is counted anew, and its old figure stays."""
-    plain = Deltas.add_surveys
+    """A survey that changes is counted again, and its old figure stays."""
+    original = Deltas.add_surveys
 
     def add_surveys(self: Deltas, site_id: str, console_id: str, rows: list[Any], sign: int) -> None:
         if sign > 0:
-            plain(self, site_id, console_id, rows, sign)
+            original(self, site_id, console_id, rows, sign)
 
     patch.setattr(Deltas, "add_surveys", add_surveys)
 
@@ -185,13 +185,13 @@ def in_firmware(world: World, plant: Callable[[Any], None]) -> None:
         board.planted.append(plant)
 
 
-PLANTED = {  # with what is said of each
+PLANTED = {  # with a part of the failure's sentence
     deletes_on_puback: "is lost",
     acknowledges_one_too_far: "is lost",
-    thanks_from_ram: "is not in flash when append returns",
-    forgets_numbers_at_a_start: "was given twice",
+    gives_thanks_for_events_in_ram: "is not in flash when append returns",
+    forgets_numbers_at_start: "was given twice",
     acknowledges_before_the_commit: "acknowledged before it is committed",
-    stores_a_duplicate_twice: "never kept by a console",
+    stores_a_duplicate_twice: "never stored by a console",
     forgets_a_rollup: "is not what a rebuild makes",
 }
 FOUND_WITHIN = 20  # seeds
@@ -199,26 +199,26 @@ FOUND_WITHIN = 20  # seeds
 
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.__name__)
 def test_a_planted_bug_is_found(bug: Any) -> None:
-    said = []
+    failures = []
     for seed in range(FOUND_WITHIN):
-        said.append(failure_with(bug, seed) or "")
-        if PLANTED[bug] in said[-1]:
+        failures.append(failure_with(bug, seed) or "")
+        if PLANTED[bug] in failures[-1]:
             return
-    pytest.fail(f"not found within {FOUND_WITHIN} seeds: {said}")
+    pytest.fail(f"not found within {FOUND_WITHIN} seeds: {failures}")
 
 
-# Bugs that were there, each with the seed that shows it. Whoever changes the worlds has to find a new seed for them:
-# see with which one `failure_with` fails.
-NAMED = {
-    tells_what_is_acknowledged_for_what_is_held: 3,
-    sends_what_is_in_doubt_though_flash_fails: 100,
-    forgets_at_a_start_that_an_acknowledgement_went_back: 31816,
+# Bugs that the firmware once had, each with the seed that shows it. After a change of the worlds, find a new seed for
+# each: one with which `failure_with` returns a failure.
+FIXED = {
+    reports_the_acknowledged_number_as_the_first_held: 3,
+    sends_doubtful_events_though_flash_fails: 100,
+    forgets_at_start_that_an_acknowledgement_went_back: 31816,
 }
 
 
-@pytest.mark.parametrize("bug", NAMED, ids=lambda bug: bug.__name__)
-def test_a_bug_once_found_stays_mended(bug: Any) -> None:
-    seed = NAMED[bug]
+@pytest.mark.parametrize("bug", FIXED, ids=lambda bug: bug.__name__)
+def test_a_fixed_bug_stays_fixed(bug: Any) -> None:
+    seed = FIXED[bug]
     outcome = run_seed(seed)
     assert outcome.failure is None, f"python -m tests.chaos.virtual --seed {seed}: {outcome.failure}"
     failure = failure_with(bug, seed)

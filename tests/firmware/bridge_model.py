@@ -1,4 +1,4 @@
-"""A bridge as far as an outbox knows one: what it has received, and what it acknowledges (contract.md, Delivery 3)."""
+"""A model of the bridge as an outbox sees it: it stores events and acknowledges them (schema/ack.json)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROUNDS_MAX = 2000
 
 
 class ModelBridge:
-    """`events`: (epoch, number) to event; `conflicts`: names that came again with other content."""
+    """`events`: (epoch, number) to event; `conflicts`: numbers that came again with other content."""
 
     def __init__(self) -> None:
         self.events: dict[tuple[str, int], Any] = {}
@@ -20,7 +20,7 @@ class ModelBridge:
         self.conflicts: list[tuple[str, int]] = []
 
     def receive(self, text: str) -> tuple[str, int]:
-        """Takes a batch; its acknowledgement."""
+        """Store a batch; return its acknowledgement."""
         batch = json.loads(text)
         epoch, first, base = batch["epoch"], batch["first"], batch["base"]
         assert 1 <= first <= base
@@ -37,19 +37,19 @@ class ModelBridge:
         return through
 
     def holes(self) -> int:
-        """Numbers passed over that never came."""
+        """Return how many acknowledged numbers never came."""
         return sum(
             (epoch, number) not in self.events for epoch in self.firsts for number in range(1, self.through(epoch) + 1)
         )
 
     def session(self, outbox: Any, batches: int = ROUNDS_MAX, acks_lost: int = 0) -> None:
-        """A connection on which that many batches come, or all; of the last `acks_lost` the answer is lost."""
+        """Deliver over one connection, at most `batches` batches; the acks of the last `acks_lost` of them are lost."""
         delivery = Delivery(outbox)
         now_ms = 0
         idle = 0
         while batches and idle < 2:
             now_ms += ROUND_MS
-            assert now_ms < ROUNDS_MAX * ROUND_MS, "the delivery goes on for ever"
+            assert now_ms < ROUNDS_MAX * ROUND_MS, "the delivery never ends"
             text = delivery.next_batch(now_ms)
             if text is None:
                 idle += 1

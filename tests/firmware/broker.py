@@ -1,4 +1,4 @@
-"""A real mosquitto, and a stand-in for the bridge, for tests of the link."""
+"""A real mosquitto, and a stand-in for the bridge, to test the link with."""
 
 import json
 import threading
@@ -27,16 +27,16 @@ SETTINGS: dict[str, Any] = {
 
 
 class Broker(Mosquitto):
-    """One that asks for user and password; with TLS too if `certificates` are given."""
+    """A mosquitto that asks for user and password; with TLS too if `certificates` are given."""
 
     def __init__(self, folder: Path, certificates: Path | None = None) -> None:
         super().__init__(folder, account=(USER, PASSWORD), certificates=certificates)
 
 
 class Bridge:
-    """What consoles hear of a bridge: an `ack` a batch. `events` is all that it holds: (epoch, number) to event.
+    """A stand-in for the bridge: it answers each batch with an `ack`. `events`: (epoch, number) to event.
 
-    With `acknowledges` False it says nothing. `batches` are all `events` messages as they came.
+    With `acknowledges` False it does not answer. `batches` are all `events` messages as they came.
     """
 
     def __init__(self, broker: Broker) -> None:
@@ -49,7 +49,7 @@ class Bridge:
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
         self._client.username_pw_set(USER, PASSWORD)
         self._client.on_connect = lambda client, *_: client.subscribe(PREFIX + "#", qos=1)
-        self._client.on_message = self._took
+        self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
@@ -66,7 +66,7 @@ class Bridge:
         self.publish("ack", {"epoch": epoch, "through": through, "at_ms": self.at_ms or int(time.time() * 1000)})
 
     def of(self, kind: str) -> list[dict[str, Any]]:
-        """Events of that type, in order."""
+        """Return the events of that type, in order."""
         with self._lock:
             return [event for _, event in sorted(self.events.items()) if event["type"] == kind]
 
@@ -74,7 +74,7 @@ class Bridge:
         with self._lock:
             return next((payload for name, payload in reversed(self.messages) if name == leaf), None)
 
-    def _took(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         leaf = message.topic.removeprefix(PREFIX)
         if leaf in {"ack", "settings", "command"}:
             return

@@ -1,4 +1,4 @@
-"""Puts the firmware, and a stand-in for `micropython`, within reach of its tests on CPython; a broker and a bridge."""
+"""Put the firmware and a stub of `micropython` on the path, for tests on CPython; give a broker and a bridge."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ sys.path[:0] = [str(HERE.parents[1] / "firmware"), str(HERE / "stubs"), str(HERE
 
 @pytest.fixture(autouse=True)
 def scratch_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test runs in an empty folder of its own, as it does under MicroPython."""
+    """Run each test in an empty folder of its own, as under MicroPython."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -31,7 +31,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def bridge(broker: Broker) -> Iterator[Bridge]:
-    """It fails where a number comes again with other content."""
+    """A stand-in for the bridge; it fails if a number comes again with other content."""
     made = Bridge(broker)
     yield made
     made.close()

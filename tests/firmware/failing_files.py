@@ -1,4 +1,4 @@
-"""Files that fail: every change to the disk is counted, and one of them is the last, or an error."""
+"""Files that fail: each change to the disk is counted, and a chosen one is cut by power or is an error."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 class PowerCut(BaseException):
-    """Power went; what was under way is half done."""
+    """Power went; the change in progress is half done."""
 
 
 class Files:
-    """Stands in for `open` and `os` of the outbox's modules.
+    """A replacement of `open` and `os` in the outbox's modules.
 
-    `atomic`: a file changes when it is closed, as LittleFS does it; else with each write. `fail_after(n, error)` makes
-    the n-th change from now fail: with PowerCut half of a write is done, with an OSError all of it or none.
+    With `atomic` a file changes when it is closed, as with LittleFS; else with each write. `fail_after(n, error)` makes
+    the n-th change from now fail: with PowerCut half of a write is done, with an OSError all of it or nothing.
     """
 
     def __init__(self, atomic: bool) -> None:
@@ -28,7 +28,7 @@ class Files:
         self.error = error
 
     def change(self) -> bool:
-        """Counts a change; true if it is to fail."""
+        """Count a change; return whether it must fail."""
         self.left -= 1
         return self.error is not None and self.left == 0
 
@@ -41,14 +41,14 @@ class Files:
         return builtins.open(path, mode) if mode == "rb" else _Writing(self, path, mode)
 
     def __getattr__(self, name: str) -> Any:
-        plain = getattr(os, name)
+        original = getattr(os, name)
         if name not in {"remove", "rename", "mkdir"}:
-            return plain
+            return original
 
         def changing(*arguments: Any) -> Any:
             if self.change():
                 self.fail()
-            return plain(*arguments)
+            return original(*arguments)
 
         return changing
 

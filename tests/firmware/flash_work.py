@@ -1,7 +1,7 @@
-"""Work for the outbox on LittleFS on a NOR flash: `micropython flash_work.py JOB PROG_SIZE [SEED]`.
+"""Exercise the outbox on LittleFS on a NOR flash: `micropython flash_work.py JOB PROG_SIZE [SEED]`.
 
-It makes its files in the working folder. Run by MicroPython with the firmware on its path. Prints a line of JSON; an
-exception ends it.
+MicroPython runs it with the firmware on its path. It makes its files in the working folder and prints a line of JSON;
+an exception ends it.
 """
 
 import gc
@@ -26,7 +26,7 @@ FULL = 5000
 
 
 def encode(event):
-    """An event of 20 to 30 bytes, as they are."""
+    """Return an event of 20 to 30 bytes, the usual size."""
     return struct.pack("<I", event) + bytes(16 + event % 11)
 
 
@@ -35,7 +35,7 @@ def decode(record):
 
 
 def mounted(path, prog_size, size=848 * 1024, fault=None):
-    """Mounts the flash in the file `path` at /flash; with a new filesystem if there is no such file."""
+    """Mount the flash in the file `path` at /flash; make the file and a filesystem if it is missing."""
     fresh = path not in os.listdir()
     flash = Flash(path, size, prog_size)
     if fresh:
@@ -49,26 +49,26 @@ def opened(prog_size):
     outbox = Outbox("/flash/outbox", encode, decode, prog_size)
     outbox.open()
     if outbox.doubt:
-        outbox.trust()  # the bridge knows of no more
+        outbox.trust()  # the bridge knows no more
     return outbox
 
 
 def drained(outbox):
-    """Takes and acknowledges all that waits; returns it, which must be without a gap."""
-    found = []
+    """Take and acknowledge all events that wait; return them. There must be no gap."""
+    drained_events = []
     epoch, first, end = outbox.delivery()
     for seq in range(first, end):
-        if seq >= first + len(found):
+        if seq >= first + len(drained_events):
             base, events = outbox.batch(seq)
             assert base == seq, (base, seq)
             assert events
-            found += events
+            drained_events += events
             outbox.acknowledge(epoch, base + len(events) - 1)
-    return found
+    return drained_events
 
 
 def wear(prog_size):
-    """Erases per 1,000 events, reads of the longest append, and what 5,000 events take to open and to drain."""
+    """Measure erases per 1,000 events, reads of the longest append, and opening and draining with 5,000 events."""
     flash = mounted("wear.bin", prog_size)
     outbox = opened(prog_size)
     figures = {}
@@ -77,7 +77,7 @@ def wear(prog_size):
         longest = 0
         for number in range(count):
             if number % 5 == 0:
-                outbox.tidy()  # nobody presses for a while
+                outbox.tidy()  # as when nobody presses for a while
             reads = flash.reads
             seq = outbox.append(outbox.next)
             longest = max(longest, flash.reads - reads)
@@ -99,7 +99,7 @@ def wear(prog_size):
     begun = time.ticks_us()
     epoch, seq, end = outbox.delivery()
     assert (seq, end) == (2000 - 31, 2000 + FULL + 1)
-    while seq < end:  # in pieces: a list of all finds no room in a heap that has been at work
+    while seq < end:  # in pieces: a used heap has no room for a list of all
         base, events = outbox.batch(seq)
         assert base == seq
         assert events == list(range(seq, seq + len(events)))
@@ -110,7 +110,7 @@ def wear(prog_size):
 
 
 def no_space(prog_size):
-    """A flash too small: the oldest go, the newest stay, and all works again once there is room."""
+    """Fill a flash that is too small: the oldest events are dropped, and all works again once there is room."""
     mounted("small.bin", prog_size, 32 * 4096)
     with open("/flash/other", "wb") as file:
         file.write(bytes(6 * 4096))
@@ -128,7 +128,7 @@ def no_space(prog_size):
 
 
 def no_space_in_doubt(prog_size):
-    """A start offline, with events that wait, then more than there is room for: what goes is counted all the same."""
+    """Start offline with events that wait, then add more than there is room for: dropped events are counted as lost."""
     mounted("small.bin", prog_size, 32 * 4096)
     with open("/flash/other", "wb") as file:
         file.write(bytes(6 * 4096))
@@ -163,10 +163,10 @@ def no_space_in_doubt(prog_size):
 
 
 def power_cut(prog_size):
-    """A start, then a life of appending and acknowledging until power goes; nothing kept before is lost.
+    """Start, then append and acknowledge until power goes; nothing stored before is lost.
 
-    `flash_work.py power_cut PROG_SIZE SEED LIFE`, LIFE as this printed it the last time, or {}. The process ends at
-    once when power goes: what it had open is closed by nobody, as on a board.
+    `flash_work.py power_cut PROG_SIZE SEED LIFE`, with LIFE as this printed it the last time, or {}. The process ends
+    at once when power goes: as on a board, nothing closes its open files.
     """
     import ffi
 
@@ -181,42 +181,42 @@ def power_cut(prog_size):
             life.live(behind)
     except (PowerCut, OSError):
         assert not flash.powered
-        print(json.dumps(life.state()))  # noqa: T201 - for the next life
+        print(json.dumps(life.state()))  # noqa: T201 - LIFE of the next run
     ffi.open(None).func("v", "_exit", "i")(0)
 
 
 class Life:
-    """What the outbox was given; event n has number n. `state` is how the life before ended."""
+    """What was put into the outbox; event n has number n. `state` is the one at the end of the previous life."""
 
     def __init__(self, prog_size, state):
         self.prog_size = prog_size
-        self.kept, self.acknowledged = state.get("kept", 0), state.get("acknowledged", 0)
+        self.stored, self.acknowledged = state.get("stored", 0), state.get("acknowledged", 0)
         self.boots, self.epoch = state.get("boots", 0), state.get("epoch")
         self.outbox = None
         self.check()
 
     def state(self):
-        return {"kept": self.kept, "acknowledged": self.acknowledged, "boots": self.boots, "epoch": self.epoch}
+        return {"stored": self.stored, "acknowledged": self.acknowledged, "boots": self.boots, "epoch": self.epoch}
 
     def live(self, behind):
-        self.outbox.append(self.kept + 1)
-        self.kept += 1
+        self.outbox.append(self.stored + 1)
+        self.stored += 1
         if random.random() < 0.1:
             self.outbox.tidy()
-        if self.kept - behind > self.acknowledged:
-            self.acknowledged = self.kept - behind
+        if self.stored - behind > self.acknowledged:
+            self.acknowledged = self.stored - behind
             self.outbox.acknowledge(self.epoch, self.acknowledged)
 
     def check(self):
-        """Opens the outbox anew: all that was kept, and perhaps what was being kept, is there."""
+        """Open the outbox again: it holds all that was stored, and perhaps the event that was being stored."""
         self.outbox = opened(self.prog_size)
         epoch, first, end = self.outbox.delivery()
         self.epoch = self.epoch or epoch
         assert epoch == self.epoch
         assert self.outbox.boot > self.boots
         self.boots = self.outbox.boot
-        assert end - 2 <= self.kept < end
-        self.kept = end - 1
+        assert end - 2 <= self.stored < end
+        self.stored = end - 1
         assert first <= self.acknowledged + 1
         while first < end:
             base, events = self.outbox.batch(first)
@@ -226,15 +226,15 @@ class Life:
 
 
 def endless(prog_size):
-    """Appends and tells each number, until killed."""
+    """Append events and print their numbers, until killed."""
     mounted("killed.bin", prog_size)
     outbox = opened(prog_size)
     while True:
-        print(outbox.append(outbox.next))  # noqa: T201 - what the test reads
+        print(outbox.append(outbox.next))  # noqa: T201 - the test reads it
 
 
 def held(prog_size):
-    """What the flash holds after that."""
+    """Return what the flash holds after `endless`."""
     mounted("killed.bin", prog_size)
     outbox = opened(prog_size)
     return {"boot": outbox.boot, "events": drained(outbox)}
@@ -250,4 +250,4 @@ JOBS = {
 }
 
 if __name__ == "__main__":
-    print(json.dumps(JOBS[sys.argv[1]](int(sys.argv[2]))))  # noqa: T201 - its answer
+    print(json.dumps(JOBS[sys.argv[1]](int(sys.argv[2]))))  # noqa: T201 - the result

@@ -1,4 +1,4 @@
-"""As little of an MQTT broker as one console needs, with a bridge in it: each answer goes out in one piece."""
+"""A minimal MQTT broker for one console, with a model of the bridge; each answer is sent in one piece."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PREFIX = "trivox/v1/demo/till-1/"
 
 
 class MiniBroker:
-    """Listens on `port`. `bridge` holds all events; `health` is the newest."""
+    """A broker on `port`. `bridge` holds all events; `health` is the newest."""
 
     def __init__(self) -> None:
         self.bridge = ModelBridge()

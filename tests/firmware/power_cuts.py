@@ -1,13 +1,13 @@
-"""A power cut at every program and erase of a workload: `micropython power_cuts.py PROG_SIZE SHARD SHARDS SEED`.
+"""Cut power at every program and erase of a workload: `micropython power_cuts.py PROG_SIZE SHARD SHARDS SEED`.
 
-The workload runs once, on a flash that notes every operation. Then, for each of them, the flash is made anew as it was
-before, with that operation torn, and mounted: nothing is closed, and nothing of the life before is in memory. This
+The workload runs once, on a flash that notes every operation. Then, for each operation, the flash is restored as it was
+before, with that operation torn, and mounted: nothing is closed, and nothing of the previous life is in memory. This
 process checks operations SHARD, SHARD + SHARDS ... and prints a line of JSON; an exception ends it.
 
-How a cut tears an operation of a NOR chip. Programs go page by page (256 B); within a page bits are pulled from 1 to
-0, and any of them may have arrived, in any order. An erase first programs the whole block to 0, then lifts all its bits
-together; while that lasts, any of them may read as either. Where a program meets what a torn one left, only bits that
-are 1 in both stay 1, and the driver is not told. Not modelled: bits that read now so, now so.
+How a cut tears an operation of a NOR chip: programs go page by page (256 B). Within a page bits are pulled from 1 to 0,
+and any of them may be done, in any order. An erase first programs the whole block to 0, then raises all its bits
+together; meanwhile any of them may read as either. Where a program meets what a torn one left, only bits that are 1 in
+both stay 1, and the driver does not learn of it. Bits that read differently each time are not modelled.
 """
 
 import gc
@@ -35,22 +35,25 @@ RESTART_AT = 125
 TRUST_AT = 140
 PAGE = 256
 WAYS = {"program": ("first", "last"), "erase": ("first", "last")}
-BY_TURNS = {"program": ("nothing", "bits"), "erase": ("bits", "zeros")}  # one of them for each operation, by the seed
+BY_TURNS = {
+    "program": ("nothing", "bits"),
+    "erase": ("bits", "zeros"),
+}  # one of the two for each operation
 
 
 class RamFlash(Flash):
-    """A flash in RAM; `log` takes (place, data, kind) of each operation. `torn`: (start, end) that a cut has left."""
+    """A flash in RAM; `log` gets (place, data, kind) of each operation. `torn`: (start, end) of what a cut left."""
 
     def __init__(self, image, prog_size, log=None, torn=(0, 0)):
         self.log = log
         self.torn = torn
         super().__init__(image, len(image), prog_size)
 
-    def _opened(self, image):
+    def _open(self, image):
         return io.BytesIO(bytes(image) + bytes(struct.calcsize(COUNTS)))
 
     def image(self):
-        """What is on it."""
+        """Return its content."""
         return bytearray(self._file.getvalue()[:SIZE])
 
     def writeblocks(self, block, buffer, offset):
@@ -68,7 +71,7 @@ class RamFlash(Flash):
 
 
 def encode(event):
-    """An event of 28 to 38 bytes, as they are."""
+    """Return an event of 28 to 38 bytes, the usual size."""
     return struct.pack("<I", event) + bytes(24 + event % 11)
 
 
@@ -84,7 +87,7 @@ def some_settings(revision):
 
 
 def newest_turn():
-    """The turn of the slot that was begun last, by the headers in flash."""
+    """Return the turn of the newest slot, by the headers in flash."""
     turns = [0]
     for name in os.listdir(OUTBOX):
         if "-" not in name:
@@ -96,12 +99,12 @@ def newest_turn():
 
 
 class Work:
-    """The workload. `marks`: after each step how many operations there were, and what is to be true from then on."""
+    """The workload. `marks`: after each step, the count of operations and the state that must hold from then on."""
 
     def __init__(self, prog_size):
         self.log = []
         self.marks = []
-        self.kept = self.through = self.noted = self.boots = self.revision = 0
+        self.stored = self.through = self.noted = self.boots = self.revision = 0
         self.epoch = self.outbox = None
         self.segments = set()
         flash = RamFlash(b"\xff" * SIZE, prog_size)
@@ -117,7 +120,7 @@ class Work:
     def mark(self):
         if self.outbox:
             self.segments.update(name for name in os.listdir(OUTBOX) if "-" in name)
-        state = (self.kept, self.noted, self.through, self.boots, self.epoch, self.revision)
+        state = (self.stored, self.noted, self.through, self.boots, self.epoch, self.revision)
         self.marks.append((len(self.log), state))
 
     def start(self):
@@ -137,12 +140,12 @@ class Work:
             elif number == TRUST_AT:
                 self.acknowledge(RESTART_AT)
             elif number in (40, 110):
-                settings.keep("/flash/settings.json", some_settings(number))
+                settings.save("/flash/settings.json", some_settings(number))
                 self.revision = number
             behind = 3 if number < 20 else EVENTS if number < 205 else 10
             if number % 4 == 0 and number > behind:
                 self.acknowledge(number - behind)
-            if number % 5 == 0 and number > TRUST_AT:  # before, an append has to make room itself
+            if number % 5 == 0 and number > TRUST_AT:  # before that, an append has to make room itself
                 self.outbox.tidy()
             self.mark()
         assert self.outbox.lost == 0
@@ -152,9 +155,9 @@ class Work:
         before = self.through
         assert self.outbox.append(number) == number
         turn = newest_turn()
-        if turn != self.turn:  # its header tells how far the bridge was
+        if turn != self.turn:  # its header holds how far the bridge was
             self.turn, self.noted = turn, before
-        self.kept = number
+        self.stored = number
         self.mark()
 
     def acknowledge(self, through):
@@ -164,7 +167,7 @@ class Work:
 
 
 def torn(way, old, new, noise):
-    """What is in the place of an operation after a cut."""
+    """Return what an operation's place holds after a cut."""
     half = len(old) // 2
     if way == "nothing":
         return old
@@ -178,7 +181,7 @@ def torn(way, old, new, noise):
 
 
 def tears(kind, old, new, noise):
-    """Yields (way, what a cut leaves in the place of this operation, where in it bits may be neither old nor new)."""
+    """Yield (way, what a cut leaves in this operation's place, the range in which bits may be neither old nor new)."""
     ways = WAYS[kind] + (BY_TURNS[kind][noise[0] % 2],)
     for way in ways if kind == "erase" else ():
         yield way, torn(way, old, new, noise), (0, 0)
@@ -190,11 +193,11 @@ def tears(kind, old, new, noise):
 
 
 def checked(image, prog_size, spoilt, before, after):
-    """A start on this flash: what was kept before the cut is there, and at most what was being kept.
+    """Start on this flash: it holds what was stored before the cut, and at most the event that was being stored.
 
-    Of what the bridge has, no more comes again than since the last slot began; the settings are old or new.
+    Events that the bridge has come again only from the last slot's beginning on; the settings are old or new.
     """
-    kept, noted, _, boots, epoch, revision = before
+    stored, noted, _, boots, epoch, revision = before
     flash = RamFlash(image, prog_size, torn=spoilt)
     vfs.mount(vfs.VfsLfs2(flash, progsize=prog_size), "/flash")
     try:
@@ -203,8 +206,8 @@ def checked(image, prog_size, spoilt, before, after):
         assert outbox.fault is None, outbox.fault
         assert outbox.lost == 0
         assert boots < outbox.boot <= after[3] + 1
-        assert kept == 0 or outbox.epoch == epoch, "an epoch without need"
-        assert kept <= outbox.next - 1 <= after[0], (kept, outbox.next)
+        assert stored == 0 or outbox.epoch == epoch, "a new epoch without need"
+        assert stored <= outbox.next - 1 <= after[0], (stored, outbox.next)
         way, first, end = outbox.delivery()
         assert (way, end) == (outbox.epoch, outbox.next)
         assert noted < first <= after[2] + 1, (noted, first)
@@ -218,7 +221,7 @@ def checked(image, prog_size, spoilt, before, after):
 
 
 def goes_on(outbox, prog_size):
-    """It takes more, under the next numbers, and has them at the next start."""
+    """Append more events, under the next numbers, and find them at the next start."""
     epoch, _, end = outbox.delivery()
     try:
         if outbox.doubt:
@@ -226,8 +229,8 @@ def goes_on(outbox, prog_size):
         assert [outbox.append(end + more) for more in range(4)] == [end, end + 1, end + 2, end + 3]
         again = Outbox(OUTBOX, encode, decode, prog_size)
         again.open()
-        found = (again.epoch, again.next, again.fault, again.boot)
-        assert found == (epoch, end + 4, None, outbox.boot + 1), found
+        state = (again.epoch, again.next, again.fault, again.boot)
+        assert state == (epoch, end + 4, None, outbox.boot + 1), state
         read(again, again.first, end + 4)
     finally:
         vfs.umount("/flash")
@@ -242,7 +245,7 @@ def read(outbox, first, end):
 
 
 def tried(number, entry, image, noise, prog_size, states):
-    """Cuts power in one operation, in each way; returns how often. After every third it also goes on."""
+    """Cut power in one operation, in each way; return how often. After every third cut, go on working, too."""
     place, data, kind = entry
     old = bytes(image[place : place + len(data)])
     cuts = 0
@@ -255,7 +258,7 @@ def tried(number, entry, image, noise, prog_size, states):
             else:
                 vfs.umount("/flash")
         except BaseException:
-            print("operation", number, kind, way)  # noqa: T201 - with the seed it can be had again
+            print("operation", number, kind, way)  # noqa: T201 - with the seed it can be repeated
             raise
         cuts += 1
         gc.collect()
@@ -282,4 +285,4 @@ def main(prog_size, shard, shards, seed):
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*map(int, sys.argv[1:]))))  # noqa: T201 - its answer
+    print(json.dumps(main(*map(int, sys.argv[1:]))))  # noqa: T201 - the result

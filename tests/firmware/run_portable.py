@@ -1,6 +1,6 @@
-"""Runs the tests of one module under MicroPython: `micropython run_portable.py MODULE`, in an empty folder.
+"""Run the tests of one module under MicroPython: `micropython run_portable.py MODULE`, in an empty folder.
 
-Prints `ok NAME` a test, each in an empty folder of its own; the first that fails ends the run with its traceback.
+Runs each test in an empty folder of its own and prints `ok NAME`. The first failure ends the run with its traceback.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""What the contract says of a list of presses, millisecond by millisecond: slow, and without the firmware's code.
+"""Compute the facts of a list of presses, millisecond by millisecond: slowly, and without the firmware's code.
 
-It shares the firmware's names of facts, and its word on what comes first within a millisecond.
+It shares the firmware's names of facts, and its order of what happens within one millisecond.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from console.survey import PRESS_TESTED
 
 @dataclass(frozen=True)
 class Press:
-    """A button held from its first contact to its first break; the break may lie far ahead."""
+    """A button held from its first contact to its first break; the break may be far in the future."""
 
     button: int
     contact_ms: int
@@ -20,7 +20,7 @@ class Press:
 
 @dataclass(frozen=True)
 class Change:
-    """At `up_ms` either other settings come, or a self-test begins or ends."""
+    """At `up_ms`, either new settings, or the begin or end of a self-test."""
 
     up_ms: int
     settings: object | None = None
@@ -28,7 +28,7 @@ class Change:
 
 
 class Model:
-    """`facts` up to and including `end_ms`."""
+    """The model of a console; `facts` are those up to and including `end_ms`."""
 
     def __init__(self, settings, presses, changes, end_ms):
         self.settings = settings
@@ -49,7 +49,7 @@ class Model:
         for now_ms in range(end_ms + 1):
             self.deadlines(now_ms)
             if now_ms in self.busy:
-                self.happenings(now_ms)
+                self.happen(now_ms)
 
     def expire(self, now_ms):
         if self.opened_ms is not None and now_ms >= self.opened_ms + self.settings.survey_window_ms:
@@ -70,7 +70,7 @@ class Model:
                 if press.button != events.SELLER:
                     self.fault(now_ms)
 
-    def happenings(self, now_ms):
+    def happen(self, now_ms):
         for press in sorted(self.presses, key=lambda press: press.button):
             if press.break_ms == now_ms:
                 self.release(press, now_ms)

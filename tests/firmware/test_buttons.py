@@ -1,4 +1,4 @@
-"""Presses on simulated boards, whose interrupts run as each port's do, also while the main loop is blocked."""
+"""Presses on simulated boards, whose interrupts run as on each port, also while the main loop is blocked."""
 
 import time
 from pathlib import Path
@@ -14,12 +14,12 @@ BOARDS = [("esp32", "i386"), ("pico_w", "i386"), ("unix", "amd64")]
 
 
 def presses(bridge: Bridge, count: int) -> list[tuple[str, str]]:
-    """What came of the answer buttons' presses."""
+    """Return the events of the answer buttons' presses, once there are `count`."""
 
     def seen() -> Any:
-        found = [("answered", event["outcome"]) for event in bridge.of("survey_closed")]
-        found += [("stray", event["button"]) for event in bridge.of("stray_pressed")]
-        return found if len(found) >= count else None
+        seen_presses = [("answered", event["outcome"]) for event in bridge.of("survey_closed")]
+        seen_presses += [("stray", event["button"]) for event in bridge.of("stray_pressed")]
+        return seen_presses if len(seen_presses) >= count else None
 
     return wait_until(f"{count} presses", seen)
 
@@ -49,7 +49,7 @@ def test_a_press_during_a_flash_erase_is_not_lost(board: str, broker: Broker, br
 
 
 @pytest.mark.parametrize(("board", "architecture"), BOARDS)
-def test_a_press_that_bounces_is_one(
+def test_a_press_that_bounces_is_one_press(
     board: str, architecture: Any, broker: Broker, bridge: Bridge, tmp_path: Path
 ) -> None:
     patient = {**SETTINGS, "debounce_ms": 200, "stuck_ms": 30_000}  # room for bounces on a busy machine
@@ -66,7 +66,7 @@ def test_a_press_that_bounces_is_one(
         wait_until("presses are counted", lambda: bridge.last("health")["presses"] == health)
 
 
-def test_the_press_is_shown_at_its_contact_and_thanked_for_when_it_is_safe(
+def test_a_press_is_shown_at_its_contact_and_thanked_for_when_it_is_safe(
     broker: Broker, bridge: Bridge, tmp_path: Path
 ) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
@@ -83,7 +83,7 @@ def test_the_press_is_shown_at_its_contact_and_thanked_for_when_it_is_safe(
         assert tones[-1] == 2093
 
 
-def test_the_sellers_lamp_tells_that_there_is_no_network(tmp_path: Path) -> None:
+def test_the_sellers_lamp_shows_that_there_is_no_network(tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker="mqtt://127.0.0.1:9") as console:
         wait_until("it has tried", lambda: "link:" in console.output())
         console.step(11000)

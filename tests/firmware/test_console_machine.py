@@ -1,6 +1,6 @@
 """Hypothesis presses, bounces, stalls and changes settings; debouncing and survey table do what the model says.
 
-Two consoles see the same contacts: one is polled every 10 ms, one only when Hypothesis lets it.
+Two consoles see the same contacts: one is polled every 10 ms, the other only when Hypothesis chooses to.
 """
 
 from bisect import insort
@@ -16,7 +16,7 @@ from survey_model import Change, Model, Press
 
 DEBOUNCE_MS = 20
 POLL_MS = 10
-REST_MS = 2 * DEBOUNCE_MS  # what a button must rest after a press, so that the next is another
+REST_MS = 2 * DEBOUNCE_MS  # how long a button must rest after a press, so that the next one counts as another
 LATEST_MS = 300_000
 
 BOUNCES = st.lists(st.tuples(st.integers(1, DEBOUNCE_MS - 1), st.integers(1, DEBOUNCE_MS - 1)), max_size=3)
@@ -33,7 +33,7 @@ def some_settings(revision, window_ms, long_ms, guard_ms, debounce_ms, stuck_ms)
 
 
 class Rig:
-    """A console's pure parts, fed with edges as they are noted, whenever it is polled."""
+    """A console's pure parts; each poll passes the noted edges on to them."""
 
     def __init__(self, first_settings):
         self.table = SurveyTable(first_settings)
@@ -58,7 +58,7 @@ class Rig:
 
 
 class ConsoleMachine(RuleBasedStateMachine):
-    """Contacts are planned ahead of `now_ms`; `wait` lets them happen."""
+    """Contacts are planned ahead of `now_ms`; `wait` plays them."""
 
     def __init__(self):
         super().__init__()
@@ -71,7 +71,7 @@ class ConsoleMachine(RuleBasedStateMachine):
         self.changes = []
 
     def contact(self, button, start_ms, bounces, held_ms, bounces_after):
-        """Edges of a press that bounces at both ends. Answers its break."""
+        """Add the edges of a press that bounces at both ends; return its break."""
         at = self.chatter(button, start_ms, True, bounces)
         break_ms = at + held_ms + DEBOUNCE_MS
         at = self.chatter(button, break_ms, False, bounces_after)
@@ -79,10 +79,10 @@ class ConsoleMachine(RuleBasedStateMachine):
         return break_ms
 
     def chatter(self, button, at, level, bounces):
-        for there_ms, back_ms in bounces:
+        for on_ms, off_ms in bounces:
             self.edge(button, at, level)
-            self.edge(button, at + there_ms, not level)
-            at += there_ms + back_ms
+            self.edge(button, at + on_ms, not level)
+            at += on_ms + off_ms
         self.edge(button, at, level)
         return at
 
@@ -120,10 +120,10 @@ class ConsoleMachine(RuleBasedStateMachine):
         stuck_ms=st.integers(1000, 2000),
     )
     def settings_come(self, window_ms, long_ms, guard_ms, debounce_ms, stuck_ms):
-        came = some_settings(len(self.changes) + 2, window_ms, long_ms, guard_ms, debounce_ms, stuck_ms)
-        self.changes.append(Change(self.now_ms + 1, came))
+        settings = some_settings(len(self.changes) + 2, window_ms, long_ms, guard_ms, debounce_ms, stuck_ms)
+        self.changes.append(Change(self.now_ms + 1, settings))
         for rig in (self.prompt, self.stalled):
-            rig.table.apply(came, self.now_ms + 1)
+            rig.table.apply(settings, self.now_ms + 1)
         self.wait(1, False)
 
     @rule(lasts_ms=st.integers(1, 600))

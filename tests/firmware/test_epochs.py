@@ -1,4 +1,4 @@
-"""A survey ends with the epoch under which it was opened: no close of it, its answers are strays, nothing is lost."""
+"""A survey ends with the epoch in which it was opened: it is not closed, its answers are stray, nothing is lost."""
 
 import shutil
 from pathlib import Path
@@ -33,41 +33,41 @@ run()
 
 @pytest.fixture
 def failing(tmp_path: Path) -> Path:
-    """Firmware on a flash that takes nothing more once the file `failing` is beside it."""
+    """Firmware on a flash that can't be written any more once the file `failing` exists beside it."""
     folder = shutil.copytree(FIRMWARE, tmp_path / "firmware")
     (folder / "main.py").write_text(FAILING.format(trigger=str(tmp_path / "failing")))
     return folder
 
 
-def told(bridge: Bridge, epoch: str) -> list[Any]:
-    """What came under the epoch, in order: the type, and of a close its outcome, of a stray its reason; no clocks."""
+def events_in(bridge: Bridge, epoch: str) -> list[Any]:
+    """Return the epoch's events in order, without `clock_set`: each one's type, and its outcome or reason."""
     events = [event for (other, _), event in sorted(bridge.events.copy().items()) if other == epoch]
     words = [(event["type"], event.get("outcome") or event.get("reason")) for event in events]
     return [word for word in words if word[0] != "clock_set"]
 
 
-def a_later_epoch(bridge: Bridge, first: str) -> Any:
+def later_epoch(bridge: Bridge, first: str) -> Any:
     epochs = dict.fromkeys(epoch for epoch, _ in bridge.events.copy())
-    return next((epoch for epoch in epochs if epoch != first and told(bridge, epoch)), None)
+    return next((epoch for epoch in epochs if epoch != first and events_in(bridge, epoch)), None)
 
 
 def test_an_acknowledgement_of_what_never_was_ends_the_survey(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_until("it is up", lambda: bridge.of("booted"))
         console.press("seller")
-        wait_until("the opening", lambda: bridge.of("survey_opened"))
+        wait_until("the survey has opened", lambda: bridge.of("survey_opened"))
         first = bridge.batches[0]["epoch"]
         bridge.acknowledge(first, 1000)
         wait_until("another epoch", lambda: bridge.last("status")["epoch"] != first)
         console.press("yes")
-        second = wait_until("an event of it", lambda: a_later_epoch(bridge, first))
+        second = wait_until("an event of it", lambda: later_epoch(bridge, first))
         console.wait_lamp("yes", on=False)
         console.press("seller")
         console.wait_lamp("no")
         console.press("no")
         expected = [("stray_pressed", "no_survey"), ("survey_opened", None), ("survey_closed", "no")]
-        wait_until("the next survey", lambda: told(bridge, second) == expected)
-        assert not any(name == "survey_closed" for name, _ in told(bridge, first))
+        wait_until("the next survey", lambda: events_in(bridge, second) == expected)
+        assert not any(name == "survey_closed" for name, _ in events_in(bridge, first))
 
 
 def test_a_failing_flash_ends_the_survey(broker: Broker, bridge: Bridge, failing: Path, tmp_path: Path) -> None:
@@ -78,9 +78,9 @@ def test_a_failing_flash_ends_the_survey(broker: Broker, bridge: Bridge, failing
         console.wait_lamp("no")
         (tmp_path / "failing").touch()
         console.press("no")
-        second = wait_until("an event of another epoch", lambda: a_later_epoch(bridge, first))
-        assert told(bridge, second) == [("stray_pressed", "no_survey")]
-        assert not any(name == "survey_closed" for name, _ in told(bridge, first))
+        second = wait_until("an event of another epoch", lambda: later_epoch(bridge, first))
+        assert events_in(bridge, second) == [("stray_pressed", "no_survey")]
+        assert not any(name == "survey_closed" for name, _ in events_in(bridge, first))
 
 
 def test_what_a_failing_flash_holds_is_delivered(broker: Broker, bridge: Bridge, failing: Path, tmp_path: Path) -> None:
@@ -97,10 +97,12 @@ def test_what_a_failing_flash_holds_is_delivered(broker: Broker, bridge: Bridge,
             (tmp_path / "failing").touch()
             console.wait_lamp(button, on=False)
         console.wifi(on=True)
-        second = wait_until("an event of another epoch", lambda: a_later_epoch(bridge, first))
-        wait_until("its survey", lambda: told(bridge, second) == [("survey_opened", None), ("survey_closed", "yes")])
-        assert told(bridge, first)[-2:] == [("survey_opened", None), ("survey_closed", "no")]
-        wait_until("the fault is told", lambda: "flash" in bridge.last("health")["faults"])
+        second = wait_until("an event of another epoch", lambda: later_epoch(bridge, first))
+        wait_until(
+            "its survey", lambda: events_in(bridge, second) == [("survey_opened", None), ("survey_closed", "yes")]
+        )
+        assert events_in(bridge, first)[-2:] == [("survey_opened", None), ("survey_closed", "no")]
+        wait_until("the fault is reported", lambda: "flash" in bridge.last("health")["faults"])
         assert "locked" not in console.output()
 
 

@@ -1,4 +1,4 @@
-"""Damage that takes LittleFS back to an older state: no number is given twice, and what was thanked for arrives."""
+"""Damage takes LittleFS back to an older state: no number is used twice, and all thanked answers arrive."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.support.programs import wait_until
 
 
 def answered(console: Console, bridge: Bridge, count: int) -> None:
-    """A whole survey with thanks; then the bridge has `count` answers."""
+    """Answer a survey and wait for the thanks; then the bridge has `count` answers."""
     console.press("seller")
     console.wait_lamp("no")
     console.press("yes")
@@ -22,7 +22,7 @@ def answered(console: Console, bridge: Bridge, count: int) -> None:
 
 
 @pytest.mark.parametrize("prog_size", [32, 256])
-def test_flash_that_went_back_gives_no_number_twice(
+def test_flash_that_went_back_uses_no_number_twice(
     broker: Broker, bridge: Bridge, prog_size: int, tmp_path: Path
 ) -> None:
     console = Console(tmp_path / "console", broker=broker.url(), prog_size=prog_size)
@@ -37,7 +37,7 @@ def test_flash_that_went_back_gives_no_number_twice(
     with console:
         answered(console, bridge, 4)
         answered(console, bridge, 5)
-        wait_until("the fault is told", lambda: "flash" in bridge.last("health")["faults"] or console.step(61_000))
+        wait_until("the fault is reported", lambda: "flash" in bridge.last("health")["faults"] or console.step(61_000))
     assert len({epoch for epoch, _ in bridge.events}) == 2
 
 
@@ -51,19 +51,19 @@ def opened(folder: Path) -> Outbox:
     return outbox
 
 
-def test_what_is_in_doubt_goes_into_a_new_epoch(tmp_path: Path) -> None:
+def test_events_in_doubt_move_into_a_new_epoch(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
     for up_ms in range(20):
         outbox.append(stray(1, up_ms))
     outbox.acknowledge(outbox.epoch, 20)
-    for _ in range(2):  # a start without a link between
+    for _ in range(2):  # the second start follows one without a link
         outbox = opened(tmp_path)
         old = outbox.epoch
         assert outbox.doubt == 21
         number = outbox.append(events.event((events.SURVEY_OPENED, 5, "staff", 1), outbox.boot, None))
         fact = (events.SURVEY_CLOSED, 9, True, 5, "staff", 1, events.YES, events.ANSWERED)
         outbox.append(events.event(fact, outbox.boot, None, number), events.YES)
-    assert outbox.acknowledge(old, 23)  # the bridge had numbers that this flash knows nothing of
+    assert outbox.acknowledge(old, 23)  # the bridge had numbers that this flash does not know
     assert outbox.epoch != old
     assert outbox.fault
     assert outbox.delivery() == (outbox.epoch, 1, 5)
@@ -76,7 +76,7 @@ def test_what_is_in_doubt_goes_into_a_new_epoch(tmp_path: Path) -> None:
     assert again.batch(1)[1][:4] == found
 
 
-def test_what_the_bridge_confirms_is_doubted_no_more(tmp_path: Path) -> None:
+def test_what_the_bridge_confirms_is_no_longer_in_doubt(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
     outbox.append(stray(1, 1))
     outbox = opened(tmp_path)

@@ -1,8 +1,8 @@
-"""A fleet's console and a MicroPython console that are given the same presses emit the same events.
+"""A fleet's console and a MicroPython console emit the same events for the same presses.
 
-The whole real console lives in virtual time that runs on while it is busy, so its contacts come some milliseconds
-late: there times may differ by less than people keep away from any boundary. The survey table and events alone, under
-MicroPython, are given the very milliseconds: there every time is the same too.
+The whole real console lives in virtual time that goes on while it is busy, so its contacts come some milliseconds
+late: times may differ a little, by less than people keep away from any boundary. If only the survey table and events
+run under MicroPython, they get exact milliseconds, and every time is the same too.
 """
 
 import json
@@ -19,11 +19,11 @@ from mini_broker import MiniBroker
 from simulator.console.console import Console
 from simulator.console.micropython import command
 from simulator.console.pinmap import FIRMWARE
-from simulator.people.diary import Entry, Press
+from simulator.people.diary import DiaryEntry, Press
+from simulator.scenario.console_day import ConsoleDay
 from simulator.scenario.file import read
 from simulator.scenario.fleet_console import BUTTONS, Fleet, FleetConsole
-from simulator.scenario.people_day import Day
-from simulator.scenario.sites import places
+from simulator.scenario.sites import planned_sites
 from tests.support.programs import wait_until
 from tests.support.seeds import seeded
 
@@ -53,7 +53,7 @@ BUSY = {
 }
 CHUNK = 60
 LATE_MS = 2000  # MicroPython's clock goes on while it works, and the machine may be busy
-POWER_MS = 60_000  # so long before the first press
+POWER_MS = 60_000  # from power on to the first press
 STAGE = """
 import json, sys
 from console import events
@@ -64,8 +64,8 @@ def settle(up_ms):
     global survey, seq
     fact = table.take(up_ms)
     while fact is not None:
-        print(json.dumps(events.event(fact, 1, fact[1] + offset, survey), separators=(",", ":")))
-        if fact[0] == events.SURVEY_OPENED:
+        print(json.dumps(events.event(fact, 1, fact[events.UP_MS] + offset, survey), separators=(",", ":")))
+        if fact[events.TYPE] == events.SURVEY_OPENED:
             survey = seq
         seq += 1
         fact = table.take(up_ms)
@@ -85,14 +85,14 @@ def broker() -> Iterator[MiniBroker]:
     made.close()
 
 
-def entries(seed: int) -> list[Entry]:
-    place = places(read(BUSY, "test"), "test")[0]
-    day = Day(place, place.posts[0], date(2026, 3, 2), seed)
+def entries(seed: int) -> list[DiaryEntry]:
+    site = planned_sites(read(BUSY, "test"), "test")[0]
+    day = ConsoleDay(site, site.posts[0], date(2026, 3, 2), seed)
     return [entry for entry in day.stream() if entry.presses]
 
 
 def edges(presses: list[Press]) -> list[tuple[int, str, bool]]:
-    """Contacts and breaks, each with the ms since the one before."""
+    """Return contacts and breaks, each with the ms since the one before."""
     moments = [(press.at_ms, press.button, True) for press in presses]
     moments += [(press.until_ms, press.button, False) for press in presses]
     moments.sort()
@@ -120,22 +120,22 @@ def real_events(presses: list[Press], broker: MiniBroker, folder: Path) -> list[
     return [event for _, event in sorted(broker.bridge.events.items())]
 
 
-def fleet_texts(happened: list[Entry]) -> list[str]:
+def fleet_texts(happened: list[DiaryEntry]) -> list[str]:
     fleet = Fleet()
     console = FleetConsole(fleet, fleet.settings(), "00000001", "0" * 12)
     console.power_on(happened[0].at_ms - POWER_MS)
     for entry in happened:
-        console.happens(entry)
+        console.play(entry)
     console.settle(happened[-1].until_ms + 60_000)
     return console.outbox.batch(1, 10_000)[1]
 
 
 def of_presses(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What follows from presses: times since the event before, surveys by their turn."""
-    kept = [event for event in events if event["type"] not in {"booted", "clock_set", "settings_applied"}]
-    before_ms = kept[0]["up_ms"]
-    others = len(events) - len(kept)
-    for event in kept:
+    """Return the events of presses, with times since the event before, and surveys numbered from the first event on."""
+    survey_events = [event for event in events if event["type"] not in {"booted", "clock_set", "settings_applied"}]
+    before_ms = survey_events[0]["up_ms"]
+    others = len(events) - len(survey_events)
+    for event in survey_events:
         up_ms = event["up_ms"]
         event.pop("at_ms")
         if "opened_up_ms" in event:
@@ -144,7 +144,7 @@ def of_presses(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
             event["survey"] -= others
         event["up_ms"] -= before_ms
         before_ms = up_ms
-    return kept
+    return survey_events
 
 
 def same(one: Any, other: Any, name: str) -> bool:
@@ -168,7 +168,7 @@ def test_the_same_presses_make_the_same_events(broker: MiniBroker, tmp_path: Pat
     }
 
 
-def test_table_and_events_say_the_same_under_micropython_to_the_millisecond() -> None:
+def test_table_and_events_agree_with_micropython_to_the_millisecond() -> None:
     happened = entries(seeded("presses").randrange(1 << 24))
     started_ms = happened[0].at_ms - POWER_MS
     ours = fleet_texts(happened)
@@ -186,6 +186,6 @@ def test_table_and_events_say_the_same_under_micropython_to_the_millisecond() ->
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    theirs = [json.loads(line) for line in run.stdout.splitlines()]  # MicroPython keeps no order of names
+    theirs = [json.loads(line) for line in run.stdout.splitlines()]  # MicroPython does not keep the order of keys
     assert theirs == [json.loads(text) for text in ours[first - 1 :]]
     assert len(theirs) > len(presses) // 2

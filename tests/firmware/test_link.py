@@ -16,7 +16,7 @@ from tests.support.programs import wait_until
 
 
 def answer(console: Console, button: str = "yes") -> None:
-    """A whole survey, which ends with thanks."""
+    """Answer a survey and wait for the thanks."""
     console.press("seller", 60)
     console.wait_lamp("yes")
     console.press(button, 60)
@@ -24,8 +24,8 @@ def answer(console: Console, button: str = "yes") -> None:
     console.wait_lamp(other, on=False)
 
 
-def said(bridge: Bridge, kind: str, count: int = 1, limit_s: float = 30.0) -> list[dict[str, Any]]:
-    """At least `count` events of the type."""
+def wait_events(bridge: Bridge, kind: str, count: int = 1, limit_s: float = 30.0) -> list[dict[str, Any]]:
+    """Wait for at least `count` events of the type; return them."""
     return wait_until(f"{count} {kind}", lambda: bridge.of(kind) if len(bridge.of(kind)) >= count else None, limit_s)
 
 
@@ -35,9 +35,9 @@ def test_events_are_delivered_and_deleted(
 ) -> None:
     bridge.publish("settings", SETTINGS, retain=True)
     with Console(tmp_path / "console", board=board, architecture=architecture, broker=broker.url()) as console:
-        said(bridge, "settings_applied")
+        wait_events(bridge, "settings_applied")
         answer(console)
-        closed = said(bridge, "survey_closed")[0]
+        closed = wait_events(bridge, "survey_closed")[0]
         assert (closed["outcome"], closed["cause"], closed["question_id"]) == ("yes", "answered", "office")
         assert closed["response_ms"] == closed["up_ms"] - closed["opened_up_ms"]
         opened = next(number for (_, number), event in bridge.events.items() if event["type"] == "survey_opened")
@@ -62,7 +62,7 @@ def emptied(bridge: Bridge) -> Any:
 
 def test_the_bridges_time_is_taken(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", board="esp32", broker=broker.url()):
-        clock_set = said(bridge, "clock_set")[0]
+        clock_set = wait_events(bridge, "clock_set")[0]
     assert (clock_set["source"], clock_set["step_ms"]) == ("bridge", None)
     assert abs(clock_set["at_ms"] - time.time() * 1000) < 60000
 
@@ -70,16 +70,16 @@ def test_the_bridges_time_is_taken(broker: Broker, bridge: Bridge, tmp_path: Pat
 def test_what_is_not_acknowledged_is_sent_again(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     bridge.acknowledges = False
     with Console(tmp_path / "console", broker=broker.url()) as console:
-        said(bridge, "booted")
+        wait_events(bridge, "booted")
         answer(console)
-        said(bridge, "survey_closed")
+        wait_events(bridge, "survey_closed")
         console.wifi(False)
         wait_until("it is offline", lambda: bridge.last("status")["state"] == "offline")
         before = len(bridge.batches)
         answer(console, "no")
         bridge.acknowledges = True
         console.wifi(True)
-        said(bridge, "survey_closed", 2)
+        wait_events(bridge, "survey_closed", 2)
         again = bridge.batches[before]
         assert again["base"] == again["first"] == 1
 
@@ -88,24 +88,24 @@ def test_an_acknowledgement_that_goes_back_brings_the_events_again(
     broker: Broker, bridge: Bridge, tmp_path: Path
 ) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
-        said(bridge, "booted")
+        wait_events(bridge, "booted")
         answer(console)
-        said(bridge, "survey_closed")
+        wait_events(bridge, "survey_closed")
         wait_until("all is acknowledged", lambda: emptied(bridge) or console.step(61_000))
         epoch, last = max(bridge.events)
         bridge.acknowledges = False
         before = len(bridge.batches)
-        bridge.acknowledge(epoch, 1)  # it was restored from a backup
+        bridge.acknowledge(epoch, 1)  # as if it was restored from a backup
         wait_until("it is sent again", lambda: bridge.batches[before:])
         again = bridge.batches[before]
         assert (again["first"], again["base"]) == (1, 2)  # the first is still held
         assert len(again["events"]) == min(last - 1, 32)
 
 
-def test_a_bridge_that_is_silent_hears_everything_again(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_a_bridge_that_does_not_answer_gets_everything_again(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     bridge.acknowledges = False
     with Console(tmp_path / "console", broker=broker.url()) as console:
-        said(bridge, "booted")
+        wait_events(bridge, "booted")
         before = len(bridge.batches)
         console.step(11000)
         wait_until("it is sent again", lambda: any(batch["base"] == 1 for batch in bridge.batches[before:]))
@@ -113,16 +113,16 @@ def test_a_bridge_that_is_silent_hears_everything_again(broker: Broker, bridge: 
 
 def test_the_console_comes_back_after_the_broker_was_killed(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
-        said(bridge, "booted")
+        wait_events(bridge, "booted")
         answer(console)
-        said(bridge, "survey_closed")
+        wait_events(bridge, "survey_closed")
         broker.stop(signal.SIGKILL)
         answer(console, "no")
         broker.start()
-        said(bridge, "survey_closed", 2)
+        wait_events(bridge, "survey_closed", 2)
 
 
-def test_a_broker_that_hangs_hurts_nobody(tmp_path: Path) -> None:
+def test_a_broker_that_hangs_does_not_delay_surveys(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         peers: list[socket.socket] = []
         accepting = threading.Thread(target=lambda: peers.append(server.accept()[0]))
@@ -136,14 +136,14 @@ def test_a_broker_that_hangs_hurts_nobody(tmp_path: Path) -> None:
             peer.close()
 
 
-def test_a_link_that_hangs_is_found_out(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_a_link_that_hangs_is_detected(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
-        said(bridge, "booted")
+        wait_events(bridge, "booted")
         console.hang(True)
         answer(console)
         console.step(25000)
         console.hang(False)
-        said(bridge, "survey_closed")
+        wait_events(bridge, "survey_closed")
 
 
 def test_tls_with_user_and_password(tmp_path: Path) -> None:
@@ -153,23 +153,23 @@ def test_tls_with_user_and_password(tmp_path: Path) -> None:
     bridge = Bridge(broker)
     try:
         with Console(tmp_path / "console", architecture="i386", broker=broker.tls_url(), ca=authority) as console:
-            said(bridge, "booted")
+            wait_events(bridge, "booted")
             answer(console)
-            said(bridge, "survey_closed")
+            wait_events(bridge, "survey_closed")
     finally:
         bridge.close()
         broker.stop()
 
 
 @pytest.mark.parametrize("key", ["5a" * 31, "zz" * 32])
-def test_a_key_that_is_none_is_told_and_nothing_is_sent(key: str, broker: Broker, tmp_path: Path) -> None:
+def test_an_invalid_key_is_reported_and_nothing_is_sent(key: str, broker: Broker, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url(), key=key) as console:
         wait_until("it says why", lambda: "key is not 64 hexadecimal digits" in console.output())
         answer(console)
         assert key not in console.output()
     with Console(tmp_path / "console", broker=broker.url(), key="5a" * 32):
         bridge = Bridge(broker)
-        closed = said(bridge, "survey_closed")  # it was kept meanwhile, in its own flash
+        closed = wait_events(bridge, "survey_closed")  # the console stored it meanwhile in its flash
         bridge.close()
     assert len(closed) == 1
     assert all(len(batch["mac"]) == 64 for batch in bridge.batches)
@@ -182,14 +182,14 @@ def test_a_wrong_password_leaves_the_buttons_alone(broker: Broker, bridge: Bridg
     assert not bridge.batches
 
 
-def test_settings_that_do_not_check_are_a_fault(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_invalid_settings_are_a_fault(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url()):
-        said(bridge, "booted")
+        wait_events(bridge, "booted")
         bridge.publish("settings", SETTINGS | {"debounce_ms": -1})
         wait_until("the fault", lambda: "settings" in bridge.last("health")["faults"])
         bridge.publish("settings", b"x" * 9000)  # too long for a console: skipped
         bridge.publish("settings", SETTINGS)
-        said(bridge, "settings_applied")
+        wait_events(bridge, "settings_applied")
         wait_until("no fault", lambda: "settings" not in bridge.last("health")["faults"])
 
 
@@ -203,25 +203,25 @@ def test_commands(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
         return {payload["id"]: payload for leaf, payload in list(bridge.messages) if leaf == "reply"}
 
     with Console(tmp_path / "console", broker=broker.url()) as console:
-        said(bridge, "clock_set")
+        wait_events(bridge, "clock_set")
         assert order(1, "identify")["ok"]
         console.wait_lamp("seller")
         assert order(2, "identify", -1000) == {"id": "2", "ok": False, "reason": "expired"}
         assert not order(3, "maintenance")["ok"]
         assert not order(4, "dance")["ok"]
         assert order(5, "restart")["ok"]
-        assert [event["reset"] for event in said(bridge, "booted", 2)] == ["power_on", "soft"]
+        assert [event["reset"] for event in wait_events(bridge, "booted", 2)] == ["power_on", "soft"]
 
 
-def test_a_self_test_is_no_survey(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_a_self_test_opens_no_survey(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
-        said(bridge, "clock_set")
+        wait_events(bridge, "clock_set")
         expires_at_ms = int(time.time() * 1000) + 60000
         bridge.publish("command", {"id": "t", "command": "self_test", "expires_at_ms": expires_at_ms})
         for button in ("yes", "no", "cant_say", "seller"):
             console.wait_lamp(button)
             console.press(button)
-        tested = said(bridge, "self_tested")[0]
+        tested = wait_events(bridge, "self_tested")[0]
         assert tested["passed"]
         assert tested["buttons"] == tested["lamps"] == ["yes", "no", "cant_say", "seller"]
         assert wait_until("the reply", lambda: bridge.last("reply")) == {"id": "t", "ok": True}
@@ -229,24 +229,24 @@ def test_a_self_test_is_no_survey(broker: Broker, bridge: Bridge, tmp_path: Path
         assert not bridge.of("stray_pressed")
 
 
-def test_settings_in_use_are_told_at_each_start(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_settings_in_use_are_reported_at_each_start(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     bridge.publish("settings", SETTINGS, retain=True)
     with Console(tmp_path / "console", broker=broker.url()) as console:
-        said(bridge, "settings_applied")
+        wait_events(bridge, "settings_applied")
         console.power_off()
         console.power_on()
-        told = said(bridge, "settings_applied", 2)
-    assert [(event["boot"], event["revision"]) for event in told] == [(1, 3), (2, 3)]
+        applied = wait_events(bridge, "settings_applied", 2)
+    assert [(event["boot"], event["revision"]) for event in applied] == [(1, 3), (2, 3)]
 
 
 @pytest.mark.parametrize("at_ms", [-5000, 1, 2**63, 10**30])
 def test_an_impossible_time_is_not_taken(at_ms: int, broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     bridge.at_ms = at_ms
     with Console(tmp_path / "console", broker=broker.url()) as console:
-        said(bridge, "booted")
+        wait_events(bridge, "booted")
         for count in (1, 2):
             answer(console)
-            assert said(bridge, "survey_closed", count)[-1]["at_ms"] is None
+            assert wait_events(bridge, "survey_closed", count)[-1]["at_ms"] is None
         wait_until("all is acknowledged", lambda: len(bridge.batches) > 2)
         assert not bridge.of("clock_set")
 
@@ -259,20 +259,20 @@ def test_an_impossible_time_is_not_taken(at_ms: int, broker: Broker, bridge: Bri
         "[" * 4000,
         "x" * 20_000,
     ],
-    ids=["a number for a language", "no text", "nested", "too long"],
+    ids=["a number for a language", "not UTF-8", "nested", "too long"],
 )
-def test_odd_settings_are_named_once_and_end_no_session(
+def test_unreadable_settings_are_a_fault_and_end_no_session(
     payload: Any, broker: Broker, bridge: Bridge, compiled_firmware: Path, tmp_path: Path
 ) -> None:
     bridge.publish("settings", payload, retain=True)
-    firmware = compiled_firmware  # as on a board, which could not compile what is loaded then
+    firmware = compiled_firmware  # as on a board, which could not compile the modules that are loaded then
     with Console(
         tmp_path / "console", architecture="i386", heap_kb=192, firmware=firmware, broker=broker.url()
     ) as console:
-        wait_until("the fault is told", lambda: "settings" in (bridge.last("health") or {"faults": []})["faults"])
+        wait_until("the fault is reported", lambda: "settings" in (bridge.last("health") or {"faults": []})["faults"])
         answer(console)
-        said(bridge, "survey_closed")
+        wait_events(bridge, "survey_closed")
         bridge.publish("settings", SETTINGS, retain=True)
-        said(bridge, "settings_applied")
+        wait_events(bridge, "settings_applied")
         wait_until("the fault is gone", lambda: "settings" not in bridge.last("health")["faults"])
         assert [name for name, payload in bridge.messages if name == "status"] == ["status"]

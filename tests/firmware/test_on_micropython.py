@@ -1,4 +1,4 @@
-"""The portable tests, which pytest runs on CPython, run the same on MicroPython, 64 and 32 bits wide."""
+"""The portable tests, which pytest runs on CPython, also pass on MicroPython, with 64 and with 32 bits."""
 
 import os
 import subprocess

@@ -1,7 +1,7 @@
-"""Damaged files: what is readable is delivered, and the bridge never gets two events under one number.
+"""Damaged files: what is readable is delivered, and the bridge never gets two events with one number.
 
-A number is what names an event once the bridge has it. Damage may take back numbers that were given out but of which
-the bridge never heard; they may then be given to other events, and what had them is lost with the flash that held it.
+Once the bridge has an event, its number identifies it. Damage may undo numbers that were used but never reached the
+bridge; then other events may get them, and the first events are lost with the flash that held them.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ def opened(folder: Path, prog_size: int) -> Outbox:
     outbox = Outbox(str(folder / "outbox"), bytes, bytes, prog_size)
     outbox.open()
     if outbox.doubt:
-        outbox.trust()  # the bridge knows of no more
+        outbox.trust()  # the bridge knows no more
     return outbox
 
 
 def drained(outbox: Outbox) -> Held:
-    """What is delivered until nothing waits."""
-    found: Held = {}
+    """Return what is delivered until nothing waits."""
+    delivered: Held = {}
     epoch, first, end = outbox.delivery()
     while first < end:
         base, events = outbox.batch(first)
         assert events or outbox.delivery()[:2] != (epoch, first)
-        found.update({(epoch, base + index): event for index, event in enumerate(events)})
+        delivered.update({(epoch, base + index): event for index, event in enumerate(events)})
         outbox.acknowledge(epoch, max(base - 1, base + len(events) - 1))
         epoch, first, end = outbox.delivery()
-    return found
+    return delivered
 
 
 def hurt(path: Path, draw: st.DataObject) -> None:
-    """Deletes a file or turns over one of its bits."""
+    """Delete a file, or flip one of its bits."""
     data = bytearray(path.read_bytes())
     if draw.draw(st.booleans()) or not data:
         path.unlink()
@@ -60,12 +60,12 @@ def hurt(path: Path, draw: st.DataObject) -> None:
 
 
 def held(paths: Iterable[Path]) -> set[str]:
-    """The names of the events in these files."""
+    """Return the names of the events in these files."""
     return {name.decode() for path in paths for name in NAMES.findall(path.read_bytes())}
 
 
 class Life:
-    """An outbox over its starts, and the bridge that it delivers to. Every event has a name of its own."""
+    """An outbox over several starts, and the bridge that it delivers to. Every event has a name of its own."""
 
     def __init__(self, prog_size: int) -> None:
         self.folder = Path(tempfile.mkdtemp())
@@ -95,7 +95,7 @@ class Life:
 
 @st.composite
 def parts_of_life(draw: st.DrawFn) -> list[tuple[str, int, int]]:
-    """Some time: (what happens, two numbers that it takes)."""
+    """Draw a list of (what happens, two numbers for it)."""
     part = st.one_of(
         st.tuples(st.just("append"), st.integers(1, 120), st.just(0)),
         st.tuples(st.just("deliver"), st.integers(1, 6), st.integers(0, 6)),
@@ -135,10 +135,10 @@ def test_after_damage_the_bridge_gets_no_number_twice(
         assert not life.bridge.conflicts
         assert all(arrived.count(name) == 1 for name in new)
         assert readable <= set(arrived)
-        assert len(arrived) == len(set(arrived)), "an event came under two names"
+        assert len(arrived) == len(set(arrived)), "an event came with two numbers"
         assert life.outbox.delivery() == (life.outbox.epoch, life.outbox.next, life.outbox.next)
         assert all(life.bridge.through(epoch) >= number for epoch, number in life.bridge.events)
-        assert life.bridge.holes() <= len(old - set(arrived)), "losses are counted that are none"
+        assert life.bridge.holes() <= len(old - set(arrived)), "losses were counted that are none"
     finally:
         shutil.rmtree(life.folder)
 
@@ -164,7 +164,7 @@ def test_without_its_newest_file_a_new_epoch_begins_and_the_old_goes_first(tmp_p
     assert list(found)[-1] == (outbox.epoch, 1)
 
 
-def test_a_gap_is_passed_over_once_what_is_before_it_is_acknowledged(tmp_path: Path) -> None:
+def test_a_gap_is_skipped_once_all_before_it_is_acknowledged(tmp_path: Path) -> None:
     outbox = opened(tmp_path, 256)
     for number in range(1, 401):
         outbox.append(b"event %03d" % number)
@@ -187,7 +187,7 @@ def newest_slot(folder: Path) -> Path:
     return max(slots, key=lambda path: path.read_bytes()[4:8][::-1])
 
 
-def test_damage_found_at_a_start_is_a_fault_and_a_power_cut_is_none(tmp_path: Path) -> None:
+def test_damage_found_at_a_start_is_a_fault_and_a_power_cut_is_not(tmp_path: Path) -> None:
     outbox = opened(tmp_path, 32)
     assert outbox.fault is None
     for number in range(200):
@@ -209,7 +209,7 @@ def test_a_second_damage_sends_nothing_that_was_in_doubt_under_its_old_number(pr
         life.append(10, "forgotten by flash")
         life.bridge.session(life.outbox)
         shutil.rmtree(life.folder / "outbox")
-        older.rename(life.folder / "outbox")  # the first damage: nobody sees it
+        older.rename(life.folder / "outbox")  # the first damage, which goes unnoticed
         life.start()
         doubted = life.append(60, "doubted")
         newest_slot(life.folder).unlink()  # the second
@@ -225,14 +225,14 @@ def test_a_second_damage_sends_nothing_that_was_in_doubt_under_its_old_number(pr
 
 
 @pytest.mark.parametrize("prog_size", [32, 256])
-def test_a_start_within_a_long_outage_needs_no_epoch(prog_size: int) -> None:
+def test_a_start_within_a_long_outage_needs_no_new_epoch(prog_size: int) -> None:
     life = Life(prog_size)
     try:
         life.append(10, "before")
         for _ in range(2):
             life.bridge.session(life.outbox)
             life.start()
-        life.append(600, "doubted")  # all slots are used again: the event to ask with has to be kept
+        life.append(600, "doubted")  # all slots are used again: the event to ask the bridge with must be kept
         life.bridge.session(life.outbox)
         assert {epoch for epoch, _ in life.bridge.events} == {life.outbox.epoch}
         assert len(life.arrived()) == 610
@@ -240,7 +240,7 @@ def test_a_start_within_a_long_outage_needs_no_epoch(prog_size: int) -> None:
         shutil.rmtree(life.folder)
 
 
-def test_an_event_to_ask_with_that_is_lost_begins_an_epoch() -> None:
+def test_losing_the_event_to_ask_with_begins_a_new_epoch() -> None:
     life = Life(256)
     try:
         life.append(3, "before")
@@ -265,7 +265,7 @@ def test_what_was_sent_before_the_newest_file_was_lost_comes_under_no_other_numb
         life.bridge.session(life.outbox)
         life.start()
         life.append(20, "doubted")
-        life.bridge.session(life.outbox)  # the bridge confirms: no doubt any more
+        life.bridge.session(life.outbox)  # the bridge confirms them: they are no longer in doubt
         newest_slot(life.folder).unlink()
         life.start()
         life.bridge.session(life.outbox)

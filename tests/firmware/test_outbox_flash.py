@@ -34,9 +34,9 @@ def work(folder: Path, *job: Any, architecture: Architecture = "amd64") -> dict[
         timeout=120,
         check=False,
     )
-    assert run.returncode == 0, f"{job}: {run.stdout}{run.stderr}"  # a failure is a seed
-    answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    return answer
+    assert run.returncode == 0, f"{job}: {run.stdout}{run.stderr}"  # the seed is among the words of `job`
+    result: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return result
 
 
 @both_geometries
@@ -52,39 +52,39 @@ def test_5000_events_in_848_kb_at_little_wear(prog_size: int, tmp_path: Path) ->
 
 
 @both_geometries
-def test_without_space_the_newest_stay(prog_size: int, tmp_path: Path) -> None:
+def test_a_full_flash_keeps_the_newest(prog_size: int, tmp_path: Path) -> None:
     assert work(tmp_path, "no_space", prog_size)["held"] >= 500
 
 
 @both_geometries
-def test_without_space_after_a_start_the_lost_are_counted(prog_size: int, tmp_path: Path) -> None:
+def test_events_lost_to_a_full_flash_after_a_start_are_counted(prog_size: int, tmp_path: Path) -> None:
     lost = work(tmp_path, "no_space_in_doubt", prog_size)
     assert 40 < lost["lost"] <= lost["lost by the console's count"]
 
 
 @both_geometries
-def test_power_cuts_lose_nothing_that_was_kept(prog_size: int, tmp_path: Path) -> None:
+def test_power_cuts_lose_nothing_that_was_stored(prog_size: int, tmp_path: Path) -> None:
     seed = seeded(f"cuts {prog_size}").randrange(1 << 24)
     life: dict[str, Any] = {}
     for cut in range(POWER_CUTS):
         life = work(tmp_path, "power_cut", prog_size, seed + cut, json.dumps(life))
     assert life["boots"] >= POWER_CUTS
-    assert life["kept"] > POWER_CUTS
+    assert life["stored"] > POWER_CUTS
 
 
 @both_geometries
-def test_a_killed_process_leaves_what_it_told_of(prog_size: int, tmp_path: Path) -> None:
-    told = 0
+def test_a_killed_process_leaves_all_that_it_reported(prog_size: int, tmp_path: Path) -> None:
+    reported = 0
     for count in (1, 40, 200):
         with subprocess.Popen(
             words("endless", prog_size), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout
             for _ in range(count):
-                told = int(process.stdout.readline())
+                reported = int(process.stdout.readline())
             process.kill()
-            told = int((process.stdout.read().rpartition("\n")[0] or str(told)).splitlines()[-1])
-    answer = work(tmp_path, "held", prog_size)
-    assert answer["boot"] == 4
-    assert answer["events"][:told] == list(range(1, told + 1))
-    assert len(answer["events"]) <= told + 1
+            reported = int((process.stdout.read().rpartition("\n")[0] or str(reported)).splitlines()[-1])
+    held = work(tmp_path, "held", prog_size)
+    assert held["boot"] == 4
+    assert held["events"][:reported] == list(range(1, reported + 1))
+    assert len(held["events"]) <= reported + 1

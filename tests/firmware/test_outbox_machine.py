@@ -1,4 +1,4 @@
-"""The outbox as a state machine: whatever is done to it, nothing kept is lost, and no number names two events."""
+"""The outbox as a state machine: whatever happens to it, nothing stored is lost, and no number is used twice."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ LIMIT = 150
 
 
 class OutboxMachine(RuleBasedStateMachine):
-    """Keeps beside the outbox what was given to it and what was acknowledged."""
+    """Remembers what was put into the outbox and what was acknowledged."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.mkdtemp()
-        self.kept: dict[tuple[str, int], bytes] = {}  # what append returned for
-        self.perhaps: dict[tuple[str, int], set[bytes]] = {}  # what append failed for
+        self.stored: dict[tuple[str, int], bytes] = {}  # events that append returned a number for
+        self.perhaps: dict[tuple[str, int], set[bytes]] = {}  # events that append failed for
         self.through: dict[str, int] = {}
         self.epochs: list[str] = []
         self.floor: dict[str, int] = {}
@@ -48,7 +48,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.outbox = Outbox(self.folder + "/outbox", bytes, bytes, self.prog_size, LIMIT)
         self.outbox.open()
         if self.outbox.doubt:
-            self.outbox.trust()  # the bridge knows of no more
+            self.outbox.trust()  # the bridge knows no more
         self.started()
 
     def started(self) -> None:
@@ -56,17 +56,17 @@ class OutboxMachine(RuleBasedStateMachine):
         assert outbox.boot >= self.boots
         self.boots = outbox.boot
         if not self.epochs or outbox.epoch != self.epochs[-1]:
-            assert not any(epoch == self.epochs[-1] for epoch, _ in self.kept), "an epoch without need"
+            assert not any(epoch == self.epochs[-1] for epoch, _ in self.stored), "a new epoch without need"
             self.epochs.append(outbox.epoch)
         self.settle_doubt()
 
     def settle_doubt(self) -> None:
-        """What append failed for may be there or not; from now on it is known."""
+        """Look whether the event that append failed for was stored; from now on that is known."""
         epoch, seq = self.outbox.epoch, self.outbox.next - 1
-        if (epoch, seq) not in self.kept and seq > 0:
+        if (epoch, seq) not in self.stored and seq > 0:
             doubted = self.read(seq)[1]
             assert doubted[0] in self.perhaps[epoch, seq]
-            self.kept[epoch, seq] = doubted[0]
+            self.stored[epoch, seq] = doubted[0]
             self.presses = list(self.outbox.presses)
         self.perhaps.clear()
 
@@ -95,7 +95,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.perhaps.setdefault(name, set()).add(event)
         seq = self.outbox.append(event, button)
         assert (self.outbox.epoch, seq) == name
-        self.kept[name] = event
+        self.stored[name] = event
         if button is not None:
             self.presses[button] += 1
 
@@ -162,7 +162,7 @@ class OutboxMachine(RuleBasedStateMachine):
             except OSError:
                 continue
         self.files.error = None
-        if code == errno.ENOSPC:  # then the oldest may go
+        if code == errno.ENOSPC:  # then the oldest may be dropped
             self.floor = {self.outbox.epoch: self.outbox.first}
 
     @rule(seq=st.integers(0, 1000), most=st.integers(1, 40))
@@ -173,7 +173,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert len(events) <= most
         assert events or seq >= end or first == end
         for number, event in enumerate(events, base):
-            assert self.kept[epoch, number] == event
+            assert self.stored[epoch, number] == event
 
     @invariant()
     def what_waits_is_held(self) -> None:
@@ -188,7 +188,7 @@ class OutboxMachine(RuleBasedStateMachine):
         while seq < end:
             base, events = self.outbox.batch(seq)
             assert base == seq
-            assert events == [self.kept[epoch, number] for number in range(base, base + len(events))]
+            assert events == [self.stored[epoch, number] for number in range(base, base + len(events))]
             seq += len(events)
         assert self.outbox.presses == self.presses
 
@@ -197,10 +197,10 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def files_as_they_were() -> Any:
-    plain = outbox_module.os
+def restore_files() -> Any:
+    original = outbox_module.os
     yield
-    outbox_module.os = plain
+    outbox_module.os = original
     vars(outbox_files).pop("open", None)
 
 

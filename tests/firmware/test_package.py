@@ -1,4 +1,4 @@
-"""What MicroPython's own tools install and freeze is what lies in the folder."""
+"""MicroPython's own tools install and freeze exactly the files in the folder."""
 
 import importlib
 import json
@@ -14,7 +14,7 @@ FIRMWARE = Path(__file__).parents[2] / "firmware"
 BOARDS = ("esp32", "pico_w", "pico", "unix")
 
 
-SLOTS = "slots.json"  # what a copy by hand says: it is itself that runs, and not an update of before
+SLOTS = "slots.json"  # of a copy by hand: this copy runs, and not an earlier update
 
 
 def on_the_board() -> set[str]:
@@ -45,7 +45,7 @@ def test_the_manifest_freezes_every_file() -> None:
     assert frozen == on_the_board() - {"boot.py", SLOTS}
 
 
-def test_main_is_wiring_only() -> None:
+def test_main_is_short() -> None:
     assert len((FIRMWARE / "main.py").read_text().splitlines()) <= 40
 
 
@@ -58,7 +58,7 @@ def test_each_pin_has_one_use(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["esp32", "pico_w", "pico"])
-def test_the_readme_tells_every_pin(name: str) -> None:
+def test_the_readme_lists_every_pin(name: str) -> None:
     board: Any = importlib.import_module("boards." + name)
     section = next(
         text for text in (FIRMWARE / "boards/README.md").read_text().split("\n## ") if f"({name}.svg)" in text

@@ -1,4 +1,4 @@
-"""A power cut at every program and erase of a workload; and flash that can't be mounted is left as it is."""
+"""Power cuts at every program and erase of a workload; and flash that can't be mounted is left as it is."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.support.seeds import seeded
 
 HERE = Path(__file__).parent
 FIRMWARE = HERE.parents[1] / "firmware"
-SHARDS = 4  # one of them a run
+SHARDS = 4  # each run checks one of them
 SLOTS = {32: 32, 256: 8}
 BLOCK_SIZE = 4096
 
@@ -32,10 +32,10 @@ app.run()
 @pytest.mark.long
 @pytest.mark.parametrize("shard", range(SHARDS) if os.environ.get("TRIVOX_EVERY_CUT") else ["drawn"])
 @pytest.mark.parametrize("prog_size", [32, 256])
-def test_power_goes_at_every_operation_and_nothing_kept_is_lost(
+def test_power_goes_at_every_operation_and_nothing_stored_is_lost(
     prog_size: int, shard: int | str, tmp_path: Path
 ) -> None:
-    """One operation in so many, drawn by the seed; all of them with `make flash-cuts`."""
+    """Checks every fourth operation, the first drawn by the seed; all of them with `make flash-cuts`."""
     chance = seeded(f"power cuts {prog_size}")
     chosen = chance.randrange(SHARDS) if shard == "drawn" else shard
     seed = chance.randrange(1 << 24)
@@ -82,7 +82,7 @@ def test_flash_that_can_not_be_mounted_is_left_as_it_is(
     with console:
         wait_until("it is up", lambda: bridge.of("booted"))
         first = bridge.batches[0]["epoch"]
-        # As a console has it whose configuration is not on this flash: frozen, or on another.
+        # As on a console whose configuration is not on this flash, but frozen or on another one.
         (tmp_path / "console.json").write_bytes(console.flash_file("console.json") or b"")
     (firmware / "main.py").unlink()
     (firmware / "main.py").write_text(CONFIGURED.format(path=str(tmp_path / "console.json")))
@@ -93,6 +93,6 @@ def test_flash_that_can_not_be_mounted_is_left_as_it_is(
         for button in ("yes", "no"):
             asked(console, button)
         wait_until("both answers", lambda: len(bridge.of("survey_closed")) == 2)
-        wait_until("the fault is told", lambda: "flash" in (bridge.last("health") or {"faults": ()})["faults"])
+        wait_until("the fault is reported", lambda: "flash" in (bridge.last("health") or {"faults": ()})["faults"])
         assert first not in {epoch for (epoch, _), event in bridge.events.items() if event["type"] == "survey_closed"}
     assert console.flash.read_bytes() == damaged

@@ -1,4 +1,4 @@
-"""Which version a board runs, from its own flash: by its slots, on trial, and after one that has failed."""
+"""Which version a board runs from its own flash: by its slots, on trial, and after a failed trial."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ from simulator.console.console import Console
 from tests.support.programs import wait_until
 from tests.support.versions import CRASHES, HANGS, IS_DEAF, Changes, other_version, put_in_slot
 
-TRIAL_MS = 300_000  # and a second: so long a boot on trial may take to reach the bridge
+TRIAL_MS = 300_000  # how long a boot on trial may take to reach the bridge
 TRIAL = {"slot": "", "trial": "b", "boots": 0, "version": "9.9.9", "id": "u1"}
 
 
 def root_with(compiled_firmware: Path, folder: Path, state: Any, changes: Changes | None = None) -> Path:
-    """The filesystem of a board with the firmware at its root, another version in slot b, and this `slots.json`."""
+    """Make the filesystem of a board: the firmware at its root, another version in slot b, and this `slots.json`."""
     root = other_version(compiled_firmware, folder / "root", "1.0.0")
     put_in_slot(other_version(compiled_firmware, folder / "new", "9.9.9", changes), root, "b")
     (root / "slots.json").write_text(state if isinstance(state, str) else json.dumps(state))
@@ -24,7 +24,7 @@ def root_with(compiled_firmware: Path, folder: Path, state: Any, changes: Change
 
 
 def firmwares(bridge: Bridge) -> list[str]:
-    """The version of each boot that the bridge has heard of, in order."""
+    """Return the version of each boot that the bridge knows, in order."""
     return [event["firmware"] for event in bridge.of("booted")]
 
 
@@ -61,7 +61,7 @@ def test_a_trial_is_confirmed_by_the_bridges_first_ack(
         assert bridge.last("reply") is None
         bridge.acknowledge(bridge.last("health")["epoch"], 0)
         wait_until("it is confirmed", lambda: bridge.last("reply") == {"id": "u1", "ok": True})
-    for boots in range(2, 6):  # more than a trial has
+    for boots in range(2, 6):  # more boots than a trial has
         with Console(tmp_path / "c", installed=True, broker=broker.url()):
             wait_until("it speaks again", lambda: len(firmwares(bridge)) == boots)  # noqa: B023 - called at once
     assert set(firmwares(bridge)) == {"9.9.9"}
@@ -76,7 +76,7 @@ def test_after_three_boots_of_a_broken_version_the_old_one_runs_and_says_so(
     root = root_with(compiled_firmware, tmp_path, TRIAL, changes)
     with Console(tmp_path / "c", board=board, firmware=root, installed=True, broker=broker.url()) as console:
         wait_until("the old one is back", lambda: firmwares(bridge), 120)
-        reply = wait_until("it says what became of it", lambda: bridge.last("reply"))
+        reply = wait_until("it reports the failed trial", lambda: bridge.last("reply"))
         assert console.resets == (["watchdog"] if changes is HANGS else ["hard"]) * 3
     assert (reply["id"], reply["ok"]) == ("u1", False)
     assert "9.9.9" in reply["reason"]

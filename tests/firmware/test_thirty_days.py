@@ -1,4 +1,4 @@
-"""Thirty busy days of a console with the heap of a small board, in virtual time: it neither grows, drifts nor loses."""
+"""Thirty busy days of a console with a small board's heap, in virtual time: no memory, time or event is lost."""
 
 import random
 import time
@@ -17,8 +17,8 @@ from tests.support.seeds import seeded
 DAYS = 30
 DAY_MS = 24 * 3600 * 1000
 HEAP_KB = 100
-GROWTH_MAX = 2000  # bytes; what is under way takes some hundreds, and names of code loaded when needed stay
-LATE_MAX_MS = 10_000  # a figure of the last heartbeat
+GROWTH_MAX = 2000  # bytes; work in progress takes some hundreds, and names of modules loaded when needed stay
+LATE_MAX_MS = 10_000  # the clock is read from the last heartbeat
 WRAP_MS = 1 << 30  # of a 32-bit board's ticks
 BURSTS, SURVEYS = 6 if EVERY else 3, 8
 ANSWERS = ("yes", "no", "cant_say")
@@ -32,14 +32,14 @@ def pressed(after_ms: int, button: str, held_ms: int = 120) -> Plan:
 
 
 class Seller:
-    """Plans presses by his nature, and counts what must come of them."""
+    """Plans presses at random, and counts those that must be reported."""
 
-    def __init__(self, nature: random.Random) -> None:
-        self.random = nature
+    def __init__(self, chance: random.Random) -> None:
+        self.random = chance
         self.presses: Counter[str] = Counter()
 
     def burst(self) -> Plan:
-        """Customers one after the other, quickly."""
+        """Plan customers one after the other, quickly."""
         return [entry for _ in range(SURVEYS) for entry in self.customer()]
 
     def customer(self) -> Plan:
@@ -62,7 +62,7 @@ class Seller:
 
 
 class Month:
-    """The console, and how much time has passed for it."""
+    """The console's month, and how much time has passed in it."""
 
     def __init__(self, console: Console, broker: MiniBroker, seller: Seller) -> None:
         self.console, self.broker, self.seller = console, broker, seller
@@ -89,7 +89,7 @@ class Month:
         self.live([(15_000, None, False)] * 5)  # a heartbeat, and time to deliver
 
     def check(self) -> int:
-        """All has come, and the console's clock is right; its live heap."""
+        """Check that all events came and that the console's clock is right; return its live heap."""
         wait_until("all is acknowledged", self.is_settled)
         late_ms = self.elapsed_ms() - self.broker.health["up_ms"]
         assert -1000 <= late_ms <= LATE_MAX_MS
@@ -113,7 +113,7 @@ def broker() -> Iterator[MiniBroker]:
 
 
 def small_heap(firmware: Path, folder: Path) -> int:
-    """The heap (kB) that leaves a board's to the firmware."""
+    """Return the heap (kB) of which the stand-ins for hardware leave the firmware as much as a board has."""
     with Console(folder, architecture="i386", firmware=firmware) as console:
         return console.stand_ins_heap() // 1000 + HEAP_KB
 
@@ -142,7 +142,7 @@ def test_thirty_days(ticks_ms: int, broker: MiniBroker, compiled_firmware: Path,
     assert broker.bridge.holes() == 0
     events = list(broker.bridge.events.values())
     assert {event["boot"] for event in events} == {1}
-    told = Counter(event["button"] for event in events if event["type"] == "stray_pressed")
-    told += Counter(event["outcome"] for event in events if event.get("cause") == "answered")
-    told["seller"] += sum(event["type"] in {"survey_opened", "force_majeure_declared"} for event in events)
-    assert told == month.seller.presses
+    reported = Counter(event["button"] for event in events if event["type"] == "stray_pressed")
+    reported += Counter(event["outcome"] for event in events if event.get("cause") == "answered")
+    reported["seller"] += sum(event["type"] in {"survey_opened", "force_majeure_declared"} for event in events)
+    assert reported == month.seller.presses

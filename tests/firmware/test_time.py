@@ -1,4 +1,4 @@
-"""The console's time: asked of an NTP server, over the wrap of a board's ticks, and up to the watchdog's."""
+"""The console's time: from an NTP server, over the wrap of a board's ticks, and the watchdog's."""
 
 import shutil
 import time
@@ -46,7 +46,7 @@ def firmware_with(main: str, folder: Path) -> Path:
     return folder
 
 
-def test_the_time_is_asked_of_a_server(broker: Broker, bridge: Bridge, time_server: TimeServer, tmp_path: Path) -> None:
+def test_the_time_comes_from_a_server(broker: Broker, bridge: Bridge, time_server: TimeServer, tmp_path: Path) -> None:
     ntp_host = f"127.0.0.1:{time_server.port}"
     with Console(tmp_path / "console", board="esp32", broker=broker.url(), ntp_host=ntp_host) as console:
         wait_until("it asks", lambda: time_server.questions)
@@ -66,12 +66,12 @@ def test_surveys_after_the_wrap_of_a_boards_ticks(broker: Broker, bridge: Bridge
         console.wait_lamp("no")
         console.press("no")
         console.wait_lamp("yes", on=False)
-        answered = wait_until("the close", lambda: bridge.of("survey_closed"))[0]
+        answered = wait_until("the survey has closed", lambda: bridge.of("survey_closed"))[0]
         console.wait_lamp("no", on=False)
         console.press("seller")
         console.wait_lamp("no")
         console.step(20000)
-        silent = wait_until("the other close", lambda: bridge.of("survey_closed")[1:])[0]
+        silent = wait_until("the other survey has closed", lambda: bridge.of("survey_closed")[1:])[0]
     assert answered["cause"] == "answered"
     assert 0 < answered["response_ms"] == answered["up_ms"] - answered["opened_up_ms"] < 60000
     assert (silent["outcome"], silent["up_ms"]) == ("silent", silent["opened_up_ms"] + 20000)
@@ -80,10 +80,10 @@ def test_surveys_after_the_wrap_of_a_boards_ticks(broker: Broker, bridge: Bridge
         assert event["at_ms"] is not None
 
 
-def test_the_watchdog_ends_a_console_whose_task_hangs(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_the_watchdog_restarts_a_console_whose_task_hangs(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
     firmware = firmware_with(HUNG_TASK, tmp_path / "firmware")
     with Console(tmp_path / "console", broker=broker.url(), firmware=firmware) as console:
-        wait_until("it starts anew", lambda: len(bridge.of("booted")) == 2)
+        wait_until("it restarts", lambda: len(bridge.of("booted")) == 2)
         assert [event["reset"] for event in bridge.of("booted")] == ["power_on", "watchdog"]
         console.press("yes")
         wait_until("it takes presses", lambda: bridge.of("stray_pressed"))

@@ -1,4 +1,4 @@
-"""The console's MQTT and serial line, on MicroPython: whoever waits to write hears that the link broke."""
+"""The console's MQTT and serial line, on MicroPython: all waiting writers learn that the link broke."""
 
 import os
 import subprocess
@@ -17,10 +17,10 @@ from console.mqtt import Mqtt
 
 async def broker(reader, writer):
     await reader.read(1)
-    writer.write(b"\\x20\\x02\\x00\\x00")  # welcome; and then it reads no more
+    writer.write(b"\\x20\\x02\\x00\\x00")  # CONNACK; after that it reads no more
     await writer.drain()
     await asyncio.sleep_ms(500)
-    reader.s.close()  # with much unread: a reset
+    reader.s.close()  # with much unread, so the connection is reset
 
 async def main():
     server = await asyncio.start_server(broker, "127.0.0.1", PORT)
@@ -38,7 +38,7 @@ from console.usb_serial import UsbSerial
 
 async def main():
     line = UsbSerial("{}", print)
-    writers = [line.publish("events", "x" * 4000) for _ in range(40)]  # more than a pipe takes
+    writers = [line.publish("events", "x" * 4000) for _ in range(40)]  # more than a pipe holds
     ends = await asyncio.wait_for(asyncio.gather(*writers, return_exceptions=True), 60)
     written = ends.index(next(end for end in ends if end))
     sys.stderr.write(str(all(isinstance(end, OSError) for end in ends[written:])))
@@ -48,14 +48,14 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("architecture", ["amd64", "i386"])
-def test_a_connection_that_breaks_within_a_packet_keeps_nobody_waiting(architecture: Architecture) -> None:
+def test_a_connection_that_breaks_within_a_packet_leaves_no_writer_waiting(architecture: Architecture) -> None:
     program = BROKEN_CONNECTION.replace("PORT", str(free_port()))
     words = [*command(architecture), "-X", "heapsize=96m", "-c", program]
     done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert (done.stdout, done.stderr) == ("[True, True]\n", "")
 
 
-def test_a_line_that_nobody_reads_keeps_nobody_waiting() -> None:
+def test_a_line_that_nobody_reads_leaves_no_writer_waiting() -> None:
     unread, out = os.pipe()
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A board without radio speaks over its serial line."""
+"""A board without radio sends and receives over its serial line."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.support.programs import wait_until
 
 
 class Gateway:
-    """The host's end of the line: messages that check, in order; others are kept in `broken`."""
+    """The host's end of the line. `messages` are those received, in order; `broken` are damaged lines."""
 
     def __init__(self, path: str) -> None:
         self._port = os.open(path, os.O_RDWR | os.O_NOCTTY)
@@ -56,7 +56,7 @@ class Gateway:
         self.send("ack", {"epoch": batch["epoch"], "through": through, "at_ms": int(time.time() * 1000)})
 
 
-def test_events_go_and_acknowledgements_come(tmp_path: Path) -> None:
+def test_events_are_sent_and_acknowledgements_received(tmp_path: Path) -> None:
     with Console(tmp_path / "console", board="pico") as console:
         gateway = Gateway(console.serial_port)
         wait_until("the first batch", lambda: gateway.last("events"))
@@ -76,7 +76,7 @@ def test_events_go_and_acknowledgements_come(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_the_sellers_lamp_tells_that_nobody_answers_until_somebody_does(tmp_path: Path) -> None:
+def test_the_sellers_lamp_blinks_until_somebody_answers(tmp_path: Path) -> None:
     with Console(tmp_path / "console", board="pico") as console:
         console.wait_lamp("seller", on=True, timeout_s=60)
         gateway = Gateway(console.serial_port)
@@ -88,24 +88,24 @@ def test_the_sellers_lamp_tells_that_nobody_answers_until_somebody_does(tmp_path
         for _ in range(2):
             healths = gateway.count("health")
             console.step(61_000)
-            wait_until("it looked at itself", lambda healths=healths: gateway.count("health") > healths)
+            wait_until("it sent its health", lambda healths=healths: gateway.count("health") > healths)
         assert not console.changes()[before:]
         gateway.close()
 
 
-def test_a_line_that_nobody_read_to_its_end_spoils_none_after_it(tmp_path: Path) -> None:
+def test_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
     with Console(tmp_path / "console", board="pico") as console:
         gateway = Gateway(console.serial_port)
         wait_until("the first line", lambda: gateway.last("hello"))
 
         def is_cut() -> list[bytes]:
-            for _ in range(60):  # it has more to say than the port holds, and gives up
+            for _ in range(60):  # it has more to send than the port holds, and gives up
                 console.step(61_000)
             gateway.last("hello")
             return gateway.broken
 
         wait_until("a line is cut", is_cut)
         hellos = gateway.count("hello")
-        wait_until("it begins anew", lambda: gateway.count("hello") > hellos + 1)
+        wait_until("it says hello again", lambda: gateway.count("hello") > hellos + 1)
         assert not [line for line in gateway.broken if b"hello" in line[1:]]
         gateway.close()

@@ -1,4 +1,4 @@
-"""Reads the schemas and examples as an outsider would, with a validator that knows nothing of Trivox."""
+"""Read the schemas and examples as an outsider would, with a validator that knows nothing of Trivox."""
 
 import json
 from pathlib import Path
@@ -28,19 +28,19 @@ def event_types() -> list[str]:
 
 
 def path_of(name: str) -> Path:
-    """The file of a schema by its name, as examples are named by."""
+    """Return the file of a schema by the name that its examples use."""
     return ROOT / "events" / f"{name}.json" if name in event_types() else ROOT / f"{name}.json"
 
 
 def validator(name: str) -> Draft202012Validator:
-    """Judges payloads by a schema; references are followed from the schema's own place."""
+    """Return a validator of payloads; references are resolved from the schema's own folder."""
     return Draft202012Validator({"$ref": path_of(name).as_uri()}, registry=Registry(retrieve=_retrieve))
 
 
 def examples(kind: str) -> list[tuple[str, str, Any]]:
-    """Name of schema, name of example, content; of `valid` or `invalid`."""
-    found = []
+    """Return (name of schema, name of example, content) of all examples, `kind` being `valid` or `invalid`."""
+    all_examples = []
     for path in sorted((EXAMPLES / kind).glob("*.json")):
         schema, _, name = path.stem.partition("--")
-        found.append((schema, name, read(path)))
-    return found
+        all_examples.append((schema, name, read(path)))
+    return all_examples

@@ -1,4 +1,4 @@
-"""The AsyncAPI document says what the wire's table of topics says, and everything that it refers to is there."""
+"""The AsyncAPI document agrees with the README's table of topics, and all its references resolve."""
 
 import re
 from collections.abc import Iterator
@@ -38,18 +38,18 @@ def references(node: Any) -> Iterator[str]:
 
 
 def resolve(reference: str, document: Any, folder: Path) -> Any:
-    """What a reference in a document of this folder stands for; KeyError or FileNotFoundError if nothing."""
+    """Return what a reference in a document of this folder refers to. Raises KeyError or FileNotFoundError."""
     file, _, pointer = reference.partition("#")
-    found = schemas.read(folder / file) if file else document
+    node = schemas.read(folder / file) if file else document
     for part in pointer.split("/")[1:]:
-        found = found[part]
-    return found
+        node = node[part]
+    return node
 
 
 @pytest.mark.parametrize(
     "path", [*schemas.schema_files(), schemas.ROOT / "asyncapi.json"], ids=lambda path: str(path.stem)
 )
-def test_every_reference_leads_somewhere(path: Path) -> None:
+def test_every_reference_resolves(path: Path) -> None:
     document = schemas.read(path)
     for reference in references(document):
         assert resolve(reference, document, path.parent), reference
@@ -86,8 +86,8 @@ def test_the_last_will_is_the_retained_status() -> None:
 
 def test_the_readme_has_the_same_table_of_topics() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\w+) → \w+ \| (\d) \| (yes|no) \| \[\1\.json\]", README, re.MULTILINE)
-    told = {leaf: ("receive" if way == "bridge" else "send", int(qos), kept == "yes") for leaf, way, qos, kept in rows}
-    assert told == TOPICS
+    table = {leaf: ("receive" if way == "bridge" else "send", int(qos), kept == "yes") for leaf, way, qos, kept in rows}
+    assert table == TOPICS
 
 
 def test_the_readme_names_every_schema_and_no_other() -> None:

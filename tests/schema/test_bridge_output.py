@@ -1,4 +1,4 @@
-"""What the bridge takes besides events, and what it gives, is what the schemas say."""
+"""What the bridge accepts apart from events, and what it writes, agrees with the schemas."""
 
 import contextlib
 import io
@@ -27,11 +27,11 @@ SURVEYS = 40
 
 
 def of(kind: str, schema: str) -> list[Any]:
-    return [pytest.param(content, id=name) for said, name, content in schemas.examples(kind) if said == schema]
+    return [pytest.param(content, id=name) for other, name, content in schemas.examples(kind) if other == schema]
 
 
 def trivox(*words: str) -> tuple[int, str, str]:
-    """Status, output and errors of a command."""
+    """Run a command; return its exit status, output and errors."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main.run(list(words))
@@ -46,7 +46,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.mark.parametrize("content", of("valid", "counts"))
-def test_it_takes_valid_counts_and_acknowledges_them(store: Store, content: Any) -> None:
+def test_it_accepts_valid_counts_and_acknowledges_them(store: Store, content: Any) -> None:
     with store.transaction(NOW_MS):
         ack = CountsIntake(store).take("sofia-1", "pos", json.dumps(content).encode())
     schemas.validator("ack").validate(ack)
@@ -87,7 +87,7 @@ def event(event_type: str, up_ms: int, **more: Any) -> dict[str, Any]:
 
 
 def recorded() -> Iterator[dict[str, Any]]:
-    """Surveys with all outcomes and a force majeure, as recorded messages, one an event, and a count."""
+    """Yield recorded messages: surveys with all outcomes and a force majeure, a message for each event, and a count."""
     question = {"question_id": "staff", "question_revision": 1}
     for place in range(SURVEYS):
         seq, up_ms = 2 * place + 1, 60_000 * place
@@ -110,7 +110,7 @@ def recorded() -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database made of recorded messages that obey their schema."""
+    """A database made from recorded messages that obey their schema."""
     folder = tmp_path_factory.mktemp("recorded")
     judge = schemas.validator("recorded_message")
     lines = []
@@ -144,13 +144,13 @@ def test_the_rows_of_a_report_are_valid(database: Path, by: str, more: list[str]
 
 
 @pytest.mark.parametrize("content", of("valid", "recorded_message"))
-def test_it_takes_recorded_messages(tmp_path: Path, content: Any) -> None:
-    taken = ingest_one(tmp_path, content)
-    assert ("1 messages could not be read" in taken) == isinstance(content["payload"], str)
+def test_it_accepts_recorded_messages(tmp_path: Path, content: Any) -> None:
+    output = ingest_one(tmp_path, content)
+    assert ("1 messages could not be read" in output) == isinstance(content["payload"], str)
 
 
 @pytest.mark.parametrize("content", of("invalid", "recorded_message"))
-def test_it_puts_aside_what_is_no_recorded_message(tmp_path: Path, content: Any) -> None:
+def test_it_sets_aside_what_is_not_a_recorded_message(tmp_path: Path, content: Any) -> None:
     assert "1 messages could not be read" in ingest_one(tmp_path, content)
 
 

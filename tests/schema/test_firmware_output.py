@@ -1,4 +1,4 @@
-"""What the real firmware says, over MQTT and over the serial line, is what the schemas say, and the bridge takes it."""
+"""All messages of the real firmware, over MQTT and the serial line, obey the schemas, and the bridge accepts them."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ FROM_CONSOLES = ("events", "status", "health", "reply")
 SETTINGS: dict[str, Any] = {
     "revision": 3,
     "question": {"id": "office", "revision": 2, "kind": "office", "text": {"en": "Did you like our office?"}},
-    "survey_window_ms": 60_000,  # so long that no press comes too late, however busy this machine is
+    "survey_window_ms": 60_000,  # so that no press comes too late, however busy this machine is
     "long_press_ms": 1500,
     "reopen_guard_ms": 0,
     "debounce_ms": 20,
@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {
 
 
 class Listener:
-    """Takes what a console says, judges it by the schemas, and acknowledges; `send` carries messages to the console."""
+    """Judges a console's messages by the schemas, and acknowledges them; `send` sends messages to the console."""
 
     def __init__(self) -> None:
         self.send: Callable[[str, str, bool], None] = lambda *_: None
@@ -65,7 +65,7 @@ class Listener:
         try:
             batch = contract.read_batch(text)
             for number, event in enumerate(batch.events, batch.base):
-                contract.judge(event, number)
+                contract.parse_event(event, number)
         except (contract.Unreadable, contract.Impossible) as error:
             return [f"bridge: {error}"]
         return []
@@ -100,10 +100,10 @@ def by_mqtt(broker: Mosquitto) -> Iterator[Listener]:
     prefix = "trivox/v1/demo/till-1/"
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
 
-    def took(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+    def on_message(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         listener.take(message.topic.removeprefix(prefix), message.payload)
 
-    client.on_message = took
+    client.on_message = on_message
     client.connect("127.0.0.1", broker.port)
     client.subscribe([(prefix + leaf, 1) for leaf in FROM_CONSOLES])
     client.loop_start()
@@ -114,7 +114,7 @@ def by_mqtt(broker: Mosquitto) -> Iterator[Listener]:
 
 
 def go_through_all(console: Console, listener: Listener) -> None:
-    """Make every event and message that a console can say."""
+    """Make the console send every kind of event and message."""
     listener.wait_event("clock_set")
     listener.tell("settings", SETTINGS, retain=True)
     listener.wait_event("settings_applied", revision=3)
@@ -165,7 +165,7 @@ def later(in_ms: int) -> int:
 def command(listener: Listener, name: str, command_id: str, in_ms: int) -> None:
     listener.tell("command", {"id": command_id, "command": name, "expires_at_ms": later(in_ms)})
     reply = wait_until(
-        "a reply", lambda: next((one for one in listener.payloads("reply") if one["id"] == command_id), None)
+        "a reply", lambda: next((reply for reply in listener.payloads("reply") if reply["id"] == command_id), None)
     )
     assert reply["ok"] == (in_ms > 0)
 
@@ -185,7 +185,7 @@ def test_every_message_over_mqtt_is_valid(by_mqtt: Listener, broker: Mosquitto, 
 
 
 class SerialHost:
-    """The host's end of the serial line: lines checked by their schema and checksum, both ways."""
+    """The host's end of the serial line: it checks schema and checksum of each line, both ways."""
 
     def __init__(self, port: str, listener: Listener) -> None:
         self.hello: list[Any] = []
@@ -205,17 +205,17 @@ class SerialHost:
         self._line.write(line.encode() + b"\n")
 
     def _read(self) -> None:
-        kept = b""
+        data = b""
         while not self._closing:
-            kept += self._line.read(self._line.in_waiting or 1)
-            *lines, kept = kept.split(b"\n")
+            data += self._line.read(self._line.in_waiting or 1)
+            *lines, data = data.split(b"\n")
             for line in lines:
                 self._take(line.decode().removesuffix("\r"))
 
     def _take(self, line: str) -> None:
         body, _, crc = line.rpartition("\t")
         if not self._judge.is_valid(line) or f"{zlib.crc32(body.encode()):08x}" != crc:
-            if "\t" in line and self._heard:  # the first may be the rest of one that began before the port was open
+            if "\t" in line and self._heard:  # the first may be the end of a line that began before the port was open
                 self._listener.wrong.append(f"line: {line!r}")
             self._heard = True
             return

@@ -1,4 +1,4 @@
-"""The firmware's vocabulary is the schemas': types, fields, words, ranges; and it judges settings as they do."""
+"""The firmware has the types, fields, words and ranges of the schemas, and judges settings as they do."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ def firmware() -> Iterator[Any]:
 
 
 def words_of(field: dict[str, Any]) -> tuple[str, ...] | None:
-    """The words that a field of a schema knows; None if it is no word."""
+    """Return the words that a field of a schema may have; None if it is not one of some words."""
     if "$ref" in field:
         field = COMMON[field["$ref"].rpartition("/")[2]]
     words = field.get("enum", field.get("examples"))
@@ -41,9 +41,9 @@ def words_of(field: dict[str, Any]) -> tuple[str, ...] | None:
 
 
 def test_its_events_have_the_types_and_fields_of_the_schemas(firmware: Any) -> None:
-    told = {name: {field for field, _ in fields} for name, fields in firmware.events.FIELDS}
+    known = {name: {field for field, _ in fields} for name, fields in firmware.events.FIELDS}
     required = {name: set(schemas.read(schemas.path_of(name))["required"]) - SHARED for name in schemas.event_types()}
-    assert told == required
+    assert known == required
     assert [name for name, _ in firmware.events.FIELDS] == schemas.read(schemas.path_of("event"))["properties"]["type"][
         "enum"
     ]
@@ -80,7 +80,7 @@ def test_its_ranges_and_defaults_are_those_of_the_schema(firmware: Any) -> None:
     ("name", "content"),
     [(name, content) for schema, name, content in schemas.examples("valid") if schema == "settings"],
 )
-def test_it_takes_valid_settings(firmware: Any, name: str, content: Any) -> None:
+def test_it_accepts_valid_settings(firmware: Any, name: str, content: Any) -> None:
     settings = firmware.settings.check(content)
     assert isinstance(settings, firmware.settings.Settings), name
     assert firmware.settings.payload(settings) == content
@@ -98,12 +98,10 @@ def test_it_refuses_invalid_settings_and_says_why(firmware: Any, name: str, cont
     ("event_type", "name", "content"),
     [example for example in schemas.examples("valid") if example[0] in schemas.event_types()],
 )
-def test_what_it_keeps_in_flash_comes_back_as_a_valid_event(
-    firmware: Any, event_type: str, name: str, content: Any
-) -> None:
+def test_an_event_read_from_flash_is_valid(firmware: Any, event_type: str, name: str, content: Any) -> None:
     try:
         record = firmware.events.encode(content)
-    except (ValueError, KeyError, TypeError):  # valid, and yet nothing that this firmware says
+    except (ValueError, KeyError, TypeError):  # valid, but this firmware never makes it
         assert name in {"unknown_reset", "unknown_cause", "further_fields", "null_response_ms"}
         return
     again = json.loads(json.dumps(firmware.events.decode(record)))
@@ -148,7 +146,7 @@ def test_each_fact_makes_a_valid_event(firmware: Any) -> None:
         (events.BUTTON_FREED, 9900, events.NO),
         (events.SELF_TESTED, 9990, False, 0b1011, 0b0111),
     ]
-    assert {fact[0] for fact in facts} == set(range(len(events.FIELDS)))
+    assert {fact[events.TYPE] for fact in facts} == set(range(len(events.FIELDS)))
     judge = schemas.validator("event")
     for at_ms in (None, 1763780000123):
         for fact in facts:

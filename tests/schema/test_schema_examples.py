@@ -1,4 +1,4 @@
-"""Every schema is a schema, every valid example passes, every invalid one fails for the reason in its name."""
+"""Every schema is valid, every valid example passes, every invalid one fails for the reason in its name."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from tests.schema import schemas
 
-# The first words of an invalid example's name, and the rules that it may break.
+# The first words of an invalid example's name, and the JSON Schema keywords that it may break.
 FAULTS = {
     "missing": {"required"},
     "ill_typed": {"type"},
@@ -21,7 +21,7 @@ FAULTS = {
     "too_few": {"minItems", "minProperties"},
     "too_many": {"maxItems", "maxProperties"},
     "contradicted": {"const", "enum"},
-    "wrong": set(),  # what JSON Schema cannot say: a table in the README
+    "wrong": set(),  # breaks a rule that JSON Schema can't express: see the table in the README
 }
 VALID = schemas.examples("valid")
 INVALID = schemas.examples("invalid")
@@ -32,13 +32,13 @@ def name_of(example: tuple[str, str, Any]) -> str:
 
 
 def fault_of(name: str) -> tuple[str, str]:
-    """The kind of fault and the field that a name tells."""
+    """Return the kind of fault and the field, both from an example's name."""
     fault = next(fault for fault in FAULTS if name == fault or name.startswith(f"{fault}_"))
     return fault, name.removeprefix(fault).removeprefix("_")
 
 
 def field_of(error: ValidationError) -> list[str]:
-    """The field that an error is about, as a path of names."""
+    """Return the field that an error is about, as a list of names."""
     path = [part for part in error.absolute_path if isinstance(part, str)]
     if error.validator == "required":
         path.append(next(field for field in error.validator_value if field not in error.instance))
@@ -56,7 +56,7 @@ def test_a_schema_obeys_the_meta_schema_and_says_what_it_is(path: Path) -> None:
 
 @pytest.mark.parametrize("path", schemas.schema_files(), ids=lambda path: path.stem)
 def test_each_schema_but_the_shared_parts_has_examples_of_both_kinds(path: Path) -> None:
-    if path.stem in {"common", "event"}:  # these are seen through the others
+    if path.stem in {"common", "event"}:  # the examples of the others cover these
         return
     assert path.stem in {schema for schema, _, _ in VALID}
     assert path.stem in {schema for schema, _, _ in INVALID}
@@ -71,12 +71,12 @@ def test_a_valid_example_passes(example: tuple[str, str, Any]) -> None:
 
 
 @pytest.mark.parametrize("example", INVALID, ids=name_of)
-def test_an_invalid_example_fails_for_the_reason_in_its_name_alone(example: tuple[str, str, Any]) -> None:
+def test_an_invalid_example_fails_only_for_the_reason_in_its_name(example: tuple[str, str, Any]) -> None:
     schema, name, content = example
     fault, field = fault_of(name)
     errors = list(schemas.validator(schema).iter_errors(content))
     if fault == "wrong":
-        assert not errors, "the schema can say this after all: name the example by the rule that it breaks"
+        assert not errors, "the schema can express this rule after all: name the example after it"
         return
     assert len(errors) == 1, errors
     assert errors[0].validator in FAULTS[fault]

@@ -1,4 +1,4 @@
-"""`trivox simulate` as tests run it: a page's server that lives, and scripts from standard input."""
+"""Run `trivox simulate` for tests: as a page's server, or with a script from standard input."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def headless(script: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def page(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The address of a bench's page and the program behind it."""
+    """Give the address of a bench's page and the program behind it."""
     words = [TRIVOX, "simulate", "--no-open", "--port", str(free_port()), "--folder", str(folder), *options]
     with (folder / "errors.txt").open("w") as errors:
         program = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True)

@@ -1,4 +1,4 @@
-"""The bench's page in a real browser: what its tests open it with, and how they reach for its parts."""
+"""Open the bench's page in a real browser, and find its parts."""
 
 from collections.abc import Iterator
 
@@ -57,7 +57,7 @@ def ready(tab: Page) -> None:
     expect(tab.locator("body")).to_have_attribute("data-ready", "true")
     expect(tab.locator("#status")).to_have_text("online")
     expect(tab.locator("#power")).to_have_attribute("aria-checked", "true")
-    for button in BUTTONS:  # a survey of an earlier test, and its thanks, have gone
+    for button in BUTTONS:  # so that no survey of an earlier test, nor its thanks, is left
         expect(dome(tab, button)).to_have_attribute("data-lit", "false", timeout=120_000)
 
 

@@ -1,4 +1,4 @@
-"""Consoles whose firmware is a few lines, to try the stand-ins one by one."""
+"""Fixtures for consoles whose firmware is a few lines, to test the board's stand-in modules one by one."""
 
 import textwrap
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ Runner = Callable[..., str]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Maker]:
-    """Makes consoles that run the given lines as main.py; all are off at the end."""
+    """Return a function that makes consoles with the given lines as main.py; all are off at the end."""
     consoles: list[Console] = []
 
     def maker(lines: str, **options: object) -> Console:
@@ -36,7 +36,7 @@ def make(tmp_path: Path) -> Iterator[Maker]:
 
 @pytest.fixture
 def run(make: Maker) -> Runner:
-    """Runs lines on a board and answers what they printed, or the name of the error that ended them."""
+    """Return a function that runs lines on a board and returns their output, or the name of their error."""
 
     def runner(lines: str, board: str = "unix", **options: object) -> str:
         body = textwrap.indent(textwrap.dedent(lines).strip(), "    ")

@@ -1,4 +1,4 @@
-"""A scenario's files into a database, by the commands that users have."""
+"""Take a scenario's files into a database with the commands that users have."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def trivox(*words: str) -> str:
 
 
 def prepare(folder: Path, database: Path) -> None:
-    """Run the scenario's own script, with `trivox` on the path as users have it."""
+    """Run the scenario's own script, with `trivox` on the path."""
     environment = {**os.environ, "PATH": f"{Path(TRIVOX).parent}:{os.environ['PATH']}"}
     environment.pop("TRIVOX", None)
     words = [folder / "prepare.sh", database]
@@ -29,13 +29,13 @@ def prepare(folder: Path, database: Path) -> None:
 
 
 def take_in(folder: Path, database: Path) -> str:
-    """The script, then `trivox ingest`; what that said."""
+    """Run the script, then `trivox ingest`; return its output."""
     prepare(folder, database)
     return trivox("ingest", str(folder / "messages.ndjson"), "--database", str(database))
 
 
 def is_as_expected(folder: Path, database: Path, rows_at_least: int = 100) -> None:
-    """Every report equals what is expected, and that is something.
+    """Check that every report is as expected, and that they have enough rows.
 
     What `trivox simulate --check` does (test_scenario_commands.py), without starting a program for each report.
     """
@@ -47,7 +47,7 @@ def is_as_expected(folder: Path, database: Path, rows_at_least: int = 100) -> No
 
 
 def reported(run: Run, database: Path, by: str, force_majeure: str) -> list[dict[str, Any]]:
-    """The rows of `trivox report` over the run's period."""
+    """Return the rows of `trivox report` for the run's period."""
     words = ["report", "--database", str(database), "--format", "json", "--by", by]
     words += ["--from", run.from_on, "--to", run.to_on]
     words += [] if force_majeure == "default" else ["--force-majeure", force_majeure]

@@ -126,12 +126,12 @@ SMALL: dict[str, Any] = {
 
 
 def small(**changes: Any) -> dict[str, Any]:
-    """The small one with other tables at the top."""
+    """The small scenario with other top-level tables."""
     return {**copy.deepcopy(SMALL), **changes}
 
 
 def written(folder: Path) -> Path:
-    """The one with everything, as a file."""
+    """Write the scenario with everything to a file."""
     file = folder / "everything.toml"
     file.write_text(EVERYTHING, encoding="utf-8")
     return file

@@ -1,4 +1,4 @@
-"""asyncio on the stand-in's queue does what it does on the built-in one."""
+"""asyncio behaves on the stand-in's queue as on the built-in one."""
 
 import subprocess
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 from simulator import Console
 from simulator.console.micropython import Architecture, command
 
-# Who is due first is so by hundreds of milliseconds, more than a busy machine makes of it.
+# Tasks are due hundreds of milliseconds apart, more than a busy machine can delay them.
 PROGRAM = """
 import asyncio
 log = []

@@ -1,4 +1,4 @@
-"""The fake of a bare board: MicroPython's REPL as real mpremote drives it, on a USB port that comes and goes."""
+"""A simulated bare board: MicroPython's REPL, driven by the real mpremote, on a USB port that comes and goes."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ def mpremote(board: BareBoard) -> Mpremote:
     return run
 
 
-def test_files_go_there_and_stay_over_a_restart(board: BareBoard, mpremote: Mpremote, tmp_path: Path) -> None:
+def test_copied_files_survive_a_restart(board: BareBoard, mpremote: Mpremote, tmp_path: Path) -> None:
     file = tmp_path / "file.bin"
     file.write_bytes(bytes(range(256)) * 20)
     assert mpremote("fs", "cp", str(file), ":copy.bin").returncode == 0
@@ -55,7 +55,7 @@ def test_files_go_there_and_stay_over_a_restart(board: BareBoard, mpremote: Mpre
     assert mpremote("fs", "ls").stdout.split() == ["ls", ":", "5120", "copy.bin"]  # and nothing of the host
 
 
-def test_errors_are_told_as_a_board_does(mpremote: Mpremote) -> None:
+def test_errors_are_reported_as_on_a_board(mpremote: Mpremote) -> None:
     done = mpremote("exec", "1 / 0")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] + done.stderr == "ZeroDivisionError: divide by zero"
@@ -63,7 +63,7 @@ def test_errors_are_told_as_a_board_does(mpremote: Mpremote) -> None:
 
 
 @pytest.mark.parametrize("program", [LOOP, HUNG], ids=["asyncio", "hung"])
-def test_ctrl_c_stops_what_runs(board: BareBoard, mpremote: Mpremote, tmp_path: Path, program: str) -> None:
+def test_ctrl_c_interrupts_a_program(board: BareBoard, mpremote: Mpremote, tmp_path: Path, program: str) -> None:
     (tmp_path / "main.py").write_text(program)
     mpremote("fs", "cp", str(tmp_path / "main.py"), ":main.py")
     mpremote("reset")
@@ -72,7 +72,7 @@ def test_ctrl_c_stops_what_runs(board: BareBoard, mpremote: Mpremote, tmp_path: 
     assert "KeyboardInterrupt" in board.output()
 
 
-def test_a_soft_reset_in_the_raw_repl_leaves_main_out(board: BareBoard, mpremote: Mpremote, tmp_path: Path) -> None:
+def test_a_soft_reset_in_the_raw_repl_does_not_run_main(board: BareBoard, mpremote: Mpremote, tmp_path: Path) -> None:
     for name in ("boot.py", "main.py"):
         (tmp_path / name).write_text(f"ran_{name[:-3]} = True\n")
         mpremote("fs", "cp", str(tmp_path / name), f":{name}")
@@ -134,7 +134,7 @@ def test_a_port_vanishes_with_the_power(board: BareBoard) -> None:
             port.write(b"x" * 100_000)
 
 
-def test_a_pulled_cable_takes_the_power_at_that_byte(board: BareBoard, mpremote: Mpremote, tmp_path: Path) -> None:
+def test_a_pulled_cable_cuts_the_power_at_that_byte(board: BareBoard, mpremote: Mpremote, tmp_path: Path) -> None:
     mpremote("exec", "pass")
     (tmp_path / "file.bin").write_bytes(bytes(4000))
     begun = board.arrived
@@ -159,6 +159,6 @@ def test_what_stock_boards_do_with_a_broken_filesystem(board: BareBoard, mpremot
         assert mpremote("exec", "import os\nprint(os.listdir('/'))").stdout == "[]\n"  # formatted, unasked
 
 
-def test_the_unix_board_is_none(tmp_path: Path) -> None:
+def test_the_unix_board_can_not_be_bare(tmp_path: Path) -> None:
     with pytest.raises(ConsoleError, match="esp32, pico_w or pico"):
         BareBoard(tmp_path, "unix")

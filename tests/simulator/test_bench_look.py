@@ -1,4 +1,4 @@
-"""The bench's page as the eye, a phone and a screen reader find it, in any language."""
+"""The bench's page for the eye, on a phone and for a screen reader, in any language."""
 
 import subprocess
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.simulator.bench_tab import BUTTONS, do, dome, lit, newest, opened
 from tests.support.programs import TRIVOX
 
 
-def test_everything_has_a_name_and_can_be_reached(tab: Page) -> None:
+def test_every_control_has_a_name_and_can_be_reached(tab: Page) -> None:
     unnamed = tab.evaluate("""[...document.querySelectorAll('button, input, select, canvas, ol')].filter((one) =>
         !(one.ariaLabel || one.labels?.length || one.textContent.trim())).map((one) => one.outerHTML)""")
     assert unnamed == []
@@ -40,7 +40,7 @@ def test_colours_can_be_read(tab: Page) -> None:
 
 
 def contrast(one: str, other: str) -> float:
-    """As WCAG defines it."""
+    """Return the contrast as WCAG defines it."""
 
     def luminance(colour: str) -> float:
         parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
@@ -51,7 +51,7 @@ def contrast(one: str, other: str) -> float:
     return (bright + 0.05) / (dark + 0.05)
 
 
-def test_nothing_jumps(tab: Page) -> None:
+def test_nothing_on_the_page_moves(tab: Page) -> None:
     def boxes() -> list[object]:
         return tab.evaluate("""[...document.querySelectorAll('section, button, canvas, input, pre')].map((one) => {
             const box = one.getBoundingClientRect(); return [one.id, box.x, box.y, box.width, box.height]; })""")
@@ -67,7 +67,7 @@ def test_nothing_jumps(tab: Page) -> None:
     expect(tab.locator("#blinks")).to_contain_text("1 blink: no session with the broker", timeout=120_000)
     expect(tab.locator("#events")).to_contain_text("survey closed no")
     tab.locator("#wifi").click()
-    expect(tab.locator("#blinks")).to_contain_text("No blinks", timeout=120_000)
+    expect(tab.locator("#blinks")).to_contain_text("The lamp is dark", timeout=120_000)
     tab.locator("#record").click()
     expect(tab.locator("#recorded a")).to_be_visible()
     assert boxes() == before

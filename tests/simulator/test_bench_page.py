@@ -1,4 +1,4 @@
-"""The bench's page, driven in a real browser: fingers, keys, tabs, switches, and who may come in."""
+"""The bench's page, driven in a real browser: fingers, keys, tabs, switches, and who has access."""
 
 import json
 import re
@@ -12,9 +12,10 @@ from websockets.sync.client import connect
 
 from tests.simulator.bench_program import headless, page
 from tests.simulator.bench_tab import do, dome, held, lit, newest, opened, ready
+from tests.support.programs import wait_until
 
 
-def test_a_press_goes_all_the_way(tab: Page) -> None:
+def test_a_press_passes_all_stages(tab: Page) -> None:
     dome(tab, "seller").click(delay=100)
     lit(tab, "yes")
     expect(newest(tab, "events")).to_contain_text("survey opened")
@@ -32,12 +33,12 @@ def test_a_press_goes_all_the_way(tab: Page) -> None:
     expect(tab.locator("#delay")).to_contain_text("ms")
 
 
-def test_keys_press_hold_and_do_not_repeat(tab: Page) -> None:
+def test_keys_press_and_hold_and_do_not_repeat(tab: Page) -> None:
     closed = tab.locator("#pins li", has_text="Seller contact closed")
     before = closed.count()
     tab.keyboard.down("s")
     held(tab, "seller")
-    tab.keyboard.down("s")  # what a keyboard sends while it is held
+    tab.keyboard.down("s")  # a keyboard repeats a key while it is held
     tab.keyboard.down("s")
     expect(newest(tab, "events")).to_contain_text("force majeure declared")
     tab.keyboard.up("s")
@@ -69,7 +70,7 @@ def test_a_click_without_a_finger_is_a_press(tab: Page) -> None:
     expect(newest(tab, "events")).to_contain_text("stray pressed no")
 
 
-def test_a_button_held_in_two_tabs_is_let_go_with_the_last(context: BrowserContext, tab: Page, address: str) -> None:
+def test_a_button_held_in_two_tabs_is_released_with_the_last(context: BrowserContext, tab: Page, address: str) -> None:
     other = opened(context, address, [])
     for one in (tab, other):
         one.keyboard.down("c")
@@ -83,7 +84,7 @@ def test_a_button_held_in_two_tabs_is_let_go_with_the_last(context: BrowserConte
     other.close()
 
 
-def test_a_touch_that_arrives_with_its_release_is_as_long_as_the_finger_made_it(
+def test_a_touch_that_arrives_with_its_release_lasts_as_long_as_the_finger(
     context: BrowserContext, tab: Page, address: str
 ) -> None:
     late = context.new_page()
@@ -103,7 +104,7 @@ def test_a_touch_that_arrives_with_its_release_is_as_long_as_the_finger_made_it(
     late.close()
 
 
-def test_a_window_that_loses_focus_lets_go(tab: Page) -> None:
+def test_a_window_that_loses_focus_releases_its_buttons(tab: Page) -> None:
     tab.keyboard.down("c")
     held(tab, "cant_say")
     tab.evaluate("dispatchEvent(new Event('blur'))")
@@ -111,7 +112,7 @@ def test_a_window_that_loses_focus_lets_go(tab: Page) -> None:
     tab.keyboard.up("c")
 
 
-def test_a_tab_that_goes_lets_go(context: BrowserContext, tab: Page, address: str) -> None:
+def test_a_tab_that_closes_releases_its_buttons(context: BrowserContext, tab: Page, address: str) -> None:
     other = opened(context, address, [])
     other.keyboard.down("n")
     held(tab, "no")
@@ -145,7 +146,7 @@ def test_two_fingers_touch_and_two_tabs_see_it(browser: Browser, tab: Page, addr
     phone.close()
 
 
-def test_without_wifi_events_are_seen_in_flash_and_then_on_their_way(tab: Page) -> None:
+def test_without_wifi_events_show_in_flash_and_later_as_sent(tab: Page) -> None:
     waits, chip = tab.locator("#outbox-range"), tab.locator("#outbox-numbers .chip").first
     expect(waits).to_have_text(re.compile(r"empty, next \d+"))
     following = int(waits.inner_text().split()[-1])
@@ -171,7 +172,7 @@ def test_without_wifi_events_are_seen_in_flash_and_then_on_their_way(tab: Page) 
     expect(chip).to_have_class("chip acked")
 
 
-def test_switches_break_and_mend(tab: Page) -> None:
+def test_switches_break_and_repair(tab: Page) -> None:
     tab.locator("#wifi").click()
     expect(tab.locator("#wifi")).to_have_attribute("aria-checked", "false")
     tab.locator("#wifi").click()
@@ -228,8 +229,12 @@ def test_the_timeline_scrolls_back_and_follows(tab: Page) -> None:
     tab.locator("#in").click()
     expect(tab.locator("#span")).to_have_text("10 s")
     canvas.focus()
-    tab.keyboard.press("Home")
-    expect(live).to_have_attribute("aria-pressed", "false")
+
+    def is_held() -> bool:
+        tab.keyboard.press("Home")
+        return live.get_attribute("aria-pressed") == "false"
+
+    wait_until("there is more to see than fits", is_held)
     expect(canvas).to_have_attribute("data-live", "false")
     still = canvas.evaluate("(canvas) => canvas.toDataURL()")
     dome(tab, "yes").click(delay=60)
@@ -240,7 +245,7 @@ def test_the_timeline_scrolls_back_and_follows(tab: Page) -> None:
     expect(live).to_have_attribute("aria-pressed", "true")
 
 
-def test_nothing_comes_from_elsewhere(context: BrowserContext, address: str) -> None:
+def test_the_page_loads_nothing_from_other_hosts(context: BrowserContext, address: str) -> None:
     asked: list[str] = []
     tab = context.new_page()
     tab.on("request", lambda request: asked.append(request.url))
@@ -267,7 +272,7 @@ def test_no_other_site_can_drive_it(tab: Page, address: str) -> None:
     evil.close()
 
 
-def test_the_page_says_when_the_bench_is_gone_and_comes_back(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_says_when_the_bench_has_ended_and_reconnects(browser: Browser, tmp_path: Path) -> None:
     context = browser.new_context()
     with page(tmp_path) as (address, program):
         tab = context.new_page()

@@ -1,4 +1,4 @@
-"""The bench's words, and the script that is made of a session: pure functions."""
+"""The arguments of the bench's commands, the journal, and the script made from a session: no console is needed."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from simulator.bench.expectations import TYPES
-from simulator.bench.journal import KEPT, Entry, Journal
+from simulator.bench.journal import ENTRIES_MAX, Journal, JournalEntry
 from simulator.bench.language import COMMANDS, help_text
 from simulator.bench.recording import script
 from simulator.bench.session import Switches
-from simulator.bench.words import CommandError, button_of, duration, on_off, share_of, whole
+from simulator.bench.words import CommandError, button_of, duration, on_off, share_of, whole_number
 
 
 def test_every_event_of_the_schema_can_be_expected() -> None:
@@ -26,27 +26,27 @@ def test_a_time_has_a_unit_or_is_in_ms(word: str, ms: int) -> None:
 
 
 @pytest.mark.parametrize("word", ["3661d", "9" * 400 + "h"])
-def test_what_is_too_long_is_told(word: str) -> None:
+def test_a_time_that_is_too_long_is_refused(word: str) -> None:
     assert duration("3660d") == 3660 * 86_400_000
-    with pytest.raises(CommandError, match="is too long; the longest is 3660d"):
+    with pytest.raises(CommandError, match="is too long; the longest time is 3660d"):
         duration(word)
 
 
 @pytest.mark.parametrize("word", ["", "s", "-5", "2 s", "1e3", "5weeks", "nan"])
-def test_what_is_no_time_is_told(word: str) -> None:
-    with pytest.raises(CommandError, match="is no time"):
+def test_a_word_that_is_not_a_time_is_refused(word: str) -> None:
+    with pytest.raises(CommandError, match="is not a time"):
         duration(word)
 
 
-def test_words_that_are_wrong_are_told() -> None:
-    with pytest.raises(CommandError, match="no button maybe; take one of yes, no, cant_say, seller"):
+def test_wrong_words_are_refused() -> None:
+    with pytest.raises(CommandError, match="no button maybe; choose one of yes, no, cant_say, seller"):
         button_of("maybe")
     with pytest.raises(CommandError, match="neither on nor off"):
         on_off("On")
-    with pytest.raises(CommandError, match="no whole number from 1"):
-        whole("0", 1)
+    with pytest.raises(CommandError, match="0 is not valid here; write a whole number, 1 or more"):
+        whole_number("0", 1)
     for word in ("2", "-1.5", "nan", "half"):
-        with pytest.raises(CommandError, match="is no share"):
+        with pytest.raises(CommandError, match="is not a share"):
             share_of(word)
 
 
@@ -60,8 +60,8 @@ def test_the_readme_has_the_language() -> None:
     assert f"```text\n{help_text()}\n```" in readme.read_text("utf-8")
 
 
-def entries(*found: tuple[str, float, dict[str, object]]) -> list[Entry]:
-    return [Entry(number, kind, at_s, facts) for number, (kind, at_s, facts) in enumerate(found, 10)]
+def entries(*found: tuple[str, float, dict[str, object]]) -> list[JournalEntry]:
+    return [JournalEntry(number, kind, at_s, facts) for number, (kind, at_s, facts) in enumerate(found, 10)]
 
 
 def test_a_session_becomes_a_script() -> None:
@@ -125,32 +125,32 @@ def test_a_lamp_that_only_flickered_is_left_out() -> None:
     ]
 
 
-def test_the_journal_forgets_the_oldest_and_counts_on() -> None:
+def test_the_journal_drops_the_oldest_entries_and_counts_on() -> None:
     journal = Journal()
-    for number in range(KEPT + 5):
+    for number in range(ENTRIES_MAX + 5):
         journal.write("did", line=str(number))
-    assert journal.last == KEPT + 5
-    assert [entry.number for entry in journal.since(KEPT + 3)] == [KEPT + 4, KEPT + 5]
-    assert len(journal.since(0)) == KEPT
+    assert journal.last == ENTRIES_MAX + 5
+    assert [entry.number for entry in journal.since(ENTRIES_MAX + 3)] == [ENTRIES_MAX + 4, ENTRIES_MAX + 5]
+    assert len(journal.since(0)) == ENTRIES_MAX
 
 
-def test_who_comes_late_to_the_journal_hears_how_things_stand() -> None:
+def test_a_late_listener_gets_the_present_state() -> None:
     journal = Journal()
     journal.write("switches", powered=True)
     journal.write("wire", leaf="status", payload={"state": "offline"})
     journal.write("wire", leaf="status", payload={"state": "online"})
     journal.write("wire", leaf="events", payload={})
-    for number in range(KEPT + 5):
+    for number in range(ENTRIES_MAX + 5):
         journal.write("did", line=str(number))
     heard = journal.listen(lambda _: None, 3)
-    assert [entry.number for entry in heard] == [1, 3, KEPT + 7, KEPT + 8, KEPT + 9]
+    assert [entry.number for entry in heard] == [1, 3, ENTRIES_MAX + 7, ENTRIES_MAX + 8, ENTRIES_MAX + 9]
     newest = journal.newest("wire", "status")
     assert newest
     assert newest.facts["payload"] == {"state": "online"}
     assert journal.newest("wire", "health") is None
 
 
-def test_who_has_left_the_journal_hears_no_more() -> None:
+def test_a_listener_that_left_gets_no_more_entries() -> None:
     journal, heard = Journal(), []
     journal.write("did", line="before")
     assert [entry.facts["line"] for entry in journal.listen(heard.append)] == ["before"]

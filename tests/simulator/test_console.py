@@ -1,4 +1,4 @@
-"""A simulated console: power, resets, lamps, sounds, time; its process never outlives whoever started it."""
+"""A simulated console: power, resets, lamps, sounds, time; its process never outlives the one that started it."""
 
 import os
 import select
@@ -53,7 +53,7 @@ CAUSES = [
 
 @pytest.mark.parametrize(("line", "reset", "cause"), CAUSES)
 @pytest.mark.parametrize("board", ["unix", "esp32", "pico_w"])
-def test_a_board_starts_again_and_knows_why(
+def test_a_board_restarts_and_knows_the_reason(
     make: Callable[..., Console], board: str, line: str, reset: str, cause: dict[str, int]
 ) -> None:
     lines = COUNT_BOOTS + f"if machine.reset_cause() == machine.PWRON_RESET:\n    {line}\nprint('stays')\n"
@@ -82,7 +82,7 @@ def test_a_press_during_a_reset_waits_for_the_next_start(make: Callable[..., Con
         assert console.resets == ["watchdog"]
 
 
-def test_a_process_that_is_killed_from_outside_is_told(make: Callable[..., Console]) -> None:
+def test_a_process_that_is_killed_from_outside_is_reported(make: Callable[..., Console]) -> None:
     console = make(LAMP)
     console.power_on()
     os.kill(console.pid, signal.SIGKILL)
@@ -142,7 +142,7 @@ def test_tones_and_tracks_are_heard(make: Callable[..., Console]) -> None:
 
 
 @pytest.mark.parametrize("frame", [rb"\x7e\xff\x06\x12\x00\x00\x07\xfe\xe3\xef", rb"\x7e\xff\x06\x12\xef"])
-def test_a_frame_that_the_player_would_not_take_is_an_error(make: Callable[..., Console], frame: bytes) -> None:
+def test_a_frame_that_the_player_would_refuse_is_an_error(make: Callable[..., Console], frame: bytes) -> None:
     console = make(f'import machine\nmachine.UART(0, 9600, tx=12, rx=13).write(b"{frame.decode()}")\nprint("sent")')
     console.power_on()
     console.wait_output("sent")
@@ -202,7 +202,7 @@ def test_a_step_runs_all_that_is_due(make: Callable[..., Console]) -> None:
         assert console.lamps()["yes"] is True
 
 
-def test_steps_go_well_with_a_loop_that_never_rests(make: Callable[..., Console]) -> None:
+def test_steps_work_with_a_loop_that_never_rests(make: Callable[..., Console]) -> None:
     lines = """
     import asyncio
     async def main():
@@ -213,7 +213,7 @@ def test_steps_go_well_with_a_loop_that_never_rests(make: Callable[..., Console]
     """
     with make(lines) as console:
         console.wait_output("ready")
-        for _ in range(30):  # between any two looks of the simulator the loop takes and gives its task many times
+        for _ in range(30):  # between two looks of the simulator the loop pops and pushes its task many times
             console.step(1)
 
 
@@ -237,8 +237,8 @@ asyncio.run(loop())
 """
 
 
-def test_a_long_folder_in_flash_is_told_whole(make: Callable[..., Console]) -> None:
-    names = [f"s{number:08x}-9f2c1ab0-{number:08x}" for number in range(120)]  # as an outbox has after a long outage
+def test_a_long_folder_in_flash_is_listed_completely(make: Callable[..., Console]) -> None:
+    names = [f"s{number:08x}-9f2c1ab0-{number:08x}" for number in range(120)]  # as after a long outage
     lines = f"import os\nos.mkdir('kept')\nos.mkdir('kept/more')\nfor name in {names}:\n"
     lines += "    open('kept/' + name, 'wb').close()\n"
     with make(lines + LOOP) as console:
@@ -247,7 +247,7 @@ def test_a_long_folder_in_flash_is_told_whole(make: Callable[..., Console]) -> N
 
 
 @pytest.mark.parametrize("board", ["unix", "esp32"])
-def test_files_in_flash_can_be_looked_at(make: Callable[..., Console], board: str) -> None:
+def test_files_in_flash_can_be_read(make: Callable[..., Console], board: str) -> None:
     contents = {"f0": b"", "f10": b"x" * 10, "f1500": b"y" * 1500, "f4000": bytes(range(250)) * 16}
     lines = "import os\nos.mkdir('kept')\n"
     for name, content in contents.items():
@@ -263,7 +263,7 @@ def test_files_in_flash_can_be_looked_at(make: Callable[..., Console], board: st
         assert console.flash_file("kept/gone") is None
 
 
-def test_a_heap_has_its_size(make: Callable[..., Console]) -> None:
+def test_a_heap_has_the_size_asked_for(make: Callable[..., Console]) -> None:
     console = make("kept = bytearray(300000)", heap_kb=200)
     console.power_on()
     console.wait_output("MemoryError")
@@ -286,7 +286,7 @@ def test_firmware_compiles_to_what_boards_get(tmp_path: Path) -> None:
         console.wait_output("compiled")
 
 
-def test_power_on_returns_once_the_buttons_are_heard(tmp_path: Path) -> None:
+def test_power_on_returns_once_the_firmware_hears_its_buttons(tmp_path: Path) -> None:
     source = tmp_path / "firmware"
     shutil.copytree(FIRMWARE, source)
     slow = "import time\nbegan = time.ticks_ms()\nwhile time.ticks_diff(time.ticks_ms(), began) < 1500:\n    pass\n"
@@ -312,7 +312,7 @@ def test_a_board_without_radio_speaks_over_a_serial_port(make: Callable[..., Con
         assert port.readline() == b"heard " + b"x" * 20000 + b"\n"
 
 
-def test_a_board_whose_serial_port_nobody_reads_goes_on(make: Callable[..., Console]) -> None:
+def test_a_board_goes_on_if_nobody_reads_its_serial_port(make: Callable[..., Console]) -> None:
     lines = "for number in range(200):\n    print(number, 'x' * 1000)\nprint('-- end')"
     with make(lines, board="pico") as console:
         console.wait_output("-- end")
@@ -334,7 +334,7 @@ def test_a_console_ends_with_whoever_started_it(tmp_path: Path) -> None:
         os.close(watched)
 
 
-def test_micropython_that_can_not_be_had_is_told(make: Callable[..., Console], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_micropython_is_reported(make: Callable[..., Console], monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(_: str) -> list[str]:
         raise MicroPythonError("nowhere")
 
@@ -377,7 +377,7 @@ def test_the_radio_network_goes_and_comes(make: Callable[..., Console], board: s
             console.wait_output(output + "joined True there\n")
 
 
-def test_without_network_a_console_starts_without(make: Callable[..., Console]) -> None:
+def test_a_console_starts_without_network(make: Callable[..., Console]) -> None:
     console = make(JOINED)
     console.wifi(on=False)
     with console:

@@ -1,4 +1,4 @@
-"""What a scenario writes: the same for the same seed, and a bridge reports just what is expected of it."""
+"""Check what a scenario writes: the same for the same seed, and a bridge reports from it exactly what is expected."""
 
 import json
 import os
@@ -55,13 +55,13 @@ def messages(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_bridge_reports_what_is_expected(filled: Path, tmp_path: Path) -> None:
     database = tmp_path / "trivox.db"
-    said = take_in(filled, database)
-    assert ", 0 in conflict, 0 rejected; 0 messages could not be read." in said
-    assert " 0 known before" not in said  # acknowledgements were lost
+    output = take_in(filled, database)
+    assert ", 0 in conflict, 0 rejected; 0 messages could not be read." in output
+    assert " 0 known before" not in output  # acknowledgements were lost
     is_as_expected(filled, database)
 
 
-def test_it_holds_everything_that_the_scenario_asks_for(filled: Path) -> None:
+def test_the_messages_hold_everything_that_the_scenario_asks_for(filled: Path) -> None:
     batches = [message["payload"] for message in messages(filled) if message["topic"].endswith("/events")]
     events = [event for batch in batches for event in batch["events"]]
     kinds = Counter(event["type"] for event in events)
@@ -75,11 +75,11 @@ def test_it_holds_everything_that_the_scenario_asks_for(filled: Path) -> None:
     assert {event["source"] for event in events if event["type"] == "clock_set"} == {"ntp", "bridge"}
 
 
-def test_every_message_is_as_the_schemas_want_it(filled: Path) -> None:
-    told = messages(filled)
+def test_every_message_follows_its_schema(filled: Path) -> None:
+    sent = messages(filled)
     leaves = {leaf: validator(leaf) for leaf in ("events", "counts", "status", "health")}
-    assert {message["topic"].rpartition("/")[2] for message in told} == leaves.keys()
-    for message in told[:: len(told) // 100]:
+    assert {message["topic"].rpartition("/")[2] for message in sent} == leaves.keys()
+    for message in sent[:: len(sent) // 100]:
         leaves[message["topic"].rpartition("/")[2]].validate(message["payload"])
 
 
@@ -90,19 +90,19 @@ def test_stray_presses_are_those_of_the_diary(filled: Path) -> None:
         if message["topic"].endswith("/events"):
             for number, event in enumerate(message["payload"]["events"], message["payload"]["base"]):
                 first[message["topic"], message["payload"]["epoch"], number] = event
-    told = Counter((event["button"], event["reason"]) for event in first.values() if event["type"] == "stray_pressed")
-    order = Scenario.load(filled.parent / "everything.toml").order
-    assert told == strays(diary, order.world.rules)
+    sent = Counter((event["button"], event["reason"]) for event in first.values() if event["type"] == "stray_pressed")
+    plan = Scenario.load(filled.parent / "everything.toml").plan
+    assert sent == strays(diary, plan.setup.rules)
 
 
 def rows_by_seller(name: str) -> tuple[dict[str, dict[str, Any]], list[Any]]:
-    worker = Worker(Scenario.load(name, days=14).order, 0, 1)
-    pieces = list(worker.pieces())
-    return {row["seller_id"]: row for row in worker.totals.rows(("seller",), "with")}, pieces
+    worker = Worker(Scenario.load(name, days=14).plan, 0, 1)
+    outputs = list(worker.outputs())
+    return {row["seller_id"]: row for row in worker.totals.rows(("seller",), "with")}, outputs
 
 
 def test_each_gaming_seller_shows_in_the_data() -> None:
-    rows, pieces = rows_by_seller("gaming_sellers")
+    rows, outputs = rows_by_seller("gaming_sellers")
     honest = rows["honest"]
 
     def share(seller: str, answer: str) -> float:
@@ -113,7 +113,7 @@ def test_each_gaming_seller_shows_in_the_data() -> None:
     assert share("picks", "no") < share("honest", "no") / 3
     assert share("presses", "yes") > share("honest", "yes") * 1.3
     assert rows["excuses"]["force_majeures"] > 0.9 * rows["excuses"]["no"] > 10 * honest["force_majeures"]
-    lines = [json.loads(line) for piece in pieces for line in piece.messages.splitlines()]
+    lines = [json.loads(line) for output in outputs for line in output.messages.splitlines()]
     closes: dict[str, list[dict[str, Any]]] = {}
     counts: dict[tuple[str, bool], list[int]] = {}
     for line in lines:

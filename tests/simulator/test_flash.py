@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulator.board.flash import ERASE, Cut, Flash, FlashError, PowerCut
+from simulator.board.flash import ERASE, Cut, Flash, FlashRuleError, PowerCut
 
 SIZE = 4 * 4096
 
@@ -33,7 +33,7 @@ def test_a_new_flash_is_erased(flash: Flash) -> None:
 def test_programming_clears_bits_only(flash: Flash) -> None:
     flash.writeblocks(1, b"\x0f" * 256, 512)
     flash.writeblocks(1, b"\x03" * 256, 512)
-    with pytest.raises(FlashError, match="without an erase: block 1, offset 512"):
+    with pytest.raises(FlashRuleError, match="without an erase: block 1, offset 512"):
         flash.writeblocks(1, b"\x04" * 256, 512)
     assert read(flash, 1, 512, 256) == b"\x03" * 256
     assert flash.ioctl(ERASE, 1) == 0
@@ -45,32 +45,32 @@ def test_programming_clears_bits_only(flash: Flash) -> None:
     [(0, 255, 0), (0, 256, 1), (0, 0, 0), (4, 256, 0), (3, 512, 4096 - 256), (-1, 256, 0)],
 )
 def test_programs_are_whole_pages_of_the_flash(flash: Flash, block: int, length: int, offset: int) -> None:
-    with pytest.raises(FlashError):
+    with pytest.raises(FlashRuleError):
         flash.writeblocks(block, bytes(length), offset)
     assert flash.counts()["programs"] == 0
 
 
 @pytest.mark.parametrize("block", [-1, 4])
-def test_there_is_nothing_outside(flash: Flash, block: int) -> None:
-    with pytest.raises(FlashError):
+def test_access_outside_the_flash_is_an_error(flash: Flash, block: int) -> None:
+    with pytest.raises(FlashRuleError):
         flash.ioctl(ERASE, block)
-    with pytest.raises(FlashError):
+    with pytest.raises(FlashRuleError):
         read(flash, block, 0, 1)
 
 
 def test_other_requests_and_sizes_are_errors(flash: Flash, tmp_path: Path) -> None:
-    with pytest.raises(FlashError):
+    with pytest.raises(FlashRuleError):
         flash.ioctl(7, 0)
-    with pytest.raises(FlashError):
+    with pytest.raises(FlashRuleError):
         Flash(str(tmp_path / "odd.bin"), 5000, 256)
-    with pytest.raises(FlashError):
+    with pytest.raises(FlashRuleError):
         Flash(str(tmp_path / "odd.bin"), SIZE, 100)
     flash.close()
-    with pytest.raises(FlashError, match="not a flash of this size"):
+    with pytest.raises(FlashRuleError, match="not a flash of this size"):
         Flash(str(tmp_path / "flash.bin"), 2 * SIZE, 256)
 
 
-def test_content_and_counts_stay(tmp_path: Path) -> None:
+def test_content_and_counts_persist(tmp_path: Path) -> None:
     path = str(tmp_path / "flash.bin")
     flash = Flash(path, SIZE, 256)
     read(flash, 0, 0, 10)
@@ -84,7 +84,7 @@ def test_content_and_counts_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("first", "end"), [(0, 0), (0, 100), (0, 256), (100, 256)])
-def test_a_power_cut_within_a_program(first: int, end: int, tmp_path: Path) -> None:
+def test_a_power_cut_during_a_program(first: int, end: int, tmp_path: Path) -> None:
     path = str(tmp_path / "flash.bin")
     asked: list[tuple[str, int, int]] = []
 
@@ -108,7 +108,7 @@ def test_a_power_cut_within_a_program(first: int, end: int, tmp_path: Path) -> N
     again.close()
 
 
-def test_a_power_cut_within_an_erase(tmp_path: Path) -> None:
+def test_a_power_cut_during_an_erase(tmp_path: Path) -> None:
     path = str(tmp_path / "flash.bin")
     flash = Flash(path, SIZE, 256, lambda kind, *_: (0, 1000) if kind == "erase" else None)
     flash.writeblocks(2, bytes(4096), 0)

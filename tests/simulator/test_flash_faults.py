@@ -1,4 +1,4 @@
-"""Power that goes within an operation of the flash, and flash that another's file takes."""
+"""Power that goes during a flash operation, and flash that another file fills."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ Maker = Callable[..., Console]
 
 @pytest.mark.parametrize("share", [0.5, -0.5])
 @pytest.mark.parametrize("board", ["unix", "pico_w", "pico"])
-def test_power_goes_within_an_operation(make: Maker, board: str, share: float) -> None:
+def test_power_goes_during_an_operation(make: Maker, board: str, share: float) -> None:
     with make(WRITER, board=board) as console:
         console.wait_output("up 1")
         console.cut_power_at(25, share)
@@ -53,7 +53,7 @@ def test_power_goes_within_an_operation(make: Maker, board: str, share: float) -
         wait_until("no other cut comes", lambda: sum(console.flash_counts()) > sum(before) + 30)
 
 
-def test_a_cut_is_at_its_operation_and_no_other(make: Maker) -> None:
+def test_a_cut_happens_at_its_operation_and_no_other(make: Maker) -> None:
     with make(WRITER) as console:
         console.wait_output("up 1")
     before = operations_of(console.flash)
@@ -63,7 +63,7 @@ def test_a_cut_is_at_its_operation_and_no_other(make: Maker) -> None:
     assert operations_of(console.flash) == before + 7
 
 
-def test_a_cut_waits_over_a_reset(make: Maker) -> None:
+def test_a_planned_cut_survives_a_reset(make: Maker) -> None:
     reset = "number += 1\n        if number == 40 and machine.reset_cause() == 1:\n            machine.reset()\n"
     with make(WRITER.replace("number += 1\n", reset)) as console:
         console.wait_output("up 1")
@@ -88,7 +88,7 @@ def test_the_firmware_goes_on_while_flash_is_filled(make: Maker) -> None:
         console.fill_flash(2)
         assert console.output()[before:].count("turn") > 10
         console.free_flash()
-        console.free_flash()  # it is gone already
+        console.free_flash()  # it is deleted already
 
 
 def test_a_full_flash_stays_full_until_it_is_freed(make: Maker) -> None:

@@ -1,4 +1,4 @@
-"""`trivox simulate --headless`: scripts by a pipe, what they expect, and recordings that are scripts."""
+"""`trivox simulate --headless`: scripts from a pipe, what they expect, and recordings that are scripts."""
 
 import re
 import signal
@@ -52,7 +52,7 @@ expect event button_stuck button=no within 200ms
     assert (facts["power"], facts["wifi"], facts["stuck"], facts["status"]) == ("on", "on", "none", "online")
 
 
-def test_power_flash_and_network_are_in_hand() -> None:
+def test_power_flash_and_network_can_be_controlled() -> None:
     script = f"""{ONLINE}
 press seller
 expect event survey_opened
@@ -90,31 +90,31 @@ expect lamp yes off
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_each_bad_line_is_told_in_one_sentence() -> None:
+def test_each_bad_line_is_reported_in_one_sentence() -> None:
     lines = {
         "pres yes": "There is no command pres; `help` lists them.",
-        "press": "That is written: press BUTTON [TIME]",
+        "press": "Usage: press BUTTON [TIME]",
         "press maybe": "There is no button maybe",
-        "press yes soon": "soon is no time",
-        "press yes 100 200": "That is written: press BUTTON [TIME]",
+        "press yes soon": "soon is not a time",
+        "press yes 100 200": "Usage: press BUTTON [TIME]",
         "wifi perhaps": "perhaps is neither on nor off.",
-        "power": "That is written: power on|cut [N [SHARE]]",
-        "press 'yes": "That line can't be read",
-        "expect": "That is written: expect WHAT [within TIME]",
-        "expect lamp yes": "That is written: expect lamp BUTTON on|off",
-        "expect row maybe": "That is written: expect row OUTCOME; OUTCOME: yes, no, cant_say, silent, error",
-        "state now": "That is written: state",
-        "quit now": "That is written: quit",
+        "power": "Usage: power on|cut [N [SHARE]]",
+        "press 'yes": "This line can't be read",
+        "expect": "Usage: expect WHAT [within TIME]",
+        "expect lamp yes": "Usage: expect lamp BUTTON on|off",
+        "expect row maybe": "Usage: expect row OUTCOME; OUTCOME: yes, no, cant_say, silent, error",
+        "state now": "Usage: state",
+        "quit now": "Usage: quit",
         "прес yes": "There is no command прес",
-        "expect lamp yes on within": "That is written: expect WHAT [within TIME]",
-        "expect event foo": "That is written: expect event TYPE [NAME=VALUE ...]; TYPE: booted, clock_set,",
-        "press yes 0": "0 is no length of a press; the shortest is 1ms.",
-        "bounce yes 0s": "0s is no length of a press",
-        "expect event survey_opened 5": "5 is not written NAME=VALUE.",
-        "expect event survey_opened within 10ms": "No event came within 10 ms; expected was survey_opened.",
-        "expect lamp yes on within 10ms": "Not so within 10 ms: lamp yes on.",
+        "expect lamp yes on within": "Usage: expect WHAT [within TIME]",
+        "expect event foo": "Usage: expect event TYPE [NAME=VALUE ...]; TYPE: booted, clock_set,",
+        "press yes 0": "0 is too short for a press; the shortest is 1ms.",
+        "bounce yes 0s": "0s is too short for a press",
+        "expect event survey_opened 5": "5 is not a pair: write NAME=VALUE.",
+        "expect event survey_opened within 10ms": "No event came within 10 ms; expected survey_opened.",
+        "expect lamp yes on within 10ms": "This did not hold within 10 ms: lamp yes on.",
         "settings survey_window_ms=1": "survey_window_ms",
-        "record end": "No recording is under way.",
+        "record end": "No recording is running; start one with `record begin`.",
     }
     done = headless(ONLINE + "\n".join(lines) + "\n# a remark\n\nquit\npress nobody\n")
     assert done.returncode == 1
@@ -162,7 +162,7 @@ def test_a_script_that_is_interrupted_has_not_held(line: str) -> None:
         assert program.stdout.readline().startswith("press BUTTON")
         program.send_signal(signal.SIGINT)
         assert program.wait(LIMIT_S) == 1
-        assert program.stderr.read() == "trivox simulate: The end was asked for.\n"
+        assert program.stderr.read() == "trivox simulate: The program was told to end.\n"
 
 
 @pytest.mark.long
@@ -202,7 +202,7 @@ expect outbox 1 within 10ms
     facts = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert re.fullmatch(r"(\d+) to \1 wait, next \d+, epoch [0-9a-f]{8}", facts["outbox"]), done.stdout
     assert done.stderr.splitlines() == [
-        "trivox simulate: line 14, `expect outbox 1 within 10ms`: Not so within 10 ms: outbox 1."
+        "trivox simulate: line 14, `expect outbox 1 within 10ms`: This did not hold within 10 ms: outbox 1."
     ]
 
 
@@ -224,7 +224,7 @@ def test_a_recorded_session_is_a_test(tmp_path: Path) -> None:
     assert "The next event is survey_closed outcome=cant_say" in broken.stderr
 
 
-def test_a_recording_is_kept_though_the_folder_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_is_kept_when_the_folder_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = headless("record begin\npress seller\nrecord end\n")
     assert (done.returncode, done.stderr) == (0, "")
@@ -253,14 +253,14 @@ def test_a_broker_with_tls_and_a_login(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--board", "pico_x"], "There is no board pico_x for the bench; take one of unix, esp32, pico_w, pico."),
-        (["--broker", "http://127.0.0.1"], "http://127.0.0.1 is no broker for this"),
-        (["--broker", "mqtts://127.0.0.1"], "--broker mqtts://HOST:PORT and --ca-file FILE belong together"),
-        (["--ca-file", "/dev/null"], "--broker mqtts://HOST:PORT and --ca-file FILE belong together"),
-        (["--broker", "mqtts://127.0.0.1", "--ca-file", "/nowhere"], "/nowhere is not there"),
+        (["--board", "pico_x"], "There is no board pico_x for the bench; use one of unix, esp32, pico_w, pico."),
+        (["--broker", "http://127.0.0.1"], "http://127.0.0.1 is not a broker's address"),
+        (["--broker", "mqtts://127.0.0.1"], "--broker mqtts://HOST:PORT and --ca-file FILE go together"),
+        (["--ca-file", "/dev/null"], "--broker mqtts://HOST:PORT and --ca-file FILE go together"),
+        (["--broker", "mqtts://127.0.0.1", "--ca-file", "/nowhere"], "/nowhere does not exist"),
     ],
 )
-def test_a_start_that_can_not_be_is_told(options: list[str], sentence: str) -> None:
+def test_an_impossible_start_is_reported(options: list[str], sentence: str) -> None:
     done = headless("state\n", *options)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"trivox simulate: {sentence}")

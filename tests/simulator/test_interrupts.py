@@ -1,4 +1,4 @@
-"""Contacts reach the firmware as the port's interrupts do, whatever the main thread is about."""
+"""Contacts reach the firmware as the port's interrupts, whatever the main thread is doing."""
 
 import re
 import threading
@@ -49,14 +49,14 @@ def caught(board: str) -> str:
 
 
 def edges(console: Console, count: int) -> list[tuple[int, int]]:
-    """The first edges as (level, ticks), once there are so many."""
+    """Return the first `count` edges as (level, ticks), once there are as many."""
     output = console.wait_output(f" number {count - 1}\n")
     found = re.findall(r"edge (\d) (\d+) number", output)
     return [(int(level), int(ticks)) for level, ticks in found[:count]]
 
 
 def longest_stop(console: Console, stall_ms: int) -> Round:
-    """That of a stall, once the board has told of it; on a busy machine there may be others."""
+    """Return the standstill of a stall, once the board has reported it; a busy machine may cause others."""
 
     def longest() -> Round | None:
         stop = max(console.runs()[-1].stood, key=lambda stop: stop.stood_ms, default=None)
@@ -90,7 +90,7 @@ def test_a_hard_interrupt_runs_during_a_stall(make: Callable[..., Console], boar
         assert released.ticks_ms <= up <= released.caught_ms
 
 
-def test_a_main_loop_tells_when_it_stood_still_and_that_it_goes_on(make: Callable[..., Console]) -> None:
+def test_a_main_loop_reports_its_standstills_and_that_it_goes_on(make: Callable[..., Console]) -> None:
     with make(LOOP) as console:
         console.come_round()
         run = console.runs()[-1]
@@ -105,7 +105,7 @@ def test_a_main_loop_tells_when_it_stood_still_and_that_it_goes_on(make: Callabl
         assert run.first_round.ticks_ms + stood.stood_ms <= stood.ticks_ms < later.last_round.ticks_ms
 
 
-def test_what_is_asked_of_a_console_that_stands_still_holds_up_no_press(make: Callable[..., Console]) -> None:
+def test_commands_to_a_console_that_stands_still_delay_no_press(make: Callable[..., Console]) -> None:
     with make(LOOP) as console:
         console.wait_output("up")
         console.stall(3000)
@@ -113,14 +113,14 @@ def test_what_is_asked_of_a_console_that_stands_still_holds_up_no_press(make: Ca
         asking = [threading.Thread(target=ask) for ask in questions]
         for thread in asking:
             thread.start()
-        console.press("yes", 50)  # would be told only after the questions
+        console.press("yes", 50)  # would be reported only after the replies
         assert all(thread.is_alive() for thread in asking)
         for thread in asking:
             thread.join()
 
 
 @pytest.mark.parametrize(("board", "interrupts"), SOFT)
-def test_a_soft_interrupt_is_late_by_the_stall_and_sees_the_level_of_then(
+def test_a_soft_interrupt_comes_after_the_stall_and_sees_the_level_of_that_time(
     make: Callable[..., Console], board: str, interrupts: str
 ) -> None:
     with make(caught(board), board=board, interrupts=interrupts) as console:
@@ -160,7 +160,7 @@ def test_the_queue_of_soft_interrupts_holds_eight(make: Callable[..., Console]) 
         assert [level for level, _ in edges(console, 10)] == [1] * 8 + [0, 1]
 
 
-def test_bounces_are_all_contacts(make: Callable[..., Console]) -> None:
+def test_each_bounce_is_a_contact(make: Callable[..., Console]) -> None:
     with make(caught("unix")) as console:
         console.wait_output("ready")
         console.bounce("yes", 40, times=3)
@@ -186,7 +186,7 @@ def test_a_hard_interrupt_may_not_allocate(make: Callable[..., Console]) -> None
     console.wait_output("Uncaught exception in IRQ callback handler")
 
 
-def test_interrupts_that_are_off_come_once_afterwards(make: Callable[..., Console]) -> None:
+def test_disabled_interrupts_come_once_afterwards(make: Callable[..., Console]) -> None:
     with make(caught("pico_w"), board="pico_w") as console:
         console.wait_output("ready")
         console.stall(500, interrupts=False)
@@ -197,7 +197,7 @@ def test_interrupts_that_are_off_come_once_afterwards(make: Callable[..., Consol
         assert [level for level, _ in edges(console, 3)] == [1, 0, 1]
 
 
-def test_a_button_held_when_power_comes_is_seen(make: Callable[..., Console]) -> None:
+def test_a_button_held_at_power_on_is_seen(make: Callable[..., Console]) -> None:
     lines = "from machine import Pin\nprint('level', Pin(2, Pin.IN, Pin.PULL_UP).value())"
     console = make(lines)
     with console:

@@ -1,4 +1,4 @@
-"""What lies in the outbox's files is seen from outside as the firmware keeps it: any board, any length, any restart."""
+"""The outbox's files are read from outside as the firmware writes them: on any board, of any length, over restarts."""
 
 import importlib
 from collections.abc import Callable, Iterator
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from simulator import Console
-from simulator.bench.flash_contents import FOLDER, Kept
+from simulator.bench.flash_contents import FOLDER, FlashContents
 from simulator.bench.journal import Journal
-from simulator.console.firmware_modules import Firmware
+from simulator.console.firmware_modules import FirmwareModules
 from simulator.console.pinmap import FIRMWARE
 from tests.support.seeds import seeded
 
@@ -34,20 +34,20 @@ def journal() -> Journal:
 
 @pytest.fixture
 def watched(tmp_path: Path, journal: Journal) -> Iterator[Callable[[Console], None]]:
-    """Has the flash of a console watched from now on."""
-    watching: list[Kept] = []
+    """Return a function that watches a console's flash from then on."""
+    watching: list[FlashContents] = []
 
     def watch(console: Console) -> None:
-        watching.append(Kept(lambda: console, journal, tmp_path / "mirror"))
+        watching.append(FlashContents(lambda: console, journal, tmp_path / "mirror"))
         watching[-1].watch()
 
     yield watch
-    for kept in watching:
-        kept.close()
+    for contents in watching:
+        contents.close()
 
 
 @pytest.mark.parametrize(("board", "seed"), [("unix", 2), ("esp32", 4100509204)])
-def test_many_presses_are_seen_each_once_in_order(
+def test_each_of_many_presses_is_seen_once_and_in_order(
     tmp_path: Path, journal: Journal, watched: Callable[[Console], None], board: str, seed: int
 ) -> None:
     chance = seeded(seed)
@@ -69,7 +69,9 @@ def test_many_presses_are_seen_each_once_in_order(
     assert (types.count("booted"), types.count("stray_pressed")) == (4, count - 3)
 
 
-def test_a_later_look_tells_what_waits(tmp_path: Path, journal: Journal, watched: Callable[[Console], None]) -> None:
+def test_a_late_watcher_reports_what_waits(
+    tmp_path: Path, journal: Journal, watched: Callable[[Console], None]
+) -> None:
     with Console(tmp_path) as console:
         console.hurry([(500, "yes", True), (100, "yes", False), (1000, None, False)])
         journal.write("wire", leaf="status", payload=None)
@@ -82,14 +84,14 @@ def test_a_later_look_tells_what_waits(tmp_path: Path, journal: Journal, watched
 
 
 class Flash:
-    """A board's flash with the firmware's own outbox on it, which goes on between any two questions."""
+    """A board's flash with the firmware's own outbox on it, which goes on between any two calls."""
 
     def __init__(self, folder: Path, outbox: ModuleType, prog_size: int) -> None:
         self.folder = folder / FOLDER
         self.between: Callable[[], None] = lambda: None
         self.writes = 0
         self.appended: dict[str, list[int]] = {}
-        events = Firmware().events
+        events = FirmwareModules().events
         self._open = lambda: outbox.Outbox(str(self.folder), events.encode, events.decode, prog_size)
         self.restart()
 
@@ -110,7 +112,7 @@ class Flash:
         self.outbox.acknowledge(self.outbox.epoch, through)
         self.writes += 1
 
-    # What is asked of a console.
+    # The methods of a console that are called.
 
     def flash_counts(self) -> tuple[int, int]:
         self.between()
@@ -140,12 +142,12 @@ def outbox(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.mark.parametrize("prog_size", [32, 256])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_board_that_goes_on_meanwhile_hides_nothing(
+def test_nothing_is_missed_while_the_board_goes_on(
     tmp_path: Path, journal: Journal, outbox: ModuleType, prog_size: int, seed: int
 ) -> None:
     chance = seeded(f"{seed} {prog_size}")
     flash = Flash(tmp_path, outbox, prog_size)
-    kept = Kept(lambda: flash, journal, tmp_path / "mirror")  # type: ignore[arg-type, return-value]
+    contents = FlashContents(lambda: flash, journal, tmp_path / "mirror")  # type: ignore[arg-type, return-value]
     acknowledged = 0
 
     def live() -> None:
@@ -156,14 +158,14 @@ def test_a_board_that_goes_on_meanwhile_hides_nothing(
 
     for _ in range(12):
         flash.between = live if chance.random() < 0.7 else lambda: None
-        kept.look()
-        told = [seq for seq, _ in seen(journal)]
-        if told and chance.random() < 0.4:  # what the bridge has may go, seen or not
-            acknowledged = chance.randrange(acknowledged, told[-1] + 1)
+        contents.look()
+        written = [seq for seq, _ in seen(journal)]
+        if written and chance.random() < 0.4:  # what the bridge has may be deleted, seen or not
+            acknowledged = chance.randrange(acknowledged, written[-1] + 1)
             journal.write("wire", leaf="ack", payload={"epoch": flash.outbox.epoch, "through": acknowledged})
             flash.acknowledge(acknowledged)
     flash.between = lambda: None
-    kept.look()
+    contents.look()
     ((_, appended),) = flash.appended.items()
     assert [seq for seq, _ in seen(journal)] == appended
     assert waits(journal) == (acknowledged + 1, appended[-1] + 1)

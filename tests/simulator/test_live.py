@@ -1,4 +1,4 @@
-"""A live run: every console has a connection of its own, and the bridge reports what is expected of the scenario."""
+"""Play scenarios live: each console has its own connection, and the bridge reports what the scenario expects."""
 
 import signal
 import subprocess
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator.scenario.fleet_session import Login, Session, packet
+from simulator.scenario.fleet_session import FleetSession, Login, packet
 from simulator.scenario.live import LiveError, allow_files
-from simulator.scenario.live_console import Clock
+from simulator.scenario.live_console import LiveClock
 from simulator.scenario.run_folder import Run
 from simulator.scenario.scenario import Scenario
 from tests.simulator.scenario_check import TRIVOX, is_as_expected, trivox
@@ -63,19 +63,19 @@ def test_a_live_run_sends_what_the_files_hold_and_is_reported_as_expected(shop: 
 
 @pytest.mark.long
 def test_an_evening_by_a_faster_clock_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
-    """All that a run by the clock does, 3,600 times as fast."""
+    """Everything that a run by the clock does, 3,600 times as fast."""
     file = tmp_path / "day.toml"
     file.write_text(HURRY, encoding="utf-8")
     began_ms = 1_788_282_600_000  # 2026-09-01 20:10 in Sofia: the shop is open
     run = Scenario.load(file).play(
-        shop.url, tmp_path / "live", database=shop.database, speed="real", clock=lambda: Clock(began_ms, rate=3600)
+        shop.url, tmp_path / "live", database=shop.database, speed="real", clock=lambda: LiveClock(began_ms, rate=3600)
     )
     is_as_expected(run.folder, shop.database, rows_at_least=15)
-    happened = list(run.diary())
-    assert min(entry.at_ms for entry in happened if entry.kind != "shift") >= began_ms
+    entries = list(run.diary())
+    assert min(entry.at_ms for entry in entries if entry.kind != "shift") >= began_ms
     came = min(facts.counts_received(shop.database, "arrived_at_ms"))
     ended = max(facts.events(shop.database, "arrived_at_ms"))
-    assert came < ended  # tills tell each hour when it is over
+    assert came < ended  # tills send the count of each hour when it is over
     assert len(facts.healths(shop.database)) == 2
 
 
@@ -111,7 +111,8 @@ def test_without_a_broker_it_says_so_and_leaves_nothing_behind(tmp_path: Path) -
     with pytest.raises(LiveError) as caught:
         Scenario.load("quiet_branch").play("mqtt://127.0.0.1:1", tmp_path / "live")
     assert (
-        str(caught.value) == "No broker listens at mqtt://127.0.0.1:1 (Connection refused): start it, or name another."
+        str(caught.value)
+        == "No broker listens at mqtt://127.0.0.1:1 (Connection refused): start it, or give another --broker."
     )
     assert not (tmp_path / "live").exists()
 
@@ -124,16 +125,16 @@ def test_without_a_bridge_it_says_so(
     with Mosquitto(tmp_path, account=account) as broker, pytest.raises(LiveError) as caught:
         Scenario.load("quiet_branch", days=1).play(f"mqtt://127.0.0.1:{broker.port}", tmp_path / "live")
     assert str(caught.value).startswith(f"Nothing was acknowledged for 0 s ({why or 'no console'}")
-    assert "): is a bridge running, and can the broker carry so many consoles (2)? The embedded" in str(caught.value)
+    assert "): is a bridge running, and can the broker serve 2 consoles? The embedded" in str(caught.value)
 
 
-def test_more_consoles_than_the_system_lets_open_files_are_refused() -> None:
+def test_more_consoles_than_open_files_are_allowed_are_refused() -> None:
     with pytest.raises(LiveError, match="10000000000 consoles need 10000000200 open files, but the limit is "):
         allow_files(10**10)
 
 
 class Wire:
-    """A transport that keeps what is written."""
+    """A transport that stores what is written."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -149,8 +150,8 @@ class Wire:
         self.aborted = True
 
 
-def session(heard: list[tuple[str, bytes]]) -> tuple[Session, Wire]:
-    made = Session(
+def session(heard: list[tuple[str, bytes]]) -> tuple[FleetSession, Wire]:
+    made = FleetSession(
         Login("trivox-shop-till-ab", "trivox/v1/shop/till/", b"gone"),
         lambda: heard.append(("up", b"")),
         lambda leaf, payload: heard.append((leaf, payload)),
@@ -161,7 +162,7 @@ def session(heard: list[tuple[str, bytes]]) -> tuple[Session, Wire]:
     return made, wire
 
 
-def test_a_session_takes_packets_apart_wherever_they_are_cut() -> None:
+def test_a_session_reads_packets_wherever_they_are_cut() -> None:
     long = b'{"through":1' + b" " * 300 + b"}"
     stream = b"\x20\x02\x00\x00" + b"\x90\x04\x00\x01\x01\x01"
     stream += packet(0x32, b"\x00\x17trivox/v1/shop/till/ack", b"\x00\x07", long)

@@ -1,4 +1,4 @@
-"""A console of a live run, by a clock that the test sets: nothing is told before it happens, nor much later."""
+"""A console of a live run, by a clock that the test sets: nothing is sent before it happens, nor much later."""
 
 import io
 import json
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from simulator.people.diary import Diary, Entry
-from simulator.scenario.live_console import FOREVER_MS, Clock, Common, LiveConsole
+from simulator.people.diary import Diary, DiaryEntry
+from simulator.scenario.live_console import FOREVER_MS, LiveClock, LiveConsole, LiveContext
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.site_day import Part, part_of_day
+from simulator.scenario.site_day import PlayedPart, part_of_day
 from tests.simulator.scenarios import small
 
 DAY = date(2026, 3, 2)
@@ -18,15 +18,15 @@ ON_MS = OPENS_MS - 300_000
 STEP_MS = 500
 
 
-class Forgotten:
-    """A timer that never comes."""
+class IdleTimer:
+    """A timer that never fires."""
 
     def cancel(self) -> None:
         pass
 
 
-class SetClock(Clock):
-    """Goes as it is told to; what it was to do at a time it forgets, since the test goes on by itself."""
+class SetClock(LiveClock):
+    """A clock that the test sets; it calls nothing at a given time, since the test calls `go_on` itself."""
 
     def __init__(self, at_ms: int) -> None:
         super().__init__(at_ms)
@@ -36,20 +36,20 @@ class SetClock(Clock):
         return self.at_ms
 
     def call_at(self, at_ms: int, work: Callable[[], None]) -> Any:
-        return Forgotten()
+        return IdleTimer()
 
 
 class Shop:
     """One till, open from 9 to 12."""
 
     def __init__(self, at_ms: int, **changes: Any) -> None:
-        self.order = Scenario.of(small(**changes)).order
+        self.plan = Scenario.of(small(**changes)).plan
         self.clock = SetClock(at_ms)
         self.diary = io.BytesIO()
-        self.common = Common(self.order, self.clock, self.diary)
-        self.console = LiveConsole(self.common, self.order.places[0], self.order.places[0].posts[0])
+        self.context = LiveContext(self.plan, self.clock, self.diary)
+        self.console = LiveConsole(self.context, self.plan.sites[0], self.plan.sites[0].posts[0])
         self.connected: list[int] = []
-        self.common.connect = lambda _: self.connected.append(self.clock.at_ms)
+        self.context.connect = lambda _: self.connected.append(self.clock.at_ms)
 
     def step(self, by_ms: int = STEP_MS) -> None:
         self.clock.at_ms += by_ms
@@ -58,11 +58,11 @@ class Shop:
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(text) for text in self.console.sender.console.outbox.batch(1, 5000)[1]]
 
-    def lived(self) -> list[Entry]:
+    def played(self) -> list[DiaryEntry]:
         return Diary.read(self.diary.getvalue().decode().splitlines())
 
 
-def happens_at(event: dict[str, Any], started_ms: int) -> int:
+def happened_ms(event: dict[str, Any], started_ms: int) -> int:
     return started_ms + int(event["up_ms"])
 
 
@@ -75,7 +75,7 @@ def test_a_console_has_no_power_before_its_shop_opens() -> None:
     assert ON_MS <= shop.connected[0] <= ON_MS + STEP_MS
     shop.step(10_000)
     assert [event["type"] for event in shop.events()] == ["booted", "settings_applied", "clock_set"]
-    assert shop.lived() == []
+    assert shop.played() == []
 
 
 def test_events_come_when_they_happen() -> None:
@@ -86,18 +86,18 @@ def test_events_come_when_they_happen() -> None:
         events = shop.events()
         started_ms = shop.console.sender.console.started_ms
         for event in events[known:]:
-            assert happens_at(event, started_ms) <= shop.clock.at_ms
-            if known:  # at first it tells of its start
-                assert happens_at(event, started_ms) > shop.clock.at_ms - 2 * STEP_MS
+            assert happened_ms(event, started_ms) <= shop.clock.at_ms
+            if known:  # at first it sends the events of its boot
+                assert happened_ms(event, started_ms) > shop.clock.at_ms - 2 * STEP_MS
         known = len(events)
     kinds = [event["type"] for event in shop.events()]
     assert kinds.count("survey_closed") > 5
-    first = next(entry for entry in shop.lived() if entry.kind == "customer")
-    assert first.at_ms >= OPENS_MS + 600_000  # whoever came before was not seen
-    assert shop.lived()[0].kind == "shift"  # but the seller was there
+    first = next(entry for entry in shop.played() if entry.kind == "customer")
+    assert first.at_ms >= OPENS_MS + 600_000  # earlier customers are not played
+    assert shop.played()[0].kind == "shift"  # but the seller was there
 
 
-def test_a_power_cut_is_lived_once_the_power_is_back() -> None:
+def test_a_power_cut_is_played_once_the_power_is_back() -> None:
     faults = {"faults": {"cuts": {"power_cuts_per_day": 20}}}
     shop = Shop(OPENS_MS, **faults, site=[{**small()["site"][0], "faults": "cuts"}])
     boots = 1
@@ -107,24 +107,24 @@ def test_a_power_cut_is_lived_once_the_power_is_back() -> None:
         if console.boot > boots:
             boots += 1
             assert shop.clock.at_ms - STEP_MS <= console.started_ms <= shop.clock.at_ms
-            assert shop.lived()[-1].ends == "cut_off"
+            assert shop.played()[-1].ends == "cut_off"
 
 
-def test_who_is_stopped_brings_to_an_end_what_was_begun() -> None:
+def test_a_stopped_console_finishes_what_has_begun() -> None:
     shop = Shop(OPENS_MS)
     while [event["type"] for event in shop.events()][-1:] != ["survey_opened"]:
         shop.step()
-    assert shop.console.through_ms == shop.lived()[-1].at_ms
+    assert shop.console.through_ms == shop.played()[-1].at_ms
     shop.console.stop()
     assert shop.events()[-1]["type"] == "survey_closed"
-    part = Part(OPENS_MS, {("shop", "console-till"): shop.console.through_ms})
-    again = part_of_day(shop.order, shop.order.places[0], DAY, part)
-    assert again.entries == shop.lived()
+    part = PlayedPart(OPENS_MS, {("shop", "console-till"): shop.console.through_ms})
+    again = part_of_day(shop.plan, shop.plan.sites[0], DAY, part)
+    assert again.entries == shop.played()
     shop.step(3_600_000)
-    assert again.entries == shop.lived()
+    assert again.entries == shop.played()
 
 
-def test_who_is_stopped_without_the_time_learns_it() -> None:
+def test_a_stopped_console_without_the_time_still_learns_it() -> None:
     shop = Shop(
         OPENS_MS - 200_000,
         faults={"late": {"late_clock": 1.0}},
@@ -142,12 +142,12 @@ def test_a_day_is_over_half_an_hour_after_closing() -> None:
     while shop.clock.at_ms < until_ms:
         shop.step(30_000)
     assert shop.console.through_ms == FOREVER_MS
-    whole = part_of_day(shop.order, shop.order.places[0], DAY, Part(0, {("shop", "console-till"): FOREVER_MS}))
-    assert whole.entries == shop.lived()
-    assert shop.common.ended == 0  # nothing is acknowledged
+    whole = part_of_day(shop.plan, shop.plan.sites[0], DAY, PlayedPart(0, {("shop", "console-till"): FOREVER_MS}))
+    assert whole.entries == shop.played()
+    assert shop.context.ended == 0  # nothing is acknowledged
 
 
-def test_days_that_were_over_at_the_start_are_not_lived() -> None:
+def test_days_that_were_over_at_the_start_are_not_played() -> None:
     shop = Shop(OPENS_MS + 4 * 3_600_000)
     shop.console.go_on()
-    assert (shop.connected, shop.lived(), shop.console.ended, shop.common.ended) == ([], [], True, 1)
+    assert (shop.connected, shop.played(), shop.console.ended, shop.context.ended) == ([], [], True, 1)

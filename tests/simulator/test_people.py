@@ -9,20 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.people.diary import Diary, Entry
-from simulator.people.hands import (
-    CHANGE_MS,
-    MARGIN_MS,
-    QUARTER_MS,
-    Happening,
-    HostWatch,
-    People,
-    Place,
-    Rules,
-    Temperament,
-    chains,
-    plan,
-)
+from simulator.people.diary import Diary, DiaryEntry
+from simulator.people.hands import HostClock, People, Post
+from simulator.people.shop_plan import CHANGE_MS, MARGIN_MS, QUARTER_MS, Happening, Rules, ShopTraffic, chains, plan
 
 RULES = Rules(survey_window_ms=3000, long_press_ms=1000, reopen_guard_ms=1000, force_majeure_scope_s=8)
 NOON_MS = 1_763_812_800_000
@@ -55,10 +44,10 @@ class Pretended:
         self.time_ms += held_ms
 
 
-def performed(happenings: list[Happening], world: Pretended, **place: object) -> tuple[list[Entry], bool]:
+def performed(happenings: list[Happening], world: Pretended, **post: object) -> tuple[list[DiaryEntry], bool]:
     diary = Diary()
-    where = replace(Place(world, "demo", "till-1", RULES), **place)
-    finished = People(where, diary, world).perform(happenings)
+    changed_post = replace(Post(world, "demo", "till-1", RULES), **post)
+    finished = People(changed_post, diary, world).perform(happenings)
     return diary.entries(), finished
 
 
@@ -73,9 +62,9 @@ def test_as_many_are_asked_as_wanted_and_with_sampling_more_are_served() -> None
     assert [customer.ends == "not_asked" for customer in customers] == ([True] * 4 + [False]) * 20
 
 
-def test_the_shares_are_those_of_the_temperament() -> None:
+def test_the_shares_are_those_of_the_traffic() -> None:
     wanted = [
-        h.wanted for h in plan(3, RULES, 4000, Temperament(yes=0.5, no=0.2, cant_say=0.1, silent=0.2)) if h.touches
+        h.wanted for h in plan(3, RULES, 4000, ShopTraffic(yes=0.5, no=0.2, cant_say=0.1, silent=0.2)) if h.presses
     ]
     for want, share in (("yes", 0.5), ("no", 0.2), ("cant_say", 0.1)):
         assert wanted.count(want) / len(wanted) == pytest.approx(share, abs=0.06)
@@ -83,17 +72,17 @@ def test_the_shares_are_those_of_the_temperament() -> None:
 
 @given(st.integers(), st.sampled_from([RULES, Rules(), Rules(5000, 1500, 800, 3)]))
 def test_presses_keep_away_from_every_boundary(seed: int, rules: Rules) -> None:
-    happenings = plan(seed, rules, 40, Temperament(guard=0.3, force_majeure_during=0.3, late_answer=0.3))
+    happenings = plan(seed, rules, 40, ShopTraffic(guard=0.3, force_majeure_during=0.3, late_answer=0.3))
     for happening in happenings:
-        for touch in happening.touches:
-            if touch.why == "answer":
-                assert touch.after_ms <= rules.survey_window_ms - MARGIN_MS
-            if touch.why == "again":
-                assert touch.after_ms <= rules.reopen_guard_ms - MARGIN_MS
-            if touch.why == "force_majeure":
-                assert touch.held_ms >= rules.long_press_ms + MARGIN_MS
+        for press in happening.presses:
+            if press.why == "answer":
+                assert press.after_ms <= rules.survey_window_ms - MARGIN_MS
+            if press.why == "again":
+                assert press.after_ms <= rules.reopen_guard_ms - MARGIN_MS
+            if press.why == "force_majeure":
+                assert press.held_ms >= rules.long_press_ms + MARGIN_MS
             else:
-                assert touch.held_ms <= rules.long_press_ms - MARGIN_MS
+                assert press.held_ms <= rules.long_press_ms - MARGIN_MS
         if happening.ends == "superseded":
             assert rules.reopen_guard_ms + MARGIN_MS <= happening.lasts_ms <= rules.survey_window_ms - MARGIN_MS
         if happening.ends == "expired":
@@ -102,9 +91,9 @@ def test_presses_keep_away_from_every_boundary(seed: int, rules: Rules) -> None:
 
 @given(st.integers())
 def test_a_superseded_survey_is_followed_at_once_by_the_next(seed: int) -> None:
-    for chain in chains(plan(seed, replace(RULES, ask_every=seed % 3 + 1), 30, Temperament(superseding=1.0))):
+    for chain in chains(plan(seed, replace(RULES, ask_every=seed % 3 + 1), 30, ShopTraffic(superseding=1.0))):
         assert all(happening.ends == "superseded" for happening in chain[:-1])
-        assert all(happening.touches[0].why == "ask" for happening in chain[1:])
+        assert all(happening.presses[0].why == "ask" for happening in chain[1:])
         assert chain[-1].ends != "superseded"
 
 
@@ -113,7 +102,7 @@ def test_timings_without_room_are_refused() -> None:
         Rules(survey_window_ms=2000)
 
 
-def test_the_diary_tells_every_press_that_was_made() -> None:
+def test_the_diary_holds_every_press_that_was_made() -> None:
     world = Pretended()
     happenings = plan(7, RULES, 40)
     entries, finished = performed(happenings, world)
@@ -133,9 +122,9 @@ def test_nobody_presses_around_a_quarter_of_an_hour(into_ms: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_nobody_opens_a_survey_where_the_reach_of_a_force_majeure_ends(seed: int) -> None:
+def test_nobody_opens_a_survey_near_the_end_of_a_force_majeures_scope(seed: int) -> None:
     world = Pretended()
-    entries, _ = performed(plan(seed, RULES, 60, Temperament(force_majeure=0.2)), world)
+    entries, _ = performed(plan(seed, RULES, 60, ShopTraffic(force_majeure=0.2)), world)
     presses = [press for entry in entries for press in entry.presses]
     declared = [press.at_ms for press in presses if press.why == "force_majeure"]
     assert declared
@@ -144,7 +133,7 @@ def test_nobody_opens_a_survey_where_the_reach_of_a_force_majeure_ends(seed: int
         assert abs(ask.at_ms - last - 8000) > MARGIN_MS
 
 
-def test_sellers_change_in_the_middle_of_a_quiet_while() -> None:
+def test_sellers_change_in_the_middle_of_a_pause() -> None:
     world = Pretended()
     entries, _ = performed(plan(9, RULES, 30, changes=2), world, sellers=("ann", "bob"))
     shifts = [entry for entry in entries if entry.kind == "shift"]
@@ -156,13 +145,13 @@ def test_sellers_change_in_the_middle_of_a_quiet_while() -> None:
 
 def test_a_plug_is_pulled_while_a_survey_is_open() -> None:
     world = Pretended()
-    entries, _ = performed(plan(12, RULES, 40, Temperament(power_cut=0.2)), world)
+    entries, _ = performed(plan(12, RULES, 40, ShopTraffic(power_cut=0.2)), world)
     cut = [entry for entry in entries if entry.ends == "cut_off"]
     assert len(cut) == world.cuts > 0
     assert all([press.why for press in entry.presses] == ["ask", "power_cut"] for entry in cut)
 
 
-def test_people_who_are_stopped_say_that_they_did_not_finish() -> None:
+def test_people_who_are_stopped_write_that_they_did_not_finish() -> None:
     world = Pretended(stop_after_ms=20_000)
     entries, finished = performed(plan(10, RULES, 60), world)
     assert not finished
@@ -174,16 +163,16 @@ def test_a_diary_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "diary.ndjson"
     diary = Diary(file)
     world = Pretended()
-    People(Place(world, "demo", "till-1", RULES), diary, world).perform(plan(11, RULES, 5))
+    People(Post(world, "demo", "till-1", RULES), diary, world).perform(plan(11, RULES, 5))
     lines: Iterator[str] = iter(file.read_text(encoding="utf-8").splitlines())
     assert Diary.read(lines) == diary.entries()
 
 
-def test_the_hosts_watch_stops_when_told() -> None:
+def test_the_hosts_clock_stops_when_told() -> None:
     stop = Event()
-    watch = HostWatch(stop)
-    before = watch.now_ms()
-    assert not watch.wait(1)
-    assert watch.now_ms() > before
+    clock = HostClock(stop)
+    before = clock.now_ms()
+    assert not clock.wait(1)
+    assert clock.now_ms() > before
     stop.set()
-    assert watch.wait(60_000)
+    assert clock.wait(60_000)

@@ -1,4 +1,4 @@
-"""The fixtures for a shop's own tests: what they cost, what they show, what they say, and that they end."""
+"""The pytest fixtures: what they cost, what they show, what they say, and that they end their programs."""
 
 import os
 import re
@@ -23,13 +23,13 @@ def test_it(trivox_bridge, trivox_console):
 
 
 def said(folder: Path, test: str, *options: str, conftest: str = "") -> str:
-    """What pytest says of that test, which must not pass."""
+    """Return pytest's output for this test, which must fail."""
     done = run_tests(folder, {"test_it.py": test, "conftest.py": conftest}, *options)
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stdout
 
 
-def test_who_does_not_use_it_does_not_pay(tmp_path: Path) -> None:
+def test_a_test_that_uses_no_fixture_imports_nothing(tmp_path: Path) -> None:
     test = """
 import sys
 
@@ -55,20 +55,20 @@ def test_what_it_does_not_offer_is_an_attribute_error() -> None:
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What is shown of a test that waited in vain."""
+    """The output for a test that waits for something that does not come."""
     return said(tmp_path_factory.mktemp("failing"), FAILING)
 
 
-def test_a_failed_test_shows_what_everything_said(failed: str) -> None:
+def test_a_failed_test_shows_all_output(failed: str) -> None:
     assert re.search(r"trivox console shop/till-1, serial output -+\n(.*\n)*?boot: 1, ", failed)
     assert re.search(r"trivox bridge -+\n(.*\n)*?.*connected to the broker", failed)
     assert re.search(r"trivox (mosquitto|embedded) broker -+\n.*\w", failed)
 
 
-def test_a_wait_in_vain_says_what_is_there_instead(failed: str) -> None:
+def test_a_wait_that_fails_says_what_is_there_instead(failed: str) -> None:
     assert "raise " not in failed
     assert re.search(
-        r"After 0.1 s still not so: a survey is there. The bridge has \d events, 0 surveys, 0 count", failed
+        r"This did not come true within 0.1 s: a survey is there. The bridge has \d events, 0 surveys, 0 count", failed
     )
 
 
@@ -101,11 +101,11 @@ def test_it(trivox_console):
     assert "shop/till-1: " in shown
 
 
-def test_a_console_that_cannot_be_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_an_impossible_console_is_reported_in_a_sentence(tmp_path: Path) -> None:
     sentences = {
-        "trivox_console('till-1')": "till-1 is no console; write SITE/CONSOLE, such as shop/till-1.",
-        "[trivox_console('shop/a') for _ in 'ab']": "This test has a console shop/a already",
-        "trivox_console('shop/a', board='arduino')": "There is no board arduino; take one of firmware/boards.",
+        "trivox_console('till-1')": "till-1 is not a console's name: use SITE/CONSOLE, such as shop/till-1.",
+        "[trivox_console('shop/a') for _ in 'ab']": "This test already has a console shop/a: ",
+        "trivox_console('shop/a', board='arduino')": "There is no board arduino; choose one of firmware/boards.",
     }
     tests = [f"def test_{number}(trivox_console):\n    {line}\n" for number, line in enumerate(sentences)]
     shown = said(tmp_path, "\n\n".join(tests))
@@ -116,7 +116,7 @@ def test_a_console_that_cannot_be_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert "raise " not in shown
 
 
-def test_no_micropython_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_no_micropython_is_reported_in_a_sentence(tmp_path: Path) -> None:
     conftest = """
 import pytest
 
@@ -127,11 +127,11 @@ def nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
 """
     shown = said(tmp_path, "def test_it(trivox_console):\n    trivox_console()\n", conftest=conftest)
-    assert "apt-get, which is not here; put micropython 1.25 on PATH." in shown
+    assert "apt-get, which is not installed; put micropython 1.25 or newer on PATH." in shown
     assert "raise " not in shown
 
 
-def test_no_mosquitto_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_no_mosquitto_is_reported_in_a_sentence(tmp_path: Path) -> None:
     conftest = """
 import pathlib
 import pytest
@@ -144,32 +144,32 @@ def nothing(monkeypatch, tmp_path):
 """
     test = "def test_it(trivox_broker):\n    assert trivox_broker.kind == 'embedded'\n"
     shown = said(tmp_path, test, "--trivox-broker=mosquitto", conftest=conftest)
-    assert "mosquitto is not here: apt-get install mosquitto, or take --trivox-broker=embedded." in shown
+    assert "mosquitto is not here: apt-get install mosquitto, or use --trivox-broker=embedded." in shown
     done = run_tests(tmp_path, {"test_it.py": test, "conftest.py": conftest})
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_no_firmware_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_firmware_is_reported_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pinmap, "FIRMWARE", tmp_path / "firmware")
     with pytest.raises(ConsoleError, match=r"The firmware is not beside .*: install trivox from a clone"):
         pinmap.pin_map("unix", tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["mosquitto", "embedded"])
-def test_a_port_that_another_took_is_told_in_a_sentence(kind: str, tmp_path: Path) -> None:
+def test_a_port_that_another_program_uses_is_reported_in_a_sentence(kind: str, tmp_path: Path) -> None:
     broker = Broker(tmp_path, kind)  # type: ignore[arg-type]
     broker.start()
     broker.stop()
     with (
         socket.create_server((broker.host, broker.port)),
-        pytest.raises(ProgramError, match=rf"^The broker does not listen on 127.0.0.1:{broker.port}: .* - end what"),
+        pytest.raises(ProgramError, match=rf"^The broker does not listen on 127.0.0.1:{broker.port}: .* - end the "),
     ):
         broker.start()
     broker.start()
     broker.stop()
 
 
-def test_a_console_that_is_not_heard_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_console_that_is_not_heard_is_reported_in_a_sentence(tmp_path: Path) -> None:
     broker = Broker(tmp_path, "embedded")
     bridge = Bridge(tmp_path, broker)
     broker.start()

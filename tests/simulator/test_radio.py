@@ -1,4 +1,4 @@
-"""The relay between a console and its broker: cut, refused, hung, and back again."""
+"""The relay between a console and its broker cuts streams, refuses them, lets them hang, and works again."""
 
 import contextlib
 import socket
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulator.console.radio import Radio
+from simulator.console.radio import RadioRelay
 
 
 class Echo(socketserver.ThreadingTCPServer):
-    """Sends back what comes, and says `bye` before it closes when told so."""
+    """A server that sends back what comes; on request it sends `bye` and closes."""
 
     daemon_threads = True
     block_on_close = False
@@ -30,17 +30,17 @@ class Echo(socketserver.ThreadingTCPServer):
 
 
 @pytest.fixture
-def radio() -> Iterator[Radio]:
+def radio() -> Iterator[RadioRelay]:
     with Echo(("127.0.0.1", 0), Echo.Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        radio = Radio(*server.server_address[:2])
+        radio = RadioRelay(*server.server_address[:2])
         radio.open()
         yield radio
         radio.close()
         server.shutdown()
 
 
-def joined(radio: Radio) -> socket.socket:
+def joined(radio: RadioRelay) -> socket.socket:
     return socket.create_connection(("127.0.0.1", radio.port), timeout=60)
 
 
@@ -49,25 +49,25 @@ def echoed(stream: socket.socket, words: bytes) -> bytes:
     return stream.recv(100)
 
 
-def heard(radio: Radio) -> bytes:
+def heard(radio: RadioRelay) -> bytes:
     with joined(radio) as stream:
         return stream.recv(100)
 
 
-def test_both_ways_are_relayed(radio: Radio) -> None:
+def test_both_directions_are_relayed(radio: RadioRelay) -> None:
     with joined(radio) as one, joined(radio) as other:
         assert echoed(one, b"one\n") == b"one\n"
         assert echoed(other, b"other\n") == b"other\n"
 
 
-def test_an_end_is_passed_on_after_the_last_words(radio: Radio) -> None:
+def test_the_end_of_a_stream_comes_after_its_last_bytes(radio: RadioRelay) -> None:
     with joined(radio) as stream:
         stream.sendall(b"close\n")
         with stream.makefile("rb") as lines:
             assert lines.read() == b"bye\n"
 
 
-def test_without_radio_streams_are_cut_and_refused(radio: Radio) -> None:
+def test_without_radio_streams_are_cut_and_refused(radio: RadioRelay) -> None:
     with joined(radio) as stream:
         assert echoed(stream, b"one\n") == b"one\n"
         radio.down()
@@ -80,7 +80,7 @@ def test_without_radio_streams_are_cut_and_refused(radio: Radio) -> None:
         assert echoed(stream, b"two\n") == b"two\n"
 
 
-def test_nobody_else_gets_its_port_while_it_is_down(radio: Radio) -> None:
+def test_no_other_program_gets_the_port_while_the_radio_is_down(radio: RadioRelay) -> None:
     radio.down()
     with socket.socket() as other, pytest.raises(OSError, match="in use"):
         other.bind(("127.0.0.1", radio.port))
@@ -89,7 +89,7 @@ def test_nobody_else_gets_its_port_while_it_is_down(radio: Radio) -> None:
         assert echoed(stream, b"one\n") == b"one\n"
 
 
-def test_a_cut_leaves_the_network_there(radio: Radio) -> None:
+def test_a_cut_leaves_the_network_up(radio: RadioRelay) -> None:
     with joined(radio) as stream, joined(radio) as again:
         assert echoed(stream, b"one\n") == b"one\n"
         radio.cut()
@@ -101,7 +101,7 @@ def test_a_cut_leaves_the_network_there(radio: Radio) -> None:
         assert echoed(stream, b"two\n") == b"two\n"
 
 
-def test_a_hung_network_takes_streams_but_lets_nothing_through(radio: Radio) -> None:
+def test_a_hung_network_takes_streams_but_lets_nothing_through(radio: RadioRelay) -> None:
     with joined(radio) as stream:
         assert echoed(stream, b"one\n") == b"one\n"
         radio.hang(on=True)
@@ -116,7 +116,7 @@ def test_a_hung_network_takes_streams_but_lets_nothing_through(radio: Radio) -> 
             assert another.recv(100) == b"two\n"
 
 
-def test_opened_again_it_has_the_same_port(radio: Radio) -> None:
+def test_opened_again_it_has_the_same_port(radio: RadioRelay) -> None:
     port = radio.port
     radio.close()
     with pytest.raises(ConnectionRefusedError):
@@ -127,7 +127,7 @@ def test_opened_again_it_has_the_same_port(radio: Radio) -> None:
         assert echoed(stream, b"one\n") == b"one\n"
 
 
-def test_opened_again_it_takes_another_port_if_somebody_has_its_own(radio: Radio) -> None:
+def test_opened_again_it_takes_another_port_if_its_own_is_taken(radio: RadioRelay) -> None:
     port = radio.port
     radio.close()
     with socket.create_server(("127.0.0.1", port)):
@@ -140,8 +140,8 @@ def test_opened_again_it_takes_another_port_if_somebody_has_its_own(radio: Radio
 def test_a_broker_that_is_away_cuts_the_stream() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    radio = Radio("127.0.0.1", port)
+    radio = RadioRelay("127.0.0.1", port)
     radio.open()
-    with pytest.raises(ConnectionResetError):  # at once, or with the first words
+    with pytest.raises(ConnectionResetError):  # at once, or with the first bytes
         heard(radio)
     radio.close()

@@ -1,4 +1,4 @@
-"""What a console did is told run by run: each power-on and reset, its presses, its words, its beginning and end."""
+"""`Console.runs` gives what a console did from each power-on or reset: presses, output, beginning and end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scenario is checked whole, and each mistake is told in one sentence with its place."""
+"""All of a scenario is checked, and each mistake is reported in one sentence that says where it is."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bridge.cli.main import build
-from simulator.scenario.file import ScenarioError, Settings, find, load, read, shipped
-from simulator.scenario.sites import places
+from simulator.scenario.file import ScenarioError, SettingsTable, find, load, read, shipped
+from simulator.scenario.sites import planned_sites
 from tests.simulator.scenarios import SMALL, small
 
 ROOT = Path(__file__).parents[2]
@@ -20,11 +20,11 @@ def test_shipped_scenarios_are_those_promised_and_can_be_used() -> None:
     names = {"quiet_branch", "busy_filling_station", "chain_200_sites", "gaming_sellers", "bad_network"}
     assert set(shipped()) == names
     for name in names:
-        assert places(load(find(name)), name)
+        assert planned_sites(load(find(name)), name)
 
 
 def test_the_chain_has_200_sites_and_500_consoles() -> None:
-    chain = places(load(find("chain_200_sites")), "chain")
+    chain = planned_sites(load(find("chain_200_sites")), "chain")
     assert len(chain) == 200
     assert sum(len(place.posts) for place in chain) == 500
     assert len({seller.seller_id for place in chain for post in place.posts for seller in post.sellers}) == 1000
@@ -61,24 +61,33 @@ ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
         ),
         (
             small(faults={"bad": {"outage_minutes": [60, 1]}}),
-            "shop.toml, faults.bad: outage_minutes goes from 60 down to 1; write the shorter first.",
+            "shop.toml, faults.bad: outage_minutes goes from 60 down to 1; put the smaller number first.",
         ),
         (
             small(settings={"stuck_ms": 1000, "long_press_ms": 3000}),
-            "shop.toml, settings: stuck_ms (1000) must be at least 1000 ms longer than long_press_ms (3000); else ",
+            "shop.toml, settings: stuck_ms (1000) must be at least 1000 ms longer than long_press_ms (3000); other",
         ),
         (small(settings={"survey_window_ms": 100}), "shop.toml, settings.survey_window_ms: expected `int` >= 200."),
-        (site(customers="rude"), "shop.toml, site[0] (shop): customers 'rude' is none of usual."),
-        (point(question="weather"), "shop.toml, site[0] (shop): question 'weather' is none of staff, office, loyalty."),
-        (point(sellers=[{**ANN, "temperament": "sly"}]), "temperaments 'sly' is none of honest."),
-        (point(sellers=[ANN, {**ANN, "id": "bob"}]), "ann and bob are both on shift at till on mon."),
+        (
+            site(customers="rude"),
+            "shop.toml, site[0] (shop): there is no [customers.rude]; use one of usual, or add that table.",
+        ),
+        (
+            point(question="weather"),
+            "shop.toml, site[0] (shop): there is no question 'weather'; use one of staff, office, loyalty.",
+        ),
+        (point(sellers=[{**ANN, "temperament": "sly"}]), "there is no [temperaments.sly]; use one of honest, or"),
+        (
+            point(sellers=[ANN, {**ANN, "id": "bob"}]),
+            "ann and bob are on shift at till at the same time on mon; change one of the shifts.",
+        ),
         (
             point(sellers=[{"id": "ann", "shifts": [{"start": "9", "end": "12:00"}]}]),
             ".sellers[0].shifts[0].start: expected a time such as 09:30.",
         ),
         (
             point(sellers=[{"id": "ann", "shifts": [{"start": "12:00", "end": "09:00"}]}]),
-            "a shift of ann ends at 09:00, not after its start; 24:00 ends a day.",
+            "a shift of ann ends at 09:00, which is not after its start; a shift may end at 24:00 at the latest.",
         ),
         (small(temperaments={"sly": {"asks": 2}}), "shop.toml, temperaments.sly.asks: expected `float` <= 1.0."),
         (small(faults={"bad": {"lost_acks": 1.0}}), "shop.toml, faults.bad.lost_acks: expected `float` <= 0.9."),
@@ -86,25 +95,25 @@ ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
         (small(site=[SMALL["site"][0]] * 2), "two sites have the id shop; give each its own."),
     ],
 )
-def test_mistakes_are_told_with_their_place(tables: dict[str, Any], words: str) -> None:
+def test_mistakes_are_reported_with_their_place(tables: dict[str, Any], words: str) -> None:
     with pytest.raises(ScenarioError) as caught:
-        places(read(tables, "shop.toml"), "shop.toml")
+        planned_sites(read(tables, "shop.toml"), "shop.toml")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_settings_have_the_ranges_of_the_schema() -> None:
     allowed = json.loads((ROOT / "schema/settings.json").read_text("utf-8"))["properties"]
-    found = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
+    found = msgspec.json.schema(SettingsTable)["$defs"]["SettingsTable"]["properties"]
     for name in ("survey_window_ms", "long_press_ms", "reopen_guard_ms", "stuck_ms"):
         for limit in ("minimum", "maximum", "default"):
             assert found[name][limit] == allowed[name][limit], name
 
 
-def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "broken.toml"
     file.write_text("title = ", encoding="utf-8")
-    with pytest.raises(ScenarioError, match=r"broken.toml is no TOML"):
+    with pytest.raises(ScenarioError, match=r"broken.toml is not valid TOML: "):
         load(file)
 
 
@@ -112,14 +121,18 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
     ("words", "status", "said"),
     [
         (["nonsense"], 1, "There is no scenario nonsense: give a TOML file, or one of bad_network, "),
-        (["quiet_branch", "--broker", "tcp://x"], 1, "tcp://x is no broker for this"),
-        (["quiet_branch", "--broker", "mqtt://x:99999"], 1, "mqtt://x:99999 is no broker for this"),
-        (["quiet_branch", "--from", "9999-12-30"], 1, "first_day: 9999-12-30 is not from 1971 to 9997."),
-        (["quiet_branch", "--from", "1900-01-01"], 1, "first_day: 1900-01-01 is not from 1971 to 9997."),
-        (["quiet_branch", "--from", "soon", "--out", "x"], 2, "'soon' is no date"),
+        (
+            ["quiet_branch", "--broker", "tcp://x"],
+            1,
+            "tcp://x is not a broker's address: give mqtt://HOST:PORT",
+        ),
+        (["quiet_branch", "--broker", "mqtt://x:99999"], 1, "mqtt://x:99999 is not a broker's address"),
+        (["quiet_branch", "--from", "9999-12-30"], 1, "first_day: 9999-12-30 is not in the years 1971 to 9997."),
+        (["quiet_branch", "--from", "1900-01-01"], 1, "first_day: 1900-01-01 is not in the years 1971 to 9997."),
+        (["quiet_branch", "--from", "soon", "--out", "x"], 2, "'soon' is not a date; write it as 2026-11-01."),
     ],
 )
-def test_wrong_use_is_told_in_one_sentence(words: list[str], status: int, said: str) -> None:
+def test_wrong_use_is_reported_in_one_sentence(words: list[str], status: int, said: str) -> None:
     result = CliRunner().invoke(build(), ["simulate", *words])
     assert result.exit_code == status
     assert said in " ".join(result.output.replace("│", " ").split())

@@ -1,4 +1,4 @@
-"""`trivox simulate SCENARIO` as users have it: where the files go, what is prepared, and whether reports are true."""
+"""Run `trivox simulate SCENARIO` as users do: where files go, what is prepared, and whether reports are as expected."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bridge.cli.main import build
 from simulator import Run, Scenario, ScenarioError
 from simulator.oracle.comparison import differences
-from simulator.scenario.sites import on_shift
+from simulator.scenario.sites import shifts_on
 from tests.simulator.scenario_check import TRIVOX, is_as_expected, reported, trivox
 from tests.simulator.scenarios import HURRY, small, written
 from tests.support.programs import wait_until
@@ -57,7 +57,7 @@ def test_a_database_is_prepared_and_its_reports_are_checked(hurry: str, tmp_path
     right = simulate(tmp_path, "out", "--check", "shop.db")
     run = Run(tmp_path / "out")
     rows = sum(len(run.expected(*report)) for report in run.reports)
-    assert (right.returncode, right.stdout) == (0, f"All {rows} rows of 13 reports are as they must be.\n")
+    assert (right.returncode, right.stdout) == (0, f"All {rows} rows of 13 reports are as expected.\n")
     trivox("site", "set", "shop", "--timezone", "Asia/Tokyo", "--database", database)
     wrong = run.differences(reported(run, tmp_path / "shop.db", "hour", "default"), "hour")
     assert "hour 2026-09-01T00:00+03:00, question_id staff, question_revision 1 is not reported." in wrong
@@ -66,17 +66,25 @@ def test_a_database_is_prepared_and_its_reports_are_checked(hurry: str, tmp_path
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (["nowhere", "--check", "shop.db"], 1, "nowhere holds no scenario's run that came to its end"),
-        (["--check", "shop.db"], 2, "--check is for scenarios: name one"),
-        (["quiet_branch", "--check", "shop.db", "--seed", "3"], 2, "--seed does not go with --check"),
-        (["quiet_branch", "--speed", "real"], 2, "--speed is for a live run: give it a --broker"),
-        (["quiet_branch", "--broker", "mqtt://x", "--jobs", "2"], 2, "--jobs is for files"),
+        (
+            ["nowhere", "--check", "shop.db"],
+            1,
+            "nowhere does not hold a finished run: its expected.json is missing or damaged.",
+        ),
+        (["--check", "shop.db"], 2, "--check is for scenarios: give a scenario, or leave this option out."),
+        (
+            ["quiet_branch", "--check", "shop.db", "--seed", "3"],
+            2,
+            "--seed cannot be used with --check: leave one out.",
+        ),
+        (["quiet_branch", "--speed", "real"], 2, "--speed is for a live run: add --broker, or leave this option out."),
+        (["quiet_branch", "--broker", "mqtt://x", "--jobs", "2"], 2, "--jobs is for files: leave it out"),
         (["quiet_branch", "--broker", "mqtt://x", "--speed", "real", "--from", "2026-01-01"], 2, "begins today"),
-        (["quiet_branch", "--out", "file"], 1, "file cannot be a folder for the run (File exists): name another one."),
+        (["quiet_branch", "--out", "file"], 1, "file cannot be the run's folder (File exists): give another one."),
         (["quiet_branch", "--out", "out", "--database", "no/such.db"], 1, "could not be prepared: trivox: There is no"),
     ],
 )
-def test_mistakes_are_told_in_one_sentence(
+def test_mistakes_are_reported_in_one_sentence(
     words: list[str], status: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("dear", encoding="utf-8")
@@ -92,7 +100,7 @@ def test_shifts_of_a_long_run_are_in_files_that_can_be_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Scenario.of(small(days=7)).write(tmp_path / "whole", jobs=1)
-    monkeypatch.setattr("simulator.scenario.write_side_files.SHIFTS_A_FILE", 3)
+    monkeypatch.setattr("simulator.scenario.write_side_files.SHIFTS_PER_FILE", 3)
     cut = Scenario.of(small(days=7)).write(tmp_path / "cut", database=tmp_path / "shop.db", jobs=1)
     parts = [
         (cut.folder / name).read_text("utf-8").splitlines() for name in ("shifts.csv", "shifts-2.csv", "shifts-3.csv")
@@ -126,8 +134,11 @@ def test_a_shift_that_begins_or_ends_in_the_skipped_hour_is_cut_there() -> None:
         shift = {"start": start, "end": end}
         till = {"id": "till", "sellers": [{"id": "ann", "shifts": [shift]}]}
         site = {"id": "shop", "timezone": "Europe/Sofia", "visitors": [60] * 24, "checkout_points": [till]}
-        (place,) = Scenario.of(small(site=[site])).order.places
-        return [(one.to_ms - one.from_ms) // 60_000 for one in on_shift(place.posts[0], place.zone, date(2026, 3, 29))]
+        (planned,) = Scenario.of(small(site=[site])).plan.sites
+        return [
+            (shift.to_ms - shift.from_ms) // 60_000
+            for shift in shifts_on(planned.posts[0], planned.zone, date(2026, 3, 29))
+        ]
 
     assert (worked("02:00", "03:30"), worked("03:30", "05:00")) == ([60], [60])
     assert worked("03:10", "03:50") == []
@@ -164,7 +175,9 @@ def test_a_run_is_read_again_from_its_folder(tmp_path: Path) -> None:
     asked = sum(entry.kind == "customer" and entry.ends != "not_asked" for entry in run.diary())
     (row,) = run.expected("console")
     assert asked == row["surveys"] > 100
-    with pytest.raises(ScenarioError, match=r"A run expects no report by seller \(only\); there are console."):
+    with pytest.raises(
+        ScenarioError, match=r"^A run expects no report by seller \(only\); for only it expects: console\.$"
+    ):
         run.expected("seller", "only")
 
 

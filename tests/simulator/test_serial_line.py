@@ -1,4 +1,4 @@
-"""The cable of a simulated board without radio: pulled, disturbed, and read by nobody."""
+"""The cable of a simulated board without radio: pulled, disturbed, or not read by anybody."""
 
 import random
 from collections.abc import Callable
@@ -27,7 +27,7 @@ while True:
 """
 
 
-def test_a_pulled_cable_takes_the_port_away_and_leaves_the_board_alone(make: Callable[..., Console]) -> None:
+def test_a_pulled_cable_removes_the_port_and_leaves_the_board_running(make: Callable[..., Console]) -> None:
     with make(ECHO, board="pico") as console:
         for word in (b"before\n", b"after\n"):
             with serial.Serial(console.serial_port, timeout=60) as port:
@@ -56,7 +56,7 @@ def test_the_port_comes_and_goes_with_the_power_under_one_name(make: Callable[..
         assert Path(console.serial_port).is_char_device()
 
 
-def test_a_host_that_does_not_read_makes_the_board_wait_and_one_that_left_does_not(
+def test_a_host_that_does_not_read_makes_the_board_wait_until_it_leaves(
     make: Callable[..., Console],
 ) -> None:
     with make(TALK, board="pico") as console:
@@ -76,7 +76,7 @@ def test_a_host_that_does_not_read_makes_the_board_wait_and_one_that_left_does_n
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 1.0])
-def test_noise_changes_so_many_bytes(make: Callable[..., Console], rate: float) -> None:
+def test_noise_changes_its_share_of_bytes(make: Callable[..., Console], rate: float) -> None:
     said = bytes(random.Random(1).choices(range(32, 127), k=4000)) + b"\n"
     with make(ECHO, board="pico") as console, serial.Serial(console.serial_port, timeout=60) as port:
         port.write(b"\n")

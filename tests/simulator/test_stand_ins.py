@@ -1,4 +1,4 @@
-"""What a port offers is what its stand-in offers, and what a board does not forgive is an error."""
+"""A stand-in offers what the board's port offers, and what a board does not allow is an error."""
 
 from collections.abc import Callable
 
@@ -74,7 +74,7 @@ def test_what_is_wrong_on_a_board_is_wrong_here(run: Callable[..., str], board: 
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_a_signal_turns_a_pin_round(run: Callable[..., str], board: str) -> None:
+def test_a_signal_inverts_a_pin(run: Callable[..., str], board: str) -> None:
     line = "from machine import Pin, Signal\nprint(Signal(Pin(5, Pin.IN, Pin.PULL_UP), invert=True).value())"
     assert run(line, board) == "0"
 
@@ -85,19 +85,19 @@ def test_a_broken_rule_reaches_the_host_even_if_the_firmware_catches_it(make: Ca
         console.wait_output("went on")
 
 
-def test_firmware_that_ends_by_an_error_is_told(make: Callable[..., Console]) -> None:
+def test_firmware_that_ends_with_an_error_is_reported(make: Callable[..., Console]) -> None:
     console = make("1 / 0")
     with pytest.raises(FirmwareError, match="ZeroDivisionError"), console:
         console.wait_output("ZeroDivisionError")
 
 
-def test_a_short_watchdog_and_a_long_one_are_taken(run: Callable[..., str]) -> None:
+def test_short_and_long_watchdogs_are_accepted(run: Callable[..., str]) -> None:
     assert run("from machine import WDT\nWDT(timeout=8388).feed()\nprint('fed')", "pico_w") == "fed"
     assert run("from machine import WDT\nWDT(timeout=60000).feed()\nprint('fed')", "esp32") == "fed"
 
 
 @pytest.mark.parametrize(("board", "length"), [("unix", 6), ("esp32", 6), ("pico_w", 8), ("pico", 8)])
-def test_a_board_knows_its_number(run: Callable[..., str], board: str, length: int) -> None:
+def test_a_board_knows_its_hardware_id(run: Callable[..., str], board: str, length: int) -> None:
     assert run("import machine\nprint(len(machine.unique_id()))", board) == str(length)
 
 
@@ -167,6 +167,6 @@ def test_a_board_without_radio_has_no_such_module(run: Callable[..., str]) -> No
     assert run("import network", "pico") == "ImportError"
 
 
-def test_the_flash_is_where_the_board_has_it(run: Callable[..., str]) -> None:
+def test_the_flash_is_mounted_where_the_board_has_it(run: Callable[..., str]) -> None:
     assert run("import os\nprint(os.getcwd(), 'console.json' in os.listdir('/flash'))", "unix") == "/flash True"
     assert run("import os\nprint(os.getcwd(), 'console.json' in os.listdir('/'))", "esp32") == "/ True"

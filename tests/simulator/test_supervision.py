@@ -1,4 +1,4 @@
-"""What supervises `trivox run`: children that end together, and shifts that a later run does not cross."""
+"""The supervision of `trivox run`: children end together, and the shifts of a later run agree with earlier ones."""
 
 import csv
 import os
@@ -31,7 +31,7 @@ def children(tmp_path: Path) -> Iterator[Children]:
     started.stop()
 
 
-def test_children_end_with_their_parent_in_whatever_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_end_with_their_parent_however_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simulator.programs.children.STOP_LIMIT_S", 0.1)
     children = Children(tmp_path)
     meek, stubborn = children.start("meek", FOREVER), children.start("stubborn", STUBBORN)
@@ -64,21 +64,21 @@ def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 
 def has_ended(stat: Path) -> bool:
-    """Whether a process is gone, or but waits for somebody to take note."""
+    """Whether a process is gone, or a zombie."""
     try:
         return stat.read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
 
 
-def test_a_child_that_ends_is_named_with_its_last_words(children: Children) -> None:
+def test_a_child_that_ends_is_reported_with_its_last_words(children: Children) -> None:
     child = children.start("bridge", [sys.executable, "-c", "print('hello'); print('trivox: The disk is full.')"])
     child.process.wait(120)
     with pytest.raises(ProcessError, match=r"The bridge ended by itself: The disk is full\. \(see .*bridge\.log\)"):
         children.check()
 
 
-def test_a_signal_asks_for_the_end_and_handlers_come_back(tmp_path: Path) -> None:
+def test_a_signal_requests_the_end_and_handlers_are_restored(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     children = Children(tmp_path)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -96,12 +96,12 @@ def test_a_port_that_is_taken_is_replaced_and_a_listener_is_found(children: Chil
         assert free_port(port) != port
         wait_for_port("127.0.0.1", port, children, 5)
     assert free_port(port) == port
-    with pytest.raises(ProcessError, match="Nobody answers"):
+    with pytest.raises(ProcessError, match="Nothing listens"):
         wait_for_port("127.0.0.1", port, children, 0.2)
 
 
-def test_a_command_that_fails_is_told_with_what_it_said() -> None:
-    with pytest.raises(ProcessError, match="could not: no such shift"):
+def test_a_command_that_fails_is_reported_with_its_error_output() -> None:
+    with pytest.raises(ProcessError, match="failed: no such shift"):
         run([sys.executable, "-c", "import sys; sys.exit('trivox: no such shift')"])
 
 
@@ -113,7 +113,7 @@ def test_a_folder_is_used_by_one_run_at_a_time(tmp_path: Path) -> None:
     os.close(lock(tmp_path / "run.lock"))
 
 
-def test_shifts_of_a_later_run_lie_on_those_of_the_first(tmp_path: Path) -> None:
+def test_shifts_of_a_later_run_match_those_of_the_first(tmp_path: Path) -> None:
     def shifts(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
         write_shifts(tmp_path / "shifts.csv", 2, now)
         with (tmp_path / "shifts.csv").open(encoding="utf-8", newline="") as file:

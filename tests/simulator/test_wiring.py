@@ -1,4 +1,4 @@
-"""The drawings of the wiring are what the firmware's pin tables say."""
+"""The drawings of the wiring match the firmware's pin tables."""
 
 import re
 import runpy
@@ -42,7 +42,7 @@ def test_every_pin_in_use_is_on_the_board_once_and_drawn(name: str) -> None:
     drawing = wiring.Drawing(name)
     for pin in used:
         assert printed.count(pin) == 1
-        assert any(pin == wired for _, wired in drawing.used)
+        assert any(pin == wired for _, wired in drawing.wired)
 
 
 @pytest.mark.parametrize("wires", [[(0, -9), (30, 10), (60, 62), (90, 95)], [(0, 4), (30, 31), (60, 52), (90, 70)]])

@@ -1,4 +1,4 @@
-"""The projects for Wokwi are what the firmware's pin tables say, in the words that Wokwi's documentation has."""
+"""The projects for Wokwi match the firmware's pin tables, and use the names in Wokwi's documentation."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def joined(name: str) -> set[frozenset[str]]:
-    """Every pair of pins that a wire joins."""
+    """Return every pair of pins that a wire joins."""
     return {frozenset(connection[:2]) for connection in read(name)["connections"]}
 
 
@@ -78,7 +78,7 @@ def test_the_file_is_what_the_pin_table_says(path: Any) -> None:
 
 
 @pytest.mark.parametrize("name", wokwi.BOARDS)
-def test_each_pin_of_the_firmware_has_its_part(name: str) -> None:
+def test_each_pin_of_the_firmware_has_a_part(name: str) -> None:
     table = runpy.run_path(str(wokwi.FOLDER.parent / f"{name}.py"))
     prefix = {"esp32": "board:", "pico_w": "board:GP"}[name]
     wires = joined(name)
@@ -122,13 +122,13 @@ def test_no_part_covers_another_and_no_key_presses_two(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", wokwi.BOARDS)
-def test_the_readme_tells_what_the_project_wants(name: str) -> None:
+def test_the_readme_says_what_the_project_needs(name: str) -> None:
     wanted = tomllib.loads((wokwi.FOLDER / name / "wokwi.toml").read_text(encoding="utf-8"))["wokwi"]
     assert f"`{wanted['firmware']}`" in README
     assert f"rfc2217://localhost:{wanted['rfc2217ServerPort']} " in README
 
 
-def test_the_console_json_of_the_readme_is_whole() -> None:
+def test_the_console_json_of_the_readme_is_complete() -> None:
     (block,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
     told = json.loads(block)
     assert set(told) == {"site_id", "console_id", "board", "wifi", "broker", "ntp_host"}

@@ -1,1 +1,1 @@
-"""What tests of several areas share."""
+"""Helpers that tests in several folders share."""

@@ -1,4 +1,4 @@
-"""`trivox bridge` at a test's broker."""
+"""Run `trivox bridge` at the broker of a test."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from pathlib import Path
 
 from tests.support.service import Service
 
+READY = "connected to the broker"
+
 
 class Bridge(Service):
-    """Its database and its log are in the folder."""
+    """The bridge; its database and its log are in `folder`."""
 
     def __init__(self, folder: Path, broker: str) -> None:
         self.database = folder / "trivox.db"
         words = ("bridge", "--broker", broker, "--database", str(self.database), "--metrics-port", "0")
-        super().__init__(*words, log=folder / "bridge.log", ready="connected to the broker")
+        super().__init__(*words, log=folder / "bridge.log", ready=READY)
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()

@@ -1,4 +1,4 @@
-"""Certificates for a broker of a test."""
+"""Make certificates for the broker of a test."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ SIGNED = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
 
 
 def make_certificates(folder: Path) -> Path:
-    """An authority (the answer: its PEM file) and, signed by it, server.pem and server.key for 127.0.0.1."""
+    """Make an authority, and signed by it server.pem and server.key for 127.0.0.1; return the authority's PEM file."""
     (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
     for words in (
         ("req", "-x509", *CURVE, "-days", "30", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem"),

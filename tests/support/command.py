@@ -1,4 +1,4 @@
-"""`trivox` without a process of its own, which costs half a second: for tests that are about what a command does."""
+"""Run `trivox` commands in this process, as starting another takes half a second."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def trivox(
     environment: Mapping[str, str] = MappingProxyType({}),
     says: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Run it in that folder, with these variables and no others of TRIVOX_…; `says` is typed to it."""
+    """Run a command in `folder`, with these variables and no other TRIVOX_… ones; `says` is its standard input."""
     out, err = io.StringIO(), io.StringIO()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRIVOX")}
-    with ExitStack() as surroundings:
-        for one in (
+    with ExitStack() as stack:
+        for context in (
             chdir(folder or Path.cwd()),
             patch.dict(os.environ, {**inherited, **environment}, clear=True),
             patch.object(sys, "stdin", io.StringIO(says)),
             redirect_stdout(out),
             redirect_stderr(err),
         ):
-            surroundings.enter_context(one)
+            stack.enter_context(context)
         status = main.run([*words])
     return subprocess.CompletedProcess(["trivox", *words], status, out.getvalue(), err.getvalue())
 
 
-def say(*words: str) -> str:
-    """What a command says that must succeed."""
+def output_of(*words: str) -> str:
+    """Run a command that must succeed; return its output."""
     done = trivox(*words)
     assert done.returncode == 0, f"trivox {' '.join(words)}: {done.stderr}"
     return done.stdout

@@ -1,7 +1,7 @@
-"""An ESP32 that waits in its ROM loader, behind a pty: as much of the serial protocol as esptool needs to write.
+"""Simulate an ESP32 in its ROM loader, behind a pty, with the part of the serial protocol that esptool needs to write.
 
-It takes the stub that esptool loads, says that it runs, and plays it from then on. Only `flash` is true: what is
-written there is written, and what is asked of it is answered from it.
+It accepts the stub that esptool loads, reports that it runs, and plays it from then on. Only `flash` is real: writes
+go there, and checksums are computed from it.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ REGISTERS = {
 
 
 class Esp32Rom:
-    """In its loader at `port`, as a context; `checked` is called when esptool checks what it has written."""
+    """A board in its loader at `port`, as a context manager; `checked` is called when esptool verifies its writes."""
 
     def __init__(self, checked: Callable[[], object] = lambda: None) -> None:
-        self.flash = bytearray(b"\0" * SIZE)  # an old life's, so that erasing shows
+        self.flash = bytearray(b"\0" * SIZE)  # as if written before, so that erasing shows
         self._checked = checked
         self._is_stub = False
         self._at = 0
@@ -102,7 +102,7 @@ class Esp32Rom:
             return
         value, data = self._commands.get(command, lambda _: (0, b""))(frame[HEAD.size :])
         status = bytes(2 if self._is_stub else 4)
-        for _ in range(8 if command == SYNC else 1):  # a ROM repeats itself then
+        for _ in range(8 if command == SYNC else 1):  # a ROM repeats its answer to a sync
             self._say(HEAD.pack(1, command, len(data + status), value) + data + status)
         if command == MEM_END and not self._is_stub:
             self._is_stub = True

@@ -1,8 +1,8 @@
-"""What a bridge's database holds, in the domain's words: the tests' SQL is here, so that a new schema is one change.
+"""Read a bridge's database in the words of the domain; all SQL of tests is here, so that a new schema is one change.
 
-Each function takes the database (its path, an open `Store` or a connection), then which fields are wanted, then what
-they must be: `surveys(db, "outcome", console_id="till-1")`. One field gives values, several give tuples, none gives
-dicts of all. Site, console and epoch can be asked for by name wherever a row belongs to one.
+Each function takes the database (its path, an open `Store` or a connection), then the wanted fields, then the values
+that fields must have: `surveys(db, "outcome", console_id="till-1")`. With one field it returns values, with several
+tuples, with none dicts of all fields. Fields of its site, console and epoch are available in every row that has one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from bridge.store import Store
 BUSY_MS = 60_000
 DERIVED = ("survey", "force_majeure", "epoch", "received", "boot", "rollup_hour", "rollup_day", "counts")
 AS_RECEIVED = ("event", "envelope_extra", "counts_received")
-WHEN = {"epoch": "seen_at_ms", "counts_received": "arrived_at_ms"}  # another database may have them at another time
+ARRIVALS = {
+    "epoch": "seen_at_ms",
+    "counts_received": "arrived_at_ms",
+}  # differs between databases with the same facts
 
 
 class Connection(Protocol):
@@ -38,32 +41,32 @@ Database = Path | Store | Connection
 
 
 def sites(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Site by site: `site_id`, `timezone`."""
+    """Return the sites: `site_id`, `timezone`."""
     return _facts(db, "site", names, where)
 
 
 def consoles(db: Database, *names: str, **where: Any) -> list[Any]:
-    """What is known of each console: `enrolled`, `online`, `health` (as sent), `last_seen_at_ms` …"""
+    """Return the consoles: `enrolled`, `online`, `health` (as sent), `last_seen_at_ms` …"""
     return _facts(db, "console", names, where)
 
 
 def healths(db: Database, **where: Any) -> list[dict[str, Any]]:
-    """The last health message of each console that sent one."""
+    """Return the last health message of each console that sent one."""
     return [msgspec.json.decode(text) for text in consoles(db, "health", **where) if text]
 
 
 def placements(db: Database, *names: str, **where: Any) -> list[Any]:
-    """At which `checkout_point_id` a console stands `from_ms` on."""
+    """Return at which `checkout_point_id` a console is, from `from_ms` on."""
     return _facts(db, "placement", names, where)
 
 
 def shifts(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Who worked at which console: `seller_id`, `started_at_ms`, `ended_at_ms`."""
+    """Return who worked at which console: `seller_id`, `started_at_ms`, `ended_at_ms`."""
     return _facts(db, "shift", names, where)
 
 
 def sellers(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Whose shifts were ever imported: `seller_id`, `seller_name`."""
+    """Return the sellers whose shifts were imported: `seller_id`, `seller_name`."""
     return _facts(db, "seller", names, where)
 
 
@@ -71,159 +74,159 @@ def sellers(db: Database, *names: str, **where: Any) -> list[Any]:
 
 
 def events(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Events by their numbers, epoch by epoch: `seq`, `type`, `dated_at_ms`, `dated_by`, `mac`, `raw` …"""
+    """Return events by number, epoch by epoch: `seq`, `type`, `dated_at_ms`, `dated_by`, `mac`, `raw` …"""
     return _facts(db, "event", names, where, order="event.epoch_key, event.seq")
 
 
-def told(db: Database, **where: Any) -> list[dict[str, Any]]:
-    """Events as the consoles sent them, in the order of `events`."""
+def sent_events(db: Database, **where: Any) -> list[dict[str, Any]]:
+    """Return events as the consoles sent them, in the order of `events`."""
     return [msgspec.json.decode(raw) for raw in events(db, "raw", **where)]
 
 
 def stored(db: Database) -> int:
-    """How many events there are."""
+    """Return how many events there are."""
     return int(query(db, "SELECT count(*) FROM event")[0][0])
 
 
 def newest(db: Database) -> int:
-    """The key of the last event stored, which says at no cost how many there are; 0 where there is none."""
+    """Return the key of the last event stored, which is quick to read and about the number of events; 0 without any."""
     return int(query(db, "SELECT coalesce(max(event_key), 0) FROM event")[0][0])
 
 
 def epochs(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Epochs as they came: `epoch`, `hardware_id`, `first`, `through`."""
+    """Return epochs in order of arrival: `epoch`, `hardware_id`, `first`, `through`."""
     return _facts(db, "epoch", names, where)
 
 
 def through(db: Database, console_id: str, **where: Any) -> int:
-    """How far a console's events are acknowledged, in its newest epoch if none is named; 0 where it has none."""
+    """Return how far a console's events are acknowledged, by default in its newest epoch; 0 if it has none."""
     found = epochs(db, "through", console_id=console_id, **where)
     return int(found[-1]) if found else 0
 
 
 def received(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Which numbers of each epoch were received, as ranges: `low`, `high`."""
+    """Return which numbers of each epoch were received, as ranges: `low`, `high`."""
     return _facts(db, "received", names, where)
 
 
 def extras(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Unknown fields of batches: `base`, `raw`."""
+    """Return unknown fields of batches: `base`, `raw`."""
     return _facts(db, "envelope_extra", names, where)
 
 
 def rejects(db: Database, *names: str, **where: Any) -> list[Any]:
-    """What could not be taken, as it came: `seq`, `topic`, `reason`, `raw`, `count`, `mac`."""
+    """Return what could not be taken in, as it arrived: `seq`, `topic`, `reason`, `raw`, `count`, `mac`."""
     return _facts(db, "reject", names, where)
 
 
 def macs(db: Database, *names: str, **where: Any) -> list[Any]:
-    """How many `events` of a console came with which `mac`."""
+    """Return how many `events` of a console came with which `mac`."""
     return _facts(db, "console_mac", names, where)
 
 
-# What is made of it -----------------------------------------------------------------------------------------------
+# What is derived --------------------------------------------------------------------------------------------------
 
 
 def surveys(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Surveys, epoch by epoch: `survey` (its number), `outcome`, `cause`, `opened_at_ms`, `affected` …"""
+    """Return surveys, epoch by epoch: `survey` (its number), `outcome`, `cause`, `opened_at_ms`, `affected` …"""
     return _facts(db, "survey", names, where)
 
 
 def force_majeures(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Declared force majeures: `seq`, `survey`, `dated_at_ms` …"""
+    """Return declared force majeures: `seq`, `survey`, `dated_at_ms` …"""
     return _facts(db, "force_majeure", names, where)
 
 
 def rollups(db: Database, *names: str, **where: Any) -> list[Any]:
-    """What reports count by, day by day: `yes`, `no`, `cant_say`, `silent`, `error`, `force_majeures`, `asked` …"""
+    """Return the daily sums of reports: `yes`, `no`, `cant_say`, `silent`, `error`, `force_majeures`, `asked` …"""
     return _facts(db, "rollup_day", names, where)
 
 
 def rollups_by_hour(db: Database, *names: str, **where: Any) -> list[Any]:
-    """The same by the hour."""
+    """Return the hourly sums of reports."""
     return _facts(db, "rollup_hour", names, where)
 
 
 def counts(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Transactions and visitors in force: `kind`, `from_ms`, `to_ms`, `count` …"""
+    """Return the transactions and visitors in force: `kind`, `from_ms`, `to_ms`, `count` …"""
     return _facts(db, "counts", names, where)
 
 
 def counts_received(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Every figure ever sent, corrections included: `site_id`, `source_id`, `id`, `raw`."""
+    """Return every count ever sent, corrections included: `site_id`, `source_id`, `id`, `raw`."""
     return _facts(db, "counts_received", names, where)
 
 
-# What was chosen --------------------------------------------------------------------------------------------------
+# What was set -----------------------------------------------------------------------------------------------------
 
 
 def questions_changed(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Each change of a silent weight: `silent_weight`, `silent_weight_origin`, `silent_weight_on`."""
+    """Return each change of a silent weight: `silent_weight`, `silent_weight_origin`, `silent_weight_on`."""
     return _facts(db, "question_history", names, where)
 
 
 def settings(db: Database, *names: str, **where: Any) -> list[Any]:
-    """What was chosen, for all, a site or a console: `name`, `value`."""
+    """Return settings for all consoles, a site or a console: `name`, `value`."""
     return _facts(db, "setting", names, where)
 
 
 def settings_sent(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Settings made for consoles, by `revision`; `payload` is the message."""
+    """Return the settings of consoles by `revision`; `payload` is the message."""
     return _facts(db, "settings_sent", names, where)
 
 
 def updates(db: Database, *names: str, **where: Any) -> list[Any]:
-    """The last order to update each console: `version`, `state`, `reason`, `fetched`, `size`."""
+    """Return the last order to update each console: `version`, `state`, `reason`, `fetched`, `size`."""
     return _facts(db, "update_order", names, where)
 
 
-# All of it --------------------------------------------------------------------------------------------------------
+# Whole databases --------------------------------------------------------------------------------------------------
 
 
 def derived(db: Database) -> dict[str, list[Any]]:
-    """All that is made of what was received, in no order: equal in two databases that say the same."""
+    """Return everything derived from messages, sorted: equal for two databases with the same facts."""
     return _contents(db, DERIVED)
 
 
 def content(db: Database) -> dict[str, list[Any]]:
-    """The same with what was received."""
+    """Return everything received and derived, sorted: equal for two databases with the same facts."""
     return _contents(db, AS_RECEIVED + DERIVED)
 
 
 def damage(db: Database) -> list[str]:
-    """What SQLite finds wrong in the file, and references that lead nowhere."""
+    """Return what SQLite finds wrong in the file, and dangling references."""
     found = [*query(db, "PRAGMA integrity_check(5)"), *query(db, "PRAGMA foreign_key_check")]
     return [str(row) for row in found if tuple(row) != ("ok",)]
 
 
 def tables(db: Database) -> list[str]:
-    """Which tables it has, whoever made it."""
+    """Return the names of all tables, whichever program made the database."""
     return [name for (name,) in query(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
 
 
 def size(db: Database) -> int:
-    """How many bytes its pages take."""
-    ((pages, of),) = query(db, "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size")
-    return int(pages * of)
+    """Return how many bytes its pages take."""
+    ((count, page_size),) = query(db, "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size")
+    return int(count * page_size)
 
 
 def identity(db: Database) -> str:
-    """What it is known by at the broker."""
+    """Return the identity by which the broker knows the bridge."""
     return str(query(db, "SELECT identity FROM identity")[0][0])
 
 
-# How it is asked --------------------------------------------------------------------------------------------------
+# How it is read ---------------------------------------------------------------------------------------------------
 
 
 def query(db: Database, sql: str, *bindings: Any) -> list[Any]:
-    """Rows."""
+    """Return the rows of a query."""
     with _opened(db) as connection:
         return list(connection.execute(sql, bindings))
 
 
 @contextmanager
 def _opened(db: Database) -> Iterator[Connection]:
-    """A connection; one to a path reads beside whoever writes there."""
+    """Yield a connection; that to a path can read while another program writes."""
     if isinstance(db, Path):
         with closing(apsw.Connection(str(db), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
             connection.set_busy_timeout(BUSY_MS)
@@ -246,9 +249,9 @@ def _facts(db: Database, table: str, names: tuple[str, ...], where: dict[str, An
 
 
 def _described(connection: Connection, table: str) -> tuple[dict[str, str], str, str]:
-    """A table's columns as SQL, it joined with what its rows belong to, and its primary key.
+    """Return a table's columns as SQL, the table joined with the console and epoch of its rows, and its primary key.
 
-    Keys that the database gives by itself are no facts; the names that they stand for are.
+    Keys that the database assigns are left out; the names that they refer to are included.
     """
     own = query(connection, "SELECT name, pk FROM pragma_table_info(?)", table)
     columns = {name: f"{table}.{name}" for name, _ in own if not name.endswith("_key")}
@@ -268,6 +271,6 @@ def _contents(db: Database, tables: tuple[str, ...]) -> dict[str, list[Any]]:
     found = {}
     with _opened(db) as connection:
         for table in tables:
-            names = [name for name in _described(connection, table)[0] if name != WHEN.get(table)]
+            names = [name for name in _described(connection, table)[0] if name != ARRIVALS.get(table)]
             found[table] = sorted(_facts(connection, table, tuple(names), {}), key=repr)
     return found

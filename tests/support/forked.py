@@ -1,7 +1,7 @@
-"""`trivox` as a process of its own, forked from one that has loaded its modules: a tenth of the time a start takes.
+"""Start `trivox` by forking a process that has loaded its modules, in a tenth of the usual time.
 
-It has a pid, signals, locks and limits as any other; only the list of processes shows it under another name. This file
-is also the program that forks: a process with threads, as one that runs tests, could not do so safely.
+The fork has a pid, signals, locks and limits like any process; only its name in the list of processes differs. This
+file is also the program that forks: a process with threads, such as one that runs tests, could not do so safely.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import IO, Any
 
 TRIVOX = str(Path(sys.executable).with_name("trivox"))
-LATE = (  # what commands import only when they need it
+LATE = (  # modules that commands import only when they need them
     *("admin.bundle_folder", "ops.broker.folder", "ops.doctor.broker_probe", "ops.doctor.host"),
     *("ops.flash.credentials", "service.gateway.counters", "service.gateway.gateway", "service.metrics"),
-    *("service.mqtt_session", "surveys.rebuild", "surveys.recorded"),
+    *("service.mqtt_session", "surveys.rebuild", "surveys.recorded_messages"),
 )
 MESSAGE_BYTES = 1 << 18
 NUMBER_BYTES = 8
@@ -37,38 +37,38 @@ PR_SET_PDEATHSIG = 1
 
 
 class Forked:
-    """A running `trivox` with these words, which writes into these files; as a `Popen`, as far as tests need."""
+    """A running `trivox` with these words, which writes to these files; a `Popen` as far as tests need it."""
 
     def __init__(
         self, *words: str, out: IO[bytes], err: IO[bytes], environment: Mapping[str, str] | None = None
     ) -> None:
         self.returncode: int | None = None
         message = {"words": words, "environment": {**(environment or os.environ)}, "folder": str(Path.cwd())}
-        self._said, says = os.pipe()
-        socket.send_fds(_forker(), [json.dumps(message).encode()], [out.fileno(), err.fileno(), says])
-        os.close(says)
-        self.pid = self._hear()
+        self._numbers, write_end = os.pipe()
+        socket.send_fds(_forker(), [json.dumps(message).encode()], [out.fileno(), err.fileno(), write_end])
+        os.close(write_end)
+        self.pid = self._read_number()
 
     def poll(self) -> int | None:
-        """The exit status, if it has ended; that of a signal is negative."""
-        if self.returncode is None and select.select([self._said], [], [], 0)[0]:
-            self.returncode = self._hear()
-            os.close(self._said)
+        """Return the exit status, negative after a signal; None if it still runs."""
+        if self.returncode is None and select.select([self._numbers], [], [], 0)[0]:
+            self.returncode = self._read_number()
+            os.close(self._numbers)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit status, once it has ended."""
-        if self.returncode is None and not select.select([self._said], [], [], timeout)[0]:
+        """Wait until it has ended; return its exit status."""
+        if self.returncode is None and not select.select([self._numbers], [], [], timeout)[0]:
             raise subprocess.TimeoutExpired("trivox", timeout or 0)
         status = self.poll()
         assert status is not None
         return status
 
-    def send_signal(self, how: int) -> None:
+    def send_signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""
         if self.poll() is None:
-            with contextlib.suppress(ProcessLookupError):  # it has ended this very moment
-                os.kill(self.pid, how)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once."""
@@ -78,16 +78,16 @@ class Forked:
         """Ask it to end."""
         self.send_signal(signal.SIGTERM)
 
-    def _hear(self) -> int:
-        """The next number that its parent says."""
-        said = os.read(self._said, NUMBER_BYTES)
-        if not said:
+    def _read_number(self) -> int:
+        """Read the next number from its parent: first its pid, then its exit status."""
+        data = os.read(self._numbers, NUMBER_BYTES)
+        if not data:
             raise EOFError("the parent of this trivox was killed")
-        return int.from_bytes(said, "little", signed=True)
+        return int.from_bytes(data, "little", signed=True)
 
 
 def start(*words: str, log: Path, environment: Mapping[str, str] | None = None) -> Forked:
-    """Start `trivox` with these words; what it says goes to the end of `log`."""
+    """Start `trivox` with these words; append its output to `log`."""
     with log.open("ab") as file:
         return Forked(*words, out=file, err=file, environment=environment)
 
@@ -95,23 +95,23 @@ def start(*words: str, log: Path, environment: Mapping[str, str] | None = None) 
 def run(
     *words: str, environment: Mapping[str, str] | None = None, limit_s: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """What comes of `trivox` with these words."""
+    """Run `trivox` with these words to its end; return its status and output."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         running = Forked(*words, out=out, err=err, environment=environment)
         try:
             status = running.wait(limit_s)
         finally:
             running.kill()
-        said = []
+        output = []
         for file in (out, err):
             file.seek(0)
-            said.append(file.read().decode())
-    return subprocess.CompletedProcess(["trivox", *words], status, *said)
+            output.append(file.read().decode())
+    return subprocess.CompletedProcess(["trivox", *words], status, *output)
 
 
 @cache
 def _forker() -> socket.socket:
-    """The line to the program below, which is started when it is first wanted and ends with this process."""
+    """Return the socket to the program below, which starts when first needed and ends with this process."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         words = [sys.executable, "-P", __file__, str(theirs.fileno())]
@@ -129,10 +129,10 @@ def _forker() -> socket.socket:
 
 
 def serve(link: socket.socket) -> None:
-    """Start what is asked for, until nobody can ask any more."""
+    """Start a process for each message, until the other end closes."""
     _load()
     signal.signal(signal.SIGCHLD, _reap)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those who ask
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the other end
     while True:
         text, files, *_ = socket.recv_fds(link, MESSAGE_BYTES, 3)
         if not text:
@@ -147,7 +147,7 @@ def serve(link: socket.socket) -> None:
 
 
 def _load() -> None:
-    """Have all that a start loads, some of it only when options are read, and share it with what is forked."""
+    """Load every module that a start loads, some of them only when options are read; forks share them."""
     cli = import_module("bridge.cli.main")
     cli.build()
     for name in LATE:
@@ -166,20 +166,20 @@ def _reap(*_: object) -> None:
 
 
 def _end_with_parent() -> None:
-    """Be killed when the parent ends, however it does: no test leaves a process behind."""
+    """Have this process killed when its parent ends, however that ends: no test leaves a process behind."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _watch(message: dict[str, Any], out: int, err: int, says: int) -> None:
-    """Be the parent of one `trivox`: say its pid, and when it has ended its status."""
+def _watch(message: dict[str, Any], out: int, err: int, numbers: int) -> None:
+    """Be the parent of one `trivox`: write its pid, and its status once it has ended."""
     pid = os.fork()
     if not pid:
         _end_with_parent()
-        os.close(says)
+        os.close(numbers)
         _be_trivox(message, out, err)
-    os.write(says, pid.to_bytes(NUMBER_BYTES, "little", signed=True))
+    os.write(numbers, pid.to_bytes(NUMBER_BYTES, "little", signed=True))
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.write(says, status.to_bytes(NUMBER_BYTES, "little", signed=True))
+    os.write(numbers, status.to_bytes(NUMBER_BYTES, "little", signed=True))
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""`trivox gateway` at a test's broker, and what its metrics say."""
+"""Run `trivox gateway` at the broker of a test, and read its metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.service import Service
 
 
 class Gateway(Service):
-    """At these ports; its log is in the folder."""
+    """The gateway at some serial ports; its log is in `folder`."""
 
     def __init__(
         self,
@@ -23,11 +23,11 @@ class Gateway(Service):
         account: tuple[str, str] | None = None,
     ) -> None:
         self._metrics_port = free_port()
-        named = [word for port in ports for word in ("--port", str(port))]
+        port_options = [word for port in ports for word in ("--port", str(port))]
         where = ["--broker", broker, "--metrics-port", str(self._metrics_port)]
         login = dict(zip(("TRIVOX_MQTT_USER", "TRIVOX_MQTT_PASSWORD"), account or (), strict=False))
         super().__init__(
-            *("gateway", *where, *named, *options),
+            *("gateway", *where, *port_options, *options),
             log=folder / "gateway.log",
             ready="the gateway starts",
             environment={**os.environ, **login},
@@ -38,9 +38,9 @@ class Gateway(Service):
         wait_until(f"{words!r} is logged", lambda: words in self.output())
 
     def counted(self, metric: str, **labels: str) -> float:
-        """The sum of a metric over all series that have these labels."""
+        """Return the sum of a metric over all series with these labels."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=LIMIT_S) as answer:
             lines = answer.read().decode().splitlines()
         series = [re.fullmatch(rf"trivox_gateway_{metric}\{{(.*)\}} (\S+)", line) for line in lines]
         wanted = [f'{name}="{value}"' for name, value in labels.items()]
-        return sum(float(one[2]) for one in series if one and all(label in one[1] for label in wanted))
+        return sum(float(match[2]) for match in series if match and all(label in match[1] for label in wanted))

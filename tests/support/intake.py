@@ -1,4 +1,4 @@
-"""What a running bridge does with messages and commands, without a thread, a socket or a broker."""
+"""Take in messages and carry out commands as a running bridge does, without a thread, a socket or a broker."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from bridge.admin.commands import Rebuild
 from bridge.service import operations
 from bridge.service.operations import Execution
-from bridge.service.outcome import Outcome
+from bridge.service.outcome import TransactionOutcome
 from bridge.service.subscribers import subscribers
 from bridge.store import events
 from bridge.surveys.ingest import Intake
 
 if TYPE_CHECKING:
-    from bridge.admin.commands import Command
+    from bridge.admin.commands import BridgeCommand
+    from bridge.service.outcome import Subscriber
     from bridge.store import Store
     from bridge.surveys.ingest import IntakeResult
 
@@ -35,23 +36,24 @@ def take_in(
     store: Store,
     messages: list[tuple[str, bytes, int]],
     now_ms: int,
+    also: tuple[Subscriber, ...] = (),
     *,
     enrolled_only: bool = False,
     signed_only: bool = False,
-) -> tuple[IntakeResult, Outcome]:
-    """Take in messages in one transaction; the outcome holds its facts and what is to be published."""
+) -> tuple[IntakeResult, TransactionOutcome]:
+    """Take in messages in one transaction; `also` are further subscribers. The outcome has facts and publications."""
     events.forget_if_many(store)
-    outcome = Outcome(subscribers(store))
+    outcome = TransactionOutcome((*subscribers(store), *also))
     with store.transaction(now_ms):
-        intake = Intake(store, outcome.tell, enrolled_only=enrolled_only, signed_only=signed_only)
+        intake = Intake(store, outcome.emit, enrolled_only=enrolled_only, signed_only=signed_only)
         for topic, payload, arrived_at_ms in messages:
             intake.take(topic, payload, arrived_at_ms)
         return intake.finish(), outcome
 
 
-def execute(store: Store, command: Command) -> dict[str, Any]:
-    """Do a command, inside the caller's transaction."""
-    return operations.execute(store, command, Execution(Outcome(subscribers(store))))
+def execute(store: Store, command: BridgeCommand) -> dict[str, Any]:
+    """Carry out a command, inside the caller's transaction."""
+    return operations.execute(store, command, Execution(TransactionOutcome(subscribers(store))))
 
 
 def rebuild(store: Store) -> dict[str, Any]:

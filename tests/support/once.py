@@ -1,4 +1,4 @@
-"""What the workers of a run share: what is made once for all, and what only one may do at a time."""
+"""Share between the workers of a test run: make something once for all, or do something one at a time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 
 @contextmanager
-def alone(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
-    """Nobody else is in the place of that name meanwhile; a folder that all share."""
+def one_worker(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """Keep other workers out of the section of that name; yield a folder that all workers share."""
     base = factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
     shared.mkdir(exist_ok=True)
@@ -23,8 +23,11 @@ def alone(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """The folder of that name, filled by `make` for whoever asks first, and never changed after; the others wait."""
-    with alone(factory, name) as shared:
+    """Return the folder of that name, which `make` fills for the first worker that asks, while others wait.
+
+    Nobody may change it afterwards.
+    """
+    with one_worker(factory, name) as shared:
         folder = shared / name
         if not folder.exists():
             unfinished = shared / f"{name}.{os.getpid()}"

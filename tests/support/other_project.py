@@ -1,4 +1,4 @@
-"""A project of somebody else that has trivox installed, with tests of its own."""
+"""Run Python and pytest in a project of somebody else that has trivox installed."""
 
 import os
 import subprocess
@@ -9,14 +9,14 @@ LIMIT_S = 240
 
 
 def run_python(folder: Path, *words: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Python in that folder, with nothing of our own run in its environment; `path` is its PATH, else ours."""
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "TRIVOX"))}
+    """Run Python in `folder`, without the variables of our own test run; `path` is its PATH, by default ours."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "TRIVOX"))}
     if path is not None:
-        surroundings["PATH"] = path
+        environment["PATH"] = path
     return subprocess.run(
         [sys.executable, *words],
         cwd=folder,
-        env=surroundings,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -25,7 +25,7 @@ def run_python(folder: Path, *words: str, path: str | None = None) -> subprocess
 
 
 def run_tests(folder: Path, files: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-    """Its own pytest over these files, warnings being errors."""
+    """Run pytest on these files, with warnings as errors."""
     for name, text in files.items():
         (folder / name).write_text(text)
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")

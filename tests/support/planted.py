@@ -1,4 +1,4 @@
-"""What tests do to a database that no user's door does: damage, locks, and rows of other times and programs."""
+"""Change a database as no command could: damage it, lock it, and add rows of older versions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridge.store import Store
 
 PAGE = 4096
 BUSY_MS = 60_000
-NO_SENSE = b"\xa5"
+GARBAGE = b"\xa5"
 
 
 # Locks of other programs ------------------------------------------------------------------------------------------
@@ -22,7 +22,7 @@ NO_SENSE = b"\xa5"
 
 @contextmanager
 def locked(database: Path, how: str = "IMMEDIATE", *, log: bool = True) -> Iterator[apsw.Connection]:
-    """Another program is about to write, as soon as it can; without `log` readers wait too."""
+    """Hold the database's write lock, as another program would; without `log` (WAL mode) readers wait too."""
     with closing(apsw.Connection(str(database))) as other:
         other.set_busy_timeout(BUSY_MS)
         if not log:
@@ -34,7 +34,7 @@ def locked(database: Path, how: str = "IMMEDIATE", *, log: bool = True) -> Itera
 
 @contextmanager
 def half_written(database: Path) -> Iterator[None]:
-    """Another program has changed all days' figures, and not committed."""
+    """Hold an uncommitted change of all daily sums, as another program would."""
     with locked(database) as other:
         other.execute("DELETE FROM rollup_day")
         yield
@@ -42,7 +42,7 @@ def half_written(database: Path) -> Iterator[None]:
 
 @contextmanager
 def held(database: Path) -> Iterator[None]:
-    """Another program has the database for itself."""
+    """Hold the database exclusively, as another program would."""
     with closing(apsw.Connection(str(database))) as other:
         other.set_busy_timeout(BUSY_MS)
         other.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
@@ -51,7 +51,7 @@ def held(database: Path) -> Iterator[None]:
 
 
 def left_open(store: Store) -> None:
-    """Something begins to change the database and never ends."""
+    """Begin a transaction in the store that never ends."""
     store.connection.execute("BEGIN IMMEDIATE; DELETE FROM identity")
 
 
@@ -59,32 +59,32 @@ def left_open(store: Store) -> None:
 
 
 def middle(file: Path) -> int:
-    """Where its middle page begins."""
+    """Return where the middle page of a file begins."""
     return file.stat().st_size // 2 // PAGE * PAGE
 
 
 def overwrite(file: Path, start: int, size: int = 20_000) -> None:
-    """Put bytes without sense there."""
+    """Overwrite a part of a file with garbage."""
     with file.open("r+b") as opened:
         opened.seek(start)
-        opened.write(NO_SENSE * size)
+        opened.write(GARBAGE * size)
 
 
 def without_log(database: Path) -> None:
-    """Bring all that stands in the log into the file."""
+    """Move everything from the write-ahead log into the database file."""
     with closing(apsw.Connection(str(database))) as other:
         other.set_busy_timeout(BUSY_MS)
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def of_another_program(file: Path) -> None:
-    """A database that is none of Trivox: its one table is `foo`."""
+    """Make a database of another program: its only table is `foo`."""
     with closing(apsw.Connection(str(file))) as connection:
         connection.execute("CREATE TABLE foo (a)")
 
 
 def of_a_newer_version(database: Path) -> None:
-    """Let it seem made by a Trivox still to come."""
+    """Mark a database as made by a newer Trivox."""
     with closing(apsw.Connection(str(database))) as connection:
         connection.execute("PRAGMA user_version = 9999")
 
@@ -93,7 +93,7 @@ def of_a_newer_version(database: Path) -> None:
 
 
 def settings_sent(store: Store, payloads: dict[str, dict[str, Any]]) -> None:
-    """Settings of consoles of the site s1, each published once and in revision 1."""
+    """Add settings of consoles of the site s1, each published in revision 1."""
     rows = [(console, json.dumps(payload)) for console, payload in payloads.items()]
     with store.transaction(1):
         store.run("INSERT INTO site (site_id, first_seen_at_ms) VALUES ('s1', 1)")
@@ -105,7 +105,7 @@ def settings_sent(store: Store, payloads: dict[str, dict[str, Any]]) -> None:
 
 
 def rejects(store: Store, reasons: Iterable[str]) -> None:
-    """Rejects with reasons that an older bridge gave."""
+    """Add rejects with reasons that an older bridge gave."""
     with store.transaction(1):
         store.run_many(
             "INSERT INTO reject (topic, reason, raw, hash, first_at_ms, last_at_ms) VALUES ('t', ?1, x'', ?1, 1, 1)",
@@ -114,5 +114,5 @@ def rejects(store: Store, reasons: Iterable[str]) -> None:
 
 
 def rejected_was(store: Store, event: dict[str, Any]) -> None:
-    """Have what was rejected be this event: as if this bridge were newer than the one that rejected it."""
+    """Put this event into the stored reject, as if this bridge were newer than the one that rejected it."""
     store.connection.execute("UPDATE reject SET raw = ?", (json.dumps(event).encode(),))

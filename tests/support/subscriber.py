@@ -1,4 +1,4 @@
-"""Hears all that passes at a broker."""
+"""Receive every message at a broker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.programs import LIMIT_S, wait_until
 
 
 class Heard(NamedTuple):
-    """A message; `retained` if it was there before the subscriber came."""
+    """A message; `retained` if it was published before the subscriber connected."""
 
     topic: str
     payload: bytes
@@ -21,7 +21,7 @@ class Heard(NamedTuple):
 
 
 class Subscriber:
-    """Connected by `with`; follows the broker through restarts."""
+    """A client that `with` connects; it reconnects when the broker restarts."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -46,25 +46,25 @@ class Subscriber:
         self._client.loop_stop()
 
     def publish(self, topic: str, payload: Any, *, retain: bool = False) -> None:
-        """Say something; a payload of bytes is taken as it is."""
+        """Publish a message and wait until the broker has it; a payload of bytes stays as it is."""
         data = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
-        said = self._client.publish(topic, data, qos=1, retain=retain)
-        said.wait_for_publish(LIMIT_S)
-        assert said.is_published(), f"the broker took nothing for {topic}"
+        publication = self._client.publish(topic, data, qos=1, retain=retain)
+        publication.wait_for_publish(LIMIT_S)
+        assert publication.is_published(), f"the broker took nothing for {topic}"
 
     def all(self, ending: str) -> list[Heard]:
-        """The messages on topics that end so."""
+        """Return the messages on topics with this ending."""
         return [message for message in self._messages.copy() if message.topic.endswith(ending)]
 
     def payloads(self, ending: str) -> list[Any]:
-        """What they say."""
+        """Return the decoded payloads of the messages on topics with this ending."""
         return [msgspec.json.decode(message.payload) for message in self.all(ending)]
 
     def wait_last(self, ending: str, **fields: Any) -> Any:
-        """Wait until the last message on such a topic has these fields; all of it."""
+        """Wait until the last message on such a topic has these values; return its payload."""
 
         def found() -> Any:
-            said = self.payloads(ending)
-            return said[-1] if said and all(said[-1].get(name) == value for name, value in fields.items()) else None
+            last = (self.payloads(ending) or [None])[-1]
+            return last if last and all(last.get(name) == value for name, value in fields.items()) else None
 
-        return wait_until(f"…{ending} says {fields}", found)
+        return wait_until(f"…{ending} has {fields}", found)

@@ -1,4 +1,4 @@
-"""A time server (NTP) whose clock may be wrong."""
+"""Serve the time (NTP) from a clock that may be wrong."""
 
 import socket
 import struct
@@ -6,15 +6,15 @@ import threading
 import time
 
 NTP_MINUS_UNIX_S = 2208988800
-STRATUM_UNKNOWN = 0  # it says so itself: it does not know the time
+STRATUM_UNKNOWN = 0  # the server's answer that it does not know the time
 STRATUM_KNOWN = 2
 
 
 class TimeServer:
-    """Answers on `port` of loopback from the start until `close`, `ahead_ms` ahead of this machine's clock.
+    """A server on `port` of loopback until `close`, whose clock is `ahead_ms` ahead of this machine's.
 
-    `fixed_ms`, if not None, is what it says instead (ms since 1970). It does not know the time for its first
-    `unknowing` questions. `questions` are the packets that came.
+    It answers `fixed_ms` (ms since 1970) instead if that is set. For its first `unknowing` questions it does not know
+    the time. `questions` has the packets received.
     """
 
     def __init__(self, ahead_ms: int = 0, unknowing: int = 0) -> None:
@@ -29,7 +29,7 @@ class TimeServer:
         self._thread.start()
 
     def close(self) -> None:
-        """End it."""
+        """End the server."""
         self._socket.sendto(b"end", ("127.0.0.1", self.port))
         self._thread.join()
         self._socket.close()

@@ -1,4 +1,4 @@
-"""Consoles to be updated over the air: real broker, real bridge, real MicroPython, bundles of all kinds."""
+"""Set up updates over the air: broker, bridge, consoles with MicroPython, and good and broken bundles."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +17,8 @@ OLD, NEW = "1.0.0", "1.1.0"
 UPDATE = ("console", "update")
 
 
-class Office:
-    """Broker, bridge and consoles of the site `demo` in a folder; `compiled` is the firmware that all is made of."""
+class UpdateRig:
+    """Broker, bridge and consoles of the site `demo` in a folder; `compiled` is the firmware that versions copy."""
 
     def __init__(self, folder: Path, compiled: Path) -> None:
         self.folder = folder
@@ -43,17 +43,17 @@ class Office:
         self.broker.stop()
 
     def trivox(self, *words: str) -> str:
-        """What a command says, which must succeed."""
-        return command.say(*words, "--database", str(self.database))
+        """Run a command that must succeed; return its output."""
+        return command.output_of(*words, "--database", str(self.database))
 
     def refusal(self, *words: str) -> str:
-        """Why a command could not be done."""
+        """Run a command that must fail; return its error."""
         done = command.trivox(*words, "--database", str(self.database))
         assert done.returncode == 1, f"{words}: {done.stdout}"
         return done.stderr
 
     def bundle(self, version: str = NEW, changes: Changes | None = None, key: Path | None = None) -> Path:
-        """A signed bundle of a version, which may be broken on purpose."""
+        """Make a signed bundle of a version, which may be broken on purpose."""
         source = other_version(self._compiled, self.folder / f"source-{version}", version, changes)
         files = {
             path.relative_to(source).as_posix(): path.read_bytes()
@@ -65,27 +65,27 @@ class Office:
         return made
 
     def offer(self, version: str = NEW, changes: Changes | None = None) -> int:
-        """Have the bridge know a version; the bytes of its bundle."""
+        """Add a version to the bridge; return the size of its bundle in bytes."""
         bundle = self.bundle(version, changes)
         self.trivox("firmware", "add", str(bundle))
         return bundle.stat().st_size
 
     def console(self, console_id: str = "till-1", **options: Any) -> Console:
-        """A console that runs the old version from its own flash, with a key that the bridge knows."""
+        """Make a console that runs the old version from its own flash, with a key that the bridge knows."""
         key = Keyring(self.database).issue("demo", console_id).key
         given = {"key": key, "broker": self.broker.url(), "firmware": self.old, "installed": True, **options}
         return Console(self.folder / console_id, console_id=console_id, **given)
 
     def order(self, *words: str, version: str = NEW) -> str:
-        """What `trivox console update --to VERSION` says."""
+        """Run `trivox console update --to VERSION`; return its output."""
         return self.trivox(*UPDATE, "--to", version, *words)
 
     def state(self, console_id: str = "till-1") -> str:
-        """How far the order of a console is; empty if there is none."""
+        """Return the state of a console's order; empty if there is none."""
         return str(self._order("state", console_id))
 
     def reason(self, console_id: str = "till-1") -> str:
-        """Why it did not come to its end."""
+        """Return why a console's order failed."""
         return str(self._order("reason", console_id))
 
     def _order(self, what: str, console_id: str) -> Any:
@@ -93,11 +93,11 @@ class Office:
         return found[0] if found else ""
 
     def is_heard(self, console_id: str = "till-1") -> bool:
-        """Whether the bridge knows which firmware the console runs."""
+        """Return whether the bridge has a health message of the console."""
         return bool(facts.healths(self.database, console_id=console_id))
 
     def wait_heard(self, console_id: str = "till-1") -> None:
-        """Wait until it does."""
+        """Wait until the bridge has a health message of the console."""
         wait_until(f"{console_id} is heard", lambda: self.is_heard(console_id))
 
     def wait_state(self, *states: str, console_id: str = "till-1") -> str:
@@ -105,10 +105,10 @@ class Office:
         found: Callable[[], Any] = lambda: self.state(console_id) if self.state(console_id) in states else None  # noqa: E731
         return str(wait_until(f"{console_id} is {' or '.join(states)}", found))
 
-    def told(self, kind: str, console_id: str = "till-1") -> list[dict[str, Any]]:
-        """Events of a kind that the bridge has heard of, as the console sent them, in order."""
-        return facts.told(self.database, console_id=console_id, type=kind)
+    def events(self, kind: str, console_id: str = "till-1") -> list[dict[str, Any]]:
+        """Return the console's events of a type that the bridge has, in order."""
+        return facts.sent_events(self.database, console_id=console_id, type=kind)
 
     def boots(self, console_id: str = "till-1") -> list[str]:
-        """The firmware of each boot that the bridge has heard of, in order."""
-        return [event["firmware"] for event in self.told("booted", console_id)]
+        """Return the firmware version of each boot that the bridge has, in order."""
+        return [event["firmware"] for event in self.events("booted", console_id)]

@@ -1,4 +1,4 @@
-"""The bridge's writer in this process, where only what it stores and counts matters."""
+"""Run the bridge's writer in this process, for tests of what it stores and counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.store import open_store
 
 @contextmanager
 def writing(database: Path, **options: Any) -> Iterator[Writer]:
-    """A writer at work; what it was given is written at the end, or before what it is asked to `perform`."""
+    """Run a writer; messages are written by the end, or before an operation that it is asked to `perform`."""
     store = open_store(database, writing=True)
     writer = Writer(store, lambda _: None, **options)
     writer.start()

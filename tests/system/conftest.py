@@ -1,4 +1,4 @@
-"""Real programs for system tests; whatever is started here ends with its test."""
+"""Start real programs for system tests; each ends with its test."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ __all__ = ["compiled_firmware", "mosquitto"]
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """One with persistence, as the README advises."""
+    """A mosquitto with persistence, as the README advises."""
     with Mosquitto(tmp_path, persistent=True) as broker:
         yield broker
     sys.stdout.write(f"--- {broker.log.name}\n{broker.log.read_text(encoding='utf-8')[-4000:]}\n")

@@ -1,4 +1,4 @@
-"""A console with a time of its own, for people who have no patience: it jumps on whenever they wait."""
+"""Run a console whose clock jumps forward whenever people wait, so that a day of presses takes minutes."""
 
 import time
 from pathlib import Path
@@ -9,13 +9,13 @@ from tests.support import facts
 from tests.support.programs import wait_until
 from tests.support.time_server import TimeServer
 
-BEHIND_MS = 3600_000  # its time begins an hour ago, so that it does not come to the future
-TIMES = 100  # as fast as this machine's clock: broker and bridge have their say meanwhile
+BEHIND_MS = 3600_000  # its time begins an hour ago, so that it does not get ahead of the bridge's
+SPEED = 100  # times as fast as this machine's clock: slow enough that broker and bridge keep up
 NTP = "ntp"
 
 
 class OwnTime:
-    """What people press and their wrist-watch, for the console in `folder`; `options` are those of `Console`."""
+    """The buttons and the clock of the console in `folder`, for `People`; `options` are those of `Console`."""
 
     def __init__(self, folder: Path, database: Path, stop: Event, **options: object) -> None:
         self._database, self._stop = database, stop
@@ -23,37 +23,37 @@ class OwnTime:
         self.console = Console(folder, ntp_host=f"127.0.0.1:{self._server.port}", **options)
 
     def close(self) -> None:
-        """End it; raises FirmwareError if the firmware broke a rule."""
+        """End the console; raise FirmwareError if its firmware broke a rule."""
         self.console.power_off()
         self._server.close()
         self.console.check()
 
     def power_on(self) -> None:
-        """Put the plug in; returns once the bridge has heard that the console knows the time."""
+        """Power the console on; return once the bridge has an event saying that it knows the time."""
         before = self._clock_sets()
         self.console.power_on()
         wait_until("it knows the time", lambda: self._clock_sets() > before)
 
     def power_off(self) -> None:
-        """Pull the plug."""
+        """Power the console off."""
         self.console.power_off()
 
     def press(self, button: str, held_ms: int = 120) -> None:
-        """Press and let go; returns once released."""
+        """Press a button, and return once it is released."""
         self._live([(1, button, True), (held_ms, button, False)])
 
     def now_ms(self) -> int:
-        """Milliseconds since 1970 UTC, by the console's time."""
+        """Return the console's time in milliseconds since 1970 UTC."""
         return time.time_ns() // 1_000_000 + self._server.ahead_ms
 
     def wait(self, ms: int) -> bool:
-        """Let that long pass; True when people shall stop."""
+        """Let some milliseconds pass; return whether people are to stop."""
         self._live([(ms, None, False)])
-        return self._stop.wait(ms / 1000 / TIMES)
+        return self._stop.wait(ms / 1000 / SPEED)
 
     def _live(self, plan: list[tuple[int, str | None, bool]]) -> None:
         self._server.ahead_ms += self.console.hurry(plan)
 
     def _clock_sets(self) -> int:
-        told = facts.told(self._database, console_id=self.console.console_id, type="clock_set")
-        return sum(event["source"] == NTP for event in told)
+        sent = facts.sent_events(self._database, console_id=self.console.console_id, type="clock_set")
+        return sum(event["source"] == NTP for event in sent)

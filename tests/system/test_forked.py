@@ -1,4 +1,4 @@
-"""Forked programs end with the tests that asked for them, however these end."""
+"""Forked programs end with the test process that started them, however that ends."""
 
 import signal
 import subprocess
@@ -18,7 +18,7 @@ signal.pause()
 """
 
 
-def test_a_forked_trivox_ends_when_who_asked_for_it_is_killed(tmp_path: Path) -> None:
+def test_a_forked_trivox_ends_when_the_test_process_is_killed(tmp_path: Path) -> None:
     words = [sys.executable, "-c", PROGRAM, str(tmp_path / "broker.log")]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout

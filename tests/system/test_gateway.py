@@ -1,4 +1,4 @@
-"""From a press on a board without radio to the bridge's table: firmware, gateway, broker, bridge, all real."""
+"""From a press on a board without radio to the bridge's database, with real firmware, gateway, broker and bridge."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from simulator.console.console import Console
 from tests.support import facts
 from tests.support.bridge import Bridge
-from tests.support.command import say as trivox
+from tests.support.command import output_of as trivox
 from tests.support.gateway import Gateway
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import LIMIT_S, wait_until
@@ -27,7 +27,7 @@ ANSWERS = ("yes", "no", "cant_say")
 
 
 class Shop:
-    """A broker, a bridge, and boards at one gateway."""
+    """A broker, a bridge, and boards without radio at one gateway."""
 
     def __init__(self, folder: Path, broker: Mosquitto, boards: int) -> None:
         self.broker = broker
@@ -38,33 +38,33 @@ class Shop:
             for number in range(1, boards + 1)
         ]
         self.gateway = Gateway(folder, broker.url(), *(console.serial_port for console in self.consoles))
-        self.asked: dict[str, list[str]] = {console.console_id: [] for console in self.consoles}
+        self.answers: dict[str, list[str]] = {console.console_id: [] for console in self.consoles}
 
     def survey(self, console: Console, answer: str) -> None:
-        """The seller asks, the customer answers."""
+        """Press as a seller who asks and a customer who answers."""
         console.press("seller")
         console.wait_lamp(answer, on=True, timeout_s=LIMIT_S)
         console.press(answer)
-        self.asked[console.console_id].append(answer)
+        self.answers[console.console_id].append(answer)
 
     def wait_all_stored(self) -> None:
-        """Every survey is there once, as it was answered, and nothing else is."""
-        asked = {name: sorted(answers) for name, answers in self.asked.items()}
+        """Wait until every survey is stored once, with its answer; check that nothing else is stored."""
+        answered = {name: sorted(answers) for name, answers in self.answers.items()}
 
         def stored() -> bool:
-            found = {name: sorted(facts.surveys(self.database, "outcome", console_id=name)) for name in asked}
-            return found == asked
+            found = {name: sorted(facts.surveys(self.database, "outcome", console_id=name)) for name in answered}
+            return found == answered
 
         wait_until("all surveys are stored", stored)
         assert facts.rejects(self.database) == []
         assert facts.events(self.database, type="stray_pressed") == []
 
     def applied(self) -> set[str]:
-        """The consoles that have applied settings."""
+        """Return the consoles that have applied settings."""
         return {*facts.events(self.database, "console_id", type="settings_applied")}
 
     def wait_online(self, console: Console, *, online: bool) -> None:
-        """Until the bridge knows that it is there, or is not."""
+        """Wait until the bridge knows that the console is online, or offline."""
         wait_until(
             f"{console.console_id} is {'online' if online else 'offline'}",
             lambda: facts.consoles(self.database, "online", console_id=console.console_id) == [online],
@@ -73,13 +73,13 @@ class Shop:
 
 @pytest.fixture
 def open_shop(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Callable[[int], Shop]]:
-    with ExitStack() as open_ones:
+    with ExitStack() as stack:
 
         def make(boards: int) -> Shop:
             shop = Shop(tmp_path, mosquitto, boards)
-            open_ones.callback(lambda: sys.stdout.write(shop.gateway.output()))
-            for one in (shop.bridge, shop.gateway, *shop.consoles):
-                open_ones.enter_context(one)
+            stack.callback(lambda: sys.stdout.write(shop.gateway.output()))
+            for program in (shop.bridge, shop.gateway, *shop.consoles):
+                stack.enter_context(program)
             return shop
 
         yield make
@@ -93,7 +93,7 @@ def test_surveys_and_settings_of_several_boards(open_shop: Callable[[int], Shop]
     shop.wait_all_stored()
     trivox("settings", "set", "--site", "shop", "survey_window_ms=9000", "--database", str(shop.database))
     shop.survey(shop.consoles[0], "yes")
-    wait_until("new settings are applied", lambda: shop.applied() == set(shop.asked))
+    wait_until("new settings are applied", lambda: shop.applied() == set(shop.answers))
     with Subscriber(shop.broker.port) as subscriber:
         order = {"id": "o-1", "command": "identify", "expires_at_ms": time.time_ns() // 1_000_000 + 60_000}
         subscriber.publish("trivox/v1/shop/till-2/command", order)
@@ -114,7 +114,7 @@ def test_pulled_cables_noise_and_power_cuts_lose_nothing(open_shop: Callable[[in
             console.cable.disturb(0.02, seeded("noise on the line").randrange(1 << 20))
         elif fault == "power":
             shop.survey(console, chance.choice(ANSWERS))
-            last = shop.asked["till-1"][-1]
+            last = shop.answers["till-1"][-1]
             console.wait_lamp(last, on=False, timeout_s=LIMIT_S)  # thanks were given: it is in flash
             console.power_off()
             shop.wait_online(console, online=False)

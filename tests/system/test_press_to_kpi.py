@@ -1,4 +1,4 @@
-"""From presses to KPIs with nothing faked but the hardware: MicroPython consoles, mosquitto, the bridge, the report."""
+"""From presses to KPIs with only the hardware simulated: MicroPython consoles, mosquitto, the bridge, the report."""
 
 import csv
 import json
@@ -15,12 +15,16 @@ from typing import Any, Literal, Self
 import paho.mqtt.client as paho
 import pytest
 
-from simulator.oracle.surveys import Count, Question, Row, World, expected, strays, transactions, visitors
-from simulator.people.diary import Diary, Entry
-from simulator.people.hands import CHANGE_MS, People, Place, Rules, Temperament, plan
+from simulator.oracle.expected import expected_rows
+from simulator.oracle.facts import QuestionSpec, ReportSetup, TrueCount
+from simulator.oracle.kpis import Row
+from simulator.oracle.surveys import strays, transactions, visitors
+from simulator.people.diary import Diary, DiaryEntry
+from simulator.people.hands import People, Post
+from simulator.people.shop_plan import CHANGE_MS, Rules, ShopTraffic, plan
 from tests.support import facts
 from tests.support.bridge import Bridge
-from tests.support.command import say as trivox
+from tests.support.command import output_of as trivox
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until
 from tests.support.seeds import seeded
@@ -29,7 +33,7 @@ from tests.system.own_time import OwnTime
 HEARTBEAT_MS = 10_000
 
 RULES = Rules(survey_window_ms=8000, long_press_ms=4000, reopen_guard_ms=2000, force_majeure_scope_s=30)
-TEMPERAMENT = Temperament(
+TRAFFIC = ShopTraffic(
     yes=0.40, no=0.20, cant_say=0.12, silent=0.28, superseding=0.75, force_majeure=0.03, power_cut=0.03
 )
 
@@ -64,9 +68,13 @@ TILLS = (
 )
 SURVEYS = sum(till.surveys for till in TILLS)
 ZONES = {"shop": "Europe/Sofia", "bank": "Asia/Kathmandu"}
-WORLD = World(
+SETUP = ReportSetup(
     rules=RULES,
-    questions={"staff": Question("personnel"), "office": Question("office", 0.3), "loyalty": Question("loyalty")},
+    questions={
+        "staff": QuestionSpec("personnel"),
+        "office": QuestionSpec("office", 0.3),
+        "loyalty": QuestionSpec("loyalty"),
+    },
     zones=ZONES,
     checkout_points={(till.site_id, till.console_id): till.point for till in TILLS},
 )
@@ -91,7 +99,7 @@ def test_the_report_equals_the_oracle(tmp_path: Path, mosquitto: Mosquitto) -> N
 
 
 def live(crowd: "Crowd", bridge: Bridge, diary: Diary) -> None:
-    """People come twice; in the first half the bridge is killed, between the halves a question is changed."""
+    """Let people come twice; kill the bridge in the first half, and change a question between the halves."""
     database = bridge.database
     wait_until("settings are applied", lambda: all_applied(database))
     crowd.come()
@@ -103,13 +111,13 @@ def live(crowd: "Crowd", bridge: Bridge, diary: Diary) -> None:
     wait_until("the new question is applied", lambda: all_applied(database))
     crowd.come(loyalty_revision=2)
     wait_until("people have gone home", crowd.has_gone)
-    wait_until("all surveys are there", lambda: surveys_closed(database) == SURVEYS)
+    wait_until("all surveys are stored", lambda: surveys_closed(database) == SURVEYS)
     crowd.wait(HEARTBEAT_MS)
     wait_until("the outboxes are empty", lambda: all_empty(database))
 
 
 def configure(database: Path) -> None:
-    """Settings, questions, sites and checkout points, all by the usual commands while the bridge runs."""
+    """Set settings, questions, sites and checkout points by the usual commands while the bridge runs."""
     where = ("--database", str(database))
     settings = {
         "survey_window_ms": RULES.survey_window_ms,
@@ -132,7 +140,7 @@ def configure(database: Path) -> None:
 @contextmanager
 def consoles(folder: Path, mosquitto: Mosquitto, database: Path, stop: Event) -> Iterator[list[OwnTime]]:
     with ExitStack() as stack:
-        made = [
+        running = [
             stack.enter_context(
                 closing(
                     OwnTime(
@@ -150,31 +158,31 @@ def consoles(folder: Path, mosquitto: Mosquitto, database: Path, stop: Event) ->
             )
             for till in TILLS
         ]
-        for one in made:
-            one.power_on()
-        yield made
+        for console in running:
+            console.power_on()
+        yield running
 
 
 class Crowd:
-    """People around every console, who come twice, each time with the other seller; what goes wrong is raised."""
+    """People around every console, who come twice, each time with the other seller."""
 
     def __init__(self, running: Sequence[OwnTime], diary: Diary, seed: int, stop: Event) -> None:
         self._running, self._seed, self._stop = running, seed, stop
         self._failures: list[BaseException] = []
         self._threads: list[Thread] = []
         self._visits = 0
-        self._places = [
-            Place(
-                one,
+        self._posts = [
+            Post(
+                console,
                 till.site_id,
                 till.console_id,
                 till.rules,
                 till.question_id,
                 sellers=(f"{till.console_id}-ann", f"{till.console_id}-bob"),
             )
-            for one, till in zip(running, TILLS, strict=True)
+            for console, till in zip(running, TILLS, strict=True)
         ]
-        self._people = [People(place, diary, one) for place, one in zip(self._places, running, strict=True)]
+        self._people = [People(post, diary, console) for post, console in zip(self._posts, running, strict=True)]
 
     def __enter__(self) -> Self:
         return self
@@ -185,41 +193,42 @@ class Crowd:
             thread.join()
 
     def come(self, loyalty_revision: int = 1) -> None:
-        """Half of the surveys. Shifts begin and end in a quiet while, so the second visit waits for its own."""
+        """Begin half of the surveys; shifts begin and end while nothing happens, so the second half waits first."""
         self.wait(CHANGE_MS)
         self._visits += 1
-        for place in self._places:
-            place.question_revision = loyalty_revision if place.question_id == "loyalty" else 1
+        for post in self._posts:
+            post.question_revision = loyalty_revision if post.question_id == "loyalty" else 1
         self._threads = [Thread(target=self._serve, args=pair) for pair in zip(self._people, TILLS, strict=True)]
         for thread in self._threads:
             thread.start()
 
     def has_gone(self) -> bool:
+        """Return whether everybody has finished; raise what went wrong with one of them."""
         for failure in self._failures:
             raise failure
         return not any(thread.is_alive() for thread in self._threads)
 
     def wait(self, ms: int) -> None:
-        """Let that long pass at each console."""
-        for one in self._running:
-            one.wait(ms)
+        """Let some milliseconds pass at each console."""
+        for console in self._running:
+            console.wait(ms)
 
     def _serve(self, people: People, till: Till) -> None:
         name = f"{self._seed}/{till.console_id}/{self._visits}"
         try:
-            people.perform(plan(name, till.rules, till.surveys // 2, TEMPERAMENT))
+            people.perform(plan(name, till.rules, till.surveys // 2, TRAFFIC))
         except BaseException as failure:  # noqa: BLE001  # raised by `has_gone`
             self._failures.append(failure)
 
 
-# What the database knows ------------------------------------------------------------------------------------------
+# What the database holds ------------------------------------------------------------------------------------------
 
 
 def all_applied(database: Path) -> bool:
-    """Every console has applied its newest settings."""
+    """Return whether every console has applied its newest settings."""
     sent = dict(facts.settings_sent(database, "console_id", "revision"))  # the newest last
-    told = facts.events(database, "console_id", "raw", type="settings_applied")
-    applied = {console_id: json.loads(raw)["revision"] for console_id, raw in told}
+    events = facts.events(database, "console_id", "raw", type="settings_applied")
+    applied = {console_id: json.loads(raw)["revision"] for console_id, raw in events}
     return len(applied) == len(TILLS) and applied == sent
 
 
@@ -249,7 +258,7 @@ def write_csv(file: Path, columns: str, rows: Sequence[Sequence[Any]]) -> None:
         writer.writerows(rows)
 
 
-def import_shifts(folder: Path, database: Path, diary: Sequence[Entry]) -> None:
+def import_shifts(folder: Path, database: Path, diary: Sequence[DiaryEntry]) -> None:
     rows = [
         (
             entry.site_id,
@@ -267,8 +276,8 @@ def import_shifts(folder: Path, database: Path, diary: Sequence[Entry]) -> None:
     trivox("shift", "import", str(file), "--database", str(database))
 
 
-def import_visitors(folder: Path, database: Path, diary: Sequence[Entry]) -> None:
-    """One figure a site and entry, as a people counter's export would have it."""
+def import_visitors(folder: Path, database: Path, diary: Sequence[DiaryEntry]) -> None:
+    """Import a count for each entry with visitors, as a people counter's export would have it."""
     rows = [
         (
             entry.site_id,
@@ -287,8 +296,8 @@ def import_visitors(folder: Path, database: Path, diary: Sequence[Entry]) -> Non
     trivox("counts", "import", str(file), "--database", str(database))
 
 
-def publish_transactions(port: int, diary: Sequence[Entry]) -> None:
-    """The tills report each sale by MQTT; the bridge answers each on the source's `ack`."""
+def publish_transactions(port: int, diary: Sequence[DiaryEntry]) -> None:
+    """Publish each sale by MQTT as tills do; wait until the bridge has acknowledged each on the source's `ack`."""
     acked: set[str] = set()
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="tills")
     client.on_message = lambda _client, _data, message: acked.add(json.loads(message.payload).get("id", ""))
@@ -298,7 +307,7 @@ def publish_transactions(port: int, diary: Sequence[Entry]) -> None:
         subscribed, _ = client.subscribe("trivox/v1/+/tills/ack", qos=1)
         assert subscribed == paho.MQTT_ERR_SUCCESS
         sent: set[str] = set()
-        points = WORLD.checkout_points
+        points = SETUP.checkout_points
         for number, entry in enumerate(diary):
             if entry.kind != "customer" or not entry.bought:
                 continue
@@ -327,9 +336,9 @@ def report(database: Path, by: str, *more: str) -> list[Row]:
     return rows
 
 
-def compare(database: Path, diary: Sequence[Entry], counts: Sequence[Count]) -> None:
+def compare(database: Path, diary: Sequence[DiaryEntry], counts: Sequence[TrueCount]) -> None:
     for by in GROUPS:
-        equal(report(database, by), expected(diary, WORLD, by.split(","), counts), f"by {by}")
+        equal(report(database, by), expected_rows(diary, SETUP, by.split(","), counts), f"by {by}")
     every = report(database, "question", "--force-majeure", "with")
     assert sum(row["surveys"] + row["error"] for row in every) == SURVEYS
     assert all(row["force_majeure_level"]["value"] > 0 for row in every if row["question_id"] == "staff")
@@ -338,11 +347,11 @@ def compare(database: Path, diary: Sequence[Entry], counts: Sequence[Count]) -> 
     assert all(row["exact_conversion"] for row in every)
     for which in ("with", "without", "only"):
         rows = report(database, "console", "--force-majeure", which)
-        equal(rows, expected(diary, WORLD, ["console"], counts, force_majeure=which), f"force majeure {which}")
+        equal(rows, expected_rows(diary, SETUP, ["console"], counts, force_majeure=which), f"force majeure {which}")
 
 
 def equal(reported: Sequence[Row], true: Sequence[Row], where: str) -> None:
-    """Each true row is reported, no other row has surveys, and every figure is the same."""
+    """Check that each expected_rows row is reported with the same figures, and that no other row has surveys."""
     columns = [name for name in true[0] if name in {*KEYS}]
     by_key = {tuple(row[name] for name in columns): row for row in reported}
     assert len(by_key) == len(reported), where
@@ -371,14 +380,14 @@ def same(reported: Any, true: Any, where: str) -> None:
         assert reported == true, where
 
 
-def check_facts(database: Path, diary: Sequence[Entry]) -> None:
-    """Nothing lost, nothing rejected, nothing twice; every stray press is there with its reason."""
+def check_facts(database: Path, diary: Sequence[DiaryEntry]) -> None:
+    """Check that nothing is lost, rejected or stored twice, and that every stray press is stored with its reason."""
     assert facts.rejects(database) == []
     whole = [(console_id, 1, through) for console_id, through in facts.epochs(database, "console_id", "through")]
     assert sorted(facts.received(database, "console_id", "low", "high")) == sorted(whole)
     assert len(whole) == len(TILLS)
-    told = facts.told(database, type="stray_pressed")
-    assert Counter((event["button"], event["reason"]) for event in told) == strays(diary, RULES)
+    sent = facts.sent_events(database, type="stray_pressed")
+    assert Counter((event["button"], event["reason"]) for event in sent) == strays(diary, RULES)
     fates = {entry.ends for entry in diary} | {entry.wanted for entry in diary}
     assert fates >= {"answered", "expired", "superseded", "cut_off", "yes", "no", "cant_say", "silent"}
 

@@ -1,25 +1,79 @@
-"""The README's commands, options, modules and links are there."""
+"""Check the pages: each link, anchor, `trivox` command, option, module and make target that they name exists."""
+
+from __future__ import annotations
 
 import re
 import shlex
 import subprocess
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import say as trivox
+from tests.support.command import output_of as trivox
 from tests.support.programs import LIMIT_S
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
-PAGES = README + (ROOT / "bridge" / "README.md").read_text("utf-8")
-BLOCKS = "\n".join(re.findall(r"```sh\n(.*?)```", PAGES, re.DOTALL)).replace("\\\n", "")  # a long command is one
-COMMANDS = re.findall(r"(?:\.venv/bin/|^)trivox ([^\n#]*)", BLOCKS, re.MULTILINE)
-MODULES = re.findall(r"python -m ([a-z_.]+)", BLOCKS)
-LINKS = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("https:")]
-MAKES = re.findall(r"`?\bmake ([a-z]+)\b", "\n".join(re.findall(r"`make [a-z]+`|^make [a-z]+", README, re.MULTILINE)))
+FOLDERS = ("bridge", "firmware", "schema", "simulator", "tests")
+PATHS = [*sorted(ROOT.glob("*.md")), *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))]
+PAGES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in PATHS}
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+README_LINES = 150
+FIRST_SCREEN_LINES = 40
+NOT_OURS = {"_boot.py"}  # MicroPython's own
+
+
+def blocks(text: str) -> str:
+    """Join the shell commands of a page, each on one line."""
+    found = [block for _, language, block in FENCE.findall(text) if language == "sh"]
+    return "\n".join(found).replace("\\\n", "")
+
+
+def prose(text: str) -> str:
+    """Return a page without its blocks."""
+    return FENCE.sub("", text)
+
+
+def commands_of(text: str) -> list[str]:
+    """List the `trivox` commands of a page, in blocks and in sentences, each without `trivox`."""
+    in_blocks = re.findall(r"(?:\.venv/bin/|^)trivox ([^\n#<|>]*)", blocks(text), re.MULTILINE)
+    in_prose = re.findall(r"`(?:\.venv/bin/)?trivox ([^`]*)`", prose(text))
+    return [" ".join(line.split()) for line in (*in_blocks, *in_prose)]
+
+
+def links_of(text: str) -> list[str]:
+    """List the relative links and pictures of a page."""
+    links = re.findall(r"\]\(([^)\s]+)\)", prose(text))
+    return [link for link in links if not re.match(r"[a-z]+:", link)]
+
+
+def headings_of(text: str) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    anchors: set[str] = set()
+    for heading in re.findall(r"^#{1,6} (.+)$", prose(text), re.MULTILINE):
+        words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+        slug = re.sub(r"[^\w\- ]", "", words.strip().lower()).replace(" ", "-")
+        number = 0
+        while (anchor := f"{slug}-{number}" if number else slug) in anchors:
+            number += 1
+        anchors.add(anchor)
+    return anchors
+
+
+COMMANDS = sorted({line for text in PAGES.values() for line in commands_of(text)})
+MODULES = sorted({module for text in PAGES.values() for module in re.findall(r"python -m ([a-z_.]+)", text)} - {"venv"})
+RUN_MODULES = sorted({name for text in PAGES.values() for name in re.findall(r"python -m ([a-z_.]+)", blocks(text))})
+LINKS = [(page, link) for page, text in PAGES.items() for link in links_of(text)]
+TARGETS = sorted(
+    {
+        target
+        for text in PAGES.values()
+        for target in re.findall(r"^make ([a-z-]+)", blocks(text), re.MULTILINE)
+        + re.findall(r"`(?:[A-Z_]+=\S+ )?make ([a-z-]+)\b[^`]*`", prose(text))
+    }
+)
 
 
 @cache
@@ -30,35 +84,83 @@ def help_of(*command: str) -> str:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_commands_and_options_exist(line: str) -> None:
     words = shlex.split(line)
-    command = words[:1]
-    if f"Usage: trivox {words[0]} [OPTIONS] COMMAND" in help_of(*command):
+    command = [] if words[0].startswith("-") else words[:1]
+    is_group = f"Usage: trivox {words[0]} [OPTIONS] COMMAND" in help_of(*command)
+    if command and is_group and words[1:] and re.fullmatch(r"[a-z-]+", words[1]):
         command = words[:2]
     shown = help_of(*command)
     for word in words:
-        if word.startswith("--"):
-            assert re.search(rf"(^|\s){re.escape(word)}\b", shown), f"{word} is no option of trivox {' '.join(command)}"
+        if re.match(r"--[a-z]", word):
+            option = word.partition("=")[0]
+            assert re.search(rf"(^|\s){re.escape(option)}\b", shown), (
+                f"{option} is no option of trivox {' '.join(command)}"
+            )
 
 
-@pytest.mark.parametrize("link", LINKS)
-def test_links_lead_somewhere(link: str) -> None:
-    assert (ROOT / link).exists()
+@pytest.mark.parametrize(("page", "link"), LINKS)
+def test_links_lead_to_a_file_and_a_heading(page: str, link: str) -> None:
+    path, _, anchor = link.partition("#")
+    target = (ROOT / page).parent / path if path else ROOT / page
+    assert target.exists()
+    if anchor:
+        assert anchor in headings_of(target.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_modules_exist(module: str) -> None:
+    assert find_spec(module) is not None
+
+
+@pytest.mark.parametrize("module", RUN_MODULES)
 def test_modules_say_how_they_are_run(module: str) -> None:
     words = [sys.executable, "-m", module, "--help"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert (done.returncode, "usage" in done.stdout.lower()) == (0, True)
 
 
-def test_make_knows_what_the_readme_names() -> None:
-    assert {"run", "test", "bench"} <= set(MAKES)
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in MAKES:
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+@pytest.mark.parametrize("target", TARGETS)
+def test_make_knows_its_targets(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+
+def test_the_first_page_is_short_and_begins_with_the_two_commands() -> None:
+    lines = PAGES["README.md"].splitlines()
+    assert len(lines) <= README_LINES
+    for command in ("make run", "make test"):
+        assert any(line.startswith(command) for line in lines[:FIRST_SCREEN_LINES]), command
+
+
+def test_every_page_can_be_reached_from_the_first() -> None:
+    reached, waiting = {"README.md"}, ["README.md"]
+    while waiting:
+        page = waiting.pop()
+        for link in links_of(PAGES[page]):
+            target = ((ROOT / page).parent / link.partition("#")[0]).resolve()
+            name = str(target.relative_to(ROOT.resolve()))
+            if name in PAGES and name not in reached:
+                reached.add(name)
+                waiting.append(name)
+    assert reached == set(PAGES)
+
+
+def test_pages_name_no_page_that_is_not_there() -> None:
+    for page, text in PAGES.items():
+        for name in re.findall(r"[\w./-]+\.md\b", text):
+            known = (ROOT / name, (ROOT / page).parent / name)
+            assert any(path.exists() for path in known), f"{page} names {name}"
+
+
+def test_pages_name_no_python_file_that_is_not_there() -> None:
+    files = [f"/{path.relative_to(ROOT)}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    for page, text in PAGES.items():
+        for name in re.findall(r"[\w/]+\.py\b", prose(text)):
+            ending = f"/{name.lstrip('/')}"
+            assert name in NOT_OURS or any(file.endswith(ending) for file in files), f"{page} names {name}"
 
 
 def test_there_is_something_to_test() -> None:
-    assert len(COMMANDS) > 8
-    assert LINKS
-    assert MODULES
+    assert len(COMMANDS) > 50
+    assert len(LINKS) > 50
+    assert {"run", "test", "bench", "chaos"} <= set(TARGETS)
+    assert RUN_MODULES
+    assert headings_of("# A `b` c\n\n## X: y, z's\n\n## A `b` c\n") == {"a-b-c", "x-y-zs", "a-b-c-1"}

@@ -1,4 +1,4 @@
-"""`trivox run` brings everything up, shows that it works, and leaves nothing behind however it ends."""
+"""`trivox run` starts everything, shows that it works, and leaves nothing behind, however it ends."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import command, facts
-from tests.support.once import alone
+from tests.support.once import one_worker
 from tests.support.programs import LIMIT_S, TRIVOX, free_port, wait_until
 
 pytestmark = pytest.mark.long
@@ -20,7 +20,7 @@ DATABASE = Path("trivox-data/trivox.db")
 
 
 class Run:
-    """A `trivox run` in a folder of its own, so that whatever it leaves behind is found."""
+    """A `trivox run` in its own folder, so that whatever it leaves behind can be found."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
@@ -40,10 +40,11 @@ class Run:
 
     @property
     def said(self) -> str:
+        """Its output so far."""
         return self.output.read_text(encoding="utf-8")
 
-    def left(self) -> list[int]:
-        """Processes that run in its folder: what it started, and it itself, in whatever session."""
+    def processes(self) -> list[int]:
+        """Return the processes that run in its folder, itself included, in whatever session."""
         found = []
         for entry in Path("/proc").glob("[0-9]*/cwd"):
             try:
@@ -55,19 +56,19 @@ class Run:
         return found
 
     def named(self, word: str) -> list[int]:
-        """Those of them whose command line has this in one of its words, at its end."""
-        words = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in self.left()}
-        return [pid for pid, line in words.items() if any(one.endswith(word) for one in line)]
+        """Return those of them with a word in their command line that ends with `word`."""
+        lines = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in self.processes()}
+        return [pid for pid, line in lines.items() if any(part.endswith(word) for part in line)]
 
     def bridge_said(self) -> str:
         return self.bridge_log.read_text("utf-8") if self.bridge_log.exists() else ""
 
     def wait_for_ports(self) -> None:
-        """Until it needs no other ports."""
+        """Wait until it has all the ports that it needs."""
         wait_until("the bridge has its port", lambda: "metrics" in self.bridge_said() or self._ended())
 
     def wait_for_presses(self, stored_before: int = 0) -> None:
-        """Until it shows surveys, and more events than there were before it."""
+        """Wait until it shows surveys, and more events than were stored before."""
 
         def shown() -> bool:
             stored = [int(count) for count in re.findall(r"(\d+) events stored", self.said)]
@@ -76,14 +77,14 @@ class Run:
         wait_until("surveys are shown", lambda: shown() or self._ended())
         assert self.process.poll() is None, self.said
 
-    def loses(self, program: str) -> None:
-        """One of its programs is killed, whereupon it ends, and all the others."""
+    def lose(self, program: str) -> None:
+        """Kill one of its programs; check that it ends, with all the others."""
         found = self.named(program)
         assert found
         for pid in found:
             os.kill(pid, signal.SIGKILL)
         assert self.process.wait(LIMIT_S) == 1, self.said
-        assert not self.left()
+        assert not self.processes()
 
     def _ended(self) -> bool:
         return self.process.poll() is not None
@@ -94,27 +95,27 @@ Start = Callable[..., Run]
 
 @pytest.fixture
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Starts runs in a folder with these options, one at a time: who begins at the same moment takes the same port."""
+    """Start a run in a folder, one at a time: two that start at the same moment would take the same port."""
     started: list[Run] = []
 
-    def one(folder: Path, *options: str) -> Run:
-        with alone(tmp_path_factory, "trivox-run"):
+    def start_one(folder: Path, *options: str) -> Run:
+        with one_worker(tmp_path_factory, "trivox-run"):
             run = Run(folder, *options)
             started.append(run)
             run.wait_for_ports()
         return run
 
-    yield one
+    yield start_one
     for run in started:
-        for pid in run.left():
+        for pid in run.processes():
             os.kill(pid, signal.SIGKILL)
         run.process.wait()
 
 
-def test_it_ends_by_itself_and_says_how_to_ask(tmp_path: Path, start: Start) -> None:
+def test_it_ends_by_itself_and_prints_how_to_query_its_database(tmp_path: Path, start: Start) -> None:
     run = start(tmp_path, "--seconds", "20")
     assert run.process.wait(LIMIT_S) == 0, run.said
-    assert not run.left()
+    assert not run.processes()
     assert set(facts.surveys(tmp_path / DATABASE, "outcome")) - {"open"}
     assert facts.rejects(tmp_path / DATABASE) == []
     commands = [line.strip() for line in run.said.splitlines() if line.startswith("  ")]
@@ -127,22 +128,22 @@ def test_it_ends_by_itself_and_says_how_to_ask(tmp_path: Path, start: Start) -> 
         assert done.stdout.strip(), line
 
 
-def test_a_signal_ends_everything_and_a_second_run_goes_on(tmp_path: Path, start: Start) -> None:
+def test_a_signal_ends_everything_and_a_second_run_continues(tmp_path: Path, start: Start) -> None:
     before = 0
     for number in (signal.SIGINT, signal.SIGTERM):
         run = start(tmp_path, "--consoles", "1")
         run.wait_for_presses(before)
         run.process.send_signal(number)
         assert run.process.wait(LIMIT_S) == 0, run.said
-        assert not run.left()
-        assert "ask it by" in run.said
+        assert not run.processes()
+        assert "look at them with" in run.said
         stored = facts.stored(tmp_path / DATABASE)
         assert stored > before
         before = stored
     assert len(facts.epochs(tmp_path / DATABASE)) == 1
 
 
-def test_two_at_once_keep_out_of_each_others_way_and_say_what_died(tmp_path: Path, start: Start) -> None:
+def test_two_runs_do_not_disturb_each_other_and_report_what_died(tmp_path: Path, start: Start) -> None:
     runs = []
     for name in ("one", "other"):
         folder = tmp_path / name
@@ -156,7 +157,7 @@ def test_two_at_once_keep_out_of_each_others_way_and_say_what_died(tmp_path: Pat
     urls = [re.findall(r"url=(http://127.0.0.1:\d+/metrics)", run.bridge_said()) for run in runs]
     assert len(urls[0]) == len(urls[1]) == 1, [run.bridge_said() for run in runs]
     assert urls[0] != urls[1]
-    one.loses("bridge")
+    one.lose("bridge")
     assert "The bridge ended by itself" in one.said
-    other.loses("/micropython")
+    other.lose("/micropython")
     assert "A simulated console failed: demo/till-1" in other.said

@@ -1,4 +1,4 @@
-"""An authority of one's own, and the broker's certificate signed by it: ECDSA on P-256, which every board can check."""
+"""Make a private authority and the broker's certificate signed by it: ECDSA on P-256, which every board can check."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from bridge.errors import TrivoxError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-AUTHORITY_DAYS = 20 * 365  # renewing it means going to every console
+AUTHORITY_DAYS = 20 * 365  # to renew it, somebody has to visit every console
 SERVER_DAYS = 397
-_EARLIER = timedelta(days=1)  # a clock that is a little behind takes it all the same
+_BACKDATED = timedelta(days=1)  # so that a clock that is a little behind accepts it
 _NAME_MAX = 253
 _LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 
 @dataclass(frozen=True)
-class Certificate:
-    """A certificate with its key."""
+class KeyedCertificate:
+    """A certificate with its private key."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
     def pem(self) -> bytes:
-        """The certificate as text."""
+        """Return the certificate in PEM."""
         return self.certificate.public_bytes(Encoding.PEM)
 
     def key_pem(self) -> bytes:
-        """The key, to be kept secret."""
+        """Return the private key in PEM, to be kept secret."""
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def make_authority(now: datetime) -> Certificate:
-    """A new authority, which signs certificates of brokers and nothing else."""
+def make_authority(now: datetime) -> KeyedCertificate:
+    """Make a new authority, which may only sign certificates of brokers."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("Trivox authority")
     builder = (
@@ -59,11 +59,13 @@ def make_authority(now: datetime) -> Certificate:
         .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
-    return Certificate(builder.sign(key, hashes.SHA256()), key)
+    return KeyedCertificate(builder.sign(key, hashes.SHA256()), key)
 
 
-def make_server(authority: Certificate, hosts: list[str], now: datetime, days: int = SERVER_DAYS) -> Certificate:
-    """A certificate for a broker that is reached under `hosts`, names or addresses."""
+def make_server(
+    authority: KeyedCertificate, hosts: list[str], now: datetime, days: int = SERVER_DAYS
+) -> KeyedCertificate:
+    """Make a certificate for a broker that is reached at `hosts`, names or addresses."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = authority.certificate.subject
     builder = (
@@ -74,41 +76,41 @@ def make_server(authority: Certificate, hosts: list[str], now: datetime, days: i
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
     )
-    return Certificate(builder.sign(authority.key, hashes.SHA256()), key)
+    return KeyedCertificate(builder.sign(authority.key, hashes.SHA256()), key)
 
 
-def read(certificate: Path, key: Path) -> Certificate:
-    """A certificate with its key, from their files. Raises TrivoxError."""
+def read(certificate: Path, key: Path) -> KeyedCertificate:
+    """Read a certificate with its key from their files. Raises TrivoxError."""
     try:
-        found = load_pem_private_key(key.read_bytes(), password=None)
+        private_key = load_pem_private_key(key.read_bytes(), password=None)
     except OSError as error:
         raise TrivoxError(f"{key} cannot be read ({error.strerror}): put it back, or run this as root.") from error
     except (ValueError, TypeError) as error:
-        raise TrivoxError(f"{key} is no key in PEM: put it back from a copy.") from error
-    if not isinstance(found, ec.EllipticCurvePrivateKey):
-        raise TrivoxError(f"{key} is no key that this program has made: put it back from a copy.")
+        raise TrivoxError(f"{key} is not a key in PEM: put it back from a copy.") from error
+    if not isinstance(private_key, ec.EllipticCurvePrivateKey):
+        raise TrivoxError(f"{key} is not a key made by this program: put it back from a copy.")
     if not fits(read_certificate(certificate), key):
         raise TrivoxError(f"{key} is not the key of {certificate}: put the right one there.")
-    return Certificate(read_certificate(certificate), found)
+    return KeyedCertificate(read_certificate(certificate), private_key)
 
 
 def read_certificate(path: Path) -> x509.Certificate:
-    """A certificate from its file. Raises TrivoxError."""
+    """Read a certificate from its file. Raises TrivoxError."""
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except OSError as error:
         raise TrivoxError(f"{path} cannot be read ({error.strerror}): put it back, or run this as root.") from error
     except ValueError as error:
-        raise TrivoxError(f"{path} is no certificate in PEM: put it back from a copy.") from error
+        raise TrivoxError(f"{path} is not a certificate in PEM: put it back from a copy.") from error
 
 
 def der(certificate: x509.Certificate) -> bytes:
-    """A certificate as consoles read it."""
+    """Return a certificate in DER, as consoles need it."""
     return certificate.public_bytes(Encoding.DER)
 
 
 def fits(certificate: x509.Certificate, key: Path) -> bool:
-    """Whether the file holds the key of a certificate."""
+    """Return whether the file holds the key of a certificate."""
     try:
         return load_pem_private_key(key.read_bytes(), password=None).public_key() == certificate.public_key()
     except (OSError, ValueError, TypeError):
@@ -116,13 +118,13 @@ def fits(certificate: x509.Certificate, key: Path) -> bool:
 
 
 def hosts_of(certificate: x509.Certificate) -> list[str]:
-    """Under which names and addresses a broker has been given a certificate."""
-    found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return [str(name.value) for name in found]
+    """Return the names and addresses that a broker's certificate is for."""
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return [str(name.value) for name in names]
 
 
 def is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Whether the authority signed it."""
+    """Return whether the authority signed a certificate."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
@@ -131,18 +133,18 @@ def is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> 
 
 
 def days_left(certificate: x509.Certificate, now: datetime) -> int:
-    """For how many whole days it is still good; negative once it has ended."""
+    """Return for how many whole days a certificate is still valid; negative once it has expired."""
     return (certificate.not_valid_after_utc - now).days
 
 
 def check_host(host: str) -> str:
-    """A host name or an address as certificates have it; raises UsageError."""
+    """Return a host name or an address in the form that certificates use. Raises UsageError."""
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
         is_name = _HOST.fullmatch(host.removesuffix(".")) is not None and len(host) <= _NAME_MAX
     if not is_name:
-        raise UsageError(f"{host!r} is no host: give a name such as broker.shop.example, or an address.")
+        raise UsageError(f"{host!r} is not a host: give a name such as broker.shop.example, or an address.")
     return host.removesuffix(".").lower()
 
 
@@ -166,7 +168,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _EARLIER)
+        .not_valid_before(now - _BACKDATED)
         .not_valid_after(now + timedelta(days=days))
     )
 

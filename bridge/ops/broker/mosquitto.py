@@ -1,4 +1,4 @@
-"""mosquitto's files: its settings, who may log in, and who may read and write what. Texts alone, nothing is written."""
+"""Make the text of mosquitto's files: its configuration, who may log in, and who may read and write what."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
     from bridge.keyring import Account, Credentials
 
-_ITERATIONS = 101  # mosquitto_passwd's own; passwords here are random and need no stretching
+_ITERATIONS = 101  # mosquitto_passwd's default; random passwords need no stretching
 _SALT_BYTES = 12
-MAX_PACKET_BYTES = 68 * 1024  # the longest message that the bridge takes, with its topic
+MAX_PACKET_BYTES = 68 * 1024  # the longest message that the bridge accepts, with its topic
 MAX_CONNECTIONS = 20_000
 
 CONSOLE_WRITES = ("events", "status", "health", "reply")
 CONSOLE_READS = ("ack", "settings", "command", "firmware")
 SOURCE_WRITES = ("counts",)
 SOURCE_READS = ("ack",)
-SYSTEM = "$SYS/#"  # what `trivox doctor` looks at
+SYSTEM = "$SYS/#"  # what `trivox doctor` reads
 
 
 def settings(folder: Path, port: int, *, log_denied: bool) -> str:
-    """mosquitto.conf for the files in `folder`; limits as measured, see "The bridge in a shop"."""
+    """Return mosquitto.conf for the files in `folder`. Its limits were measured (bridge/service/README.md)."""
     debug = "" if log_denied else "# "
     return f"""\
-# Written by `trivox broker-config`; it writes it again, so put changes of your own into another file.
+# Written by `trivox broker-config`, which will overwrite it: put changes of your own into another file.
 
-# The one way in: TLS, and nobody without a name.
+# The only way in: TLS, with a login.
 listener {port}
 certfile {folder}/server.pem
 keyfile {folder}/server.key
@@ -41,17 +41,17 @@ password_file {folder}/passwords
 acl_file {folder}/acl
 max_connections {MAX_CONNECTIONS}
 
-# What waits for the bridge outlives a restart. It lies in the folder that mosquitto is started in.
+# Messages that wait for the bridge survive a restart. They are stored in mosquitto's working directory.
 persistence true
 autosave_interval 300
 
-# More than this in flight or in the queue is dropped in silence; consoles would send it again.
+# More messages in flight or in the queue would be dropped silently; consoles would send them again.
 max_inflight_messages 1000
 max_queued_messages 1000000
 max_queued_bytes 1073741824
 set_tcp_nodelay true
 
-# Who sends more at once is sent away.
+# A client that sends a larger packet is disconnected.
 max_packet_size {MAX_PACKET_BYTES}
 
 log_dest stderr
@@ -60,31 +60,34 @@ log_type error
 log_type warning
 log_type notice
 log_type information
-# Only this tells who tried to write or read what is not his ("Denied PUBLISH …"). It also tells of every message: a
-# shop's journal bears that; with hundreds of consoles leave it out (`trivox broker-config --no-log-denied`).
+# Only this logs who tried to write or read without the right to ("Denied PUBLISH …"). It also logs every message: a
+# shop's journal can take that; with hundreds of consoles leave it out (`trivox broker-config --no-log-denied`).
 {debug}log_type debug
 connection_messages true
 """
 
 
 def passwords(accounts: Iterable[Account | Credentials]) -> str:
-    """The password file, hashed as mosquitto 2 does it."""
-    return "".join(f"{account.user}:{hashed(account.password)}\n" for account in accounts)
+    """Return the password file, with passwords hashed as by mosquitto 2."""
+    return "".join(f"{account.user}:{hash_password(account.password)}\n" for account in accounts)
 
 
-def hashed(password: str) -> str:
-    """A password as mosquitto keeps it: PBKDF2 with SHA-512."""
+def hash_password(password: str) -> str:
+    """Return a password as mosquitto stores it: PBKDF2 with SHA-512."""
     salt = secrets.token_bytes(_SALT_BYTES)
-    made = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
-    return f"$7${_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(made).decode()}"
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
+    return f"$7${_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 
 def access(bridge: str, consoles: Iterable[tuple[str, str]], sources: Iterable[str], viewers: Iterable[str]) -> str:
-    """The access list: what is not named here nobody may do. Consoles are (site, console), sources SITE/SOURCE."""
+    """Return the access list; nobody may do what it does not allow.
+
+    Consoles are (site id, console id); sources are SITE/SOURCE.
+    """
     lines = [
-        "# Written by `trivox broker-config`. Patterns with %u cannot do this: a user's name holds no slash.",
+        "# Written by `trivox broker-config`. Patterns with %u cannot do this, as a user name holds no slash.",
         *_rights(bridge, "trivox/v1/+/+", CONSOLE_READS, (*CONSOLE_WRITES, *SOURCE_WRITES)),
-        # `trivox doctor` logs in as the bridge, and looks whether the broker holds the newest settings.
+        # `trivox doctor` logs in as the bridge, and checks that the broker holds the newest settings.
         "topic read trivox/v1/+/+/settings",
         f"topic read {SYSTEM}",
     ]

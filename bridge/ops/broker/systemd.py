@@ -1,4 +1,4 @@
-"""Units for systemd that run broker and bridge with as few rights as they can do with. Texts alone."""
+"""Make the text of systemd units that run broker and bridge with as few rights as possible."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ SystemCallFilter=~@privileged @resources
 
 
 @dataclass(frozen=True)
-class Service:
-    """What the bridge's unit must know: its `user`, and where things lie."""
+class BridgeService:
+    """What the bridge's unit needs: its `user`, the `url` of the broker, and where the files are."""
 
     user: str
     program: Path
@@ -50,7 +50,7 @@ class Service:
 
 
 def broker_unit(program: str, user: str, settings: Path) -> str:
-    """The broker's: mosquitto as `user`, with what it keeps in /var/lib/trivox-broker."""
+    """Return the broker's unit: mosquitto as `user`, with its state in /var/lib/trivox-broker."""
     return f"""\
 [Unit]
 Description=Trivox broker (mosquitto)
@@ -70,7 +70,7 @@ WorkingDirectory=/var/lib/trivox-broker
 LimitNOFILE=65536
 LogRateLimitIntervalSec=0
 {_HARDENING}\
-ProtectHome={_home(settings)}
+ProtectHome={_protect_home(settings)}
 PrivateUsers=true
 MemoryDenyWriteExecute=true
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
@@ -80,8 +80,8 @@ WantedBy=multi-user.target
 """
 
 
-def bridge_unit(service: Service) -> str:
-    """The bridge's; it may write the folder of its database alone."""
+def bridge_unit(service: BridgeService) -> str:
+    """Return the bridge's unit; it may write only to the folder of its database."""
     command = f"{service.program} bridge --broker {service.url} --database {service.database}"
     return f"""\
 [Unit]
@@ -96,7 +96,7 @@ Restart=always
 RestartSec=2
 TimeoutStopSec=60
 {_HARDENING}\
-ProtectHome={_home(service.program, service.database, service.config)}
+ProtectHome={_protect_home(service.program, service.database, service.config)}
 ReadWritePaths={service.database.parent}
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 
@@ -105,6 +105,6 @@ WantedBy=multi-user.target
 """
 
 
-def _home(*paths: Path) -> str:
-    """Whether homes may be read: only where something that is needed lies in one."""
+def _protect_home(*paths: Path) -> str:
+    """Return ProtectHome: homes may be read only if one of these paths is in one."""
     return "read-only" if any(str(path).startswith(HOMES) for path in paths) else "true"

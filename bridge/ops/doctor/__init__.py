@@ -1,1 +1,1 @@
-"""Check the installation: database, host, broker and each console."""
+"""Check an installation: its database, host, broker and each console."""

@@ -1,4 +1,4 @@
-"""One short look at a broker: whether it lets us in, what it has retained for consoles, what it says of itself."""
+"""Probe a broker briefly: whether it accepts the login, what it retains for consoles, what it reports about itself."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
     from bridge.broker_login import BrokerLogin
 
 TIMEOUT_S = 5.0
-QUIET_S = 0.5  # after the last of what is retained
+QUIET_S = 0.5  # without a message: then all retained ones have come
 VERSION, DROPPED = "$SYS/broker/version", "$SYS/broker/publish/messages/dropped"
 TOPICS = ("trivox/v1/+/+/settings", VERSION, DROPPED)
 
 
 @dataclass
-class Seen:
-    """What was seen; `trouble` is why there is nothing, as the end of a sentence."""
+class ProbeResult:
+    """What the broker sent; `problem` ends the sentence "The broker at …" if something is wrong, and is else empty."""
 
-    trouble: str = ""
+    problem: str = ""
     version: str = ""
     dropped: int = 0
     certificate_ends_s: float | None = None  # seconds since 1970; None without TLS
     settings: dict[str, bytes] = field(default_factory=dict)
     is_subscribed: bool = False
-    heard_s: float = 0.0
+    last_message_s: float = 0.0
 
     def on_connect(self, client: Client, _data: Any, _flags: Any, reason: Any, *_: Any) -> None:
-        """Ask for what is retained, once let in."""
+        """Subscribe to the retained messages, once the login is accepted."""
         if reason.is_failure:
-            self.trouble = f"refuses this login ({reason}): give TRIVOX_MQTT_USER and TRIVOX_MQTT_PASSWORD, or --config"
+            self.problem = f"refuses this login ({reason}): give TRIVOX_MQTT_USER and TRIVOX_MQTT_PASSWORD, or --config"
         else:
             client.subscribe([(topic, 0) for topic in TOPICS])
 
     def on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[Any], *_: Any) -> None:
-        """Everything that is retained comes after this."""
-        self.is_subscribed, self.heard_s = True, time.monotonic()
+        """Note whether the subscription was granted; retained messages come after it."""
+        self.is_subscribed, self.last_message_s = True, time.monotonic()
         if reasons and reasons[0].is_failure:
-            self.trouble = "does not let this login read trivox/v1/#: give its user that right"
+            self.problem = "does not let this login read trivox/v1/#: give its user that right"
 
     def on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        """Something retained."""
-        self.heard_s = time.monotonic()
+        """Keep a retained message, or a figure about the broker."""
+        self.last_message_s = time.monotonic()
         if message.topic == VERSION:
             self.version = message.payload.decode("utf-8", "replace")
         elif message.topic == DROPPED:
@@ -58,9 +58,9 @@ class Seen:
             self.settings[message.topic] = bytes(message.payload)
 
 
-def probe(broker: BrokerLogin) -> Seen:
-    """Look at a broker; takes a few seconds at most."""
-    seen = Seen()
+def probe(broker: BrokerLogin) -> ProbeResult:
+    """Probe a broker; this takes a few seconds at most."""
+    result = ProbeResult()
     client = Client(
         CallbackAPIVersion.VERSION2, client_id=f"trivox-doctor-{os.getpid()}", protocol=MQTTProtocolVersion.MQTTv311
     )
@@ -69,30 +69,31 @@ def probe(broker: BrokerLogin) -> Seen:
         client.username_pw_set(broker.user, broker.password)
     if broker.tls:
         client.tls_set(ca_certs=None if broker.ca_file is None else str(broker.ca_file))
-    client.on_connect, client.on_subscribe, client.on_message = seen.on_connect, seen.on_subscribe, seen.on_message
+    client.on_connect = result.on_connect
+    client.on_subscribe, client.on_message = result.on_subscribe, result.on_message
     try:
         client.connect(broker.host, broker.port)
-        seen.certificate_ends_s = _certificate_ends_s(client)
-        _listen(client, seen)
+        result.certificate_ends_s = _certificate_ends_s(client)
+        _listen(client, result)
     except ssl.SSLCertVerificationError as error:
-        seen.trouble = f"has a certificate that is not trusted ({error.reason}): give --ca-file"
+        result.problem = f"has a certificate that is not trusted ({error.reason}): give --ca-file"
     except OSError as error:
-        seen.trouble = f"does not answer ({error}): start it, or correct its address"
+        result.problem = f"does not answer ({error}): start it, or correct its address"
     client.disconnect()
-    return seen
+    return result
 
 
 def _certificate_ends_s(client: Client) -> float | None:
-    link = client.socket()
-    shown = link.getpeercert() if isinstance(link, ssl.SSLSocket) else None
-    return ssl.cert_time_to_seconds(str(shown["notAfter"])) if shown else None
+    connection = client.socket()
+    certificate = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
 
 
-def _listen(client: Client, seen: Seen) -> None:
+def _listen(client: Client, result: ProbeResult) -> None:
     end_s = time.monotonic() + TIMEOUT_S
-    while not seen.trouble and client.loop(0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+    while not result.problem and client.loop(0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS:
         now_s = time.monotonic()
-        if now_s > end_s or (seen.is_subscribed and now_s - seen.heard_s > QUIET_S):
+        if now_s > end_s or (result.is_subscribed and now_s - result.last_message_s > QUIET_S):
             break
-    if not (seen.is_subscribed or seen.trouble):
-        seen.trouble = "does not speak MQTT: correct its address"
+    if not (result.is_subscribed or result.problem):
+        result.problem = "does not speak MQTT: correct its address"

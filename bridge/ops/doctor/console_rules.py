@@ -1,6 +1,7 @@
-"""The rules that judge a console's condition, each with its limit: `doctor` tells, `console list` colours. Pure.
+"""Check a console's status against rules, each with its limit, for `doctor` and `console list`. No I/O.
 
-A rule that applies gives a sign; the gravest sign decides the light, and of equals the first of the rules.
+A rule that applies yields a finding. The gravest finding decides the console's health; of equally grave findings, the
+first rule decides.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from bridge.text import DAY_MS, MINUTE_MS, ago, plural, utc
+from bridge.model.local_time import DAY_MS, MINUTE_MS
+from bridge.text import ago, plural, utc
 from bridge.wire.health import HealthFigures
-from bridge.wire.signature import Came, Mac
+from bridge.wire.signature import Mac, MacCount
 
 LATE_HEARTBEATS = 3
 SILENT_FOR_MS = 15 * MINUTE_MS
@@ -22,7 +24,10 @@ RSSI_WEAK_DBM = -80
 
 
 class ConsoleHealth(IntEnum):
-    """How a console is: red does not measure or loses what it measures, amber soon may not; grey was never heard."""
+    """A console's health, from good to bad.
+
+    Red: it does not measure, or it loses what it measures. Amber: that may happen soon. Grey: it was never heard.
+    """
 
     GREEN = 0
     GREY = 1
@@ -31,148 +36,153 @@ class ConsoleHealth(IntEnum):
 
     @property
     def word(self) -> str:
-        """Its name for people and programs."""
+        """Return the colour's name, for people and programs."""
         return self.name.lower()
 
 
 @dataclass(frozen=True)
 class Finding:
-    """That a rule applies: in few words for a list, and in a sentence of what to do. Green ones decide nothing."""
+    """A rule that applies to a console: `reason` in a few words for lists, `sentence` with what to do about it.
+
+    A green finding is reported, but does not decide the health.
+    """
 
     rule: str
-    light: ConsoleHealth
-    words: str
+    health: ConsoleHealth
+    reason: str
     sentence: str
 
 
 @dataclass(frozen=True)
-class Sharing:
-    """A console id was used by two boards (or under two epochs) in turn, last at this instant."""
+class IdConflict:
+    """A console id that two boards (or two epochs) used in turn, the last time at `last_at_ms`."""
 
     last_at_ms: int
-    words: str
+    reason: str
     sentence: str
 
 
 @dataclass(frozen=True)
 class ConsoleStatus:
-    """What is known of a console. `heard_at_ms` is 0 where this bridge never heard it."""
+    """What is known about a console. `last_seen_at_ms` is 0 if this bridge never heard it."""
 
     site_id: str
     console_id: str
-    heard_at_ms: int
+    last_seen_at_ms: int
     enrolled: bool = False
     hardware_id: str | None = None
-    online: bool | None = None  # as the console, or the broker for it, said last
-    said: HealthFigures = field(default_factory=HealthFigures)
-    health_at_ms: int | None = None  # when it was said; None: the broker had kept it
+    online: bool | None = None  # as last reported by the console, or by the broker for it
+    figures: HealthFigures = field(default_factory=HealthFigures)
+    health_at_ms: int | None = None  # when the figures were sent; None: the broker had retained them
     heartbeat_ms: int = MINUTE_MS
     lost: int = 0  # events missing for good
-    lost_lately: int = 0  # … of which this day
+    lost_last_day: int = 0  # of those, found missing in the last day
     is_staffed: bool | None = None  # whether a seller is on shift; None: no shifts are known
-    settings_revision: int = 0  # the highest that it ever told of
-    sharings: tuple[Sharing, ...] = ()
+    settings_revision: int = 0  # the highest that it ever reported
+    id_conflicts: tuple[IdConflict, ...] = ()
     has_key: bool = False  # whether credentials were issued for it
-    macs: Mapping[Mac, Came] = field(default_factory=dict)  # how its events came since it began to sign
+    events_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # its events since it began to sign
 
     @property
     def name(self) -> str:
-        """Site and console."""
+        """Return SITE/CONSOLE."""
         return f"{self.site_id}/{self.console_id}"
 
     @property
     def is_proved(self) -> bool:
-        """Whether every event is proved to be its own, since it began to sign them."""
-        return set(self.macs) == {Mac.HELD}
+        """Whether every event since it began to sign is proved to be its own."""
+        return set(self.events_by_mac) == {Mac.VALID}
 
     @property
-    def unproved(self) -> int | None:
-        """How many events are not proved to be its own; None where it never signed."""
-        return sum(came.events for mac, came in self.macs.items() if mac is not Mac.HELD) if self.macs else None
+    def unproved_count(self) -> int | None:
+        """Return how many events are not proved to be its own, or None if it never signed."""
+        if not self.events_by_mac:
+            return None
+        return sum(came.events for mac, came in self.events_by_mac.items() if mac is not Mac.VALID)
 
     @property
     def clock_offset_ms(self) -> int | None:
-        """How far its clock was ahead of this machine's when it last said so; None where that cannot be told."""
-        if self.said.at_ms is None or self.health_at_ms is None:
+        """Return how far its clock was ahead of this machine's at its last heartbeat, or None if that is not known."""
+        if self.figures.at_ms is None or self.health_at_ms is None:
             return None
-        return self.said.at_ms - self.health_at_ms
+        return self.figures.at_ms - self.health_at_ms
 
 
 def rules_that_apply(console: ConsoleStatus, now_ms: int) -> list[Finding]:
-    """All signs of a console, the deciding one first; none of a console that is well."""
+    """Return all findings about a console, the deciding one first; an empty list if all is well."""
     rules = (
-        *(_flash, _sharing, _stuck, _presence, _outbox, _losses, _strangers, _clock, _settings, _other_faults),
-        *(_signal, _key),
+        *(_flash, _id_conflicts, _stuck, _last_seen, _outbox, _losses, _unproved, _clock, _settings, _other_faults),
+        *(_signal, _signing),
     )
-    signs = [sign for rule in rules for sign in rule(console, now_ms)]
-    return sorted(signs, key=lambda sign: (sign.light is not ConsoleHealth.GREY, -sign.light))
+    findings = [finding for rule in rules for finding in rule(console, now_ms)]
+    return sorted(findings, key=lambda finding: (finding.health is not ConsoleHealth.GREY, -finding.health))
 
 
-def light_of(signs: list[Finding]) -> ConsoleHealth:
-    """The light that these signs, as `rules_that_apply` gives them, make."""
-    return signs[0].light if signs else ConsoleHealth.GREEN
+def health_of(findings: list[Finding]) -> ConsoleHealth:
+    """Return the health that these findings, in the order of `rules_that_apply`, amount to."""
+    return findings[0].health if findings else ConsoleHealth.GREEN
 
 
-def deciding(signs: list[Finding]) -> Finding | None:
-    """The sign that decided the light, None where none did."""
-    return signs[0] if signs and signs[0].light else None
+def deciding_finding(findings: list[Finding]) -> Finding | None:
+    """Return the finding that decided the health, or None if the console is green."""
+    return findings[0] if findings and findings[0].health else None
 
 
 def _flash(console: ConsoleStatus, _: int) -> Iterator[Finding]:
-    if "flash" in console.said.faults:
+    if "flash" in console.figures.faults:
         yield Finding(
             "flash",
             ConsoleHealth.RED,
             "flash fails: works from RAM",
-            f"Console {console.name} reports the fault flash: it works from RAM and forgets at power-off; exchange the "
-            "board.",
+            f"Console {console.name} reports the fault flash: it works from RAM and loses its events at power-off; "
+            "replace the board.",
         )
 
 
-def _sharing(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
-    for sharing in console.sharings:
-        lately = now_ms - sharing.last_at_ms <= DAY_MS
-        words = sharing.words if lately else f"once {sharing.words}"
-        yield Finding("two_boards", ConsoleHealth.RED if lately else ConsoleHealth.GREEN, words, sharing.sentence)
+def _id_conflicts(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
+    for conflict in console.id_conflicts:
+        is_recent = now_ms - conflict.last_at_ms <= DAY_MS
+        reason = conflict.reason if is_recent else f"once {conflict.reason}"
+        yield Finding("two_boards", ConsoleHealth.RED if is_recent else ConsoleHealth.GREEN, reason, conflict.sentence)
 
 
 def _stuck(console: ConsoleStatus, _now_ms: int) -> Iterator[Finding]:
-    for fault in console.said.faults:
+    for fault in console.figures.faults:
         kind, _, button = fault.partition(":")
         if kind == "stuck":
             yield Finding(
                 "stuck",
                 ConsoleHealth.RED,
                 f"button stuck: {button}",
-                f"Console {console.name} reports the fault {fault}: free the button, or exchange it; until then it "
+                f"Console {console.name} reports the fault {fault}: free the button, or replace it; until then it "
                 "measures nothing.",
             )
 
 
-def _presence(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
-    """Never heard, heard in times to come, silent, offline, late: one of them at most."""
-    name, quiet_ms = console.name, now_ms - console.heard_at_ms
+def _last_seen(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
+    """Yield at most one finding: never heard, heard in the future, silent, offline or late."""
+    name, quiet_ms = console.name, now_ms - console.last_seen_at_ms
     late_ms = max(LATE_HEARTBEATS * console.heartbeat_ms, MINUTE_MS)
     is_silent = quiet_ms > max(SILENT_FOR_MS, late_ms)
-    state = "says that it is offline" if console.online is False else "is silent"
+    state = "is offline" if console.online is False else "is silent"
     sentence = f"Console {name} {state}, last heard {ago(quiet_ms)}: check its power and Wi-Fi."
-    if not console.heard_at_ms:
+    if not console.last_seen_at_ms:
         yield Finding(
             "never_heard",
             ConsoleHealth.GREY,
             "never heard",
-            f"Console {name} was never heard by this bridge: check its power, Wi-Fi and broker address.",
+            f"This bridge has never heard console {name}: check its power, Wi-Fi and broker's address.",
         )
     elif quiet_ms < -MINUTE_MS:
         yield Finding(
             "host_clock",
             ConsoleHealth.AMBER,
-            "heard in times to come",
-            f"Console {name} was last heard at {utc(console.heard_at_ms)}, which is still to come: this machine's "
-            "clock was set back; have a time server set it.",
+            "last heard in the future",
+            f"Console {name} was last heard at {utc(console.last_seen_at_ms)}, which is in the future: this machine's "
+            "clock was set back; let a time server set it.",
         )
     elif is_silent and console.is_staffed is False:
-        yield Finding("off_shift", ConsoleHealth.AMBER, f"silent, and nobody on shift ({ago(quiet_ms)})", sentence)
+        yield Finding("off_shift", ConsoleHealth.AMBER, f"silent, nobody on shift ({ago(quiet_ms)})", sentence)
     elif is_silent:
         yield Finding("silent", ConsoleHealth.RED, f"silent ({ago(quiet_ms)})", sentence)
     elif console.online is False:
@@ -182,58 +192,59 @@ def _presence(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
 
 
 def _outbox(console: ConsoleStatus, _: int) -> Iterator[Finding]:
-    waiting = console.said.outbox or 0
-    if waiting >= OUTBOX_MANY:
-        half = waiting >= OUTBOX_HALF
+    waiting_count = console.figures.outbox or 0
+    if waiting_count >= OUTBOX_MANY:
+        is_half_full = waiting_count >= OUTBOX_HALF
         yield Finding(
-            "outbox_half" if half else "outbox",
-            ConsoleHealth.RED if half else ConsoleHealth.AMBER,
-            f"{waiting} events wait",
-            f"Console {console.name} holds {waiting} events that are not acknowledged: see that it reaches the broker "
-            "and that the bridge runs, before its flash is full.",
+            "outbox_half" if is_half_full else "outbox",
+            ConsoleHealth.RED if is_half_full else ConsoleHealth.AMBER,
+            f"{waiting_count} events waiting",
+            f"Console {console.name} holds {waiting_count} events that are not acknowledged: make sure that it reaches "
+            "the broker and that the bridge is running, before its flash is full.",
         )
 
 
 def _losses(console: ConsoleStatus, _: int) -> Iterator[Finding]:
     if console.lost:
-        lately = console.lost_lately
+        last_day = console.lost_last_day
         lost = f"lost {plural(console.lost, 'event')}"
         yield Finding(
             "lost",
-            ConsoleHealth.RED if lately else ConsoleHealth.GREEN,
-            f"lost {plural(lately, 'event')} in a day" if lately else f"once {lost}",
-            f"Console {console.name} {lost} for good: its flash was full, or an old copy was restored.",
+            ConsoleHealth.RED if last_day else ConsoleHealth.GREEN,
+            f"lost {plural(last_day, 'event')} in a day" if last_day else f"once {lost}",
+            f"Console {console.name} {lost} for good: its flash was full, or an old copy was restored; make sure that "
+            "it reaches the broker.",
         )
 
 
-def _strangers(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
-    """Events that somebody else may have sent in its name."""
-    for mac, words in ((Mac.FAILED, "with a mac that does not hold"), (Mac.MISSING, "without a mac, unlike earlier")):
-        if mac in console.macs:
-            events, last_at_ms = console.macs[mac]
-            lately = now_ms - last_at_ms <= DAY_MS
+def _unproved(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
+    """Yield findings about events that somebody else may have sent in the console's name."""
+    for mac, how in ((Mac.FAILED, "with a wrong MAC"), (Mac.MISSING, "without a MAC, unlike earlier ones")):
+        if mac in console.events_by_mac:
+            events, last_at_ms = console.events_by_mac[mac]
+            is_recent = now_ms - last_at_ms <= DAY_MS
             yield Finding(
                 "not_proved",
-                ConsoleHealth.RED if lately else ConsoleHealth.GREEN,
-                f"{'' if lately else 'once '}{plural(events, 'event')} {words}",
-                f"{plural(events, 'event')} of console {console.name} came {words}, last at {utc(last_at_ms)}: give "
-                "its board the credentials of now; if it has them, somebody else speaks in its name.",
+                ConsoleHealth.RED if is_recent else ConsoleHealth.GREEN,
+                f"{'' if is_recent else 'once '}{plural(events, 'event')} {how}",
+                f"{plural(events, 'event')} of console {console.name} came {how}, last at {utc(last_at_ms)}: put its "
+                "current credentials on the board; if it has them, somebody else is sending in its name.",
             )
 
 
-def _key(console: ConsoleStatus, _: int) -> Iterator[Finding]:
-    """Whether its events can be proved."""
-    came, held = console.macs.get(Mac.NO_KEY), console.macs.get(Mac.HELD)
-    if came and (held is None or came.last_at_ms >= held.last_at_ms):
-        file = "see that its file in the folder of keys is whole" if console.has_key else "enroll it anew for its board"
+def _signing(console: ConsoleStatus, _: int) -> Iterator[Finding]:
+    """Yield a finding if the console's events cannot be proved to be its own."""
+    unknown, valid = console.events_by_mac.get(Mac.NO_KEY), console.events_by_mac.get(Mac.VALID)
+    if unknown and (valid is None or unknown.last_at_ms >= valid.last_at_ms):
+        repair = "repair its file in that folder" if console.has_key else "enrol it again for its board"
         yield Finding(
             "no_key",
             ConsoleHealth.AMBER,
             "signs, but its key is not known",
-            f"{plural(came.events, 'event')} of console {console.name} came signed, but no key was known to check "
-            f"them by, last at {utc(came.last_at_ms)}: put the folder of keys back from its copy, or {file}.",
+            f"{plural(unknown.events, 'event')} of console {console.name} came signed, but there was no key to check "
+            f"them with, last at {utc(unknown.last_at_ms)}: restore the folder of keys from its copy, or {repair}.",
         )
-    elif console.has_key and not console.macs and console.heard_at_ms:
+    elif console.has_key and not console.events_by_mac and console.last_seen_at_ms:
         yield Finding(
             "not_signed",
             ConsoleHealth.AMBER,
@@ -244,12 +255,13 @@ def _key(console: ConsoleStatus, _: int) -> Iterator[Finding]:
 
 def _clock(console: ConsoleStatus, _: int) -> Iterator[Finding]:
     off_ms = console.clock_offset_ms
-    if "clock" in console.said.faults:
+    if "clock" in console.figures.faults:
         yield Finding(
             "clock_unknown",
             ConsoleHealth.AMBER,
             "clock not set",
-            f"Console {console.name} reports the fault clock: it does not know the time; check its time server.",
+            f"Console {console.name} reports the fault clock: it does not know the time; check that it can reach its "
+            "time server.",
         )
     elif off_ms is not None and abs(off_ms) > CLOCK_OFF_MS:
         ahead = f"{abs(off_ms) // 1000} s {'ahead' if off_ms > 0 else 'behind'}"
@@ -262,29 +274,36 @@ def _clock(console: ConsoleStatus, _: int) -> Iterator[Finding]:
 
 
 def _settings(console: ConsoleStatus, _: int) -> Iterator[Finding]:
-    if "settings" in console.said.faults:
+    if "settings" in console.figures.faults:
         yield Finding(
             "settings",
             ConsoleHealth.AMBER,
             "settings can't be used",
-            f"Console {console.name} reports the fault settings: it can't use them, or its console.json; correct them.",
+            f"Console {console.name} reports the fault settings: it can't use its settings or its console.json; "
+            "correct them.",
         )
 
 
 def _other_faults(console: ConsoleStatus, _: int) -> Iterator[Finding]:
     known = ("flash", "clock", "settings", "stuck")
-    others = [fault for fault in console.said.faults if fault.partition(":")[0] not in known]
+    others = [fault for fault in console.figures.faults if fault.partition(":")[0] not in known]
     if others:
-        told = ", ".join(others)
-        yield Finding("fault", ConsoleHealth.AMBER, told, f"Console {console.name} reports faults: {told}.")
+        names = ", ".join(others)
+        yield Finding(
+            "fault",
+            ConsoleHealth.AMBER,
+            names,
+            f"Console {console.name} reports faults: {names}; restart it, and if they return, read its serial line.",
+        )
 
 
 def _signal(console: ConsoleStatus, _: int) -> Iterator[Finding]:
-    rssi_dbm = console.said.rssi_dbm
+    rssi_dbm = console.figures.rssi_dbm
     if rssi_dbm is not None and rssi_dbm < RSSI_WEAK_DBM:
         yield Finding(
             "signal",
             ConsoleHealth.AMBER,
             f"weak signal, {rssi_dbm} dBm",
-            f"The Wi-Fi signal at console {console.name} is weak ({rssi_dbm} dBm): move it or the access point.",
+            f"The Wi-Fi signal at console {console.name} is weak ({rssi_dbm} dBm): move the console or the access "
+            "point.",
         )

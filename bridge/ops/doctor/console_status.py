@@ -1,4 +1,4 @@
-"""Every console with what the database knows of its condition, by a few questions however many there are."""
+"""Read the status of every console from the database, in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bridge.keyring import Keyring
-from bridge.ops.doctor.console_rules import ConsoleStatus, Sharing
+from bridge.model.local_time import DAY_MS
+from bridge.ops.doctor.console_rules import ConsoleStatus, IdConflict
 from bridge.store import console_status
-from bridge.text import DAY_MS, printable
+from bridge.text import printable
 from bridge.wire.health import read_figures
 from bridge.wire.settings import DEFAULTS
 
@@ -18,87 +19,89 @@ if TYPE_CHECKING:
     from bridge.store import Store
     from bridge.store.console_status import BoardRow, EpochRow
 
-MANY_TURNS = 4  # a board that was exchanged, and put back, has given up its place twice
-SHIFTS_KEPT_MS = 7 * DAY_MS  # a console whose last shift is longer ago has no plan to go by
+MANY_TURNS = 4  # a board that was replaced and put back again changes twice
+SHIFT_PLAN_MS = 7 * DAY_MS  # without a shift this near, a console's shifts are not known
 
 
-def roll_call(store: Store, now_ms: int) -> list[ConsoleStatus]:
-    """All consoles, in the order of their names."""
+def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
+    """Return the status of all consoles, in the order of their names."""
     epochs, boards = console_status.epochs(store), console_status.boards(store)
-    lately, beats = console_status.lost_since(store, now_ms - DAY_MS), console_status.heartbeats(store)
-    shifts, macs = console_status.shifts_around(store, now_ms), console_status.macs(store)
+    lost_last_day, heartbeats = console_status.lost_since(store, now_ms - DAY_MS), console_status.heartbeats(store)
+    shifts, events_by_mac = console_status.shifts_around(store, now_ms), console_status.macs(store)
     have_keys = set(Keyring(store.path).consoles())
-    found = []
+    statuses = []
     for console in console_status.consoles(store):
         key, name = console.console_key, (console.site_id, console.console_id)
-        of_it, said = epochs.get(key, []), read_figures(console.health)
-        board = next((epoch.hardware_id for epoch in reversed(of_it) if epoch.hardware_id), None)
-        found.append(
+        own_epochs, figures = epochs.get(key, []), read_figures(console.health)
+        newest_board = next((epoch.hardware_id for epoch in reversed(own_epochs) if epoch.hardware_id), None)
+        statuses.append(
             ConsoleStatus(
                 *name,
-                heard_at_ms=console.last_seen_at_ms,
+                last_seen_at_ms=console.last_seen_at_ms,
                 enrolled=bool(console.enrolled),
                 online=None if console.online is None else bool(console.online),
-                hardware_id=said.hardware_id or (board and printable(board)),
-                said=said,
+                hardware_id=figures.hardware_id or (newest_board and printable(newest_board)),
+                figures=figures,
                 health_at_ms=console.health_at_ms,
                 settings_revision=console.settings_revision_reported,
-                heartbeat_ms=beats.get(name, DEFAULTS["heartbeat_ms"]),
-                lost=sum(epoch.lost for epoch in of_it),
-                lost_lately=lately.get(key, 0),
+                heartbeat_ms=heartbeats.get(name, DEFAULTS["heartbeat_ms"]),
+                lost=sum(epoch.lost for epoch in own_epochs),
+                lost_last_day=lost_last_day.get(key, 0),
                 is_staffed=_is_staffed(*shifts[key], now_ms),
                 has_key=name in have_keys,
-                macs=macs.get(key, {}),
-                sharings=tuple(_sharings("/".join(name), of_it, boards.get(key, []))),
+                events_by_mac=events_by_mac.get(key, {}),
+                id_conflicts=tuple(_id_conflicts("/".join(name), own_epochs, boards.get(key, []))),
             )
         )
-    return found
+    return statuses
 
 
 def _is_staffed(ends_at_ms: int | None, starts_at_ms: int | None, now_ms: int) -> bool | None:
-    """Whether a seller is on shift, by the end of the last shift that began and the start of the next."""
+    """Return whether a seller is on shift, or None if no shifts of the last and next days are known.
+
+    `ends_at_ms` is the end of the last shift that has begun, `starts_at_ms` the start of the next.
+    """
     if ends_at_ms is not None and ends_at_ms > now_ms:
         return True
-    lately = ends_at_ms is not None and ends_at_ms > now_ms - SHIFTS_KEPT_MS
-    soon = starts_at_ms is not None and starts_at_ms < now_ms + SHIFTS_KEPT_MS
-    return False if lately or soon else None
+    was_recent = ends_at_ms is not None and ends_at_ms > now_ms - SHIFT_PLAN_MS
+    is_soon = starts_at_ms is not None and starts_at_ms < now_ms + SHIFT_PLAN_MS
+    return False if was_recent or is_soon else None
 
 
-def _sharings(name: str, epochs: list[EpochRow], boards: list[BoardRow]) -> Iterator[Sharing]:
-    """Tell of boards that share an id: they speak in turn, where one board ends an epoch to begin the next."""
-    alive = sorted(
+def _id_conflicts(name: str, epochs: list[EpochRow], boards: list[BoardRow]) -> Iterator[IdConflict]:
+    """Find boards that share an id: they send in turn, while a single board ends an epoch before it begins the next."""
+    epochs_by_time = sorted(
         (epoch.first_arrival_ms, epoch.last_arrival_ms, epoch)
         for epoch in epochs
         if epoch.first_arrival_ms is not None and epoch.last_arrival_ms is not None
     )
-    pairs: dict[tuple[str, str], int] = {}
-    unknown: dict[tuple[str, str], int] = {}
-    for (_, ended_ms, earlier), (began_ms, other_ended_ms, later) in pairwise(alive):
+    board_pairs: dict[tuple[str, str], int] = {}
+    epoch_pairs: dict[tuple[str, str], int] = {}
+    for (_, ended_ms, earlier), (began_ms, other_ended_ms, later) in pairwise(epochs_by_time):
         if began_ms >= ended_ms:
             continue
         last_ms = min(ended_ms, other_ended_ms)
         ids = sorted({epoch.hardware_id for epoch in (earlier, later) if epoch.hardware_id})
         if len(ids) > 1:
-            pairs[ids[0], ids[1]] = max(last_ms, pairs.get((ids[0], ids[1]), 0))
+            board_pairs[ids[0], ids[1]] = max(last_ms, board_pairs.get((ids[0], ids[1]), 0))
         else:
-            unknown[earlier.epoch, later.epoch] = last_ms
+            epoch_pairs[earlier.epoch, later.epoch] = last_ms
     if sum(board.turns for board in boards) >= MANY_TURNS:
-        one, other = sorted(board.hardware_id for board in boards[:2])
-        pairs[one, other] = max(boards[1].last_heard_at_ms, pairs.get((one, other), 0))
-    for (one, other), last_ms in sorted(pairs.items()):
-        yield Sharing(
+        first, second = sorted(board.hardware_id for board in boards[:2])
+        board_pairs[first, second] = max(boards[1].last_heard_at_ms, board_pairs.get((first, second), 0))
+    for (first, second), last_ms in sorted(board_pairs.items()):
+        yield IdConflict(
             last_ms,
             "two boards with one id",
-            f"Two boards ({printable(one)} and {printable(other)}) use the console id {name} at once: give one of them "
-            "another "
-            "id. Their events are kept apart, under epochs of their own.",
+            f"Two boards ({printable(first)} and {printable(second)}) use the console id {name} at once: give one of "
+            "them another id. Their events are kept apart, each under its own epoch.",
         )
-    if pairs:
-        return  # that is why
-    for (one, other), last_ms in unknown.items():
-        yield Sharing(
+    if board_pairs:
+        return  # they explain the epochs in turn
+    for (first, second), last_ms in epoch_pairs.items():
+        yield IdConflict(
             last_ms,
             "two epochs in turn",
-            f"Console {name} sends under two epochs in turn ({one} and {other}): two boards have its id, or its flash "
-            "fails and it works from RAM.",
+            f"Console {name} sends under two epochs in turn ({first} and {second}): two boards have its id, or its "
+            "flash fails and it works from RAM; find the second board, or replace this one.",
         )

@@ -1,4 +1,4 @@
-"""The list of consoles for people (a table, or a paragraph each on a narrow terminal) and for programs. Pure."""
+"""Format the list of consoles for people (a table, or paragraphs on a narrow terminal) and for programs. No I/O."""
 
 from __future__ import annotations
 
@@ -7,99 +7,101 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from bridge.ops.doctor.console_rules import ConsoleHealth, ConsoleStatus, Finding, deciding, light_of
+from bridge.ops.doctor.console_rules import ConsoleHealth, ConsoleStatus, Finding, deciding_finding, health_of
 from bridge.text import ago
 
-EMPTY = "No console was ever heard of: check the broker's address, and that a bridge runs.\n"
+EMPTY = "No console has been heard yet: check the broker's address, and that a bridge is running.\n"
 COLOURS = {ConsoleHealth.RED: "31", ConsoleHealth.AMBER: "33", ConsoleHealth.GREEN: "32", ConsoleHealth.GREY: "90"}
 MARKS = {ConsoleHealth.RED: "!!", ConsoleHealth.AMBER: "!", ConsoleHealth.GREEN: "", ConsoleHealth.GREY: "?"}
-"""Beside the colour's name, so that the worst stand out without colours too."""
+"""Shown beside the colour's name, so that the worst stand out without colours too."""
 
 HEADINGS = (
     *("health", "site", "console", "why", "last seen", "firmware", "outbox", "clock", "signal", "lost", "faults"),
     *("state", "board", "hardware", "settings"),
 )
-LEFT_OUT_FIRST = ("settings", "hardware", "board", "state")
+DROPPED_FIRST = ("settings", "hardware", "board", "state")
 CUT_NEXT = {"why": 24, "faults": 10}
-"""To so many signs at least; `--json` has all of it."""
+"""Columns that are then cut, each to at least this width; `--json` has the whole text."""
 GAP = "  "
 
 
-class Judged(NamedTuple):
-    """A console and the signs that the rules found, the deciding one first."""
+class ConsoleEntry(NamedTuple):
+    """A console and its findings, the deciding one first."""
 
     console: ConsoleStatus
-    signs: list[Finding]
+    findings: list[Finding]
 
 
-def as_objects(listed: list[Judged]) -> list[dict[str, Any]]:
-    """The list for programs; None is what is not known."""
-    return [_object(*judged) for judged in listed]
+def as_objects(entries: list[ConsoleEntry]) -> list[dict[str, Any]]:
+    """Return an object for each console, for programs; None if a value is not known."""
+    return [_object(*entry) for entry in entries]
 
 
-def _object(console: ConsoleStatus, signs: list[Finding]) -> dict[str, Any]:
-    sign, said = deciding(signs), console.said
+def _object(console: ConsoleStatus, findings: list[Finding]) -> dict[str, Any]:
+    decided_by, figures = deciding_finding(findings), console.figures
     return {
         "site_id": console.site_id,
         "console_id": console.console_id,
-        "health": light_of(signs).word,
-        "rule": sign and sign.rule,
-        "reason": sign and sign.words,
-        "signs": [{"rule": one.rule, "health": one.light.word, "reason": one.words} for one in signs],
+        "health": health_of(findings).word,
+        "rule": decided_by and decided_by.rule,
+        "reason": decided_by and decided_by.reason,
+        "signs": [
+            {"rule": finding.rule, "health": finding.health.word, "reason": finding.reason} for finding in findings
+        ],
         "enrolled": console.enrolled,
         "online": console.online,
-        "last_seen_at_ms": console.heard_at_ms or None,
+        "last_seen_at_ms": console.last_seen_at_ms or None,
         "health_at_ms": console.health_at_ms,
-        "firmware": said.firmware,
-        "board": said.board,
+        "firmware": figures.firmware,
+        "board": figures.board,
         "hardware_id": console.hardware_id,
-        "outbox_event_count": said.outbox,
+        "outbox_event_count": figures.outbox,
         "clock_offset_ms": console.clock_offset_ms,
-        "rssi_dbm": said.rssi_dbm,
-        "heap_free_bytes": said.heap_free,
-        "loop_lag_max_ms": said.loop_lag_max_ms,
+        "rssi_dbm": figures.rssi_dbm,
+        "heap_free_bytes": figures.heap_free,
+        "loop_lag_max_ms": figures.loop_lag_max_ms,
         "settings_revision": console.settings_revision or None,
-        "faults": list(said.faults),
+        "faults": list(figures.faults),
         "lost_event_count": console.lost,
-        "lost_last_day_event_count": console.lost_lately,
-        "unproved_event_count": console.unproved,
+        "lost_last_day_event_count": console.lost_last_day,
+        "unproved_event_count": console.unproved_count,
     }
 
 
-def as_text(listed: list[Judged], now_ms: int, *, width: int | None, coloured: bool) -> str:
-    """The list for people: a table as wide as it wants to be where `width` is None, else what fits in there."""
-    if not listed:
+def as_text(entries: list[ConsoleEntry], now_ms: int, *, width: int | None, coloured: bool) -> str:
+    """Return the list for people, fitted to `width` columns; a table of any width if that is None."""
+    if not entries:
         return EMPTY
-    lights = [light_of(judged.signs) for judged in listed]
-    is_enrolling = any(judged.console.enrolled for judged in listed)
-    rows = [_cells(*judged, now_ms, is_enrolling=is_enrolling) for judged in listed]
+    healths = [health_of(entry.findings) for entry in entries]
+    is_enrolling = any(entry.console.enrolled for entry in entries)
+    rows = [_cells(*entry, now_ms, is_enrolling=is_enrolling) for entry in entries]
     columns = _columns(rows, width)
-    lines = _table(rows, columns, lights, coloured=coloured) if columns else []
+    lines = _table(rows, columns, healths, coloured=coloured) if columns else []
     if not columns:
-        for row, light in zip(rows, lights, strict=True):
-            lines += _paragraph(row, light, coloured=coloured)
-    counts = Counter(lights)
-    total = ", ".join(f"{counts[light]} {light.word}" for light in sorted(counts, reverse=True))
+        for row, health in zip(rows, healths, strict=True):
+            lines += _paragraph(row, health, coloured=coloured)
+    counts = Counter(healths)
+    total = ", ".join(f"{counts[health]} {health.word}" for health in sorted(counts, reverse=True))
     return "\n".join([*lines, "", f"{total}."]) + "\n"
 
 
-def _cells(console: ConsoleStatus, signs: list[Finding], now_ms: int, *, is_enrolling: bool) -> dict[str, str]:
-    said, light = console.said, light_of(signs)
+def _cells(console: ConsoleStatus, findings: list[Finding], now_ms: int, *, is_enrolling: bool) -> dict[str, str]:
+    figures, health = console.figures, health_of(findings)
     offset_ms = console.clock_offset_ms
     return {
-        "health": f"{light.word} {MARKS[light]}".rstrip(),
+        "health": f"{health.word} {MARKS[health]}".rstrip(),
         "site": console.site_id,
         "console": console.console_id + (" (not enrolled)" if is_enrolling and not console.enrolled else ""),
-        "why": "; ".join(sign.words for sign in signs if sign.light) or "-",
-        "last seen": ago(now_ms - console.heard_at_ms) if console.heard_at_ms else "never",
-        "firmware": said.firmware or "-",
-        "outbox": _figure(said.outbox),
+        "why": "; ".join(finding.reason for finding in findings if finding.health) or "-",
+        "last seen": ago(now_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never",
+        "firmware": figures.firmware or "-",
+        "outbox": _figure(figures.outbox),
         "clock": "-" if offset_ms is None else f"{offset_ms / 1000:+.1f} s",
-        "signal": _figure(said.rssi_dbm, " dBm"),
+        "signal": _figure(figures.rssi_dbm, " dBm"),
         "lost": str(console.lost),
-        "faults": ", ".join(said.faults) or "-",
+        "faults": ", ".join(figures.faults) or "-",
         "state": {None: "unknown", False: "offline", True: "online"}[console.online],
-        "board": said.board or "-",
+        "board": figures.board or "-",
         "hardware": console.hardware_id or "-",
         "settings": str(console.settings_revision or "-"),
     }
@@ -110,11 +112,11 @@ def _figure(value: int | None, unit: str = "") -> str:
 
 
 def _columns(rows: list[dict[str, str]], width: int | None) -> dict[str, int]:
-    """Which columns fit, each with its width; none where even the needed ones do not."""
+    """Return the columns that fit, each with its width; nothing if even the necessary ones do not fit."""
     sizes = {heading: max(cell_len(heading), *(cell_len(row[heading]) for row in rows)) for heading in HEADINGS}
     if width is None:
         return sizes
-    for heading in LEFT_OUT_FIRST:
+    for heading in DROPPED_FIRST:
         if _excess(sizes, width) > 0:
             del sizes[heading]
     for heading, least in CUT_NEXT.items():
@@ -127,12 +129,12 @@ def _excess(sizes: dict[str, int], width: int) -> int:
 
 
 def _table(
-    rows: list[dict[str, str]], columns: dict[str, int], lights: list[ConsoleHealth], *, coloured: bool
+    rows: list[dict[str, str]], columns: dict[str, int], healths: list[ConsoleHealth], *, coloured: bool
 ) -> list[str]:
     lines = [GAP.join(heading.ljust(size) for heading, size in columns.items()).rstrip()]
-    for row, light in zip(rows, lights, strict=True):
+    for row, health in zip(rows, healths, strict=True):
         cells = [_fitted(row[heading], size) for heading, size in columns.items()]
-        cells[0] = _painted(cells[0], light, coloured=coloured)
+        cells[0] = _coloured(cells[0], health, coloured=coloured)
         lines.append(GAP.join(cells).rstrip())
     return lines
 
@@ -141,12 +143,12 @@ def _fitted(text: str, size: int) -> str:
     return set_cell_size(text if cell_len(text) <= size else f"{set_cell_size(text, size - 1)}…", size)
 
 
-def _paragraph(row: dict[str, str], light: ConsoleHealth, *, coloured: bool) -> list[str]:
-    health = _painted(row["health"], light, coloured=coloured)
+def _paragraph(row: dict[str, str], health: ConsoleHealth, *, coloured: bool) -> list[str]:
+    word = _coloured(row["health"], health, coloured=coloured)
     why = "" if row["why"] == "-" else f": {row['why']}"
-    told = [f"{heading} {row[heading]}" for heading in HEADINGS[4:] if row[heading] != "-"]
-    return [f"{row['site']}/{row['console']}  {health}{why}", f"  {', '.join(told)}"]
+    details = [f"{heading} {row[heading]}" for heading in HEADINGS[4:] if row[heading] != "-"]
+    return [f"{row['site']}/{row['console']}  {word}{why}", f"  {', '.join(details)}"]
 
 
-def _painted(text: str, light: ConsoleHealth, *, coloured: bool) -> str:
-    return f"\x1b[{COLOURS[light]}m{text}\x1b[0m" if coloured else text
+def _coloured(text: str, health: ConsoleHealth, *, coloured: bool) -> str:
+    return f"\x1b[{COLOURS[health]}m{text}\x1b[0m" if coloured else text

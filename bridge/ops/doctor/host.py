@@ -1,4 +1,4 @@
-"""What lies around the database, in plain sentences: the running bridge, the disk, the broker, this machine's clock."""
+"""Check what the database depends on, in plain sentences: the running bridge, disk, keys, broker and clock."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import apsw
 from bridge.broker_login import RENEW_DAYS
 from bridge.errors import DatabaseError, TrivoxError
 from bridge.keyring import Keyring
+from bridge.model.local_time import DAY_MS
 from bridge.ops.doctor.broker_probe import probe
-from bridge.ops.doctor.database import Finding, examine
+from bridge.ops.doctor.database import Diagnosis, examine
 from bridge.service.control import describe_bridge
 from bridge.store import consoles, open_store
 from bridge.store.connection import sidecar
@@ -31,47 +32,49 @@ FREE_LOW = 256 * MEGABYTE
 LOG_LARGE = 512 * MEGABYTE
 BACKLOG_MANY = 5_000
 DAY_S = 86_400
-DAY_MS = 1000 * DAY_S
-TIME_ERROR = 5  # of adjtimex(2): no time server keeps the clock
-HINDRANCES = {
+TIME_ERROR = 5  # of adjtimex(2): no time server sets the clock
+WRITE_ERROR_ADVICE = {
     "disk_full": "its disk is full: make room",
-    "io_error": "its disk fails, or the file has reached a limit of its size: see the bridge's log, and to the disk",
+    "io_error": "its disk fails, or the file has reached a size limit: read the bridge's log, and check the disk",
     "locked": "another program has locked it: end that program",
-    "not_writable": "it or its folder may not be written: see to their rights",
-    "no_memory": "this machine has no memory left: end what takes it",
+    "not_writable": "the bridge may not write it or its folder: correct their permissions",
+    "no_memory": "this machine has no memory left: end the program that uses it up",
 }
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the database told, as far as it could be read: `settings` are the newest, by their topics."""
+class DatabaseFacts:
+    """What was read from the database, as far as it could be read: `settings` are the newest, by topic."""
 
     path: Path
     settings: dict[str, bytes] = field(default_factory=dict)
-    may_serve: bool = True
+    can_serve: bool = True
 
 
-def look_at_all(
-    database: Path, now_ms: int, asked: BrokerLogin | None, read: Callable[[str], BrokerLogin]
-) -> Iterator[Finding]:
-    """Look into the database and at what lies around it, also where the database itself cannot be read now."""
-    known = Known(database, may_serve=False)
+def diagnose(
+    database: Path, now_ms: int, chosen_broker: BrokerLogin | None, read_login: Callable[[str], BrokerLogin]
+) -> Iterator[Diagnosis]:
+    """Check the database and what it depends on, the latter even if the database cannot be read now.
+
+    `read_login` returns the login for the broker at a URL. Raises TrivoxError if there is no usable database.
+    """
+    facts = DatabaseFacts(database, can_serve=False)
     store = None
     try:
         store = open_store(database)
         yield from examine(store, now_ms)
-        known = Known(database, _settings(store))
+        facts = DatabaseFacts(database, _settings(store))
     except (apsw.BusyError, apsw.LockedError):
-        yield Finding(f"Another program has locked the database {database}: end that program.")
-        known = Known(database)
+        yield Diagnosis(f"Another program has locked the database {database}: end that program.")
+        facts = DatabaseFacts(database)
     except DatabaseError as error:
         if store is None:
             raise
-        yield Finding(str(error))
+        yield Diagnosis(str(error))
     finally:
         if store is not None:
             store.close()
-    yield from look_around(known, now_ms, asked, read)
+    yield from diagnose_host(facts, now_ms, chosen_broker, read_login)
 
 
 def _settings(store: Store) -> dict[str, bytes]:
@@ -81,130 +84,141 @@ def _settings(store: Store) -> dict[str, bytes]:
     }
 
 
-def look_around(
-    known: Known, now_ms: int, asked: BrokerLogin | None, read: Callable[[str], BrokerLogin]
-) -> Iterator[Finding]:
-    """Look at the bridge, the disk, the broker `asked` (else the bridge's, found by `read`) and the clock."""
+def diagnose_host(
+    facts: DatabaseFacts,
+    now_ms: int,
+    chosen_broker: BrokerLogin | None,
+    read_login: Callable[[str], BrokerLogin],
+) -> Iterator[Diagnosis]:
+    """Check the bridge, the disk, the keys, `chosen_broker` (or else the running bridge's) and the clock."""
     try:
-        vitals = describe_bridge(known.path)
+        vitals = describe_bridge(facts.path)
     except TrivoxError as error:
         vitals = None
-        yield Finding(str(error))
+        yield Diagnosis(str(error))
     else:
-        yield from _bridge(vitals, now_ms) if vitals else _no_bridge(known)
-    yield from _disk(known.path)
-    yield from _keys(known.path)
-    yield from _broker(known.settings, vitals or {}, asked, read, now_ms)
-    yield from _clock(vitals or {}, now_ms)
+        yield from _running_bridge(vitals, now_ms) if vitals else _no_bridge(facts)
+    yield from _disk_space(facts.path)
+    yield from _key_files(facts.path)
+    yield from _check_broker(facts.settings, vitals or {}, chosen_broker, read_login, now_ms)
+    yield from _host_clock(vitals or {}, now_ms)
 
 
-def _no_bridge(known: Known) -> Iterator[Finding]:
-    """None runs; on a damaged database none would start."""
-    yield Finding("No bridge runs: start `trivox bridge`." if known.may_serve else "No bridge runs.", known.may_serve)
+def _no_bridge(facts: DatabaseFacts) -> Iterator[Diagnosis]:
+    """Report that no bridge is running; on a damaged database none could start."""
+    advice = ": start `trivox bridge`" if facts.can_serve else ""
+    yield Diagnosis(f"No bridge is running{advice}.", needs_action=facts.can_serve)
 
 
-def _bridge(vitals: dict[str, Any], now_ms: int) -> Iterator[Finding]:
-    yield Finding(f"A bridge runs, started {ago(now_ms - vitals['started_at_ms'])}.", bad=False)
+def _running_bridge(vitals: dict[str, Any], now_ms: int) -> Iterator[Diagnosis]:
+    yield Diagnosis(f"A bridge is running, started {ago(now_ms - vitals['started_at_ms'])}.", needs_action=False)
     if vitals["write_error"]:
-        why = HINDRANCES.get(vitals["write_error"], "see its log")
-        yield Finding(
-            f"The bridge has not been able to write the database for {vitals['failing_s']} s: {why}. It goes on by "
-            "itself then; consoles keep their events meanwhile."
+        advice = WRITE_ERROR_ADVICE.get(vitals["write_error"], "read its log")
+        yield Diagnosis(
+            f"The bridge has not been able to write the database for {vitals['failing_s']} s: {advice}. It then "
+            "continues by itself; consoles keep their events meanwhile."
         )
     if vitals["refused"]:
-        yield Finding(
+        yield Diagnosis(
             f"The broker at {vitals['broker']} refuses the bridge ({vitals['refused']}): correct its user, password "
-            "and rights."
+            "and access rights."
         )
     elif not vitals["is_connected"] and not vitals["write_error"]:
-        yield Finding(
-            f"The bridge has no connection to the broker at {vitals['broker']}: start it, or see to the network."
+        yield Diagnosis(
+            f"The bridge has no connection to the broker at {vitals['broker']}: start it, or repair the network."
         )
     if vitals["backlog"] > BACKLOG_MANY:
-        yield Finding(f"{vitals['backlog']} messages wait to be written: if that lasts, see to a faster disk.")
+        yield Diagnosis(f"{vitals['backlog']} messages are waiting to be written: if that lasts, use a faster disk.")
     for name in vitals["flooding"]:
-        yield Finding(f"Console {name} floods the broker with messages: take it off the network, and see to its board.")
+        yield Diagnosis(
+            f"Console {name} floods the broker with messages: take it off the network, and repair or replace its board."
+        )
 
 
-def _disk(database: Path) -> Iterator[Finding]:
+def _disk_space(database: Path) -> Iterator[Diagnosis]:
     free = shutil.disk_usage(database.resolve().parent).free
-    yield Finding(
+    yield Diagnosis(
         f"The database's disk has {free // MEGABYTE} MB free"
         + (": make room before it is full." if free < FREE_LOW else "."),
-        bad=free < FREE_LOW,
+        needs_action=free < FREE_LOW,
     )
     log = sidecar(database, "-wal")
     size = log.stat().st_size if log.exists() else 0
     if size > LOG_LARGE:
-        yield Finding(f"{log} has grown to {size // MEGABYTE} MB: end the program that has been reading for so long.")
+        yield Diagnosis(
+            f"{log} has grown to {size // MEGABYTE} MB: end the program that has had the database open for a long time."
+        )
 
 
-def _keys(database: Path) -> Iterator[Finding]:
+def _key_files(database: Path) -> Iterator[Diagnosis]:
     keyring = Keyring(database)
-    readable = keyring.open_to_others()
-    if readable:
-        yield Finding(
-            f"Others on this machine may read {plural(len(readable), 'file')} of keys, for example {readable[0]}: run "
-            f"`chmod -R go= {keyring.folder}`, and renew what somebody may have seen."
+    exposed = keyring.open_to_others()
+    if exposed:
+        yield Diagnosis(
+            f"Others on this machine may read {plural(len(exposed), 'file')} of keys, for example {exposed[0]}: run "
+            f"`chmod -R go= {keyring.folder}`, and renew the keys that somebody may have seen."
         )
 
 
-def _broker(
-    wanted: dict[str, bytes],
+def _check_broker(
+    newest_settings: dict[str, bytes],
     vitals: dict[str, Any],
-    asked: BrokerLogin | None,
-    read: Callable[[str], BrokerLogin],
+    chosen_broker: BrokerLogin | None,
+    read_login: Callable[[str], BrokerLogin],
     now_ms: int,
-) -> Iterator[Finding]:
-    if asked is None and not vitals.get("broker"):
-        yield Finding("The broker was not looked at: give --broker, or start the bridge.", bad=False)
+) -> Iterator[Diagnosis]:
+    if chosen_broker is None and not vitals.get("broker"):
+        yield Diagnosis("The broker was not checked: give --broker, or start the bridge.", needs_action=False)
         return
-    broker = asked or read(vitals["broker"])
-    seen = probe(broker)
-    if seen.trouble:
-        is_known = asked is None and (vitals["is_connected"] or vitals["refused"])  # … it lacks the login, or is told
-        yield Finding(f"The broker at {broker.address} {seen.trouble}.", bad=not is_known)
+    broker = chosen_broker or read_login(vitals["broker"])
+    result = probe(broker)
+    if result.problem:
+        # The bridge is connected and only this command lacks the login, or the refusal was reported above.
+        is_covered = chosen_broker is None and (vitals["is_connected"] or vitals["refused"])
+        yield Diagnosis(f"The broker at {broker.address} {result.problem}.", needs_action=not is_covered)
         return
-    yield Finding(
-        f"The broker at {broker.address} answers{f' ({printable(seen.version)})' if seen.version else ''}.", bad=False
+    yield Diagnosis(
+        f"The broker at {broker.address} answers{f' ({printable(result.version)})' if result.version else ''}.",
+        needs_action=False,
     )
-    missing = sorted(topic for topic, payload in wanted.items() if seen.settings.get(topic) != payload)
+    missing = sorted(topic for topic, payload in newest_settings.items() if result.settings.get(topic) != payload)
     if missing:
-        whose = f"{plural(len(missing), 'console')} (for example {missing[0]})"
-        yield Finding(
-            f"The broker does not hold the newest settings of {whose}: restart the bridge, and let the broker "
-            "keep what is retained (`persistence true`)."
+        consoles_affected = f"{plural(len(missing), 'console')} (for example {missing[0]})"
+        yield Diagnosis(
+            f"The broker does not hold the newest settings of {consoles_affected}: restart the bridge, "
+            "and let the broker keep retained messages (`persistence true`)."
         )
-    if seen.certificate_ends_s is not None:
-        left = int(seen.certificate_ends_s - now_ms / 1000) // DAY_S
-        yield Finding(
-            f"The broker's certificate is good for {plural(left, 'more day')}"
-            + (": run `trivox broker-config` again, and reload the broker." if left < RENEW_DAYS else "."),
-            bad=left < RENEW_DAYS,
+    if result.certificate_ends_s is not None:
+        days_left = int(result.certificate_ends_s - now_ms / 1000) // DAY_S
+        yield Diagnosis(
+            f"The broker's certificate is valid for {plural(days_left, 'more day')}"
+            + (": run `trivox broker-config` again, and reload the broker." if days_left < RENEW_DAYS else "."),
+            needs_action=days_left < RENEW_DAYS,
         )
-    if seen.dropped:
-        yield Finding(
-            f"The broker has dropped {seen.dropped} messages since it started (consoles send theirs again): set "
+    if result.dropped:
+        yield Diagnosis(
+            f"The broker has dropped {result.dropped} messages since it started (consoles send theirs again): set "
             "max_queued_messages 1000000 and max_inflight_messages 1000 in its configuration."
         )
 
 
-def _clock(vitals: dict[str, Any], now_ms: int) -> Iterator[Finding]:
+def _host_clock(vitals: dict[str, Any], now_ms: int) -> Iterator[Diagnosis]:
     if vitals.get("clock_steps") and abs(now_ms - vitals["clock_stepped_at_ms"]) < DAY_MS:
-        yield Finding(
-            f"This machine's clock was stepped by {vitals['clock_step_ms'] / 1000:.0f} s "
-            f"{ago(now_ms - vitals['clock_stepped_at_ms'])}: events that came without a date then are dated by it."
+        yield Diagnosis(
+            f"This machine's clock jumped by {vitals['clock_step_ms'] / 1000:.0f} s "
+            f"{ago(now_ms - vitals['clock_stepped_at_ms'])}: events that came without a date around then may be dated "
+            "wrongly; let a time server set the clock."
         )
-    if is_clock_kept():
-        yield Finding("This machine's clock is kept by a time server.", bad=False)
+    if is_clock_synchronised():
+        yield Diagnosis("A time server sets this machine's clock.", needs_action=False)
     else:
-        yield Finding(
-            "No time server keeps this machine's clock, by which events without a date are dated: run "
+        yield Diagnosis(
+            "No time server sets this machine's clock, which dates events that come without a date: run "
             "`sudo timedatectl set-ntp true`."
         )
 
 
-def is_clock_kept() -> bool:
-    """Whether the kernel says that a time server keeps this machine's clock."""
-    timex = ctypes.create_string_buffer(512)  # all zero: asks, and sets nothing
+def is_clock_synchronised() -> bool:
+    """Return whether the kernel says that a time server sets this machine's clock."""
+    timex = ctypes.create_string_buffer(512)  # all zero: reads, and sets nothing
     return int(ctypes.CDLL(None).adjtimex(timex)) not in {TIME_ERROR, -1}

@@ -1,4 +1,4 @@
-"""What a board says of itself, asked by a program that it runs: which it is, what lies on it, who it has been."""
+"""Read what a board is, what is on it and which console it has been, with a program that it runs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.ops.flash.errors import BoardRefusedError, FlashError
+from bridge.ops.flash.errors import BoardRefusedError, FlashingError
 from bridge.ops.flash.repl import Repl
 from bridge.wire.contract import valid_id
 
-OLDEST = (1, 25)
+OLDEST_MICROPYTHON = (1, 25)
 SLOTS = ("a", "b")
-RESTART = "/restart"
+RESTART_FILE = "/restart"
 
-SURVEY = """
+BOARD_QUERY = """
 import json, machine, os, sys
 from binascii import hexlify
 def read(path):
@@ -35,8 +35,8 @@ print(json.dumps({
     "serving": "console.app" in sys.modules}))
 """
 
-# What waits in the outbox, by the firmware that keeps it: its files are nobody else's. Counts as a restart.
-WAITING = """
+# Count the events in the outbox with the board's own firmware, as only that knows its files. Counts as a restart.
+OUTBOX_QUERY = """
 import sys
 slot = SLOT
 if slot:
@@ -53,10 +53,10 @@ print(end - first + (outbox.next - outbox.first if epoch != outbox.epoch else 0)
 
 @dataclass
 class BoardInfo:
-    """A board as it lay there when it was asked.
+    """A board as it was when it was queried.
 
-    `machine` and `base` are MicroPython's words for the board and for itself, `names` what the filesystem holds, None
-    where there is none.
+    `machine` and `base` are MicroPython's names for the board and for its own build. `names` are the files at the root
+    of the filesystem, or None if there is no filesystem.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class BoardInfo:
 
     @property
     def identity(self) -> tuple[str, str] | None:
-        """Which console it is by its `console.json`."""
+        """Return the site and console in its `console.json`, or None if there are none."""
         site_id, console_id = ((self.console or {}).get(key) for key in ("site_id", "console_id"))
         if isinstance(site_id, str) and isinstance(console_id, str) and valid_id(site_id) and valid_id(console_id):
             return site_id, console_id
@@ -79,42 +79,52 @@ class BoardInfo:
 
     @property
     def slot(self) -> str:
-        """The slot of the version in force; "" is the one beside `main.py`, or none."""
+        """Return the slot of the active firmware; "" means the version beside `main.py`, or none."""
         slot = self.slots.get("slot")
         return slot if slot in SLOTS else ""
 
 
-def look_at(repl: Repl) -> BoardInfo:
-    """Ask the board at the prompt; BoardError if it is none for a console."""
-    said = repl.ask(SURVEY)
-    kind = _kind(said["platform"], said["machine"])
-    version = ".".join(str(number) for number in said["version"])
+def read_board_info(repl: Repl) -> BoardInfo:
+    """Query the board at its prompt. Raises FlashingError if no console runs on such a board."""
+    answer = repl.ask(BOARD_QUERY)
+    kind = _kind(answer["platform"], answer["machine"])
+    version = ".".join(str(number) for number in answer["version"])
     if kind is None:
-        raise FlashError(
-            f"On {repl.path} is {said['machine'] or said['platform']}, on which no console runs: take an ESP32, a "
-            "Raspberry Pi Pico W or a Pico."
+        raise FlashingError(
+            f"The board on {repl.path} ({answer['machine'] or answer['platform']}) cannot be a console: use an "
+            "ESP32, a Raspberry Pi Pico W or a Pico."
         )
-    if tuple(said["version"]) < OLDEST:
-        raise FlashError(f"MicroPython {version} on {repl.path} is too old: give a base of 1.25 or newer with --base.")
-    config, slots = (said[key] if isinstance(said[key], dict) else None for key in ("console", "slots"))
-    base = said["base"].partition("; ")[2]
+    if tuple(answer["version"]) < OLDEST_MICROPYTHON:
+        raise FlashingError(
+            f"MicroPython {version} on {repl.path} is too old: give MicroPython 1.25 or newer with --base."
+        )
+    config, slots = (answer[key] if isinstance(answer[key], dict) else None for key in ("console", "slots"))
+    base = answer["base"].partition("; ")[2]
     return BoardInfo(
-        kind, said["machine"], said["hardware_id"], version, base, said["names"], config, slots or {}, said["serving"]
+        kind,
+        answer["machine"],
+        answer["hardware_id"],
+        version,
+        base,
+        answer["names"],
+        config,
+        slots or {},
+        answer["serving"],
     )
 
 
-def waiting(repl: Repl, board: BoardInfo) -> int | None:
-    """How many events wait in its outbox for the bridge; None if its own firmware can't tell."""
+def waiting_event_count(repl: Repl, board: BoardInfo) -> int | None:
+    """Return how many events wait in its outbox for the bridge, or None if its firmware can't tell."""
     if "outbox" not in (board.names or ()):
         return 0
     try:
-        return int(repl.run(WAITING.replace("SLOT", repr(board.slot)).replace("BOARD", board.kind)))
+        return int(repl.run(OUTBOX_QUERY.replace("SLOT", repr(board.slot)).replace("BOARD", board.kind)))
     except (BoardRefusedError, ValueError):
         return None
 
 
 def _kind(platform: str, machine: str) -> str | None:
-    """The name in `firmware/boards` of a board by what MicroPython calls it."""
+    """Return a board's name in `firmware/boards`, by what MicroPython calls it, or None if it has none."""
     if platform == "rp2" and machine.endswith("RP2040") and "Pico" in machine:
         return "pico_w" if "Pico W" in machine else "pico"
     if platform == "esp32" and re.search(r"\bESP32\b", machine):

@@ -1,4 +1,4 @@
-"""Makes a bundle of the firmware in this clone: compiled, hashed, signed."""
+"""Make a bundle of the firmware in this clone: compile, hash and sign it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from bridge.ops.flash.compile import compile_firmware
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-_UPDATED = ("boards", "console")  # what lies at the root chooses among versions, and belongs to none
+_UPDATED = ("boards", "console")  # the files at the root choose a version, and are not part of any
 
 
 def version_of(source: Path = SOURCE) -> str:
-    """The version that the firmware in `source` says it is; raises TrivoxError."""
+    """Return the version of the firmware in `source`. Raises TrivoxError."""
     path = source / "console" / "version.py"
     try:
-        found = re.search(r'^VERSION = "([^"]*)"', path.read_text("utf-8"), re.MULTILINE)
+        match = re.search(r'^VERSION = "([^"]*)"', path.read_text("utf-8"), re.MULTILINE)
     except OSError as error:
         raise TrivoxError(
             f"There is no firmware in {source} ({error.strerror}): give the folder of a clone."
         ) from error
-    if found is None:
-        raise TrivoxError(f"{path} tells no version: give the folder of a clone.")
-    return found[1]
+    if match is None:
+        raise TrivoxError(f"{path} does not say its version: give the folder of a clone.")
+    return match[1]
 
 
 def build(key: Ed25519PrivateKey, source: Path = SOURCE) -> tuple[str, bytes]:
-    """(version, bundle) of the firmware in `source`; raises TrivoxError."""
+    """Return (version, bundle) of the firmware in `source`. Raises TrivoxError."""
     version = version_of(source)
     with tempfile.TemporaryDirectory() as name:
         folder = compile_firmware(Path(name) / "firmware", source)

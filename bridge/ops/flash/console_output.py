@@ -1,4 +1,4 @@
-"""What a console in service says on its serial line: lines for a technician, and messages as in contract.md."""
+"""Read what a running console writes to its serial line: text for a technician, and messages (schema/README.md)."""
 
 from __future__ import annotations
 
@@ -11,64 +11,64 @@ from typing import Any, NamedTuple
 import serial  # type: ignore[import-untyped]  # pyserial brings no types
 
 from bridge.ops.flash.errors import BoardGoneError
-from bridge.ops.flash.ports import Port, again
+from bridge.ops.flash.ports import Port, find_again
 from bridge.serial_port import PORT_ERRORS
-from bridge.wire.serial_line import Message, line_of, message_of
+from bridge.wire.serial_line import Message, decode_line, encode_line
 
 BAUD = 115200
-PATIENCE_S = 0.2
-MEMORY_LINES = 12
+POLL_S = 0.2
+LINES_KEPT = 12
 _BOOT = re.compile(r"self_test: boot (\d+)")
 
 
-class Said(NamedTuple):
-    """A line: `text` as it stands, and of a message its leaf and what it says (else "" and None)."""
+class OutputLine(NamedTuple):
+    """A line: its `text`, and if it is a message, its leaf and decoded payload (else "" and None)."""
 
     text: str
     leaf: str
     payload: Any
 
     def boot(self) -> int | None:
-        """The number of the boot that this line tells a technician, once the console serves."""
-        found = _BOOT.match(self.text)
-        return int(found[1]) if found else None
+        """Return the number of the boot if this line reports that the console serves, else None."""
+        match = _BOOT.match(self.text)
+        return int(match[1]) if match else None
 
 
-class Output:
-    """The lines of the board at `port`, found again wherever its restart leads; `last` are the last ones."""
+class ConsoleOutput:
+    """The lines from the board at `port`, which is found again after a restart; `last_lines` are the latest."""
 
     def __init__(self, port: Port) -> None:
         self.port = port
-        self.last: list[str] = []
+        self.last_lines: list[str] = []
         self._serial: serial.Serial | None = None
-        self._rest = b""
+        self._buffer = b""
 
-    def next(self, limit_s: float) -> Said | None:
-        """The next line, or None if none comes in that time; BoardGoneError if the port stays away."""
+    def next_line(self, limit_s: float) -> OutputLine | None:
+        """Return the next line, or None after `limit_s` without one. Raises BoardGoneError if the port stays away."""
         end_s = time.monotonic() + limit_s
         while time.monotonic() < end_s:
-            line, found, rest = self._rest.partition(b"\n")
-            if found:
-                self._rest = rest
+            line, newline, rest = self._buffer.partition(b"\n")
+            if newline:
+                self._buffer = rest
                 if line.strip():
-                    return self._said(line.strip(b"\r"))
+                    return self._parse(line.strip(b"\r"))
                 continue
-            self._rest += self._read()
+            self._buffer += self._read()
         if self._serial is None:
             raise BoardGoneError(
-                f"The board on {self.port.path} did not come back: see to its cable, and run this again."
+                f"The board on {self.port.path} did not come back: check its cable, and run this again."
             )
         return None
 
     def send(self, leaf: str, payload: dict[str, Any]) -> None:
         """Send a message to the console."""
-        line = line_of(Message(leaf, json.dumps(payload).encode()))
+        line = encode_line(Message(leaf, json.dumps(payload).encode()))
         if self._serial is not None and line is not None:
-            with contextlib.suppress(*PORT_ERRORS):  # its restart: the next line will tell
+            with contextlib.suppress(*PORT_ERRORS):  # it restarts: the next line will show
                 self._serial.write(b"\n" + line)
 
     def close(self) -> None:
-        """Let go of the port."""
+        """Close the port."""
         if self._serial is not None:
             with contextlib.suppress(*PORT_ERRORS):
                 self._serial.close()
@@ -77,20 +77,20 @@ class Output:
     def _read(self) -> bytes:
         try:
             if self._serial is None:
-                self.port = again(self.port)
-                self._serial = serial.Serial(self.port.path, BAUD, timeout=PATIENCE_S, write_timeout=2, exclusive=True)
+                self.port = find_again(self.port)
+                self._serial = serial.Serial(self.port.path, BAUD, timeout=POLL_S, write_timeout=2, exclusive=True)
             return bytes(self._serial.read(1) + self._serial.read(self._serial.in_waiting))
-        except PORT_ERRORS:  # gone: it may come back
+        except PORT_ERRORS:  # the board is gone; it may come back
             self.close()
-            self._rest = b""
-            time.sleep(PATIENCE_S)
+            self._buffer = b""
+            time.sleep(POLL_S)
             return b""
 
-    def _said(self, line: bytes) -> Said:
+    def _parse(self, line: bytes) -> OutputLine:
         text = line.decode("utf-8", "replace")
-        self.last = [*self.last[1 - MEMORY_LINES :], text]
-        message = message_of(line)
+        self.last_lines = [*self.last_lines[1 - LINES_KEPT :], text]
+        message = decode_line(line)
         if message is not None:
             with contextlib.suppress(ValueError):
-                return Said(text, message.leaf, json.loads(message.payload))
-        return Said(text, "", None)
+                return OutputLine(text, message.leaf, json.loads(message.payload))
+        return OutputLine(text, "", None)

@@ -1,8 +1,8 @@
-"""The way to a board's prompt, whatever it is doing: waiting, serving as a console, or refusing to be stopped.
+"""Open a board's REPL, whatever the board is doing: waiting, serving as a console, or refusing to be stopped.
 
-A console's watchdog outlives Ctrl-C: a board that was serving is restarted with the word to leave the prompt to its
-technician. A board without radio is asked by a message, as its line is the bridge's; where it does not obey that,
-since it knows no time, two held buttons do the same (`firmware/console/startup.py`).
+A console's watchdog survives Ctrl-C, so a board that was serving is restarted with a note to stay at its prompt. A
+board without radio is asked by a message, as its line belongs to the bridge. If it does not obey that, because it does
+not know the time, two held buttons have the same effect (`firmware/console/startup.py`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 import secrets
 import time
 
-from bridge.ops.flash.board_info import RESTART, BoardInfo, look_at
-from bridge.ops.flash.console_output import Output
-from bridge.ops.flash.errors import BoardGoneError, FlashError
-from bridge.ops.flash.ports import Port, again
+from bridge.ops.flash.board_info import RESTART_FILE, BoardInfo, read_board_info
+from bridge.ops.flash.console_output import ConsoleOutput
+from bridge.ops.flash.errors import BoardGoneError, FlashingError
+from bridge.ops.flash.ports import Port, find_again
 from bridge.ops.flash.repl import Repl
 
 RETURN_LIMIT_S = 30.0
@@ -22,42 +22,42 @@ LISTEN_S = 15.0  # a console on a serial line says hello every 10 s
 EXPIRES_MS = 60_000
 PAUSE_S = 0.3
 
-LEAVE_PROMPT = f"""
+RESTART_AT_PROMPT = f"""
 import machine, os
 with open("/slots.json.new", "w") as file:
     file.write(SLOTS)
 os.rename("/slots.json.new", "/slots.json")
-with open("{RESTART}", "w") as file:
+with open("{RESTART_FILE}", "w") as file:
     file.write("maintenance")
 machine.reset()
 """
-TAKE_WORD = f"""
+REMOVE_RESTART_FILE = f"""
 import os
 try:
-    os.remove("{RESTART}")
+    os.remove("{RESTART_FILE}")
 except OSError:
     pass
 """
 
 
-def reach(port: Port) -> tuple[Repl, BoardInfo]:
-    """The prompt of the board at `port`, which serves no longer, and what it says of itself."""
-    repl = _prompt(port)
+def open_repl(port: Port) -> tuple[Repl, BoardInfo]:
+    """Stop the board at `port`, and return its REPL and what it is. Raises FlashingError."""
+    repl = _interrupt(port)
     try:
-        board = look_at(repl)
+        board = read_board_info(repl)
         if board.serving or "trial" in board.slots:
-            slots = {"slot": board.slot}  # a trial would start its watchdog: it is over
-            repl.restart(LEAVE_PROMPT.replace("SLOTS", repr(json.dumps(slots))))
-            repl = _returned(port)
-            board = look_at(repl)
-        repl.run(TAKE_WORD)
+            slots = {"slot": board.slot}  # without the trial, which would start its watchdog
+            repl.restart(RESTART_AT_PROMPT.replace("SLOTS", repr(json.dumps(slots))))
+            repl = _wait_for_prompt(port)
+            board = read_board_info(repl)
+        repl.run(REMOVE_RESTART_FILE)
     except BaseException:
         repl.close()
         raise
     return repl, board
 
 
-def _prompt(port: Port) -> Repl:
+def _interrupt(port: Port) -> Repl:
     repl = Repl(port.path)
     try:
         if repl.enter():
@@ -66,23 +66,23 @@ def _prompt(port: Port) -> Repl:
         repl.close()
         raise
     repl.close()
-    if not _asked_by_message(port):
-        raise FlashError(
-            f"Nothing on {port.path} answers: see that it is the board's port and the cable carries data; put "
-            "MicroPython on a new board with --base; a Pico in service gives way if No and the seller's button are "
-            "held while it is plugged in."
+    if not _request_maintenance(port):
+        raise FlashingError(
+            f"Nothing on {port.path} answers: check that it is the board's port and that the cable carries data. A new "
+            "board needs MicroPython: give --base. To stop a Pico in service, hold No and the seller's button while "
+            "you plug it in."
         )
-    return _returned(port)
+    return _wait_for_prompt(port)
 
 
-def _returned(port: Port) -> Repl:
-    """The prompt of a board that is just restarting."""
+def _wait_for_prompt(port: Port) -> Repl:
+    """Wait for the prompt of a board that is restarting."""
     end_s = time.monotonic() + RETURN_LIMIT_S
     while True:
         time.sleep(PAUSE_S)
         repl = None
         try:
-            repl = Repl(again(port).path)
+            repl = Repl(find_again(port).path)
             if repl.enter():
                 return repl
         except BoardGoneError:
@@ -91,28 +91,28 @@ def _returned(port: Port) -> Repl:
         if repl is not None:
             repl.close()
         if time.monotonic() > end_s:
-            raise FlashError(f"The board on {port.path} did not come back: pull its cable out, and run this again.")
+            raise FlashingError(f"The board on {port.path} did not come back: pull its cable out, and run this again.")
 
 
-def _asked_by_message(port: Port) -> bool:
-    """Ask a console that speaks over this line to leave its prompt; whether it will."""
-    output = Output(port)
+def _request_maintenance(port: Port) -> bool:
+    """Ask a console that sends messages over this line to restart at its prompt. Return whether it agreed."""
+    output = ConsoleOutput(port)
     end_s = time.monotonic() + LISTEN_S
     try:
         while time.monotonic() < end_s:
-            said = output.next(end_s - time.monotonic())
-            if said is None:
+            line = output.next_line(end_s - time.monotonic())
+            if line is None:
                 return False
-            if said.leaf == "hello":
+            if line.leaf == "hello":
                 expires_at_ms = int(time.time() * 1000) + EXPIRES_MS
                 command = {"id": secrets.token_hex(4), "command": "maintenance", "expires_at_ms": expires_at_ms}
                 output.send("command", command)
-            elif said.leaf == "reply":
-                if said.payload.get("ok"):
+            elif line.leaf == "reply":
+                if line.payload.get("ok"):
                     return True
-                raise FlashError(
-                    f"The console on {port.path} serves and does not let itself be stopped "
-                    f"({said.payload.get('reason')}): hold No and the seller's button while you plug it in."
+                raise FlashingError(
+                    f"The console on {port.path} is serving and refuses to stop "
+                    f"({line.payload.get('reason')}): hold No and the seller's button while you plug it in."
                 )
     finally:
         output.close()

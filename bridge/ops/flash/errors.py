@@ -1,20 +1,20 @@
-"""What can go wrong with one board; each sentence says what a technician is to look at."""
+"""Errors about one board; each sentence tells a technician what to look at."""
 
 from __future__ import annotations
 
 from bridge.errors import TrivoxError
 
 
-class FlashError(TrivoxError):
-    """Base of all: this board could not be done, others can."""
+class FlashingError(TrivoxError):
+    """Base class: this board could not be flashed; others can."""
 
 
-class BoardGoneError(FlashError):
-    """The line to it ended: the cable, or a restart."""
+class BoardGoneError(FlashingError):
+    """The connection to the board ended: its cable was pulled, or it restarted."""
 
 
-class BoardRefusedError(FlashError):
-    """It could not do what it was told; `traceback` is what MicroPython said."""
+class BoardRefusedError(FlashingError):
+    """The board could not run a program; `traceback` is MicroPython's."""
 
     def __init__(self, sentence: str, traceback: str) -> None:
         super().__init__(sentence)

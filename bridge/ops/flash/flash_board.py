@@ -1,4 +1,4 @@
-"""All that is done to one board, from its plugging in to its label; each board has a thread of its own."""
+"""Turn one board into a console: MicroPython, configuration, firmware, self-test, and a look at the broker."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.broker_login import BrokerLogin
-from bridge.ops.flash.assignments import Roster, Wanted
-from bridge.ops.flash.board_info import RESTART, BoardInfo, waiting
-from bridge.ops.flash.console_json import Common, configuration
-from bridge.ops.flash.console_output import Output
-from bridge.ops.flash.enter_repl import reach
-from bridge.ops.flash.errors import FlashError
-from bridge.ops.flash.install import FirmwareImage, console_files, install, replace, wipe
-from bridge.ops.flash.micropython_image import Base, write_by_esptool
+from bridge.ops.flash.assignments import Assignment, AssignmentPool
+from bridge.ops.flash.board_info import RESTART_FILE, BoardInfo, waiting_event_count
+from bridge.ops.flash.console_json import SharedConfig, console_config
+from bridge.ops.flash.console_output import ConsoleOutput
+from bridge.ops.flash.enter_repl import open_repl
+from bridge.ops.flash.errors import FlashingError
+from bridge.ops.flash.install import FirmwareImage, console_files, install, replace_file, wipe
+from bridge.ops.flash.micropython_image import MicroPythonImage, write_by_esptool
 from bridge.ops.flash.ports import Port
 from bridge.ops.flash.repl import Repl
-from bridge.ops.flash.self_test import Result, lead
+from bridge.ops.flash.self_test import SelfTestResult, run_self_test
 from bridge.ops.flash.wait_online import OnlineWatch
 from bridge.text import plural, printable
 
@@ -24,7 +24,7 @@ BOOT_LIMIT_S = 40.0
 ONLINE_LIMIT_S = 40.0
 START = f"""
 import machine
-with open("{RESTART}", "w") as file:
+with open("{RESTART_FILE}", "w") as file:
     file.write(WORD)
 machine.reset()
 """
@@ -32,168 +32,170 @@ BOOTLOADER = "import machine\nmachine.bootloader()\n"
 
 
 class TechnicianPrompt(Protocol):
-    """What the technician sees and says, of one board."""
+    """What the technician sees of one board, and is asked about it."""
 
-    def named(self, name: str) -> None:
-        """Which console the board becomes."""
+    def show_name(self, name: str) -> None:
+        """Show which console the board becomes."""
 
     def stage(self, what: str, done: int = 0, total: int = 0) -> None:
-        """Under way: so much of so much."""
+        """Show what is under way, and how much of it is done."""
 
     def note(self, sentence: str) -> None:
-        """Something worth a line."""
+        """Show a sentence on a line of its own."""
 
     def confirm(self, question: str) -> bool:
-        """Ask him."""
+        """Ask a yes-or-no question."""
 
 
 @dataclass(frozen=True)
 class FlashJob:
-    """What is to be done to each board of a run."""
+    """What is to be done with each board of a run; `watch_broker` is the broker to look for the console at."""
 
     firmware: FirmwareImage
-    roster: Roster
-    common: Common
-    base: Base | None = None
-    wipes: bool = False
-    tests: bool = True
-    watched: BrokerLogin | None = None
+    assignments: AssignmentPool
+    shared_config: SharedConfig
+    micropython: MicroPythonImage | None = None
+    may_wipe: bool = False
+    runs_self_test: bool = True
+    watch_broker: BrokerLogin | None = None
 
 
 @dataclass
-class Outcome:
-    """What became of a board, as far as it came."""
+class FlashResult:
+    """What was done with a board, as far as it got; `wiped_count` is how many events were lost, None if not known."""
 
     port: str
     board: BoardInfo | None = None
-    wanted: Wanted | None = None
-    wiped: int | None = 0
-    changed: bool = False
+    assignment: Assignment | None = None
+    wiped_count: int | None = 0
     boot: int | None = None
     online: bool | None = None
-    test: Result | None = None
+    self_test: SelfTestResult | None = None
     becomes_volume: bool = False
 
 
-def flash(port: Port, work: FlashJob, desk: TechnicianPrompt, outcome: Outcome) -> None:
-    """Make a console of the board at `port`; raises BoardError, or what else says why not."""
-    desk.stage("looking")
-    repl, board = _with_base(port, work, desk, outcome)
+def flash_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: FlashResult) -> None:
+    """Turn the board at `port` into a console, and fill in `result`. Raises TrivoxError."""
+    prompt.stage("checking the board")
+    repl, board = _open_board(port, job, prompt, result)
     if repl is None or board is None:
         return
-    outcome.board = board
+    result.board = board
     try:
-        outcome.wanted = wanted = work.roster.take(board)
-        desk.named(wanted.name)
-        desk.note(f"{port.path}: {board.kind} {board.hardware_id} becomes {wanted.name}.")
-        config = configuration(wanted, board, work.common)
-        outcome.wiped = _clear(repl, board, wanted, work)
-        if outcome.wiped != 0:
-            gone = "An unknown number of events" if outcome.wiped is None else plural(outcome.wiped, "event")
-            desk.note(f"{port.path}: {gone} of {_owner(board)} went, which the bridge will never get.")
-        desk.stage("configuring")
-        for path, data in console_files(config, work.common.ca).items():  # before anything starts that needs them
-            replace(repl, path, data)
-        outcome.changed = install(repl, board, work.firmware, desk.stage)
-        _start(repl, port, work, desk, outcome)
+        result.assignment = assignment = job.assignments.take(board)
+        prompt.show_name(assignment.name)
+        prompt.note(f"{port.path}: {board.kind} {board.hardware_id} becomes {assignment.name}.")
+        config = console_config(assignment, board, job.shared_config)
+        result.wiped_count = _clear_events(repl, board, assignment, job)
+        if result.wiped_count != 0:
+            lost = "an unknown number of events" if result.wiped_count is None else plural(result.wiped_count, "event")
+            prompt.note(f"{port.path}: wiped {lost} of {_previous_console(board)}, which the bridge will never get.")
+        prompt.stage("configuring")
+        # These files come first, before anything starts that needs them.
+        for path, data in console_files(config, job.shared_config.ca).items():
+            replace_file(repl, path, data)
+        install(repl, board, job.firmware, prompt.stage)
+        _start_console(repl, port, job, prompt, result)
     finally:
         repl.close()
 
 
-def _with_base(
-    port: Port, work: FlashJob, desk: TechnicianPrompt, outcome: Outcome
+def _open_board(
+    port: Port, job: FlashJob, prompt: TechnicianPrompt, result: FlashResult
 ) -> tuple[Repl | None, BoardInfo | None]:
-    """The prompt of the board, once it has the base that is wanted; nothing where it first becomes a volume for it."""
-    base = work.base
+    """Return the board's REPL once it runs the right MicroPython; (None, None) if it restarts as a volume to get it."""
+    micropython = job.micropython
     try:
-        repl, board = reach(port)
-    except FlashError:
-        if base is None or base.family != "esp32":
+        repl, board = open_repl(port)
+    except FlashingError:
+        if micropython is None or micropython.family != "esp32":
             raise
-        desk.note(f"{port.path}: no MicroPython answers; writing {base.path.name}.")
+        prompt.note(f"{port.path}: no MicroPython answers; writing {micropython.path.name}.")
         repl = board = None  # type: ignore[assignment]
-    if base is None or (board and base.is_on(board) and board.names is not None):
+    if micropython is None or (board and micropython.is_on(board) and board.names is not None):
         return repl, board
     if repl and board:
-        outcome.board = board
-        _check_base(repl, board, base)
+        result.board = board
+        _check_image(repl, board, micropython)
         if board.kind != "esp32":
-            desk.stage("restarting as the volume RPI-RP2, which is to be mounted if it is not by itself")
+            prompt.stage("restarting as the volume RPI-RP2; mount it if that does not happen by itself")
             repl.restart(BOOTLOADER)
-            outcome.becomes_volume = True
+            result.becomes_volume = True
             return None, None
         repl.close()
-    erase = work.wipes and (board is None or board.names is None)
-    write_by_esptool(base, port.path, lambda done: desk.stage("writing MicroPython", done, 100), erase=erase)
-    return reach(port)
+    erase = job.may_wipe and (board is None or board.names is None)
+    write_by_esptool(micropython, port.path, lambda done: prompt.stage("writing MicroPython", done, 100), erase=erase)
+    return open_repl(port)
 
 
-def _check_base(repl: Repl, board: BoardInfo, base: Base) -> None:
+def _check_image(repl: Repl, board: BoardInfo, micropython: MicroPythonImage) -> None:
     try:
-        base.check_for(board)
-    except FlashError:
+        micropython.check_for(board)
+    except FlashingError:
         repl.close()
         raise
 
 
-def _clear(repl: Repl, board: BoardInfo, wanted: Wanted, work: FlashJob) -> int | None:
-    """See that no events stay that would come under another name; how many went (None: nobody knows)."""
-    if board.identity == wanted.identity and not work.wipes:
+def _clear_events(repl: Repl, board: BoardInfo, assignment: Assignment, job: FlashJob) -> int | None:
+    """Make sure that no events are left of another console. Return how many were wiped (None: nobody knows)."""
+    if board.identity == assignment.identity and not job.may_wipe:
         return 0
     if "outbox" not in (board.names or ()):
         return 0
-    count = waiting(repl, board)
-    if count != 0 and not work.wipes:
-        many = "events, nobody can tell how many," if count is None else f"{plural(count, 'event')}"
-        raise FlashError(
-            f"The board on {repl.path} still holds {many} of {_owner(board)}: let it deliver them where that stood, or "
-            "give --wipe to lose them."
+    count = waiting_event_count(repl, board)
+    if count != 0 and not job.may_wipe:
+        held = "an unknown number of events" if count is None else plural(count, "event")
+        raise FlashingError(
+            f"The board on {repl.path} still holds {held} of {_previous_console(board)}: let it deliver them where "
+            "that console stood, or give --wipe to lose them."
         )
     wipe(repl)
     return count
 
 
-def _owner(board: BoardInfo) -> str:
+def _previous_console(board: BoardInfo) -> str:
     return "/".join(board.identity) if board.identity else "an unknown console"
 
 
-def _start(repl: Repl, port: Port, work: FlashJob, desk: TechnicianPrompt, outcome: Outcome) -> None:
-    """Restart it, and see that it serves, is heard at the broker, and passes its test."""
-    assert outcome.wanted is not None  # noqa: S101 - for the types
-    assert outcome.board is not None  # noqa: S101
-    watch = OnlineWatch(work.watched, *outcome.wanted.identity) if work.watched else None
-    output = Output(port)
+def _start_console(repl: Repl, port: Port, job: FlashJob, prompt: TechnicianPrompt, result: FlashResult) -> None:
+    """Restart the board, then check that it serves, passes its self-test, and is online at the broker."""
+    assert result.assignment is not None  # noqa: S101 - for the type checker
+    assert result.board is not None  # noqa: S101
+    watch = OnlineWatch(job.watch_broker, *result.assignment.identity) if job.watch_broker else None
+    output = ConsoleOutput(port)
     try:
-        desk.stage("restarting")
-        repl.restart(START.replace("WORD", repr("self_test" if work.tests else "flashed")))
-        outcome.boot = _booted(output)
-        if work.tests:
-            outcome.test = lead(output, desk.stage, desk.confirm)
+        prompt.stage("restarting")
+        repl.restart(START.replace("WORD", repr("self_test" if job.runs_self_test else "flashed")))
+        result.boot = _wait_for_boot(output)
+        if job.runs_self_test:
+            result.self_test = run_self_test(output, prompt.stage, prompt.confirm)
         if watch:
-            desk.stage("waiting for it at the broker")
-            outcome.online = watch.saw(outcome.board.hardware_id, ONLINE_LIMIT_S) or (None if watch.trouble else False)
-            if watch.trouble:  # from here nobody can tell: it may be heard where it is to stand
-                desk.note(f"{port.path}: {outcome.wanted.name} could not be watched at the broker: {watch.trouble}.")
+            prompt.stage("waiting for it at the broker")
+            is_online = watch.wait_until_online(result.board.hardware_id, ONLINE_LIMIT_S)
+            result.online = is_online or (None if watch.problem else False)
+            if watch.problem:  # it may still be online where it will stand
+                name = result.assignment.name
+                prompt.note(f"{port.path}: could not check that {name} is online at the broker: {watch.problem}.")
     finally:
         output.close()
         if watch:
-            watch.__exit__()
-    if outcome.test and not outcome.test.passed:
-        raise FlashError(f"{outcome.wanted.name} is flashed, but {outcome.test.sentence}.")
-    if outcome.online is False:
-        raise FlashError(
-            f"{outcome.wanted.name} is flashed, but was not seen at the broker: see to its Wi-Fi, and to the broker's "
-            "address and login."
+            watch.close()
+    if result.self_test and not result.self_test.passed:
+        raise FlashingError(f"{result.assignment.name} is flashed, but {result.self_test.sentence}.")
+    if result.online is False:
+        raise FlashingError(
+            f"{result.assignment.name} is flashed, but did not come online at the broker: check its Wi-Fi, and the "
+            "broker's address and login."
         )
 
 
-def _booted(output: Output) -> int:
-    """The number of its boot, once the console says that it serves."""
+def _wait_for_boot(output: ConsoleOutput) -> int:
+    """Wait until the console says that it serves, and return the number of its boot."""
     boot = None
     while boot is None:
-        said = output.next(BOOT_LIMIT_S)
-        if said is None:
-            last = f" Its last words: {printable(output.last[-1])}" if output.last else ""
-            raise FlashError(f"The console on {output.port.path} does not start: run this again.{last}")
-        boot = said.boot()
+        line = output.next_line(BOOT_LIMIT_S)
+        if line is None:
+            last = f" Its last line: {printable(output.last_lines[-1])}" if output.last_lines else ""
+            raise FlashingError(f"The console on {output.port.path} does not start: run this again.{last}")
+        boot = line.boot()
     return boot

@@ -1,4 +1,4 @@
-"""The log of what was flashed: a line of JSON a board, appended; it tells a later run which consoles are done."""
+"""Append a line of JSON for each board to the log of flashed boards, from which a later run knows what is done."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bridge.errors import TrivoxError
-from bridge.ops.flash.flash_board import Outcome
+from bridge.ops.flash.flash_board import FlashResult
 
 DONE, FAILED = "done", "failed"
 _BEGINNING = '{"at": "'
 _lock = threading.Lock()
 
 
-def append(path: Path, outcome: Outcome, firmware: str, reason: str | None) -> None:
-    """Write a line; `reason` is why it could not be done. Raises TrivoxError."""
-    board, wanted = outcome.board, outcome.wanted
+def append(path: Path, result: FlashResult, firmware: str, reason: str | None) -> None:
+    """Append a line; `reason` is why the board could not be flashed, or None. Raises TrivoxError."""
+    board, assignment = result.board, result.assignment
     line = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "result": FAILED if reason else DONE,
-        "site_id": wanted.site_id if wanted else None,
-        "console_id": wanted.console_id if wanted else None,
+        "site_id": assignment.site_id if assignment else None,
+        "console_id": assignment.console_id if assignment else None,
         "board": board.kind if board else None,
         "hardware_id": board.hardware_id if board else None,
         "micropython": board.micropython if board else None,
         "firmware": firmware,
-        "boot": outcome.boot,
-        "self_test": None if outcome.test is None else "passed" if outcome.test.passed else "failed",
-        "online": outcome.online,
-        "events_wiped": outcome.wiped,
-        "port": outcome.port,
+        "boot": result.boot,
+        "self_test": None if result.self_test is None else "passed" if result.self_test.passed else "failed",
+        "online": result.online,
+        "events_wiped": result.wiped_count,
+        "port": result.port,
         "reason": reason,
     }
     try:
@@ -42,8 +42,8 @@ def append(path: Path, outcome: Outcome, firmware: str, reason: str | None) -> N
         raise TrivoxError(f"{path} cannot be written ({error.strerror}): give another file with --log.") from error
 
 
-def done(path: Path) -> dict[tuple[str, str], str]:
-    """The consoles that have their boards by this log, and which. Raises TrivoxError."""
+def read_done(path: Path) -> dict[tuple[str, str], str]:
+    """Return the consoles that have a board according to the log, with its hardware id. Raises TrivoxError."""
     if not path.exists():
         return {}
     try:
@@ -53,11 +53,11 @@ def done(path: Path) -> dict[tuple[str, str], str]:
     except OSError as error:
         raise TrivoxError(f"{path} cannot be read ({error.strerror}): give another file with --log.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise TrivoxError(f"{path} is no log of flashed boards: give another file with --log.") from error
+        raise TrivoxError(f"{path} is not a log of flashed boards: give another file with --log.") from error
 
 
 def _is_torn(text: str) -> bool:
-    """Whether power went while this line was written: its board is not known to be done."""
+    """Return whether the power failed while this line was written: its board is not known to be done."""
     return not text.endswith("}") and (text.startswith(_BEGINNING) or _BEGINNING.startswith(text))
 
 

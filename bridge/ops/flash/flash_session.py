@@ -1,4 +1,4 @@
-"""A technician's session: boards are seen as they are plugged in, and each is done by a thread of its own."""
+"""Flash boards as they are plugged in, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import TypeVar
 
 from bridge.errors import TrivoxError
 from bridge.ops.flash import flash_log
-from bridge.ops.flash.flash_board import FlashJob, Outcome, TechnicianPrompt, flash
+from bridge.ops.flash.flash_board import FlashJob, FlashResult, TechnicianPrompt, flash_board
 from bridge.ops.flash.label import label_text, write_label
 from bridge.ops.flash.micropython_image import write_to_volume
-from bridge.ops.flash.ports import Port, boot_volumes, seen
+from bridge.ops.flash.ports import Port, find_boot_volumes, find_ports
 
-LOOK_S = 0.3
-GONE_S = 3.0  # a board that restarts is away for less
+POLL_S = 0.3
+GONE_S = 3.0  # a board that restarts is away for less time
 
-Place = TypeVar("Place", Port, Path)
-Seats = Callable[[str], AbstractContextManager[TechnicianPrompt]]
-"""A place at the technician's screen for the board at that port, for as long as it takes."""
+Target = TypeVar("Target", Port, Path)
+OpenPrompt = Callable[[str], AbstractContextManager[TechnicianPrompt]]
+"""Makes the prompt for the board at a port, or for a volume, as a context."""
 
 
 @dataclass(frozen=True)
 class FlashRun:
-    """Where boards are looked for, how many, how long (seconds) without any, and what is kept of them."""
+    """Where to look for boards, how many to flash, how many seconds to wait for one, and where to record them."""
 
     patterns: list[str]
     count: int
@@ -43,120 +43,120 @@ class FlashRun:
 
 
 class FlashSession:
-    """`run` works until `bench.count` boards are done; `made` and `failures` tell of them."""
+    """A run at a technician's desk; `done_count` and `failures` report on it."""
 
-    def __init__(self, work: FlashJob, bench: FlashRun, seats: Seats) -> None:
-        self.made = 0
+    def __init__(self, job: FlashJob, flash_run: FlashRun, open_prompt: OpenPrompt) -> None:
+        self.done_count = 0
         self.failures: list[str] = []
-        self._work, self._bench, self._seats = work, bench, seats
+        self._job, self._flash_run, self._open_prompt = job, flash_run, open_prompt
         self._busy: dict[str, threading.Thread] = {}
-        self._left_at_s: dict[str, float] = {}  # boards that are finished with, by when they were last seen
+        self._finished_s: dict[str, float] = {}  # finished boards, and when they were last seen
         self._lock = threading.Lock()
-        self._stirred_s = time.monotonic()
-        self._defect: BaseException | None = None
+        self._last_active_s = time.monotonic()
+        self._internal_error: BaseException | None = None
 
     def run(self) -> bool:
-        """Whether all that were wanted are done."""
-        while not self._is_over():  # Ctrl-C leaves boards as a pulled cable would, which they bear
-            self._look()
-            time.sleep(LOOK_S)
-        if self._defect:
-            raise self._defect
-        return self.made >= self._bench.count
+        """Flash boards until `count` are done or none comes any more. Return whether all are done."""
+        while not self._is_over():  # Ctrl-C leaves boards as a pulled cable would, which they withstand
+            self._start_new()
+            time.sleep(POLL_S)
+        if self._internal_error:
+            raise self._internal_error
+        return self.done_count >= self._flash_run.count
 
-    def _look(self) -> None:
-        for port in self._seen():
+    def _start_new(self) -> None:
+        for port in self._ports():
             key = port.serial_number or port.path
-            if self._is_new(key) and self.made + len(self._busy) < self._bench.count:
-                self._begin(key, self._one, port)
-        for volume in boot_volumes() if self._work.base else []:
+            if self._is_new(key) and self.done_count + len(self._busy) < self._flash_run.count:
+                self._start_thread(key, self._flash_one, port)
+        for volume in find_boot_volumes() if self._job.micropython else []:
             if self._is_new(str(volume)):
-                self._begin(str(volume), self._volume, volume)
+                self._start_thread(str(volume), self._write_volume, volume)
         now_s = time.monotonic()
         with self._lock:
-            self._left_at_s = {key: s for key, s in self._left_at_s.items() if now_s - s < GONE_S}
+            self._finished_s = {key: s for key, s in self._finished_s.items() if now_s - s < GONE_S}
             if self._busy:
-                self._stirred_s = now_s
+                self._last_active_s = now_s
 
-    def _seen(self) -> list[Port]:
-        if self._bench.is_fixed:
-            return [Port(path) for path in self._bench.patterns]
-        return seen(self._bench.patterns)
+    def _ports(self) -> list[Port]:
+        if self._flash_run.is_fixed:
+            return [Port(path) for path in self._flash_run.patterns]
+        return find_ports(self._flash_run.patterns)
 
     def _is_over(self) -> bool:
         with self._lock:
-            idle = not self._busy
-        if self._defect or (self.made >= self._bench.count and idle):
+            is_idle = not self._busy
+        if self._internal_error or (self.done_count >= self._flash_run.count and is_idle):
             return True
-        tried = len(self._left_at_s)
-        if self._bench.is_fixed and idle and tried >= len(self._bench.patterns):
+        tried_count = len(self._finished_s)
+        if self._flash_run.is_fixed and is_idle and tried_count >= len(self._flash_run.patterns):
             return True
-        return idle and time.monotonic() - self._stirred_s > self._bench.patience_s
+        return is_idle and time.monotonic() - self._last_active_s > self._flash_run.patience_s
 
     def _is_new(self, key: str) -> bool:
-        """Whether what is seen is not in work, and not one that was done and is still there."""
+        """Return whether a board or volume is neither being worked on nor finished and still plugged in."""
         with self._lock:
-            if key in self._left_at_s:
-                self._left_at_s[key] = time.monotonic()
+            if key in self._finished_s:
+                self._finished_s[key] = time.monotonic()
                 return False
             return key not in self._busy
 
-    def _begin(self, key: str, do: Callable[[Place], bool], place: Place) -> None:
+    def _start_thread(self, key: str, work: Callable[[Target], bool], target: Target) -> None:
         def run() -> None:
-            left = True
+            is_finished = True
             try:
-                left = do(place)
-            except BaseException as error:  # noqa: BLE001 - a mistake of ours: told by the main thread
-                self._defect = error
+                is_finished = work(target)
+            except BaseException as error:  # noqa: BLE001 - a mistake of ours: the main thread raises it
+                self._internal_error = error
             with self._lock:
                 del self._busy[key]
-                if left:
-                    self._left_at_s[key] = time.monotonic()
+                if is_finished:
+                    self._finished_s[key] = time.monotonic()
 
         with self._lock:
             self._busy[key] = threading.Thread(target=run, daemon=True)
             self._busy[key].start()
 
-    def _one(self, port: Port) -> bool:
-        """Do one board; whether it is finished with (else it comes back as a volume, and then as a board)."""
-        outcome = Outcome(port.path)
-        with self._seats(port.path) as desk:
+    def _flash_one(self, port: Port) -> bool:
+        """Flash one board. Return whether it is finished; else it comes back as a volume, and then as a board."""
+        result = FlashResult(port.path)
+        with self._open_prompt(port.path) as prompt:
             try:
-                flash(port, self._work, desk, outcome)
-                if not outcome.becomes_volume:
-                    self._keep(outcome, desk)
-                    self.made += 1
+                flash_board(port, self._job, prompt, result)
+                if not result.becomes_volume:
+                    self._record_done(result, prompt)
+                    self.done_count += 1
             except TrivoxError as error:
-                self._failed(outcome, desk, str(error))
-        return not outcome.becomes_volume
+                self._record_failed(result, prompt, str(error))
+        return not result.becomes_volume
 
-    def _keep(self, outcome: Outcome, desk: TechnicianPrompt) -> None:
-        assert outcome.board is not None  # noqa: S101 - for the types
-        assert outcome.wanted is not None  # noqa: S101
-        who = (*outcome.wanted.identity, outcome.board.kind, outcome.board.hardware_id)
-        path = write_label(self._bench.labels, *who)
-        flash_log.append(self._bench.log, outcome, self._bench.version, None)
-        desk.note(f"{label_text(*who)}\n(label: {path})")
-        desk.stage("done", 1, 1)
+    def _record_done(self, result: FlashResult, prompt: TechnicianPrompt) -> None:
+        assert result.board is not None  # noqa: S101 - for the type checker
+        assert result.assignment is not None  # noqa: S101
+        label_fields = (*result.assignment.identity, result.board.kind, result.board.hardware_id)
+        path = write_label(self._flash_run.labels, *label_fields)
+        flash_log.append(self._flash_run.log, result, self._flash_run.version, None)
+        prompt.note(f"{label_text(*label_fields)}\n(label: {path})")
+        prompt.stage("done", 1, 1)
 
-    def _failed(self, outcome: Outcome, desk: TechnicianPrompt, reason: str) -> None:
+    def _record_failed(self, result: FlashResult, prompt: TechnicianPrompt, reason: str) -> None:
         with self._lock:
             self.failures.append(reason)
-        if outcome.wanted:
-            self._work.roster.give_back(outcome.wanted)
-        desk.note(f"{outcome.port}: {reason}" if outcome.port not in reason else reason)
-        desk.stage("failed")
-        flash_log.append(self._bench.log, outcome, self._bench.version, reason)
+        if result.assignment:
+            self._job.assignments.give_back(result.assignment)
+        prompt.note(f"{result.port}: {reason}" if result.port not in reason else reason)
+        prompt.stage("failed")
+        flash_log.append(self._flash_run.log, result, self._flash_run.version, reason)
 
-    def _volume(self, volume: Path) -> bool:
-        base = self._work.base
-        assert base is not None  # noqa: S101 - for the types
-        with self._seats(str(volume)) as desk:
+    def _write_volume(self, volume: Path) -> bool:
+        micropython = self._job.micropython
+        assert micropython is not None  # noqa: S101 - for the type checker
+        with self._open_prompt(str(volume)) as prompt:
             try:
-                desk.stage(f"writing {base.path.name}")
-                write_to_volume(base, volume)
+                prompt.stage(f"writing {micropython.path.name}")
+                write_to_volume(micropython, volume)
             except TrivoxError as error:
                 with self._lock:
                     self.failures.append(str(error))
-                desk.note(str(error))
+                prompt.note(str(error))
         return True

@@ -1,8 +1,8 @@
-"""Puts the firmware and a console's own files on a board, so that it starts whole whenever the cable is pulled.
+"""Install the firmware and a console's own files, so that the board starts whole whenever its cable is pulled.
 
-A version is written into the slot that does not run, checked, and put in force by exchanging `/slots.json`. The files
-at the root (`boot.py`, `main.py`, `slots.mpy`) and the console's own are each exchanged as a whole, `main.py` last:
-until then a new board starts nothing, and one from before there were slots starts what it had.
+A version is written into the slot that does not run, checked, and activated by replacing `/slots.json`. The files at
+the root (`boot.py`, `main.py`, `slots.mpy`) and the console's own are each replaced as a whole, `main.py` last: until
+then a new board starts nothing, and one with firmware from before there were slots starts what it had.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from bridge.ops.flash.board_info import SLOTS, BoardInfo
-from bridge.ops.flash.errors import FlashError
+from bridge.ops.flash.errors import FlashingError
 from bridge.ops.flash.repl import Repl
 
-LAST = "main.py"
-STATE = "slots.json"
-_NO_FILES = {STATE, "package.json"}
+LAST_FILE = "main.py"
+SLOTS_FILE = "slots.json"
+_NOT_INSTALLED = {SLOTS_FILE, "package.json"}
 
-Report = Callable[[str, int, int], None]
-"""Told what is under way, how much of it is done and of how much."""
+ReportProgress = Callable[[str, int, int], None]
+"""Called with what is under way, how much of it is done, and of how much."""
 
 HASHES = """
 import hashlib, json, os
@@ -104,93 +104,96 @@ for path in PATHS:
 
 
 class FirmwareImage:
-    """A compiled version in `folder`: `files` by their paths in a slot, and those `at_root`."""
+    """The compiled firmware in `folder`: its `files` by their paths in a slot, and those `at_root`."""
 
     def __init__(self, folder: Path) -> None:
         all_files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
         self.files = {name: path.read_bytes() for name, path in all_files.items() if "/" in name}
         self.at_root = {
-            name: path.read_bytes() for name, path in all_files.items() if "/" not in name and name not in _NO_FILES
+            name: path.read_bytes()
+            for name, path in all_files.items()
+            if "/" not in name and name not in _NOT_INSTALLED
         }
         self.folders = sorted({name.rpartition("/")[0] for name in self.files})
         self.hashes = {name: _digest(data) for name, data in self.files.items()}
 
 
-def install(repl: Repl, board: BoardInfo, firmware: FirmwareImage, report: Report) -> bool:
-    """Put this version in force at the next start; False if it was so already."""
-    slots = {slot: _hashes(repl, slot, firmware.folders) for slot in sorted({board.slot, *SLOTS})}
+def install(repl: Repl, board: BoardInfo, firmware: FirmwareImage, report: ReportProgress) -> None:
+    """Install this version for the next start, sending only files that the board does not have."""
+    slots = {slot: _read_hashes(repl, slot, firmware.folders) for slot in sorted({board.slot, *SLOTS})}
     slot = board.slot
-    changed = slots[slot] != firmware.hashes
-    if changed:
+    if slots[slot] != firmware.hashes:
         slot = SLOTS[1] if board.slot == SLOTS[0] else SLOTS[0]
         _fill(repl, slot, slots[slot], (board.slot, slots[board.slot]), firmware, report)
-    first = [name for name in firmware.at_root if name != LAST]
-    for name in first:
-        changed = replace(repl, f"/{name}", firmware.at_root[name]) or changed
-    repl.run(_program(REMOVE, PATHS=[f"/{Path(name).stem}.py" for name in first if name.endswith(".mpy")]))
+    root_files = [name for name in firmware.at_root if name != LAST_FILE]
+    for name in root_files:
+        replace_file(repl, f"/{name}", firmware.at_root[name])
+    repl.run(_program(REMOVE, PATHS=[f"/{Path(name).stem}.py" for name in root_files if name.endswith(".mpy")]))
     if slot != board.slot or board.slots != {"slot": slot}:
-        replace(repl, f"/{STATE}", json.dumps({"slot": slot}).encode())
-    return replace(repl, f"/{LAST}", firmware.at_root[LAST]) or changed
+        replace_file(repl, f"/{SLOTS_FILE}", json.dumps({"slot": slot}).encode())
+    replace_file(repl, f"/{LAST_FILE}", firmware.at_root[LAST_FILE])
 
 
-def replace(repl: Repl, path: str, data: bytes) -> bool:
-    """Exchange a file as a whole, or make it; False if it is the same already."""
+def replace_file(repl: Repl, path: str, data: bytes) -> None:
+    """Replace a file as a whole, or create it, unless it has that content already."""
     if repl.run(_program(DIGEST, PATH=path)).strip() == _digest(data):
-        return False
+        return
     new = f"{path}.new"
     repl.write_file(new, data)
     if repl.run(_program(DIGEST, PATH=new)).strip() != _digest(data):
-        raise _unlike(repl, path)
+        raise _mismatch(repl, path)
     repl.run(_program(EXCHANGE, NEW=new, PATH=path))
-    return True
 
 
 def wipe(repl: Repl) -> None:
-    """Remove what belonged to an earlier console: its events and its settings."""
+    """Remove what belongs to an earlier console: its events and its settings."""
     repl.run(_program(REMOVE, PATHS=["/outbox", "/settings.json"]))
 
 
 def _fill(
     repl: Repl,
     slot: str,
-    there: dict[str, str],
-    in_force: tuple[str, dict[str, str]],
+    present: dict[str, str],
+    active: tuple[str, dict[str, str]],
     firmware: FirmwareImage,
-    report: Report,
+    report: ReportProgress,
 ) -> None:
-    """Make a slot hold just this version, by as little cable as may be."""
-    other, others = in_force
-    gone = [f"/{slot}/{name}" for name in there if name not in firmware.files]
-    missing = [name for name, digest in firmware.hashes.items() if there.get(name) != digest]
-    copies = [name for name in missing if others.get(name) == firmware.hashes[name]]
+    """Make a slot hold exactly this version, sending as little as possible over the cable.
+
+    `present` are the hashes of the files in the slot; `active` is the active slot with its hashes, to copy from.
+    """
+    active_slot, active_hashes = active
+    obsolete = [f"/{slot}/{name}" for name in present if name not in firmware.files]
+    missing = [name for name, digest in firmware.hashes.items() if present.get(name) != digest]
+    copies = [name for name in missing if active_hashes.get(name) == firmware.hashes[name]]
     folders = [f"/{slot}", *(f"/{slot}/{folder}" for folder in firmware.folders)]
-    pairs = [(f"{'/' + other if other else ''}/{name}", f"/{slot}/{name}") for name in copies]
-    repl.run(_program(PREPARE, GONE=gone, FOLDERS=folders, COPIES=pairs), limit_s=60)
-    _write(repl, slot, {name: firmware.files[name] for name in missing if name not in copies}, report)
+    pairs = [(f"{'/' + active_slot if active_slot else ''}/{name}", f"/{slot}/{name}") for name in copies]
+    repl.run(_program(PREPARE, GONE=obsolete, FOLDERS=folders, COPIES=pairs), limit_s=60)
+    _copy_files(repl, slot, {name: firmware.files[name] for name in missing if name not in copies}, report)
     report("checking", 1, 1)
-    if _hashes(repl, slot, firmware.folders) != firmware.hashes:
-        raise _unlike(repl, f"/{slot}")
+    if _read_hashes(repl, slot, firmware.folders) != firmware.hashes:
+        raise _mismatch(repl, f"/{slot}")
 
 
-def _write(repl: Repl, slot: str, files: dict[str, bytes], report: Report) -> None:
+def _copy_files(repl: Repl, slot: str, files: dict[str, bytes], report: ReportProgress) -> None:
     total, done = sum(map(len, files.values())), 0
 
-    def written(of_file: int, _: int) -> None:
-        report("copying", done + of_file, total)
+    def report_written(file_bytes: int, _: int) -> None:
+        report("copying", done + file_bytes, total)
 
     for name, data in files.items():
-        written(0, 0)
-        repl.write_file(f"/{slot}/{name}", data, written)
+        report_written(0, 0)
+        repl.write_file(f"/{slot}/{name}", data, report_written)
         done += len(data)
 
 
-def _hashes(repl: Repl, slot: str, names: list[str]) -> dict[str, str]:
-    found: dict[str, str] = repl.ask(_program(HASHES, FOLDER=f"/{slot}/" if slot else "/", NAMES=names), limit_s=60)
-    return found
+def _read_hashes(repl: Repl, slot: str, names: list[str]) -> dict[str, str]:
+    hashes: dict[str, str] = repl.ask(_program(HASHES, FOLDER=f"/{slot}/" if slot else "/", NAMES=names), limit_s=60)
+    return hashes
 
 
 def _program(source: str, **values: Any) -> str:
-    """The program with these words in the place of its names."""
+    """Return the program, preceded by assignments of these values."""
     return "".join(f"{name} = {value!r}\n" for name, value in values.items()) + source
 
 
@@ -198,14 +201,14 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _unlike(repl: Repl, path: str) -> FlashError:
-    return FlashError(
-        f"What was written to {path} of the board on {repl.path} reads otherwise: run this again; if it stays so, "
-        "exchange the board."
+def _mismatch(repl: Repl, path: str) -> FlashingError:
+    return FlashingError(
+        f"{path} on the board at {repl.path} differs from what was written: run this again; if that does not help, "
+        "replace the board."
     )
 
 
 def console_files(config: Mapping[str, Any], ca: bytes | None) -> dict[str, bytes]:
-    """The console's own files, by their paths; `console.json` last, which speaks of the others."""
+    """Return the console's own files by their paths; `console.json`, which refers to the others, comes last."""
     files = {"/ca.der": ca} if ca is not None else {}
     return {**files, "/console.json": json.dumps(config, indent=1, sort_keys=True).encode()}

@@ -1,4 +1,4 @@
-"""What is stuck on a console's back: which it is, in words and as a QR code. No secrets."""
+"""Draw the label for a console's back: which console it is, in text and as a QR code. No secrets."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ import segno
 
 from bridge.errors import TrivoxError
 
-_WIDTH, _HEIGHT = 54, 25  # mm, a common size of label
+_WIDTH, _HEIGHT = 54, 25  # mm, a common label size
 _LINE = 27  # mm beside the code
-_LETTER = 0.6  # of a sans-serif letter's height, its width
-_QUIET = 2  # modules around the code, of which a label's white edge gives the rest
+_LETTER = 0.6  # width of a sans-serif letter, relative to its height
+_QUIET = 2  # modules around the code; the label's white edge adds the rest
 
 
 def label_text(site_id: str, console_id: str, board: str, hardware_id: str) -> str:
-    """Three lines for people."""
+    """Return the label's text for people, three lines."""
     return f"{site_id}/{console_id}\n{board}\n{hardware_id}"
 
 
-def code_of(site_id: str, console_id: str, hardware_id: str) -> segno.QRCode:
-    """What a phone or a scanner reads."""
+def qr_code(site_id: str, console_id: str, hardware_id: str) -> segno.QRCode:
+    """Return the QR code for a phone or a scanner."""
     return segno.make_qr(f"trivox:{site_id}/{console_id}?hardware_id={hardware_id}", error="m")
 
 
 def write_label(folder: Path, site_id: str, console_id: str, board: str, hardware_id: str) -> Path:
-    """Draw the label into `folder`, and answer its file. Raises TrivoxError."""
-    code = code_of(site_id, console_id, hardware_id)
+    """Write the label into `folder` as SVG, and return its path. Raises TrivoxError."""
+    code = qr_code(site_id, console_id, hardware_id)
     modules = code.symbol_size(border=_QUIET)[0]
-    drawn = io.BytesIO()
-    code.save(drawn, kind="svg", xmldecl=False, svgns=False, border=_QUIET, scale=21 / modules, nl=False)
-    words = ((site_id, 2.8, 7), (console_id, 4.2, 12.5), (board, 2.4, 17.5), (hardware_id, 2.4, 21.5))
-    texts = "".join(_line(text, size, y) for text, size, y in words)
-    picture = (
+    code_svg = io.BytesIO()
+    code.save(code_svg, kind="svg", xmldecl=False, svgns=False, border=_QUIET, scale=21 / modules, nl=False)
+    lines = ((site_id, 2.8, 7), (console_id, 4.2, 12.5), (board, 2.4, 17.5), (hardware_id, 2.4, 21.5))
+    texts = "".join(_line(text, size, y) for text, size, y in lines)
+    label = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}mm" height="{_HEIGHT}mm" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif"><rect width="{_WIDTH}" height="{_HEIGHT}" '
-        f'fill="white"/><g transform="translate(2 2)">{drawn.getvalue().decode()}</g>{texts}</svg>\n'
+        f'fill="white"/><g transform="translate(2 2)">{code_svg.getvalue().decode()}</g>{texts}</svg>\n'
     )
-    path = folder / f"{site_id}.{console_id}.svg"  # no id has a dot
+    path = folder / f"{site_id}.{console_id}.svg"  # ids hold no dots
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(picture, encoding="utf-8")
+        path.write_text(label, encoding="utf-8")
     except OSError as error:
         raise TrivoxError(f"{path} cannot be written ({error.strerror}): give another folder with --labels.") from error
     return path
 
 
 def _line(text: str, size: float, y: float) -> str:
-    """A line beside the code; a long one is made smaller, and fits whatever its letters are."""
+    """Return a line beside the code; a long one is made smaller, so that it fits whatever its letters are."""
     fits = len(text) * _LETTER * size <= _LINE
     size = size if fits else _LINE / _LETTER / len(text)
-    exactly = "" if fits else f' textLength="{_LINE}" lengthAdjust="spacingAndGlyphs"'
-    return f'<text x="25" y="{y}" font-size="{size:.2f}"{exactly}>{escape(text)}</text>'
+    fixed_length = "" if fits else f' textLength="{_LINE}" lengthAdjust="spacingAndGlyphs"'
+    return f'<text x="25" y="{y}" font-size="{size:.2f}"{fixed_length}>{escape(text)}</text>'

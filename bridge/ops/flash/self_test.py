@@ -1,12 +1,12 @@
-"""Leads a technician through a console's self-test, step by step, by what the console says on its serial line."""
+"""Lead a technician through a console's self-test, step by step, following what the console reports by serial line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bridge.ops.flash.console_output import Output
-from bridge.ops.flash.errors import FlashError
+from bridge.ops.flash.console_output import ConsoleOutput
+from bridge.ops.flash.errors import FlashingError
 
 STEP_LIMIT_S = 30.0  # a console gives 15 s to each
 NAMES = {"yes": "Yes", "no": "No", "cant_say": "Can't say", "seller": "the seller's button"}
@@ -14,40 +14,40 @@ QUESTION = "Did all four lamps light, did it click at each press, and sound twic
 _PREFIX = "self_test: "
 
 
-class Result(NamedTuple):
-    """`passed`, and what to say of it if not."""
+class SelfTestResult(NamedTuple):
+    """Whether the self-test passed, and if not, the end of a sentence that says why."""
 
     passed: bool
     sentence: str = ""
 
 
-def lead(output: Output, tell: Callable[[str], None], confirm: Callable[[str], bool]) -> Result:
-    """Tell what to press, follow the console, and ask what it cannot know. Raises BoardError if it falls silent."""
-    missed: dict[str, None] = {}  # in order, though some are told twice
+def run_self_test(output: ConsoleOutput, show: Callable[[str], None], confirm: Callable[[str], bool]) -> SelfTestResult:
+    """Show what to press, follow the console, and ask what it cannot know. Raises FlashingError if it falls silent."""
+    missed: dict[str, None] = {}  # a set in order: some are reported twice
     while True:
-        word = _next_word(output)
-        verb, _, button = word.partition(" ")
+        verb, _, button = _next_step(output).partition(" ")
         if verb == "press":
-            tell(f"Press {NAMES.get(button, button)} shortly: its lamp is lit")
+            show(f"Press {NAMES.get(button, button)} briefly: its lamp is lit")
         elif verb == "hold":
-            tell("Hold the seller's button until it sounds twice")
+            show("Hold the seller's button until it sounds twice")
         elif verb == "missed":
             missed["the long press of the seller's button" if button == "long" else NAMES.get(button, button)] = None
         elif verb in {"passed", "failed"}:
             break
     if missed or verb == "failed":
-        return Result(
-            passed=False, sentence=f"the self-test did not see {', '.join(missed) or 'all'}: see to wiring and buttons"
+        return SelfTestResult(
+            passed=False,
+            sentence=f"the self-test missed {', '.join(missed) or 'something'}: check the wiring and the buttons",
         )
     if not confirm(QUESTION):
-        return Result(passed=False, sentence="lamps or sound are not right: see to their wiring")
-    return Result(passed=True)
+        return SelfTestResult(passed=False, sentence="its lamps or sound are wrong: check their wiring")
+    return SelfTestResult(passed=True)
 
 
-def _next_word(output: Output) -> str:
+def _next_step(output: ConsoleOutput) -> str:
     while True:
-        said = output.next(STEP_LIMIT_S)
-        if said is None:
-            raise FlashError(f"The console on {output.port.path} fell silent in its self-test: run this again.")
-        if said.text.startswith(_PREFIX):
-            return said.text.removeprefix(_PREFIX)
+        line = output.next_line(STEP_LIMIT_S)
+        if line is None:
+            raise FlashingError(f"The console on {output.port.path} fell silent in its self-test: run this again.")
+        if line.text.startswith(_PREFIX):
+            return line.text.removeprefix(_PREFIX)

@@ -1,1 +1,1 @@
-"""Cards for print: the key question for the customer, and how to ask it for the seller."""
+"""Make cards for print: the key question for the customer, and for the seller how to ask it."""

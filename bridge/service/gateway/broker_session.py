@@ -1,6 +1,6 @@
-"""A board's own connection to the broker: its client id, its last will, its topics; seen from there it has a radio.
+"""Connect a board to the broker with its own client id, last will and topics, as if it had a radio.
 
-All of it happens in the thread of the board's port.
+Everything runs in the thread of the board's port.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STATUS = "status"
 
 
 class RefusedError(Exception):
-    """The broker does not want this session; `str()` says what to see to, `reason` is its own word."""
+    """The broker refuses this session; `str()` says what to correct, `reason` is the broker's answer."""
 
     def __init__(self, sentence: str, reason: object) -> None:
         super().__init__(sentence)
@@ -41,9 +41,10 @@ class RefusedError(Exception):
 
 
 class BrokerSession:
-    """Connects when it is made: raises OSError. `is_up` once messages can come, `arrived` are those that came.
+    """A board's MQTT session; the constructor connects and raises OSError.
 
-    `will` is the status that the broker is to publish should this end without `close`.
+    `is_up` once messages can arrive; `arrived` holds those that did. `will` is the status that the broker publishes if
+    the session ends without `close`.
     """
 
     def __init__(self, broker: BrokerLogin, identity: Identity, will: bytes) -> None:
@@ -58,7 +59,7 @@ class BrokerSession:
         try:
             self._client.connect(broker.host, broker.port, KEEPALIVE_S)
         except OSError:
-            self._let_go()
+            self._release()
             raise
 
     def _make_client(self, broker: BrokerLogin, identity: Identity) -> Client:
@@ -73,7 +74,7 @@ class BrokerSession:
             client.username_pw_set(broker.user, broker.password)
         if broker.tls:
             client.tls_set(ca_certs=None if broker.ca_file is None else str(broker.ca_file))
-        client.on_socket_open = _at_once
+        client.on_socket_open = _disable_nagle
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
@@ -81,20 +82,20 @@ class BrokerSession:
         return client
 
     def fileno(self) -> int:
-        """For poll; -1 once the connection is gone."""
+        """Return the file descriptor for poll; -1 once the connection is gone."""
         sock = self._client.socket()
         return -1 if sock is None else int(sock.fileno())
 
     def wants_write(self) -> bool:
-        """Whether something waits to be written."""
+        """Return whether something is waiting to be written."""
         return bool(self._client.want_write())
 
     def has_room(self) -> bool:
-        """Whether the broker keeps up: only then is more published."""
+        """Return whether the broker keeps up, so that more may be published."""
         return self.is_up and len(self._unconfirmed) < UNCONFIRMED_MAX
 
     def publish(self, message: Message) -> None:
-        """Send what the board says, in the manner of its leaf."""
+        """Publish a message of the board, with the QoS and retain flag that its leaf calls for."""
         retain = message.leaf in RETAINED
         qos = 0 if message.leaf == "health" else 1
         topic = self.identity.topics + message.leaf
@@ -103,7 +104,7 @@ class BrokerSession:
             self._unconfirmed[info.mid] = message
 
     def work(self, *, readable: bool) -> None:
-        """Read, write, and keep it alive. Raises RefusedError; OSError once the connection is gone."""
+        """Read, write, and keep the session alive. Raises RefusedError, or OSError once the connection is gone."""
         if readable:
             self._read()
         if self._client.want_write():
@@ -120,14 +121,14 @@ class BrokerSession:
         while self._client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS:
             sock = self._client.socket()
             if not isinstance(sock, ssl.SSLSocket) or not sock.pending():
-                return  # poll does not see what TLS has taken in already
+                return  # … but read on while TLS holds data that poll does not see
 
     def unconfirmed(self) -> list[Message]:
-        """What the broker has not confirmed, for the next session; not the status, which may have changed."""
+        """Return what the broker has not confirmed, for the next session; not the status, which may have changed."""
         return [message for message in self._unconfirmed.values() if message.leaf != STATUS]
 
     def close(self, farewell: bytes | None) -> None:
-        """End it, with a last status, as soon as the broker has confirmed that; at most in two seconds."""
+        """Publish a last status, if given, wait up to two seconds for its confirmation, and end the session."""
         if self.is_up and farewell is not None:
             self.publish(Message(STATUS, farewell))
             end_s = time.monotonic() + FAREWELL_S
@@ -141,10 +142,10 @@ class BrokerSession:
         sock = self._client.socket()
         if sock is not None:
             sock.close()
-        self._let_go()
+        self._release()
 
-    def _let_go(self) -> None:
-        """Leave nothing to the garbage collector: each try would keep its file descriptors until then."""
+    def _release(self) -> None:
+        """Break reference cycles: else each attempt keeps its file descriptors until the garbage collector runs."""
         client = self._client
         client.on_connect = client.on_subscribe = client.on_publish = client.on_message = client.on_socket_open = None
 
@@ -155,7 +156,7 @@ class BrokerSession:
     ) -> None:
         if reason.is_failure:
             self._refusal = RefusedError(
-                "the broker refuses the gateway: correct user and password; a console's may be revoked", reason
+                "the broker refuses the gateway: correct user and password; a console's may have been revoked", reason
             )
         else:
             client.subscribe([(self.identity.topics + leaf, 1) for leaf in LEAVES_TO_BOARD])
@@ -163,7 +164,7 @@ class BrokerSession:
     def _on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], *_args: Any) -> None:
         refused = next((reason for reason in reasons if reason.is_failure), None)
         if refused is not None:
-            sentence = "the broker does not let the gateway read a console's topics: give its user the right to"
+            sentence = "the broker does not let the gateway read a console's topics: give its user that right"
             self._refusal = RefusedError(sentence, refused)
         self.is_up = refused is None
 
@@ -175,7 +176,7 @@ class BrokerSession:
         self.arrived.append(Message(leaf, bytes(message.payload)))
 
 
-def _at_once(_client: Client, _data: Any, sock: Any) -> None:
-    """Small packets are not to wait for each other."""
+def _disable_nagle(_client: Client, _data: Any, sock: Any) -> None:
+    """Send small packets at once, without waiting for each other."""
     if isinstance(sock, socket.socket):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""Which board is at which port: a board has one session, however many ports lead to it."""
+"""Give each board to one port: a board has one session, however many ports lead to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Claims:
-    """Shared by the threads of all ports; `limiter` keeps their log short."""
+    """The port that serves each board; shared by the threads of all ports, as is `limiter` for their log."""
 
     def __init__(self) -> None:
         self.limiter = RateLimiter()
@@ -20,18 +20,18 @@ class Claims:
         self._holders: dict[Identity, str] = {}
 
     def take(self, identity: Identity, path: str) -> str | None:
-        """Claim the board for this port; the other port that has it, if there is one."""
+        """Claim the board for this port; return the other port if one has it already."""
         with self._lock:
             holder = self._holders.setdefault(identity, path)
             return None if holder == path else holder
 
-    def let_go(self, path: str) -> None:
-        """This port's board is claimed no more."""
+    def release(self, path: str) -> None:
+        """Give up this port's claim."""
         with self._lock:
             self._holders = {identity: holder for identity, holder in self._holders.items() if holder != path}
 
     def twin_of(self, identity: Identity) -> str | None:
-        """The hardware id of another board here that says it is the same console."""
+        """Return the hardware id of another board here that claims to be the same console."""
         with self._lock:
             return next(
                 (

@@ -1,4 +1,4 @@
-"""What a gateway counts of each port, over all boards that were ever there; read by any thread, for metrics."""
+"""Count what passes through each port of a gateway, over all boards that were ever there, for metrics."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Counters:
-    """Of one port. `console` is who is connected to the broker now, as SITE/CONSOLE, or empty."""
+class PortCounters:
+    """The counters of one port; `console` is the console now connected to the broker, as SITE/CONSOLE, or empty."""
 
     console: str = ""
     from_board: int = 0
@@ -30,31 +30,31 @@ class Counters:
 class GatewayCollector:
     """Turns the counters into metrics, by port."""
 
-    def __init__(self, ports: dict[str, Counters]) -> None:
+    def __init__(self, ports: dict[str, PortCounters]) -> None:
         self._ports = ports
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics."""
+        """Yield all metrics."""
         ports = sorted(self._ports.copy().items())
         connected = GaugeMetricFamily(
-            "trivox_gateway_connected", "Whether a board is at the broker.", labels=["port", "console"]
+            "trivox_gateway_connected", "Whether a board is connected to the broker.", labels=["port", "console"]
         )
         messages = CounterMetricFamily("trivox_gateway_messages", "Messages passed on.", labels=["port", "way"])
         bad = CounterMetricFamily(
-            "trivox_gateway_bad_lines", "Lines of boards that do not check, by reason.", labels=["port", "reason"]
+            "trivox_gateway_bad_lines", "Invalid lines from boards, by reason.", labels=["port", "reason"]
         )
         dropped = CounterMetricFamily(
             "trivox_gateway_dropped_messages", "Messages that could not be passed on.", labels=["port", "reason"]
         )
-        opened = CounterMetricFamily("trivox_gateway_port_openings", "How often it was plugged in.", labels=["port"])
+        opened = CounterMetricFamily("trivox_gateway_port_openings", "How often the port was opened.", labels=["port"])
         sessions = CounterMetricFamily("trivox_gateway_sessions", "Connections to the broker.", labels=["port"])
-        for port, counted in ports:
-            connected.add_metric([port, counted.console], bool(counted.console))
-            messages.add_metric([port, "from_board"], counted.from_board)
-            messages.add_metric([port, "to_board"], counted.to_board)
-            for family, counts in ((bad, counted.bad_lines), (dropped, counted.dropped)):
+        for port, counters in ports:
+            connected.add_metric([port, counters.console], bool(counters.console))
+            messages.add_metric([port, "from_board"], counters.from_board)
+            messages.add_metric([port, "to_board"], counters.to_board)
+            for family, counts in ((bad, counters.bad_lines), (dropped, counters.dropped)):
                 for reason, count in sorted(counts.copy().items()):
                     family.add_metric([port, reason], count)
-            opened.add_metric([port], counted.opened)
-            sessions.add_metric([port], counted.sessions)
+            opened.add_metric([port], counters.opened)
+            sessions.add_metric([port], counters.sessions)
         yield from (connected, messages, bad, dropped, opened, sessions)

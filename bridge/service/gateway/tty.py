@@ -1,4 +1,4 @@
-"""A serial port, opened for one board: what arrives, and what waits to be written. Nothing here blocks."""
+"""Read and write a board's serial port without ever blocking."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import serial  # type: ignore[import-untyped]  # pyserial brings no types
 
 from bridge.serial_port import PORT_ERRORS, error_number
 
-# Of no meaning on USB but one: the RP2040 takes 1200 as the wish to be flashed.
+# USB ignores the rate, with one exception: the RP2040 takes 1200 as a request to be flashed.
 BAUD = 115_200
 READ_BYTES = 4096
-WAITING_BYTES_MAX = 65_536
+UNSENT_BYTES_MAX = 65_536
 
 CAUSES = {
     errno.ENOENT: "the port is not there: waiting for the board to be plugged in",
     errno.EIO: "the board is gone: waiting for it to be plugged in",
     errno.ENODEV: "the board is gone: waiting for it to be plugged in",
     errno.ENXIO: "the board is gone: waiting for it to be plugged in",
-    errno.EACCES: "the port may not be opened: add the gateway's user to the port's group, mostly dialout",
-    errno.EPERM: "the port may not be opened: add the gateway's user to the port's group, mostly dialout",
+    errno.EACCES: "the port may not be opened: add the gateway's user to the port's group, usually dialout",
+    errno.EPERM: "the port may not be opened: add the gateway's user to the port's group, usually dialout",
     errno.EAGAIN: "another program has the port: end mpremote, the terminal or the other gateway",
     errno.EBUSY: "another program has the port: end mpremote, the terminal or the other gateway",
 }
-OTHER_CAUSE = "the port cannot be opened: see whether it is a board's"
+OTHER_CAUSE = "the port cannot be opened: check that it belongs to a board"
 
 
 class PortError(Exception):
-    """The port cannot be opened, or its board is gone; `str()` says what to see to, `cause` is the system's word."""
+    """The port cannot be opened, or its board is gone; `str()` says what to do, `cause` is the system's own message."""
 
     def __init__(self, sentence: str, cause: object = None) -> None:
         super().__init__(sentence)
@@ -39,13 +39,13 @@ class PortError(Exception):
 
 
 class SilentError(PortError):
-    """Nothing that checks has been heard for long: others may have the port."""
+    """No valid line has arrived for a long time: other programs may have the port."""
 
 
 class Tty:
-    """The port at `path`, open until `close`; raises PortError.
+    """A serial port, open until `close`; the constructor raises PortError.
 
-    DTR is raised, by which a board knows that somebody listens; nothing is sent that could stop its program.
+    DTR is raised, which tells a board that somebody is listening; nothing is sent that could stop its program.
     """
 
     def __init__(self, path: str) -> None:
@@ -54,64 +54,64 @@ class Tty:
         except PORT_ERRORS as error:
             number = error_number(error)
             raise PortError(CAUSES.get(number, OTHER_CAUSE), os.strerror(number) if number else error) from error
-        # Whoever had the port before may have been cut off within a line.
-        self._waiting = bytearray(b"\n")
-        self._moved_s = time.monotonic()
+        # The program that had the port before may have been cut off within a line.
+        self._unsent = bytearray(b"\n")
+        self._progress_s = time.monotonic()
 
     def fileno(self) -> int:
-        """For poll."""
+        """Return the file descriptor for poll."""
         return int(self._port.fileno())
 
     def read(self) -> bytes:
-        """What has arrived; to be called when there is something. Raises PortError if the board is gone."""
+        """Return what has arrived; call this when there is something. Raises PortError if the board is gone."""
         try:
             return bytes(self._port.read(READ_BYTES))
         except PORT_ERRORS as error:
             raise PortError("the board is gone") from error
 
-    def put(self, line: bytes) -> None:
-        """Keep for `flush`."""
-        if not self._waiting:
-            self._moved_s = time.monotonic()
-        self._waiting += line
+    def enqueue(self, line: bytes) -> None:
+        """Buffer a line until `flush`."""
+        if not self._unsent:
+            self._progress_s = time.monotonic()
+        self._unsent += line
 
-    def is_waiting(self) -> bool:
-        """Whether there is something to `flush`."""
-        return bool(self._waiting)
+    def has_unsent(self) -> bool:
+        """Return whether there is something to `flush`."""
+        return bool(self._unsent)
 
     def has_room(self) -> bool:
-        """Whether more may be put."""
-        return len(self._waiting) < WAITING_BYTES_MAX
+        """Return whether more may be enqueued."""
+        return len(self._unsent) < UNSENT_BYTES_MAX
 
     def stuck_s(self) -> float:
-        """For how long the board has taken nothing of what waits, in seconds."""
-        return time.monotonic() - self._moved_s if self._waiting else 0.0
+        """Return for how many seconds the board has accepted nothing of what is waiting."""
+        return time.monotonic() - self._progress_s if self._unsent else 0.0
 
     def flush(self) -> None:
-        """Write as much as goes out; to be called when something does. Raises PortError if the board is gone."""
+        """Write as much as the port accepts; call this when it accepts some. Raises PortError if the board is gone."""
         try:
-            count = self._port.write(self._waiting)
+            count = self._port.write(self._unsent)
         except PORT_ERRORS as error:
             raise PortError("the board is gone") from error
         if count:
-            del self._waiting[:count]
-            self._moved_s = time.monotonic()
+            del self._unsent[:count]
+            self._progress_s = time.monotonic()
 
-    def forget(self) -> int:
-        """Give up what waits for a board that takes nothing; how many lines that were."""
-        lines = len(self._waiting.strip().splitlines())
-        self._waiting = bytearray(b"\n")  # what was begun must not spoil what comes next
-        self._moved_s = time.monotonic()
+    def discard(self) -> int:
+        """Discard what is waiting for a board that accepts nothing; return the number of lines."""
+        lines = len(self._unsent.strip().splitlines())
+        self._unsent = bytearray(b"\n")  # ends a line that was written in part, so that it does not spoil the next
+        self._progress_s = time.monotonic()
         return lines
 
     def close(self) -> None:
-        """Let go of it, without waiting for a board that takes nothing."""
+        """Close the port without waiting for a board that accepts nothing."""
         with suppress(*PORT_ERRORS):
             self._port.reset_output_buffer()
         self._port.close()
 
 
 def is_port(path: str) -> bool:
-    """Whether this can be a serial port, or become one: a file or folder cannot."""
-    found = Path(path)
-    return not found.exists() or found.is_char_device()
+    """Return whether this can be a serial port, or become one: a file or folder cannot."""
+    device = Path(path)
+    return not device.exists() or device.is_char_device()

@@ -1,5 +1,6 @@
 -- The bridge's database. Times ending in _ms are milliseconds since 1970-01-01 UTC; `day` and `hour` are local to the
 -- site. Nothing is ever deleted from `event`, `reject`, `counts_received` and the histories of questions and settings.
+-- A comment inside a CREATE statement is part of every database's schema, so it stays as it was first written.
 
 CREATE TABLE identity (                -- one row: what this database is known by at the broker
   identity TEXT NOT NULL

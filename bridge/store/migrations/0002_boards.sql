@@ -1,4 +1,4 @@
--- Which boards spoke under a console's id. Two that do so in turn, again and again, were given one id by mistake.
+-- Which boards used a console's id. Two that do so in turn, again and again, were given one id by mistake.
 
 CREATE TABLE board (
   console_key INTEGER NOT NULL REFERENCES console,

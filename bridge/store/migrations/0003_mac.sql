@@ -1,14 +1,14 @@
--- Whether what consoles sent is proved to come from who knows their keys.
+-- Whether what consoles sent is proved to come from the holder of their keys.
 --
--- `mac` of an event, from the batch that it came in first (or from a later one that said the same, if that one's held):
---   null  none was sent
---   1     held
---   0     did not hold
---   2     there was no key to check it by
---   3     none was sent, though the console had signed before
+-- `mac` of an event: the result for the batch in which it came first, or for a later one if that one's MAC was right:
+--   null  no MAC was sent
+--   1     right
+--   0     wrong
+--   2     there was no key to check it with
+--   3     no MAC was sent, although the console had signed before
 
-ALTER TABLE event ADD COLUMN mac INTEGER;   -- a byte or two a row
-ALTER TABLE reject ADD COLUMN mac INTEGER;  -- … kept for `trivox rebuild`
+ALTER TABLE event ADD COLUMN mac INTEGER;
+ALTER TABLE reject ADD COLUMN mac INTEGER;  -- for `trivox rebuild`
 CREATE INDEX event_unproved ON event (epoch_key, seq) WHERE mac IN (0, 3);
 
 CREATE TABLE console_mac (              -- how many events of a console came how; none of those before its first mac

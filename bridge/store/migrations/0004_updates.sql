@@ -1,4 +1,4 @@
--- Which version of the firmware each console was last told to take, and how far that is.
+-- Which firmware version each console was last ordered to install, and how far the update is.
 
 CREATE TABLE update_order (
   console_key INTEGER PRIMARY KEY REFERENCES console,

@@ -1,4 +1,4 @@
-// The bench's page: takes the journal's entries and shows each where it belongs.
+// The bench's page: receives the journal's entries and shows each in its place.
 
 import * as domes from "./domes.js";
 import { connect } from "./socket.js";
@@ -10,11 +10,11 @@ import * as way from "./way.js";
 const byId = (id) => document.getElementById(id);
 const DONE_BY_FINGERS = /^(hold|release) \w+$/;
 let skewMs = 0; // the bench's clock minus this page's
-let live = false; // what comes now happens now
-let waits = {}; // by button: when it was touched here, until its lamp shows it
+let live = false; // entries that come are new, not history
+let touchedAt = {}; // by button: when it was touched here, until its lamp lights
 const nowMs = () => Date.now() + skewMs;
 
-const TAKE = {
+const SHOW = {
   button(entry) {
     domes.showHeld(entry.name, entry.on);
     timeline.change("button", entry.name, entry.on, entry.at_ms);
@@ -25,7 +25,7 @@ const TAKE = {
     timeline.change("lamp", entry.name, entry.on, entry.at_ms);
     way.pin(entry);
     if (entry.name === "seller" && entry.on) domes.sellerLit(entry.at_ms);
-    if (live && entry.on) shown(entry.name);
+    if (live && entry.on) measureDelay(entry.name);
   },
   sound(entry) {
     if (entry.track === null) {
@@ -78,15 +78,15 @@ const TAKE = {
   },
   recorded: switches.recorded,
   fault(entry) {
-    notice(`The firmware broke a rule of its board: ${entry.sentence} Cut the power and put it on again.`);
+    notice(`The firmware broke a rule of its board: ${entry.sentence}. Switch the power off and on again.`);
   },
 };
 
-function took(message) {
+function receive(message) {
   if (message.kind === "hello") return begin(message);
   if (message.kind === "failed") return switches.say(message.sentence, "error");
   if (message.kind === "said") return switches.say(message.text ?? `${message.line}: done`);
-  TAKE[message.kind]?.(message);
+  SHOW[message.kind]?.(message);
 }
 
 function begin(hello) {
@@ -98,7 +98,7 @@ function begin(hello) {
   way.clear();
   timeline.clear();
   for (const button of domes.BUTTONS) domes.showHeld(button, false);
-  for (const entry of hello.entries) TAKE[entry.kind]?.(entry);
+  for (const entry of hello.entries) SHOW[entry.kind]?.(entry);
   for (const [name, lit] of Object.entries(hello.lamps)) domes.showLamp(name, lit);
   live = true;
   notice("");
@@ -121,28 +121,28 @@ function lost() {
   status("unknown");
   byId("status").textContent = "no bench";
   document.body.dataset.ready = "false";
-  notice("The bench has ended, or can’t be reached. Start it again by: trivox simulate. This page comes back by itself.");
+  notice("The bench has ended or can’t be reached. To start it again, run: trivox simulate. This page reconnects by itself.");
 }
 
-// How long it takes from a finger on this page to the lamp on this page.
+// The delay is the time from a finger on this page to the lamp on this page.
 function touched(button, timeStamp) {
   sound.wake();
-  if (domes.isLit(button)) delete waits[button]; // nothing will show
-  else waits[button] = timeStamp;
+  if (domes.isLit(button)) delete touchedAt[button]; // the lamp will not light again
+  else touchedAt[button] = timeStamp;
 }
 
-function shown(button) {
-  if (!(button in waits)) return;
-  const since = waits[button];
-  delete waits[button];
+function measureDelay(button) {
+  if (!(button in touchedAt)) return;
+  const since = touchedAt[button];
+  delete touchedAt[button];
   requestAnimationFrame(() => setTimeout(() => {
-    const took = performance.now() - since; // the frame with the lamp in it is painted
-    byId("delay").textContent = `${took.toFixed(0)} ms`;
-    byId("delay").dataset.ms = took.toFixed(2);
+    const delayMs = performance.now() - since; // the frame that shows the lamp is painted
+    byId("delay").textContent = `${delayMs.toFixed(0)} ms`;
+    byId("delay").dataset.ms = delayMs.toFixed(2);
   }));
 }
 
-const send = connect({ took, lost });
+const send = connect({ receive, lost });
 domes.setUp(send, touched);
 switches.setUp(send);
 timeline.setUp(nowMs);

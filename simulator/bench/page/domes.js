@@ -1,4 +1,4 @@
-// The drawn console: buttons under fingers and keys, their lamps, the key question in its language.
+// The drawn console: buttons for fingers and keys, their lamps, the key question in its languages.
 
 export const BUTTONS = ["yes", "no", "cant_say", "seller"];
 const KEYS = { y: "yes", n: "no", c: "cant_say", s: "seller" };
@@ -24,8 +24,8 @@ const MEANINGS = {
 };
 const byId = (id) => document.getElementById(id);
 const domes = {};
-const sources = Object.fromEntries(BUTTONS.map((button) => [button, new Set()])); // what holds each button here
-const since = {}; // when each button was touched here
+const sources = Object.fromEntries(BUTTONS.map((button) => [button, new Set()])); // pointers and keys that hold each button here
+const touchedAt = {}; // by button: when it was touched here
 let send = () => false;
 let settings = null;
 let touched = () => {};
@@ -40,8 +40,8 @@ export function setUp(sender, onTouch) {
   }
   addEventListener("keydown", (event) => key(event, true));
   addEventListener("keyup", (event) => key(event, false));
-  addEventListener("blur", letGo);
-  document.addEventListener("visibilitychange", () => document.hidden && letGo());
+  addEventListener("blur", releaseAll);
+  document.addEventListener("visibilitychange", () => document.hidden && releaseAll());
   byId("language").addEventListener("change", say);
 }
 
@@ -71,16 +71,16 @@ function listen(dome, button) {
   for (const kind of ["pointerup", "pointercancel", "lostpointercapture"])
     dome.addEventListener(kind, (event) => release(button, `pointer ${event.pointerId}`, event.timeStamp));
   dome.addEventListener("click", (event) => {
-    if (!event.detail) send(`press ${button}`); // by a screen reader, which has no finger to hold
+    if (!event.detail) send(`press ${button}`); // from a screen reader, which can't hold a button
   });
   dome.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch is a long press
   dome.addEventListener("blur", () => release(button, "focus"));
 }
 
 function key(event, down) {
-  const on = document.activeElement;
-  if (on?.matches("input, select, textarea") && on.type !== "range" && on.type !== "checkbox") return;
-  const focused = on?.dataset?.button;
+  const active = document.activeElement;
+  if (active?.matches("input, select, textarea") && active.type !== "range" && active.type !== "checkbox") return;
+  const focused = active?.dataset?.button;
   let button = KEYS[event.key.toLowerCase()] ?? (event.key.length === 1 && event.key > "\x7f" ? CODES[event.code] : undefined);
   let source = "key";
   if (!button && focused && (event.key === " " || event.key === "Enter")) {
@@ -97,18 +97,18 @@ function hold(button, source, timeStamp) {
   const before = sources[button].size;
   sources[button].add(source);
   if (before) return;
-  since[button] = timeStamp;
-  if (send(`hold ${button}`)) touched(button, timeStamp); // first things first: sound may take its time to wake
+  touchedAt[button] = timeStamp;
+  if (send(`hold ${button}`)) touched(button, timeStamp); // the press first: sound may be slow to wake
   else sources[button].clear();
 }
 
-// The bench is told how long a finger was there: on a busy machine touch and release may arrive together.
+// A release says how long the finger pressed: on a busy machine touch and release may arrive together.
 function release(button, source, timeStamp = performance.now()) {
   if (!sources[button].delete(source) || sources[button].size) return;
-  send(`release ${button} ${Math.max(0, Math.round(timeStamp - since[button]))}`);
+  send(`release ${button} ${Math.max(0, Math.round(timeStamp - touchedAt[button]))}`);
 }
 
-export function letGo() {
+export function releaseAll() {
   for (const button of BUTTONS)
     for (const source of [...sources[button]]) release(button, source);
 }
@@ -134,7 +134,7 @@ export function showHeld(button, held) {
 }
 
 export function showPower(on) {
-  byId("device").classList.toggle("off", !on);
+  byId("casing").classList.toggle("off", !on);
 }
 
 export function showSettings(payload) {
@@ -153,7 +153,7 @@ function languageName(tag) {
     const name = new Intl.DisplayNames([tag], { type: "language" }).of(tag);
     return name[0].toLocaleUpperCase(tag) + name.slice(1);
   } catch {
-    return tag; // no language that this browser knows
+    return tag; // this browser does not know the language
   }
 }
 
@@ -171,7 +171,7 @@ function say() {
   }
 }
 
-// The seller's lamp tells what is wrong by blinks: two groups alike, one after the other, are a code.
+// The seller's lamp reports what is wrong by blinks: two equal groups in a row are a code.
 let edges = 0, edgeMs = 0, groupMs = 0, last = 0, code = 0;
 
 export function sellerLit(atMs) {
@@ -184,17 +184,17 @@ export function sellerLit(atMs) {
     groupMs = atMs;
   }
   edgeMs = atMs;
-  tellBlinks();
+  showBlinks();
 }
 
 export function watchBlinks(nowMs) {
   if (code && nowMs - edgeMs > code * 400 + 2400) {
     code = 0;
-    tellBlinks();
+    showBlinks();
   }
 }
 
-function tellBlinks() {
-  const words = code ? `${code} ${code === 1 ? "blink" : "blinks"}: ${MEANINGS[code] ?? "unknown"}.` : "No blinks: all is well.";
+function showBlinks() {
+  const words = code ? `${code} ${code === 1 ? "blink" : "blinks"}: ${MEANINGS[code] ?? "unknown"}.` : "The lamp is dark: all is well.";
   if (byId("blinks").textContent !== words) byId("blinks").textContent = words;
 }

@@ -1,15 +1,15 @@
-// The way to the bench's server: lines out, entries of the journal in; it comes back by itself.
+// The connection to the bench's server: lines out, journal entries in; it reconnects by itself.
 
-const AGAIN_MS = 700;
+const RECONNECT_MS = 700;
 
 export function connect(handlers) {
   let socket = null;
   const open = () => {
     socket = new WebSocket(`ws://${location.host}/bench`);
-    socket.onmessage = (message) => handlers.took(JSON.parse(message.data));
+    socket.onmessage = (message) => handlers.receive(JSON.parse(message.data));
     socket.onclose = () => {
       handlers.lost();
-      setTimeout(open, AGAIN_MS);
+      setTimeout(open, RECONNECT_MS);
     };
   };
   open();

@@ -1,19 +1,19 @@
-// What surrounds the console: switches, contacts, clock, flash, settings, recording, typed lines.
+// The console's surroundings: switches, contacts, clock, flash, settings, recording, typed lines.
 
 import { BUTTONS } from "./domes.js";
 
 const NAMES = { yes: "Yes", no: "No", cant_say: "Can’t say", seller: "Seller" };
 const byId = (id) => document.getElementById(id);
 let send = () => false;
-let now = {}; // how the server says that everything stands
+let state = {}; // of all switches, as the server reported it
 
 export function setUp(sender) {
   send = sender;
-  byId("power").onclick = () => send(now.powered ? "power cut" : "power on");
-  byId("wifi").onclick = () => send(`wifi ${now.wifi ? "off" : "on"}`);
-  byId("link").onclick = () => send(`link ${now.link ? "off" : "on"}`);
-  byId("filled").onclick = () => send(now.filled ? "flash free" : "flash fill 0");
-  byId("record").onclick = () => send(`record ${now.recording ? "end" : "begin"}`);
+  byId("power").onclick = () => send(state.powered ? "power cut" : "power on");
+  byId("wifi").onclick = () => send(`wifi ${state.wifi ? "off" : "on"}`);
+  byId("link").onclick = () => send(`link ${state.link ? "off" : "on"}`);
+  byId("filled").onclick = () => send(state.filled ? "flash free" : "flash fill 0");
+  byId("record").onclick = () => send(`record ${state.recording ? "end" : "begin"}`);
   for (const button of document.querySelectorAll("[data-line]")) button.onclick = () => send(button.dataset.line);
   onSubmit("cut", () => send(`power cut ${byId("cut-at").value} ${byId("cut-share").value}`));
   onSubmit("settings", () => send(`settings question_id=${byId("asks").value} survey_window_ms=${byId("window").value * 1000}`));
@@ -21,10 +21,10 @@ export function setUp(sender) {
   for (const button of BUTTONS) byId("contacts").append(contact(button));
 }
 
-function onSubmit(form, work) {
+function onSubmit(form, action) {
   byId(form).addEventListener("submit", (event) => {
     event.preventDefault();
-    work();
+    action();
   });
 }
 
@@ -33,7 +33,7 @@ function contact(button) {
   row.innerHTML = `<th scope="row">${NAMES[button]}</th><td><button type="button" aria-pressed="false" id="stick-${button}" aria-label="Stick ${NAMES[button]}">stick</button></td>
     <td><button type="button" aria-label="Bounce ${NAMES[button]}">bounce</button></td>`;
   const [stick, bounce] = row.querySelectorAll("button");
-  stick.onclick = () => send(`${now.stuck?.includes(button) ? "free" : "stick"} ${button}`);
+  stick.onclick = () => send(`${state.stuck?.includes(button) ? "free" : "stick"} ${button}`);
   bounce.onclick = () => send(`bounce ${button}`);
   return row;
 }
@@ -50,7 +50,7 @@ export function board(name) {
 }
 
 export function show(entry) {
-  now = entry;
+  state = entry;
   for (const [id, on] of [["power", entry.powered], ["wifi", entry.wifi], ["link", entry.link], ["filled", entry.filled]])
     byId(id).setAttribute("aria-checked", on);
   for (const button of BUTTONS) byId(`stick-${button}`).setAttribute("aria-pressed", entry.stuck.includes(button));
@@ -70,10 +70,10 @@ export function settings(payload) {
 
 export function say(text, className) {
   const lines = byId("lines");
-  const made = document.createElement("span");
-  made.className = className ?? "";
-  made.textContent = `${text}\n`;
-  lines.append(made);
+  const span = document.createElement("span");
+  span.className = className ?? "";
+  span.textContent = `${text}\n`;
+  lines.append(span);
   while (lines.childElementCount > 300) lines.firstElementChild.remove();
   lines.scrollTop = lines.scrollHeight;
 }
@@ -85,5 +85,5 @@ export function recorded(entry) {
   link.download = name;
   link.textContent = `Save ${name}`;
   const place = byId("recorded");
-  place.replaceChildren(link, `  It also lies at ${entry.file}`);
+  place.replaceChildren(link, `  It is also saved at ${entry.file}`);
 }

@@ -1,4 +1,4 @@
-// The timeline: what pins did and which events came, live or scrolled back, on a canvas.
+// The timeline: pins and events, live or scrolled back, on a canvas.
 
 import { clock, eventWords } from "./way.js";
 
@@ -6,7 +6,7 @@ const LANES = ["yes", "no", "cant_say", "seller"];
 const NAMES = { yes: "Yes", no: "No", cant_say: "Can’t say", seller: "Seller" };
 const SPANS_S = [2, 5, 10, 30, 60, 300, 900, 3600];
 const LEFT = 78, TOP = 40, LANE = 44, HEIGHT = 262;
-const KEPT = 20000;
+const ENTRIES_MAX = 20000;
 const REDRAW_MS = 60;
 const byId = (id) => document.getElementById(id);
 const canvas = byId("timeline");
@@ -57,7 +57,7 @@ export function change(kind, name, on, at) {
     const bar = { kind, name, from: at, to: null };
     bars.push(bar);
     open.set(key, bar);
-    if (bars.length > KEPT) bars.splice(0, KEPT / 10);
+    if (bars.length > ENTRIES_MAX) bars.splice(0, ENTRIES_MAX / 10);
   } else if (!on && open.has(key)) {
     open.get(key).to = at;
     open.delete(key);
@@ -67,7 +67,7 @@ export function change(kind, name, on, at) {
 
 export function mark(at, text, colour, title) {
   marks.push({ at, text, colour, title });
-  if (marks.length > KEPT) marks.splice(0, KEPT / 10);
+  if (marks.length > ENTRIES_MAX) marks.splice(0, ENTRIES_MAX / 10);
   dirty = true;
 }
 
@@ -79,7 +79,7 @@ export const markEvent = (entry) => {
 };
 
 const first = () => Math.min(bars[0]?.from ?? Infinity, marks[0]?.at ?? Infinity, now());
-const edge = () => end ?? now() + length() / 40; // live, the present stands a little off the edge
+const edge = () => end ?? now() + length() / 40; // when live, the present is a little to the left of the edge
 const length = () => SPANS_S[span] * 1000;
 
 function look(at) {
@@ -141,7 +141,7 @@ function point(event) {
   byId("pointed").textContent = event.buttons ? "" : `${clock(at)}  ${near.slice(-4).join(" · ")}`;
 }
 
-// A bench is open all day: it draws only as often as the eye needs, and leaves the machine to the console.
+// The page is open all day: it draws only as often as the eye needs, and leaves the processor to the console.
 function frame(atMs) {
   const due = atMs - drawnMs >= REDRAW_MS;
   const moved = end === null && atMs - drawnMs >= length() / 1000; // about a pixel
@@ -149,7 +149,7 @@ function frame(atMs) {
     dirty = false;
     drawnMs = atMs;
     draw();
-    canvas.dataset.live = end === null; // as it is drawn
+    canvas.dataset.live = end === null; // of what is drawn
   }
   requestAnimationFrame(frame);
 }
@@ -254,7 +254,7 @@ function drawMarks(pen, x, from, to) {
     const row = free.findIndex((edge) => edge <= at - 2);
     if (row < 0) continue;
     const width = pen.measureText(mark.text).width;
-    const left = Math.max(free[row], Math.min(at - 2, x(to) - width)); // whole, also at the edge
+    const left = Math.max(free[row], Math.min(at - 2, x(to) - width)); // not cut off at the edge
     pen.fillText(mark.text, left, 8 + row * 15);
     free[row] = left + width + 8;
   }

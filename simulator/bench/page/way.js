@@ -1,16 +1,16 @@
-// The stages of a press's way: pins, events, outbox, wire, acknowledgements, rows.
+// The stages of a press's path: pins, events, outbox, wire, acknowledgements, rows.
 
-const KEPT = 120; // lines a stage
-const CHIPS = 60;
+const LINES_MAX = 120; // per stage
+const CHIPS_MAX = 60;
 const byId = (id) => document.getElementById(id);
 const NAMES = { yes: "Yes", no: "No", cant_say: "Can’t say", seller: "Seller" };
-let lines = new Map(); // of events: epoch and number -> the line, and how far it has come
+let lines = new Map(); // of events: epoch and number -> the chip in its line, and how far it has come
 let numbers = new Map(); // of the epoch in use: number -> its chip
 let through = new Map(); // epoch -> acknowledged up to this number
 let epoch = null;
-let lowest = 0; // number that flash holds
+let lowest = 0; // the lowest number in flash
 let range = null; // what waits, read from flash
-let told = null; // … as the console itself says it, which counts when it works without flash
+let lastHealth = null; // the console's own report, used when it works without flash
 let powered = false;
 
 export function clock(atMs, withMs = true) {
@@ -20,10 +20,10 @@ export function clock(atMs, withMs = true) {
 }
 
 function element(tag, text, className) {
-  const made = document.createElement(tag);
-  if (text !== undefined) made.textContent = text;
-  if (className) made.className = className;
-  return made;
+  const node = document.createElement(tag);
+  if (text !== undefined) node.textContent = text;
+  if (className) node.className = className;
+  return node;
 }
 
 function line(list, atMs, ...parts) {
@@ -32,15 +32,15 @@ function line(list, atMs, ...parts) {
   time.title = clock(atMs, false);
   item.append(time, ...parts);
   const target = byId(list);
-  const reads = target.scrollTop > 4; // who has scrolled back is not moved
+  const isScrolledBack = target.scrollTop > 4; // then the lines in view stay where they are
   const before = target.scrollHeight;
   target.prepend(item);
-  if (target.children.length > KEPT) target.lastElementChild.remove();
-  if (reads) target.scrollTop += target.scrollHeight - before;
+  if (target.children.length > LINES_MAX) target.lastElementChild.remove();
+  if (isScrolledBack) target.scrollTop += target.scrollHeight - before;
   return item;
 }
 
-// The list of messages is one stop for Tab; arrow keys go through it, Enter opens a message.
+// Tab stops once at the list of messages; arrow keys move through it, Enter opens a message.
 export function setUp() {
   byId("wire").addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -55,7 +55,7 @@ export function clear() {
   for (const list of ["pins", "events", "wire", "acks", "rows"]) byId(list).replaceChildren();
   lines = new Map();
   through = new Map();
-  told = null;
+  lastHealth = null;
   use(null);
 }
 
@@ -85,19 +85,18 @@ export function eventWords(event) {
   return [words(event.type), rest.map(words).join(", ")];
 }
 
-// An event shows as soon as it is in flash, or heard at the broker (from RAM it is never in flash). True: it is new.
-export const kept = (entry) => came(entry, "kept");
-export const event = (entry) => came(entry, "sent");
+// An event shows as soon as it is in flash or arrives at the broker (one from RAM is never in flash). True if it is new.
+export const kept = (entry) => showEvent(entry, "kept");
+export const event = (entry) => showEvent(entry, "sent");
 
-function came(entry, stage) {
+function showEvent(entry, stage) {
   if (entry.epoch !== epoch && !lines.has(`${entry.epoch} ${entry.seq}`)) use(entry.epoch);
   if (entry.epoch === epoch && !numbers.has(entry.seq)) addNumber(entry.seq);
   const key = `${entry.epoch} ${entry.seq}`;
   const isNew = !lines.has(key);
   if (isNew) addLine(key, entry);
-  const known = lines.get(key);
-  if (stage === "sent") known.sent = true;
-  mark();
+  if (stage === "sent") lines.get(key).sent = true;
+  updateChips();
   return isNew;
 }
 
@@ -107,14 +106,14 @@ function addLine(key, entry) {
   const chip = element("span", entry.seq, "chip");
   line("events", entry.at_ms, chip, ` ${kind}`, rest ? " " : "", element("b", rest, className));
   lines.set(key, { epoch: entry.epoch, seq: entry.seq, sent: false, chip });
-  if (lines.size > KEPT) lines.delete(lines.keys().next().value);
+  if (lines.size > LINES_MAX) lines.delete(lines.keys().next().value);
 }
 
 function addNumber(seq) {
   const chip = element("span", seq, "chip");
   numbers.set(seq, chip);
   byId("outbox-numbers").prepend(chip);
-  if (numbers.size > CHIPS) removeNumber(numbers.keys().next().value);
+  if (numbers.size > CHIPS_MAX) removeNumber(numbers.keys().next().value);
 }
 
 function removeNumber(seq) {
@@ -124,10 +123,10 @@ function removeNumber(seq) {
 
 const STAGES = { kept: "in flash", sent: "sent", acked: "acknowledged" };
 
-function mark() {
-  for (const one of lines.values()) {
-    const stage = one.seq <= (through.get(one.epoch) ?? 0) ? "acked" : one.sent ? "sent" : "kept";
-    for (const chip of [one.chip, one.epoch === epoch && numbers.get(one.seq)])
+function updateChips() {
+  for (const shown of lines.values()) {
+    const stage = shown.seq <= (through.get(shown.epoch) ?? 0) ? "acked" : shown.sent ? "sent" : "kept";
+    for (const chip of [shown.chip, shown.epoch === epoch && numbers.get(shown.seq)])
       if (chip && chip.title !== STAGES[stage]) {
         chip.className = `chip ${stage}`;
         chip.title = STAGES[stage];
@@ -141,8 +140,8 @@ export function outbox(entry) {
   lowest = entry.lowest;
   for (const seq of [...numbers.keys()]) if (seq < lowest) removeNumber(seq);
   if (entry.first > 1) through.set(epoch, Math.max(through.get(epoch) ?? 0, entry.first - 1));
-  mark();
-  say();
+  updateChips();
+  showRange();
 }
 
 export function wire(entry) {
@@ -186,34 +185,34 @@ function acknowledged(entry, payload) {
   byId("through").textContent = `through ${payload.through}`;
   line("acks", entry.at_ms, `${payload.through}`);
   through.set(payload.epoch, payload.through);
-  mark();
+  updateChips();
 }
 
 function health(entry, payload) {
-  told = payload;
+  lastHealth = payload;
   byId("lag").textContent = `${payload.loop_lag_max_ms} ms`;
-  say();
+  showRange();
 }
 
 export function power(on) {
   powered = on;
-  say();
+  showRange();
 }
 
-function say() {
-  const fromRam = powered && told?.faults.includes("flash");
-  const { first, next } = (fromRam ? told.outbox : range) ?? {};
-  const waits = next - first;
-  const what = waits === 1 ? `${first} waits` : `${first} to ${next - 1}: ${waits} wait`;
-  byId("outbox-range").textContent = first === undefined ? "–" : waits ? what : `empty, next ${next}`;
-  byId("outbox-from").textContent = fromRam ? "in RAM, told by health" : powered ? "in flash" : "in flash, without power";
+function showRange() {
+  const fromRam = powered && lastHealth?.faults.includes("flash");
+  const { first, next } = (fromRam ? lastHealth.outbox : range) ?? {};
+  const count = next - first;
+  const waiting = count === 1 ? `${first} waits` : `${first} to ${next - 1}: ${count} wait`;
+  byId("outbox-range").textContent = first === undefined ? "–" : count ? waiting : `empty, next ${next}`;
+  byId("outbox-from").textContent = fromRam ? "in RAM, reported by health" : powered ? "in flash" : "in flash, without power";
 }
 
 export function row(entry) {
   const outcome = element("b", words(entry.outcome), entry.outcome);
   const rest = [entry.cause, entry.response_ms === null ? "" : `${entry.response_ms} ms`, entry.affected ? "force majeure" : ""];
   const old = byId(`row-${entry.epoch}-${entry.survey}`);
-  const made = line("rows", entry.at_ms, element("span", `#${entry.survey}`, "seq"), outcome, ` ${rest.filter(Boolean).join(", ")}`);
-  made.id = `row-${entry.epoch}-${entry.survey}`;
+  const item = line("rows", entry.at_ms, element("span", `#${entry.survey}`, "seq"), outcome, ` ${rest.filter(Boolean).join(", ")}`);
+  item.id = `row-${entry.epoch}-${entry.survey}`;
   old?.remove();
 }

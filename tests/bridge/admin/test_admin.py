@@ -1,4 +1,4 @@
-"""Key questions, settings, sites, checkout points and shifts, set as a manager sets them."""
+"""Test key questions, settings, sites, checkout points and shifts, set as a manager sets them."""
 
 import json
 import re
@@ -19,7 +19,7 @@ NINE = at("2026-11-02T09:00+00:00")
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
-    """An office whose one console, demo/till-1, was heard of."""
+    """Make an office whose only console, demo/till-1, has been heard."""
     office = Office(tmp_path)
     till = Till()
     till.survey(NINE, "yes")
@@ -27,8 +27,8 @@ def office(tmp_path: Path) -> Office:
     return office
 
 
-def told(office: Office, console: str = "demo/till-1") -> dict[str, Any] | None:
-    """The newest settings made for a console."""
+def settings_of(office: Office, console: str = "demo/till-1") -> dict[str, Any] | None:
+    """Return the newest settings made for a console."""
     site_id, console_id = console.split("/")
     sent = facts.settings_sent(office.database, "revision", "payload", site_id=site_id, console_id=console_id)
     if not sent:
@@ -67,7 +67,7 @@ def test_a_new_database_knows_three_questions(office: Office) -> None:
 def test_a_question_is_defined_and_given_to_a_console(office: Office) -> None:
     text = ["--text", "en=Was the queue short?", "--text", "ru=Была ли очередь короткой?"]
     office.do("question", "set", "queue", "--kind", "office", *text, "--console", "demo/till-1")
-    payload = told(office)
+    payload = settings_of(office)
     assert payload is not None
     assert payload["question"] == {
         "id": "queue",
@@ -77,21 +77,21 @@ def test_a_question_is_defined_and_given_to_a_console(office: Office) -> None:
     }
 
 
-def test_other_text_is_a_new_revision_above_any_heard_of(office: Office) -> None:
+def test_a_changed_text_is_a_new_revision_above_any_reported(office: Office) -> None:
     till = Till(epoch="0000beef")
     till.survey(NINE, "yes", "staff", 6)
     office.take(till)
-    assert told(office) is None
+    assert settings_of(office) is None
     office.do("question", "set", "staff", "--text", "en=Are you happy with Elena?")
-    first = told(office)
+    first = settings_of(office)
     assert first is not None
     assert (
         first["question"]["revision"] == 7
-    )  # all consoles ask `staff`, so this one is told, though nothing was chosen
+    )  # all consoles ask `staff`, so this one gets settings though nothing was chosen
     office.do("question", "set", "staff", "--text", "en=Are you happy with Elena?")
-    assert told(office) == first
+    assert settings_of(office) == first
     office.do("question", "set", "staff", "--silent-weight", "0.3")
-    assert told(office) == first
+    assert settings_of(office) == first
 
 
 def test_every_change_of_weight_stays_in_the_history(office: Office) -> None:
@@ -133,10 +133,10 @@ def test_wrong_questions_are_refused_in_one_sentence(office: Office, arguments: 
 # Settings ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_console_is_told_nothing_until_something_is_chosen(office: Office) -> None:
-    assert told(office) is None
+def test_a_console_gets_no_settings_until_something_is_chosen(office: Office) -> None:
+    assert settings_of(office) is None
     office.do("settings", "set", "--all", "survey_window_ms=15000")
-    payload = told(office)
+    payload = settings_of(office)
     assert payload is not None
     assert (payload["revision"], payload["survey_window_ms"], payload["long_press_ms"]) == (1, 15000, 1500)
     assert payload["question"]["id"] == "staff"
@@ -148,32 +148,32 @@ def test_the_console_wins_over_its_site_and_the_site_over_all(office: Office) ->
     office.do("settings", "set", "--console", "demo/till-1", "ask_every=3")
     office.do("settings", "set", "--site", "demo", "ask_every=2", "prompt=none")
     office.do("settings", "set", "--all", "ask_every=1", "prompt=track:7")
-    found = {name: told(office, name) or {} for name in ("demo/till-1", "demo/till-2", "shop/till-1")}
+    found = {name: settings_of(office, name) or {} for name in ("demo/till-1", "demo/till-2", "shop/till-1")}
     assert {name: (p["ask_every"], p["prompt"]) for name, p in found.items()} == {
         "demo/till-1": (3, "none"),
         "demo/till-2": (2, "none"),
         "shop/till-1": (1, "track:7"),
     }
     office.do("settings", "set", "--site", "demo", "--console", "till-1", "ask_every=default")
-    assert (told(office) or {})["ask_every"] == 2
+    assert (settings_of(office) or {})["ask_every"] == 2
     listed = office.do("settings", "list").splitlines()
     assert listed == ["all: ask_every=1", "all: prompt=track:7", "demo: ask_every=2", "demo: prompt=none"]
 
 
-def test_a_revision_is_made_only_where_something_changes(office: Office) -> None:
+def test_a_revision_is_made_only_if_something_changes(office: Office) -> None:
     heard(office, "shop", "till-1")
     office.do("settings", "set", "--all", "ask_every=2")
     office.do("settings", "set", "--all", "ask_every=2")
     office.do("settings", "set", "--site", "shop", "ask_every=4")
-    assert (told(office) or {})["revision"] == 1
-    assert (told(office, "shop/till-1") or {})["revision"] == 2
+    assert (settings_of(office) or {})["revision"] == 1
+    assert (settings_of(office, "shop/till-1") or {})["revision"] == 2
 
 
-def test_a_console_that_comes_later_gets_its_settings_at_first_sight(office: Office) -> None:
+def test_a_console_that_comes_later_gets_its_settings_at_once(office: Office) -> None:
     office.do("settings", "set", "--site", "shop", "ask_every=4")
-    assert told(office, "shop/till-1") is None
+    assert settings_of(office, "shop/till-1") is None
     heard(office, "shop", "till-1")
-    assert (told(office, "shop/till-1") or {})["ask_every"] == 4
+    assert (settings_of(office, "shop/till-1") or {})["ask_every"] == 4
 
 
 def test_a_console_first_named_by_a_shift_or_a_place_gets_its_settings_too(office: Office) -> None:
@@ -182,30 +182,30 @@ def test_a_console_first_named_by_a_shift_or_a_place_gets_its_settings_too(offic
     office.do("checkout-point", "set", "shop", "cash", "--console", "till-2")
     for console in ("till-1", "till-2"):
         heard(office, "shop", console)
-        assert (told(office, f"shop/{console}") or {})["ask_every"] == 4
+        assert (settings_of(office, f"shop/{console}") or {})["ask_every"] == 4
 
 
-def test_settings_for_a_console_not_yet_heard_of_wait_for_it(office: Office) -> None:
+def test_settings_wait_for_a_console_that_was_never_heard(office: Office) -> None:
     office.do("settings", "set", "--console", "shop/till-5", "ask_every=4")
-    first = told(office, "shop/till-5")
+    first = settings_of(office, "shop/till-5")
     assert first is not None
     heard(office, "shop", "till-5")
-    assert told(office, "shop/till-5") == first
+    assert settings_of(office, "shop/till-5") == first
 
 
-def test_revisions_count_on_from_what_the_console_reports(office: Office) -> None:
+def test_revisions_continue_from_what_the_console_reports(office: Office) -> None:
     office.do("settings", "set", "--all", "ask_every=2")
     health(office, 12)
-    payload = told(office)
+    payload = settings_of(office)
     assert payload is not None
     assert (payload["revision"], payload["ask_every"]) == (13, 2)
     health(office, 13)
-    assert (told(office) or {})["revision"] == 13
+    assert (settings_of(office) or {})["revision"] == 13
 
 
-def test_the_bridges_own_settings_are_told_to_no_console(office: Office) -> None:
+def test_the_bridges_own_settings_are_sent_to_no_console(office: Office) -> None:
     office.do("settings", "set", "--all", "force_majeure_scope_s=300", "force_majeure_level_max=0.2")
-    assert told(office) is None
+    assert settings_of(office) is None
     row = office.rows("site")[0]
     assert (row["settings"]["force_majeure_scope_s"], row["settings"]["force_majeure_level_max"]) == (300, 0.2)
 
@@ -248,7 +248,7 @@ def test_a_stuck_time_too_short_at_some_site_is_refused_for_all(office: Office) 
 def test_ranges_and_defaults_are_those_of_the_schema() -> None:
     properties = json.loads((SCHEMA / "settings.json").read_text("utf-8"))["properties"]
     for name, (low, high, default) in wire_settings.RANGES.items():
-        if name not in wire_settings.OF_THE_BRIDGE:
+        if name not in wire_settings.BRIDGE_SETTINGS:
             of = properties.pop(name)
             assert (of["minimum"], of["maximum"], of["default"]) == (low, high, default)
     assert properties["prompt"]["default"] == wire_settings.DEFAULTS["prompt"]
@@ -256,12 +256,12 @@ def test_ranges_and_defaults_are_those_of_the_schema() -> None:
     assert set(properties) == {"revision", "question", "prompt"}
 
 
-def test_what_consoles_are_told_keeps_to_the_schema(office: Office) -> None:
+def test_settings_for_consoles_follow_the_schema(office: Office) -> None:
     common = json.loads((SCHEMA / "common.json").read_text("utf-8"))
     registry: Registry = Registry().with_resource("common.json", Resource.from_contents(common))
     schema = json.loads((SCHEMA / "settings.json").read_text("utf-8"))
     office.do("settings", "set", "--all", "prompt=track:255", "question_id=loyalty", "reopen_guard_ms=0")
-    jsonschema.Draft202012Validator(schema, registry=registry).validate(told(office))
+    jsonschema.Draft202012Validator(schema, registry=registry).validate(settings_of(office))
 
 
 # Sites and checkout points ----------------------------------------------------------------------------------------
@@ -272,19 +272,19 @@ def points(office: Office) -> list[tuple[str | None, int]]:
     return [(row["checkout_point_id"], row["surveys"]) for row in rows]
 
 
-def test_a_console_stands_where_it_is_put_since_its_first_event(office: Office) -> None:
+def test_a_first_placement_holds_since_the_first_event(office: Office) -> None:
     assert points(office) == [(None, 1)]
     office.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
     assert points(office) == [("cash", 1)]
 
 
-def test_a_console_that_is_moved_stands_there_since_today(office: Office) -> None:
+def test_a_later_placement_holds_since_today(office: Office) -> None:
     office.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
     office.do("checkout-point", "set", "demo", "desk", "--console", "till-1")
     assert points(office) == [("cash", 1)]  # the survey is older than today
 
 
-def test_a_console_stands_there_since_a_local_day(office: Office) -> None:
+def test_a_placement_with_a_day_holds_since_that_local_day(office: Office) -> None:
     till = Till(epoch="0000beef")
     till.survey(at("2026-11-09T23:59+02:00"), "yes")
     till.survey(at("2026-11-10T00:00+02:00"), "yes")
@@ -294,7 +294,7 @@ def test_a_console_stands_there_since_a_local_day(office: Office) -> None:
     assert points(office) == [("cash", 1), (None, 2)]
 
 
-def test_a_place_set_before_the_console_is_heard_of(office: Office) -> None:
+def test_a_placement_may_come_before_the_console_is_heard(office: Office) -> None:
     office.do("checkout-point", "set", "shop", "cash", "--console", "till-1")
     heard(office, "shop", "till-1")
     assert points(office) == [(None, 1), ("cash", 1)]
@@ -342,11 +342,11 @@ def test_shifts_may_touch_but_not_overlap(office: Office) -> None:
         "demo,till-1,maria,Maria,2026-11-03T08:00,2026-11-03T12:00",
         "demo,till-1,maria,Maria,2026-11-03T11:00,2026-11-03T13:00",
     )
-    assert "line 3: the shift overlaps that of line 2" in result.err
+    assert "line 3: the shift overlaps the one in line 2" in result.err
     assert len(facts.shifts(office.database)) == 3
 
 
-def test_times_without_an_offset_are_the_sites_own(office: Office) -> None:
+def test_times_without_an_offset_are_in_the_sites_time_zone(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
     office.shifts("demo,till-1,elena,Elena,2026-11-02T11:00,2026-11-02T11:01")  # 9:00 UTC
     assert sellers(office) == {"elena": 1}
@@ -367,7 +367,7 @@ def test_hours_that_summer_time_skips_do_not_exist(office: Office) -> None:
     ("line", "word"),
     [
         ("demo,till-1,elena,Elena,2026-11-02T12:00,2026-11-02T12:00", "end after it starts"),
-        ("demo,till-1,elena,Elena,2026-11-02T12:00,noon", "no time"),
+        ("demo,till-1,elena,Elena,2026-11-02T12:00,noon", "not a time"),
         ("demo,till-1,,Elena,2026-11-02T12:00,2026-11-02T13:00", "seller_id"),
         ("demo,Till,elena,Elena,2026-11-02T12:00,2026-11-02T13:00", "console_id"),
         ("demo,till-1,elena,2026-11-02T12:00,2026-11-02T13:00", "values"),
@@ -427,7 +427,7 @@ def test_another_kind_is_a_new_revision_and_old_surveys_keep_theirs(office: Offi
     assert [(row["kind"], row["surveys"]) for row in merged] == [("loyalty", 50), ("personnel", 70)]
 
 
-def test_a_first_place_holds_however_early_late_events_turn_out_to_be(office: Office) -> None:
+def test_a_first_placement_holds_however_early_late_events_are(office: Office) -> None:
     till = Till()
     till.survey(at("2026-11-03T09:00+00:00"), "yes")
     later = till.messages()
@@ -439,7 +439,7 @@ def test_a_first_place_holds_however_early_late_events_turn_out_to_be(office: Of
     assert [(row["checkout_point_id"], row["surveys"]) for row in office.rows("checkout_point")] == [("counter-1", 2)]
 
 
-def test_two_counts_that_would_have_one_name_are_refused(office: Office) -> None:
+def test_two_counts_with_the_same_id_are_refused(office: Office) -> None:
     line = "demo,till,transactions,2026-11-03T09:00,2026-11-03T10:00,"
     head = "site_id,source_id,kind,from,to,count\n"
     result = office.run("counts", "import", office.file("counts.csv", f"{head}{line}5\n{line}7\n"))
@@ -448,7 +448,7 @@ def test_two_counts_that_would_have_one_name_are_refused(office: Office) -> None
     assert facts.counts(office.database) == []
 
 
-def test_a_revision_that_no_console_can_use_is_not_counted_on_from(office: Office) -> None:
+def test_revisions_do_not_continue_from_one_that_no_console_can_use(office: Office) -> None:
     till = Till()
     till.survey(at("2026-11-03T09:00+00:00"), "yes")
     office.take(till)

@@ -1,4 +1,4 @@
-"""Bundles of the firmware and orders to update, by the commands; and what the bridge answers to consoles that ask."""
+"""Test firmware bundles and update orders by their commands, and what the bridge sends to consoles."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bridge.admin.firmware_bundle import make_bundle, make_key, read_key
+from bridge.admin.firmware_updates import CheckedBundles
 from bridge.cli import main
 from bridge.keyring import Keyring
 from bridge.store import open_store
@@ -28,7 +29,7 @@ CONSOLES = 20
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
-    """Consoles demo/till-1 to till-20 with firmware 1.0.0, all with keys; a trusted key; bundles 1.1.0 and 1.2.0."""
+    """Make consoles demo/till-1 to till-20 with keys and firmware 1.0.0, a trusted key, and bundles 1.1.0 and 1.2.0."""
     office = Office(tmp_path)
     office.take_messages([health(f"till-{number}") for number in range(1, CONSOLES + 1)])
     for number in range(1, CONSOLES + 1):
@@ -51,13 +52,13 @@ def health(console: str, firmware: str = "1.0.0", at_ms: int = NINE, **more: Any
 
 
 def states(office: Office) -> dict[str, str]:
-    """Console to state, from the table that `trivox console update` shows."""
+    """Return each console's state, from the table of `trivox console update`."""
     rows = [line.split("│") for line in office.do("console", "update").splitlines() if "till-" in line]
     return {row[2].strip(): row[4].strip() for row in rows}
 
 
 def say(office: Office, console: str, leaf: str, payload: dict[str, Any], at_ms: int = NINE) -> list[Any]:
-    """Have the bridge take a message; what it publishes about updates, as (topic, message)."""
+    """Have the bridge take in a message; return what it publishes about updates, as (topic, message)."""
     store = open_store(office.database, writing=True)
     try:
         message = (f"trivox/v1/demo/{console}/{leaf}", json.dumps(payload).encode(), at_ms)
@@ -70,7 +71,7 @@ def say(office: Office, console: str, leaf: str, payload: dict[str, Any], at_ms:
 
 
 def offered(office: Office, console: str) -> dict[str, Any]:
-    """The offer that the console gets when it comes; once it is ordered to update."""
+    """Bring a console with an order online; return the offer that it gets."""
     assert say(office, console, "status", {"state": "online", "epoch": "0000abcd", "hardware_id": "c0ffee"}) == []
     ((topic, offer),) = say(office, console, "health", health(console)["payload"])
     assert topic == f"trivox/v1/demo/{console}/firmware"
@@ -88,7 +89,7 @@ def test_a_share_grows_and_is_the_same_each_time(office: Office) -> None:
     assert "0 consoles to be updated" in office.do("console", "update", "--to", "1.1.0", "--percent", 10)
 
 
-def test_another_version_begins_elsewhere(office: Office) -> None:
+def test_another_version_begins_with_other_consoles(office: Office) -> None:
     office.do("console", "update", "--to", "1.1.0", "--percent", 25)
     first = set(states(office))
     office.do("console", "update", "--to", "1.2.0", "--percent", 25)
@@ -96,7 +97,7 @@ def test_another_version_begins_elsewhere(office: Office) -> None:
     assert {row.split("│")[2].strip() for row in rows} != first
 
 
-def test_what_a_console_is_sent_is_the_bundle_under_its_own_code(office: Office) -> None:
+def test_a_console_gets_the_bundle_under_its_own_mac(office: Office) -> None:
     office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3")
     offer = offered(office, "till-3")
     assert offer["version"] == "1.1.0"
@@ -140,7 +141,16 @@ def test_only_who_has_an_order_is_answered(office: Office) -> None:
     assert say(office, "till-3", "reply", ask) == []
 
 
-def test_health_and_replies_tell_how_it_goes(office: Office) -> None:
+def test_a_bundle_that_was_replaced_is_read_again(office: Office, tmp_path: Path) -> None:
+    bundles = CheckedBundles(office.database)
+    before = bundles.get("1.1.0").content
+    assert bundles.get("1.1.0").content is before
+    (office.database.with_name(f"{office.database.name}-firmware") / "1.1.0.bundle").unlink()
+    office.do("firmware", "add", bundle(tmp_path, "1.1.0", {**FILES, "console/new.mpy": b"M"}))
+    assert bundles.get("1.1.0").content != before
+
+
+def test_orders_follow_health_messages_and_replies(office: Office) -> None:
     office.do("console", "update", "--to", "1.1.0", "--all")
     three, four, five = (offered(office, f"till-{number}") for number in (3, 4, 5))
     say(office, "till-3", "health", health("till-3", "1.1.0", on_trial=True)["payload"])
@@ -163,7 +173,7 @@ def test_health_and_replies_tell_how_it_goes(office: Office) -> None:
     assert "demo/till-6" in again
 
 
-def test_an_offer_is_made_again_while_nothing_comes_of_it(office: Office) -> None:
+def test_an_offer_is_repeated_while_the_console_does_nothing(office: Office) -> None:
     office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3")
     offer = offered(office, "till-3")
     said = health("till-3")["payload"]
@@ -171,7 +181,7 @@ def test_an_offer_is_made_again_while_nothing_comes_of_it(office: Office) -> Non
     assert [message for _, message in say(office, "till-3", "health", said, NINE + 40_000)] == [offer]
 
 
-def test_no_older_version_unasked_and_none_without_a_key(office: Office) -> None:
+def test_no_older_version_unasked_and_no_update_without_a_key(office: Office) -> None:
     office.take_messages([health("till-3", "2.0.0", NINE + 1), health("till-4", "1.1.0", NINE + 1)])
     Keyring(office.database).remove("demo", "till-5")
     told = office.do("console", "update", "--to", "1.1.0", "--all")
@@ -182,21 +192,21 @@ def test_no_older_version_unasked_and_none_without_a_key(office: Office) -> None
     assert "1 console to be" in office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3", "--older")
 
 
-def test_an_order_of_an_old_copy_of_the_database_takes_no_console_back(office: Office) -> None:
+def test_an_order_in_an_old_copy_of_the_database_takes_no_console_back(office: Office) -> None:
     office.do("console", "update", "--to", "1.1.0", "--all")
     said = health("till-3", "1.2.0")["payload"]
     assert say(office, "till-3", "health", said, NINE + 3_600_000) == []
     assert states(office)["till-3"] == "stopped"
 
 
-def test_doctor_tells_which_console_did_not_take_it(office: Office) -> None:
+def test_doctor_names_the_console_that_did_not_take_it(office: Office) -> None:
     office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3")
     assert "did not take" not in office.run("doctor").out
     say(office, "till-3", "reply", {"id": offered(office, "till-3")["id"], "ok": False, "reason": "no room in flash"})
     assert "Console demo/till-3 did not take firmware 1.1.0 (no room in flash)" in office.run("doctor").out
 
 
-def test_a_bundle_that_is_gone_fails_the_order_alone(office: Office) -> None:
+def test_a_bundle_that_is_gone_fails_only_the_order(office: Office) -> None:
     office.do("console", "update", "--to", "1.1.0", "--console", "demo/till-3")
     offer = offered(office, "till-3")
     (office.folder / "trivox.db-firmware" / "1.1.0.bundle").unlink()
@@ -216,7 +226,7 @@ def test_a_bundle_that_is_gone_fails_the_order_alone(office: Office) -> None:
         (["--to", "1.1.0", "--percent", "0"], 2, "--percent"),
     ],
 )
-def test_wrong_usage_is_told_in_a_sentence(words: list[str], status: int, sentence: str, office: Office) -> None:
+def test_wrong_usage_is_reported_in_one_sentence(words: list[str], status: int, sentence: str, office: Office) -> None:
     result = office.run("console", "update", *words)
     assert (result.status, result.err.count("\n")) == (status, 1)
     assert sentence in result.err
@@ -228,14 +238,14 @@ def refusal(office: Office, path: Path) -> str:
     return result.err
 
 
-def test_bundles_that_are_not_taken(office: Office) -> None:
+def test_bad_bundles_are_refused(office: Office) -> None:
     folder = office.folder
-    assert "Another firmware 1.1.0" in refusal(office, bundle(folder, "1.1.0", {"console/app.mpy": b"other"}))
+    assert "A different firmware 1.1.0" in refusal(office, bundle(folder, "1.1.0", {"console/app.mpy": b"other"}))
     make_key(folder / "other.key")
     assert "not signed by a key" in refusal(office, bundle(folder, "1.3.0", key="other.key"))
     (folder / "text").write_text("no bundle", "utf-8")
-    assert "is no bundle, or damaged" in refusal(office, folder / "text")
-    assert "has no place on a console" in refusal(office, bundle(folder, "1.3.0", {"main.py": b"print()"}))
+    assert "is not a bundle, or is damaged" in refusal(office, folder / "text")
+    assert "does not belong on a console" in refusal(office, bundle(folder, "1.3.0", {"main.py": b"print()"}))
     assert "cannot be read" in refusal(office, folder / "nothing")
 
 
@@ -245,12 +255,14 @@ def test_a_bundle_with_another_file_in_it_is_damaged(office: Office) -> None:
     with zipfile.ZipFile(good) as source, zipfile.ZipFile(altered, "w") as target:
         for name in source.namelist():
             target.writestr(name, b"other" if name == "console/version.mpy" else source.read(name))
-    assert "console/version.mpy is not as its manifest says" in refusal(office, altered)
+    assert "console/version.mpy differs from its manifest" in refusal(office, altered)
     assert "1.3.0" in office.do("firmware", "add", good)
     assert office.do("firmware", "list").split() == ["1.1.0", "1.2.0", "1.3.0"]
 
 
-def test_a_key_is_for_its_owner_alone_and_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_its_owner_may_read_a_key_and_it_is_never_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     key = tmp_path / "release.key"
     assert main.run(["firmware", "key", str(key)]) == 0
     assert key.stat().st_mode & 0o777 == 0o600
@@ -265,7 +277,7 @@ def test_a_key_is_for_its_owner_alone_and_is_not_replaced(tmp_path: Path, capsys
     assert "give the folder of a clone" in capsys.readouterr().err
 
 
-def test_a_bundle_of_this_clone_holds_the_firmware_but_what_starts_it(tmp_path: Path) -> None:
+def test_a_bundle_of_this_clone_holds_the_firmware_except_what_starts_it(tmp_path: Path) -> None:
     make_key(tmp_path / "release.key")
     out = tmp_path / "it.bundle"
     assert main.run(["firmware", "build", "--key", str(tmp_path / "release.key"), "--out", str(out)]) == 0

@@ -1,4 +1,4 @@
-"""Sites and checkout points from CSV files: all of a file or nothing, and the same as one by one."""
+"""Test imports of sites and checkout points: all of a file or nothing, with the same result as single commands."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def test_sites_get_their_time_zones_and_surveys_follow(office: Office) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("Demo,UTC", "line 3: site_id 'Demo' is no id"),
+        ("Demo,UTC", "line 3: site_id 'Demo' is not a valid id"),
         ("shop,Europe/Sofa", "line 3: There is no time zone 'Europe/Sofa': give a name such as Europe/Sofia or UTC\n"),
         ("shop,", "line 3: There is no time zone ''"),
-        ("demo,Europe/Sofia", "line 3: site demo is in an earlier line too: give it once"),
-        ("demo", "line 3: it has 1 values, the first line 2"),
+        ("demo,Europe/Sofia", "line 3: site demo is also in an earlier line: give it once"),
+        ("demo", "line 3: it has 1 value, but the first line has 2"),
     ],
 )
 def test_a_bad_site_is_named_and_none_is_set(office: Office, line: str, words: str) -> None:
@@ -65,7 +65,7 @@ def test_a_bad_site_is_named_and_none_is_set(office: Office, line: str, words: s
     assert zones(office) == {"demo": "UTC"}
 
 
-def test_consoles_stand_where_the_file_says_and_since_when(office: Office) -> None:
+def test_consoles_are_placed_where_and_since_when_the_file_says(office: Office) -> None:
     result = points(office, "demo,cash,till-1,", "demo,desk,till-1,2026-11-10", "shop,cash,till-1,")
     assert (result.status, result.out) == (0, "3 checkout points imported.\n")
     assert at_points(office) == {"cash": 1, "desk": 1}
@@ -73,7 +73,7 @@ def test_consoles_stand_where_the_file_says_and_since_when(office: Office) -> No
     assert at_points(office) == {"cash": 1, "door": 1}
 
 
-def test_a_file_without_dates_is_as_good_as_the_command(office: Office, tmp_path: Path) -> None:
+def test_a_file_without_dates_does_the_same_as_the_command(office: Office, tmp_path: Path) -> None:
     other = Office(tmp_path / "other")
     other.folder.mkdir()
     till = Till()
@@ -96,14 +96,14 @@ def test_figures_of_tills_follow_a_console_to_its_new_place(office: Office) -> N
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("demo,cash,Till,", "line 3: console_id 'Till' is no id"),
-        (",cash,till-2,", "line 3: site_id '' is no id"),
+        ("demo,cash,Till,", "line 3: console_id 'Till' is not a valid id"),
+        (",cash,till-2,", "line 3: site_id '' is not a valid id"),
         ("demo,,till-2,", "line 3: checkout_point_id must be 1 to 64 printable characters"),
-        ("demo,cash,till-2,Monday", "line 3: from 'Monday' is no date: give it as 2026-11-01, or leave it empty"),
-        ("demo,desk,till-1,", "line 3: console demo/till-1 is in an earlier line with this date too"),
+        ("demo,cash,till-2,Monday", "line 3: from 'Monday' is not a date: give it as 2026-11-01, or leave it empty"),
+        ("demo,desk,till-1,", "line 3: console demo/till-1 is also in an earlier line without a date: give it once"),
     ],
 )
-def test_a_bad_checkout_point_is_named_and_nothing_stands_anywhere(office: Office, line: str, words: str) -> None:
+def test_a_bad_checkout_point_is_named_and_nothing_is_placed(office: Office, line: str, words: str) -> None:
     result = points(office, "demo,cash,till-1,", line)
     assert result.status == 1
     assert words in result.err

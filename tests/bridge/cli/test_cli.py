@@ -1,4 +1,4 @@
-"""The `trivox` command as a whole: exit statuses, sentences, backup, doctor and the list of consoles."""
+"""Test the `trivox` command as a whole: exit statuses, sentences, backup, doctor and the list of consoles."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ from tests.support import facts, forked, planted
 NINE = at("2026-11-02T09:00+00:00")
 
 
-def real(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_program(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = "import sys; from bridge.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=120, check=False
@@ -23,17 +23,17 @@ def real(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_program_itself_ends_with_the_right_status(tmp_path: Path) -> None:
     database = str(tmp_path / "trivox.db")
-    done = real("site", "set", "demo", "--timezone", "UTC", "--database", database)
+    done = run_program("site", "set", "demo", "--timezone", "UTC", "--database", database)
     assert (done.returncode, done.stderr) == (0, "")
-    wrong = real("report", "--by", "nothing")
+    wrong = run_program("report", "--by", "nothing")
     assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
-    could_not = real("doctor", "--database", str(tmp_path / "other.db"))
+    could_not = run_program("doctor", "--database", str(tmp_path / "other.db"))
     assert (could_not.returncode, could_not.stdout, could_not.stderr.count("\n")) == (1, "", 1)
-    assert real("--version").stdout.startswith("trivox ")
+    assert run_program("--version").stdout.startswith("trivox ")
 
 
 @pytest.mark.parametrize("arguments", [(), ("report", "--help"), ("question",)])
-def test_help_is_help(arguments: tuple[str, ...]) -> None:
+def test_help_is_shown(arguments: tuple[str, ...]) -> None:
     result = forked.run(*arguments)
     assert "Usage: trivox" in result.stdout + result.stderr
 
@@ -47,7 +47,7 @@ def test_wrong_usage_is_one_sentence_that_says_where_to_look(office: Office, arg
     assert "--help" in result.err
 
 
-def test_a_damaged_database_is_told_of_in_one_sentence(office: Office) -> None:
+def test_a_damaged_database_is_reported_in_one_sentence(office: Office) -> None:
     office.database.write_bytes(b"This is no database, it is a letter to the manager." * 100)
     result = office.run("report", "--from", "2026-11-01", "--to", "2026-12-01")
     assert result.status == 1
@@ -55,7 +55,7 @@ def test_a_damaged_database_is_told_of_in_one_sentence(office: Office) -> None:
     assert result.err.count("\n") == 1
 
 
-def test_a_backup_holds_all_and_is_for_its_owner_alone(office: Office) -> None:
+def test_a_backup_holds_everything_and_only_its_owner_may_read_it(office: Office) -> None:
     till = Till()
     till.surveys(NINE, yes=40)
     office.take(till)
@@ -121,7 +121,7 @@ def test_doctor_tells_two_boards_from_one_that_was_replaced(office: Office) -> N
     assert office.rows("console")[0]["surveys"] == 2  # kept apart, both counted
 
 
-def test_doctor_tells_two_boards_by_their_health_alone(office: Office) -> None:
+def test_doctor_recognises_two_boards_by_their_health_messages(office: Office) -> None:
     def said(hardware_id: str, minute: int) -> None:
         payload = {"hardware_id": hardware_id, "epoch": "0000000a"}
         at_ms = NINE + minute * MINUTE_MS
@@ -164,7 +164,7 @@ def test_doctor_and_list_show_what_health_says(office: Office) -> None:
         assert word in listed
 
 
-def test_damage_in_the_midst_is_told_of_and_not_copied(office: Office) -> None:
+def test_damage_inside_the_database_is_reported_and_not_copied(office: Office) -> None:
     till = Till()
     till.surveys(at("2026-11-03T09:00+00:00"), yes=500)
     office.take(till)

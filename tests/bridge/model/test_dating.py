@@ -4,7 +4,7 @@ import pytest
 
 from bridge.model.dating import clamp, date_event
 from bridge.model.local_time import hour_of
-from bridge.model.ranges import Ranges
+from bridge.model.received_numbers import ReceivedNumbers
 from tests.support.seeds import seeded
 
 
@@ -38,7 +38,7 @@ def test_local_hours(at_ms: int, timezone: str, hour: str) -> None:
 @pytest.mark.parametrize("seed", range(50))
 def test_ranges_are_a_set(seed: int) -> None:
     chance = seeded(seed)
-    ranges, numbers, stored = Ranges(), set[int](), dict[int, int]()
+    ranges, numbers, stored = ReceivedNumbers(), set[int](), dict[int, int]()
     for _ in range(60):
         low = chance.randrange(1, 80)
         high = low + chance.choice((0, 0, 1, 5))

@@ -1,4 +1,4 @@
-"""A copy made while the bridge writes, and what comes back when it is put in the database's place."""
+"""A copy made while the bridge writes, and what it holds when it is put in the database's place."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.support.programs import TRIVOX, wait_until
 EVENTS = 16_000
 
 
-def test_a_copy_made_at_full_speed_is_whole_and_agrees_with_its_own_rebuild(shop: Shop) -> None:
+def test_a_copy_made_at_full_speed_is_intact_and_agrees_with_its_own_rebuild(shop: Shop) -> None:
     shop.start_bridge()
     copies = []
     for number in range(2):
         shop.send_events(number * EVENTS + 1, EVENTS)
-        wait_until("it is at work", lambda: shop.through() > number * EVENTS)  # noqa: B023
+        wait_until("the bridge is at work", lambda: shop.through() > number * EVENTS)  # noqa: B023
         copies.append(shop.folder / f"copy-{number}.db")
         before = shop.through()
         assert shop.trivox("backup", str(copies[-1])).returncode == 0
@@ -25,28 +25,28 @@ def test_a_copy_made_at_full_speed_is_whole_and_agrees_with_its_own_rebuild(shop
         through = facts.through(copies[-1], "c1")
         assert facts.events(copies[-1], "seq") == list(range(1, through + 1))
         assert through >= before
-        made = facts.derived(copies[-1])
-        assert len(made["survey"]) > 0
-        shop.database, here = copies[-1], shop.database
+        derived = facts.derived(copies[-1])
+        assert len(derived["survey"]) > 0
+        shop.database, original = copies[-1], shop.database
         assert shop.trivox("rebuild").returncode == 0
-        shop.database = here
-        assert facts.derived(copies[-1]) == made
-    shop.acknowledged(2 * EVENTS)
+        shop.database = original
+        assert facts.derived(copies[-1]) == derived
+    shop.wait_acknowledged(2 * EVENTS)
 
 
-def test_a_restored_bridge_gets_back_what_consoles_hold_and_counts_on(shop: Shop) -> None:
+def test_a_restored_bridge_gets_back_what_consoles_hold_and_continues_its_revisions(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 100)
-    shop.acknowledged(100)
+    shop.wait_acknowledged(100)
     copy = shop.folder / "copy.db"
     assert shop.trivox("settings", "set", "--all", "ask_every=2").returncode == 0
-    wait_until("settings", lambda: [one for one in shop.settings if one["ask_every"] == 2])
+    wait_until("settings", lambda: [settings for settings in shop.settings if settings["ask_every"] == 2])
     assert shop.trivox("backup", str(copy)).returncode == 0
     shop.send_events(101, 100)
-    shop.acknowledged(200)
+    shop.wait_acknowledged(200)
     assert shop.trivox("settings", "set", "--all", "ask_every=3").returncode == 0
-    wait_until("newer settings", lambda: [one for one in shop.settings if one["ask_every"] == 3])
-    in_use = max(one["revision"] for one in shop.settings)
+    wait_until("newer settings", lambda: [settings for settings in shop.settings if settings["ask_every"] == 3])
+    in_use = max(settings["revision"] for settings in shop.settings)
     running = shop.trivox("restore", str(copy))
     assert (running.returncode, running.stderr.count("\n")) == (1, 1)
     assert "end it" in running.stderr
@@ -67,13 +67,15 @@ def test_a_restored_bridge_gets_back_what_consoles_hold_and_counts_on(shop: Shop
     shop.keep_sending(101, 101)
     assert shop.stored() == 201
     assert facts.surveys(shop.database, "outcome").count("yes") == 100
-    wait_until("the revision counts on", lambda: [one for one in shop.settings if one["revision"] > in_use])
+    wait_until(
+        "the revision continues", lambda: [settings for settings in shop.settings if settings["revision"] > in_use]
+    )
 
 
 def test_only_a_copy_is_put_back(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
-    shop.acknowledged(10)
+    shop.wait_acknowledged(10)
     assert shop.stop_bridge() == 0
     before = shop.database.read_bytes()
     letter = shop.folder / "letter.db"
@@ -93,7 +95,7 @@ def test_only_a_copy_is_put_back(shop: Shop) -> None:
 def test_a_lost_database_is_put_back_too(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
-    shop.acknowledged(10)
+    shop.wait_acknowledged(10)
     copy = shop.folder / "copy.db"
     assert shop.trivox("backup", str(copy)).returncode == 0
     assert shop.stop_bridge() == 0
@@ -103,10 +105,10 @@ def test_a_lost_database_is_put_back_too(shop: Shop) -> None:
     assert shop.database.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_copy_for_which_there_is_no_room_is_told(shop: Shop) -> None:
+def test_a_copy_without_room_on_the_disk_is_an_error(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 2_000)
-    shop.acknowledged(2_000)
+    shop.wait_acknowledged(2_000)
     copy = shop.folder / "copy.db"
     command = ["prlimit", "--fsize=50000", TRIVOX, "backup", str(copy), "--database", str(shop.database)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

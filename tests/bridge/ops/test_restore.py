@@ -1,4 +1,4 @@
-"""What `trivox restore` refuses, keeps and leaves behind, however the copy and what lies there are."""
+"""What `trivox restore` refuses, keeps and leaves behind, whatever copy and database it finds."""
 
 from __future__ import annotations
 
@@ -45,26 +45,26 @@ def copy_of(office: Office) -> Path:
     return office.folder / "copies" / "trivox.db"
 
 
-def in_sofia(office: Office) -> Store:
-    """Another change, that stands in the log until the store is closed."""
+def change_time_zone(office: Office) -> Store:
+    """Make another change, which stays in the log until the returned store is closed."""
     store = open_store(office.database, writing=True)
     with store.transaction(1):
         set_site(store, SetSite(site_id="demo", timezone="Europe/Sofia"))
     return store
 
 
-def a_log(office: Office, beside: Path) -> Path:
-    """Lay a log of the office's database beside another file."""
-    log = beside.with_name(f"{beside.name}-wal")
-    store = in_sofia(office)
+def log_beside(office: Office, neighbour: Path) -> Path:
+    """Put a log of the office's database beside another file, and return the log's path."""
+    log = neighbour.with_name(f"{neighbour.name}-wal")
+    store = change_time_zone(office)
     shutil.copy(office.database.with_name("trivox.db-wal"), log)
     store.close()
     assert log.stat().st_size > 0
     return log
 
 
-def test_a_log_beside_the_copy_is_never_played_into_it(office: Office) -> None:
-    log = a_log(office, copy_of(office))
+def test_a_log_beside_the_copy_is_never_applied_to_it(office: Office) -> None:
+    log = log_beside(office, copy_of(office))
     refused = office.run("restore", copy_of(office))
     assert (refused.status, refused.err.count("\n")) == (1, 1)
     assert f"{log} is the log of another database" in refused.err
@@ -77,21 +77,21 @@ def test_a_log_beside_the_copy_is_never_played_into_it(office: Office) -> None:
 
 def test_no_copy_is_made_beside_a_log_of_its_name(office: Office) -> None:
     copy = office.folder / "other.db"
-    log = a_log(office, copy)
+    log = log_beside(office, copy)
     refused = office.run("backup", copy)
     assert refused.status == 1
     assert f"{log} is there already" in refused.err
     assert not copy.exists()
 
 
-def test_a_log_beside_what_a_link_leads_to_is_seen(office: Office) -> None:
-    log = a_log(office, copy_of(office))
+def test_a_log_beside_the_target_of_a_link_is_found(office: Office) -> None:
+    log = log_beside(office, copy_of(office))
     link = office.folder / "link.db"
     link.symlink_to(copy_of(office))
     with pytest.raises(DatabaseError, match="log of another database"):
         open_store(link)
     metrics = BridgeCollector(Vitals(), link, "1").collect()
-    samples = {sample.name: sample.value for one in metrics for sample in one.samples}
+    samples = {sample.name: sample.value for metric in metrics for sample in metric.samples}
     assert samples["trivox_database_log_bytes"] == log.stat().st_size
 
 
@@ -99,7 +99,7 @@ def test_a_folder_is_no_database(office: Office) -> None:
     folder = office.folder / "folder"
     folder.mkdir()
     (folder / "precious").write_text("x")
-    with pytest.raises(DatabaseError, match="is no file"):
+    with pytest.raises(DatabaseError, match="is not a file"):
         restore(copy_of(office), folder, NOW)
     assert (folder / "precious").exists()
     assert [path.name for path in office.folder.glob("folder*")] == ["folder"]
@@ -107,9 +107,9 @@ def test_a_folder_is_no_database(office: Office) -> None:
 
 def test_a_folder_that_is_missing_is_named(office: Office) -> None:
     office.database = office.folder / "none" / "x.db"
-    told = office.run("restore", copy_of(office)).err
-    assert f"There is no folder {office.folder / 'none'}" in told
-    assert ".lock" not in told
+    error = office.run("restore", copy_of(office)).err
+    assert f"There is no folder {office.folder / 'none'}" in error
+    assert ".lock" not in error
 
 
 @pytest.mark.parametrize("can_link", [True, False])
@@ -140,22 +140,22 @@ def test_a_copy_of_a_newer_trivox_replaces_nothing(office: Office) -> None:
 def test_a_restore_that_is_killed_leaves_no_database_without_its_log(
     office: Office, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
-    """At whichever step: the old database with its log, or a copy that is refused with that log, or the new one."""
-    store = in_sofia(office)
-    killed = os.fork()
-    if not killed:
-        where, name = (module.os, "link") if point == "link" else (type(office.database), point)
-        real = getattr(where, name)
+    """Killed at any step, it leaves the old database with its log, a copy refused beside that log, or the new one."""
+    store = change_time_zone(office)
+    child = os.fork()
+    if not child:
+        owner, name = (module.os, "link") if point == "link" else (type(office.database), point)
+        real = getattr(owner, name)
 
-        def kill(path: Path, *rest: object, **more: object) -> object:
+        def kill(path: Path, *arguments: object, **options: object) -> object:
             if point == "unlink" and not str(path).endswith("trivox.db-wal"):
-                return real(path, *rest, **more)
+                return real(path, *arguments, **options)
             os._exit(9)
 
-        monkeypatch.setattr(where, name, kill)
+        monkeypatch.setattr(owner, name, kill)
         restore(copy_of(office), office.database, NOW)
         os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(killed, 0)[1]) == 9
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     monkeypatch.undo()
     if point == "unlink":
         with pytest.raises(DatabaseError, match="restore COPY"):
@@ -174,18 +174,18 @@ def rows(database: Path) -> tuple[int, str]:
     return stored(database), timezone
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files away")
-def test_a_restore_by_root_keeps_owner_and_rights(office: Office) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_restore_by_root_keeps_owner_and_permissions(office: Office) -> None:
     os.chown(office.database, 1234, 2345)
     office.database.chmod(0o640)
     (office.folder / "trivox.db.lock").unlink()
     office.do("restore", copy_of(office))
-    found = office.database.stat()
-    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1234, 2345, 0o640)
+    status = office.database.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (1234, 2345, 0o640)
     assert (office.folder / "trivox.db.lock").stat().st_uid == 1234
 
 
-def test_an_empty_file_is_told_to_be_empty(tmp_path: Path) -> None:
+def test_an_empty_file_is_reported_as_empty(tmp_path: Path) -> None:
     (tmp_path / "a.db").touch()
     with pytest.raises(DatabaseError, match=r"is empty.*trivox restore"):
         open_store(tmp_path / "a.db")

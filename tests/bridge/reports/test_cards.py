@@ -1,4 +1,4 @@
-"""`trivox question card`: what a printer gets. PDFium, which shares nothing with Typst, reads and paints them."""
+"""Test the cards that a printer gets. PDFium, which shares no code with Typst, reads and renders them."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 
 class Printed(NamedTuple):
-    """A page: its size in millimetres, its words as they are read out, and how far its ink stays from the edges."""
+    """A page: its size in millimetres, its words in reading order, and how far its ink stays from the edges."""
 
     width_mm: float
     height_mm: float
     words: str
     margin_mm: float
-    tops_mm: dict[str, float]  # from the foot up, of the words that were looked for
+    tops_mm: dict[str, float]  # height above the lower edge of the words asked for
 
 
 def printed(file: Path, *wanted: str) -> Printed:
@@ -77,8 +77,8 @@ def printed(file: Path, *wanted: str) -> Printed:
 
 
 def card(office: Office, *options: object, question: str = "staff") -> Path:
-    said = office.do("question", "card", question, *options)
-    file = Path(said.split(" is written")[0])
+    output = office.do("question", "card", question, *options)
+    file = Path(output.split(" is written")[0])
     return office.folder / file
 
 
@@ -101,11 +101,11 @@ def test_a_customers_card_holds_the_question_and_the_answers_within_its_margins(
     page = printed(card(office, "--lang", language, "--text", QUESTIONS[language]))
     assert (round(page.width_mm), round(page.height_mm)) == (148, 105)
     assert page.margin_mm > 6
-    for letter in QUESTIONS[language]:  # in which order they come is the reader's matter
+    for letter in QUESTIONS[language]:  # their order depends on the reader
         assert letter in page.words
 
 
-def test_the_question_stands_above_the_answers_and_they_above_the_small_print(office: Office) -> None:
+def test_the_question_is_above_the_answers_and_they_are_above_the_small_print(office: Office) -> None:
     words = ("Are you satisfied", "Yes", "No", "say", "press one button", "which button is pressed")
     tops = printed(card(office), *words).tops_mm
     assert tops["Are you satisfied"] > 60 > tops["Yes"] > 25
@@ -114,7 +114,7 @@ def test_the_question_stands_above_the_answers_and_they_above_the_small_print(of
 
 
 @pytest.mark.parametrize(("size", "width_mm"), [("A6", 148), ("a5", 210), ("A4", 297)])
-def test_sizes_are_those_of_paper(office: Office, size: str, width_mm: int) -> None:
+def test_cards_have_the_sizes_of_paper(office: Office, size: str, width_mm: int) -> None:
     page = printed(card(office, "--size", size))
     assert page.width_mm == pytest.approx(width_mm, abs=0.01)
     assert page.width_mm / page.height_mm == pytest.approx(2**0.5, abs=0.006)
@@ -147,12 +147,12 @@ def test_every_language_has_three_words_that_fit(office: Office) -> None:
         assert printed(card(office, "--lang", tag, "--text", "?")).margin_mm > 6
 
 
-def test_what_is_no_letter_is_left_out(office: Office) -> None:
+def test_control_characters_are_left_out(office: Office) -> None:
     drawing = card(office, "--lang", "en", "--text", "\x1b[31mA\tre\x00 \udcffyou\n fine?", "--format", "svg")
     assert parsed(drawing)[0].text == "[31mA re you fine?"
 
 
-def test_texts_are_text_and_never_markup(office: Office) -> None:
+def test_texts_are_never_markup(office: Office) -> None:
     question = '*Good* #panic("x") $x^2$ <script>&amp; `a` \\ // "q" @b = [c]'
     file = card(office, "--lang", "en", "--text", question)
     assert "".join(question.split()) in "".join(printed(file).words.split())
@@ -164,7 +164,7 @@ def test_texts_are_text_and_never_markup(office: Office) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "ru", "bg"])
-def test_a_sellers_card_is_one_page_with_what_his_consoles_are_set_to(office: Office, language: str) -> None:
+def test_a_sellers_card_is_one_page_with_the_settings_of_his_consoles(office: Office, language: str) -> None:
     office.do("settings", "set", "survey_window_ms=12500", "--site", "demo")
     office.do("settings", "set", "ask_every=7", "--console", "demo/till-1")
     page = printed(card(office, "--for", "seller", "--lang", language, "--console", "demo/till-1"))
@@ -192,26 +192,26 @@ def test_a_sellers_card_in_another_language_needs_its_sentences(office: Office) 
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [
-        ("[de", "is no TOML file"),
-        ("de = 3", "'de', which is no language with texts"),
-        ("[de]\nja = 'Ja'", "'ja' in [de], which no card says: there are yes, no,"),
+        ("[de", "is not a TOML file"),
+        ("de = 3", "'de', which is not a table of a language"),
+        ("[de]\nja = 'Ja'", "'ja' in [de], which no card uses: use only yes, no,"),
         ("[de]\nyes = 3", "yes in [de] must be a text"),
         ("[de]\nyes = ' '", "yes in [de] must be a text"),
         ("[de]\nseller = 'x'", "must be a table, [de.seller]"),
-        ("[en.seller]\nask = 'Wait {long_press_ms}'", "'{long_press_ms}' stands for nothing"),
+        ("[en.seller]\nask = 'Wait {long_press_ms}'", "'{long_press_ms}' has no meaning"),
     ],
 )
-def test_a_file_of_texts_that_is_none_is_told(office: Office, content: str, said: str) -> None:
+def test_an_invalid_file_of_texts_is_refused(office: Office, content: str, sentence: str) -> None:
     file = office.file("own.toml", content)
-    assert said in refused(office, "staff", "--for", "seller", "--texts", file)
+    assert sentence in refused(office, "staff", "--for", "seller", "--texts", file)
 
 
 # -- drawings --------------------------------------------------------------------------------------------------------
 
 
-def test_a_drawing_needs_no_fonts_and_says_its_size_and_title(office: Office) -> None:
+def test_a_drawing_needs_no_fonts_and_has_its_size_and_title(office: Office) -> None:
     for options, size, start in (
         ((), ("148mm", "105mm"), "Are you satisfied"),
         (("--for", "seller", "--size", "A6"), ("105mm", "148mm"), "For the seller: how to ask: Are you"),
@@ -225,21 +225,21 @@ def test_a_drawing_needs_no_fonts_and_says_its_size_and_title(office: Office) ->
         assert (title.text or "").startswith(start)
 
 
-def test_the_format_is_what_the_file_ends_in(office: Office) -> None:
+def test_the_format_follows_the_file_name(office: Office) -> None:
     assert card(office, "--out", office.folder / "a.SVG").read_bytes().startswith(b"<svg")
     assert card(office, "--out", office.folder / "a.svg", "--format", "pdf").read_bytes().startswith(b"%PDF")
     assert card(office, "--out", office.folder / "card").read_bytes().startswith(b"%PDF")
 
 
-# -- what cannot be made ---------------------------------------------------------------------------------------------
+# -- cards that cannot be made ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "said"),
+    ("options", "status", "sentence"),
     [
         (("nothing",), 1, "no key question 'nothing'"),
         (("staff", "--lang", "de"), 1, "no text in 'de', only in en, ru, bg"),
-        (("staff", "--lang", "Deutsch", "--text", "Gut?"), 2, "no language"),
+        (("staff", "--lang", "Deutsch", "--text", "Gut?"), 2, "not a language tag"),
         (("staff", "--text", "Gut?"), 2, "give --lang too"),
         (("staff", "--lang", "de", "--text", ""), 2, "1 to 300 characters"),
         (("staff", "--lang", "de", "--text", " "), 2, "1 to 300 characters"),
@@ -256,13 +256,15 @@ def test_the_format_is_what_the_file_ends_in(office: Office) -> None:
         (("staff", "--size", "A7"), 2, "A6, A5, A4"),
         (("staff", "--format", "png"), 2, "pdf or svg"),
         (("staff", "--for", "boss"), 2, "customer or seller"),
-        (("staff", "--font", "Comic Sans"), 1, "There is no font 'Comic Sans' on this machine: there are"),
+        (("staff", "--font", "Comic Sans"), 1, "There is no font 'Comic Sans' on this machine: give one of"),
         (("staff", "--texts", "nothere.toml"), 1, "nothere.toml cannot be read"),
         (("staff", "--out", "no/card.pdf"), 1, "no/card.pdf cannot be written"),
     ],
 )
-def test_what_cannot_be_made_is_one_sentence(office: Office, options: tuple[str, ...], status: int, said: str) -> None:
-    assert said in refused(office, *options, status=status)
+def test_a_card_that_cannot_be_made_is_refused_in_one_sentence(
+    office: Office, options: tuple[str, ...], status: int, sentence: str
+) -> None:
+    assert sentence in refused(office, *options, status=status)
 
 
 WORDS: list[Callable[[random.Random], str]] = [
@@ -276,7 +278,7 @@ WORDS: list[Callable[[random.Random], str]] = [
 
 
 @pytest.mark.long
-def test_whatever_is_asked_nothing_leaves_its_place(office: Office) -> None:
+def test_no_text_ever_leaves_its_place(office: Office) -> None:
     chance = seeded(4711)
     made = number = 0
     while made < 14:
@@ -294,16 +296,16 @@ def test_whatever_is_asked_nothing_leaves_its_place(office: Office) -> None:
         result = office.run(
             "question", "card", "staff", "--lang", chance.choice(["en", "ar", "zh"]), "--text", question, *given
         )
-        told = f"card {number}: {question!r} {given} {result}"
+        details = f"card {number}: {question!r} {given} {result}"
         if result.status:
-            assert "no room for such long texts" in result.err, told
+            assert "no room for such long texts" in result.err, details
             continue
         made += 1
         page = printed(office.folder / result.out.split(" is written")[0])
-        assert page.margin_mm > 6, told
+        assert page.margin_mm > 6, details
 
 
-def test_letters_of_han_have_the_form_of_their_country() -> None:
+def test_han_letters_have_the_form_of_their_country() -> None:
     families = [f"Noto Sans CJK {place}" for place in ("HK", "JP", "KR", "SC", "TC")] + ["DejaVu Sans"]
     first = {tag: fonts_of(Card(tag, "?"), families)[0] for tag in [*HAN, "zh-Hant-HK", "zh-CN", "en", "zhx"]}
     assert {tag: font[-2:] for tag, font in first.items()} == {

@@ -34,7 +34,7 @@ def test_wilsons_interval_against_its_defining_equation() -> None:
 
 
 def test_rocks_interval_against_his_own_form_of_it() -> None:
-    """He writes the net share's variance as p + d - (p - d)², over n + 3, 3/4 added to both."""
+    """Rocks writes the variance of the net share as (p + d - (p - d)²) / (n + 3), with 3/4 added to both counts."""
     yes, no, rest = 40, 10, 50
     promoters, detractors = (yes + 0.75) / 103, (no + 0.75) / 103
     half = 1.959963984540054 * sqrt((promoters + detractors - (promoters - detractors) ** 2) / 103)
@@ -80,8 +80,8 @@ def test_the_silent_bounds_are_the_index_at_both_ends(answers: Answers) -> None:
             assert isclose(found.at_k1, at_1.value, abs_tol=1e-12)
 
 
-def test_the_benchmark_weighs_samples_rightly() -> None:
-    """At k = 0 coverage is a plain binomial sum over how many say no."""
+def test_the_benchmark_weights_samples_correctly() -> None:
+    """At k = 0 coverage is a plain binomial sum over the number of *no* answers."""
     expected = sum(
         comb(30, no) * 0.1**no * 0.9 ** (30 - no)
         for no in range(31)

@@ -1,4 +1,4 @@
-"""The live table: what it shows, that it only reads, and its picture."""
+"""Test the live table: what it shows, that it only reads, and its picture."""
 
 import io
 import json
@@ -38,66 +38,66 @@ def row(**fields: Any) -> dict[str, Any]:
     return names | counts | {"dissatisfaction_index": index(), "emotional_loyalty_index": None} | fields
 
 
-def look(rows: list[dict[str, Any]], consoles: int = 1, **fields: Any) -> live_table.Look:
+def snapshot(rows: list[dict[str, Any]], consoles: int = 1, **fields: Any) -> live_table.Snapshot:
     heard = [
         WatchedConsole("demo", f"till-{number}", 0, NOW_MS - 3000, 1, json.dumps(HEALTH)) for number in range(consoles)
     ]
-    seen: dict[str, Any] = {"figures": WatchFigures(1234, 2, 0), "rate": 3.5} | fields
-    return live_table.Look(NOW_MS, date(2025, 11, 22), heard, rows, **seen)
+    totals: dict[str, Any] = {"figures": WatchFigures(1234, 2, 0), "rate": 3.5} | fields
+    return live_table.Snapshot(NOW_MS, date(2025, 11, 22), heard, rows, **totals)
 
 
-def shown(what: live_table.Look, width: int = 100) -> str:
+def shown(seen: live_table.Snapshot, width: int = 100) -> str:
     terminal = Terminal(width=width, file=io.StringIO(), record=True)
-    terminal.print(live_table.draw(what))
+    terminal.print(live_table.draw(seen))
     return terminal.export_text()
 
 
 def test_a_console_is_shown_with_its_outbox_and_faults() -> None:
-    text = shown(look([]))
+    text = shown(snapshot([]))
     for word in ("demo/till-0", "yes", "3 s ago", "16", "clock", "1.0.0"):
         assert word in text
 
 
-def test_many_consoles_are_cut_short() -> None:
-    text = shown(look([], consoles=30))
+def test_a_long_list_of_consoles_is_cut() -> None:
+    text = shown(snapshot([], consoles=30))
     assert "and 10 more" in text
     assert "till-19" in text
     assert "till-20" not in text
 
 
 def test_an_index_is_shown_with_interval_and_silent_bounds_at_100_columns() -> None:
-    text = shown(look([row()]))
+    text = shown(snapshot([row()]))
     assert "0.25 [0.18, 0.34]" in text
     assert "0.05 to 0.45" in text
     assert "…" not in text
     assert max(len(line) for line in text.splitlines()) <= 100
 
 
-def test_too_few_and_not_assessable_are_said() -> None:
+def test_too_few_and_not_assessable_are_shown() -> None:
     loyalty = row(
         kind="loyalty", dissatisfaction_index=None, emotional_loyalty_index=index(value=-0.1), assessable=False
     )
-    text = shown(look([row(surveys=29, dissatisfaction_index=None), loyalty]), width=140)
+    text = shown(snapshot([row(surveys=29, dissatisfaction_index=None), loyalty]), width=140)
     assert "too few, 29" in text
     assert "not assessable" in text
     assert "-0.10" in text
 
 
 def test_losses_and_rejects_are_never_hidden() -> None:
-    text = shown(look([], figures=WatchFigures(10, 3, 7)))
+    text = shown(snapshot([], figures=WatchFigures(10, 3, 7)))
     assert "rejects: 3" in text
     assert "7 lost" in text
 
 
-def test_a_line_tells_the_same() -> None:
-    line = live_table.line(look([row()]))
+def test_a_status_line_says_the_same() -> None:
+    line = live_table.status_line(snapshot([row()]))
     assert "1 of 1 consoles online, 60 surveys (30 yes, 5 no, 4 can't say, 21 silent), 1234 events stored" in line
     assert line.endswith("2 rejects, 0 lost, 16 waiting")
 
 
 def test_losses_are_the_numbers_below_through_that_never_came(store: Store) -> None:
-    came = ((1, 3, 1), (7, 14, 7), (30, 11, 7))  # where, how many, and the first that the console still has
-    messages = [("trivox/v1/demo/till-1/events", batch(base, count, first), 0) for base, count, first in came]
+    batches = ((1, 3, 1), (7, 14, 7), (30, 11, 7))  # base, how many, the first number that the console still holds
+    messages = [("trivox/v1/demo/till-1/events", batch(base, count, first), 0) for base, count, first in batches]
     take_messages(store, messages, NOW_MS)
     assert through(store, "till-1") == 20
     assert figures(store).losses == 3
@@ -110,7 +110,7 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "trivox.db"
 
 
-def test_once_prints_the_table_and_keeps_a_picture(database: Path, tmp_path: Path) -> None:
+def test_once_prints_the_table_and_saves_a_picture(database: Path, tmp_path: Path) -> None:
     app = typer.Typer()
     register(app)
     picture = tmp_path / "watch.svg"
@@ -122,11 +122,11 @@ def test_once_prints_the_table_and_keeps_a_picture(database: Path, tmp_path: Pat
     assert "url(http" not in drawn.replace('"', "")
 
 
-def test_the_rate_is_that_of_the_last_looks(database: Path) -> None:
+def test_the_rate_is_that_of_the_last_snapshots(database: Path) -> None:
     store = open_store(database)
     watcher = live_table.Watcher(store)
-    assert watcher.look().rate is None
-    assert watcher.look().rate == 0
+    assert watcher.read().rate is None
+    assert watcher.read().rate == 0
     store.close()
 
 
@@ -153,7 +153,7 @@ def test_a_terminal_is_left_tidy(database: Path, number: signal.Signals) -> None
 
 
 def read(terminal: int) -> bytes:
-    """What the program wrote; nothing once it has gone."""
+    """Return what the program wrote; nothing once it has ended."""
     try:
         return os.read(terminal, 65_536)
     except OSError:

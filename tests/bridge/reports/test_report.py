@@ -1,4 +1,4 @@
-"""`trivox report` as its readers use it: what goes in is counted by hand, what comes out is compared with that."""
+"""Test `trivox report` as its readers use it: compare its output with counts made by hand."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def test_counts_and_index_are_those_of_the_method(office: Office) -> None:
     assert row["settings"]["silent_weight_origin"] == "not estimated"
 
 
-def test_columns_stand_in_the_contracts_order(office: Office) -> None:
+def test_columns_are_in_the_order_of_the_schema(office: Office) -> None:
     till = Till()
     till.surveys(NINE, yes=1)
     office.take(till)
@@ -97,7 +97,7 @@ def test_days_are_the_sites_own(office: Office) -> None:
     assert office.rows("site", from_day="2026-11-04", to_day="2026-11-05") == []
 
 
-def test_the_hour_that_autumn_strikes_twice_stands_twice_in_order(office: Office) -> None:
+def test_an_hour_that_comes_twice_in_autumn_has_two_rows_in_order(office: Office) -> None:
     till = Till(base_ms=at("2026-10-24T00:00+00:00"))
     for text in ("2026-10-25T03:30+03:00", "2026-10-25T03:30+02:00", "2026-10-25T04:30+02:00"):
         till.survey(at(text), "yes")
@@ -161,7 +161,7 @@ def test_too_much_force_majeure_is_not_assessable(office: Office) -> None:
     assert any(note.startswith("not assessable") for note in row["notes"])
 
 
-def test_force_majeure_alone_has_a_row_without_any_value(office: Office) -> None:
+def test_force_majeure_without_surveys_has_a_row_without_values(office: Office) -> None:
     till = Till()
     till.force_majeure(NINE)
     office.take(till)
@@ -180,7 +180,7 @@ def test_revisions_are_kept_apart_unless_merged(office: Office) -> None:
     assert (row["question_revision"], row["surveys"], row["settings"]["merge_revisions"]) == (None, 7, True)
 
 
-def test_the_silent_weight_in_force_holds_with_its_origin(office: Office) -> None:
+def test_the_current_silent_weight_is_used_and_shown_with_its_origin(office: Office) -> None:
     till = Till()
     till.surveys(NINE, yes=50, silent=50)
     office.take(till)
@@ -223,7 +223,7 @@ def test_csv_says_the_same_as_json(office: Office) -> None:
         assert line["assessable"] == "true"
 
 
-def test_nothing_found_is_shown_as_nothing(office: Office) -> None:
+def test_a_period_without_surveys_gives_no_rows(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
     ask = ("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "seller,day")
     assert json.loads(office.do(*ask, "--format", "json")) == []
@@ -232,7 +232,7 @@ def test_nothing_found_is_shown_as_nothing(office: Office) -> None:
     assert "no surveys" in office.do(*ask)
 
 
-def test_rows_keep_to_the_schema(office: Office) -> None:
+def test_rows_match_the_schema(office: Office) -> None:
     till = Till()
     end = till.surveys(NINE, yes=40, silent=30)
     till.surveys(end, "riddle", 1, yes=1)

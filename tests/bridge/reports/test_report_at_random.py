@@ -1,4 +1,4 @@
-"""Reports of a random year's end at three sites, held against a plain count of what was put in."""
+"""Compare reports on three sites at the end of a random year with a plain count of the surveys put in."""
 
 from collections import Counter
 from datetime import datetime
@@ -19,8 +19,8 @@ ASKED = ("site", "console", "seller", "question", "hour", "day", "week", "month"
 Survey = dict[str, Any]
 
 
-def of(by: str, survey: Survey) -> dict[str, Any]:
-    """The group's columns that a survey should be counted under."""
+def group_of(by: str, survey: Survey) -> dict[str, Any]:
+    """Return the group's columns that a survey should be counted under."""
     local = datetime.fromtimestamp(survey["at_ms"] / 1000, ZoneInfo(ZONES[survey["site_id"]]))
     year, week, _ = local.isocalendar()
     offset = local.strftime("%z")
@@ -70,13 +70,13 @@ def test_every_grouping_counts_every_survey_once(tmp_path: Path) -> None:
     assert office.shifts(*shifts).status == 0
     office.take(*tills[3:])
     for by in ASKED:
-        wanted: Counter[tuple[Any, ...]] = Counter()
+        expected: Counter[tuple[Any, ...]] = Counter()
         for survey in surveys:
-            day = of("day", survey)["day"]
+            day = group_of("day", survey)["day"]
             if "2026-10-22" <= day < "2026-11-05":
-                wanted[*of(by, survey).values(), *survey["question"], survey["outcome"]] += 1
+                expected[*group_of(by, survey).values(), *survey["question"], survey["outcome"]] += 1
         rows = office.rows(by, from_day="2026-10-22", to_day="2026-11-05")
-        columns = list(of(by, surveys[0]))
+        columns = list(group_of(by, surveys[0]))
         found = Counter(
             {
                 (*(row[name] for name in columns), row["question_id"], row["question_revision"], outcome): row[outcome]
@@ -85,5 +85,5 @@ def test_every_grouping_counts_every_survey_once(tmp_path: Path) -> None:
                 if row[outcome]
             }
         )
-        assert found == wanted, by
+        assert found == expected, by
         assert all(row["surveys"] == sum(row[outcome] for outcome in OUTCOMES[:4]) for row in rows)

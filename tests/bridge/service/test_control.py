@@ -25,7 +25,7 @@ from bridge.admin.commands import (
 from bridge.errors import TrivoxError, UsageError, WriterBusyError
 from bridge.service import control
 from bridge.service.control import describe_bridge, open_writer, perform
-from bridge.service.control_server import Server
+from bridge.service.control_server import ControlServer
 from bridge.service.operations import OPERATIONS
 from bridge.store import open_store
 from bridge.store.lock import take_lock
@@ -35,8 +35,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bridge.admin.commands import Command
+    from bridge.admin.commands import BridgeCommand
 
+UNKNOWN = [
+    b"hello",
+    b"{}",
+    b"[" * 100_000,
+    b'{"command":"Dance"}',
+    b'{"command":"SetSite","site_id":"s1"}',
+    # neither of these may be taken for all consoles
+    b'{"command":"SetSettings","scope":{},"values":{}}',
+    b'{"command":"SetSettings","scope":{"site_id":"s1","console_id":"","seller_id":"anna"},"values":{}}',
+]
 SITE = SetSite(site_id="s1", timezone="Europe/Sofia")
 
 
@@ -44,8 +54,8 @@ def timezones(database: Path) -> list[Any]:
     return facts.sites(database, "site_id", "timezone")
 
 
-def served(command: Command, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """A bridge that does nothing but tell what it was asked."""
+def served(command: BridgeCommand, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Stand in for a bridge that only reports which command it got."""
     if isinstance(command, StopUpdates):
         raise UsageError("No such thing: give another.")
     if isinstance(command, Rebuild):
@@ -58,11 +68,11 @@ def described() -> dict[str, Any]:
     return {"is_connected": True}
 
 
-def serve(database: Path) -> Server:
-    return Server(database, served, described)
+def serve(database: Path) -> ControlServer:
+    return ControlServer(database, served, described)
 
 
-def test_without_a_bridge_the_command_writes_itself(tmp_path: Path) -> None:
+def test_without_a_bridge_the_command_writes_the_database_itself(tmp_path: Path) -> None:
     perform(tmp_path / "a.db", SITE)
     assert timezones(tmp_path / "a.db") == [("s1", "Europe/Sofia")]
 
@@ -74,7 +84,7 @@ def test_a_failed_operation_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 40])
-def test_a_bridge_is_handed_the_work(tmp_path: Path, depth: int) -> None:
+def test_a_running_bridge_carries_the_command_out(tmp_path: Path, depth: int) -> None:
     folder = tmp_path.joinpath(*["a-rather-long-name"] * depth)
     folder.mkdir(parents=True)
     database = folder / ("x" * 100 + ".db")
@@ -82,17 +92,17 @@ def test_a_bridge_is_handed_the_work(tmp_path: Path, depth: int) -> None:
     assert lock is not None
     server = serve(database)
     seen: list[tuple[int, int]] = []
-    with open_writer(database) as who:
+    with open_writer(database) as writer:
         command = ImportShifts(name="a.csv", text="snow\udcff\n" * 1000)
         for _ in range(3):
-            result = who.perform(command, lambda done, of: seen.append((done, of)))
+            result = writer.perform(command, lambda done, of: seen.append((done, of)))
             assert result == {"asked": to_builtins(command)}
         with pytest.raises(TrivoxError, match="No such thing") as caught:
-            who.perform(StopUpdates())
+            writer.perform(StopUpdates())
         assert caught.value.exit_status == 2
         with pytest.raises(TrivoxError, match="failed on this command"):
-            who.perform(Rebuild())
-        assert who.perform(command)["asked"]["name"] == "a.csv", "the bridge goes on"
+            writer.perform(Rebuild())
+        assert writer.perform(command)["asked"]["name"] == "a.csv", "the bridge goes on"
     assert describe_bridge(database) == {"is_connected": True}
     assert seen == [(1, 2)] * 3
     server.close()
@@ -106,7 +116,7 @@ def test_only_the_owner_may_use_the_socket(tmp_path: Path) -> None:
     assert not (tmp_path / "a.db.sock").exists()
 
 
-def test_a_socket_left_by_a_killed_bridge_is_no_hindrance(tmp_path: Path) -> None:
+def test_a_socket_left_by_a_killed_bridge_is_replaced(tmp_path: Path) -> None:
     with control.socket_address(tmp_path / "a.db") as address, socket.socket(socket.AF_UNIX) as left:
         left.bind(address)
     perform(tmp_path / "a.db", SITE)
@@ -125,10 +135,8 @@ def test_a_second_writer_waits_then_says_so(tmp_path: Path, monkeypatch: pytest.
     perform(tmp_path / "a.db", SITE)
 
 
-@pytest.mark.parametrize(
-    "request_", [b"hello", b"{}", b'{"command":"Dance"}', b'{"command":"SetSite","site_id":"s1"}', b"[" * 100_000]
-)
-def test_a_request_that_is_no_command_of_this_bridge_is_refused(tmp_path: Path, request_: bytes) -> None:
+@pytest.mark.parametrize("request_", UNKNOWN)
+def test_a_request_that_is_not_a_known_command_is_refused(tmp_path: Path, request_: bytes) -> None:
     server = serve(tmp_path / "a.db")
     with control.socket_address(tmp_path / "a.db") as address:
         client = socket.socket(socket.AF_UNIX)
@@ -140,22 +148,22 @@ def test_a_request_that_is_no_command_of_this_bridge_is_refused(tmp_path: Path, 
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("control"))
 
 
-def test_each_command_crosses_the_socket_and_has_somebody_who_does_it() -> None:
+def test_each_command_crosses_the_socket_and_has_an_operation() -> None:
     for command in get_args(AnyCommand):
         assert command is DescribeBridge or command in OPERATIONS
     assert {*OPERATIONS, DescribeBridge} == {*get_args(AnyCommand)}
     placed = SetCheckoutPoint(site_id="s1", checkout_point_id="p", console_id="c1", from_day=date(2026, 11, 1))
-    for command in (placed, IngestMessages(lines=[b"\xff"]), SetQuestion(question_id="q", assign=Scope("s1"))):
+    for command in (placed, IngestMessages(lines=[b"\xff"]), SetQuestion(question_id="q", assign=Scope("s1", ""))):
         assert convert(json.loads(json.dumps(to_builtins(command))), AnyCommand) == command
 
 
-def test_a_damaged_database_is_told(tmp_path: Path) -> None:
+def test_a_damaged_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"this is no database" * 1000)
     with pytest.raises(TrivoxError, match="damaged"):
         open_store(tmp_path / "a.db", writing=True)
 
 
-def test_a_database_of_a_newer_version_is_told(tmp_path: Path) -> None:
+def test_a_database_of_a_newer_version_is_reported(tmp_path: Path) -> None:
     open_store(tmp_path / "a.db", writing=True).close()
     planted.of_a_newer_version(tmp_path / "a.db")
     with pytest.raises(TrivoxError, match="newer"):

@@ -1,7 +1,7 @@
-"""A full disk: the bridge stays, acknowledges nothing, says so, and goes on by itself when there is room again.
+"""Test a full disk: the bridge keeps running, acknowledges nothing, says so, and continues when there is room again.
 
-`prlimit` stops a file from growing on any machine (SQLite calls that an I/O error); where the machine lets us mount, a
-small tmpfs fills up for real.
+`prlimit` stops a file from growing on any machine (SQLite calls that an I/O error); where the machine allows mounting,
+a small tmpfs really fills up.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SMALL = 3 * 1024 * 1024
 
 
 class Disk:
-    """A place for a database, to be filled up and freed."""
+    """A disk for a database, which tests fill up and free."""
 
     def __init__(self, folder: Path, *, is_mounted: bool) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class Disk:
         if self.is_mounted:
             (self.folder / "ballast").unlink()
         else:
-            shop.limit_files(resource.RLIM_INFINITY)  # a bridge that is started anew has no limit anyway
+            shop.limit_files(resource.RLIM_INFINITY)  # a bridge that is started again has no limit anyway
 
 
 @pytest.fixture(params=["prlimit", "tmpfs where it can be mounted"])
@@ -68,20 +68,22 @@ def shop(tmp_path: Path, disk: Disk) -> Iterator[Shop]:
 
 
 def fill(shop: Shop, disk: Disk) -> None:
-    """The first events are stored, then there is no room for more."""
+    """Store the first events, then leave no room for more."""
     shop.start_bridge()
     shop.send_events(1, 10)
-    shop.acknowledged(10)
+    shop.wait_acknowledged(10)
     disk.fill(shop)
 
 
-def test_nothing_is_acknowledged_meanwhile_and_everything_is_stored_once_afterwards(shop: Shop, disk: Disk) -> None:
+def test_nothing_is_acknowledged_on_a_full_disk_and_everything_is_stored_once_afterwards(
+    shop: Shop, disk: Disk
+) -> None:
     fill(shop, disk)
     for base in range(11, 2011, 32):
         shop.send(batch(base, 32))
-    told = shop.said("cannot write the database")
+    told = shop.wait_logged("cannot write the database")
     assert (told["level"], told["reason"] in {"disk_full", "io_error"}) == ("warning", True)
-    shop.measured("trivox_database_writable", 0)
+    shop.wait_metric("trivox_database_writable", 0)
     refused = shop.trivox("site", "set", "s1", "--timezone", "Europe/Sofia")
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert "cannot write" in refused.stderr
@@ -91,62 +93,64 @@ def test_nothing_is_acknowledged_meanwhile_and_everything_is_stored_once_afterwa
     assert at["trivox_events_stored_total"] == stored
     assert at["trivox_backlog_messages"] > 0
     disk.free(shop)
-    shop.acknowledged(2026)
-    shop.said("the database is written again")
-    shop.measured("trivox_database_writable", 1)
+    shop.wait_acknowledged(2026)
+    shop.wait_logged("the database can be written again")
+    shop.wait_metric("trivox_database_writable", 1)
     assert shop.stored() == 2026
     assert facts.surveys(shop.database, "outcome") == ["yes"] * 1013
     assert facts.rejects(shop.database) == []
     assert shop.metrics()["trivox_events_stored_total"] == 2026
-    assert len(shop.lines("cannot write the database")) < 10  # a line an event of note, at most once a minute
+    assert (
+        len(shop.lines("cannot write the database")) < 10
+    )  # each event is logged once, and repeated at most once a minute
 
 
-def test_the_end_comes_soon_and_what_was_not_stored_comes_again(shop: Shop, disk: Disk) -> None:
+def test_the_bridge_stops_soon_and_what_was_not_stored_is_sent_again(shop: Shop, disk: Disk) -> None:
     fill(shop, disk)
     for base in range(11, 1011, 10):
         shop.send(batch(base, 10))
-    shop.said("cannot write the database")
+    shop.wait_logged("cannot write the database")
     stored = shop.stored()
     assert shop.stop_bridge() == 0
     wait_until("what was stored is acknowledged", lambda: shop.through() >= stored)
     assert shop.through() == stored
     disk.free(shop)
     shop.start_bridge()
-    shop.acknowledged(1010)  # the broker held on to it: there was no PUBACK
+    shop.wait_acknowledged(1010)  # the broker kept them: there was no PUBACK
     assert shop.stored() == 1010
 
 
 def test_a_bridge_that_starts_on_a_full_disk_says_so_and_waits_for_room(shop: Shop, disk: Disk) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
-    shop.acknowledged(10)
+    shop.wait_acknowledged(10)
     assert shop.stop_bridge() == 0
     if disk.is_mounted:
         disk.fill(shop)
         shop.start_bridge(connected=False)
     else:
-        shop.start_bridge(connected=False, under=("prlimit", "--fsize=20000:"))  # the log of its words has room
-    shop.said("make room on its disk")
+        shop.start_bridge(connected=False, under=("prlimit", "--fsize=20000:"))  # large enough for its own log file
+    shop.wait_logged("make room on its disk")
     shop.send_events(11, 10)
     disk.free(shop)
-    shop.acknowledged(20)
+    shop.wait_acknowledged(20)
     assert shop.stored() == 20
     assert len(shop.lines("make room on its disk")) == 1
 
 
-def test_a_bridge_that_waits_for_room_ends_when_it_is_told(shop: Shop, disk: Disk) -> None:
+def test_a_bridge_that_waits_for_room_obeys_sigterm(shop: Shop, disk: Disk) -> None:
     shop.start_bridge()
     assert shop.stop_bridge() == 0
     shop.start_bridge(connected=False, under=("prlimit", "--fsize=20000:"))
-    shop.said("make room on its disk")
+    shop.wait_logged("make room on its disk")
     assert shop.stop_bridge() == 0
 
 
-def test_a_log_that_cannot_go_into_the_file_only_waits(shop: Shop, disk: Disk) -> None:
-    """A checkpoint needs room in the file itself: the log grows instead, and nothing is lost or told twice."""
+def test_a_log_that_cannot_be_moved_into_the_file_only_waits(shop: Shop, disk: Disk) -> None:
+    """A checkpoint needs room in the file itself: the log grows instead, and nothing is lost or reported twice."""
     shop.start_bridge()
     shop.send_events(1, 10)
-    shop.acknowledged(10)
+    shop.wait_acknowledged(10)
     disk.fill(shop)
     base = 11
     while not shop.lines("cannot write the database"):
@@ -154,7 +158,7 @@ def test_a_log_that_cannot_go_into_the_file_only_waits(shop: Shop, disk: Disk) -
         base += 320
         wait_until("stored, or told", lambda: shop.through() >= base - 1 or shop.lines("cannot write the database"))  # noqa: B023
     disk.free(shop)
-    shop.acknowledged(base - 1)
+    shop.wait_acknowledged(base - 1)
     assert shop.stop_bridge() == 0
     assert not shop.database.with_name("a.db-wal").exists()
     assert shop.stored() == base - 1
@@ -164,10 +168,10 @@ def test_settings_made_on_a_full_disk_are_published_when_there_is_room(shop: Sho
     fill(shop, disk)
     shop.send(b'{"epoch":"0000000a","settings_revision":7}', leaf="health")
     shop.send(batch(11, 32))
-    shop.said("cannot write the database")
+    shop.wait_logged("cannot write the database")
     assert shop.settings == []
     disk.free(shop)
-    shop.acknowledged(42)
+    shop.wait_acknowledged(42)
     assert shop.trivox("settings", "set", "--all", "ask_every=5").returncode == 0
     wait_until("settings above those in use", lambda: [one for one in shop.settings if one["revision"] > 7])
     assert shop.settings[-1]["ask_every"] == 5

@@ -1,6 +1,6 @@
-"""The clock of the host is stepped: nothing waits by it, events with a date keep it, and it is told.
+"""Test steps of the host's clock: no wait depends on it, dated events keep their dates, and the step is logged.
 
-Time comes into the writer as an argument, so that no test touches the clock of its machine.
+The writer gets the time as an argument, so that no test touches the clock of its machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.ops.doctor.database import examine
-from bridge.service.writer import Arrived, Done, Writer
+from bridge.service.writer import Outgoing, ReceivedMessage, Writer
 from bridge.store import open_store
 from tests.support.facts import consoles, events, healths
 from tests.support.programs import wait_until
@@ -29,23 +29,23 @@ LIMIT_S = 60.0
 
 
 class Host:
-    """A writer on a machine whose clock the test holds."""
+    """A writer on a machine whose clock the test controls."""
 
     def __init__(self, database: Path) -> None:
         self.database = database
         self.now_ms = NOW_MS
-        self.done: queue.SimpleQueue[Done] = queue.SimpleQueue()
+        self.released: queue.SimpleQueue[Outgoing] = queue.SimpleQueue()
         self.store = open_store(database, writing=True)
-        self.writer = Writer(self.store, self.done.put, now_ms=lambda: self.now_ms, elapsed_ms=lambda: 0)
+        self.writer = Writer(self.store, self.released.put, now_ms=lambda: self.now_ms, elapsed_ms=lambda: 0)
         self.writer.start()
 
     def take(self, leaf: str, payload: dict[str, Any], console: str = "c1") -> dict[str, Any]:
-        """Have a message written that arrives now; the `ack`, if there is one."""
+        """Have a message written that arrives now; return the `ack`, if there is one."""
         topic = f"trivox/v1/s1/{console}/{leaf}"
-        self.writer.put([Arrived(topic, json.dumps(payload).encode(), self.now_ms, 1, 1)])
-        while not (done := self.done.get(timeout=LIMIT_S)).acknowledgements:
+        self.writer.enqueue([ReceivedMessage(topic, json.dumps(payload).encode(), self.now_ms, 1, 1)])
+        while not (outgoing := self.released.get(timeout=LIMIT_S)).acknowledgements:
             pass
-        acks = [json.loads(one.payload) for one in done.publications if one.topic.endswith("/ack")]
+        acks = [json.loads(one.payload) for one in outgoing.publications if one.topic.endswith("/ack")]
         return acks[0] if acks else {}
 
     def event(self, seq: int, up_ms: int, at_ms: int | None, **more: Any) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Host:
         return self.take("events", {"epoch": "0000000a", "first": 1, "base": seq, "events": [event]})
 
     def dates(self) -> list[Any]:
-        """When each event is dated, and by what."""
+        """Return each event's date and what it is based on."""
         return events(self.database, "dated_at_ms", "dated_by")
 
     def close(self) -> None:
@@ -89,9 +89,9 @@ def test_a_clock_that_only_drifts_is_not_called_stepped(host: Host, caplog: pyte
 
 
 def test_undated_events_follow_the_smallest_difference_whatever_the_clock_does(host: Host) -> None:
-    """The contract's rule of dating, computed here by hand."""
+    """The protocol's rule of dating, computed here by hand."""
     host.event(1, 1_000, None)
-    host.now_ms = NOW_MS + DAY_MS  # a step forward changes nothing that was dated
+    host.now_ms = NOW_MS + DAY_MS  # a step forward changes no date
     host.event(2, 2_000, None)
     smallest = NOW_MS - 1_000
     assert host.dates() == [(smallest + 1_000, "arrival"), (smallest + 2_000, "arrival")]
@@ -112,13 +112,13 @@ def test_what_was_heard_before_the_clock_was_set_back_does_not_hide_what_comes_a
     reader = open_store(host.database)
     sentences = [finding.sentence for finding in examine(reader, NOW_MS)]
     reader.close()
-    assert any("still to come: this machine's clock was set back" in sentence for sentence in sentences)
+    assert any("in the future: this machine's clock was set back" in sentence for sentence in sentences)
     host.take("health", {**health, "faults": []})
     assert consoles(host.database, "last_seen_at_ms", "health_at_ms") == [(NOW_MS, NOW_MS)]
     assert [health["faults"] for health in healths(host.database)] == [[]]
 
 
-def test_the_step_is_told_once(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_step_is_logged_once(host: Host, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     host.event(1, 1_000, NOW_MS)
     host.now_ms -= HOUR_MS

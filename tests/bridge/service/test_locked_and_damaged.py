@@ -1,4 +1,4 @@
-"""A database that another program locks, and one that is damaged: before the start and while the bridge runs."""
+"""Test databases that another program locks or that are damaged, before the start and while the bridge runs."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.shop import END_S, Shop, batch
+from tests.bridge.shop import Shop, batch
 from tests.support import facts, forked, planted
 from tests.support.programs import wait_until
 
 
 def filled(shop: Shop, events: int = 2_000) -> None:
-    """A shop whose bridge has stored so many events and ended."""
+    """Have the bridge store events, then stop it."""
     shop.start_bridge()
     shop.send_events(1, events)
-    shop.acknowledged(events)
+    shop.wait_acknowledged(events)
     assert shop.stop_bridge() == 0
 
 
 def refused(shop: Shop) -> str:
-    """The sentence with which the bridge refuses to start."""
+    """Return the sentence with which the bridge refuses to start."""
     done = forked.run(*shop.command())
     assert done.returncode == 1, done.stderr
     sentence = done.stderr.splitlines()[-1]
@@ -34,16 +34,16 @@ def refused(shop: Shop) -> str:
 def test_a_lock_of_another_program_is_waited_for_however_long(shop: Shop, how: str) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
-    shop.acknowledged(10)
+    shop.wait_acknowledged(10)
     with planted.locked(shop.database, how):
         for seq in range(11, 1011):
             shop.send(batch(seq, 1))
-        assert shop.said("cannot write the database")["reason"] == "locked"
-        shop.measured("trivox_database_writable", 0)
+        assert shop.wait_logged("cannot write the database")["reason"] == "locked"
+        shop.wait_metric("trivox_database_writable", 0)
         wait_until("they wait", lambda: shop.metrics()["trivox_backlog_messages"] > 500)
         assert shop.through() == 10
-    shop.acknowledged(1010)
-    shop.said("the database is written again")
+    shop.wait_acknowledged(1010)
+    shop.wait_logged("the database can be written again")
     assert shop.stored() == 1010
     assert facts.rejects(shop.database) == []
 
@@ -52,19 +52,19 @@ def test_a_database_that_is_locked_at_the_start_is_waited_for(shop: Shop) -> Non
     filled(shop, 10)
     with planted.locked(shop.database, "EXCLUSIVE", log=False):
         shop.start_bridge(connected=False)
-        shop.said("another program has locked the database")
+        shop.wait_logged("another program has locked the database")
     wait_until("it goes on", lambda: len(shop.lines("connected to the broker")) == 2)
     shop.send_events(11, 10)
-    shop.acknowledged(20)
+    shop.wait_acknowledged(20)
 
 
-def test_a_locked_database_does_not_hold_up_the_end(shop: Shop) -> None:
+def test_a_locked_database_does_not_delay_the_end(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
-    shop.acknowledged(10)
+    shop.wait_acknowledged(10)
     with planted.locked(shop.database):
         shop.send_events(11, 320)
-        shop.said("cannot write the database")
+        shop.wait_logged("cannot write the database")
         assert shop.stop_bridge() == 0
         assert shop.through() == 10
 
@@ -96,13 +96,12 @@ def test_a_damaged_database_is_refused_with_how_to_restore_it(shop: Shop, damage
 def test_damage_found_while_it_runs_ends_the_bridge_with_nothing_more_acknowledged(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 4_000)
-    shop.acknowledged(4_000)
+    shop.wait_acknowledged(4_000)
     planted.without_log(shop.database)
     planted.overwrite(shop.database, 3 * planted.PAGE, shop.database.stat().st_size - 3 * planted.PAGE)
     shop.acks.clear()
     shop.trivox("rebuild")  # reads all of it
-    assert shop.bridge is not None
-    assert shop.bridge.wait(END_S) == 1
+    assert shop.bridge.wait() == 1
     sentence = shop.log.read_text().splitlines()[-1]
     assert "damaged" in sentence
     assert "`trivox restore" in sentence
@@ -110,14 +109,14 @@ def test_damage_found_while_it_runs_ends_the_bridge_with_nothing_more_acknowledg
 
 
 def test_a_damaged_log_costs_only_what_nobody_holds_any_more(shop: Shop) -> None:
-    """SQLite ends a log where it is damaged: the bridge is back at an earlier state, as after an old backup."""
+    """SQLite ends a log where it is damaged: the bridge returns to an earlier state, as after an old backup."""
     shop.start_bridge()
     shop.send_events(1, 100)
-    shop.acknowledged(100)
+    shop.wait_acknowledged(100)
     log = shop.database.with_name("a.db-wal")
     before = log.stat().st_size
     shop.send_events(101, 100)
-    shop.acknowledged(200)
+    shop.wait_acknowledged(200)
     shop.stop_bridge(9)
     planted.overwrite(log, before, 500)
     shop.acks.clear()
@@ -130,13 +129,13 @@ def test_a_damaged_log_costs_only_what_nobody_holds_any_more(shop: Shop) -> None
     assert facts.surveys(shop.database, "outcome") == ["yes"] * 100
 
 
-def test_a_copy_put_beside_the_log_of_another_database_is_refused(shop: Shop) -> None:
+def test_a_copy_next_to_the_log_of_another_database_is_refused(shop: Shop) -> None:
     filled(shop, 100)
     copy = shop.folder / "copy.db"
     assert shop.trivox("backup", str(copy)).returncode == 0
     shop.start_bridge()
     shop.send_events(101, 100)
-    shop.acknowledged(200)
+    shop.wait_acknowledged(200)
     shop.stop_bridge(9)
     assert shop.database.with_name("a.db-wal").stat().st_size > 0
     shutil.copy(copy, shop.database)

@@ -1,4 +1,4 @@
-"""The bridge as a program, at a real mosquitto: restarts, kills, a second bridge, commands while it runs."""
+"""Test the bridge as a program with a real mosquitto: restarts, kills, a second bridge, commands while it runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIMIT_S = 60.0
 
 
 class World:
-    """A broker, a bridge and a console's connection, each to be started and killed."""
+    """A broker, a bridge and a console's connection, which tests start and kill."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -58,7 +58,7 @@ class World:
         words = ("--broker", self.broker.url(), "--database", str(self.database), "--metrics-port", "0")
         self.bridge = forked.start("bridge", *words, log=self.log)
 
-    def said(self, words: str, times: int = 1) -> None:
+    def wait_logged(self, words: str, times: int = 1) -> None:
         wait_until(words, lambda: self.log.exists() and self.log.read_text().count(words) >= times)
 
     def kill_bridge(self) -> None:
@@ -101,9 +101,9 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def test_it_waits_for_a_broker_acknowledges_after_commit_and_ends_cleanly(world: World) -> None:
     world.start_bridge()
-    world.said("no broker")
+    world.wait_logged("no broker")
     world.start_broker()
-    world.said("connected")
+    world.wait_logged("connected")
     world.publish(1, 5)
     wait_until("an ack", lambda: world.through() == 5)
     assert world.stored() == 5
@@ -116,11 +116,11 @@ def test_it_waits_for_a_broker_acknowledges_after_commit_and_ends_cleanly(world:
 def test_it_follows_the_broker_through_a_restart_that_forgets_its_session(world: World) -> None:
     world.start_broker()
     world.start_bridge()
-    world.said("connected")
+    world.wait_logged("connected")
     world.broker.stop()
-    world.said("is gone")
+    world.wait_logged("is gone")
     world.start_broker()
-    world.said("connected", 2)
+    world.wait_logged("connected", 2)
     world.publish(1)
     wait_until("an ack after the restart", lambda: world.through() == 1)
 
@@ -128,7 +128,7 @@ def test_it_follows_the_broker_through_a_restart_that_forgets_its_session(world:
 def test_a_killed_bridge_costs_nothing(world: World) -> None:
     world.start_broker()
     world.start_bridge()
-    world.said("connected")
+    world.wait_logged("connected")
     for base in range(1, 2001):
         world.publish(base)
         if base == 1000:
@@ -142,17 +142,17 @@ def test_a_killed_bridge_costs_nothing(world: World) -> None:
 def test_a_second_bridge_is_refused_in_one_sentence(world: World) -> None:
     world.start_broker()
     world.start_bridge()
-    world.said("connected")
+    world.wait_logged("connected")
     second = world.trivox("bridge", "--broker", world.broker.url())
     assert second.returncode == 1
     assert second.stderr.startswith("trivox: Another bridge")
     assert second.stderr.count("\n") == 1
 
 
-def test_commands_hand_their_work_to_the_bridge(world: World) -> None:
+def test_commands_are_carried_out_by_the_bridge(world: World) -> None:
     world.start_broker()
     world.start_bridge()
-    world.said("connected")
+    world.wait_logged("connected")
     world.publish(1)
     wait_until("the console is known", lambda: world.through() == 1)
     assert world.trivox("settings", "set", "ask_every=5", "--all").returncode == 0
@@ -166,10 +166,10 @@ def test_commands_hand_their_work_to_the_bridge(world: World) -> None:
     assert world.trivox("rebuild").returncode == 0
 
 
-def test_what_is_no_message_of_ours_stops_nothing(world: World) -> None:
+def test_foreign_messages_stop_nothing(world: World) -> None:
     world.start_broker()
     world.start_bridge()
-    world.said("connected")
+    world.wait_logged("connected")
     world.client.publish("trivox/v1/S1/c1/events", b"x", qos=1)
     world.client.publish("trivox/v1/s1/c1/events", bytes(1_000_000), qos=1)
     world.client.publish("trivox/v1/s1/c1/health", b"", qos=0)
@@ -178,7 +178,7 @@ def test_what_is_no_message_of_ours_stops_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("url", ["localhost", "http://x", "mqtt://", "mqtt://u:p@host", "mqtt://host:99999"])
-def test_a_broker_that_is_none_is_wrong_usage(world: World, url: str) -> None:
+def test_an_invalid_broker_url_is_wrong_usage(world: World, url: str) -> None:
     refused = world.trivox("bridge", "--broker", url)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 

@@ -1,4 +1,4 @@
-"""What the bridge lets operators see: metrics and log lines, both without secrets."""
+"""Test what the bridge shows to operators: metrics and log lines, both without secrets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import logging
 import socket
 import struct
-import subprocess
 import time
 import urllib.request
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.log import SELDOM_S, Formatter, RateLimiter
+from bridge.log import RATE_PERIOD_S, Formatter, RateLimiter
 from bridge.service.vitals import Vitals
 from bridge.surveys.facts import ConsoleDiscovered
-from tests.bridge.shop import FACT, Shop, batch, event, told
+from tests.bridge.shop import LOG_FACT, Shop, batch, event, parse_line
 from tests.support.programs import free_port, wait_until
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def health(**more: object) -> bytes:
 def test_metrics_count_what_was_committed(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 64)
-    shop.acknowledged(64)
+    shop.wait_acknowledged(64)
     shop.send(batch(1, 32))
     conflict = {"epoch": "0000000a", "first": 1, "base": 1, "events": [{**event(1), "up_ms": 1}]}
     shop.send(json.dumps(conflict).encode())
@@ -92,42 +91,42 @@ def test_metrics_count_what_was_committed(shop: Shop) -> None:
     assert began - 1 <= seen <= time.time()
 
 
-def test_losses_rise_with_a_hole_and_fall_when_it_is_filled_and_outlast_a_restart(shop: Shop) -> None:
+def test_losses_rise_with_a_gap_fall_when_it_is_filled_and_survive_a_restart(shop: Shop) -> None:
     shop.start_bridge()
     shop.send(batch(1, 10))
     shop.send(batch(21, 10, first=21))
-    shop.acknowledged(30)
+    shop.wait_acknowledged(30)
     wait_until("ten are lost", lambda: of_c1(shop, "trivox_console_lost_events") == 10)
-    assert shop.said("events of a console are lost")["events"] == "10"
+    assert shop.wait_logged("events of a console are lost")["events"] == "10"
     assert shop.stop_bridge() == 0
     shop.start_bridge()
     wait_until("it is known at once", lambda: of_c1(shop, "trivox_console_lost_events") == 10)
     shop.send(batch(11, 6, first=11))
     wait_until("four are lost", lambda: of_c1(shop, "trivox_console_lost_events") == 4)
-    assert shop.said("came after all")["events"] == "6"
+    assert shop.wait_logged("arrived after all")["events"] == "6"
 
 
 def test_every_line_is_one_event_of_note(shop: Shop) -> None:
     shop.start_bridge()
     shop.send_events(1, 32)
-    shop.acknowledged(32)
+    shop.wait_acknowledged(32)
     for number in range(300):
-        shop.send(b"{" * (number + 1))  # each another one
+        shop.send(b"{" * (number + 1))  # each is different
     wait_until("they are rejected", lambda: shop.metrics()["trivox_messages_unreadable_total"] == 300)
     assert shop.trivox("settings", "set", "--all", "ask_every=3").returncode == 0
     shop.broker.stop()
-    shop.said("the broker is gone")
+    shop.wait_logged("the broker is gone")
     assert shop.stop_bridge() == 0
     lines = shop.log.read_text().splitlines()
     for line in lines:
-        assert FACT.sub("", line).strip() == "", line
-        assert list(told(line))[:3] == ["time", "level", "msg"]
-        assert told(line)["time"].endswith("Z")
-    said = [told(line)["msg"] for line in lines]
+        assert LOG_FACT.sub("", line).strip() == "", line
+        assert list(parse_line(line))[:3] == ["time", "level", "msg"]
+        assert parse_line(line)["time"].endswith("Z")
+    said = [parse_line(line)["msg"] for line in lines]
     expected = ("the bridge starts", "connected to the broker", "a console was heard for the first time")
-    for words in (*expected, "a console sends under a new epoch", "done for a command", "the bridge ends"):
+    for words in (*expected, "a console sends under a new epoch", "command executed", "the bridge ends"):
         assert said.count(words) == 1, said
-    assert 1 <= said.count("rejected, see `trivox doctor`") < 10  # once a minute
+    assert 1 <= said.count("messages or events were rejected: run `trivox doctor`") < 10  # once a minute
 
 
 def test_two_boards_and_an_old_copy_are_noticed(shop: Shop) -> None:
@@ -135,18 +134,18 @@ def test_two_boards_and_an_old_copy_are_noticed(shop: Shop) -> None:
     for seq in range(1, 4):
         for epoch in ("0000000a", "0000000b"):
             shop.send(batch(seq, 1, epoch=epoch))
-    shop.acknowledged(3)
+    shop.wait_acknowledged(3)
     assert shop.trivox("settings", "set", "--all", "ask_every=2").returncode == 0
     shop.send(health(settings_revision=12), leaf="health")
-    told = shop.said("two boards may have its id")
+    told = shop.wait_logged("two boards may have its id")
     assert (told["level"], told["console_id"], told["epoch"]) == ("warning", "c1", "0000000a")
-    assert shop.said("settings unknown here")["console_id"] == "c1"
+    assert shop.wait_logged("settings unknown here")["console_id"] == "c1"
     wait_until("all are counted", lambda: shop.metrics()["trivox_messages_total"] == 7)
     assert len(shop.lines("two boards may have its id")) == 1
     assert len(shop.lines("settings unknown here")) == 1
 
 
-def test_nothing_secret_is_told(shop: Shop) -> None:
+def test_nothing_secret_is_logged(shop: Shop) -> None:
     payload = json.dumps({"epoch": "0000000a", "first": 1, "base": 1, "events": [{"type": MARK}], "mac": MARK})
     shop.start_bridge()
     shop.send(payload.encode())
@@ -158,7 +157,7 @@ def test_nothing_secret_is_told(shop: Shop) -> None:
     assert shop.stop_bridge() == 0
     shop.account = ("bridge", PASSWORD + "-of-old")
     shop.start_bridge(connected=False)
-    shop.said("the broker refuses the bridge")
+    shop.wait_logged("the broker refuses the bridge")
     refused = shop.trivox("doctor").stdout
     assert "refuses the bridge" in refused
     log = shop.log.read_text()
@@ -167,39 +166,37 @@ def test_nothing_secret_is_told(shop: Shop) -> None:
             assert secret not in text
 
 
-def test_a_port_in_use_is_told_and_hinders_nothing(shop: Shop) -> None:
+def test_a_port_in_use_is_logged_and_stops_nothing(shop: Shop) -> None:
     with socket.create_server(("127.0.0.1", shop.metrics_port)):
         shop.start_bridge()
         shop.send_events(1, 10)
-        shop.acknowledged(10)
-    told = shop.said("no metrics")
+        shop.wait_acknowledged(10)
+    told = shop.wait_logged("no metrics")
     assert told["port"] == str(shop.metrics_port)
     assert "--metrics-port" in told["msg"]
 
 
-def test_metrics_can_be_switched_off_and_listen_on_loopback_alone(shop: Shop) -> None:
+def test_metrics_can_be_switched_off_and_listen_only_on_loopback(shop: Shop) -> None:
     shop.metrics_port = 0
     shop.start_bridge()
     shop.send_events(1, 10)
-    shop.acknowledged(10)
-    assert shop.bridge is not None
-    assert listening(shop.bridge) == []
+    shop.wait_acknowledged(10)
+    assert listening(shop.bridge.pid) == []
     assert shop.stop_bridge() == 0
     shop.metrics_port = free = free_port()
     shop.start_bridge()
     assert shop.metrics()
-    assert shop.bridge is not None
-    assert listening(shop.bridge) == [f"0100007F:{free:04X}"]
+    assert listening(shop.bridge.pid) == [f"0100007F:{free:04X}"]
 
 
-def listening(process: subprocess.Popen[bytes]) -> list[str]:
-    """Where a process listens by TCP, as the kernel writes it."""
-    sockets = {link.readlink().name for link in Path(f"/proc/{process.pid}/fd").iterdir() if link.is_symlink()}
+def listening(pid: int) -> list[str]:
+    """Return the TCP addresses that a process listens on, as the kernel writes them."""
+    sockets = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets]
 
 
-def test_names_and_units_are_as_prometheus_has_them(shop: Shop) -> None:
+def test_names_and_units_follow_prometheus(shop: Shop) -> None:
     shop.start_bridge()
     with urllib.request.urlopen(f"http://127.0.0.1:{shop.metrics_port}/metrics", timeout=60) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
@@ -210,7 +207,7 @@ def test_names_and_units_are_as_prometheus_has_them(shop: Shop) -> None:
         assert not family.name.endswith("_ms")
 
 
-def test_whatever_asks_for_metrics_the_log_keeps_its_form(shop: Shop) -> None:
+def test_no_request_for_metrics_breaks_the_form_of_the_log(shop: Shop) -> None:
     shop.start_bridge()
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", shop.metrics_port)) as client:
@@ -227,7 +224,7 @@ def test_whatever_asks_for_metrics_the_log_keeps_its_form(shop: Shop) -> None:
     assert shop.metrics()
     assert shop.stop_bridge() == 0
     for line in shop.log.read_text().splitlines():
-        assert list(told(line))[:3] == ["time", "level", "msg"], line
+        assert list(parse_line(line))[:3] == ["time", "level", "msg"], line
 
 
 def test_a_value_cannot_break_a_line() -> None:
@@ -235,22 +232,22 @@ def test_a_value_cannot_break_a_line() -> None:
     record.facts = {"topic": 'a b\nlevel=error "x" \\', "none": None, "empty": ""}
     line = Formatter().format(record)
     assert "\n" not in line
-    assert FACT.sub("", line).strip() == ""
-    assert list(told(line)) == ["time", "level", "msg", "topic", "empty"]
+    assert LOG_FACT.sub("", line).strip() == ""
+    assert list(parse_line(line)) == ["time", "level", "msg", "topic", "empty"]
 
 
-def test_what_comes_often_is_told_seldom_with_its_count() -> None:
+def test_what_happens_often_is_logged_rarely_with_its_count() -> None:
     now = [0.0]
     limiter = RateLimiter(lambda: now[0])
     assert limiter.allow("a") == 1
     assert [limiter.allow("a", 2), limiter.allow("a"), limiter.allow("b")] == [None, None, 1]
-    now[0] = SELDOM_S
+    now[0] = RATE_PERIOD_S
     assert limiter.allow("a") == 4
 
 
-def test_of_many_things_of_a_kind_some_are_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_of_many_similar_facts_some_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     vitals = Vitals()
     for number in range(10_000):
-        vitals.hear(ConsoleDiscovered(("s1", f"c{number}")))
+        vitals.handle(ConsoleDiscovered(("s1", f"c{number}")))
     assert 1 < len(caplog.records) <= 20

@@ -1,4 +1,4 @@
-"""Many consoles at once, one that sends too much, and messages that are none."""
+"""Test many consoles at once, a console that sends too much, and messages that are not valid."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ EVENTS = 64
 
 
 def test_hundreds_of_consoles_come_back_at_once_and_send_all_twice(shop: Shop) -> None:
-    """What they hold arrives while the bridge is away, so that it meets all of it at its start."""
+    """Their events arrive while the bridge is away, so that it gets them all at its start."""
     shop.start_bridge()
     assert shop.stop_bridge() == 0
-    for _ in range(2):  # as after an ack that was lost
+    for _ in range(2):  # as after a lost ack
         for number in range(CONSOLES):
             shop.send_events(1, EVENTS, f"c{number}")
     wait_until("the broker has it all", lambda: len(shop.confirmed) == len(shop.published), 120)
@@ -43,8 +43,8 @@ def test_hundreds_of_consoles_come_back_at_once_and_send_all_twice(shop: Shop) -
     assert (at["trivox_consoles"], at["trivox_events_stored_total"]) == (CONSOLES, CONSOLES * EVENTS)
 
 
-def test_settings_of_more_consoles_than_the_broker_confirms_at_once_all_get_there(tmp_path: Path) -> None:
-    """Every connection publishes them all; what a client's queue cannot hold must wait, not vanish."""
+def test_settings_of_more_consoles_than_the_broker_confirms_at_once_all_arrive(tmp_path: Path) -> None:
+    """Every connection publishes them all; what exceeds a client's queue must wait, not vanish."""
     count = 11_000
     with Shop(tmp_path) as shop:
         store = open_store(shop.database, writing=True)
@@ -53,10 +53,10 @@ def test_settings_of_more_consoles_than_the_broker_confirms_at_once_all_get_ther
         shop.start_bridge()
         wait_until("every console's settings", lambda: len({one["console"] for one in shop.settings}) == count, 120)
         shop.send_events(1, 10)
-        shop.acknowledged(10)
+        shop.wait_acknowledged(10)
 
 
-def test_a_console_that_floods_is_told_of_and_starves_nobody(shop: Shop) -> None:
+def test_a_console_that_floods_is_reported_and_starves_nobody(shop: Shop) -> None:
     shop.start_bridge()
     flood = Client(CallbackAPIVersion.VERSION2, client_id="flood")
     flood.max_inflight_messages_set(0)
@@ -68,8 +68,8 @@ def test_a_console_that_floods_is_told_of_and_starves_nobody(shop: Shop) -> None
         flood.publish("trivox/v1/s1/flooder/events", payload, qos=1)
     for base in range(1, 101):
         shop.send(batch(base, 1), "honest")
-    shop.acknowledged(100, "honest")
-    told = shop.said("a console floods")
+    shop.wait_acknowledged(100, "honest")
+    told = shop.wait_logged("a console floods")
     assert told["console_id"] == "flooder"
     name = 'trivox_console_flooding{console_id="flooder",site_id="s1"}'
     at = shop.metrics()
@@ -82,21 +82,21 @@ def test_a_console_that_floods_is_told_of_and_starves_nobody(shop: Shop) -> None
 
 
 @pytest.mark.parametrize("size", [1_000_000, 9_000_000])
-def test_payloads_too_large_are_counted_once_each_and_hold_up_nobody(shop: Shop, size: int) -> None:
+def test_oversized_payloads_are_kept_once_each_and_delay_nobody(shop: Shop, size: int) -> None:
     shop.start_bridge()
     for _ in range(2):
         for number in range(10):
             shop.send(bytes([number]) * size)
     shop.send_events(1, 10)
-    shop.acknowledged(10)
+    shop.wait_acknowledged(10)
     kept = facts.rejects(shop.database, "reason", "raw", "count")
     assert len(kept) == 10
     for reason, raw, count in kept:
         assert (reason.partition(":")[0], len(raw), count) == ("size", 65_536, 2)
     assert shop.stop_bridge() == 0
-    shop.start_bridge()  # what was not acknowledged to the broker would come again
+    shop.start_bridge()  # the broker would send unacknowledged messages again
     shop.send_events(11, 10)
-    shop.acknowledged(20)
+    shop.wait_acknowledged(20)
     assert sum(facts.rejects(shop.database, "count")) == 20
     assert "Rejected as size: 20" in shop.trivox("doctor").stdout
 
@@ -110,12 +110,12 @@ def test_rejects_cannot_fill_the_disk(store: Store, monkeypatch: pytest.MonkeyPa
         take_messages(store, [(f"trivox/v1/s1/{topic}/events", payload, 1) for payload in payloads], 1)
 
     def kept() -> list[Any]:
-        """By topic: how many, of how many bytes, that came how often."""
-        found = groupby(sorted(facts.rejects(store, "topic", "raw", "count")), itemgetter(0))
-        each = [(topic, list(those)) for topic, those in found]
+        """Return for each topic the number of rejects, their bytes, and how often they came."""
+        rejects_by_topic = groupby(sorted(facts.rejects(store, "topic", "raw", "count")), itemgetter(0))
+        groups = [(topic, list(group)) for topic, group in rejects_by_topic]
         return [
-            (topic, len(those), sum(len(raw) for _, raw, _ in those), sum(count for *_, count in those))
-            for topic, those in each
+            (topic, len(group), sum(len(raw) for _, raw, _ in group), sum(count for *_, count in group))
+            for topic, group in groups
         ]
 
     take("c1", *[b"{" * (number + 1) for number in range(8)])
@@ -145,13 +145,13 @@ def test_long_topics_cannot_fill_the_disk_either(store: Store, monkeypatch: pyte
     assert all(len(one.sentence) < 1_000 for one in examine(store, 1))
 
 
-def test_a_console_that_is_not_enrolled_is_shown_and_taken_once_it_is(shop: Shop) -> None:
+def test_a_console_that_is_not_enrolled_is_reported_and_accepted_once_enrolled(shop: Shop) -> None:
     shop.start_bridge("--enrolled-only")
     shop.send_events(1, 40, "stranger")
     name = 'trivox_rejects_total{reason="not enrolled"}'
     wait_until("it is rejected", lambda: shop.metrics().get(name) == 2)
-    assert shop.said("rejected")["reason"] == "not enrolled"
-    assert "trivox/v1/s1/stranger/events: enroll the console" in shop.trivox("doctor").stdout
+    assert shop.wait_logged("rejected")["reason"] == "not enrolled"
+    assert "trivox/v1/s1/stranger/events: enrol the console" in shop.trivox("doctor").stdout
     assert shop.through("stranger") == 0
     assert facts.consoles(shop.database) == []
     assert shop.trivox("console", "enroll", "s1/stranger").returncode == 0
@@ -160,24 +160,24 @@ def test_a_console_that_is_not_enrolled_is_shown_and_taken_once_it_is(shop: Shop
     assert shop.stored() == 40
     shop.start_bridge("--enrolled-only")
     shop.send_events(1, 42, "stranger")
-    shop.acknowledged(42, "stranger")
+    shop.wait_acknowledged(42, "stranger")
     assert shop.stored() == 42
 
 
 @pytest.mark.long
-def test_more_than_memory_shall_hold_stays_with_the_broker(shop: Shop) -> None:
-    """While nothing can be written, the bridge leaves the broker before it holds too much, and comes back after."""
+def test_what_exceeds_the_backlog_stays_with_the_broker(shop: Shop) -> None:
+    """While nothing can be written, the bridge disconnects before it holds too much, and comes back afterwards."""
     shop.start_bridge()
     shop.send_events(1, 10)
-    shop.acknowledged(10)
+    shop.wait_acknowledged(10)
     with planted.locked(shop.database):
         for number in range(150):
             shop.send(bytes([number]) * 1_000_000)
         shop.send_events(11, 100)
-        shop.said("more waits than can be kept")
-        shop.measured("trivox_broker_connected", 0)
+        shop.wait_logged("too many messages are waiting")
+        shop.wait_metric("trivox_broker_connected", 0)
         assert shop.metrics()["trivox_backlog_messages"] < 100
         assert shop.through() == 10
-    shop.acknowledged(110)
+    shop.wait_acknowledged(110)
     assert shop.stored() == 110
     assert len(facts.rejects(shop.database)) == 150

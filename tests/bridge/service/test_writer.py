@@ -1,4 +1,4 @@
-"""The writer on bad days: a locked database, a message that makes the code fail."""
+"""Test the writer with failures: a locked database, a message that makes the code fail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from bridge.admin.commands import SetSite, Sweep
 from bridge.errors import TrivoxError, UsageError
-from bridge.service.writer import Arrived, Done, Writer
+from bridge.service.writer import Outgoing, ReceivedMessage, Writer
 from bridge.store import Store, open_store
 from bridge.wire import contract
 from tests.support import facts, planted
@@ -26,14 +26,14 @@ LIMIT_S = 60.0
 
 
 class Bench:
-    """A writer and what it hands back."""
+    """A writer, and what it releases after each commit."""
 
     def __init__(self, database: Path) -> None:
         self.database = database
         self.store: Store = open_store(database, writing=True)
         self.store.connection.set_busy_timeout(10)
-        self.done: queue.SimpleQueue[Done] = queue.SimpleQueue()
-        self.writer = Writer(self.store, self.done.put)
+        self.released: queue.SimpleQueue[Outgoing] = queue.SimpleQueue()
+        self.writer = Writer(self.store, self.released.put)
         self.writer.start()
 
     def put(self, *seqs: int) -> None:
@@ -41,15 +41,15 @@ class Bench:
         for seq in seqs:
             event = {"boot": 1, "up_ms": seq, "at_ms": 5, "type": "button_freed", "button": "no"}
             batch = {"epoch": "0000000a", "first": 1, "base": seq, "events": [event]}
-            messages.append(Arrived("trivox/v1/s1/c1/events", json.dumps(batch).encode(), 5, seq, 1))
-        self.writer.put(messages)
+            messages.append(ReceivedMessage("trivox/v1/s1/c1/events", json.dumps(batch).encode(), 5, seq, 1))
+        self.writer.enqueue(messages)
 
     def acknowledged(self, count: int) -> list[int]:
-        """Packet identifiers in the order of their release, once there are `count`."""
-        found: list[int] = []
-        while len(found) < count:
-            found += [mid for mid, _ in self.done.get(timeout=LIMIT_S).acknowledgements]
-        return found
+        """Wait for `count` acknowledgements; return their packet identifiers in order."""
+        identifiers: list[int] = []
+        while len(identifiers) < count:
+            identifiers += [mid for mid, _ in self.released.get(timeout=LIMIT_S).acknowledgements]
+        return identifiers
 
     def close(self) -> None:
         self.writer.stop()
@@ -63,21 +63,21 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench.close()
 
 
-def test_what_comes_is_released_after_its_commit(bench: Bench) -> None:
+def test_messages_are_acknowledged_after_their_commit(bench: Bench) -> None:
     bench.put(1, 2)
     bench.put(3)
     assert bench.acknowledged(3) == [1, 2, 3]
 
 
 def test_a_locked_database_only_delays(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    messages: queue.SimpleQueue[str] = queue.SimpleQueue()
     handler = logging.Handler()
-    handler.emit = lambda record: told.put(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: messages.put(record.getMessage())  # type: ignore[method-assign]
     logging.getLogger("trivox.bridge").addHandler(handler)
     with planted.locked(bench.database):
         bench.put(1)
-        assert "cannot write the database" in told.get(timeout=LIMIT_S)
-        assert bench.done.empty()
+        assert "cannot write the database" in messages.get(timeout=LIMIT_S)
+        assert bench.released.empty()
     assert bench.acknowledged(1) == [1]
     logging.getLogger("trivox.bridge").removeHandler(handler)
 
@@ -85,14 +85,14 @@ def test_a_locked_database_only_delays(bench: Bench, caplog: pytest.LogCaptureFi
 def test_a_message_that_makes_the_code_fail_is_kept_and_stops_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge = contract.judge
+    parse_event = contract.parse_event
 
     def failing(raw: bytes, seq: int) -> contract.AnyEvent:
         if seq == 2:
             raise RuntimeError("a fault in the code")
-        return judge(raw, seq)
+        return parse_event(raw, seq)
 
-    monkeypatch.setattr(contract, "judge", failing)
+    monkeypatch.setattr(contract, "parse_event", failing)
     bench.put(1, 2, 3)
     assert bench.acknowledged(3) == [1, 2, 3]
     assert facts.events(bench.database, "seq") == [1, 3]
@@ -100,7 +100,7 @@ def test_a_message_that_makes_the_code_fail_is_kept_and_stops_nothing(
     assert reason.startswith("failed: RuntimeError")
 
 
-def test_an_operation_comes_between_groups(bench: Bench) -> None:
+def test_a_command_runs_between_groups(bench: Bench) -> None:
     assert bench.writer.perform(Sweep()) == {"surveys": 0}
     with pytest.raises(UsageError, match="no time zone"):
         bench.writer.perform(SetSite(site_id="s1", timezone="Mars/Base"))
@@ -113,14 +113,14 @@ def test_a_lock_while_a_message_is_put_among_the_rejects_only_delays(
 
     def failing(_raw: bytes, _seq: int) -> contract.AnyEvent:
         if not other.in_transaction:
-            bench.store.connection.execute("ROLLBACK")  # lets the other program in, just now
+            bench.store.connection.execute("ROLLBACK")  # lets the other program lock it just now
             other.execute("BEGIN IMMEDIATE")
         raise RuntimeError("a fault in the code")
 
-    monkeypatch.setattr(contract, "judge", failing)
+    monkeypatch.setattr(contract, "parse_event", failing)
     bench.put(1)
-    wait_until("it is hindered", lambda: bench.writer.vitals.write_error == "locked")
-    assert bench.done.empty()
+    wait_until("it cannot write", lambda: bench.writer.vitals.write_error == "locked")
+    assert bench.released.empty()
     other.execute("ROLLBACK")
     other.close()
     assert bench.acknowledged(1) == [1]
@@ -128,15 +128,15 @@ def test_a_lock_while_a_message_is_put_among_the_rejects_only_delays(
 
 
 def test_a_machine_without_memory_rejects_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    judge, left = contract.judge, [3]
+    parse_event, left = contract.parse_event, [3]
 
     def failing(raw: bytes, seq: int) -> contract.AnyEvent:
         left[0] -= 1
         if left[0] >= 0:
             raise MemoryError
-        return judge(raw, seq)
+        return parse_event(raw, seq)
 
-    monkeypatch.setattr(contract, "judge", failing)
+    monkeypatch.setattr(contract, "parse_event", failing)
     bench.put(1, 2)
     assert bench.acknowledged(2) == [1, 2]
     assert bench.writer.vitals.write_errors == {"no_memory": 1}
@@ -147,18 +147,18 @@ def test_a_machine_without_memory_rejects_nothing(bench: Bench, monkeypatch: pyt
 def test_what_is_rolled_back_is_not_counted(bench: Bench) -> None:
     with planted.locked(bench.database):
         bench.put(1, 2)
-        wait_until("it is hindered", lambda: bench.writer.vitals.write_error == "locked")
+        wait_until("it cannot write", lambda: bench.writer.vitals.write_error == "locked")
         assert not bench.writer.vitals.counts
     assert bench.acknowledged(2) == [1, 2]
     assert bench.writer.vitals.counts["stored"] == 2
     assert sum(bench.writer.vitals.commit_counts) == 1
 
 
-def test_an_operation_that_the_end_overtakes_is_told(store: Store) -> None:
+def test_a_command_that_the_end_overtakes_is_reported(store: Store) -> None:
     writer = Writer(store, lambda _: None)
     writer.start()
     writer.stop()
-    with pytest.raises(TrivoxError, match="ended before the work was done"):
+    with pytest.raises(TrivoxError, match="stopped before the command was done"):
         writer.perform(Sweep())
 
 

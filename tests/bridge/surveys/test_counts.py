@@ -1,4 +1,4 @@
-"""Transactions and visitors: whose they are, what they say, and what they leave unknown."""
+"""Transactions and visitors: to which rows they belong, and what stays unknown."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ ONE_DAY = {"from_day": "2026-11-02", "to_day": "2026-11-03"}
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
-    """An office with 40 surveys on 2 November between 9:00 and 9:20, at a console that stands at `cash`."""
+    """An office with 40 surveys on 2 November between 9:00 and 9:20, at a console of the checkout point `cash`."""
     office = Office(tmp_path)
     till = Till()
     till.surveys(NINE, yes=20, silent=20)
@@ -40,7 +40,7 @@ def imported(office: Office, head: str, *lines: str) -> Result:
 HEAD = "site_id,source_id,kind,from,to,count"
 
 
-def test_no_feed_is_unknown_and_nobody_is_zero(office: Office) -> None:
+def test_no_feed_is_unknown_and_a_count_of_zero_is_zero(office: Office) -> None:
     (row,) = office.rows("site", **ONE_DAY)
     assert (row["transactions"], row["exact_conversion"], row["visitor_coverage"]) == (None, None, None)
     office.count("shop", sold(0))
@@ -48,7 +48,7 @@ def test_no_feed_is_unknown_and_nobody_is_zero(office: Office) -> None:
     assert (row["transactions"], row["visitors"], row["exact_conversion"]) == (0, None, None)
 
 
-def test_conversion_and_coverage_stand_in_each_questions_row(office: Office) -> None:
+def test_conversion_and_coverage_are_in_each_questions_row(office: Office) -> None:
     till = Till(console_id="till-2", epoch="0000beef")
     till.surveys(NINE, "office", yes=10)
     office.take(till)
@@ -61,7 +61,7 @@ def test_conversion_and_coverage_stand_in_each_questions_row(office: Office) -> 
     assert all(row["transactions"] == 80 for row in rows)
 
 
-def test_a_correction_takes_the_place_of_the_figure(office: Office) -> None:
+def test_a_correction_replaces_the_count(office: Office) -> None:
     office.count("shop", sold(80))
     office.count("shop", sold(50))
     office.count("shop", sold(50))
@@ -99,7 +99,7 @@ def test_a_count_belongs_to_the_hour_it_begins_in(office: Office) -> None:
     assert [(row["hour"], row["transactions"]) for row in rows] == [("2026-11-02T14:00+05:30", None)]
 
 
-def test_a_count_is_that_of_its_seller_or_of_who_was_on_shift(office: Office) -> None:
+def test_a_count_belongs_to_its_seller_or_to_the_one_on_shift(office: Office) -> None:
     office.shifts("demo,till-1,elena,Elena,2026-11-02T09:00,2026-11-02T09:10")
     office.count("shop", sold(7, NINE, NINE + 5 * MINUTE_MS, checkout_point_id="cash"))
     office.count("shop", sold(5, NINE + 5 * MINUTE_MS, NINE + 10 * MINUTE_MS, checkout_point_id="cash"))
@@ -114,7 +114,7 @@ def test_a_count_is_that_of_its_seller_or_of_who_was_on_shift(office: Office) ->
     }
 
 
-def test_a_shift_imported_later_takes_its_counts_along(office: Office) -> None:
+def test_a_shift_imported_later_gets_its_counts(office: Office) -> None:
     office.count("shop", sold(7, NINE, NINE + HOUR_MS, checkout_point_id="cash"))
     assert office.rows("seller", **ONE_DAY)[0]["transactions"] == 7
     office.shifts("demo,till-1,elena,Elena,2026-11-02T08:00,2026-11-02T17:00")
@@ -123,7 +123,7 @@ def test_a_shift_imported_later_takes_its_counts_along(office: Office) -> None:
     assert [(r["seller_id"], r["transactions"]) for r in office.rows("seller", **ONE_DAY)] == [("ivan", 7)]
 
 
-def test_a_count_belongs_to_the_one_console_that_stands_there(office: Office) -> None:
+def test_a_count_belongs_to_the_only_console_of_its_checkout_point(office: Office) -> None:
     office.count("shop", sold(7, checkout_point_id="cash", from_ms=NINE, to_ms=NINE + HOUR_MS))
     assert office.rows("console", **ONE_DAY)[0]["transactions"] == 7
     assert office.rows("checkout_point", **ONE_DAY)[0]["transactions"] == 7
@@ -148,7 +148,7 @@ def test_sampling_multiplies_conversion(office: Office) -> None:
     assert "ask_every is not known for 40 of 50 surveys: taken as 1" in row["notes"]
 
 
-def test_a_file_of_counts_is_taken_and_corrected_by_the_next(office: Office) -> None:
+def test_a_file_of_counts_is_imported_and_corrected_by_the_next(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
     lines = [
         "demo,shop,transactions,2026-11-02T00:00,2026-11-03T00:00,80",
@@ -188,7 +188,7 @@ def test_a_file_with_all_columns_and_quirks_of_spreadsheets(office: Office) -> N
         ("demo,shop,transactions,2026-11-02T00:00,1", "values"),
     ],
 )
-def test_a_bad_line_is_named_and_nothing_is_imported(office: Office, line: str, word: str) -> None:
+def test_a_bad_line_is_reported_and_nothing_is_imported(office: Office, line: str, word: str) -> None:
     result = imported(office, HEAD, "demo,shop,transactions,2026-11-02T00:00,2026-11-03T00:00,80", line)
     assert result.status == 1
     assert "line 3" in result.err

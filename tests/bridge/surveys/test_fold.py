@@ -1,3 +1,5 @@
+"""Surveys and rollups depend only on the set of events and changes, and not on their order."""
+
 from __future__ import annotations
 
 import random
@@ -7,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.admin.commands import Command, ImportShifts, Scope, SetCheckoutPoint, SetSettings, SetSite
+from bridge.admin.commands import (
+    ALL_CONSOLES,
+    BridgeCommand,
+    ImportShifts,
+    Scope,
+    SetCheckoutPoint,
+    SetSettings,
+    SetSite,
+)
 from bridge.store import Store, open_store
 from tests.bridge.histories import NOW_MS, Message, random_messages
 from tests.bridge.survey_oracle import expected_surveys
@@ -24,18 +34,18 @@ SHIFTS = (
     "s1,c1,boris,Boris,2025-11-21T06:00,2025-11-22T00:00\n"
     "s1,c2,anna,Anna,2025-11-19T12:00,2025-11-22T02:00\n"
 )
-CHANGES: list[Command] = [
+CHANGES: list[BridgeCommand] = [
     SetSite(site_id="s1", timezone="Europe/Sofia"),
     ImportShifts(name="shifts.csv", text=SHIFTS),
     SetCheckoutPoint(site_id="s1", checkout_point_id="p1", console_id="c1", from_day=date(2025, 11, 21)),
-    SetSettings(scope=Scope(), values={"force_majeure_scope_s": "3000"}),
+    SetSettings(scope=ALL_CONSOLES, values={"force_majeure_scope_s": "3000"}),
 ]
 KEY = ("console_id", "checkout_point_id", "seller_id", "question_id", "question_revision", "affected")
 COUNTED = ("yes", "no", "cant_say", "silent", "error", "asked")
 
 
 def fill(folder: Path, name: str, groups: list[list[Message]], changes: dict[int, list[int]]) -> Store:
-    """Take in groups of messages, a transaction each; `changes` says after how many groups which changes come."""
+    """Take in groups of messages, a transaction each; `changes` has the changes to make after a number of groups."""
     store = open_store(folder / name, writing=True)
     with store.transaction(NOW_MS):
         for console_id in ("c1", "c2"):
@@ -56,7 +66,7 @@ def surveys(store: Store) -> dict[tuple[str, str, int], dict[str, Any]]:
 
 
 def check_rollups(store: Store) -> None:
-    """Both rollups hold what the surveys and force majeures say."""
+    """Check both rollups against surveys and force majeures."""
     by_hour, by_day = Counter[Any](), Counter[Any]()
     for hour, outcome, ask_every, *names in facts.surveys(store, "hour", "outcome", "ask_every", *KEY):
         if outcome != "open":
@@ -73,7 +83,7 @@ def check_rollups(store: Store) -> None:
 
 
 def counted(rows: list[Any]) -> Counter[Any]:
-    """What a rollup counts, by group and column."""
+    """Return the counts of a rollup, by group and column."""
     split = ((row[: -len(COUNTED)], row[-len(COUNTED) :]) for row in rows)
     return +Counter({(*group, name): n for group, counts in split for name, n in zip(COUNTED, counts, strict=True)})
 
@@ -116,16 +126,16 @@ def check_any_order(folder: Path, seed: int, count: int = 0) -> None:
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_surveys_are_a_function_of_the_set_of_events(tmp_path: Path, part: int) -> None:
+def test_surveys_do_not_depend_on_the_order_of_events(tmp_path: Path, part: int) -> None:
     chance = seeded(f"fold {part}")
     for _ in range(15):
         check_any_order(tmp_path, chance.randrange(2**32))
 
 
 @pytest.mark.parametrize("seed", [17_557, 20_199])
-def test_so_they_are_where_they_once_were_not(tmp_path: Path, seed: int) -> None:
+def test_seeds_for_which_surveys_once_depended_on_the_order(tmp_path: Path, seed: int) -> None:
     check_any_order(tmp_path, seed)
 
 
-def test_so_they_are_when_there_are_many_in_a_transaction(tmp_path: Path) -> None:
+def test_the_order_does_not_matter_within_a_large_transaction(tmp_path: Path) -> None:
     check_any_order(tmp_path, seeded("many in a transaction").randrange(2**32), count=700)

@@ -1,4 +1,4 @@
-"""Whatever comes is stored or rejected with a reason, nothing crashes, and the good ones are all stored."""
+"""Every message is stored or rejected with a reason, nothing crashes, and all good events are stored."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ def test_ten_thousand_mutated_messages(store: Store) -> None:
     sources = bad.messages(lost=0)
     messages = [mutate(chance, chance.choice(sources)) for _ in range(COUNT)] + good_messages
     chance.shuffle(messages)
-    told = 0
+    counted = 0
     for start in range(0, len(messages), 300):
-        tally = take_messages(store, messages[start : start + 300], NOW_MS)
-        told += tally.stored + tally.duplicates + tally.conflicts + tally.rejected + tally.unreadable
+        result = take_messages(store, messages[start : start + 300], NOW_MS)
+        counted += result.stored + result.duplicates + result.conflicts + result.rejected + result.unreadable
     assert facts.events(store, "seq", epoch="000000aa") == list(range(1, len(good_messages) + 1))
-    assert told > COUNT
+    assert counted > COUNT
     assert [reason for reason in facts.rejects(store, "reason") if not re.search(".: .", reason)] == []
     before = facts.derived(store)
     with store.transaction(NOW_MS):

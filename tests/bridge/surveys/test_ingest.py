@@ -1,3 +1,5 @@
+"""Intake of messages: events become surveys, acknowledgements, conflicts and rejects."""
+
 from __future__ import annotations
 
 import json
@@ -7,11 +9,13 @@ import apsw
 import pytest
 
 from bridge.admin.commands import EnrollConsoles, IngestMessages, Sweep
+from bridge.service.outcome import TransactionOutcome
 from bridge.store import Store
+from bridge.surveys.facts import Fact, ForceMajeuresChanged, SurveysChanged
 from bridge.surveys.ingest import Intake, IntakeResult
 from tests.support import planted
-from tests.support.facts import consoles, events, extras, received, rejects, rollups, surveys, told
-from tests.support.intake import execute, rebuild, take_messages
+from tests.support.facts import consoles, events, extras, received, rejects, rollups, sent_events, surveys
+from tests.support.intake import execute, rebuild, take_in, take_messages
 
 NOW_MS = 1_763_800_000_000
 DAY_MS = 86_400_000
@@ -50,8 +54,8 @@ def take(
     return take_messages(store, [("trivox/v1/s1/c1/events", json.dumps(batch).encode(), arrived)], now)
 
 
-def through(tally: IntakeResult) -> int:
-    ((topic, payload),) = tally.acks
+def through(result: IntakeResult) -> int:
+    ((topic, payload),) = result.acks
     assert topic == "trivox/v1/s1/c1/ack"
     return int(json.loads(payload)["through"])
 
@@ -76,18 +80,18 @@ def test_every_batch_is_followed_by_an_ack(store: Store) -> None:
     assert (again.stored, again.duplicates) == (0, 1)
 
 
-def test_other_content_under_a_taken_name_is_a_conflict_once(store: Store) -> None:
+def test_other_content_under_a_used_number_is_one_conflict(store: Store) -> None:
     take(store, 1, opened(1))
     take(store, 1, opened(2))
-    tally = take(store, 1, opened(2))
-    assert (tally.conflicts, through(tally)) == (1, 1)
+    result = take(store, 1, opened(2))
+    assert (result.conflicts, through(result)) == (1, 1)
     ((seq, reason, count),) = rejects(store, "seq", "reason", "count")
     assert (seq, count) == (1, 2)
     assert reason.startswith("conflict")
     assert surveys(store, "opened_up_ms") == [1]
 
 
-def test_a_reject_holds_its_name(store: Store) -> None:
+def test_a_reject_keeps_its_number(store: Store) -> None:
     bad = opened(-1)
     assert through(take(store, 1, bad)) == 1
     assert take(store, 1, bad).duplicates == 1
@@ -97,22 +101,71 @@ def test_a_reject_holds_its_name(store: Store) -> None:
 
 
 def test_a_bad_event_does_not_block_the_others(store: Store) -> None:
-    tally = take(store, 1, opened(1), {"type": "new_thing"}, 5, closed(9, 1, 1))
-    assert (tally.stored, tally.rejected, through(tally)) == (2, 2, 4)
+    result = take(store, 1, opened(1), {"type": "new_thing"}, 5, closed(9, 1, 1))
+    assert (result.stored, result.rejected, through(result)) == (2, 2, 4)
     assert outcome(store, 1) == "yes"
 
 
-def test_an_unreadable_message_is_kept_once_and_not_acknowledged(store: Store) -> None:
+class Alarm:
+    """A subscriber that counts each *no* when it is given, and rings at the third."""
+
+    def __init__(self) -> None:
+        self.noes = 0
+        self.force_majeures = 0
+
+    def handle(self, fact: Fact, outcome: TransactionOutcome) -> None:
+        if isinstance(fact, SurveysChanged):
+            self.noes += sum(
+                after.outcome == "no" and (before is None or before.outcome != "no") for before, after in fact.changes
+            )
+            if self.noes == 3:
+                outcome.publish(f"alarm/{fact.console[0]}", b"3")
+        elif isinstance(fact, ForceMajeuresChanged):
+            self.force_majeures += sum(before is None for before, _ in fact.changes)
+
+
+def test_a_subscriber_handles_each_survey_once_however_its_events_arrive(store: Store) -> None:
+    alarm = Alarm()
+    noes = [closed(10 * seq + 5, seq, 10 * seq, "no") for seq in (1, 3, 5)]
+    declared = event("force_majeure_declared", 70, survey=None, **QUESTION)
+    published = []
+    opened_and_closed = [opened(10), noes[0]]
+    groups = [(1, opened_and_closed), (3, [opened(30)]), (4, [noes[1]]), (1, opened_and_closed), (6, [noes[2]])]
+    for base, group in [*groups, (7, [declared]), (7, [declared])]:
+        batch = {"epoch": "0000000a", "first": 1, "base": base, "events": group}
+        message = ("trivox/v1/s1/c1/events", json.dumps(batch).encode(), NOW_MS)
+        published += take_in(store, [message], NOW_MS, (alarm,))[1].publications
+    assert (alarm.noes, alarm.force_majeures) == (3, 1)
+    assert published == [("alarm/s1", b"3", False)]
+
+
+class Broken:
+    """A subscriber with a fault."""
+
+    def handle(self, fact: Fact, _outcome: TransactionOutcome) -> None:
+        raise KeyError(type(fact).__name__)
+
+
+def test_a_subscriber_that_fails_costs_no_event(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    batch = {"epoch": "0000000a", "first": 1, "base": 1, "events": [opened(1), closed(9, 1, 1)]}
+    alarm = Alarm()
+    message = ("trivox/v1/s1/c1/events", json.dumps(batch).encode(), NOW_MS)
+    result, _ = take_in(store, [message], NOW_MS, (Broken(), alarm))
+    assert (result.stored, through(result), outcome(store, 1)) == (2, 2, "yes")
+    assert "a subscriber failed" in caplog.text
+
+
+def test_an_unreadable_message_is_stored_once_and_not_acknowledged(store: Store) -> None:
     for _ in range(3):
-        tally = take_messages(store, [("trivox/v1/s1/c1/events", b"{", NOW_MS)], NOW_MS)
-        assert not tally.acks
+        result = take_messages(store, [("trivox/v1/s1/c1/events", b"{", NOW_MS)], NOW_MS)
+        assert not result.acks
     assert rejects(store, "seq", "count") == [(None, 3)]
     assert consoles(store) == []
 
 
-def test_extra_fields_are_kept(store: Store) -> None:
+def test_unknown_fields_are_stored(store: Store) -> None:
     take(store, 1, opened(1, colour="blue"), shelf=7)
-    assert [event["colour"] for event in told(store)] == ["blue"]
+    assert [event["colour"] for event in sent_events(store)] == ["blue"]
     assert extras(store, "base", "raw") == [(1, '{"shelf":7}')]
 
 
@@ -137,7 +190,7 @@ def test_an_open_survey_is_lost_after_24_hours(store: Store) -> None:
     assert outcome(store, 1) == "error:lost"
 
 
-def test_of_two_closes_the_lower_number_decides(store: Store) -> None:
+def test_of_two_closes_the_one_with_the_lower_number_counts(store: Store) -> None:
     take(store, 1, opened(1))
     take(store, 3, closed(9, 1, 1, "no"))
     take(store, 2, closed(8, 1, 1, "yes"))
@@ -145,12 +198,12 @@ def test_of_two_closes_the_lower_number_decides(store: Store) -> None:
     assert rollups(store, "yes", "no", "silent", "error") == [(1, 0, 0, 0)]
 
 
-def test_a_close_alone_tells_the_survey(store: Store) -> None:
+def test_a_close_without_opening_gives_a_survey(store: Store) -> None:
     take(store, 2, closed(9000, 1, 2000, "silent"))
     assert surveys(store, "outcome", "opened_at_ms") == [("silent", NOW_MS + 2000)]
 
 
-def test_a_late_clock_dates_what_had_none(store: Store) -> None:
+def test_a_later_clock_dates_earlier_events_without_a_date(store: Store) -> None:
     take(store, 1, opened(1000, at_ms=None) | {"at_ms": None}, arrived=NOW_MS + 7000)
     assert surveys(store, "opened_at_ms") == [NOW_MS + 7000]
     clock = {"boot": 1, "up_ms": 2000, "at_ms": NOW_MS, "type": "clock_set", "source": "ntp", "step_ms": None}
@@ -162,7 +215,7 @@ def test_a_late_clock_dates_what_had_none(store: Store) -> None:
 @pytest.mark.parametrize(
     ("up_ms", "affected"), [(399_999, 0), (400_000, 1), (1_000_000, 1), (1_009_000, 1), (1_009_001, 0)]
 )
-def test_force_majeure_touches_what_it_lies_before_or_in(store: Store, up_ms: int, affected: int) -> None:
+def test_force_majeure_affects_surveys_soon_after_it_or_around_it(store: Store, up_ms: int, affected: int) -> None:
     take(store, 1, opened(1_000_000), closed(1_009_000, 1, 1_000_000))
     take(store, 3, event("force_majeure_declared", up_ms, survey=None, **QUESTION))
     assert surveys(store, "affected") == [affected]
@@ -187,7 +240,7 @@ def test_enrolled_only(store: Store) -> None:
     assert through(take_messages(store, [message], NOW_MS, enrolled_only=True)) == 1
 
 
-def test_a_rebuild_takes_what_an_older_bridge_could_not(store: Store) -> None:
+def test_a_rebuild_takes_in_what_an_older_bridge_rejected(store: Store) -> None:
     take(store, 1, opened(1), {"type": "junk"})
     planted.rejected_was(store, closed(9, 1, 1))
     with store.transaction(NOW_MS):
@@ -211,7 +264,7 @@ def _full(_fold: Any) -> None:
     raise apsw.FullError
 
 
-def test_status_and_health_are_kept(store: Store) -> None:
+def test_status_and_health_are_stored(store: Store) -> None:
     health = json.dumps({"epoch": "0000000a", "settings_revision": 12, "more": 1}).encode()
     messages = [
         ("trivox/v1/s1/c1/status", b'{"state":"online"}', NOW_MS),
@@ -225,7 +278,7 @@ def test_status_and_health_are_kept(store: Store) -> None:
     assert rejects(store) == []
 
 
-def test_what_was_retained_does_not_show_that_a_console_is_there(store: Store) -> None:
+def test_a_retained_message_does_not_show_that_a_console_is_online(store: Store) -> None:
     take(store, 1, opened(1))
     with store.transaction(NOW_MS):
         intake = Intake(store)
@@ -236,8 +289,8 @@ def test_what_was_retained_does_not_show_that_a_console_is_there(store: Store) -
 
 def test_counts_are_acknowledged(store: Store) -> None:
     payload = b'{"id":"a","kind":"transactions","from_ms":0,"to_ms":1,"count":1}'
-    tally = take_messages(store, [("trivox/v1/s1/pos/counts", payload, NOW_MS)], NOW_MS)
-    assert tally.acks == [("trivox/v1/s1/pos/ack", b'{"id":"a"}')]
+    result = take_messages(store, [("trivox/v1/s1/pos/counts", payload, NOW_MS)], NOW_MS)
+    assert result.acks == [("trivox/v1/s1/pos/ack", b'{"id":"a"}')]
 
 
 def test_recorded_lines(store: Store) -> None:
@@ -256,10 +309,10 @@ def test_recorded_lines(store: Store) -> None:
     assert events(store, "arrived_at_ms") == [5]
 
 
-def test_half_a_surrogate_pair_spoils_its_own_event_alone(store: Store) -> None:
+def test_half_a_surrogate_pair_spoils_only_its_own_event(store: Store) -> None:
     odd = b'{"boot":1,"up_ms":1,"at_ms":1,"type":"survey_opened","question_id":"\\ud800","question_revision":1}'
     good = json.dumps(booted(5)).encode()
     payload = b'{"epoch":"0000000a","first":1,"base":1,"mac":"00","events":[' + odd + b"," + good + b"]}"
-    tally = take_messages(store, [("trivox/v1/s1/c1/events", payload, NOW_MS)], NOW_MS)
-    assert (tally.stored, tally.rejected, tally.unreadable) == (1, 1, 0)
-    assert json.loads(tally.acks[0][1])["through"] == 2
+    result = take_messages(store, [("trivox/v1/s1/c1/events", payload, NOW_MS)], NOW_MS)
+    assert (result.stored, result.rejected, result.unreadable) == (1, 1, 0)
+    assert json.loads(result.acks[0][1])["through"] == 2

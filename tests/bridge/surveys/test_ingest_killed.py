@@ -1,4 +1,4 @@
-"""`trivox ingest` killed in the middle: what it had taken in is whole, and again it takes in the rest alone."""
+"""`trivox ingest` killed in the middle leaves only complete events, and the next time takes in only the rest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVENTS = 12_000  # six transactions
 
 
 def record(path: Path, chance: random.Random) -> int:
-    """Record what two consoles sent, and counts of a till; how many events."""
+    """Record messages of two consoles and counts of a till; return the number of events."""
     histories = [History(chance, console, "0000000a") for console in ("c1", "c2")]
     for history in histories:
         history.grow(EVENTS // 2)
@@ -40,15 +40,15 @@ def record(path: Path, chance: random.Random) -> int:
 
 
 def events_in(database: Path) -> int:
-    """How many events another program sees."""
+    """Return how many events another program sees."""
     try:
         return facts.stored(database)
-    except (apsw.CantOpenError, apsw.SQLError, apsw.BusyError):  # it is being made
+    except (apsw.CantOpenError, apsw.SQLError, apsw.BusyError):  # it is being created
         return 0
 
 
 def take(recording: Path, database: Path) -> dict[str, int]:
-    """Ingest; the figures that the command prints."""
+    """Run `trivox ingest`; return the figures that it prints."""
     done = forked.run("ingest", str(recording), "--database", str(database), limit_s=280)
     assert done.returncode == 0, done.stderr
     out = done.stdout
@@ -56,17 +56,17 @@ def take(recording: Path, database: Path) -> dict[str, int]:
 
 
 def killed_in_the_middle(recording: Path, folder: Path, events: int) -> tuple[Path, int]:
-    """Ingest, and end it by force once some events are there; which database that leaves, with how many events."""
+    """Run `trivox ingest` and kill it once some events are stored; return the database and its number of events."""
     for attempt in range(10):
         database = folder / f"killed-{attempt}.db"
         killed = forked.start("ingest", str(recording), "--database", str(database), log=folder / "killed.txt")
         os.setpriority(os.PRIO_PROCESS, killed.pid, 5)  # so that it is not over before it is killed
-        wait_until("some events are there", lambda: events_in(database), 240)  # noqa: B023
+        wait_until("some events are stored", lambda: events_in(database), 240)  # noqa: B023
         killed.kill()
         killed.wait()
         if (before := events_in(database)) < events:
             return database, before
-    raise AssertionError("each time it was over before it could be killed")
+    raise AssertionError("each time it ended before it could be killed")
 
 
 def test_killed_and_run_again_it_counts_nothing_twice(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from bridge.wire.contract import (
     Impossible,
     SurveyClosed,
     Unreadable,
-    judge,
+    parse_event,
     read_batch,
     read_topic,
     same_content,
@@ -36,7 +36,7 @@ def closed(**changed: Any) -> bytes:
 
 
 def test_a_close_is_read() -> None:
-    event = judge(closed(more=1), 42)
+    event = parse_event(closed(more=1), 42)
     assert isinstance(event, SurveyClosed)
     assert (event.survey, event.outcome, event.at_ms) == (41, "yes", 1763780008908)
 
@@ -68,9 +68,9 @@ def test_a_close_is_read() -> None:
         ({"question_revision": 0}, "impossible value"),
     ],
 )
-def test_an_impossible_close_is_told_why(changed: dict[str, Any], reason: str) -> None:
+def test_an_impossible_close_is_rejected_with_its_reason(changed: dict[str, Any], reason: str) -> None:
     with pytest.raises(Impossible, match=f"^{reason}: "):
-        judge(closed(**changed), 42)
+        parse_event(closed(**changed), 42)
 
 
 @pytest.mark.parametrize(
@@ -84,33 +84,33 @@ def test_an_impossible_close_is_told_why(changed: dict[str, Any], reason: str) -
         ({"type": "self_tested", "passed": True, "buttons": ["z"], "lamps": []}, "unknown buttons"),
     ],
 )
-def test_the_reason_is_not_what_the_sender_wrote(event: dict[str, Any], reason: str) -> None:
+def test_the_reason_does_not_depend_on_what_the_sender_wrote(event: dict[str, Any], reason: str) -> None:
     with pytest.raises(Impossible) as found:
-        judge(json.dumps({"boot": 1, "up_ms": 1, "at_ms": None, **event}).encode(), 42)
+        parse_event(json.dumps({"boot": 1, "up_ms": 1, "at_ms": None, **event}).encode(), 42)
     assert str(found.value).partition(":")[0] == reason
     assert len(str(found.value)) < 250
 
 
 @pytest.mark.parametrize("missing", [name for name in CLOSED if name != "response_ms"])
-def test_a_missing_field_is_told(missing: str) -> None:
+def test_a_missing_field_is_named(missing: str) -> None:
     raw = json.dumps({name: value for name, value in CLOSED.items() if name != missing}).encode()
     with pytest.raises(Impossible, match=r"^missing field: "):
-        judge(raw, 42)
+        parse_event(raw, 42)
 
 
 @pytest.mark.parametrize("raw", [b"5", b"null", b"[]", b'"x"', b"{}", b"[" * 5000])
-def test_what_is_no_event_is_one_rejected_event(raw: bytes) -> None:
+def test_anything_but_an_event_is_rejected(raw: bytes) -> None:
     with pytest.raises(Impossible):
-        judge(raw, 1)
+        parse_event(raw, 1)
 
 
 def test_unknown_cause_and_reset_are_kept() -> None:
-    assert judge(closed(cause="eclipse"), 42).cause == "eclipse"  # type: ignore[union-attr]
+    assert parse_event(closed(cause="eclipse"), 42).cause == "eclipse"  # type: ignore[union-attr]
     silent = closed(outcome="silent", cause="eclipse", response_ms=None)
-    assert judge(silent, 42).outcome == "silent"  # type: ignore[union-attr]
+    assert parse_event(silent, 42).outcome == "silent"  # type: ignore[union-attr]
     booted = {"boot": 1, "up_ms": 0, "at_ms": None, "type": "booted", "reset": "lightning"}
     raw = json.dumps({**booted, "firmware": "1", "board": "unix", "hardware_id": "ab"}).encode()
-    assert judge(raw, 1).reset == "lightning"  # type: ignore[union-attr]
+    assert parse_event(raw, 1).reset == "lightning"  # type: ignore[union-attr]
 
 
 def envelope(**changed: Any) -> bytes:
@@ -139,12 +139,12 @@ def envelope(**changed: Any) -> bytes:
         b'{"epoch":"9f2c1ab0","first":1,"base":1,"events":[' + b"[" * 9000,
     ],
 )
-def test_an_unreadable_envelope(payload: bytes) -> None:
+def test_an_invalid_envelope_is_unreadable(payload: bytes) -> None:
     with pytest.raises(Unreadable):
         read_batch(payload)
 
 
-def test_an_envelope_keeps_what_else_it_holds() -> None:
+def test_an_envelope_keeps_its_unknown_fields() -> None:
     batch = read_batch(envelope(mac="ab", extra={"x": 1}))
     assert (json.loads(batch.extra), batch.mac) == ({"extra": {"x": 1}}, "ab")
     assert not read_batch(envelope(events=[{}] * 256)).extra
@@ -165,7 +165,7 @@ def test_an_envelope_keeps_what_else_it_holds() -> None:
         "trivox/v1/a/٣/events",
     ],
 )
-def test_a_topic_that_is_none(topic: str) -> None:
+def test_an_unknown_topic_is_unreadable(topic: str) -> None:
     with pytest.raises(Unreadable):
         read_topic(topic)
 

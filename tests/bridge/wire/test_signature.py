@@ -1,4 +1,4 @@
-"""Batches with a mac, and without: what is kept with each event, and who is told."""
+"""Test batches with and without a MAC: what is stored with each event, and who reports it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bridge.ops.doctor.database import examine
 from bridge.reports.rows import report_rows
 from bridge.store import Store
 from bridge.surveys.ingest import IntakeResult
-from bridge.wire.signature import Mac, holds, mac_of
+from bridge.wire.signature import Mac, mac_of, verify_mac
 from tests.support import facts, planted
 from tests.support.intake import rebuild, take_messages
 
 VECTOR = Path(__file__).parents[3] / "schema" / "examples" / "valid" / "events--with_mac.json"
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[3] / "bridge/ops/broker/README.md").read_text(encoding="utf-8")
 VECTOR_KEY = bytes(range(32))
 TOPIC = "trivox/v1/s1/c1/events"
 NOW_MS = 1_763_800_000_000
@@ -36,8 +36,8 @@ def survey(number: int) -> list[dict[str, Any]]:
 
 
 def batch(base: int, *events: Any, key: str | None = None, **more: Any) -> bytes:
-    """As a console sends it, signed with `key`; the mac is made here as an outsider would, by the schema's README."""
-    text = json.dumps(events)  # with spaces: what is signed is what is sent, not a spelling of it
+    """Return a batch as a console sends it, signed with `key`; the MAC is made independently, by schema/README.md."""
+    text = json.dumps(events)  # with spaces: the MAC is over the text as sent, not over its content
     if key is not None:
         lines = f'"0000000a"\n1\n{base}\n{text}'
         more["mac"] = hmac.new(bytes.fromhex(key), lines.encode(), hashlib.sha256).hexdigest()
@@ -49,8 +49,8 @@ def take(store: Store, *payloads: bytes) -> IntakeResult:
     return take_messages(store, [(TOPIC, payload, NOW_MS) for payload in payloads], NOW_MS)
 
 
-def throughs(tally: IntakeResult) -> list[int]:
-    return [json.loads(payload)["through"] for _, payload in tally.acks]
+def throughs(result: IntakeResult) -> list[int]:
+    return [json.loads(payload)["through"] for _, payload in result.acks]
 
 
 def macs(store: Store) -> list[int | None]:
@@ -58,19 +58,19 @@ def macs(store: Store) -> list[int | None]:
 
 
 def bad(store: Store) -> list[str]:
-    return [finding.sentence for finding in examine(store, NOW_MS) if finding.bad]
+    return [finding.sentence for finding in examine(store, NOW_MS) if finding.needs_action]
 
 
 def test_the_vector_of_the_schema_holds() -> None:
     payload = VECTOR.read_bytes()
     mac = json.loads(payload)["mac"]
     assert mac_of(payload, VECTOR_KEY) == mac
-    assert holds(payload, mac, VECTOR_KEY)
-    assert not holds(payload.replace(b'"outcome":"yes"', b'"outcome":"no"'), mac, VECTOR_KEY)
-    assert not holds(payload, mac, VECTOR_KEY[::-1])
+    assert verify_mac(payload, mac, VECTOR_KEY)
+    assert not verify_mac(payload.replace(b'"outcome":"yes"', b'"outcome":"no"'), mac, VECTOR_KEY)
+    assert not verify_mac(payload, mac, VECTOR_KEY[::-1])
 
 
-def test_how_it_was_is_kept_with_each_event(store: Store) -> None:
+def test_the_result_of_the_check_is_stored_with_each_event(store: Store) -> None:
     keyring = Keyring(store.path)
     key = keyring.issue("s1", "c1").key
     take(store, batch(1, *survey(1)))
@@ -79,28 +79,28 @@ def test_how_it_was_is_kept_with_each_event(store: Store) -> None:
     take(store, batch(7, *survey(7)))
     keyring.remove("s1", "c1")
     take(store, batch(9, *survey(9), key=key))
-    assert macs(store) == [None, None, Mac.HELD, Mac.HELD, Mac.FAILED, Mac.FAILED, Mac.MISSING, Mac.MISSING, 2, 2]
+    assert macs(store) == [None, None, Mac.VALID, Mac.VALID, Mac.FAILED, Mac.FAILED, Mac.MISSING, Mac.MISSING, 2, 2]
     assert facts.macs(store, "mac", "events") == [(0, 2), (1, 2), (2, 2), (3, 2)]
     assert facts.extras(store) == []
     with store.transaction(NOW_MS):
         rebuild(store)
-    assert macs(store) == [None, None, Mac.HELD, Mac.HELD, Mac.FAILED, Mac.FAILED, Mac.MISSING, Mac.MISSING, 2, 2]
+    assert macs(store) == [None, None, Mac.VALID, Mac.VALID, Mac.FAILED, Mac.FAILED, Mac.MISSING, Mac.MISSING, 2, 2]
 
 
 @pytest.mark.parametrize("mac", [None, 7, "", "é", "00" * 32, {"a": 1}])
-def test_what_is_no_mac_does_not_hold_and_costs_no_event(store: Store, mac: Any) -> None:
+def test_an_invalid_mac_fails_and_loses_no_event(store: Store, mac: Any) -> None:
     Keyring(store.path).issue("s1", "c1")
-    tally = take(store, batch(1, *survey(1), mac=mac, shelf=1))
-    assert (tally.stored, tally.unreadable) == (2, 0)
+    result = take(store, batch(1, *survey(1), mac=mac, shelf=1))
+    assert (result.stored, result.unreadable) == (2, 0)
     assert macs(store) == [Mac.FAILED, Mac.FAILED]
 
 
-def test_a_console_that_signs_may_add_fields_and_write_digits_large(store: Store) -> None:
+def test_a_console_that_signs_may_add_fields_and_write_digits_in_upper_case(store: Store) -> None:
     key = Keyring(store.path).issue("s1", "c1").key
     payload = batch(1, *survey(1), key=key, shelf=1)
     mac = json.loads(payload)["mac"]
     take(store, payload.replace(mac.encode(), mac.upper().encode()))
-    assert macs(store) == [Mac.HELD, Mac.HELD]
+    assert macs(store) == [Mac.VALID, Mac.VALID]
 
 
 def test_keys_are_read_again_when_they_change(store: Store) -> None:
@@ -112,27 +112,27 @@ def test_keys_are_read_again_when_they_change(store: Store) -> None:
     assert macs(store) == [1, 1, 0, 0, 1, 1]
 
 
-def test_what_comes_again_with_proof_is_proved(store: Store) -> None:
+def test_events_that_come_again_with_a_valid_mac_are_proved(store: Store) -> None:
     key = Keyring(store.path).issue("s1", "c1").key
     take(store, batch(1, *survey(1), key="ab" * 32), batch(3, *survey(3), key=key))
-    tally = take(store, batch(1, *survey(1), *survey(3), key=key))
-    assert (tally.duplicates, macs(store)) == (4, [1, 1, 1, 1])
+    result = take(store, batch(1, *survey(1), *survey(3), key=key))
+    assert (result.duplicates, macs(store)) == (4, [1, 1, 1, 1])
     take(store, batch(1, *survey(1), *survey(3), key="ab" * 32))
     assert macs(store) == [1, 1, 1, 1], "a replay takes nothing away"
 
 
-def test_an_event_taken_from_the_rejects_keeps_its_mac(store: Store) -> None:
+def test_an_event_taken_from_the_rejects_keeps_its_check(store: Store) -> None:
     key = Keyring(store.path).issue("s1", "c1").key
     newer = {**survey(1)[0], "type": "of_a_newer_console"}
     take(store, batch(1, newer, key=key))
-    assert facts.rejects(store, "mac") == [Mac.HELD]
+    assert facts.rejects(store, "mac") == [Mac.VALID]
     planted.rejected_was(store, survey(1)[0])
     with store.transaction(NOW_MS):
         assert rebuild(store)["taken"] == 1
-    assert macs(store) == [Mac.HELD]
+    assert macs(store) == [Mac.VALID]
 
 
-def test_the_doctor_tells_what_is_not_proved(store: Store) -> None:
+def test_the_doctor_reports_events_that_are_not_proved(store: Store) -> None:
     keyring = Keyring(store.path)
     key = keyring.issue("s1", "c1").key
     take(store, batch(1, *survey(1)))
@@ -141,33 +141,33 @@ def test_the_doctor_tells_what_is_not_proved(store: Store) -> None:
     assert bad(store) == []
     take(store, batch(5, *survey(5), key="ab" * 32), batch(7, *survey(7)))
     assert [sentence.split(",")[0] for sentence in bad(store)] == [
-        "2 events of console s1/c1 came with a mac that does not hold",
-        "2 events of console s1/c1 came without a mac",
+        "2 events of console s1/c1 came with a wrong MAC",
+        "2 events of console s1/c1 came without a MAC",
     ]
 
 
-def test_the_doctor_tells_of_a_key_that_is_gone_or_spoilt(store: Store) -> None:
+def test_the_doctor_reports_a_missing_or_damaged_key(store: Store) -> None:
     keyring = Keyring(store.path)
     key = keyring.issue("s1", "c1").key
     path = keyring.folder / "s1" / "c1.json"
     path.write_text("{")
     take(store, batch(1, *survey(1), key=key))
-    assert ["its file in the folder of keys is whole" in sentence for sentence in bad(store)] == [True]
+    assert ["repair its file in that folder" in sentence for sentence in bad(store)] == [True]
     path.unlink()
-    assert ["enroll it anew" in sentence for sentence in bad(store)] == [True]
+    assert ["enrol it again" in sentence for sentence in bad(store)] == [True]
     assert macs(store) == [Mac.NO_KEY] * 2
 
 
-def test_a_strangers_first_makes_no_console_let_go_of_what_it_holds(store: Store) -> None:
+def test_a_forged_first_makes_no_console_drop_its_events(store: Store) -> None:
     key = Keyring(store.path).issue("s1", "c1").key
     take(store, batch(1, *survey(1), key=key))
     for forged in (batch(901, *survey(450)), batch(901, *survey(450), key="ab" * 32)):
-        tally = take(store, forged.replace(b'"first": 1', b'"first": 901'))
-        assert throughs(tally) == [2]
+        result = take(store, forged.replace(b'"first": 1', b'"first": 901'))
+        assert throughs(result) == [2]
     assert throughs(take(store, batch(3, *survey(2), key=key))) == [4]
 
 
-def test_a_bridge_that_takes_signed_events_alone_acknowledges_no_others(store: Store) -> None:
+def test_a_bridge_that_takes_only_signed_events_acknowledges_no_others(store: Store) -> None:
     keyring = Keyring(store.path)
     key = keyring.issue("s1", "c1").key
     payloads = [batch(1, *survey(1)), batch(1, *survey(1), key="ab" * 32), batch(1, *survey(1), key=key)]
@@ -175,12 +175,12 @@ def test_a_bridge_that_takes_signed_events_alone_acknowledges_no_others(store: S
     def take_signed(*given: bytes) -> IntakeResult:
         return take_messages(store, [(TOPIC, payload, NOW_MS) for payload in given], NOW_MS, signed_only=True)
 
-    tally = take_signed(*payloads[:2])
-    assert (tally.stored, tally.unreadable, tally.acks) == (0, 2, [])
+    result = take_signed(*payloads[:2])
+    assert (result.stored, result.unreadable, result.acks) == (0, 2, [])
     assert [reason.partition(":")[0] for reason in facts.rejects(store, "reason")] == ["not signed"] * 2
     assert facts.consoles(store) == []
-    tally = take_signed(payloads[2])
-    assert (tally.stored, len(tally.acks)) == (2, 1)
+    result = take_signed(payloads[2])
+    assert (result.stored, len(result.acks)) == (2, 1)
     assert any("--signed-only" in sentence for sentence in bad(store))
     with store.transaction(NOW_MS):
         assert rebuild(store)["taken"] == 0

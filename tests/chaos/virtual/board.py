@@ -1,4 +1,4 @@
-"""A console: flash that outlives its lives, and in each life the real firmware, its buttons in your hand."""
+"""Model a console: flash that lasts, and in each power cycle the real firmware, whose buttons can be pressed."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from tests.chaos.virtual.console_mqtt import transport_of
 from tests.chaos.virtual.failures import Failed
 from tests.chaos.virtual.flash import Flash, PowerCut
 from tests.chaos.virtual.hardware import TICKS_PERIOD, Pin, stand_ins
 from tests.chaos.virtual.image import Image
 from tests.chaos.virtual.ledger import Ledger
 from tests.chaos.virtual.timeline import Loop, Poll
-from tests.chaos.virtual.transport import transport_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.chaos.virtual.broker import Broker
+    from tests.chaos.virtual.network import Network
     from tests.chaos.virtual.timeline import Timeline
-    from tests.chaos.virtual.wire import Network
 
 BUTTONS = ("yes", "no", "cant_say", "seller")
 POLL_MS = 10
-POLL_LIMIT_MS = 4000  # the supervisor wants to hear of the buttons each 5 s
+POLL_LIMIT_MS = 4000  # the supervisor expects a look at the buttons every 5 s
 POWER_ON, WATCHDOG, SOFT = 0, 3, 2
 BOARDS = (("esp32", 32), ("pico_w", 256))
 
 
 class Press:
-    """A button held from its first contact for some time; times are those of the world."""
+    """A button held for some time from its first contact; times are those of the world."""
 
     __slots__ = ("at_ms", "button", "held_ms")
 
@@ -37,8 +37,8 @@ class Press:
         self.button, self.at_ms, self.held_ms = button, at_ms, held_ms
 
 
-class Life:
-    """From power to the loss of it. What the firmware says and does is noted in the board's ledger."""
+class PowerCycle:
+    """A board from power-on to power-off; the board's ledger records what its firmware reports and does."""
 
     def __init__(self, board: Board, reset: int) -> None:
         self.board = board
@@ -52,7 +52,7 @@ class Life:
         self.inputs: dict[int, Pin] = {}
         self.presses: list[Press] = []
         self.thanked: list[tuple[int, int]] = []  # button, up_ms
-        self.bites_at_ms = 1 << 60
+        self.watchdog_due_ms = 1 << 60
         self.flash_failed = False
         self.boot: int | None = None
         self.app: Any = None
@@ -61,19 +61,19 @@ class Life:
         self._reset = reset
 
     def begin(self) -> None:
-        """Power comes."""
+        """Start the firmware."""
         try:
             app_module = self._load()
             self.app = app_module.App(self.board.constants, self.board.config, "", self._reset, {})
             self.boot = self.app.outbox.boot
             self.loop.create_task(self.app.main())
         except PowerCut:
-            self.board.power_off("power went while it started")
+            self.board.power_off("power went during the start")
 
     def _load(self) -> Any:
         load = self._image.load
         ledger = self.board.ledger
-        self._image.hooks["outbox_new_epoch"] = lambda module: ledger.tap_carrying(self.board.flash, module)
+        self._image.hooks["outbox_new_epoch"] = lambda module: ledger.tap_new_epoch(self.board.flash, module)
         ledger.tap(self, load("outbox"), load("outbox_ram"), load("lamps"))
         load("buttons").POLL_MS = Poll(POLL_MS)
         for plant in self.board.planted:
@@ -81,16 +81,16 @@ class Life:
         return load("app")
 
     def up_ms(self) -> int:
-        """Milliseconds of this life."""
+        """Return the milliseconds since power came."""
         return self.timeline.now_ms - self.began_ms
 
     def end(self) -> None:
-        """Power goes."""
+        """End the firmware, as a power cut does."""
         self.ended_ms = self.timeline.now_ms
         self.loop.die()
 
     def press(self, press: Press) -> None:
-        """A finger comes down."""
+        """Close the contact of a button."""
         self.presses.append(press)
         pin = self.inputs.get(self.board.constants.BUTTONS[press.button])
         if pin is not None:
@@ -98,36 +98,36 @@ class Life:
             self.loop.poll_soon(self.timeline.now_ms + POLL_MS - self.up_ms() % POLL_MS)
 
     def release(self, button: int) -> None:
-        """It goes up again."""
+        """Open the contact of a button."""
         pin = self.inputs.get(self.board.constants.BUTTONS[button])
         if pin is not None:
             pin.becomes(1)
             self.loop.poll_soon(self.timeline.now_ms + POLL_MS - self.up_ms() % POLL_MS)
 
-    def hears(self, topic: str, payload: bytes) -> None:
-        """A message reaches the firmware."""
+    def on_message(self, topic: str, payload: bytes) -> None:
+        """Record a message that reaches the firmware."""
         if topic.endswith("/ack"):
             self.board.ledger.heard_ack(self, payload)
         self.board.note("hears", topic.rpartition("/")[2], payload)
 
-    def has_heard(self, topic: str) -> None:
-        """It has done what the message asks for; the survey table may have something to look at."""
+    def on_message_handled(self, topic: str) -> None:
+        """Record that the firmware has handled the message; the survey table may have something to do."""
         if topic.endswith("/ack"):
             self.board.ledger.took_ack()
         self.loop.poll_soon(self.timeline.now_ms + POLL_MS - self.up_ms() % POLL_MS)
 
-    def said(self, text: str) -> None:
-        """The firmware reports to the serial port."""
+    def on_output(self, text: str) -> None:
+        """Record what the firmware writes to the serial port."""
         self.board.note("reports", text.strip())
         if text.startswith("flash"):
             self.flash_failed = True
 
-    def wants_restart(self) -> None:
-        """`machine.reset`."""
+    def on_reset(self) -> None:
+        """Fail: the firmware called `machine.reset`."""
         raise Failed("a restart that nobody ordered")
 
     def _next_poll_ms(self) -> int:
-        """How long until a look at the buttons can find anything, on the 10 ms grid of looks."""
+        """Return how long until a look at the buttons can find anything, on the 10 ms grid of looks."""
         app, now_ms = self.app, self.up_ms()
         due_ms = now_ms + POLL_LIMIT_MS
         table = app.table
@@ -152,7 +152,7 @@ class Life:
 
 
 class Board:
-    """One console's hardware. `planted` are functions that change the firmware's modules before each life."""
+    """One console's hardware; the functions in `planted` change the firmware's modules before each start."""
 
     def __init__(
         self, timeline: Timeline, chance: random.Random, name: tuple[str, str, str], network: Network, broker: Broker
@@ -165,7 +165,7 @@ class Board:
         self.ledger = Ledger()
         self.flash = Flash(random.Random(chance.getrandbits(32)), 1 << 20, self.ledger.may_lose)
         self.limit = 5000
-        self.slots: tuple[int, int] | None = None  # size and number of the outbox's slots; None: the board's own
+        self.slots: tuple[int, int] | None = None  # size and number of the outbox's slots; None for the board's own
         self.constants = _constants(*chance.choice(BOARDS))
         self.config = {
             "site_id": self.site_id,
@@ -178,80 +178,80 @@ class Board:
         self.ntp_error_ms: int | None = 0
         self.wall_ms: Callable[[], int] = int
         self.planted: list[Callable[[Any], None]] = []
-        self.lives: list[Life] = []
-        self.life: Life | None = None
+        self.power_cycles: list[PowerCycle] = []
+        self.cycle: PowerCycle | None = None
         self.trace: Callable[..., None] | None = None
         self.comes_back_after_ms: Callable[[], int] = lambda: 500
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Its name in messages."""
         return f"{self.console_id}/{self.hardware_id}"
 
     def note(self, *what: Any) -> None:
-        """Put something into the trace, if there is one."""
+        """Add to the trace, if there is one."""
         if self.trace is not None:
             self.trace(self.name, *what)
 
     def power_on(self, reset: int = POWER_ON) -> None:
-        """Power comes, unless it is there."""
-        if self.life is None:
+        """Switch power on, unless it is on."""
+        if self.cycle is None:
             self.flash.dead = False
             self.flash.cut_in(0, after=False)
-            self.life = Life(self, reset)
-            self.lives.append(self.life)
-            self.note("power on, life", len(self.lives))
-            self.life.begin()
+            self.cycle = PowerCycle(self, reset)
+            self.power_cycles.append(self.cycle)
+            self.note("power on, cycle", len(self.power_cycles))
+            self.cycle.begin()
 
     def power_off(self, why: str) -> None:
-        """Power goes, and comes back after a while."""
-        life, self.life = self.life, None
-        if life is None:
+        """Switch power off; it comes back after a while."""
+        cycle, self.cycle = self.cycle, None
+        if cycle is None:
             return
         self.note("power off:", why)
         self.flash.dead = True
-        life.end()
-        self.ledger.power_went(life)
+        cycle.end()
+        self.ledger.power_went(cycle)
         self.timeline.after(self.comes_back_after_ms(), self.power_on)
 
     def comes_back_soon(self) -> None:
-        """Power comes in a moment."""
+        """Switch power on in a moment."""
         self.timeline.after(5, self.power_on)
 
     def press(self, button: int, held_ms: int) -> None:
-        """Somebody presses now, and releases later."""
-        life = self.life
-        if life is None:
+        """Press a button now, and release it later."""
+        cycle = self.cycle
+        if cycle is None:
             return
         self.note("press", BUTTONS[button], held_ms)
-        life.press(Press(button, self.timeline.now_ms, held_ms))
+        cycle.press(Press(button, self.timeline.now_ms, held_ms))
 
         def release() -> None:
-            if self.life is life:
-                life.release(button)
+            if self.cycle is cycle:
+                cycle.release(button)
 
         self.timeline.after(held_ms, release)
 
     def check_alive(self) -> None:
-        """The firmware feeds its watchdog."""
-        life = self.life
-        if life is not None and life.up_ms() > life.bites_at_ms:
-            raise Failed(f"{self.name}: the watchdog bites")
+        """Fail if the firmware has not fed its watchdog in time."""
+        cycle = self.cycle
+        if cycle is not None and cycle.up_ms() > cycle.watchdog_due_ms:
+            raise Failed(f"{self.name}: the watchdog was not fed")
 
     def may_overflow(self) -> bool:
-        """Whether flash or outbox may have been full for a while."""
-        return self.flash.was_full or self.limit < len(self.ledger.kept)
+        """Return whether flash or outbox may have been full for a while."""
+        return self.flash.was_full or self.limit < len(self.ledger.stored)
 
     def is_quiet(self) -> bool:
-        """Whether no survey is open, and everything that it has is delivered."""
-        life = self.life
-        if life is None or life.app is None or not life.app.link._is_up:
+        """Return whether no survey is open, and all events are delivered."""
+        cycle = self.cycle
+        if cycle is None or cycle.app is None or not cycle.app.link._is_up:
             return False
-        if life.app.table.opened_ms is not None:
+        if cycle.app.table.opened_ms is not None:
             return False
-        outbox = life.app.in_delivery()
+        outbox = cycle.app.in_delivery()
         _, first, end = outbox.delivery()
-        return outbox is life.app.outbox and outbox.epoch == outbox.delivery()[0] and first == end
+        return outbox is cycle.app.outbox and outbox.epoch == outbox.delivery()[0] and first == end
 
 
 def _constants(name: str, prog_size: int) -> SimpleNamespace:

@@ -1,6 +1,7 @@
-"""The bridge's process: the real intake and store on SQLite in memory, with the writer's order of commit and acks.
+"""Model the bridge's process: real intake and store, SQLite in memory, and the writer's order of commit and acks.
 
-What is committed survives; all else goes with a crash. Each step is an event of its own, so anything may come between.
+What is committed survives a crash, and nothing else. Each step is an event of its own on the timeline, so that
+anything may happen between two steps.
 """
 
 from __future__ import annotations
@@ -12,26 +13,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
 
-from bridge.service.outcome import Outcome
+from bridge.service.outcome import TransactionOutcome
 from bridge.service.subscribers import subscribers
 from bridge.store import Store, consoles, events, open_store
 from bridge.surveys import fold
 from bridge.surveys.facts import SettingsRenewed
 from bridge.surveys.ingest import Intake
 from bridge.wire.contract import LEAVES_TO_BRIDGE
-from tests.chaos.table import rejects
+from tests.chaos.database import rejects
 from tests.chaos.virtual.failures import Failed
-from tests.chaos.virtual.wire import Connection, Packet
+from tests.chaos.virtual.network import Connection, Packet
 from tests.support.intake import execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.admin.commands import Command
+    from bridge.admin.commands import BridgeCommand
     from bridge.surveys.ingest import IntakeResult
     from tests.chaos.virtual.broker import Broker
+    from tests.chaos.virtual.network import Network
     from tests.chaos.virtual.timeline import Timeline
-    from tests.chaos.virtual.wire import Network
 
 RETRY_MS = (100, 200, 500, 1000, 2000, 5000)
 RECONNECT_MS = 400
@@ -41,7 +42,7 @@ Row = tuple[Any, ...]
 
 
 class Message(NamedTuple):
-    """As it came."""
+    """A message as it arrived."""
 
     topic: str
     payload: bytes
@@ -52,7 +53,7 @@ class Message(NamedTuple):
 
 
 def template() -> apsw.Connection:
-    """A new database."""
+    """Make a new, empty database."""
     with TemporaryDirectory() as folder:
         store = open_store(Path(folder) / "trivox.db", writing=True)
         store.all("PRAGMA journal_mode = DELETE")  # in memory there is no log beside it
@@ -62,20 +63,20 @@ def template() -> apsw.Connection:
 
 
 def copy_of(database: apsw.Connection) -> apsw.Connection:
-    """The same in another connection."""
+    """Copy a database into another connection."""
     made = apsw.Connection(":memory:", statementcachesize=200)
     put_back(made, database)
     return made
 
 
 def put_back(database: apsw.Connection, copy: apsw.Connection) -> None:
-    """Make the database what the copy holds."""
+    """Replace the database's content by that of the copy."""
     with database.backup("main", copy, "main") as backup:
         backup.step(-1)
 
 
 class BridgeNode:
-    """The bridge on one database. `acks_before_commit` is a bug to be planted; `before_ack` looks at each ack."""
+    """The bridge on one database; `acks_before_commit` plants a bug, and `before_ack` is called with each ack."""
 
     def __init__(
         self,
@@ -95,11 +96,11 @@ class BridgeNode:
         self.is_running = False
         self.slow_ms = 0
         self.acks_before_commit = False
-        self.committed: list[Message] = []  # of the database as it is now; a restored one has fewer
+        self.committed: list[Message] = []  # in the database as it is now; a restored one has fewer
         self.before_ack: Callable[[str, bytes], None] = _ignore
-        self.settings_told: list[tuple[str, bytes]] = []
+        self.settings_published: list[tuple[str, bytes]] = []
         self.note: Callable[..., None] = _ignore
-        self._life = 0
+        self._generation = 0
         self._links = 0
         self.store: Store = Store(database, Path(":memory:"))
         self._link: Connection | None = None
@@ -109,15 +110,15 @@ class BridgeNode:
         self._attempt = 0
         self._unconfirmed: dict[int, tuple[str, bytes, bool]] = {}
         self._last_mid = 0
-        self._jobs: list[Command | None] = []  # None: all settings are wanted
+        self._jobs: list[BridgeCommand | None] = []  # None: publish all settings
 
     # The process.
 
     def start(self) -> None:
-        """The process begins: nothing is remembered but the database."""
+        """Start the process, which remembers nothing but the database."""
         if self.is_running:
             return
-        self._life += 1
+        self._generation += 1
         self.is_running = True
         self.store = Store(self.database, Path(":memory:"))
         self._waiting, self._is_writing, self._attempt = [], False, 0
@@ -128,9 +129,9 @@ class BridgeNode:
         self._later(SWEEP_MS, self._sweep)
 
     def kill(self) -> None:
-        """The process ends, whatever it does."""
+        """End the process, whatever it is doing."""
         self.is_running = False
-        self._life += 1
+        self._generation += 1
         self.note("is killed")
         if self._link is not None:
             self._link.client_ends = _nothing
@@ -139,21 +140,21 @@ class BridgeNode:
         self._link, self._is_connected = None, False
 
     def is_idle(self) -> bool:
-        """Whether nothing waits."""
+        """Return whether nothing waits."""
         return self._is_connected and not (self._waiting or self._is_writing or self._jobs)
 
-    def perform(self, command: Command) -> None:
-        """An operation handed over by a command."""
+    def perform(self, command: BridgeCommand) -> None:
+        """Queue an operation that a command hands over."""
         if self.is_running:
             self._jobs.append(command)
             self._write_soon()
 
     def _later(self, delay_ms: int, act: Callable[[], None]) -> None:
-        """In this life alone."""
-        life = self._life
+        """Call `act` later, unless the process has ended by then."""
+        generation = self._generation
 
         def due() -> None:
-            if self._life == life:
+            if self._generation == generation:
                 act()
 
         self.timeline.after(delay_ms, due)
@@ -179,7 +180,7 @@ class BridgeNode:
             self._link.reset()
 
     def _pings(self, number: int) -> None:
-        """The keepalive finds a connection that hangs."""
+        """Close a connection that hangs, as the keepalive does."""
         if number != self._links or self._link is None:
             return
         if self._link.is_hanging:
@@ -228,7 +229,7 @@ class BridgeNode:
         return self.chance.choice((0, 1, 2, 5)) + (self.chance.randrange(self.slow_ms) if self.slow_ms else 0)
 
     def _write(self) -> None:
-        """One transaction: a group of messages, or an operation."""
+        """Do one transaction: a group of messages, or an operation."""
         if self._jobs and (not self._waiting or self.chance.random() < 0.5):
             self._do(self._jobs.pop(0))
             self._write_on()
@@ -254,21 +255,21 @@ class BridgeNode:
         self.committed += [message for message in group if message.topic.endswith("/events")]
         self.note("commits", len(group), "messages,", result.stored, "new events,", result.duplicates, "again")
         if result.conflicts or result.rejected or result.unreadable:
-            raise Failed(f"the bridge rejects what consoles say: {rejects(self.database)}")
+            raise Failed(f"the bridge rejects messages of consoles: {rejects(self.database)}")
         settings_made = any(isinstance(fact, SettingsRenewed) for fact in outcome.facts)
         self._later(self._pause_ms(), lambda: self._publish(result.acks, group, settings_made=settings_made))
 
-    def _take(self, group: list[Message]) -> tuple[IntakeResult, Outcome]:
+    def _take(self, group: list[Message]) -> tuple[IntakeResult, TransactionOutcome]:
         events.forget_if_many(self.store)
-        outcome = Outcome(subscribers(self.store))
+        outcome = TransactionOutcome(subscribers(self.store))
         with self.store.transaction(self.wall_ms()):
-            intake = Intake(self.store, outcome.tell)
+            intake = Intake(self.store, outcome.emit)
             for topic, payload, arrived_at_ms, _, _, is_retained in group:
                 intake.take(topic, payload, arrived_at_ms, is_retained=is_retained)
             return intake.finish(), outcome
 
     def _acknowledge_early(self, group: list[Message]) -> None:
-        """What no bridge may do (planted): acks for what is not committed, and may never be."""
+        """Acknowledge what is not committed and may never be: a planted bug."""
         store = Store(copy_of(self.database), Path(":memory:"))
         with store.transaction(self.wall_ms()):
             intake = Intake(store)
@@ -304,7 +305,7 @@ class BridgeNode:
             self._unconfirmed[mid] = topic, payload, retain
             self._send(("publish", topic, payload, 1, retain, mid, False))
 
-    def _do(self, command: Command | None) -> None:
+    def _do(self, command: BridgeCommand | None) -> None:
         try:
             if command is not None:
                 with self.store.transaction(self.wall_ms()):
@@ -324,9 +325,9 @@ class BridgeNode:
         except apsw.Error as error:
             self.note("cannot note settings", error)
             return []
-        told = [(f"trivox/v1/{site}/{console}/settings", payload.encode()) for site, console, _, payload in rows]
-        self.settings_told += told
-        return [(topic, payload, True) for topic, payload in told]
+        messages = [(f"trivox/v1/{site}/{console}/settings", payload.encode()) for site, console, _, payload in rows]
+        self.settings_published += messages
+        return [(topic, payload, True) for topic, payload in messages]
 
     def _sweep(self) -> None:
         self._later(SWEEP_MS, self._sweep)

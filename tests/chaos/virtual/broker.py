@@ -1,6 +1,6 @@
-"""A broker, MQTT 3.1.1 with QoS 1: it may deliver twice, late, in another order after a reconnection, or forget.
+"""Model a broker, MQTT 3.1.1 with QoS 1, that may deliver twice, late, out of order after a reconnection, or forget.
 
-It never invents: each thing that it delivers, somebody published under that topic.
+It never invents messages: whatever it delivers was published under that topic.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import random
 
+    from tests.chaos.virtual.network import Connection, Packet
     from tests.chaos.virtual.timeline import Timeline
-    from tests.chaos.virtual.wire import Connection, Packet
 
 Message = tuple[str, bytes, int, bool]  # topic, payload, QoS, retained
 WINDOW = 20
 
 
 class Session:
-    """What the broker knows of a client. `window` unacknowledged messages at most are with it."""
+    """The broker's state of a client, which has at most WINDOW unacknowledged messages."""
 
     def __init__(self, client_id: str, *, clean: bool) -> None:
         self.client_id = client_id
@@ -32,7 +32,7 @@ class Session:
         self.will: tuple[str, bytes] | None = None
 
     def wants(self, topic: str) -> bool:
-        """Whether a filter matches: plain topics, or with `+` for two levels."""
+        """Return whether a filter matches the topic: a plain topic, or one with `+` for two levels."""
         if topic in self.filters:
             return True
         head, _, leaf = topic.rpartition("/")
@@ -40,29 +40,29 @@ class Session:
 
 
 class Broker:
-    """`twice` and `silent` are the chances that it delivers a message twice, or loses a PUBACK."""
+    """A broker that delivers the share `duplicate_rate` of messages twice and loses `lost_puback_rate` of PUBACKs."""
 
     def __init__(self, timeline: Timeline, chance: random.Random) -> None:
         self._timeline = timeline
         self._chance = chance
         self.is_up = True
-        self.twice = self.silent = 0.0
+        self.duplicate_rate = self.lost_puback_rate = 0.0
         self.slow_ms = 0
         self.sessions: dict[str, Session] = {}
         self.retained: dict[str, bytes] = {}
         self._connections: list[Connection] = []
 
     def is_idle(self) -> bool:
-        """Whether nothing waits for a client that is there."""
+        """Return whether nothing waits for a connected client."""
         return not any(each.connection and (each.queue or each.with_client) for each in self.sessions.values())
 
     def accept(self, connection: Connection) -> None:
-        """A client has reached it."""
+        """Accept a client's connection."""
         self._connections.append(connection)
         connection.broker_takes = lambda packet: self._takes_first(connection, packet)
 
     def stop(self, *, forgets_queues: bool, forgets_sessions: bool) -> None:
-        """Killed."""
+        """Stop as if killed."""
         self.is_up = False
         connections, self._connections = self._connections, []
         for connection in connections:
@@ -115,7 +115,7 @@ class Broker:
         if kind == "publish":
             _, topic, payload, qos, retain, number, _ = packet
             self._route((topic, payload, qos, retain))
-            if qos and self._chance.random() >= self.silent:
+            if qos and self._chance.random() >= self.lost_puback_rate:
                 connection.to_client(("puback", number))
         elif kind == "puback":
             session.with_client.pop(packet[1], None)
@@ -137,7 +137,7 @@ class Broker:
         for session in self.sessions.values():
             if session.wants(topic) and (session.connection or (qos and not session.clean)):
                 session.queue.append((topic, payload, qos, False))
-                if qos and self._chance.random() < self.twice:
+                if qos and self._chance.random() < self.duplicate_rate:
                     session.queue.append((topic, payload, qos, False))
                 self._send_on(session)
 

@@ -1,4 +1,4 @@
-"""Many seeds, on several processes, with progress; and one seed told at length."""
+"""Run many seeds in several processes, with progress; or run one seed and print everything that happens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHUNK = 5
 
 
 class Outcome(NamedTuple):
-    """How a seed ended; `failure` None: well."""
+    """The result of a seed; `failure` is None if nothing was wrong."""
 
     seed: int
     failure: str | None
@@ -31,21 +31,21 @@ class Outcome(NamedTuple):
 def run_seed(
     seed: int, trace: Callable[..., None] | None = None, plant: Callable[[World], None] | None = None
 ) -> Outcome:
-    """Run one world to its end."""
+    """Run one world to its end; return its outcome."""
     world = World(seed, trace, plant)
     failure = None
     try:
         world.run()
     except Failed as error:
         failure = str(error)
-    except Exception:  # noqa: BLE001 - whatever firmware or bridge raise is a failure of this seed
+    except Exception:  # noqa: BLE001 - whatever firmware or bridge raises is a failure of this seed
         failure = traceback.format_exc()
-    kept = sum(len(board.ledger.kept) for board in world.boards)
-    return Outcome(seed, failure, kept, world.seen_from_outside)
+    stored = sum(len(board.ledger.stored) for board in world.boards)
+    return Outcome(seed, failure, stored, world.seen_from_outside)
 
 
-def tell(seed: int) -> Outcome:
-    """Run one world and print what happens."""
+def trace_seed(seed: int) -> Outcome:
+    """Run one world and print everything that happens."""
 
     def trace(now_ms: int, who: str, *what: object) -> None:
         sys.stdout.write(f"{now_ms:8d} {who:16s} {' '.join(map(str, what))}\n")
@@ -62,11 +62,11 @@ def _run(seed: int) -> Outcome:
 
 
 def _prepare() -> None:
-    gc.disable()  # a world is one heap of cycles: collecting now and then is a fifth quicker
+    gc.disable()  # a world is full of reference cycles: collecting now and then is a fifth faster
 
 
 def outcomes(seeds: range, jobs: int) -> Iterator[Outcome]:
-    """The outcomes of these seeds, as they come."""
+    """Yield the outcomes of these seeds as they finish."""
     if jobs == 1:
         yield from map(_run, seeds)
         return
@@ -75,8 +75,8 @@ def outcomes(seeds: range, jobs: int) -> Iterator[Outcome]:
 
 
 def campaign(seeds: range, jobs: int, minutes: float | None) -> list[Outcome]:
-    """Run the seeds until they or the minutes are over; the outcomes that are failures."""
-    began_s = told_s = time.monotonic()
+    """Run the seeds until they or the minutes are over; return the outcomes that are failures."""
+    began_s = printed_s = time.monotonic()
     failed: list[Outcome] = []
     events = outside = 0
     for done, outcome in enumerate(outcomes(seeds, jobs), 1):
@@ -86,11 +86,11 @@ def campaign(seeds: range, jobs: int, minutes: float | None) -> list[Outcome]:
             failed.append(outcome)
             sys.stdout.write(f"seed {outcome.seed} FAILS: {outcome.failure.strip()}\n")
         now_s = time.monotonic()
-        if now_s - told_s >= 10 or done == len(seeds):
-            told_s = now_s
+        if now_s - printed_s >= 10 or done == len(seeds):
+            printed_s = now_s
             rate = done / (now_s - began_s) * 60
             sys.stdout.write(
-                f"{done} seeds, {rate:.0f} a minute, {events} events, {outside} judged from outside too,"
+                f"{done} seeds, {rate:.0f} a minute, {events} events, {outside} also checked from outside,"
                 f" {len(failed)} failed\n"
             )
             sys.stdout.flush()

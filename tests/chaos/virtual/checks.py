@@ -1,4 +1,4 @@
-"""What must hold at the end of a world, to the event: in virtual time all is known, so nothing is allowed for."""
+"""Check a world at its end, event by event: in virtual time everything is known, so there is no tolerance."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.surveys.fold import sweep
 from tests.bridge.survey_oracle import expected_surveys
-from tests.chaos import table
+from tests.chaos import database
 from tests.chaos.virtual.failures import Failed
 from tests.support.intake import rebuild
 
 if TYPE_CHECKING:
-    from tests.chaos.virtual.board import Board, Life
+    from tests.chaos.virtual.board import Board, PowerCycle
     from tests.chaos.virtual.world import World
 
     EventName = tuple[str, str, int]  # console, epoch, number
@@ -23,17 +23,17 @@ SURE_MS = 300
 
 
 def check(world: World) -> int:
-    """Raise Failed with the first thing that is wrong; how many events are gone for a known reason."""
+    """Raise Failed with the first thing that is wrong; return how many events are missing for a known reason."""
     stored = _stored(world)
     claimed: set[EventName] = set()
     for board in world.boards:
         claimed |= _check_board(world, board, stored)
-        for life in board.lives:
-            _check_presses(board, life)
+        for cycle in board.power_cycles:
+            _check_presses(board, cycle)
     invented = sorted(set(stored) - claimed)
     if invented:
-        raise Failed(f"stored, and never kept by a console: {invented[:5]}")
-    rejected = table.rejects(world.database)
+        raise Failed(f"stored by the bridge, and never stored by a console: {invented[:5]}")
+    rejected = database.rejects(world.database)
     if rejected:
         raise Failed(f"rejects: {rejected}")
     _check_surveys(world)
@@ -42,58 +42,58 @@ def check(world: World) -> int:
 
 
 def check_ack(world: World, topic: str, payload: bytes) -> None:
-    """What the bridge is about to acknowledge is committed."""
+    """Check that what the bridge is about to acknowledge is committed."""
     ack = json.loads(payload)
-    through = table.throughs(world.database).get((*topic.split("/")[2:4], ack["epoch"]))
+    through = database.throughs(world.database).get((*topic.split("/")[2:4], ack["epoch"]))
     if through is None or through < ack["through"]:
-        raise Failed(f"acknowledged before it is committed: {ack}, and {through} is")
+        raise Failed(f"acknowledged before it is committed: {ack}, and only {through} is")
 
 
 def _stored(world: World) -> dict[EventName, dict[str, Any]]:
-    return {row[1:4]: json.loads(row[4]) for row in table.named(world.database, "event", "raw")}
+    return {row[1:4]: json.loads(row[4]) for row in database.numbered_rows(world.database, "event", "raw")}
 
 
 def _check_board(world: World, board: Board, stored: dict[Any, dict[str, Any]]) -> set[EventName]:
-    """Everything that a board kept is stored as it was, or is gone for a known reason; its events by name."""
+    """Check that each event of a board is stored unchanged, or missing for a known reason; return the events' names."""
     ledger, console = board.ledger, board.console_id
     names = set()
-    for (epoch, seq), event in ledger.kept.items():
+    for (epoch, seq), event in ledger.stored.items():
         name = (console, epoch, seq)
         names.add(name)
         found = stored.get(name)
         if found is None:
             _check_gone(world, board, name, event)
         elif found != event:
-            raise Failed(f"{name} is stored as {found}, and was kept as {event}")
-    if board.flash.gone_unsaid and not board.may_overflow():
-        raise Failed(f"{board.name} deleted what nobody had acknowledged: {sorted(board.flash.gone_unsaid)[:5]}")
-    for (epoch, seq), events in ledger.perhaps.items():
+            raise Failed(f"{name} is stored as {found}, and is {event} at its console")
+    if board.flash.dropped and not board.may_overflow():
+        raise Failed(f"{board.name} deleted what nobody had acknowledged: {sorted(board.flash.dropped)[:5]}")
+    for (epoch, seq), events in ledger.uncertain.items():
         name = (console, epoch, seq)
         if name in stored:
             names.add(name)
             if stored[name] not in events:
-                raise Failed(f"{name} is stored as {stored[name]}, and was to be one of {events}")
+                raise Failed(f"{name} is stored as {stored[name]}, and should be one of {events}")
     return names
 
 
 def _check_gone(world: World, board: Board, name: EventName, event: dict[str, Any]) -> None:
-    """An event that is not stored was dropped by full flash, went with RAM, or a bridge had it and forgot it."""
+    """Check why an event is missing: flash was full, it was only in RAM, or a bridge had it and was put back."""
     _, epoch, seq = name
     if board.flash.copies.get((epoch, seq), 0) > 0 and _holds(board, epoch, seq):
         raise Failed(f"{name} is not stored, though its console still holds it: {event}")
     if name in world.forgotten or _is_gone_from_ram(board.ledger, epoch, seq):
         return
-    if (epoch, seq) in board.flash.gone_unsaid and board.may_overflow():
+    if (epoch, seq) in board.flash.dropped and board.may_overflow():
         return
     raise Failed(f"{name} is lost: {event}")
 
 
 def _holds(board: Board, epoch: str, seq: int) -> bool:
-    """Whether the outbox still counts this number among its own, and never said that it is gone.
+    """Return whether the outbox still counts this number as its own and never reported it as gone.
 
-    Of slots that were put together flash has more; a start may count them in again when the whole is delivered.
+    Flash has more numbers, from slots that were merged; a start may count them again once everything is delivered.
     """
-    parts = getattr(board.life.app.outbox, "_parts", ()) if board.life else ()
+    parts = getattr(board.cycle.app.outbox, "_parts", ()) if board.cycle else ()
     return any(part[1] == epoch and max(part[2], board.ledger.first.get(epoch, 1)) <= seq for part in parts[:1])
 
 
@@ -103,48 +103,48 @@ def _is_gone_from_ram(ledger: Any, epoch: str, seq: int) -> bool:
     return any(other == epoch and seq <= number for other, number in ledger.gone_from_ram)
 
 
-def _check_presses(board: Board, life: Life) -> None:
-    """Each press that was over long before power went has one event that counts it; no event counts another."""
+def _check_presses(board: Board, cycle: PowerCycle) -> None:
+    """Check that each press that ended well before power went gives an event, and that no event has no press."""
     counted: dict[tuple[int, int], int] = {}
-    for of_life, event, button in board.ledger.attempts:
-        if of_life is life and button is not None:
+    for event_cycle, event, button in board.ledger.attempts:
+        if event_cycle is cycle and button is not None:
             contact = (button, event["up_ms"])
             counted[contact] = counted.get(contact, 0) + 1
     debounce_ms = 200
-    for press in life.presses:
-        contact = (press.button, press.at_ms - life.began_ms)
+    for press in cycle.presses:
+        contact = (press.button, press.at_ms - cycle.began_ms)
         end_ms = press.at_ms + press.held_ms + SURE_MS
-        is_over = life.ended_ms is None or end_ms < life.ended_ms
+        is_over = cycle.ended_ms is None or end_ms < cycle.ended_ms
         times = counted.pop(contact, 0)
         if is_over and times == 0 and press.held_ms > debounce_ms:
-            raise Failed(f"{board.name}: nothing came of the press of {contact}")
+            raise Failed(f"{board.name}: the press {contact} gave no event")
     if counted:
         raise Failed(f"{board.name}: events of presses that nobody made: {counted}")
 
 
 def _check_surveys(world: World) -> None:
-    """Surveys are what a plain reading of the contract makes of the messages taken in, once the bridge has swept."""
+    """Check surveys against the oracle's reading of all messages taken in, once the bridge has swept."""
     now_ms = world.bridge_ms()
     with world.bridge.store.transaction(now_ms):
         sweep(world.bridge.store)
     messages = [(message.topic, message.payload, message.arrived_at_ms) for message in world.bridge.committed]
     expected = expected_surveys(messages, now_ms, SCOPE_MS)
     names = ("outcome", "opened_at_ms", "closed_at_ms", "question_id", "affected")
-    rows = table.named(world.database, "survey", *names)
+    rows = database.numbered_rows(world.database, "survey", *names)
     found = {row[1:4]: dict(zip(names, row[4:], strict=True)) for row in rows}
     for name in sorted({*expected, *found}):
         wanted = {key: value for key, value in expected.get(name, {}).items() if key != "ask_every"}
         if found.get(name, {}) != wanted:
-            raise Failed(f"survey {name} is {found.get(name)}, by the messages it is {wanted}")
+            raise Failed(f"survey {name} is {found.get(name)}, and should be {wanted} by the messages")
 
 
 def _check_rebuild(world: World) -> None:
-    """What followed every change is what a rebuild makes of the events."""
-    before = table.contents(world.database, *DERIVED)
+    """Check that the tables, which followed every change, are those that a rebuild makes of the events."""
+    before = database.contents(world.database, *DERIVED)
     store = world.bridge.store
     with store.transaction(world.bridge_ms()):
         rebuild(store)
-    after = table.contents(world.database, *DERIVED)
+    after = database.contents(world.database, *DERIVED)
     for name in DERIVED:
         if before[name] != after[name]:
             odd = [row for row in before[name] + after[name] if (row in before[name]) != (row in after[name])]

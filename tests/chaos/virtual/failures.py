@@ -1,5 +1,5 @@
-"""What a virtual world raises when something is wrong; neither firmware nor bridge can swallow it."""
+"""The exception of a virtual world in which something is wrong; neither firmware nor bridge can swallow it."""
 
 
 class Failed(BaseException):
-    """The world, the firmware or the bridge did what must not happen; `str()` says what."""
+    """Something that must not happen in the world, the firmware or the bridge; `str()` says what."""

@@ -1,4 +1,4 @@
-"""What goes wrong in a world, when, and for how long: drawn from the seed before it begins."""
+"""Draw from the seed, before a world begins, what goes wrong in it, when, and for how long."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS: tuple[dict[str, str], ...] = (
 
 
 class Faults:
-    """Puts faults on the timeline of a world; `heal` ends all of them."""
+    """The faults of a world, put on its timeline; `heal` ends all of them."""
 
     def __init__(self, world: World, chance: random.Random) -> None:
         self._world = world
@@ -55,12 +55,12 @@ class Faults:
             world.timeline.after(chance.randrange(1000, 60_000), self._copies_database)
 
     def spread(self, count: int, until_ms: int) -> None:
-        """So many, anywhere up to that time."""
+        """Put a number of faults on the timeline, anywhere up to that time."""
         for _ in range(count):
             self._world.timeline.at(self._chance.randrange(until_ms), self._chance.choice(self._kinds))
 
     def heal(self) -> None:
-        """Nothing is wrong any more."""
+        """End all faults."""
         self._is_over = True
         world = self._world
         for board in world.boards:
@@ -72,12 +72,12 @@ class Faults:
             board.power_on()
         world.bridge_network.is_up, world.bridge_network.slow_ms = True, 0
         world.broker.is_up, world.broker.slow_ms = True, 0
-        world.broker.twice = world.broker.silent = 0.0
+        world.broker.duplicate_rate = world.broker.lost_puback_rate = 0.0
         self._database_has_room()
         world.bridge.slow_ms = 0
         world.bridge.start()
 
-    def _for(self, lengths_ms: tuple[int, ...], end: Callable[[], None]) -> None:
+    def _after_one_of(self, lengths_ms: tuple[int, ...], end: Callable[[], None]) -> None:
         self._world.timeline.after(self._chance.choice(lengths_ms), end)
 
     def _board(self) -> Any:
@@ -104,10 +104,10 @@ class Faults:
             board.flash.fails = False
             board.note("flash works")
 
-        self._for((20, 400, 5000, 30_000), heals)
+        self._after_one_of((20, 400, 5000, 30_000), heals)
 
     def _flash_fails_after_a_start(self) -> None:
-        """Power comes and goes, and what comes first after a start meets flash that fails."""
+        """Cut the power and let flash fail soon after the next start."""
         board = self._board()
         board.power_off("flash is about to fail")
         board.comes_back_soon()
@@ -124,7 +124,7 @@ class Faults:
         board = self._board()
         board.note("no Wi-Fi")
         board.network.set_up(is_up=False)
-        self._for((300, 2000, 9000, 40_000), lambda: board.network.set_up(is_up=True))
+        self._after_one_of((300, 2000, 9000, 40_000), lambda: board.network.set_up(is_up=True))
 
     def _hang(self) -> None:
         board = self._board()
@@ -143,7 +143,7 @@ class Faults:
         def fast() -> None:
             network.slow_ms = 0
 
-        self._for((500, 5000, 20_000), fast)
+        self._after_one_of((500, 5000, 20_000), fast)
 
     def _bridge_network(self) -> None:
         world = self._world
@@ -155,7 +155,7 @@ class Faults:
             world.bridge_network.hang()
         else:
             world.bridge_network.set_up(is_up=False)
-            self._for((500, 6000, 40_000), lambda: world.bridge_network.set_up(is_up=True))
+            self._after_one_of((500, 6000, 40_000), lambda: world.bridge_network.set_up(is_up=True))
 
     # The broker.
 
@@ -164,7 +164,7 @@ class Faults:
         forgets = self._chance.choice((0, 1, 2))
         world.note("broker", "dies; forgets", ("nothing", "queues", "sessions")[forgets])
         world.broker.stop(forgets_queues=forgets > 0, forgets_sessions=forgets == 2)
-        self._for((50, 1500, 12_000), self._broker_comes)
+        self._after_one_of((50, 1500, 12_000), self._broker_comes)
 
     def _broker_comes(self) -> None:
         self._world.broker.is_up = True
@@ -175,14 +175,14 @@ class Faults:
     def _bridge_dies(self) -> None:
         bridge = self._world.bridge
         bridge.kill()
-        self._for((10, 800, 8000, 30_000), bridge.start)
+        self._after_one_of((10, 800, 8000, 30_000), bridge.start)
 
     def _database_full(self) -> None:
         database = self._world.database
         self._world.note("bridge", "database is full")
         pages = database.execute("PRAGMA page_count").fetchone()[0]
         database.execute(f"PRAGMA max_page_count = {pages}")
-        self._for((300, 4000, 25_000), self._database_has_room)
+        self._after_one_of((300, 4000, 25_000), self._database_has_room)
 
     def _database_has_room(self) -> None:
         self._world.database.execute("PRAGMA max_page_count = 1073741823")
@@ -211,5 +211,5 @@ class Faults:
         self._database_has_room()
         world.note("bridge", "an older database is put back")
         put_back(world.database, copy)
-        world.forgot(committed)
-        self._for((10, 3000), world.bridge.start)
+        world.note_forgotten(committed)
+        self._after_one_of((10, 3000), world.bridge.start)

@@ -1,7 +1,7 @@
-"""Flash as LittleFS keeps it: a file changes at once, when it is closed; power may go before a change or after it.
+"""Model flash with LittleFS: a file changes at once, when it is closed; power may go before or after a change.
 
-`Flash` stands in for `open` and `os` of the firmware. It watches the outbox's files meanwhile: which events have a
-copy in flash, and that none loses its last one before the bridge has it.
+`Flash` stands in for `open` and `os` of the firmware. It also watches the outbox's files: which events have a copy in
+flash, and which lose the last one before the bridge has them.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ RECORD_SIZE = 6
 
 
 class PowerCut(BaseException):
-    """Power went."""
+    """Power went during an operation."""
 
 
 class Flash:
-    """The files of one board. `room` is how many bytes they may take; `may_lose(name)` judges a last copy going."""
+    """The files of one board; `room` is how many bytes fit, `may_lose(name)` whether a last copy may be deleted."""
 
     def __init__(self, chance: random.Random, room: int, may_lose: Callable[[Name], bool]) -> None:
         self.files: dict[str, bytes] = {}
         self.folders = {""}
         self.room = room
-        self.fails = False  # each change is refused
+        self.fails = False  # each change fails
         self.dead = False  # no power
         self.copies: dict[Name, int] = {}
-        self.gone_unsaid: set[Name] = set()  # of which the last copy went although no bridge had it: flash was full
+        self.dropped: set[Name] = set()  # whose last copy was deleted although no bridge had them
         self.was_full = False
         self.changes = 0
         self._cut_in = 0
@@ -46,7 +46,7 @@ class Flash:
         self._removed: list[Name] = []
 
     def cut_in(self, changes: int, *, after: bool) -> None:
-        """Power goes at that change from now (0: never), before or after it takes effect."""
+        """Cut the power at that change from now (0: never), before or after it takes effect."""
         self._cut_in, self._cut_after = changes, after
 
     # What the firmware calls.
@@ -88,7 +88,7 @@ class Flash:
     # Changes.
 
     def closed(self, path: str, mode: str, data: bytes) -> None:
-        """A file was written and closed."""
+        """Apply the change of a file that was written and is now closed."""
         content = self.files.get(path, b"") + data if mode == "ab" else data
         growth = len(content) - len(self.files.get(path, b""))
         self._change(lambda: self._put(path, content), growth)
@@ -147,12 +147,12 @@ class Flash:
             if self.copies.get(name) == 0:
                 del self.copies[name]
                 if not self._may_lose(name):
-                    self.gone_unsaid.add(name)
+                    self.dropped.add(name)
         self._removed.clear()
 
 
 def names_in(name: str, content: bytes) -> Iterator[Name]:
-    """The events, as (epoch, number), of a file of the outbox; a file under way has no name yet and holds none."""
+    """Yield the events, as (epoch, number), in a file of the outbox; an unfinished file (`new`) counts as empty."""
     if name == "new":
         return
     if name.startswith("s"):

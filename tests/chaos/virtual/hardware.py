@@ -1,6 +1,6 @@
-"""Strict stand-ins for what the firmware imports of a board: `machine`, `network`, `time`, `random`, `gc`, NTP.
+"""Stand in for what the firmware imports of a board: `machine`, `network`, `time`, `random`, `gc`, NTP.
 
-They have what the firmware uses and nothing else; what they do not know is an AttributeError or a TypeError.
+The stand-ins have only what the firmware uses; anything else is an AttributeError or a TypeError.
 """
 
 from __future__ import annotations
@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.chaos.virtual.board import Life
+    from tests.chaos.virtual.board import PowerCycle
 
 TICKS_PERIOD = 1 << 30
 
 
 class Pin:
-    """A pin; an input's level is set by `Life.press`, which calls the handler as a hard interrupt does."""
+    """A pin; an input's level is set by `PowerCycle.press`, which calls the handler as a hard interrupt does."""
 
     IN, OUT, PULL_UP, IRQ_FALLING, IRQ_RISING = range(5)
 
-    def __init__(self, life: Life, number: int, direction: int = OUT, pull: int | None = None, value: int = 1) -> None:
+    def __init__(
+        self, cycle: PowerCycle, number: int, direction: int = OUT, pull: int | None = None, value: int = 1
+    ) -> None:
         self._value = value
-        self._life = life
+        self._cycle = cycle
         self._handler: Callable[[Pin], None] | None = None
         if direction == self.IN:
-            life.inputs[number] = self
+            cycle.inputs[number] = self
 
     def value(self, level: int | None = None) -> int | None:
         if level is None:
@@ -39,7 +41,7 @@ class Pin:
         self._handler = handler
 
     def becomes(self, level: int) -> None:
-        """The contact closes (0) or opens (1)."""
+        """Close (0) or open (1) the contact."""
         if level != self._value and self._handler is not None:
             self._value = level
             self._handler(self)
@@ -65,35 +67,35 @@ class Uart:
 
 
 class Watchdog:
-    def __init__(self, life: Life, timeout: int) -> None:
-        self._life = life
+    def __init__(self, cycle: PowerCycle, timeout: int) -> None:
+        self._cycle = cycle
         self._timeout = timeout
         self.feed()
 
     def feed(self) -> None:
-        self._life.bites_at_ms = self._life.up_ms() + self._timeout
+        self._cycle.watchdog_due_ms = self._cycle.up_ms() + self._timeout
 
 
 class Wlan:
-    """Wi-Fi as a station; there is a network while the board's `network` is up."""
+    """A Wi-Fi station; it finds its network while the board's `network` is up."""
 
-    def __init__(self, life: Life, _interface: int) -> None:
-        self._life = life
+    def __init__(self, cycle: PowerCycle, _interface: int) -> None:
+        self._cycle = cycle
         self._joins_at_ms: int | None = None
 
     def active(self, is_on: bool) -> None:  # noqa: FBT001 - MicroPython's signature
         pass
 
     def connect(self, ssid: str, password: str) -> None:
-        self._joins_at_ms = self._life.up_ms() + self._life.chance.choice((300, 900, 2500))
+        self._joins_at_ms = self._cycle.up_ms() + self._cycle.chance.choice((300, 900, 2500))
 
     def disconnect(self) -> None:
         self._joins_at_ms = None
 
     def isconnected(self) -> bool:
-        if not self._life.board.network.is_up:
+        if not self._cycle.board.network.is_up:
             return False
-        return self._joins_at_ms is not None and self._life.up_ms() >= self._joins_at_ms
+        return self._joins_at_ms is not None and self._cycle.up_ms() >= self._joins_at_ms
 
     def ifconfig(self) -> tuple[str, ...]:
         return "10.0.0.2", "255.255.255.0", "10.0.0.1", "10.0.0.1"
@@ -103,61 +105,61 @@ class Wlan:
 
 
 class Udp:
-    """Stands in for `console.udp`: the time, right or wrong, or no answer."""
+    """A stand-in for `console.udp`, which returns a right or wrong time, or no answer."""
 
-    def __init__(self, life: Life) -> None:
-        self._life = life
+    def __init__(self, cycle: PowerCycle) -> None:
+        self._cycle = cycle
 
     async def resolve(self, host: str, server: str) -> str:
-        await self._life.loop.sleep_ms(20)
+        await self._cycle.loop.sleep_ms(20)
         return "10.0.0.1"
 
     async def ntp(self, address: str, up_ms: Callable[[], int]) -> tuple[int, int] | None:
         asked_ms = up_ms()
-        network = self._life.board.network
-        answers = network.is_up and self._life.board.ntp_error_ms is not None
-        await self._life.loop.sleep_ms(30 if answers else 2000)
+        network = self._cycle.board.network
+        answers = network.is_up and self._cycle.board.ntp_error_ms is not None
+        await self._cycle.loop.sleep_ms(30 if answers else 2000)
         if not answers:
             return None
-        return self._life.board.wall_ms() + self._life.board.ntp_error_ms, (asked_ms + up_ms()) // 2
+        return self._cycle.board.wall_ms() + self._cycle.board.ntp_error_ms, (asked_ms + up_ms()) // 2
 
 
-def stand_ins(life: Life) -> dict[str, Any]:
-    """By module name."""
-    start = life.ticks_start
-    chance = random.Random(life.chance.getrandbits(32))
+def stand_ins(cycle: PowerCycle) -> dict[str, Any]:
+    """Return the stand-ins by module name."""
+    start = cycle.ticks_start
+    chance = random.Random(cycle.chance.getrandbits(32))
 
     def ticks_ms() -> int:
-        return (start + life.timeline.now_ms - life.began_ms) % TICKS_PERIOD
+        return (start + cycle.timeline.now_ms - cycle.began_ms) % TICKS_PERIOD
 
     def ticks_diff(end: int, begin: int) -> int:
         return (end - begin + TICKS_PERIOD // 2) % TICKS_PERIOD - TICKS_PERIOD // 2
 
     machine = SimpleNamespace(
-        Pin=_pin_class(life),
+        Pin=_pin_class(cycle),
         PWM=Pwm,
         UART=Uart,
-        WDT=lambda timeout: Watchdog(life, timeout),
-        unique_id=lambda: bytes.fromhex(life.board.hardware_id),
-        reset=life.wants_restart,
+        WDT=lambda timeout: Watchdog(cycle, timeout),
+        unique_id=lambda: bytes.fromhex(cycle.board.hardware_id),
+        reset=cycle.on_reset,
     )
     return {
-        "asyncio": life.loop,
+        "asyncio": cycle.loop,
         "gc": SimpleNamespace(collect=lambda: None, mem_free=lambda: 100000),
         "machine": machine,
-        "network": SimpleNamespace(WLAN=lambda interface: Wlan(life, interface), STA_IF=0),
-        "os": life.board.flash,
+        "network": SimpleNamespace(WLAN=lambda interface: Wlan(cycle, interface), STA_IF=0),
+        "os": cycle.board.flash,
         "random": SimpleNamespace(seed=chance.seed, getrandbits=chance.getrandbits),
-        "stdout": SimpleNamespace(write=life.said),
+        "stdout": SimpleNamespace(write=cycle.on_output),
         "time": SimpleNamespace(ticks_ms=ticks_ms, ticks_diff=ticks_diff),
-        "console.mqtt": SimpleNamespace(Mqtt=life.transport),
-        "console.udp": Udp(life),
+        "console.mqtt": SimpleNamespace(Mqtt=cycle.transport),
+        "console.udp": Udp(cycle),
     }
 
 
-def _pin_class(life: Life) -> Any:
+def _pin_class(cycle: PowerCycle) -> Any:
     def pin(number: int, direction: int = Pin.OUT, pull: int | None = None, value: int = 1) -> Pin:
-        return Pin(life, number, direction, pull, value)
+        return Pin(cycle, number, direction, pull, value)
 
     for name in ("IN", "OUT", "PULL_UP", "IRQ_FALLING", "IRQ_RISING"):
         setattr(pin, name, getattr(Pin, name))

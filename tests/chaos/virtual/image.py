@@ -1,7 +1,7 @@
-"""The firmware's own modules on CPython, with stand-ins for what a board has; nothing of it enters `sys.modules`.
+"""Load the firmware's modules on CPython, with stand-ins for a board's modules; nothing enters `sys.modules`.
 
-Every module is compiled once and executed anew for each board, with builtins of its own: `import` finds the stand-ins
-given (and nothing else but a few pure modules), `open` is that of the board's flash.
+Every module is compiled once and executed again for each board, with its own builtins: `import` finds only the given
+stand-ins and a few pure modules, and `open` is that of the board's flash.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ def _code(name: str) -> CodeType:
 
 
 class Image:
-    """One board's firmware. `stand_ins` by module name, those of the firmware's own (`console.mqtt`) too."""
+    """One board's firmware; `stand_ins` by module name may replace the firmware's own modules (`console.mqtt`) too."""
 
     def __init__(self, stand_ins: dict[str, Any], open_file: Any) -> None:
         self.console = ModuleType("console")
         self.modules: dict[str, Any] = {"console": self.console}
-        self.hooks: dict[str, Callable[[Any], None]] = {}  # by module name: called with it whenever it is loaded
+        self.hooks: dict[str, Callable[[Any], None]] = {}  # by module name: called with each module as it is loaded
         self._found = {**PURE, **stand_ins}
         self._found["sys"] = SimpleNamespace(modules=self.modules, stdout=stand_ins["stdout"], platform="virtual")
         self._builtins = {**vars(builtins), "__import__": self._import, "open": open_file}
 
     def load(self, name: str) -> Any:
-        """The firmware's module of that name."""
+        """Return the firmware's module of that name."""
         full = "console." + name
         module = self.modules.get(full)
         if module is None:

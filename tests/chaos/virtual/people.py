@@ -1,4 +1,4 @@
-"""Sellers and customers before one console: presses by chance, good and odd, each at its time."""
+"""Play sellers and customers at one console: random presses, ordinary and odd, each at its time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HELD_MS = (40, 60, 90, 140, 250)
 
 
 class People:
-    """Press until `until_ms`; then nobody is there any more."""
+    """People who press until `until_ms`."""
 
     def __init__(self, board: Board, chance: random.Random, until_ms: int) -> None:
         self._board = board
@@ -39,7 +39,7 @@ class People:
             timeline.after(busy_ms + self._chance.choice((30, 100, 300, 900, 2500)), self._next)
 
     def _press(self, button: int, in_ms: int, held_ms: int | None = None) -> int:
-        """Have a button pressed in so many milliseconds; when it is over."""
+        """Have a button pressed in some milliseconds; return in how many it will be released."""
         held_ms = held_ms or self._chance.choice(HELD_MS)
         self._board.timeline.after(in_ms, lambda: self._board.press(button, held_ms))
         return in_ms + held_ms

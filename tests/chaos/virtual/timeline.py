@@ -1,6 +1,6 @@
-"""Virtual time, and MicroPython's asyncio on it: the part that the firmware uses, strict, one loop for each life.
+"""Keep virtual time, and run MicroPython's asyncio on it: only what the firmware uses, a loop for each power cycle.
 
-Nothing here reads a clock. What is due at the same millisecond happens in the order in which it was put there.
+Nothing here reads a clock. Things due at the same millisecond happen in the order in which they were put there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Timeline:
-    """What is to happen, and when. `now_ms` only ever rises."""
+    """A queue of what is to happen and when; `now_ms` never goes back."""
 
     def __init__(self) -> None:
         self.now_ms = 0
@@ -23,20 +23,20 @@ class Timeline:
         self._count = 0
 
     def at(self, at_ms: int, act: Callable[[], None]) -> None:
-        """Have `act` called at that time."""
+        """Call `act` at that time."""
         self.put(at_ms, act, -1)
 
     def after(self, delay_ms: int, act: Callable[[], None]) -> None:
-        """Have `act` called so much later."""
+        """Call `act` after a delay."""
         self.put(self.now_ms + delay_ms, act, -1)
 
     def put(self, at_ms: int, what: Any, turn: int) -> None:
-        """Have a function called (turn -1), or a task go on unless its turn has passed by then."""
+        """Call a function (turn -1) at that time, or let a task go on unless its turn has passed by then."""
         self._count += 1
         heappush(self._due, (max(at_ms, self.now_ms), self._count, what, turn))
 
     def run_until(self, end_ms: int) -> None:
-        """Let everything happen that is due up to that time."""
+        """Do everything that is due up to that time."""
         due = self._due
         while due and due[0][0] <= end_ms:
             self.now_ms, _, what, turn = heappop(due)
@@ -49,7 +49,7 @@ class Timeline:
 
 
 class CancelledError(BaseException):
-    """As MicroPython's."""
+    """Raised in a cancelled task, as by MicroPython."""
 
 
 @coroutine
@@ -58,7 +58,7 @@ def _pause(what: Any) -> Generator[Any, None, None]:
 
 
 class Task:
-    """A coroutine under way. `turn` rises with every step, so that a wake that comes too late wakes nobody."""
+    """A running coroutine; `turn` rises with every step, so that a late wake-up does nothing."""
 
     __slots__ = ("_cancelled", "_coroutine", "_loop", "_waited_for", "turn")
 
@@ -71,12 +71,12 @@ class Task:
         self.wake_at(loop.timeline.now_ms)
 
     def wake_at(self, at_ms: int) -> None:
-        """Go on then, and not when it was to before."""
+        """Let it go on at that time, and not at the time set before."""
         self.turn += 1
         self._loop.timeline.put(at_ms, self, self.turn)
 
     def cancel(self) -> bool:
-        """Have CancelledError raised where it waits, soon."""
+        """Raise CancelledError where it waits, soon; return False if it has ended."""
         if self._coroutine is None:
             return False
         self._cancelled = True
@@ -114,14 +114,14 @@ class Task:
             loop.timeline.put(loop.timeline.now_ms + wanted, self, self.turn)
 
     def drop(self) -> None:
-        """Power has gone: nothing of it runs any more."""
+        """End it as a power cut does: no part of it runs any more."""
         work, self._coroutine = self._coroutine, None
         if work is not None:
             work.close()
 
 
 class Event:
-    """As MicroPython's."""
+    """An event as MicroPython has it."""
 
     __slots__ = ("_is_set", "_loop", "_waiting")
 
@@ -156,13 +156,13 @@ class Event:
 
 
 class Poll(int):
-    """The pause between two looks at the buttons. Nothing happens in most of them, so it ends when something does."""
+    """The pause between two looks at the buttons; as most looks find nothing, it lasts until one can find something."""
 
 
 class Loop:
-    """Stands in for the module `asyncio` during one life of a board.
+    """A stand-in for the module `asyncio` during one power cycle of a board.
 
-    `on_end(error)` is told what ends a task that nobody awaits; `next_poll_ms()` how long a `Poll` lasts.
+    `on_end(error)` gets the error that ends a task; `next_poll_ms()` returns how long a `Poll` lasts.
     """
 
     CancelledError = CancelledError
@@ -184,7 +184,7 @@ class Loop:
 
     def sleep_ms(self, ms: int) -> Any:
         if self.is_dead:
-            raise GeneratorExit  # what power leaves of a task does nothing any more, its `finally` neither
+            raise GeneratorExit  # after a power cut a task does nothing any more, not even its `finally`
         if ms.__class__ is Poll:
             self.poller = self.current
             ms = self.next_poll_ms()
@@ -194,12 +194,12 @@ class Loop:
         return Event(self)
 
     def poll_soon(self, at_ms: int) -> None:
-        """Something happened that a look at the buttons is to see."""
+        """Have the next look at the buttons at that time, as something happened."""
         if self.poller is not None and not self.is_dead:
             self.poller.wake_at(at_ms)
 
     def die(self) -> None:
-        """Power has gone."""
+        """End all tasks, as a power cut does."""
         self.is_dead = True
         for task in self._tasks:
             task.drop()

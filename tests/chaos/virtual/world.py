@@ -1,4 +1,4 @@
-"""One virtual world: consoles, broker, bridge, people and faults, all from one seed, and the way to its end."""
+"""Run one virtual world: consoles, broker, bridge, people and faults, all from one seed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
-from bridge.admin.commands import Scope, SetSettings
+from bridge.admin.commands import ALL_CONSOLES, SetSettings
 from tests.chaos.virtual.board import Board
 from tests.chaos.virtual.bridge_node import BridgeNode, copy_of, template
 from tests.chaos.virtual.broker import Broker
 from tests.chaos.virtual.checks import check, check_ack
 from tests.chaos.virtual.failures import Failed
 from tests.chaos.virtual.faults import SETTINGS, Faults
+from tests.chaos.virtual.network import Network
+from tests.chaos.virtual.outside_check import check_from_outside
 from tests.chaos.virtual.people import People
-from tests.chaos.virtual.testimony import check_from_outside
 from tests.chaos.virtual.timeline import Timeline
-from tests.chaos.virtual.wire import Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ EventName = tuple[str, str, int]  # console, epoch, number
 
 
 class World:
-    """`run` it; it raises Failed where something is wrong. `plant(world)` may put a bug into it before it begins."""
+    """A world whose `run` raises Failed if something is wrong; `plant(world)` may put a bug into it beforehand."""
 
     def __init__(
         self, seed: int, trace: Callable[..., None] | None = None, plant: Callable[[World], None] | None = None
@@ -77,12 +77,12 @@ class World:
         return board
 
     def _vary(self) -> None:
-        """Most worlds are odd in one way or another."""
+        """Draw in which ways this world is odd; most are."""
         chance = self.chance
         if chance.random() < 0.3:
-            self.broker.twice = 0.1
+            self.broker.duplicate_rate = 0.1
         if chance.random() < 0.2:
-            self.broker.silent = 0.01
+            self.broker.lost_puback_rate = 0.01
         if chance.random() < 0.2:
             self.broker.slow_ms = 300
         if chance.random() < 0.2:
@@ -94,7 +94,7 @@ class World:
             self._make_flash_small()
 
     def _make_flash_small(self) -> None:
-        """Flash or the outbox has little room, and the bridge is away for long: the oldest events go, and count."""
+        """Leave little room in flash or outbox and the bridge off for long: the oldest events go, and are counted."""
         chance = self.chance
         for board in self.boards:
             size, count = board.slots = chance.choice(((128, 4), (128, 6), (200, 5)))
@@ -107,38 +107,38 @@ class World:
     # Time.
 
     def true_ms(self) -> int:
-        """UTC, right."""
+        """Return the right time, UTC."""
         return BEGAN_MS + self.timeline.now_ms
 
     def bridge_ms(self) -> int:
-        """UTC, as the bridge's machine has it."""
+        """Return the time by the clock of the bridge's machine, UTC."""
         return self.true_ms() + self.wall_error_ms
 
     # What faults do.
 
     def choose_settings(self, values: dict[str, str]) -> None:
-        """As a command would."""
-        self.bridge.perform(SetSettings(scope=Scope(), values=values))
+        """Set settings as a command would."""
+        self.bridge.perform(SetSettings(scope=ALL_CONSOLES, values=values))
 
-    def forgot(self, committed: list[Message]) -> None:
-        """An older database was put back, made of these messages."""
+    def note_forgotten(self, committed: list[Message]) -> None:
+        """Record that an older database, made of these messages, was put back."""
         self.forgotten |= events_in(self.bridge.committed) - events_in(committed)
         self.bridge.committed = list(committed)
 
     # The run.
 
     def run(self) -> None:
-        """People press and things fail; then all is healed, and everything must become quiet, and right."""
+        """Let people press and things fail; then heal everything, wait until it is quiet, and check it."""
         try:
-            self._happen()
+            self._run_until_healed()
             if check(self) == 0:
                 self.seen_from_outside = check_from_outside(self)
         finally:
             for board in self.boards:
-                if board.life is not None:
-                    board.life.end()
+                if board.cycle is not None:
+                    board.cycle.end()
 
-    def _happen(self) -> None:
+    def _run_until_healed(self) -> None:
         chance, timeline = self.chance, self.timeline
         until_ms = chance.choice((30_000, 60_000, 90_000, 120_000))
         for board in self.boards:
@@ -160,13 +160,13 @@ class World:
             board.check_alive()
 
     def _finish(self) -> None:
-        """Heal, press once more everywhere, and wait; boards whose flash failed start anew, and all waits again."""
+        """Heal, press once more everywhere, and wait; then restart boards whose flash failed, and do it again."""
         self.note("world", "is healed")
         self.faults.heal()
         self._step(5000)
         self._press_everywhere()
         self._become_quiet()
-        failed = [board for board in self.boards if board.life is not None and board.life.app._flash_failed]
+        failed = [board for board in self.boards if board.cycle is not None and board.cycle.app._flash_failed]
         if failed:
             for board in failed:
                 board.power_off("flash is well again")
@@ -191,11 +191,11 @@ class World:
         in_a_row = 0
         while in_a_row < 3:
             if self.timeline.now_ms > limit_ms:
-                raise Failed(f"the world does not become quiet: {self._who_is_busy()}")
+                raise Failed(f"the world does not become quiet: {self._busy_parts()}")
             self._step(LOOK_MS)
-            in_a_row = 0 if self._who_is_busy() else in_a_row + 1
+            in_a_row = 0 if self._busy_parts() else in_a_row + 1
 
-    def _who_is_busy(self) -> list[str]:
+    def _busy_parts(self) -> list[str]:
         busy = [board.name for board in self.boards if not board.is_quiet()]
         if not self.bridge.is_idle():
             busy.append("bridge")
@@ -206,7 +206,7 @@ class World:
     # The trace.
 
     def note(self, who: str, *what: Any) -> None:
-        """Put something into the trace, if there is one."""
+        """Add to the trace, if there is one."""
         if self.trace is not None:
             self.trace(self.timeline.now_ms, who, *what)
 
@@ -223,7 +223,7 @@ CASTS = (
 
 
 def events_in(messages: list[Message]) -> set[EventName]:
-    """The events, by name, that these messages hold."""
+    """Return the names of the events in these messages."""
     found = set()
     for message in messages:
         batch = json.loads(message.payload)

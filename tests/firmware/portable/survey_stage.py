@@ -1,6 +1,6 @@
-"""What the survey table's tests say presses and facts with.
+"""Make presses and facts, for tests of the survey table.
 
-The contract's defaults are in force: window 20000, long 1500, guard 1000, debounce 20, stuck 30000.
+The default settings are in force: window 20000, long press 1500, guard 1000, debounce 20, stuck 30000.
 """
 
 from console.events import (

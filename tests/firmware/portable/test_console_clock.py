@@ -6,7 +6,7 @@ WRAP_MS = 1 << 30  # as on a 32-bit board
 
 
 class Ticks:
-    """Ticks of a 32-bit board, with differences as `time.ticks_diff` gives them."""
+    """The ticks of a 32-bit board, with differences as `time.ticks_diff` returns them."""
 
     def __init__(self, true_ms):
         self.true_ms = true_ms
@@ -46,15 +46,15 @@ def test_ticks_noted_by_an_interrupt_get_their_time_later():
     clock.up_ms()
     assert clock.up_ms_of(noted) == 20
     ticks.true_ms += 2 * DAY_MS
-    clock.up_ms()  # moves the mark past what was noted
+    clock.up_ms()  # moves the mark past the noted ticks
     assert clock.up_ms_of(noted) == 20
 
 
-def test_the_ports_own_ticks_serve():
+def test_the_ports_own_ticks_work():
     import time
 
     if not hasattr(time, "ticks_add"):
-        return  # CPython has none; there the stand-ins above have to do
+        return  # CPython has none: the class above must do
     ticks = [time.ticks_ms()]
     clock = Clock(lambda: ticks[0], time.ticks_diff)
     true_ms = 0
@@ -87,7 +87,7 @@ def test_a_step_is_new_minus_old():
     assert clock.set(1763780000000 + 6000, NTP, 6000) == (CLOCK_SET, 6000, NTP, 10000)
 
 
-def test_the_bridge_does_not_mend_small_differences():
+def test_the_bridge_does_not_correct_small_differences():
     clock = utc_clock()
     clock.set(1763780000000, BRIDGE, 0)
     assert clock.set(1763780002000, BRIDGE, 0) is None
@@ -95,7 +95,7 @@ def test_the_bridge_does_not_mend_small_differences():
     assert clock.set(1763780002001, BRIDGE, 0) == (CLOCK_SET, 0, BRIDGE, 2001)
 
 
-def test_ntp_goes_before_the_bridge():
+def test_the_bridge_does_not_set_a_clock_that_ntp_has_set():
     clock = utc_clock()
     clock.set(1763780000000, NTP, 0)
     assert clock.set(1763790000000, BRIDGE, 0) is None
@@ -111,7 +111,7 @@ def test_ntp_takes_over_from_the_bridge_however_small_the_step():
     assert clock.set(1763780000053, NTP, 0) == (CLOCK_SET, 0, NTP, 50)
 
 
-def test_ntp_stamps_are_read_over_2036():
+def test_ntp_stamps_are_read_beyond_2036():
     assert ntp_utc_ms(2208988800, 1 << 31) == 500
     assert ntp_utc_ms(3972768800, 0) == 1763780000000
     assert ntp_utc_ms(0, 0) == 2085978496000  # 2036-02-07T06:28:16Z

@@ -15,7 +15,7 @@ class Sink:
 
 
 def hear(edges, until_ms, poll_every_ms=10):
-    """What a button makes of `edges` (up_ms, pressed), polled every so often until `until_ms`."""
+    """Return what a button makes of `edges` (up_ms, pressed), polled every `poll_every_ms` until `until_ms`."""
     sink = Sink()
     button = Debounce(2, DEBOUNCE_MS, sink)
     waiting = list(edges)
@@ -58,7 +58,7 @@ def test_a_stall_changes_nothing():
     assert hear(edges, 2000, 2000) == hear(edges, 2000)
 
 
-def test_a_contact_that_never_rests_is_taken_as_it_stands_in_the_end():
+def test_a_contact_that_never_rests_is_taken_as_it_is_in_the_end():
     edges = []
     for up_ms in range(3, 400, 9):
         edges += [(up_ms, True), (up_ms + 6, False)]
@@ -75,15 +75,15 @@ def test_a_level_without_an_edge_is_seen_by_the_poll():
     assert sink.heard == [(1, "press", 40), (1, "release", 110)]
 
 
-def test_a_first_contact_is_told_at_once_and_once():
+def test_a_first_contact_is_reported_at_once_and_once():
     button = Debounce(1, DEBOUNCE_MS, Sink())
-    told = [button.edge(True, 5), button.edge(False, 7), button.edge(True, 9), button.poll(True, 30)]
-    told += [button.edge(False, 60), button.edge(True, 62), button.poll(True, 90)]
-    assert told == [True, False, False, False, False, False, False]
+    reported = [button.edge(True, 5), button.edge(False, 7), button.edge(True, 9), button.poll(True, 30)]
+    reported += [button.edge(False, 60), button.edge(True, 62), button.poll(True, 90)]
+    assert reported == [True, False, False, False, False, False, False]
     assert button.is_pressed()
 
 
-def test_a_missed_contact_is_one_press_however_many_interrupts_tell_of_it():
+def test_a_missed_contact_is_one_press_however_many_interrupts_report_it():
     sink = Sink()
     button = Debounce(0, DEBOUNCE_MS, sink)
     assert [button.missed(2000), button.missed(2001), button.missed(2020)] == [True, False, False]
@@ -91,7 +91,7 @@ def test_a_missed_contact_is_one_press_however_many_interrupts_tell_of_it():
     assert sink.heard == [(0, "press", 2000), (0, "release", 2000), (0, "press", 2021), (0, "release", 2021)]
 
 
-def test_what_is_settled_stands_before_the_first_open_contact():
+def test_all_is_settled_up_to_the_first_undecided_contact():
     buttons = [Debounce(button, DEBOUNCE_MS, Sink()) for button in range(4)]
     assert settled_ms(buttons, 90) == 90
     buttons[2].edge(True, 70)

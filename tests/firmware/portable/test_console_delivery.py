@@ -1,11 +1,11 @@
-"""What is sent next, and what acknowledgements mean; the outbox is a list here."""
+"""What is sent next, and what acknowledgements do; the outbox is a list here."""
 
 import json
 
 from console.delivery import Delivery
 from console.hmac import hmac
 
-AHEAD, RESEND_MS, BATCH_BYTES = 4, 10000, 8192  # from the contract
+AHEAD, RESEND_MS, BATCH_BYTES = 4, 10000, 8192  # from schema/events.json and asyncapi.json
 KEY = bytes(range(32))
 
 
@@ -36,7 +36,7 @@ class ListOutbox:
 
 
 def taken(delivery, now_ms=0):
-    """(base, how many) of each batch that goes now."""
+    """Return (base, number of events) of each batch that is sent now."""
     batches = []
     text = delivery.next_batch(now_ms)
     while text:
@@ -58,7 +58,7 @@ def test_at_most_four_batches_ahead():
     assert len(taken(delivery)) == AHEAD
 
 
-def test_nothing_waits_nothing_goes():
+def test_without_events_nothing_is_sent():
     outbox = ListOutbox()
     delivery = Delivery(outbox)
     assert taken(delivery) == []
@@ -83,8 +83,8 @@ def test_a_console_with_a_key_signs_what_it_sends():
     assert "mac" not in json.loads(Delivery(outbox).next_batch(0))
 
 
-def test_the_code_is_that_of_the_standard():  # RFC 4231, cases 1 and 2
-    for key, data, code in (
+def test_the_mac_is_that_of_the_standard():  # RFC 4231, cases 1 and 2
+    for key, data, mac in (
         (b"\x0b" * 20, b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
         (
             b"Jefe",
@@ -92,7 +92,7 @@ def test_the_code_is_that_of_the_standard():  # RFC 4231, cases 1 and 2
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
         ),
     ):
-        assert hmac(key, [data]) == hmac(key, [bytes((byte,)) for byte in data]) == code
+        assert hmac(key, [data]) == hmac(key, [bytes((byte,)) for byte in data]) == mac
 
 
 def test_no_progress_sends_again():
@@ -125,7 +125,7 @@ def test_an_acknowledgement_that_goes_back():
     assert taken(delivery) == [(11, 30)]
 
 
-def test_another_epoch_is_not_ours():
+def test_an_acknowledgement_of_another_epoch_changes_nothing():
     outbox = ListOutbox(40)
     delivery = Delivery(outbox)
     taken(delivery)
@@ -141,7 +141,7 @@ def test_a_new_epoch_begins_at_its_first():
     assert taken(delivery) == [(1, 1)]
 
 
-def test_only_an_answer_to_ones_own_sending_tells_the_time():
+def test_only_an_answer_to_a_recent_batch_gives_the_time():
     outbox = ListOutbox(1)
     delivery = Delivery(outbox)
     assert not delivery.acknowledged(outbox.epoch, 0, 0)
@@ -154,11 +154,11 @@ def test_only_an_answer_to_ones_own_sending_tells_the_time():
     assert delivery.next_batch(10000)
     outbox.events.append({"type": "t"})
     taken(delivery, 14000)
-    assert not delivery.acknowledged(outbox.epoch, 4, 14500)  # it answers the sending of four seconds ago
+    assert not delivery.acknowledged(outbox.epoch, 4, 14500)  # it answers a batch of four seconds ago
     assert delivery.acknowledged(outbox.epoch, 5, 14500)
 
 
-def test_numbers_that_went_are_not_sent():
+def test_lost_numbers_are_not_sent():
     outbox = ListOutbox(40)
     delivery = Delivery(outbox)
     outbox.first = 20
@@ -179,7 +179,7 @@ def test_numbers_in_doubt_wait_for_the_answer_to_the_one_before():
     assert taken(delivery, 2999) == [(11, 2)]
 
 
-def test_a_bridge_that_is_away_holds_up_no_numbers_in_doubt():
+def test_a_bridge_that_is_away_does_not_delay_numbers_in_doubt():
     outbox = ListOutbox(12)
     outbox.first = outbox.doubt = 11
     outbox.batch = lambda seq: (seq, outbox.events[seq - 1 :])

@@ -33,7 +33,7 @@ def refused(function, value):
     return False
 
 
-def test_an_opening_as_the_contract_shows_it():
+def test_survey_opened_has_the_fields_of_its_schema():
     assert events.event((events.SURVEY_OPENED, 733120, "staff", 3), 17, DATED_MS) == {
         "boot": 17,
         "up_ms": 733120,
@@ -44,7 +44,7 @@ def test_an_opening_as_the_contract_shows_it():
     }
 
 
-def test_a_close_as_the_contract_shows_it():
+def test_survey_closed_has_the_fields_of_its_schema():
     fact = (events.SURVEY_CLOSED, 741905, True, 733120, "staff", 3, events.YES, events.ANSWERED)
     assert events.event(fact, 17, 1763780008908, 41) == {
         "boot": 17,
@@ -78,7 +78,7 @@ def test_a_self_test_names_the_buttons():
 
 
 def test_every_event_comes_back_from_flash_as_it_was():
-    assert {fact[0] for fact in FACTS} == set(range(len(events.FIELDS)))
+    assert {fact[events.TYPE] for fact in FACTS} == set(range(len(events.FIELDS)))
     for fact in FACTS:
         for at_ms in (None, 0, DATED_MS):
             made = events.event(fact, 17, at_ms, 41)
@@ -95,7 +95,7 @@ def test_records_are_small():
     assert len(events.encode(closed)) <= 28
 
 
-def test_what_the_console_never_says_is_not_written():
+def test_an_event_that_the_console_never_makes_is_not_encoded():
     fine = events.event((events.STRAY_PRESSED, 9700, events.SELLER, events.GUARD), 1, None)
     for field, wrong in (("type", "danced"), ("reason", "bored"), ("button", "help"), ("boot", -1)):
         made = dict(fine)
@@ -108,7 +108,7 @@ def test_what_the_console_never_says_is_not_written():
     assert refused(events.encode, booted)
 
 
-def test_damaged_records_are_refused_or_read_as_something_else_but_never_worse():
+def test_damaged_records_are_refused_or_read_as_another_event():
     for fact in FACTS:
         record = events.encode(events.event(fact, 17, DATED_MS, 41))
         for length in range(len(record)):

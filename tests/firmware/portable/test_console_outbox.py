@@ -1,4 +1,4 @@
-"""The outbox in a plain folder, and its sister in RAM."""
+"""The outbox in a folder, and the one in RAM."""
 
 import os
 
@@ -11,7 +11,7 @@ def opened(prog_size=32):
     outbox = Outbox("outbox", bytes, bytes, prog_size)
     outbox.open()
     if outbox.doubt:
-        outbox.trust()  # the bridge knows of no more
+        outbox.trust()  # the bridge knows no more
     return outbox
 
 
@@ -22,7 +22,7 @@ def filled(outbox, count):
 
 
 def delivered(outbox):
-    """Returns what is delivered until nothing waits, as (epoch, number, event)."""
+    """Return what is delivered until nothing waits, as (epoch, number, event)."""
     found = []
     epoch, first, end = outbox.delivery()
     while first < end:
@@ -92,7 +92,7 @@ def test_an_acknowledgement_that_goes_back_brings_back_what_is_still_held():
         assert outbox.batch(51)[1][0] == b"event 51"
 
 
-def test_what_is_held_is_told_so_that_a_restored_bridge_asks_for_it():
+def test_the_lowest_held_number_is_reported_for_a_restored_bridge():
     for outbox in (opened(), RamOutbox(bytes, bytes, boot=1)):
         filled(outbox, 10)
         assert outbox.acknowledge(outbox.epoch, 10)
@@ -102,7 +102,7 @@ def test_what_is_held_is_told_so_that_a_restored_bridge_asks_for_it():
         assert 1 < outbox.held() < outbox.first
 
 
-def test_an_acknowledgement_that_went_back_is_kept_over_a_restart():
+def test_an_acknowledgement_that_went_back_survives_a_restart():
     outbox = opened()
     for _ in range(3):
         filled_by(outbox, 10)
@@ -113,7 +113,7 @@ def test_an_acknowledgement_that_went_back_is_kept_over_a_restart():
     assert again.batch(6)[1][0] == b"event"
 
 
-def test_what_is_in_doubt_stays_so_while_flash_can_not_be_written():
+def test_numbers_stay_in_doubt_while_flash_can_not_be_written():
     filled_by(opened(), 10)
     outbox = Outbox("outbox", bytes, bytes, 32)
     outbox.open()
@@ -137,7 +137,7 @@ def refused(path, mode, data):
     raise OSError(5)
 
 
-def test_another_epochs_acknowledgement_is_none():
+def test_an_acknowledgement_of_another_epoch_changes_nothing():
     for outbox in (filled(opened(), 5), filled(RamOutbox(bytes, bytes), 5)):
         assert not outbox.acknowledge("00000000", 3)
         assert outbox.first == 1
@@ -152,7 +152,7 @@ def test_an_acknowledgement_beyond_the_last_number_begins_an_epoch():
     assert delivered(opened()) == [(outbox.epoch, 1, b"new")]
 
 
-def test_when_full_the_oldest_go():
+def test_a_full_outbox_drops_the_oldest():
     outbox = Outbox("outbox", bytes, bytes, 32, limit=200)
     outbox.open()
     filled(outbox, 1000)
@@ -178,7 +178,7 @@ def test_presses_count_over_the_epoch():
     assert opened().presses == [20, 20, 20, 21]
 
 
-def test_a_record_cut_short_was_never_kept():
+def test_a_record_cut_short_was_never_stored():
     outbox = filled(opened(), 7)
     epoch = outbox.epoch
     for name in os.listdir("outbox"):

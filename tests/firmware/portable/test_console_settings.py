@@ -1,7 +1,7 @@
 import json
 import os
 
-from console.settings import Settings, check, is_news, keep, load, track
+from console.settings import Settings, check, load, replaces, save, track
 from console.settings import payload as payload_of
 
 
@@ -29,12 +29,12 @@ def with_question(**changes):
 
 
 def reason(payload):
-    found = check(payload)
-    assert isinstance(found, str), found
-    return found
+    checked = check(payload)
+    assert isinstance(checked, str), checked
+    return checked
 
 
-def test_the_contracts_example_is_taken_whole():
+def test_all_fields_are_read():
     settings = check(valid())
     assert isinstance(settings, Settings)
     assert (settings.revision, settings.question_id, settings.question_revision) == (12, "staff", 3)
@@ -72,7 +72,7 @@ def test_numbers_are_whole_and_within_their_range():
         assert name in reason(valid(**{name: wrong}))
 
 
-def test_stuck_comes_after_long():
+def test_stuck_ms_is_above_long_press_ms():
     assert "stuck_ms" in reason(valid(stuck_ms=1500))
     assert isinstance(check(valid(stuck_ms=1501)), Settings)
 
@@ -95,25 +95,25 @@ def test_question_ids_kinds_and_texts():
     assert isinstance(check(with_question(id="9_a-" + "z" * 28, text={"bg": "ж" * 300})), Settings)
 
 
-def test_what_is_no_object_is_refused():
+def test_what_is_not_an_object_is_refused():
     for wrong in (None, [], "x", 5, valid(question=None), valid(question=[])):
         reason(wrong)
 
 
-def test_what_is_news():
+def test_newer_or_changed_settings_replace_those_in_use():
     used = check(valid())
-    assert not is_news(check(valid()), used)
-    assert not is_news(check(valid(revision=11, ask_every=5)), used)
-    assert is_news(check(valid(revision=13)), used)
-    assert is_news(check(valid(ask_every=5)), used)
-    assert is_news(check(with_question(text={"en": "Well served today?"})), used)
-    assert is_news(check(valid(revision=1)), Settings())
+    assert not replaces(check(valid()), used)
+    assert not replaces(check(valid(revision=11, ask_every=5)), used)
+    assert replaces(check(valid(revision=13)), used)
+    assert replaces(check(valid(ask_every=5)), used)
+    assert replaces(check(with_question(text={"en": "Well served today?"})), used)
+    assert replaces(check(valid(revision=1)), Settings())
 
 
-def test_kept_settings_come_back():
+def test_saved_settings_come_back():
     assert load("settings.json") is None
-    keep("settings.json", check(valid()))
-    keep("settings.json", check(valid(revision=13)))
+    save("settings.json", check(valid()))
+    save("settings.json", check(valid(revision=13)))
     assert payload_of(load("settings.json")) == valid(revision=13)
     assert os.listdir() == ["settings.json"]
 
@@ -125,10 +125,10 @@ def test_a_file_that_is_damaged_gives_a_reason():
         assert isinstance(load("settings.json"), str)
 
 
-def test_a_new_file_that_power_left_half_written_does_not_count():
-    keep("settings.json", check(valid()))
+def test_a_new_file_that_a_power_cut_left_half_written_does_not_count():
+    save("settings.json", check(valid()))
     with open("settings.json.new", "w") as file:
         file.write('{"rev')
     assert load("settings.json").revision == 12
-    keep("settings.json", check(valid(revision=14)))
+    save("settings.json", check(valid(revision=14)))
     assert load("settings.json").revision == 14

@@ -27,7 +27,7 @@ def test_a_short_press_opens_a_survey_on_release_from_its_contact():
     assert console.opened_ms == 5000
 
 
-def test_a_press_short_by_a_millisecond_opens_and_one_longer_does_not():
+def test_a_press_short_by_a_millisecond_opens_and_a_longer_one_does_not():
     console = table()
     press(console, SELLER, 5000, 1499)
     assert facts(console, 9000) == [opened(5000)]
@@ -75,7 +75,7 @@ def test_later_answers_are_stray_until_the_next_survey_opens():
     ]
 
 
-def test_an_answer_after_a_silent_survey_has_none():
+def test_an_answer_after_a_silent_survey_is_stray():
     console = table()
     press(console, SELLER, 5000)
     press(console, YES, 25000)
@@ -86,7 +86,7 @@ def test_an_answer_after_a_silent_survey_has_none():
     ]
 
 
-def test_an_answer_to_an_earlier_survey_is_no_answer_to_a_silent_one():
+def test_after_a_silent_survey_an_answer_to_an_earlier_one_does_not_matter():
     console = table()
     press(console, SELLER, 5000)
     press(console, YES, 6000)
@@ -191,7 +191,7 @@ def test_force_majeure_names_the_survey_open_when_it_is_declared():
 # Together
 
 
-def test_two_answers_within_debounce_ms_are_none_and_the_survey_stays_open():
+def test_two_answers_within_debounce_ms_are_stray_and_the_survey_stays_open():
     console = table()
     press(console, SELLER, 5000)
     press(console, YES, 8000)
@@ -229,7 +229,7 @@ def test_a_third_answer_near_either_is_together_too():
     ]
 
 
-def test_together_goes_before_every_other_reason():
+def test_together_comes_before_every_other_reason():
     console = table()
     press(console, SELLER, 5000)
     press(console, YES, 6000)

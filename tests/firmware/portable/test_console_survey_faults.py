@@ -20,7 +20,7 @@ from survey_stage import closed, declared, facts, opened, other, press, stray, t
 # Stuck buttons
 
 
-def test_a_stuck_answer_button_closes_the_survey_and_every_one_that_opens():
+def test_a_stuck_answer_button_closes_the_survey_and_each_that_opens():
     console = table()
     console.press(YES, 1000)
     press(console, SELLER, 12000)
@@ -47,7 +47,7 @@ def test_the_press_of_a_button_that_sticks_counts():
     assert console.stuck == [False, True, False, False]
 
 
-def test_an_answer_to_a_survey_that_ended_in_a_fault_has_none():
+def test_an_answer_after_a_survey_that_ended_in_a_fault_is_stray():
     console = table()
     console.press(YES, 1000)
     press(console, SELLER, 40000)
@@ -55,7 +55,7 @@ def test_an_answer_to_a_survey_that_ended_in_a_fault_has_none():
     assert facts(console, 42000)[-1] == stray(41000, NO, NO_SURVEY)
 
 
-def test_a_stuck_seller_button_has_declared_long_before_and_closes_nothing():
+def test_a_stuck_seller_button_has_declared_force_majeure_before_and_closes_nothing():
     console = table()
     console.press(SELLER, 5000)
     console.release(SELLER, 60000)
@@ -148,7 +148,7 @@ def test_the_last_of_several_settings_is_in_force():
 # Self-test
 
 
-def test_presses_during_a_self_test_are_no_surveys():
+def test_presses_during_a_self_test_open_no_surveys():
     console = table()
     console.press(SELLER, 4900)
     console.test(True, 5000)
@@ -193,7 +193,7 @@ def test_in_another_epoch_an_open_survey_is_not_continued():
     press(console, YES, 8000)
     facts(console, 6000)
     fact = (SETTINGS_APPLIED, 5900, 13)
-    assert console.forget(fact) == fact
+    assert console.new_epoch(fact) == fact
     assert facts(console, 40000) == [stray(8000, YES, NO_SURVEY)]
 
 
@@ -204,19 +204,19 @@ def test_an_answer_that_could_not_be_recorded_is_stray_in_the_other_epoch():
     press(console, YES, 9000)
     facts(console, 6000)
     answered = console.take(8100)
-    assert console.forget(answered) == stray(8000, YES, NO_SURVEY)
+    assert console.new_epoch(answered) == stray(8000, YES, NO_SURVEY)
     assert facts(console, 40000) == [stray(9000, YES, NO_SURVEY)]
 
 
-def test_a_survey_whose_opening_goes_to_the_other_epoch_lives_there():
+def test_a_survey_whose_opening_goes_to_the_other_epoch_continues_there():
     console = table()
     press(console, SELLER, 5000)
     press(console, SELLER, 9000)
     facts(console, 6000)
     superseded = console.take(9200)
-    assert console.forget(superseded) is None
+    assert console.new_epoch(superseded) is None
     opening = console.take(9200)
-    assert console.forget(opening) == opening == opened(9000)
+    assert console.new_epoch(opening) == opening == opened(9000)
     assert facts(console, 40000) == [closed(29000, 9000, SILENT, EXPIRED)]
 
 
@@ -225,7 +225,7 @@ def test_force_majeure_in_another_epoch_names_no_survey():
     press(console, SELLER, 5000)
     press(console, SELLER, 9000, 2000)
     facts(console, 6000)
-    assert console.forget(console.take(11000)) == declared(9000, False)
+    assert console.new_epoch(console.take(11000)) == declared(9000, False)
     assert facts(console, 40000) == []
 
 
@@ -235,7 +235,7 @@ def test_a_fault_that_could_not_be_recorded_closes_nothing_in_the_other_epoch():
     press(console, SELLER, 25000)
     facts(console, 30000)
     stuck = console.take(31000)
-    assert console.forget(stuck) == stuck == (BUTTON_STUCK, 31000, YES)
+    assert console.new_epoch(stuck) == stuck == (BUTTON_STUCK, 31000, YES)
     assert facts(console, 60000) == []
 
 

@@ -19,7 +19,7 @@ def test_serial_lines():
     assert line("a", "123456789") == b"a\t123456789\t2b35fe56\n"
 
 
-def test_serial_lines_that_do_not_check():
+def test_damaged_serial_lines_are_refused():
     sent = line("ack", '{"through":1}')[:-1]
     for broken in (b"", b"\t", sent[:-1], sent[1:], sent.replace(b"1", b"2", 1), b"hello", sent[:3] + sent[4:]):
         assert parse(broken) is None, broken

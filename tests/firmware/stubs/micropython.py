@@ -1,4 +1,4 @@
-"""What the firmware's pure modules need of MicroPython's own module, on CPython."""
+"""A stub of MicroPython's module, for the firmware's pure modules on CPython."""
 
 
 def const(value):

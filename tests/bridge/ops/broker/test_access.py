@@ -1,4 +1,4 @@
-"""`trivox console enroll` and `revoke`, `source`, `viewer` and `broker-config`, as a technician meets them."""
+"""`trivox console enroll` and `revoke`, `source`, `viewer` and `broker-config`, as a technician uses them."""
 
 from __future__ import annotations
 
@@ -35,41 +35,43 @@ def configure(office: Office, *words: object) -> str:
 
 
 def test_each_console_gets_credentials_of_its_own_and_keeps_them(office: Office) -> None:
-    said = office.do("console", "enroll", "shop/till-1", "shop/till-2", "shop/till-1")
+    output = office.do("console", "enroll", "shop/till-1", "shop/till-2", "shop/till-1")
     files = [keys(office) / "shop" / f"till-{number}.json" for number in (1, 2)]
-    one, two = (json.loads(file.read_text()) for file in files)
-    assert one["user"] == "shop.till-1"
-    assert not set(one.values()) & set(two.values())
-    assert re.fullmatch("[0-9a-f]{64}", one["key"])
+    first, second = (json.loads(file.read_text()) for file in files)
+    assert first["user"] == "shop.till-1"
+    assert not set(first.values()) & set(second.values())
+    assert re.fullmatch("[0-9a-f]{64}", first["key"])
     assert [mode(path) for path in (keys(office), keys(office) / "shop", *files)] == [0o700, 0o700, SECRET, SECRET]
-    assert said.startswith("2 consoles enrolled;")
-    assert str(files[0]) in said
-    assert not [secret for secret in (one["password"], one["key"], two["password"], two["key"]) if secret in said]
-    assert "shop/till-1: as before" in office.do("console", "enroll", "shop/till-1")
-    assert json.loads(files[0].read_text()) == one
+    assert output.startswith("2 consoles enrolled;")
+    assert str(files[0]) in output
+    assert not [
+        secret for secret in (first["password"], first["key"], second["password"], second["key"]) if secret in output
+    ]
+    assert "shop/till-1: unchanged credentials" in office.do("console", "enroll", "shop/till-1")
+    assert json.loads(files[0].read_text()) == first
     assert "shop/till-1: new" in office.do("console", "enroll", "shop/till-1", "--renew")
     renewed = json.loads(files[0].read_text())
-    assert renewed["user"] == one["user"]
-    assert (renewed["password"], renewed["key"]) != (one["password"], one["key"])
-    assert json.loads(files[1].read_text()) == two
+    assert renewed["user"] == first["user"]
+    assert (renewed["password"], renewed["key"]) != (first["password"], first["key"])
+    assert json.loads(files[1].read_text()) == second
 
 
 def test_credentials_can_be_carried_to_a_technicians_laptop(office: Office) -> None:
     out = office.folder / "till-1.json"
     office.do("console", "enroll", "shop/till-1", "--out", out)
-    kept = json.loads((keys(office) / "shop" / "till-1.json").read_text())
+    issued = json.loads((keys(office) / "shop" / "till-1.json").read_text())
     assert json.loads(out.read_text()) == {
         "site_id": "shop",
         "console_id": "till-1",
-        "key": kept["key"],
-        "broker": {"user": kept["user"], "password": kept["password"]},
+        "key": issued["key"],
+        "broker": {"user": issued["user"], "password": issued["password"]},
     }
     assert mode(out) == SECRET
     again = office.run("console", "enroll", "shop/till-1", "--out", out)
     assert (again.status, "is there already" in again.err) == (1, True)
     two = office.run("console", "enroll", "shop/till-1", "shop/till-9", "--out", office.folder / "two.json")
-    assert (two.status, "name one" in two.err) == (2, True)
-    assert not (keys(office) / "shop" / "till-9.json").exists(), "nothing is done by halves"
+    assert (two.status, "give only one" in two.err) == (2, True)
+    assert not (keys(office) / "shop" / "till-9.json").exists(), "nothing is half done"
     nowhere = office.run("console", "enroll", "shop/till-1", "--out", office.folder / "none" / "a.json")
     assert (nowhere.status, "cannot be written" in nowhere.err) == (1, True)
 
@@ -77,24 +79,24 @@ def test_credentials_can_be_carried_to_a_technicians_laptop(office: Office) -> N
 @pytest.mark.parametrize(
     ("words", "status", "sentence"),
     [
-        (("console", "enroll", "till-1"), 2, "'till-1' is no console: give SITE/CONSOLE."),
-        (("console", "enroll", "shop/../../x"), 2, "is no id"),
+        (("console", "enroll", "till-1"), 2, "'till-1' is not a console: give SITE/CONSOLE."),
+        (("console", "enroll", "shop/../../x"), 2, "is not a valid id"),
         (("console", "enroll", "shop/door"), 1, "shop/door is a source: give the console another id."),
-        (("source", "enroll", "door"), 2, "'door' is no source: give SITE/SOURCE."),
+        (("source", "enroll", "door"), 2, "'door' is not a source: give SITE/SOURCE."),
         (("source", "enroll", "shop/till-1"), 1, "shop/till-1 is a console: give the source another id."),
-        (("source", "revoke", "shop/till-1"), 1, "shop/till-1 had no credentials."),
+        (("source", "revoke", "shop/till-1"), 1, "shop/till-1 had no credentials: check the name."),
         (("viewer", "enroll", "bridge"), 2, "is the bridge's own user"),
         (("viewer", "revoke", "bridge"), 2, "is the bridge's own user"),
-        (("viewer", "enroll", "Boss!"), 2, "is no id"),
+        (("viewer", "enroll", "Boss!"), 2, "is not a valid id"),
         (("console", "revoke", "shop/nobody"), 1, "shop/nobody was not enrolled: see `trivox console list`."),
-        (("broker-config", "--out", "x y", "--host", "a"), 2, "holds spaces"),
+        (("broker-config", "--out", "x y", "--host", "a"), 2, "has spaces"),
         (("broker-config", "--out", "/dev/null/x", "--host", "a"), 1, "cannot be made"),
         (("broker-config", "--out", "nothing-there"), 2, "--host HOST"),
-        (("broker-config", "--out", "nothing-there", "--host", "a b"), 2, "'a b' is no host"),
+        (("broker-config", "--out", "nothing-there", "--host", "a b"), 2, "'a b' is not a host"),
         (("broker-config", "--out", "nothing-there", "--host", "a", "--port", "80"), 2, "--port"),
     ],
 )
-def test_what_cannot_be_is_refused_in_a_sentence(
+def test_wrong_arguments_are_refused_with_a_sentence(
     office: Office, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], status: int, sentence: str
 ) -> None:
     monkeypatch.chdir(office.folder)
@@ -106,7 +108,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(
     assert not Path("nothing-there").exists()
 
 
-def test_a_damaged_file_of_keys_is_told_by_its_name(office: Office) -> None:
+def test_a_damaged_file_of_keys_is_named(office: Office) -> None:
     office.do("console", "enroll", "shop/till-1")
     path = keys(office) / "shop" / "till-1.json"
     for text in ("{", "[]", '{"user":"a","password":"b","key":"xyz"}', '{"user":"a b","password":"c"}', "{}"):
@@ -121,7 +123,7 @@ def test_a_damaged_file_of_keys_is_told_by_its_name(office: Office) -> None:
     configure(office, "--host", "a")
 
 
-def test_sources_and_viewers_come_and_go(office: Office) -> None:
+def test_sources_and_viewers_are_enrolled_and_revoked(office: Office) -> None:
     office.do("source", "enroll", "shop/door", "shop/till-pc")
     office.do("viewer", "enroll", "boss")
     assert "1 console" not in configure(office, "--host", "a")
@@ -136,7 +138,7 @@ def test_sources_and_viewers_come_and_go(office: Office) -> None:
     assert "boss" not in text
 
 
-def test_the_authority_stays_and_its_key_may_go_where_no_network_reaches(office: Office) -> None:
+def test_the_authority_stays_and_its_key_may_be_kept_offline(office: Office) -> None:
     folder = office.folder / "broker"
     configure(office, "--host", "192.168.1.10", "--host", "Broker.Shop.example.")
     authority, server = (folder / "ca.pem").read_bytes(), (folder / "server.pem").read_bytes()
@@ -157,7 +159,7 @@ def test_the_authority_stays_and_its_key_may_go_where_no_network_reaches(office:
     assert (wrong.status, "is not the key of" in wrong.err) == (1, True)
 
 
-def test_keys_that_others_may_read_are_told(office: Office) -> None:
+def test_keys_that_others_may_read_are_reported(office: Office) -> None:
     office.do("console", "enroll", "shop/till-1", "shop/till-2")
     file = keys(office) / "shop" / "till-2.json"
     assert "files of keys" not in office.do("doctor")
@@ -166,7 +168,7 @@ def test_keys_that_others_may_read_are_told(office: Office) -> None:
     assert file.read_text() not in office.do("doctor")
 
 
-def test_files_of_another_database_stay(office: Office, tmp_path: Path) -> None:
+def test_files_of_another_database_are_not_overwritten(office: Office, tmp_path: Path) -> None:
     broker = office.folder / "broker"
     configure(office, "--host", "a")  # nobody is enrolled yet: no database is needed
     office.do("console", "enroll", "shop/till-1")
@@ -175,22 +177,22 @@ def test_files_of_another_database_stay(office: Office, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = Office(tmp_path / "other")
     other.do("console", "enroll", "shop/till-2")
-    is_refused(other.run("broker-config", "--out", broker))
+    check_refused(other.run("broker-config", "--out", broker))
     other.do("broker-config", "--out", tmp_path / "trial", "--host", "a")  # it has a bridge of its own now
-    is_refused(other.run("broker-config", "--out", broker))
+    check_refused(other.run("broker-config", "--out", broker))
     keys(office).rename(tmp_path / "away")
-    is_refused(office.run("broker-config", "--out", broker))
+    check_refused(office.run("broker-config", "--out", broker))
     assert (broker / "passwords").read_bytes() == before
     (tmp_path / "away").rename(keys(office))
     configure(office)
 
 
-def is_refused(result: Result) -> None:
+def check_refused(result: Result) -> None:
     assert (result.status, result.out) == (1, "")
     assert "was written for another database than" in result.err
 
 
-def test_what_is_not_given_again_stays(office: Office) -> None:
+def test_options_not_given_again_keep_their_values(office: Office) -> None:
     settings = office.folder / "broker" / "mosquitto.conf"
     assert "restart" not in configure(office, "--host", "a", "--port", "9999", "--no-log-denied")
     before = settings.read_text()
@@ -204,7 +206,7 @@ def test_what_is_not_given_again_stays(office: Office) -> None:
     assert "mqtts://localhost:9999" in (office.folder / "broker" / "systemd" / "trivox-bridge.service").read_text()
 
 
-def test_a_certificate_that_ends_soon_is_told_and_renewed(tmp_path: Path) -> None:
+def test_a_certificate_that_expires_soon_is_reported_and_renewed(tmp_path: Path) -> None:
     shop = SecuredShop(tmp_path)
     authority = certificates.read(shop.files / "ca.pem", shop.files / "authority" / "ca.key")
     soon = certificates.make_server(authority, ["localhost"], datetime.now(UTC) - timedelta(days=30), days=40)
@@ -213,18 +215,18 @@ def test_a_certificate_that_ends_soon_is_told_and_renewed(tmp_path: Path) -> Non
     doctor = ("doctor", "--broker", f"mqtts://localhost:{shop.port}", "--config", str(shop.files / "bridge.toml"))
     shop.start_broker()
     try:
-        assert "! The broker's certificate is good for 9 more days: run `trivox broker-config` again" in shop.do(
+        assert "! The broker's certificate is valid for 9 more days: run `trivox broker-config` again" in shop.do(
             *doctor
         )
         assert "has a new certificate for localhost, 127.0.0.1, ::1" in shop.configure()
         shop.stop_broker()
         shop.start_broker()
-        assert "  The broker's certificate is good for 396 more days." in shop.do(*doctor)
+        assert "  The broker's certificate is valid for 396 more days." in shop.do(*doctor)
     finally:
         shop.stop_broker()
 
 
-def test_files_belong_to_who_reads_them(office: Office) -> None:
+def test_files_belong_to_the_user_who_reads_them(office: Office) -> None:
     office.do("console", "enroll", "shop/till-1")
     configure(office, "--host", "a")
     folder = office.folder / "broker"
@@ -251,9 +253,9 @@ def test_the_units_are_sound_and_give_few_rights(office: Office) -> None:
         path.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE))
         checked = subprocess.run([str(ANALYZE), "verify", path], capture_output=True, text=True, check=False)
         assert (checked.returncode, checked.stderr) == (0, ""), checked.stderr
-        judged = subprocess.run(
+        assessed = subprocess.run(
             [str(ANALYZE), "security", "--offline=true", "--no-pager", path], capture_output=True, text=True, check=True
         )
-        found = re.search(r"exposure level for \S+: ([\d.]+)", judged.stdout)
-        assert found is not None
-        assert float(found[1]) <= exposure
+        level = re.search(r"exposure level for \S+: ([\d.]+)", assessed.stdout)
+        assert level is not None
+        assert float(level[1]) <= exposure

@@ -1,4 +1,4 @@
-"""An intruder at the broker of a secured shop: each of his tries is refused, and stands in a log."""
+"""An intruder at the broker of a secured shop: each attempt is refused and logged."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredShop]:
-    """One for all, whom nothing that is tried here may change."""
-    with SecuredShop(tmp_path_factory.mktemp("shop"), is_forked=False) as made:
-        yield made
+    """Return a running shop for all tests of this module; none of them may change it."""
+    with SecuredShop(tmp_path_factory.mktemp("shop"), is_forked=False) as running:
+        yield running
 
 
 @pytest.fixture
 def own_shop(tmp_path: Path) -> SecuredShop:
-    """One whose programs do not run yet."""
+    """Return a shop whose programs do not run yet."""
     return SecuredShop(tmp_path)
 
 
@@ -42,17 +42,17 @@ def test_a_wrong_password_is_refused(shop: SecuredShop, user: str, password: str
     before = shop.broker_said().count("not authorised")
     with shop.client(user, password, "intruder") as intruder:
         wait_until("he is refused", intruder.refused.is_set)
-    wait_until("the broker tells", lambda: shop.broker_said().count("not authorised") > before)
+    wait_until("the broker logs it", lambda: shop.broker_said().count("not authorised") > before)
 
 
-def test_nobody_comes_in_without_a_name(shop: SecuredShop) -> None:
+def test_nobody_can_log_in_without_a_name(shop: SecuredShop) -> None:
     before = shop.broker_said().count("not authorised")
     with shop.client(None, None, "intruder") as intruder:
         wait_until("he is refused", intruder.refused.is_set)
-    wait_until("the broker tells", lambda: shop.broker_said().count("not authorised") > before)
+    wait_until("the broker logs it", lambda: shop.broker_said().count("not authorised") > before)
 
 
-def test_one_consoles_password_is_none_of_anothers(shop: SecuredShop) -> None:
+def test_one_consoles_password_does_not_work_for_another(shop: SecuredShop) -> None:
     with shop.client("shop.till-2", shop.credentials("shop/till-1")["password"], "intruder") as intruder:
         wait_until("he is refused", intruder.refused.is_set)
 
@@ -77,7 +77,7 @@ def test_one_consoles_password_is_none_of_anothers(shop: SecuredShop) -> None:
         ("bridge.account", f"{ONE}/events"),
     ],
 )
-def test_what_is_not_ones_own_cannot_be_written(shop: SecuredShop, name: str, topic: str) -> None:
+def test_topics_of_others_cannot_be_written(shop: SecuredShop, name: str, topic: str) -> None:
     payload = f"of {name}"
     with shop.known("boss.viewer", "listener") as listener, shop.known(name, "intruder") as intruder:
         listener.listen("trivox/v1/#")
@@ -86,7 +86,7 @@ def test_what_is_not_ones_own_cannot_be_written(shop: SecuredShop, name: str, to
         assert payload.encode() not in [heard for _, heard in listener.heard]
 
 
-def test_a_settings_message_of_a_console_reaches_none(shop: SecuredShop) -> None:
+def test_settings_sent_by_a_console_reach_nobody(shop: SecuredShop) -> None:
     with shop.known("shop/till-2", "victim") as victim, shop.known("shop/till-1", "intruder") as intruder:
         victim.listen(f"{OTHER}/settings")
         intruder.say(f"{OTHER}/settings", '{"revision":99}', retain=True)
@@ -97,7 +97,7 @@ def test_a_settings_message_of_a_console_reaches_none(shop: SecuredShop) -> None
         assert 99 not in [json.loads(payload)["revision"] for _, payload in victim.heard]
 
 
-def test_who_listens_to_others_hears_nothing(shop: SecuredShop) -> None:
+def test_a_client_that_subscribes_to_others_topics_receives_nothing(shop: SecuredShop) -> None:
     with shop.known("shop/till-2", "spy") as spy, shop.known("shop/till-1", "teller") as teller:
         for topic in ("#", "trivox/v1/#", f"{ONE}/+"):
             spy.listen(topic)
@@ -109,7 +109,7 @@ def test_who_listens_to_others_hears_nothing(shop: SecuredShop) -> None:
     shop.wait_broker_says("\ttrivox/v1/# (QoS 1)")
 
 
-def test_what_is_ones_own_can_be_written_and_read(shop: SecuredShop) -> None:
+def test_own_topics_can_be_written_and_read(shop: SecuredShop) -> None:
     count = {"id": "1", "kind": "visitors", "from_ms": 0, "to_ms": 60_000, "count": 5}
     with shop.known("shop/door.source", "door") as door, shop.known("boss.viewer", "boss") as boss:
         door.listen("trivox/v1/shop/door/ack")
@@ -120,10 +120,10 @@ def test_what_is_ones_own_can_be_written_and_read(shop: SecuredShop) -> None:
     assert facts.counts(shop.database, "count") == [5]
 
 
-def test_a_message_that_is_too_large_ends_the_senders_session_alone(shop: SecuredShop) -> None:
+def test_a_message_that_is_too_large_ends_only_the_senders_session(shop: SecuredShop) -> None:
     with shop.known("shop/till-1", "intruder") as intruder, shop.known("shop/till-2", "honest") as honest:
         intruder.throw(f"{ONE}/events", b"x" * 80_000)
-        wait_until("he is sent away", intruder.gone.is_set)
+        wait_until("he is disconnected", intruder.gone.is_set)
         shop.wait_broker_says("intruder", "oversize packet")
         honest.say(f"{OTHER}/health", "{}")
         assert not honest.gone.is_set()
@@ -138,7 +138,7 @@ def test_a_message_that_is_too_large_ends_the_senders_session_alone(shop: Secure
         b"\x10\x0c\x00\x04HTTP\x04\x02\x00\x3c\x00\x00",
     ],
 )
-def test_what_is_no_mqtt_ends_that_connection_alone(shop: SecuredShop, packet: bytes) -> None:
+def test_bytes_that_are_not_mqtt_end_only_that_connection(shop: SecuredShop, packet: bytes) -> None:
     before = shop.broker_said().count("Client <unknown> disconnected")
     plain = socket.create_connection(("127.0.0.1", shop.port))
     with shop.known("shop/till-2", "honest") as honest:
@@ -146,7 +146,7 @@ def test_what_is_no_mqtt_ends_that_connection_alone(shop: SecuredShop, packet: b
             link.sendall(packet)
             link.settimeout(60)
             assert link.recv(64)[:1] in (b"", b"\x20"), "closed, or refused first"
-        wait_until("the broker tells", lambda: shop.broker_said().count("Client <unknown> disconnected") > before)
+        wait_until("the broker logs it", lambda: shop.broker_said().count("Client <unknown> disconnected") > before)
         honest.say(f"{OTHER}/health", "{}")
 
 
@@ -166,7 +166,7 @@ def test_a_plain_text_connection_is_refused(shop: SecuredShop) -> None:
     assert listeners == [f"listener {shop.port}"], "there is no other way in"
 
 
-def test_tls_of_yesterday_is_refused(shop: SecuredShop) -> None:
+def test_outdated_tls_is_refused(shop: SecuredShop) -> None:
     context = shop.context()
     context.set_ciphers("DEFAULT@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1"):
@@ -176,7 +176,7 @@ def test_tls_of_yesterday_is_refused(shop: SecuredShop) -> None:
     shop.wait_broker_says("SSL routines", "unsupported protocol")
 
 
-def test_secrets_are_in_no_log_and_no_list_of_processes(shop: SecuredShop) -> None:
+def test_secrets_are_not_in_logs_or_process_lists(shop: SecuredShop) -> None:
     secrets = [
         json.loads(path.read_text())[field]
         for path in shop.keys.rglob("*.*")
@@ -194,22 +194,24 @@ def test_secrets_are_in_no_log_and_no_list_of_processes(shop: SecuredShop) -> No
 
 
 def expired(shop: SecuredShop) -> None:
-    """Put a certificate of the right authority there that has ended."""
+    """Install a certificate of the right authority that has expired."""
     authority = certificates.read(shop.files / "ca.pem", shop.files / "authority" / "ca.key")
-    made = certificates.make_server(authority, ["localhost"], datetime.now(UTC) - timedelta(days=40), days=30)
-    (shop.files / "server.pem").write_bytes(made.pem())
-    (shop.files / "server.key").write_bytes(made.key_pem())
+    certificate = certificates.make_server(authority, ["localhost"], datetime.now(UTC) - timedelta(days=40), days=30)
+    (shop.files / "server.pem").write_bytes(certificate.pem())
+    (shop.files / "server.key").write_bytes(certificate.key_pem())
 
 
 def another_authority(shop: SecuredShop) -> None:
-    """Put a certificate there that an authority of the intruder's has signed."""
-    made = certificates.make_server(certificates.make_authority(datetime.now(UTC)), ["localhost"], datetime.now(UTC))
-    (shop.files / "server.pem").write_bytes(made.pem())
-    (shop.files / "server.key").write_bytes(made.key_pem())
+    """Install a certificate signed by the intruder's own authority."""
+    certificate = certificates.make_server(
+        certificates.make_authority(datetime.now(UTC)), ["localhost"], datetime.now(UTC)
+    )
+    (shop.files / "server.pem").write_bytes(certificate.pem())
+    (shop.files / "server.key").write_bytes(certificate.key_pem())
 
 
 @pytest.mark.parametrize("spoil", [expired, another_authority])
-def test_a_broker_with_a_wrong_certificate_gets_nothing_of_the_bridge(own_shop: SecuredShop, spoil: object) -> None:
+def test_the_bridge_sends_nothing_to_a_broker_with_a_wrong_certificate(own_shop: SecuredShop, spoil: object) -> None:
     spoil(own_shop)  # type: ignore[operator]
     own_shop.start_broker()
     url = f"mqtts://localhost:{own_shop.port}"
@@ -225,7 +227,7 @@ def test_a_broker_with_a_wrong_certificate_gets_nothing_of_the_bridge(own_shop: 
         own_shop.stop_broker()
 
 
-def test_the_embedded_broker_listens_on_loopback_alone() -> None:
+def test_the_embedded_broker_listens_only_on_loopback() -> None:
     port = free_port()
     broker = subprocess.Popen([TRIVOX, "broker", "--port", str(port)], stderr=subprocess.PIPE, text=True)
     try:

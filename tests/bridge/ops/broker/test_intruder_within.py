@@ -1,4 +1,4 @@
-"""Who has got hold of credentials, or of what was sent: what he does is harmless, or is told and can be ended."""
+"""A thief of credentials or recorded messages: he does no harm, or is reported and can be locked out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from simulator.console.console import Console
 from simulator.console.micropython import command
 from tests.bridge.ops.broker.test_intruder import another_authority, expired
-from tests.bridge.secured import SITE, SecuredShop, Somebody
+from tests.bridge.secured import SITE, BrokerClient, SecuredShop
 from tests.bridge.shop import batch
 from tests.support import facts
 from tests.support.gateway import Gateway
@@ -44,12 +44,12 @@ except ValueError as error:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[SecuredShop]:
-    with SecuredShop(tmp_path) as made:
-        yield made
+    with SecuredShop(tmp_path) as running:
+        yield running
 
 
 def signed(shop: SecuredShop, name: str, base: int, count: int = 2) -> bytes:
-    """A batch with the mac of that console."""
+    """Return a batch with the MAC of that console."""
     message = json.loads(batch(base, count))
     events = json.dumps(message["events"])
     text = f'"{EPOCH}"\n1\n{base}\n{events}'.encode()
@@ -57,23 +57,23 @@ def signed(shop: SecuredShop, name: str, base: int, count: int = 2) -> bytes:
     return f'{{"mac":"{mac}","epoch":"{EPOCH}","first":1,"base":{base},"events":{events}}}'.encode()
 
 
-def board(shop: SecuredShop, name: str, folder: Path, **more: Any) -> Console:
-    """A real console with its credentials on it, as a technician put them there."""
+def board(shop: SecuredShop, name: str, folder: Path, **options: Any) -> Console:
+    """Return a real console with its credentials on it, as a technician puts them there."""
     site_id, console_id = name.split("/")
-    mine = shop.credentials(name)
+    credentials = shop.credentials(name)
     return Console(
         folder,
         site_id=site_id,
         console_id=console_id,
-        broker=f"mqtts://{mine['user']}:{mine['password']}@127.0.0.1:{shop.port}",
+        broker=f"mqtts://{credentials['user']}:{credentials['password']}@127.0.0.1:{shop.port}",
         ca=shop.files / "ca.pem",
-        key=mine["key"],
-        **more,
+        key=credentials["key"],
+        **options,
     )
 
 
 def events(shop: SecuredShop, kind: str) -> list[int | None]:
-    """The macs of the stored events of a type."""
+    """Return what the database knows about the MACs of the stored events of a type."""
     return facts.events(shop.database, "mac", type=kind)
 
 
@@ -85,7 +85,7 @@ def test_an_enrolled_consoles_presses_arrive_and_are_proved_to_be_its_own(shop: 
         console.press("yes", 60)
         wait_until("the survey is closed", lambda: events(shop, "survey_closed"))
     assert set(facts.events(shop.database, "mac")) == {1}
-    assert "Every event of console shop/till-1 since its first mac is proved" in shop.do("doctor")
+    assert "Every event of console shop/till-1 since its first MAC is proved" in shop.do("doctor")
     assert {
         row["console_id"]: row["unproved_event_count"] for row in json.loads(shop.do("console", "list", "--json"))
     } == {
@@ -105,7 +105,7 @@ def test_a_console_goes_on_with_renewed_credentials(shop: SecuredShop, tmp_path:
         console.press("seller", 60)
         console.wait_lamp("yes", timeout_s=60)
     with board(shop, "shop/till-1", folder):
-        wait_until("what it kept comes", lambda: events(shop, "survey_opened") == [1])
+        wait_until("the events that it kept arrive", lambda: events(shop, "survey_opened") == [1])
 
 
 def test_a_replay_changes_nothing(shop: SecuredShop) -> None:
@@ -122,28 +122,28 @@ def test_a_replay_changes_nothing(shop: SecuredShop) -> None:
         other.say(f"{OTHER}/events", recorded[0])
         wait_until("it is no proof for another console", lambda: facts.events(shop.database, mac=0))
     assert Counter(facts.events(shop.database, "mac")) == {0: 2, 1: 6}
-    wait_until("the bridge tells", lambda: "does not hold" in shop.bridge_said())
+    wait_until("the bridge logs it", lambda: "events is wrong" in shop.bridge_said())
 
 
-def test_events_without_the_key_are_kept_marked_and_told(shop: SecuredShop) -> None:
+def test_events_without_the_key_are_kept_marked_and_reported(shop: SecuredShop) -> None:
     with shop.known("shop/till-1") as console:
         console.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
         console.say(f"{ONE}/events", batch(3, 2))
         forged = signed(shop, "shop/till-1", 5).replace(b'"outcome": "yes"', b'"outcome": "no"')
         console.say(f"{ONE}/events", forged)
         wait_until("all are in", lambda: events(shop, "survey_closed") == [1, 3, 0])
-    wait_until("one is told", lambda: "sent some without a mac" in shop.bridge_said())
-    wait_until("so is the other", lambda: "mac of a console's events does not hold" in shop.bridge_said())
-    found = shop.do("doctor")
-    assert "! 2 events of console shop/till-1 came with a mac that does not hold" in found
-    assert "! 2 events of console shop/till-1 came without a mac, unlike earlier" in found
+    wait_until("one is logged", lambda: "sent some without a MAC" in shop.bridge_said())
+    wait_until("so is the other", lambda: "MAC of a console's events is wrong" in shop.bridge_said())
+    text = shop.do("doctor")
+    assert "! 2 events of console shop/till-1 came with a wrong MAC" in text
+    assert "! 2 events of console shop/till-1 came without a MAC, unlike earlier ones" in text
     rows = json.loads(
         shop.do("report", "--from", "2025-11-01", "--to", "2025-12-01", "--by", "console", "--format", "json")
     )
     assert any("not proved to be their console's: 2" in note for note in rows[0]["notes"])
 
 
-def test_who_takes_the_bridges_client_id_ends_no_delivery(shop: SecuredShop) -> None:
+def test_taking_the_bridges_client_id_stops_no_delivery(shop: SecuredShop) -> None:
     identity = facts.identity(shop.database)
     with shop.known("shop/till-1") as honest:
         honest.listen(f"{ONE}/ack")
@@ -159,8 +159,8 @@ def test_who_takes_the_bridges_client_id_ends_no_delivery(shop: SecuredShop) -> 
     assert len(events(shop, "survey_closed")) == 1
 
 
-def resend_until_acknowledged(console: Somebody, payload: bytes) -> None:
-    """What consoles do."""
+def resend_until_acknowledged(console: BrokerClient, payload: bytes) -> None:
+    """Send a batch again until it is acknowledged, as consoles do."""
     done = threading.Event()
     for _ in range(120):
         console.say(f"{ONE}/events", payload)
@@ -169,7 +169,7 @@ def resend_until_acknowledged(console: Somebody, payload: bytes) -> None:
     raise AssertionError("no acknowledgement came")
 
 
-def test_a_revoked_console_is_put_out_and_stays_out(shop: SecuredShop) -> None:
+def test_a_revoked_console_is_disconnected_and_stays_out(shop: SecuredShop) -> None:
     with shop.known("shop/till-1") as stolen, shop.known("shop/till-2") as honest:
         stolen.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
         wait_until("it is in", lambda: events(shop, "survey_closed"))
@@ -187,7 +187,7 @@ def test_a_revoked_console_is_put_out_and_stays_out(shop: SecuredShop) -> None:
     assert shop.run("console", "revoke", "shop/till-1").stderr.startswith("trivox: shop/till-1 was not enrolled")
 
 
-def test_what_waits_for_the_bridge_outlives_the_broker(shop: SecuredShop) -> None:
+def test_messages_that_wait_for_the_bridge_survive_a_broker_restart(shop: SecuredShop) -> None:
     shop.stop_bridge()
     with shop.known("shop/till-1") as console:
         console.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
@@ -198,7 +198,7 @@ def test_what_waits_for_the_bridge_outlives_the_broker(shop: SecuredShop) -> Non
 
 
 def serial_of(shop: SecuredShop) -> str:
-    """The number of the certificate that the broker shows."""
+    """Return the serial number of the certificate that the broker presents."""
     plain = socket.create_connection(("127.0.0.1", shop.port))
     with shop.context().wrap_socket(plain, server_hostname="localhost") as link:
         return str(link.getpeercert()["serialNumber"])  # type: ignore[index]
@@ -206,7 +206,7 @@ def serial_of(shop: SecuredShop) -> str:
 
 def test_a_new_certificate_of_the_same_authority_is_used_after_a_reload(shop: SecuredShop) -> None:
     authority, serial = (shop.files / "ca.pem").read_bytes(), serial_of(shop)
-    assert "good for 396 more days" in shop.configure()
+    assert "valid for 396 more days" in shop.configure()
     assert "has a new certificate for other.example, localhost" in shop.configure("--host", "other.example")
     shop.reload_broker()
     wait_until("the new one is shown", lambda: serial_of(shop) != serial)
@@ -226,7 +226,7 @@ def test_a_board_checks_names_and_addresses_by_the_authoritys_certificate(
 @pytest.mark.parametrize(
     ("spoil", "words"), [(expired, "validity has expired"), (another_authority, "not correctly signed")]
 )
-def test_a_console_gives_nothing_to_a_broker_with_a_wrong_certificate(
+def test_a_console_sends_nothing_to_a_broker_with_a_wrong_certificate(
     tmp_path: Path, spoil: Callable[[SecuredShop], None], words: str
 ) -> None:
     shop = SecuredShop(tmp_path)
@@ -251,7 +251,7 @@ def test_a_gateway_logs_each_board_in_as_its_own_console(shop: SecuredShop, tmp_
         gateway = Gateway(tmp_path, f"mqtts://localhost:{shop.port}", *ports, options=options)
         stack.enter_context(gateway)
         wait_until("one is heard", lambda: started(shop) == ["till-1"])
-        gateway.wait_told("has no keys of shop/till-2")
+        gateway.wait_told("has no keys for shop/till-2")
         keys.unlink()
         shop.do("console", "keys", str(keys), "shop/till-1", "shop/till-2")
         wait_until("both are", lambda: started(shop) == ["till-1", "till-2"])
@@ -259,5 +259,5 @@ def test_a_gateway_logs_each_board_in_as_its_own_console(shop: SecuredShop, tmp_
 
 
 def started(shop: SecuredShop) -> list[str]:
-    """The consoles that have told their start."""
+    """Return the consoles whose events are stored."""
     return sorted(set(facts.events(shop.database, "console_id")))

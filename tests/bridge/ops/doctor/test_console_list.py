@@ -1,4 +1,4 @@
-"""`trivox console list`: what it tells of every console, in which order, and on which terminals."""
+"""`trivox console list`: what it says about each console, in which order, and on which terminals."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def said(console: str, at_ms: int | None = None, **health: Any) -> dict[str, Any]:
-    """A heartbeat of a console that is well, but for `health`."""
+def heartbeat(console: str, at_ms: int | None = None, **health: Any) -> dict[str, Any]:
+    """Return a heartbeat of a console that is well, apart from `health`."""
     at_ms = now() if at_ms is None else at_ms
     well = {
         "epoch": "0000abcd",
@@ -52,24 +52,24 @@ def said(console: str, at_ms: int | None = None, **health: Any) -> dict[str, Any
 
 
 def listed(office: Office, *options: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(office.do("console", "list", "--json", *options))
-    return found
+    rows: list[dict[str, Any]] = json.loads(office.do("console", "list", "--json", *options))
+    return rows
 
 
 def test_the_worst_come_first_each_with_the_rule_that_decided(office: Office) -> None:
     instant_ms = now()
     office.take_messages(
         [
-            said("demo/well"),
-            said("demo/broken", faults=["flash", "clock"], rssi=-90),
-            said("demo/silent", now() - 60 * MINUTE_MS),
-            said("sofia/ahead", instant_ms) | {"received_at_ms": instant_ms - 75_000},
-            said("sofia/full", outbox={"first": 1, "next": 2_600}),
+            heartbeat("demo/well"),
+            heartbeat("demo/broken", faults=["flash", "clock"], rssi=-90),
+            heartbeat("demo/silent", now() - 60 * MINUTE_MS),
+            heartbeat("sofia/ahead", instant_ms) | {"received_at_ms": instant_ms - 75_000},
+            heartbeat("sofia/full", outbox={"first": 1, "next": 2_600}),
         ]
     )
     office.do("checkout-point", "set", "sofia", "counter-1", "--console", "named")
-    found = listed(office)
-    assert [(row["site_id"], row["console_id"], row["health"], row["rule"]) for row in found] == [
+    rows = listed(office)
+    assert [(row["site_id"], row["console_id"], row["health"], row["rule"]) for row in rows] == [
         ("demo", "broken", "red", "flash"),
         ("demo", "silent", "red", "silent"),
         ("sofia", "full", "red", "outbox_half"),
@@ -77,13 +77,13 @@ def test_the_worst_come_first_each_with_the_rule_that_decided(office: Office) ->
         ("sofia", "named", "grey", "never_heard"),
         ("demo", "well", "green", None),
     ]
-    assert all(set(row) == OBJECT for row in found)
-    broken = found[0]
-    assert [sign["rule"] for sign in broken["signs"]] == ["flash", "clock_unknown", "signal"]
+    assert all(set(row) == OBJECT for row in rows)
+    broken = rows[0]
+    assert [finding["rule"] for finding in broken["signs"]] == ["flash", "clock_unknown", "signal"]
     assert (broken["rssi_dbm"], broken["firmware"], broken["online"]) == (-90, "1.0.0", None)
-    assert found[2]["outbox_event_count"] == 2_599
-    assert found[3]["clock_offset_ms"] == 75_000
-    assert {name: found[4][name] for name in ("last_seen_at_ms", "firmware", "outbox_event_count", "rssi_dbm")} == {
+    assert rows[2]["outbox_event_count"] == 2_599
+    assert rows[3]["clock_offset_ms"] == 75_000
+    assert {name: rows[4][name] for name in ("last_seen_at_ms", "firmware", "outbox_event_count", "rssi_dbm")} == {
         "last_seen_at_ms": None,
         "firmware": None,
         "outbox_event_count": None,
@@ -91,19 +91,19 @@ def test_the_worst_come_first_each_with_the_rule_that_decided(office: Office) ->
     }
 
 
-def test_the_readme_tells_every_key() -> None:
-    page = (Path(__file__).parents[4] / "bridge" / "README.md").read_text("utf-8")
+def test_the_readme_documents_every_key() -> None:
+    page = (Path(__file__).parents[4] / "bridge/ops/doctor/README.md").read_text("utf-8")
     rows = re.findall(r"^\| (`[a-z_`, ]+`) \| [^|]+ \|$", page.partition("| key | value |")[2], re.MULTILINE)
     assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == OBJECT
 
 
-def test_one_site_can_be_asked_for_and_one_that_is_none_is_told(office: Office) -> None:
-    office.take_messages([said("demo/till-1"), said("sofia/till-1")])
+def test_one_site_can_be_listed_and_an_unknown_one_is_an_error(office: Office) -> None:
+    office.take_messages([heartbeat("demo/till-1"), heartbeat("sofia/till-1")])
     office.do("site", "set", "empty", "--timezone", "UTC")
     assert [row["site_id"] for row in listed(office, "--site", "sofia")] == ["sofia"]
     assert "demo" not in office.do("console", "list", "--site", "sofia")
     assert listed(office, "--site", "empty") == []
-    assert office.do("console", "list", "--site", "empty").startswith("No console was ever heard of")
+    assert office.do("console", "list", "--site", "empty").startswith("No console has been heard yet")
     wrong = office.run("console", "list", "--site", "sofja\x1b[2J")
     assert (wrong.status, wrong.out, wrong.err.count("\n")) == (1, "", 1)
     assert "There is no site 'sofja" in wrong.err
@@ -111,7 +111,9 @@ def test_one_site_can_be_asked_for_and_one_that_is_none_is_told(office: Office) 
 
 
 def test_a_heartbeat_follows_the_settings_that_a_console_was_sent(office: Office) -> None:
-    office.take_messages([said("demo/slow", now() - 20 * MINUTE_MS), said("demo/quick", now() - 20 * MINUTE_MS)])
+    office.take_messages(
+        [heartbeat("demo/slow", now() - 20 * MINUTE_MS), heartbeat("demo/quick", now() - 20 * MINUTE_MS)]
+    )
     assert [row["rule"] for row in listed(office)] == ["silent", "silent"]
     office.do("settings", "set", "heartbeat_ms=600000", "--console", "demo/slow")
     assert [(row["console_id"], row["rule"]) for row in listed(office)] == [("quick", "silent"), ("slow", None)]
@@ -123,7 +125,7 @@ def test_nobody_is_called_to_a_console_whose_shop_is_closed(office: Office) -> N
         return f"demo,{console},anna,Anna,{times[0]},{times[1]}"
 
     office.take_messages(
-        [said(f"demo/{name}", now() - 60 * MINUTE_MS) for name in ("open", "closed", "planned", "old")]
+        [heartbeat(f"demo/{name}", now() - 60 * MINUTE_MS) for name in ("open", "closed", "planned", "old")]
     )
     rows = [shift("open", -2, 2), shift("closed", -9, -2), shift("planned", 8, 16), shift("old", -24 * 9, -24 * 8)]
     assert office.shifts(*rows).status == 0
@@ -145,14 +147,14 @@ def test_losses_decide_for_a_day(office: Office) -> None:
     day_ms = 24 * 60 * MINUTE_MS
     start_ms = now() - 2 * MINUTE_MS
     office.take_messages(batches(fresh, start_ms, 8) + batches(old, start_ms - day_ms - MINUTE_MS, 10))
-    office.take_messages([said("demo/fresh"), said("demo/old")])
-    found = {row["console_id"]: row for row in listed(office)}
-    assert [(found["fresh"][name]) for name in ("rule", "lost_event_count", "lost_last_day_event_count")] == [
+    office.take_messages([heartbeat("demo/fresh"), heartbeat("demo/old")])
+    rows = {row["console_id"]: row for row in listed(office)}
+    assert [(rows["fresh"][name]) for name in ("rule", "lost_event_count", "lost_last_day_event_count")] == [
         "lost",
         3,
         3,
     ]
-    assert [(found["old"][name]) for name in ("rule", "lost_event_count", "lost_last_day_event_count")] == [None, 5, 0]
+    assert [(rows["old"][name]) for name in ("rule", "lost_event_count", "lost_last_day_event_count")] == [None, 5, 0]
     assert "Console demo/old lost 5 events for good" in office.do("doctor")
 
 
@@ -167,16 +169,16 @@ def test_a_console_that_sends_no_heartbeat_is_known_by_its_start(office: Office)
 def test_two_boards_decide_for_a_day(office: Office) -> None:
     long_ago_ms = now() - 26 * 60 * MINUTE_MS
     for console, at_ms in (("demo/now", now() - 10 * MINUTE_MS), ("demo/past", long_ago_ms)):
-        turns = [said(console, at_ms + turn * 1000, hardware_id=f"{turn % 2}a") for turn in range(4)]
+        turns = [heartbeat(console, at_ms + turn * 1000, hardware_id=f"{turn % 2}a") for turn in range(4)]
         office.take_messages(turns)
-    office.take_messages([said("demo/now", hardware_id="1a"), said("demo/past", hardware_id="1a")])
+    office.take_messages([heartbeat("demo/now", hardware_id="1a"), heartbeat("demo/past", hardware_id="1a")])
     assert {row["console_id"]: row["rule"] for row in listed(office)} == {"now": "two_boards", "past": None}
 
 
-def test_what_consoles_write_of_themselves_cannot_steer_a_terminal(office: Office) -> None:
+def test_text_from_consoles_cannot_control_a_terminal(office: Office) -> None:
     office.take_messages(
         [
-            said(
+            heartbeat(
                 "demo/till-1",
                 firmware="\x1b[2Jx\ny[/b]",
                 faults=["\x1b[31mfire\r", "流量" * 60, "", "a\tb"],
@@ -186,7 +188,7 @@ def test_what_consoles_write_of_themselves_cannot_steer_a_terminal(office: Offic
     )
     for options in ((), ("--json",)):
         text = office.do("console", "list", *options)
-        assert not {sign for sign in text if not sign.isprintable() and sign != "\n"}
+        assert not {character for character in text if not character.isprintable() and character != "\n"}
     assert "x\\ny[/b]" in office.do("console", "list")
 
 
@@ -194,21 +196,21 @@ def test_what_consoles_write_of_themselves_cannot_steer_a_terminal(office: Offic
 
 
 def on_terminal(office: Office, columns: int, **environment: str) -> str:
-    """What a terminal with so many columns gets to see."""
-    ours, theirs = pty.openpty()
-    where = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color", **environment}
-    with os.fdopen(theirs, "wb", buffering=0) as terminal:
+    """Return what a terminal of that width receives."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color", **environment}
+    with os.fdopen(slave, "wb", buffering=0) as terminal:
         words = ("console", "list", "--database", str(office.database))
-        program = Forked(*words, out=terminal, err=terminal, environment=where)
-    told = b""
+        program = Forked(*words, out=terminal, err=terminal, environment=environment)
+    output = b""
     try:
-        while piece := os.read(ours, 65_536):
-            told += piece
+        while piece := os.read(master, 65_536):
+            output += piece
     except OSError:  # the other side is closed
         pass
-    os.close(ours)
+    os.close(master)
     assert program.wait(120) == 0
-    return told.decode()
+    return output.decode()
 
 
 def plain_lines(text: str) -> list[str]:
@@ -219,8 +221,10 @@ def plain_lines(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("columns", [40, 80, 132, 250])
-def test_whatever_the_width_nothing_is_cut_or_wrapped_that_matters(office: Office, columns: int) -> None:
-    office.take_messages([said("demo/till-1"), said("demo/till-2", faults=["flash", "流量"], firmware="1.0.0-β")])
+def test_nothing_that_matters_is_cut_or_wrapped_at_any_width(office: Office, columns: int) -> None:
+    office.take_messages(
+        [heartbeat("demo/till-1"), heartbeat("demo/till-2", faults=["flash", "流量"], firmware="1.0.0-β")]
+    )
     text = on_terminal(office, columns)
     for word in ("till-1", "till-2", "green", "red !!", "flash fails", "1.0.0-β", "-61 dBm", "1 red, 1 green."):
         assert word in text
@@ -231,8 +235,8 @@ def test_whatever_the_width_nothing_is_cut_or_wrapped_that_matters(office: Offic
         assert "流量" in text
 
 
-def test_colours_are_for_terminals_alone(office: Office) -> None:
-    office.take_messages([said("demo/till-1", faults=["flash"])])
+def test_colours_are_for_terminals_only(office: Office) -> None:
+    office.take_messages([heartbeat("demo/till-1", faults=["flash"])])
     assert "\x1b[31mred !!" in on_terminal(office, 132)
     assert "\x1b" not in on_terminal(office, 132, NO_COLOR="1")
     assert "\x1b" not in on_terminal(office, 132, TERM="dumb")
@@ -242,26 +246,26 @@ def test_colours_are_for_terminals_alone(office: Office) -> None:
 # -- real ones -------------------------------------------------------------------------------------------------------
 
 
-def test_a_real_console_is_green_and_then_in_want_of_its_button(
+def test_a_real_console_is_green_until_its_button_sticks(
     office: Office, trivox_bridge: Bridge, trivox_console: Callable[..., Console]
 ) -> None:
     office.database = trivox_bridge.database
 
     def row() -> dict[str, Any]:
-        (found,) = listed(office)
-        return found
+        (only,) = listed(office)
+        return only
 
     trivox_bridge.trivox("settings", "set", "--all", "heartbeat_ms=1000", "stuck_ms=2000")
     console = trivox_console("shop/till-1", board="pico_w")
     trivox_bridge.wait_for_console("shop/till-1")
-    told = trivox_bridge.wait_for(lambda: row()["health"] == "green" and row(), "it is well", limit_s=120)
-    assert (told["online"], told["board"], told["faults"], told["rule"]) == (True, "pico_w", [], None)
-    assert abs(told["clock_offset_ms"]) < 60_000
-    assert told["outbox_event_count"] < 10
+    status = trivox_bridge.wait_for(lambda: row()["health"] == "green" and row(), "it is well", limit_s=120)
+    assert (status["online"], status["board"], status["faults"], status["rule"]) == (True, "pico_w", [], None)
+    assert abs(status["clock_offset_ms"]) < 60_000
+    assert status["outbox_event_count"] < 10
     console.hold("yes")
     trivox_bridge.wait_for(lambda: row()["rule"] == "stuck", "its button is stuck", limit_s=120)
     console.release("yes")
     trivox_bridge.wait_for(lambda: row()["health"] == "green", "its button is free", limit_s=120)
     console.power_off()
-    trivox_bridge.wait_for(lambda: row()["online"] is False, "the broker has told that it is gone", limit_s=120)
+    trivox_bridge.wait_for(lambda: row()["online"] is False, "the broker has reported that it is gone", limit_s=120)
     assert (row()["health"], row()["rule"]) == ("amber", "offline")

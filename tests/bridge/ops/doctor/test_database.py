@@ -1,4 +1,4 @@
-"""What doctor makes of a database that is locked, damaged or refuses strangers; and how strangers are enrolled."""
+"""What doctor says about a database that is locked, damaged or refuses strangers; and how strangers are enrolled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from bridge.admin.commands import EnrollConsoles, Sweep
 from bridge.service.vitals import FLOOD_MESSAGES
-from bridge.service.writer import Arrived
+from bridge.service.writer import ReceivedMessage
 from bridge.store import open_store
 from tests.bridge.office import MINUTE_MS, Office, Till, at
 from tests.support import planted
@@ -20,20 +20,21 @@ NINE = at("2026-11-02T09:00+00:00")
 
 
 def bad(text: str) -> list[str]:
+    """Return the lines that somebody has to act on."""
     return [line for line in text.splitlines() if line.startswith("! ")]
 
 
-def test_a_database_that_another_program_holds_is_a_finding_among_others(office: Office) -> None:
+def test_a_database_that_another_program_holds_is_reported_among_others(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
     with planted.held(office.database):
         text = office.do("doctor")
     assert f"Another program has locked the database {office.database}: end that program." in text
-    assert "The broker was not looked at" in text
+    assert "The broker was not checked" in text
     assert "MB free" in text
     assert "time server" in text
 
 
-def test_a_damaged_database_names_the_way_back_and_no_bridge_to_start(office: Office) -> None:
+def test_doctor_says_how_to_restore_a_damaged_database_and_starts_no_bridge(office: Office) -> None:
     till = Till()
     till.surveys(NINE, yes=500)
     office.take(till)
@@ -51,34 +52,34 @@ def test_a_damaged_database_names_the_way_back_and_no_bridge_to_start(office: Of
 def strangers(office: Office, count: int) -> list[tuple[str, bytes, int]]:
     till = Till()
     till.surveys(NINE, yes=count)
-    return [(one["topic"], json.dumps(one["payload"]).encode(), NINE) for one in till.messages()]
+    return [(message["topic"], json.dumps(message["payload"]).encode(), NINE) for message in till.messages()]
 
 
-def test_a_stranger_is_taken_in_once_enrolled_and_what_it_sent_before_by_a_rebuild(office: Office) -> None:
+def test_a_stranger_is_accepted_once_enrolled_and_its_earlier_events_by_a_rebuild(office: Office) -> None:
     messages = strangers(office, 40)
     store = open_store(office.database, writing=True)
     take_messages(store, messages[:1], 1, enrolled_only=True)
     store.close()
     refused = office.do("doctor")
     assert "`trivox console enroll SITE/CONSOLE`" in refused
-    assert "No console was ever heard of" not in refused
+    assert "No console has been heard yet" not in refused
     assert "1 console enrolled" in office.do("console", "enroll", "demo/till-1")
     assert "not enrolled" not in office.do("console", "list")
     store = open_store(office.database, writing=True)
     assert take_messages(store, messages[1:], 1, enrolled_only=True).stored == 48
     store.close()
-    assert "1 rejects taken after all" in office.do("rebuild")
+    assert "1 rejects taken in" in office.do("rebuild")
     assert office.rows("site")[0]["surveys"] == 40
     assert "Nothing was rejected" in office.do("doctor")
 
 
-def test_a_bridge_at_work_listens_to_a_console_from_its_enrolment_on(office: Office) -> None:
-    first, second = (Arrived(topic, payload, NINE, 0, 1) for topic, payload, _ in strangers(office, 20))
+def test_a_running_bridge_accepts_a_console_from_its_enrolment_on(office: Office) -> None:
+    first, second = (ReceivedMessage(topic, payload, NINE, 0, 1) for topic, payload, _ in strangers(office, 20))
     with writing(office.database, enrolled_only=True) as writer:
-        writer.put([first])
+        writer.enqueue([first])
         writer.perform(EnrollConsoles(consoles=["demo/till-1"]))
         assert writer.vitals.counts["stored"] == 0
-        writer.put([second])
+        writer.enqueue([second])
     assert writer.vitals.counts["stored"] == 8
 
 
@@ -94,13 +95,13 @@ def test_a_stranger_that_floods_is_named(office: Office) -> None:
     with writing(office.database, enrolled_only=True) as writer:
         for _ in range(FLOOD_MESSAGES // 1000 + 1):
             assert writer.vitals.snapshot(1)["flooding"] == []
-            writer.put([Arrived(topic, payload, NINE, 0, 1)] * 1000)
+            writer.enqueue([ReceivedMessage(topic, payload, NINE, 0, 1)] * 1000)
             writer.perform(Sweep())  # comes after them
         assert writer.vitals.snapshot(1)["flooding"] == ["demo/till-1"]
         assert not writer.vitals.consoles
 
 
-def test_two_boards_are_one_finding(office: Office) -> None:
+def test_two_boards_are_reported_once(office: Office) -> None:
     tills = [Till(epoch=epoch) for epoch in ("0000000a", "0000000b")]
     for minute in range(3):
         for till in tills:
@@ -108,37 +109,37 @@ def test_two_boards_are_one_finding(office: Office) -> None:
             office.take(till)
     assert sum("sends under two epochs in turn" in line for line in bad(office.do("doctor"))) == 1
     for minute in range(4):
-        said = {"hardware_id": ("aa", "bb")[minute % 2], "epoch": tills[minute % 2].epoch}
-        message = {"topic": "trivox/v1/demo/till-1/health", "payload": said, "received_at_ms": NINE + minute}
+        payload = {"hardware_id": ("aa", "bb")[minute % 2], "epoch": tills[minute % 2].epoch}
+        message = {"topic": "trivox/v1/demo/till-1/health", "payload": payload, "received_at_ms": NINE + minute}
         office.take_messages([message])
-    told = bad(office.do("doctor"))
-    assert sum("Two boards (aa and bb)" in line for line in told) == 1
-    assert not any("two epochs in turn" in line for line in told)
+    lines = bad(office.do("doctor"))
+    assert sum("Two boards (aa and bb)" in line for line in lines) == 1
+    assert not any("two epochs in turn" in line for line in lines)
 
 
-def test_what_may_not_be_read_is_no_wrong_usage(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission_is_not_a_usage_error(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
     monkeypatch.setattr(os, "access", lambda *_, **__: False)  # as for a user without rights, whoever runs this
     assert office.run("console", "list").status == 0
 
 
-def test_counts_are_told_in_words_that_fit(office: Office) -> None:
+def test_counts_use_singular_and_plural(office: Office) -> None:
     line = "demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T17:00"
     assert office.shifts(line).out == "1 shift imported.\n"
 
 
-def test_a_settings_file_that_is_missing_is_told_also_without_a_broker(office: Office) -> None:
+def test_a_missing_settings_file_is_reported_also_without_a_broker(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
     result = office.run("doctor", "--config", office.folder / "nothere.toml")
     assert (result.status, result.out) == (1, "")
     assert "nothere.toml cannot be read" in result.err
 
 
-def test_reasons_that_an_older_bridge_took_from_senders_are_summed_up(office: Office) -> None:
+def test_reasons_that_senders_chose_with_older_bridges_are_summed_up(office: Office) -> None:
     store = open_store(office.database, writing=True)
     planted.rejects(store, [f"unknown \x1b{number}: x" for number in range(3_000)])
     store.close()
     text = office.do("doctor")
     assert len(text.splitlines()) < 40
-    assert "Rejected for 2980 further reasons: 2980" in text
+    assert "Rejected for 2980 other reasons: 2980" in text
     assert "\x1b" not in text

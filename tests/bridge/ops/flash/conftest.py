@@ -18,7 +18,7 @@ __all__ = ["compiled_firmware", "in_service", "plugged"]
 
 @pytest.fixture
 def plugged(tmp_path: Path) -> Iterator[Callable[..., BareBoard]]:
-    """Plugs in a new board of that kind; all are unplugged at the end, and must not have broken a rule."""
+    """Return a function that plugs in a new board of a kind; at the end, all are unplugged and checked."""
     with ExitStack() as desk:
 
         def plug_in(kind: str, name: str = "", **others: object) -> BareBoard:
@@ -33,7 +33,7 @@ def plugged(tmp_path: Path) -> Iterator[Callable[..., BareBoard]]:
 def in_service(
     plugged: Callable[..., BareBoard], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], BareBoard]:
-    """Plugs in a board of that kind that was flashed as `TILL` at a broker that is `NOWHERE`; it serves."""
+    """Return a function that plugs in a serving board of a kind, flashed as `TILL` with the broker `NOWHERE`."""
 
     def plug_in(kind: str) -> BareBoard:
         folder = once(tmp_path_factory, f"flashed-{kind}", lambda folder: _flashed(folder, kind))

@@ -1,4 +1,4 @@
-"""A technician's desk: bare boards plugged in, his fingers on their buttons, and the command that he runs."""
+"""A technician's desk: bare boards plugged in, fingers on their buttons, and the command that he runs."""
 
 import json
 import os
@@ -24,7 +24,7 @@ UNTESTED = "--no-self-test"
 
 
 class Fingers:
-    """Do on a board what its console asks a technician for, as long as they are there; for `skips` time just passes."""
+    """Press the buttons that a console's self-test asks for, in a `with` block; for `skips`, only let time pass."""
 
     def __init__(self, board: BareBoard, skips: str = "") -> None:
         self._board, self._skips = board, skips
@@ -42,29 +42,29 @@ class Fingers:
     def _work(self) -> None:
         begun = len(self._board.output())
         while not self._stop.wait(0.1):
-            said = SELF_TEST.findall(self._board.output(), begun)
-            verb, _, button = said[-1].partition(" ") if said else ("", "", "")
+            steps = SELF_TEST.findall(self._board.output(), begun)
+            verb, _, button = steps[-1].partition(" ") if steps else ("", "", "")
             if verb not in {"press", "hold"}:
                 continue
             if button == self._skips:
                 self._board.step(STEP_MS)
             else:
                 self._board.press(button, held_ms=2000 if verb == "hold" else 150)
-            begun = len(self._board.output())  # it asks again each second, should it not have felt that
+            begun = len(self._board.output())  # it asks again each second, if it did not notice the press
 
 
 def flash(folder: Path, *words: str, says: str = "") -> subprocess.CompletedProcess[str]:
-    """What `trivox console flash` does in that folder; `says` is typed to it."""
+    """Run `trivox console flash` in that folder, and type `says` to it."""
     return trivox("console", "flash", *words, folder=folder, environment=SECRET, says=says)
 
 
 def flash_by_program(folder: Path, *words: str, says: str = "") -> subprocess.CompletedProcess[str]:
-    """The same by the command as it is installed, in a process of its own."""
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("TRIVOX")}
+    """Run the installed command in a process of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRIVOX")}
     return subprocess.run(
         [TRIVOX, "console", "flash", *words],
         cwd=folder,
-        env={**surroundings, **SECRET},
+        env={**environment, **SECRET},
         input=says,
         capture_output=True,
         text=True,
@@ -74,11 +74,11 @@ def flash_by_program(folder: Path, *words: str, says: str = "") -> subprocess.Co
 
 
 def log_of(folder: Path) -> list[dict[str, Any]]:
-    """What the log says."""
+    """Return the lines of the log."""
     return [json.loads(line) for line in (folder / "flashed.ndjson").read_text().splitlines()]
 
 
 def last_message(board: BareBoard, leaf: str) -> Any:
-    """The last message under that leaf that a board without radio has sent in its last run."""
+    """Return the last message under that leaf that a board without radio sent in its last run, or None."""
     lines = [line.split("\t") for line in board.runs()[-1].output.splitlines()]
     return next((json.loads(words[1]) for words in reversed(lines) if len(words) == 3 and words[0] == leaf), None)

@@ -1,4 +1,4 @@
-"""`trivox console flash`: a bare board becomes a console, through the doors that a technician uses."""
+"""`trivox console flash`: a bare board becomes a console, by the commands that a technician uses."""
 
 import fcntl
 import json
@@ -32,7 +32,7 @@ PlugIn = Callable[..., BareBoard]
 
 
 def on_board(board: BareBoard, program: str) -> str:
-    """What a program says on a board, also one in service, which its watchdog starts anew soon after."""
+    """Run a program on a board and return its output; a board in service is restarted by its watchdog soon after."""
     wait_until("the port is there", lambda: Path(board.port).exists())
     repl = Repl(board.port)
     try:
@@ -43,12 +43,12 @@ def on_board(board: BareBoard, program: str) -> str:
 
 
 def config_of(board: BareBoard) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(on_board(board, "print(open('/console.json').read())"))
-    return found
+    config: dict[str, Any] = json.loads(on_board(board, "print(open('/console.json').read())"))
+    return config
 
 
 def held_open(board: BareBoard) -> None:
-    """Plug a board in anew with the two buttons held."""
+    """Plug a board in again with the two buttons held."""
     board.power_off()
     board.plug_in_holding("no", "seller")
 
@@ -76,7 +76,7 @@ def test_a_board_becomes_a_console_that_the_bridge_knows(
         assert secret not in done.stdout + done.stderr + picture + json.dumps(line)
 
 
-def test_three_at_once_and_again_without_a_byte_of_firmware(plugged: PlugIn, tmp_path: Path) -> None:
+def test_three_boards_at_once_and_again_without_copying_firmware(plugged: PlugIn, tmp_path: Path) -> None:
     boards = [plugged(kind) for kind in ("pico", "pico_w", "esp32")]
     ports = ("--port", str(tmp_path / "boards" / "*" / "usb"), "--count", "3", "--wait", "20")
     first = flash(tmp_path, *TILL, *ports, *NOWHERE, UNTESTED)
@@ -88,11 +88,13 @@ def test_three_at_once_and_again_without_a_byte_of_firmware(plugged: PlugIn, tmp
     assert again.returncode == 0, again.stdout + again.stderr
     assert "copying" not in again.stdout
     assert all(board.arrived - before < arrived[0] / 3 for board, before in zip(boards, arrived, strict=True))
-    who = {line["hardware_id"]: line["console_id"] for line in log_of(tmp_path)[:3]}
-    assert {line["hardware_id"]: line["console_id"] for line in log_of(tmp_path)[3:]} == who  # each is what it was
+    consoles = {line["hardware_id"]: line["console_id"] for line in log_of(tmp_path)[:3]}
+    assert {
+        line["hardware_id"]: line["console_id"] for line in log_of(tmp_path)[3:]
+    } == consoles  # each is the same again
 
 
-def test_a_table_of_many_goes_on_where_it_ended(plugged: PlugIn, tmp_path: Path) -> None:
+def test_a_second_run_continues_a_table_where_the_first_ended(plugged: PlugIn, tmp_path: Path) -> None:
     table = tmp_path / "consoles.csv"
     table.write_text("site_id,console_id,board\nsofia-1,till-1,pico\nsofia-1,till-2,pico_w\nsofia-1,till-3,pico\n")
     boards = [plugged("pico", "pico-a"), plugged("pico_w"), plugged("pico", "pico-b")]
@@ -101,9 +103,9 @@ def test_a_table_of_many_goes_on_where_it_ended(plugged: PlugIn, tmp_path: Path)
     assert "2 consoles of 3 done" in some.stdout
     rest = flash(tmp_path, "--csv", str(table), "--port", boards[2].port, *NOWHERE, UNTESTED)
     assert rest.returncode == 0, rest.stdout + rest.stderr
-    who = {line["hardware_id"]: line["console_id"] for line in log_of(tmp_path)}
-    assert who[boards[1].hardware_id] == "till-2"
-    assert {who[boards[0].hardware_id], who[boards[2].hardware_id]} == {"till-1", "till-3"}
+    consoles = {line["hardware_id"]: line["console_id"] for line in log_of(tmp_path)}
+    assert consoles[boards[1].hardware_id] == "till-2"
+    assert {consoles[boards[0].hardware_id], consoles[boards[2].hardware_id]} == {"till-1", "till-3"}
 
 
 @pytest.mark.long
@@ -112,17 +114,17 @@ def test_a_failing_button_is_named(plugged: PlugIn, tmp_path: Path) -> None:
     with Fingers(board, skips="no"):
         done = flash(tmp_path, *TILL, "--port", board.port, says="y\n")
     assert done.returncode == 1
-    assert "sofia-1/till-1 is flashed, but the self-test did not see No: see to wiring and buttons." in done.stdout
+    assert "sofia-1/till-1 is flashed, but the self-test missed No: check the wiring and the buttons." in done.stdout
     (line,) = log_of(tmp_path)
     assert (line["result"], line["self_test"]) == ("failed", "failed")
 
 
-def test_dark_lamps_are_the_technicians_word(plugged: PlugIn, tmp_path: Path) -> None:
+def test_the_technician_says_whether_the_lamps_light(plugged: PlugIn, tmp_path: Path) -> None:
     board = plugged("pico")
     with Fingers(board):
         done = flash(tmp_path, *TILL, "--port", board.port, says="n\n")
     assert done.returncode == 1
-    assert "lamps or sound are not right" in done.stderr
+    assert "lamps or sound are wrong" in done.stderr
 
 
 def test_events_of_another_console_stay_unless_wiped(in_service: PlugIn, tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def test_events_of_another_console_stay_unless_wiped(in_service: PlugIn, tmp_pat
     assert wiped.returncode == 0, wiped.stdout + wiped.stderr
     count = log_of(tmp_path)[-1]["events_wiped"]
     assert count >= 2  # started, and pressed
-    assert f"{count} events of sofia-1/till-1 went" in wiped.stdout
+    assert f"wiped {count} events of sofia-1/till-1," in wiped.stdout
     assert config_of(board)["console_id"] == "till-9"
 
 
@@ -164,7 +166,7 @@ def test_a_pico_in_service_is_asked_by_message_once_it_knows_the_time(in_service
     assert again.returncode == 0, again.stdout + again.stderr
 
 
-def test_two_held_buttons_open_a_pico(in_service: PlugIn, tmp_path: Path) -> None:
+def test_two_held_buttons_stop_a_pico_in_service(in_service: PlugIn, tmp_path: Path) -> None:
     board = in_service("pico")
     held_open(board)
     again = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
@@ -177,33 +179,33 @@ def test_two_held_buttons_open_a_pico(in_service: PlugIn, tmp_path: Path) -> Non
     [
         ((*TILL, "--csv", "x.csv"), "Give --csv, or --site and --console, not both."),
         (("--console", "till-1"), "--console needs its site"),
-        ((), "Which console is it to be? Give --site and --console, or --csv."),
-        (("--site", "s", "--console", "till", "--count", "2"), "has to end in a number"),
+        ((), "No console is named: give --site and --console, or --csv."),
+        (("--site", "s", "--console", "till", "--count", "2"), "does not end in a number"),
         ((*TILL, "--broker", "mqtts://127.0.0.1"), "give --ca-file with mqtts://"),
-        ((*TILL, "--base-sha256", "00"), "--base-sha256 is for --base"),
-        ((*TILL, "--config", "x.toml"), "--config and --ca-file are for --broker"),
+        ((*TILL, "--base-sha256", "00"), "--base-sha256 needs --base"),
+        ((*TILL, "--config", "x.toml"), "--config and --ca-file need --broker"),
     ],
 )
-def test_wrong_usage_is_told(tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
+def test_wrong_usage_is_reported(tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
     done = flash(tmp_path, *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_cannot_be_opened_says_what_to_look_at(plugged: PlugIn, tmp_path: Path) -> None:
+def test_a_port_that_cannot_be_opened_is_reported_with_what_to_check(plugged: PlugIn, tmp_path: Path) -> None:
     board = plugged("pico_w")
     absent = flash(tmp_path, *TILL, "--port", str(tmp_path / "no"), *NOWHERE)
     assert "There is no port" in absent.stderr
-    assert "no charging cable" in absent.stderr
+    assert "not a charging cable" in absent.stderr
     (tmp_path / "file").write_text("x")
-    assert "is no serial port" in flash(tmp_path, *TILL, "--port", str(tmp_path / "file"), *NOWHERE).stderr
+    assert "is not a serial port" in flash(tmp_path, *TILL, "--port", str(tmp_path / "file"), *NOWHERE).stderr
     with Path(board.port).open("rb+", buffering=0) as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert "Another program has" in flash(tmp_path, *TILL, "--port", board.port, *NOWHERE).stderr
     nothing = flash(tmp_path, *TILL, "--port", str(tmp_path / "no*"), *NOWHERE, "--wait", "1")
     assert nothing.returncode == 1
-    assert "see that its cable carries data" in nothing.stderr
+    assert "check that its cable carries data" in nothing.stderr
 
 
 def test_the_wrong_board_is_refused(plugged: PlugIn, tmp_path: Path) -> None:
@@ -211,10 +213,10 @@ def test_the_wrong_board_is_refused(plugged: PlugIn, tmp_path: Path) -> None:
     board = plugged("pico_w")
     done = flash(tmp_path, "--csv", "table.csv", "--port", board.port, *NOWHERE)
     assert done.returncode == 1
-    assert "This is a pico_w; sofia-1/till-1 is to be another (esp32)." in done.stderr
+    assert "This is a pico_w, but sofia-1/till-1 needs another board (esp32)" in done.stderr
 
 
-def test_a_board_without_wifi_or_broker_is_not_begun(plugged: PlugIn, tmp_path: Path) -> None:
+def test_a_board_without_wifi_or_broker_is_not_changed(plugged: PlugIn, tmp_path: Path) -> None:
     board = plugged("pico_w")
     assert "give --wifi-ssid" in flash(tmp_path, *TILL, "--port", board.port).stderr
     assert "give --broker" in flash(tmp_path, *TILL, "--port", board.port, *WIFI).stderr
@@ -222,7 +224,7 @@ def test_a_board_without_wifi_or_broker_is_not_begun(plugged: PlugIn, tmp_path: 
 
 
 class Gateway:
-    """The host's end of a console's line, which acknowledges what comes."""
+    """The host's end of a console's line, which acknowledges events."""
 
     def __init__(self, path: str) -> None:
         self._line = serial.Serial(path, timeout=0.2)

@@ -1,4 +1,4 @@
-"""MicroPython itself on a board: the file is checked before anything is written, and by its maker's own way."""
+"""MicroPython itself on a board: the file is checked, then written the way its maker intends."""
 
 import hashlib
 import os
@@ -10,8 +10,8 @@ import pytest
 
 from bridge.errors import TrivoxError
 from bridge.ops.flash import ports
-from bridge.ops.flash.errors import FlashError
-from bridge.ops.flash.micropython_image import RP2040, read_base, write_by_esptool, write_to_volume
+from bridge.ops.flash.errors import FlashingError
+from bridge.ops.flash.micropython_image import RP2040, read_micropython_image, write_by_esptool, write_to_volume
 from simulator.console.bare_board import BareBoard
 from tests.bridge.ops.flash.desk import NOWHERE, TILL, UNTESTED, flash
 from tests.support.esp32_rom import Esp32Rom
@@ -24,7 +24,7 @@ IMAGE = b"MicroPython v1.26.0 on 2026-01-01; Raspberry Pi Pico W with RP2040".lj
 
 
 def uf2(image: bytes, family: int = RP2040) -> bytes:
-    """A UF2 file that puts `image` into flash."""
+    """Return a UF2 file that puts `image` into flash."""
     pieces = [image[at : at + 256].ljust(256, b"\0") for at in range(0, len(image), 256)]
     blocks = (
         struct.pack(
@@ -45,7 +45,7 @@ def uf2(image: bytes, family: int = RP2040) -> bytes:
     return b"".join(blocks)
 
 
-def kept(folder: Path, name: str, data: bytes) -> tuple[Path, str]:
+def written(folder: Path, name: str, data: bytes) -> tuple[Path, str]:
     path = folder / name
     path.write_bytes(data)
     return path, hashlib.sha256(data).hexdigest()
@@ -59,64 +59,62 @@ def volume(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_base_is_copied_to_the_boot_volume(tmp_path: Path, volume: Path) -> None:
-    path, digest = kept(tmp_path, "pico_w.uf2", uf2(IMAGE))
-    base = read_base(path, digest)
-    assert base.image.rstrip(b"\0") == IMAGE.rstrip(b"\0")
-    write_to_volume(base, volume)
+def test_micropython_is_copied_to_the_boot_volume(tmp_path: Path, volume: Path) -> None:
+    path, digest = written(tmp_path, "pico_w.uf2", uf2(IMAGE))
+    micropython = read_micropython_image(path, digest)
+    assert micropython.image.rstrip(b"\0") == IMAGE.rstrip(b"\0")
+    write_to_volume(micropython, volume)
     assert (volume / "pico_w.uf2").read_bytes() == path.read_bytes()
 
 
-def test_the_hash_may_stand_beside_it(tmp_path: Path) -> None:
-    path, digest = kept(tmp_path, "pico_w.uf2", uf2(IMAGE))
+def test_the_hash_may_be_in_a_file_beside_it(tmp_path: Path) -> None:
+    path, digest = written(tmp_path, "pico_w.uf2", uf2(IMAGE))
     (tmp_path / "pico_w.uf2.sha256").write_text(f"{digest}  pico_w.uf2\n")
-    assert read_base(path, None).family == "rp2"
+    assert read_micropython_image(path, None).family == "rp2"
 
 
-def test_another_file_than_meant_is_refused(tmp_path: Path) -> None:
-    path, digest = kept(tmp_path, "pico_w.uf2", uf2(IMAGE))
+def test_an_unexpected_file_is_refused(tmp_path: Path) -> None:
+    path, digest = written(tmp_path, "pico_w.uf2", uf2(IMAGE))
     path.write_bytes(path.read_bytes() + b"x")
     for words in (("--base", str(path), "--base-sha256", digest), ("--base", str(path))):
         done = flash(tmp_path, *TILL, *words)
         assert done.returncode == 1
         assert hashlib.sha256(path.read_bytes()).hexdigest() in done.stderr
-    assert (
-        "is not the file that was meant" in flash(tmp_path, *TILL, "--base", str(path), "--base-sha256", digest).stderr
-    )
+    assert "is not the expected file" in flash(tmp_path, *TILL, "--base", str(path), "--base-sha256", digest).stderr
 
 
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
     [
-        ("cut.uf2", uf2(IMAGE)[:-512], "no whole UF2 file"),
-        ("short.uf2", uf2(IMAGE)[:-1], "no whole UF2 file"),
-        ("empty.uf2", b"", "no whole UF2 file"),
+        ("cut.uf2", uf2(IMAGE)[:-512], "not a complete UF2 file"),
+        ("short.uf2", uf2(IMAGE)[:-1], "not a complete UF2 file"),
+        ("empty.uf2", b"", "not a complete UF2 file"),
         ("other.uf2", uf2(IMAGE, family=0xE48BFF59), "another chip than the RP2040"),
-        ("text.bin", b"hello", "is no base"),
-        ("whole.bin", b"\xe9" + bytes(0x200000), "reach over the console's files"),
+        ("text.bin", b"hello", "is not MicroPython"),
+        ("whole.bin", b"\xe9" + bytes(0x200000), "overwrite the console's files"),
     ],
 )
-def test_what_is_no_base_is_refused(tmp_path: Path, name: str, data: bytes, sentence: str) -> None:
-    path, digest = kept(tmp_path, name, data)
+def test_what_is_not_micropython_is_refused(tmp_path: Path, name: str, data: bytes, sentence: str) -> None:
+    path, digest = written(tmp_path, name, data)
     with pytest.raises(TrivoxError, match=sentence):
-        read_base(path, digest)
+        read_micropython_image(path, digest)
 
 
-def test_every_damaged_byte_of_a_block_head_is_seen(tmp_path: Path) -> None:
+def test_every_damaged_byte_of_a_block_header_is_detected(tmp_path: Path) -> None:
     whole = uf2(IMAGE)
-    for place in (*range(12), *range(20, 32), *range(508, 512)):  # all but address, size and content
+    for offset in (*range(12), *range(20, 32), *range(508, 512)):  # all but address, size and content
         data = bytearray(whole)
-        data[512 + place] ^= 0xFF
-        path, digest = kept(tmp_path, "damaged.uf2", bytes(data))
+        data[512 + offset] ^= 0xFF
+        path, digest = written(tmp_path, "damaged.uf2", bytes(data))
         with pytest.raises(TrivoxError):
-            read_base(path, digest)
+            read_micropython_image(path, digest)
 
 
 def test_another_volume_is_left_alone(tmp_path: Path, volume: Path) -> None:
-    path, digest = kept(tmp_path, "pico_w.uf2", uf2(IMAGE))
+    path, digest = written(tmp_path, "pico_w.uf2", uf2(IMAGE))
     (volume / "INFO_UF2.TXT").write_text(INFO.replace("RPI-RP2", "RPI-RP2350"))
-    with pytest.raises(FlashError, match="another board than a Pico"):
-        write_to_volume(read_base(path, digest), volume)
+    with pytest.raises(FlashingError, match="another board than a Pico"):
+        write_to_volume(read_micropython_image(path, digest), volume)
     assert [file.name for file in volume.iterdir()] == ["INFO_UF2.TXT"]
 
 
@@ -125,11 +123,11 @@ def test_boot_volumes_are_found_among_mounts(tmp_path: Path, volume: Path) -> No
     mounts = tmp_path / "mounts"
     name = str(spaced).replace(" ", "\\040")
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\n/dev/sdb1 {name} vfat rw 0 0\n/dev/sdc1 /no/such vfat rw 0 0\n")
-    assert spaced in ports.boot_volumes(mounts)
+    assert spaced in ports.find_boot_volumes(mounts)
 
 
-def test_a_base_of_another_board_is_refused(tmp_path: Path, plugged: Callable[..., BareBoard]) -> None:
-    path, digest = kept(tmp_path, "pico.uf2", uf2(IMAGE.replace(b"Pico W", b"Pico")))
+def test_micropython_for_another_board_is_refused(tmp_path: Path, plugged: Callable[..., BareBoard]) -> None:
+    path, digest = written(tmp_path, "pico.uf2", uf2(IMAGE.replace(b"Pico W", b"Pico")))
     at = ("--port", plugged("pico_w").port, *NOWHERE)
     done = flash(tmp_path, *TILL, *at, "--base", str(path), "--base-sha256", digest)
     assert done.returncode == 1
@@ -138,18 +136,20 @@ def test_a_base_of_another_board_is_refused(tmp_path: Path, plugged: Callable[..
 
 @pytest.mark.parametrize("erase", [False, True])
 def test_esptool_writes_it_to_an_esp32(tmp_path: Path, erase: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    path, digest = kept(tmp_path, "esp32.bin", ESP_IMAGE)
-    told: list[int] = []
+    path, digest = written(tmp_path, "esp32.bin", ESP_IMAGE)
+    percents: list[int] = []
     with Esp32Rom() as rom:
-        write_by_esptool(read_base(path, digest), rom.port, told.append, erase=erase)
+        write_by_esptool(read_micropython_image(path, digest), rom.port, percents.append, erase=erase)
     assert rom.flash[0x1000 : 0x1000 + len(ESP_IMAGE)] == ESP_IMAGE
-    assert rom.flash[0x200000] == (0xFF if erase else 0)  # what lies where the console's files are
-    assert told[-1] == 100
+    assert rom.flash[0x200000] == (0xFF if erase else 0)  # where the console's files are
+    assert percents[-1] == 100
 
 
 @pytest.mark.long
-def test_a_fresh_esp32_gets_its_base_and_becomes_a_console(tmp_path: Path, plugged: Callable[..., BareBoard]) -> None:
-    path, digest = kept(tmp_path, "esp32.bin", ESP_IMAGE)
+def test_a_fresh_esp32_gets_micropython_and_becomes_a_console(
+    tmp_path: Path, plugged: Callable[..., BareBoard]
+) -> None:
+    path, digest = written(tmp_path, "esp32.bin", ESP_IMAGE)
     board, port = plugged("esp32"), tmp_path / "port"
 
     def starts_micropython() -> None:
@@ -166,14 +166,14 @@ def test_a_fresh_esp32_gets_its_base_and_becomes_a_console(tmp_path: Path, plugg
 
 
 def test_the_real_esptool_takes_these_arguments_and_says_what_is_wrong(tmp_path: Path) -> None:
-    path, digest = kept(tmp_path, "esp32.bin", b"\xe9" + IMAGE)
+    path, digest = written(tmp_path, "esp32.bin", b"\xe9" + IMAGE)
     master, slave = os.openpty()  # a port on which nothing answers
     try:
         with pytest.raises(
-            FlashError, match=r"esptool could not write esp32\.bin .*hold the board's BOOT button"
-        ) as told:
-            write_by_esptool(read_base(path, digest), os.ttyname(slave), lambda _: None, erase=False)
+            FlashingError, match=r"esptool could not write esp32\.bin .*hold the board's BOOT button"
+        ) as raised:
+            write_by_esptool(read_micropython_image(path, digest), os.ttyname(slave), lambda _: None, erase=False)
     finally:
         os.close(master)
         os.close(slave)
-    assert "usage" not in str(told.value).lower()
+    assert "usage" not in str(raised.value).lower()

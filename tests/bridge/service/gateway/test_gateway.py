@@ -1,4 +1,4 @@
-"""The gateway with boards at its ports that say what no firmware would: the far ends of the lines are the test's."""
+"""Test the gateway with boards that send what no firmware would: the tests hold the far ends of the lines."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def greet(port: SerialBoard, board: dict[str, str], epoch: str = "9f2c1ab0") -> 
 
 
 def states(subscriber: Subscriber) -> list[str]:
-    """What till-1 has said of itself so far."""
+    """Return the states that till-1 has published so far."""
     return [said["state"] for said in subscriber.payloads("till-1/status")]
 
 
@@ -73,7 +73,7 @@ def gateway(tmp_path: Path, broker: Mosquitto, board: SerialBoard) -> Iterator[G
         yield running
 
 
-def test_a_board_is_at_the_broker_as_if_it_had_a_radio(
+def test_a_board_is_connected_as_if_it_had_a_radio(
     broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, gateway: Gateway
 ) -> None:
     subscriber.publish("trivox/v1/shop/till-1/settings", {"revision": 7}, retain=True)
@@ -104,18 +104,18 @@ def test_json_with_line_breaks_stays_one_line(subscriber: Subscriber, board: Ser
     subscriber.publish("trivox/v1/shop/till-1/settings", b'{\r\n\t"revision": 9\n}')
     assert wait_until("settings", lambda: board.hear("settings")) == {"revision": 9}
     subscriber.publish("trivox/v1/shop/till-1/settings", {"text": "x" * 9000})
-    gateway.wait_told("a message for the console is longer than it takes: shorten its key question's text")
+    gateway.wait_told("a message is too long for the console: shorten its key question's text")
     assert gateway.counted("dropped_messages_total", reason="too_long") == 1
 
 
-def test_lines_that_do_not_check_are_counted_and_spoil_nothing(
+def test_invalid_lines_are_counted_and_spoil_nothing(
     subscriber: Subscriber, board: SerialBoard, gateway: Gateway
 ) -> None:
     board.write(b"7,8]}\tdeadbeef\n")  # begun before the port was opened
     board.say("health", {"too": "soon"})
     greet(board, ONE)
     good = board.line("events", batch(1))
-    board.write(bytes(range(256)))  # it has a line feed, and all that could stop a program
+    board.write(bytes(range(256)))  # includes a line feed, and everything that could stop a program
     board.write(b"\n\n" + good[:-3] + b"x\n" + good.replace(b"base", b"bose") + good)
     board.write(b"x" * 20_000 + b"\n" + board.line("events", batch(2)))
     board.write(board.line("reply", {"id": "r"})[:-1] + b"\r\n")
@@ -127,7 +127,7 @@ def test_lines_that_do_not_check_are_counted_and_spoil_nothing(
     assert gateway.counted("bad_lines_total", reason="too_long") == 1
     assert gateway.counted("dropped_messages_total", reason="before_hello") == 1
     assert gateway.counted("dropped_messages_total", reason="unknown_leaf") == 1
-    gateway.wait_told("lines of the board do not check: see to the cable")
+    gateway.wait_told("lines from the board are damaged: check the cable")
     assert len(gateway.output().splitlines()) == len([line for line in gateway.output().split("\n") if line])
 
 
@@ -135,17 +135,17 @@ def test_lines_that_do_not_check_are_counted_and_spoil_nothing(
     "hello",
     [b"{}", b"[]", b"\xff", b'{"site_id":"shop/+","console_id":"#","hardware_id":"1"}', {**ONE, "hardware_id": "A\n"}],
 )
-def test_who_does_not_say_who_it_is_stays_outside(
+def test_a_board_without_a_valid_identity_is_not_connected(
     subscriber: Subscriber, board: SerialBoard, gateway: Gateway, hello: object
 ) -> None:
     board.say("hello", hello)
-    gateway.wait_told("a board says hello, and not who it is: correct its console.json")
+    gateway.wait_told("a board says hello without a valid identity: correct its console.json")
     greet(board, ONE)
     subscriber.wait_last("till-1/status", state="online")
     assert {message.topic for message in subscriber.all("")} == {"trivox/v1/shop/till-1/status"}
 
 
-def test_saying_hello_twice_changes_nothing_and_another_one_is_another_console(
+def test_a_repeated_hello_changes_nothing_and_a_different_one_is_another_console(
     broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, gateway: Gateway
 ) -> None:
     for _ in range(3):
@@ -178,7 +178,7 @@ def test_another_board_at_the_same_port_is_another_console(
     assert gateway.counted("port_openings_total") == 2
 
 
-def test_one_board_at_two_ports_has_one_session_and_two_boards_with_one_id_are_told(
+def test_one_board_at_two_ports_has_one_session_and_two_boards_with_one_id_are_reported(
     tmp_path: Path, broker: Mosquitto, subscriber: Subscriber, board: SerialBoard
 ) -> None:
     with SerialBoard(tmp_path, "second") as second, Gateway(tmp_path, broker.url(), board.port, second.port) as gateway:
@@ -191,7 +191,7 @@ def test_one_board_at_two_ports_has_one_session_and_two_boards_with_one_id_are_t
         assert gateway.counted("sessions_total") == 1
         board.unplug()
         said = ["online", "offline", "online"]
-        wait_until("the other port is it now", lambda: states(subscriber) == said)
+        wait_until("the other port serves the board", lambda: states(subscriber) == said)
         board.plug()
         board.wait_opened()
         greet(board, {**ONE, "hardware_id": "0"})
@@ -199,7 +199,7 @@ def test_one_board_at_two_ports_has_one_session_and_two_boards_with_one_id_are_t
         wait_until("both are there", lambda: gateway.counted("connected", console="shop/till-1") == 2)
 
 
-def test_while_the_broker_stands_still_the_line_is_not_read_and_nothing_is_dropped(
+def test_while_the_broker_hangs_the_line_is_not_read_and_nothing_is_dropped(
     broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, gateway: Gateway
 ) -> None:
     greet(board, ONE)
@@ -216,7 +216,7 @@ def test_while_the_broker_stands_still_the_line_is_not_read_and_nothing_is_dropp
     assert gateway.counted("dropped_messages_total") == 0
 
 
-def test_a_broker_that_comes_back_is_told_who_is_there(
+def test_a_broker_that_comes_back_gets_every_status_again(
     broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, gateway: Gateway
 ) -> None:
     greet(board, ONE)
@@ -230,7 +230,7 @@ def test_a_broker_that_comes_back_is_told_who_is_there(
         late.wait_last("till-1/status", **status(ONE))
 
 
-def test_killed_it_leaves_the_last_will_and_ended_it_says_goodbye(
+def test_killed_it_leaves_the_last_will_and_stopped_it_publishes_offline(
     subscriber: Subscriber, board: SerialBoard, gateway: Gateway
 ) -> None:
     for how, ended in ((signal.SIGKILL, -9), (signal.SIGINT, 0), (signal.SIGTERM, 0)):
@@ -238,7 +238,7 @@ def test_killed_it_leaves_the_last_will_and_ended_it_says_goodbye(
         subscriber.wait_last("till-1/status", **status(ONE))
         assert gateway.end(how) == ended
         subscriber.wait_last("till-1/status", **status(ONE, "offline"))
-        board.hear("")  # so that the next line break is of the next
+        board.hear("")  # so that the next line break belongs to the next hello
         gateway.start()
         board.wait_opened()
     assert "Traceback" not in gateway.output()
@@ -251,7 +251,7 @@ def test_a_broker_that_wants_a_password_and_tls(tmp_path: Path, board: SerialBoa
         for url, options, password, told in (
             (plain, (), "wrong", "the broker refuses the gateway: correct user and password"),
             (tls, (), "secret", "the certificate of the broker is not trusted: see --ca-file"),
-            (tls, ("--ca-file", str(ca)), "secret", "the console is at the broker"),
+            (tls, ("--ca-file", str(ca)), "secret", "the console is connected"),
         ):
             board.hear("")
             with Gateway(tmp_path, url, board.port, options=options, account=("gateway", password)) as gateway:
@@ -261,7 +261,7 @@ def test_a_broker_that_wants_a_password_and_tls(tmp_path: Path, board: SerialBoa
                 assert password not in gateway.output()
 
 
-def test_a_port_that_can_not_be_had_is_told_and_waited_for(
+def test_a_port_that_is_not_available_is_reported_and_waited_for(
     tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
 ) -> None:
     board = SerialBoard(tmp_path)
@@ -277,7 +277,7 @@ def test_a_port_that_can_not_be_had_is_told_and_waited_for(
                 gateway.wait_told("another program has the port: end mpremote, the terminal or the other gateway")
 
 
-def test_a_port_that_may_not_be_opened_is_told(board: SerialBoard) -> None:
+def test_a_port_that_may_not_be_opened_is_reported(board: SerialBoard) -> None:
     board.port.chmod(0)  # of what it leads to
     with not_root(), pytest.raises(PortError, match="add the gateway's user to the port's group"):
         Tty(str(board.port))
@@ -299,13 +299,13 @@ def not_root() -> Iterator[None]:
     ("words", "mode", "sentence"),
     [
         ('{"shop/till-1": {"user": "a", "password": "b", "key": "c"}}', 0o644, "holds keys and others may read it"),
-        ('{"shop/till-1": {"user": "a", "password": 5, "key": "c"}}', 0o600, "is no file of keys"),
-        ("[" * 200_000, 0o600, "is no file of keys"),
-        ("[]", 0o600, "is no file of keys: make it anew with `trivox console keys`."),
+        ('{"shop/till-1": {"user": "a", "password": 5, "key": "c"}}', 0o600, "is not a file of keys"),
+        ("[" * 200_000, 0o600, "is not a file of keys"),
+        ("[]", 0o600, "is not a file of keys: make it again with `trivox console keys`."),
         (None, 0o600, "cannot be read (No such file or directory)"),
     ],
 )
-def test_a_file_of_keys_that_can_not_be_used_is_told_at_once(
+def test_a_file_of_keys_that_cannot_be_used_is_reported_at_once(
     words: str | None, mode: int, sentence: str, tmp_path: Path
 ) -> None:
     keys = tmp_path / "keys.json"
@@ -317,13 +317,13 @@ def test_a_file_of_keys_that_can_not_be_used_is_told_at_once(
     assert sentence in done.stderr
 
 
-def test_a_file_is_no_port(tmp_path: Path) -> None:
+def test_a_file_is_not_a_port(tmp_path: Path) -> None:
     done = forked.run("gateway", "--port", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"trivox: {tmp_path} is no serial port: give a board's, such as /dev/ttyACM0.\n"
+    assert done.stderr == f"trivox: {tmp_path} is not a serial port: give a board's, such as /dev/ttyACM0.\n"
 
 
-def test_without_a_port_boards_are_found_by_what_they_say_on_usb(
+def test_without_a_port_boards_are_found_by_their_usb_ids(
     broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def port(device: str, vid: int | None, pid: int | None) -> list_ports_common.ListPortInfo:
@@ -357,7 +357,7 @@ def in_this_process(
     assert not running.is_alive()
 
 
-def test_a_silent_port_is_let_go_of_for_a_while(
+def test_a_silent_port_is_released_for_a_while(
     broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with in_this_process(broker, board.port) as gateway:
@@ -371,11 +371,11 @@ def test_a_silent_port_is_let_go_of_for_a_while(
             assert gateway.counters[str(board.port)].opened == 1
         board.unplug()
         wait_until("it is known", lambda: gateway.missing)
-        board.plug()  # it need not wait for one that was plugged in anew
+        board.plug()  # a port that is plugged in again is served at once
         board.wait_opened()
 
 
-def test_a_board_that_takes_nothing_is_gone_until_it_is_heard_again(
+def test_a_board_that_accepts_nothing_is_offline_until_it_is_heard_again(
     broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bridge.service.gateway.relay.STUCK_S", 1.0)
@@ -393,7 +393,7 @@ def test_a_board_that_takes_nothing_is_gone_until_it_is_heard_again(
         assert wait_until("settings", lambda: board.hear("settings")) == {"revision": 5}
 
 
-def test_events_that_no_bridge_acknowledges_are_told(
+def test_events_that_no_bridge_acknowledges_are_reported(
     broker: Mosquitto,
     subscriber: Subscriber,
     board: SerialBoard,

@@ -1,0 +1,59 @@
+"""`trivox backup` and `trivox restore`: keep the database safe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.cli.options import DATABASE, Database
+from bridge.errors import DatabaseError
+from bridge.ops.restore import make_file
+from bridge.ops.restore import restore as put_back
+from bridge.private_files import sync
+from bridge.store import open_store
+from bridge.store.backup import copy_to
+from bridge.store.connection import SIDECAR_SUFFIXES, sidecar
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="The copy to write; it must not exist yet.")],
+    database: Database = DATABASE,
+) -> None:
+    """Copy the database, even while the bridge writes."""
+    for taken in (file, *(sidecar(file, ending) for ending in SIDECAR_SUFFIXES)):
+        if taken.exists():
+            raise DatabaseError(f"{taken} is there already: give another name, or move it away.")
+    if not file.absolute().parent.is_dir():
+        raise DatabaseError(f"There is no folder {file.absolute().parent}: create it first.")
+    store = open_store(database)
+    partial = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        make_file(partial)
+        copy_to(store.connection, str(database), partial)
+        sync(partial)
+        partial.rename(file)
+    finally:
+        partial.unlink(missing_ok=True)
+        store.close()
+    sys.stdout.write(f"Copied {database} to {file} ({file.stat().st_size} bytes).\n")
+
+
+def restore(
+    copy: Annotated[Path, typer.Argument(help="A copy made by `trivox backup`.", readable=False)],
+    database: Database = DATABASE,
+) -> None:
+    """Put a copy in the database's place. End the bridge first; the old database is kept aside."""
+    aside = put_back(copy, database, datetime.now(UTC))
+    old = f"; the old database is kept as {aside}" if aside else ""
+    sys.stdout.write(f"Restored {database} from {copy}{old}. Start the bridge: consoles send again what they hold.\n")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(backup)
+    app.command()(restore)

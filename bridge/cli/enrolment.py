@@ -1,0 +1,180 @@
+"""Manage credentials: `trivox console enroll` and `revoke`, `trivox source …`, `trivox viewer …`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge import private_files
+from bridge.admin.commands import EnrollConsoles, RevokeConsoles
+from bridge.cli.options import DATABASE, Database
+from bridge.cli.shared_groups import console_app, join
+from bridge.errors import TrivoxError, UsageError
+from bridge.keyring import BRIDGE, Account, Credentials, Keyring
+from bridge.service.control import perform
+from bridge.text import plural
+from bridge.wire.identifiers import check_id, check_name
+
+source_app = typer.Typer(help="Enrol tills and people counters, and revoke them.", no_args_is_help=True)
+viewer_app = typer.Typer(help="Enrol people and programs that may only read.", no_args_is_help=True)
+
+Consoles = Annotated[list[str], typer.Argument(metavar="SITE/CONSOLE…")]
+Sources = Annotated[list[str], typer.Argument(metavar="SITE/SOURCE…")]
+Viewers = Annotated[list[str], typer.Argument(metavar="NAME…")]
+Renew = Annotated[bool, typer.Option("--renew", help="Replace existing credentials by new ones.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", readable=False, help="Also write the credentials to this file; only with one name."),
+]
+UPDATE_BROKER = "Now update the broker: run `trivox broker-config`, then reload the broker."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    join(app, "console", console_app)
+    app.add_typer(source_app, name="source")
+    app.add_typer(viewer_app, name="viewer")
+
+
+@console_app.command("enroll")
+def console_enroll(
+    consoles: Consoles,
+    renew: Renew = False,  # noqa: FBT002 - an option of the command line
+    out: Out = None,
+    database: Database = DATABASE,
+) -> None:
+    """Enrol consoles, and give each its own user, password and key."""
+    keyring = Keyring(database)
+    names = list(dict.fromkeys(consoles))
+    for name in names:
+        _refuse_source(name, keyring)
+    _check_out(out, names)
+    perform(database, EnrollConsoles(consoles=names))
+    _print(f"{plural(len(names), 'console')} enrolled; run `trivox rebuild` to take in what was refused before.")
+    for name in names:
+        site_id, console_id = check_name("console", name)
+        existing = None if renew else keyring.get(site_id, console_id)
+        credentials = existing or keyring.issue(site_id, console_id)
+        _print(f"{name}: {'unchanged' if existing else 'new'} credentials in {keyring.path(site_id, console_id)}")
+        if out is not None:
+            _write(out, _console_json(site_id, console_id, credentials))
+    _print("Put them into each board's console.json: `key`, and `user` and `password` under `broker`.")
+    _print(UPDATE_BROKER)
+
+
+@console_app.command("revoke")
+def console_revoke(consoles: Consoles, database: Database = DATABASE) -> None:
+    """Revoke consoles' credentials; what they have sent stays."""
+    keyring = Keyring(database)
+    names = {name: check_name("console", name) for name in consoles}
+    revoked = perform(database, RevokeConsoles(consoles=list(names)))["revoked"]
+    done = [name for name, console in names.items() if keyring.remove(*console) or name in revoked]
+    if done:
+        _print(f"{plural(len(done), 'console')} revoked: a bridge with --enrolled-only now refuses {', '.join(done)}.")
+        _print("To end their sessions, update the broker: run `trivox broker-config`, then reload the broker.")
+    if unknown := sorted(set(names) - set(done)):
+        was = "was" if len(unknown) == 1 else "were"
+        raise TrivoxError(f"{', '.join(unknown)} {was} not enrolled: see `trivox console list`.")
+
+
+@source_app.command("enroll")
+def source_enroll(
+    sources: Sources,
+    renew: Renew = False,  # noqa: FBT002 - an option of the command line
+    out: Out = None,
+    database: Database = DATABASE,
+) -> None:
+    """Give each till or people counter a login of its own. It may write only its own counts."""
+    keyring = Keyring(database)
+    for name in sources:
+        site_id, source_id = check_name("source", name)
+        if keyring.stamp(site_id, source_id) is not None:
+            raise TrivoxError(f"{name} is a console: give the source another id.")
+    _issue(sources, keyring, out, renew=renew)
+
+
+@source_app.command("revoke")
+def source_revoke(sources: Sources, database: Database = DATABASE) -> None:
+    """Revoke sources' credentials; counts that they have sent stay."""
+    for name in sources:
+        check_name("source", name)
+    _remove(sources, Keyring(database))
+
+
+@viewer_app.command("enroll")
+def viewer_enroll(
+    viewers: Viewers,
+    renew: Renew = False,  # noqa: FBT002 - an option of the command line
+    out: Out = None,
+    database: Database = DATABASE,
+) -> None:
+    """Give each person or program a login of its own. They may read everything and write nothing."""
+    for name in viewers:
+        check_id("viewer", name)
+        if name == BRIDGE:
+            raise UsageError(f"{BRIDGE!r} is the bridge's own user: give the viewer another name.")
+    _issue(viewers, Keyring(database), out, renew=renew)
+
+
+@viewer_app.command("revoke")
+def viewer_revoke(viewers: Viewers, database: Database = DATABASE) -> None:
+    """Revoke viewers' credentials."""
+    for name in viewers:
+        check_id("viewer", name)
+        if name == BRIDGE:
+            raise UsageError(f"{BRIDGE!r} is the bridge's own user: name a viewer, as the bridge cannot be revoked.")
+    _remove(viewers, Keyring(database))
+
+
+def _issue(names: list[str], keyring: Keyring, out: Path | None, *, renew: bool) -> None:
+    _check_out(out, names)
+    for name in names:
+        existing = None if renew else keyring.account(name)
+        account: Account = existing or keyring.issue_account(name)
+        _print(f"{name}: {'unchanged' if existing else 'new'} credentials in {keyring.account_path(name)}")
+        if out is not None:
+            _write(out, account._asdict())
+    _print(UPDATE_BROKER)
+
+
+def _remove(names: list[str], keyring: Keyring) -> None:
+    done = [name for name in names if keyring.remove_account(name)]
+    if done:
+        _print(f"{', '.join(done)}: revoked.")
+        _print(UPDATE_BROKER)
+    if unknown := [name for name in names if name not in done]:
+        raise TrivoxError(f"{', '.join(unknown)} had no credentials: check the name.")
+
+
+def _refuse_source(name: str, keyring: Keyring) -> None:
+    if keyring.account("/".join(check_name("console", name))) is not None:
+        raise TrivoxError(f"{name} is a source: give the console another id.")
+
+
+def _check_out(out: Path | None, names: list[str]) -> None:
+    """Refuse a bad --out before anything is done. Raises UsageError or TrivoxError."""
+    if out is None:
+        return
+    if len(names) != 1:
+        raise UsageError("--out holds the credentials of one name: give only one.")
+    if out.exists():
+        raise TrivoxError(f"{out} is there already: give another name, or move it away.")
+
+
+def _console_json(site_id: str, console_id: str, credentials: Credentials) -> dict[str, object]:
+    """Return the part of a console's console.json that identifies it."""
+    broker = {"user": credentials.user, "password": credentials.password}
+    return {"site_id": site_id, "console_id": console_id, "key": credentials.key, "broker": broker}
+
+
+def _write(out: Path, content: object) -> None:
+    private_files.write(out, (json.dumps(content, indent=1) + "\n").encode())
+    _print(f"Written to {out}, which only you may read: carry it with care, and delete it afterwards.")
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

@@ -1,0 +1,81 @@
+"""Rules of the house that no linter knows: unique class names, no dangling page names, complete command tables."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import typer
+
+from bridge.cli.command_table import COMMANDS as BRIDGE_COMMANDS
+from bridge.cli.main import build
+from simulator.cli.command_table import COMMANDS as SIMULATOR_COMMANDS
+from tests.support.command import trivox
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("bridge", "simulator", "firmware")
+COMMANDS = {**BRIDGE_COMMANDS, **SIMULATOR_COMMANDS}
+PAGE_NAME = re.compile(r"[\w./:-]+\.md\b")
+READ_SUFFIXES = {".py", ".toml", ".md", ".json"}
+EXAMPLES, LOCK_FILES = "schema/examples/", ".ci/lock/"
+
+
+def tracked_files() -> list[str]:
+    """Return the paths of all files of the repository, relative to its root."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [path for path in listed.split("\0") if path and (ROOT / path).is_file()]
+
+
+def test_each_class_name_is_defined_once() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.parse(path.read_text("utf-8")).body:
+                if isinstance(node, ast.ClassDef):
+                    places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    duplicates = [f"{name}: {', '.join(where)}" for name, where in sorted(places.items()) if len(where) > 1]
+    assert not duplicates, "rename these classes:\n" + "\n".join(duplicates)
+
+
+def test_each_page_that_a_file_names_is_in_the_repository() -> None:
+    files = tracked_files()
+    pages = [f"/{path}" for path in files if path.endswith(".md")]
+    missing = []
+    for path in files:
+        if path.startswith((EXAMPLES, LOCK_FILES)):
+            continue
+        if Path(path).suffix not in READ_SUFFIXES and Path(path).name != "Makefile":
+            continue
+        for number, line in enumerate((ROOT / path).read_text("utf-8").splitlines(), 1):
+            for name in PAGE_NAME.findall(line):
+                end = "/" + re.sub(r"^(\.{0,2}/)+", "", name)
+                if "://" not in name and not any(page.endswith(end) for page in pages):
+                    missing.append(f"{path}:{number}: {name}")
+    assert not missing, "these pages do not exist:\n" + "\n".join(missing)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_module_of_each_listed_command_adds_it(name: str) -> None:
+    done = trivox(*name.split(), "--help")
+    assert done.returncode == 0, done.stderr
+    assert f"trivox {name}" in done.stdout
+
+
+def test_each_module_that_adds_commands_is_listed() -> None:
+    adding = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for package in ("bridge", "simulator")
+        for path in (ROOT / package / "cli").glob("*.py")
+        if "\ndef register(" in path.read_text("utf-8")
+    }
+    assert adding == set(COMMANDS.values())
+
+
+def test_each_top_level_command_is_listed() -> None:
+    application = typer.main.get_command(build())
+    built = set(getattr(application, "commands", {}))
+    assert built == {name.split()[0] for name in COMMANDS}
