@@ -15,9 +15,7 @@ from bridge.errors import TrivoxError
 from bridge.ops.flash import SOURCE
 from bridge.ops.flash.build_bundle import build
 
-firmware_app = typer.Typer(
-    help="Make, sign, trust and add firmware versions.", no_args_is_help=True
-)
+firmware_app = typer.Typer(help="Make, sign, trust and add firmware versions.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
