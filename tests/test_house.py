@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections import defaultdict
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,19 @@ def test_each_class_name_is_defined_once() -> None:
                     places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     duplicates = [f"{name}: {', '.join(where)}" for name, where in sorted(places.items()) if len(where) > 1]
     assert not duplicates, "rename these classes:\n" + "\n".join(duplicates)
+
+
+def test_the_boards_stand_ins_do_not_import_each_other_in_a_circle() -> None:
+    """Lint checks the packages; these modules import each other by plain names, as MicroPython does."""
+    paths = {path.stem: path for path in (ROOT / "simulator" / "board").glob("*.py")}
+    imported: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+        imported[name] = names & paths.keys() - {name}
+    assert sum(map(len, imported.values())) > len(paths), "they do import each other"
+    assert list(TopologicalSorter(imported).static_order()), "raises CycleError for a circle"
 
 
 def test_each_page_that_a_file_names_is_in_the_repository() -> None:

@@ -5,7 +5,6 @@ A running bridge carries them out; without one they write the database themselve
 
 from __future__ import annotations
 
-import sys
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +22,7 @@ from bridge.admin.commands import (
     SetSite,
 )
 from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope, text_of
+from bridge.cli.output import print_line
 from bridge.cli.shared_groups import join, question_app, settings_app
 from bridge.errors import UsageError
 from bridge.service.control import perform
@@ -32,10 +32,6 @@ site_app = typer.Typer(help="Set sites' time zones.", no_args_is_help=True)
 checkout_point_app = typer.Typer(help="Place consoles at checkout points.", no_args_is_help=True)
 shift_app = typer.Typer(help="Import who was on shift.", no_args_is_help=True)
 counts_app = typer.Typer(help="Import transactions and visitors.", no_args_is_help=True)
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
 
 
 def _renewed(result: dict[str, Any]) -> str:
@@ -93,7 +89,7 @@ def question_set(
             assign=scope(site, console, for_all=for_all),
         ),
     )
-    _print(f"Key question {question_id} has revision {result['question_revision']}; {_renewed(result)}")
+    print_line(f"Key question {question_id} has revision {result['question_revision']}; {_renewed(result)}")
 
 
 @settings_app.command("set")
@@ -112,7 +108,7 @@ def settings_set(
         raise UsageError("Say which consoles: --console SITE/CONSOLE, --site SITE or --all.")
     pairs = _pairs(values, "NAME=VALUE, such as survey_window_ms=15000")
     result = perform(database, SetSettings(scope=selected, values=pairs))
-    _print(f"Settings chosen; {_renewed(result)}")
+    print_line(f"Settings chosen; {_renewed(result)}")
 
 
 @site_app.command("set")
@@ -123,7 +119,7 @@ def site_set(
 ) -> None:
     """Set a site's time zone."""
     perform(database, SetSite(site_id=site_id, timezone=timezone))
-    _print(f"Site {site_id} is now in time zone {timezone}.")
+    print_line(f"Site {site_id} is now in time zone {timezone}.")
 
 
 @site_app.command("import")
@@ -135,7 +131,7 @@ def site_import(
     Columns: site_id,timezone.
     """
     result = perform(database, ImportSites(name=file.name, text=text_of(file)))
-    _print(f"{plural(result['sites'], 'site')} imported.")
+    print_line(f"{plural(result['sites'], 'site')} imported.")
 
 
 @checkout_point_app.command("set")
@@ -163,7 +159,7 @@ def checkout_point_set(
         database,
         SetCheckoutPoint(site_id=site_id, checkout_point_id=checkout_point_id, console_id=console_id, from_day=day),
     )
-    _print(f"Console {site_id}/{console_id} is placed at checkout point {checkout_point_id}.")
+    print_line(f"Console {site_id}/{console_id} is placed at checkout point {checkout_point_id}.")
 
 
 @checkout_point_app.command("import")
@@ -175,7 +171,7 @@ def checkout_point_import(
     Columns: site_id,checkout_point_id,console_id and, optionally, from (see `set`).
     """
     result = perform(database, ImportCheckoutPoints(name=file.name, text=text_of(file)))
-    _print(f"{plural(result['checkout_points'], 'checkout point')} imported.")
+    print_line(f"{plural(result['checkout_points'], 'checkout point')} imported.")
 
 
 @shift_app.command("import")
@@ -187,7 +183,7 @@ def shift_import(
     Columns: site_id,console_id,seller_id,seller_name,started_at,ended_at.
     """
     result = perform(database, ImportShifts(name=file.name, text=text_of(file)))
-    _print(f"{plural(result['shifts'], 'shift')} imported.")
+    print_line(f"{plural(result['shifts'], 'shift')} imported.")
 
 
 @counts_app.command("import")
@@ -199,7 +195,7 @@ def counts_import(
     Columns: site_id,source_id,kind,from,to,count and, optionally, id,checkout_point_id,seller_id.
     """
     result = perform(database, ImportCounts(name=file.name, text=text_of(file)))
-    _print(f"{plural(result['counts'], 'count')} imported.")
+    print_line(f"{plural(result['counts'], 'count')} imported.")
 
 
 def register(app: typer.Typer) -> None:

@@ -36,7 +36,7 @@ RETRY_S = 1.0  # how often opening on a full disk is tried again
 
 
 class Admission(NamedTuple):
-    """Which consoles and events the bridge accepts."""
+    """The consoles and events that the bridge accepts."""
 
     enrolled_only: bool
     signed_only: bool

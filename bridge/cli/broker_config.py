@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bridge.cli.options import DATABASE, Database
+from bridge.cli.output import print_line
 from bridge.errors import TrivoxError, UsageError
 from bridge.ops.broker.systemd import BRIDGE_UNIT, BROKER_UNIT
 from bridge.private_files import owner_of
@@ -50,12 +50,8 @@ def broker_config(
     _check_path(database.absolute())
     if not database.absolute().parent.is_dir():
         raise TrivoxError(f"There is no folder {database.absolute().parent}: create it first, or give --database.")
-    write_folder(folder, database, host or [], port, datetime.now(UTC), _print, log_denied=log_denied)
+    write_folder(folder, database, host or [], port, datetime.now(UTC), print_line, log_denied=log_denied)
     _print_next_steps(folder, database)
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
 
 
 def _check_path(path: Path) -> None:
@@ -66,11 +62,11 @@ def _check_path(path: Path) -> None:
 
 def _print_next_steps(folder: Path, database: Path) -> None:
     if owner_of(database)[0] == 0:
-        _print(f"{database} belongs to root, so the bridge would run as root: give the file to a user of its own.")
+        print_line(f"{database} belongs to root, so the bridge would run as root: give the file to a user of its own.")
     units = f"{folder}/systemd/*.service"
-    _print(f"Written to {folder}. The first time:")
-    _print(f"  sudo cp {units} /etc/systemd/system/ && sudo systemctl daemon-reload")
-    _print(f"  sudo systemctl enable --now {BROKER_UNIT} {BRIDGE_UNIT}")
-    _print("Later, whenever somebody has been enrolled or revoked:")
-    _print(f"  sudo systemctl reload {BROKER_UNIT}")
-    _print(f"Consoles need {folder}/consoles/ca.der, and the settings in {folder}/consoles/broker.json.")
+    print_line(f"Written to {folder}. The first time:")
+    print_line(f"  sudo cp {units} /etc/systemd/system/ && sudo systemctl daemon-reload")
+    print_line(f"  sudo systemctl enable --now {BROKER_UNIT} {BRIDGE_UNIT}")
+    print_line("Later, whenever somebody has been enrolled or revoked:")
+    print_line(f"  sudo systemctl reload {BROKER_UNIT}")
+    print_line(f"Consoles need {folder}/consoles/ca.der, and the settings in {folder}/consoles/broker.json.")

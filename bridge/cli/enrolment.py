@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 from bridge import private_files
 from bridge.admin.commands import EnrollConsoles, RevokeConsoles
 from bridge.cli.options import DATABASE, Database
+from bridge.cli.output import print_line
 from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import BRIDGE, Account, Credentials, Keyring
@@ -54,16 +54,16 @@ def console_enroll(
         _refuse_source(name, keyring)
     _check_out(out, names)
     perform(database, EnrollConsoles(consoles=names))
-    _print(f"{plural(len(names), 'console')} enrolled; run `trivox rebuild` to take in what was refused before.")
+    print_line(f"{plural(len(names), 'console')} enrolled; run `trivox rebuild` to take in what was refused before.")
     for name in names:
         site_id, console_id = check_name("console", name)
         existing = None if renew else keyring.get(site_id, console_id)
         credentials = existing or keyring.issue(site_id, console_id)
-        _print(f"{name}: {'unchanged' if existing else 'new'} credentials in {keyring.path(site_id, console_id)}")
+        print_line(f"{name}: {'unchanged' if existing else 'new'} credentials in {keyring.path(site_id, console_id)}")
         if out is not None:
             _write(out, _console_json(site_id, console_id, credentials))
-    _print("Put them into each board's console.json: `key`, and `user` and `password` under `broker`.")
-    _print(UPDATE_BROKER)
+    print_line("Put them into each board's console.json: `key`, and `user` and `password` under `broker`.")
+    print_line(UPDATE_BROKER)
 
 
 @console_app.command("revoke")
@@ -74,8 +74,10 @@ def console_revoke(consoles: Consoles, database: Database = DATABASE) -> None:
     revoked = perform(database, RevokeConsoles(consoles=list(names)))["revoked"]
     done = [name for name, console in names.items() if keyring.remove(*console) or name in revoked]
     if done:
-        _print(f"{plural(len(done), 'console')} revoked: a bridge with --enrolled-only now refuses {', '.join(done)}.")
-        _print("To end their sessions, update the broker: run `trivox broker-config`, then reload the broker.")
+        print_line(
+            f"{plural(len(done), 'console')} revoked: a bridge with --enrolled-only now refuses {', '.join(done)}."
+        )
+        print_line("To end their sessions, update the broker: run `trivox broker-config`, then reload the broker.")
     if unknown := sorted(set(names) - set(done)):
         was = "was" if len(unknown) == 1 else "were"
         raise TrivoxError(f"{', '.join(unknown)} {was} not enrolled: see `trivox console list`.")
@@ -135,17 +137,17 @@ def _issue(names: list[str], keyring: Keyring, out: Path | None, *, renew: bool)
     for name in names:
         existing = None if renew else keyring.account(name)
         account: Account = existing or keyring.issue_account(name)
-        _print(f"{name}: {'unchanged' if existing else 'new'} credentials in {keyring.account_path(name)}")
+        print_line(f"{name}: {'unchanged' if existing else 'new'} credentials in {keyring.account_path(name)}")
         if out is not None:
             _write(out, account._asdict())
-    _print(UPDATE_BROKER)
+    print_line(UPDATE_BROKER)
 
 
 def _remove(names: list[str], keyring: Keyring) -> None:
     done = [name for name in names if keyring.remove_account(name)]
     if done:
-        _print(f"{', '.join(done)}: revoked.")
-        _print(UPDATE_BROKER)
+        print_line(f"{', '.join(done)}: revoked.")
+        print_line(UPDATE_BROKER)
     if unknown := [name for name in names if name not in done]:
         raise TrivoxError(f"{', '.join(unknown)} had no credentials: check the name.")
 
@@ -173,8 +175,4 @@ def _console_json(site_id: str, console_id: str, credentials: Credentials) -> di
 
 def _write(out: Path, content: object) -> None:
     private_files.write(out, (json.dumps(content, indent=1) + "\n").encode())
-    _print(f"Written to {out}, which only you may read: carry it with care, and delete it afterwards.")
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    print_line(f"Written to {out}, which only you may read: carry it with care, and delete it afterwards.")

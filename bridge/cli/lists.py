@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import typer
 
 from bridge.cli.options import DATABASE, Database
+from bridge.cli.output import print_line
 from bridge.cli.shared_groups import join, question_app, settings_app
 from bridge.store import open_store
 from bridge.store import settings as settings_table
@@ -22,12 +22,12 @@ def question_list(database: Database = DATABASE) -> None:
         if revision is None:
             continue
         since = f", {question.silent_weight_on}" if question.silent_weight_on else ""
-        _print(
+        print_line(
             f"{question.question_id}, revision {revision.question_revision}, {revision.kind}, "
             f"silent weight {question.silent_weight:g} ({question.silent_weight_origin}{since})"
         )
         for language, text in revision.texts.items():
-            _print(f"  {language}: {text}")
+            print_line(f"  {language}: {text}")
     store.close()
 
 
@@ -38,14 +38,10 @@ def settings_list(database: Database = DATABASE) -> None:
     chosen = settings_table.chosen(store)
     for site_id, console_id, name, value in chosen:
         consoles = f"{site_id}/{console_id}" if console_id else site_id or "all"
-        _print(f"{consoles}: {name}={value if isinstance(value, str) else json.dumps(value)}")
+        print_line(f"{consoles}: {name}={value if isinstance(value, str) else json.dumps(value)}")
     if not chosen:
-        _print("No settings were chosen: all consoles use the defaults.")
+        print_line("No settings were chosen: all consoles use the defaults.")
     store.close()
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
 
 
 def register(app: typer.Typer) -> None:

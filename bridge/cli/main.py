@@ -91,7 +91,7 @@ def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:
         return str(error), error.exit_status
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
-        message = _plain(error.format_message())
+        message = _in_plain_words(error.format_message())
         if message.startswith("Usage:"):
             return f"{message}\n", error.exit_code
         return f"{message}: see `{context.command_path if context else 'trivox'} --help`.", error.exit_code
@@ -102,7 +102,7 @@ def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:
     return f"The database cannot be used ({error}): run `trivox doctor`.", 1
 
 
-def _plain(message: str) -> str:
+def _in_plain_words(message: str) -> str:
     """Put a message of the option parser into words that are not a programmer's."""
     message = message.removesuffix(".").removeprefix("Invalid value: ").replace("Value error, ", "")
     message = message.replace("is not a valid float", "is not a number").replace("valid int", "whole number")

@@ -32,7 +32,7 @@ class ReportFormat(StrEnum):
 
 
 class ForceMajeureFilter(StrEnum):
-    """Which surveys a report counts: with those affected by force majeure, without them, or only them."""
+    """The surveys that a report counts: with those affected by force majeure, without them, or only them."""
 
     with_affected = "with"
     without_affected = "without"

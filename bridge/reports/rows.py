@@ -63,7 +63,7 @@ class ReportQuery:
 
 
 class RowKey(NamedTuple):
-    """What identifies a row; `revision` is None if revisions are merged, which happens only within one kind."""
+    """The key of a row; `revision` is None if revisions are merged, which happens only within one kind."""
 
     group: report_queries.Group
     question_id: str

@@ -63,7 +63,7 @@ class ReceivedMessage(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """What may be sent after a commit: first the publications, then the acknowledgements, as (mid, connection)."""
+    """The messages to send after a commit: first publications, then acknowledgements, as (mid, connection)."""
 
     publications: list[Publication]
     acknowledgements: list[tuple[int, int]]

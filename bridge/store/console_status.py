@@ -29,7 +29,7 @@ class ConsoleRow(NamedTuple):
 
     @property
     def was_heard(self) -> bool:
-        """Whether anything came from it, or the broker had kept a message; else somebody only named it."""
+        """True if anything came from it, or the broker had kept a message; else somebody only named it."""
         return bool(self.last_seen_at_ms or self.health) or self.online is not None
 
 

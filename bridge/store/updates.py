@@ -34,7 +34,7 @@ class UpdateOrder(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether the update may still succeed."""
+        """True if the update may still succeed."""
         return self.state in OPEN
 
 

@@ -6,6 +6,8 @@ messages of a transaction are reported at its end.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from bridge.model.console import ConsoleName
@@ -17,6 +19,9 @@ from bridge.wire.signature import Mac
 
 class Fact(Struct, frozen=True):
     """Something that happened."""
+
+
+Emit = Callable[[Fact], None]
 
 
 class ConsoleDiscovered(Fact, frozen=True):

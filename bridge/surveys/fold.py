@@ -24,12 +24,12 @@ from bridge.store.rollups import Deltas
 from bridge.surveys.facts import ForceMajeuresChanged, SurveysChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from bridge.model.epoch import Boot, Epoch
     from bridge.model.survey import ForceMajeureRow, SurveyRow
     from bridge.store import Store
-    from bridge.surveys.facts import Fact
+    from bridge.surveys.facts import Emit
 
 CHUNK = 2_000  # surveys derived at a time, to bound memory
 MARKED_AT_ONCE = 100  # surveys whose force majeures are looked up at a time: most hundreds have none nearby
@@ -38,7 +38,7 @@ MARKED_AT_ONCE = 100  # surveys whose force majeures are looked up at a time: mo
 class Fold:
     """Collects what one transaction has to derive again: mark it, then `finish`."""
 
-    def __init__(self, store: Store, emit: Callable[[Fact], None] = lambda _: None) -> None:
+    def __init__(self, store: Store, emit: Emit = lambda _: None) -> None:
         self._store = store
         self._emit = emit
         self._deltas = Deltas()
@@ -204,7 +204,7 @@ class Fold:
             self._emit(SurveysChanged(epoch.console.name, changes))
 
 
-def sweep(store: Store, emit: Callable[[Fact], None] = lambda _: None) -> int:
+def sweep(store: Store, emit: Emit = lambda _: None) -> int:
     """Close surveys as lost that have been open for 24 h; return how many were looked at."""
     fold = Fold(store, emit)
     keys = surveys.open_since(store, store.now_ms - LOST_AFTER_MS)

@@ -48,15 +48,11 @@ from bridge.wire.health import read_figures
 from bridge.wire.signature import Mac, verify_mac
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bridge.model.console import ConsoleName, KnownConsole
     from bridge.model.epoch import Epoch
     from bridge.store import Store
-    from bridge.surveys.facts import Fact
+    from bridge.surveys.facts import Emit
     from bridge.wire.contract import AnyEvent, Batch
-
-    Emit = Callable[[Fact], None]
 
 MAX_HELD_VALUES = 50_000  # of new events: held back so that one statement inserts many
 TYPES = {kind: str(kind.__struct_config__.tag) for kind in get_args(contract.AnyEvent)}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bridge.model.epoch import Epoch
     from bridge.store import Store
-    from bridge.surveys.ingest import Emit
+    from bridge.surveys.facts import Emit
 
 
 def rebuild(store: Store, progress: Callable[[int, int], None] | None, emit: Emit) -> dict[str, int]:

@@ -13,7 +13,8 @@ from bridge.wire.contract import AtMs
 
 if TYPE_CHECKING:
     from bridge.store import Store
-    from bridge.surveys.ingest import Emit, IntakeResult
+    from bridge.surveys.facts import Emit
+    from bridge.surveys.ingest import IntakeResult
 
 
 class RecordedMessage(Struct):

@@ -30,7 +30,7 @@ class Mac(IntEnum):
 
 
 class MacCount(NamedTuple):
-    """How many events of a console came with one result of the check, and when the last of them came."""
+    """The number of a console's events with one result of the check, and the time of the last."""
 
     events: int
     last_at_ms: int

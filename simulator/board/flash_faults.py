@@ -1,4 +1,4 @@
-"""What the host does to the flash: it cuts power during an operation, and fills the filesystem with another file."""
+"""Faults of the flash: the host cuts power during an operation, or fills the filesystem with another file."""
 
 import os
 

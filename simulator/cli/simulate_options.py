@@ -10,7 +10,7 @@ from simulator.scenario.file import shipped
 
 
 class Pace(StrEnum):
-    """How fast a live run goes."""
+    """The pace of a live run."""
 
     real = "real"
     fast = "fast"

@@ -39,7 +39,7 @@ class BareBoard(Console):
 
     @property
     def arrived(self) -> int:
-        """How many bytes have come from the host since this object was made."""
+        """The number of bytes that have come from the host since this object was made."""
         return self._line.arrived
 
     def plug_in_holding(self, *buttons: str) -> None:

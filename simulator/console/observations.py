@@ -72,7 +72,7 @@ Observer = Callable[[Observation], None]
 
 @dataclass(frozen=True)
 class ConsoleRun:
-    """What a console did from power-on or a reset (`reset` says which) until the run ended.
+    """The record of a console from power-on or a reset (`reset` says which) until the run ended.
 
     `began_at_s` and `ended_at_s` (None while it runs) are as in `Change`. `output` is what it wrote to its serial line,
     `held` are the buttons that were held when it began. As the board itself reports its main loop: `first_round` is

@@ -11,7 +11,7 @@ ForceMajeure = Literal["default", "with", "without", "only"]
 
 @dataclass(frozen=True)
 class QuestionSpec:
-    """What reports know about a key question: its kind and its silent weight."""
+    """A key question as reports know it: its kind and its silent weight."""
 
     kind: Literal["personnel", "office", "loyalty"]
     silent_weight: float = 0.5
@@ -55,7 +55,7 @@ class TrueForceMajeure(NamedTuple):
 
 @dataclass(frozen=True)
 class ReportSetup:
-    """What reports know in addition to the presses: questions, time zones, checkout points and limits."""
+    """The facts that reports know in addition to the presses: questions, time zones, checkout points and limits."""
 
     rules: Rules
     questions: Mapping[str, QuestionSpec]

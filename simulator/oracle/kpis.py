@@ -31,7 +31,7 @@ Sums = list[int]
 
 
 class GroupKey(NamedTuple):
-    """What a sum belongs to: site, console, seller, and the local hour as reports name it.
+    """The key of a sum: site, console, seller, and the local hour as reports name it.
 
     In sums of whole days, `hour` is only the day, which is the first ten characters.
     """

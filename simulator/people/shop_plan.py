@@ -37,7 +37,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class ShopTraffic:
-    """What customers who are asked want (shares), and how often odd things happen with each (0 to 1)."""
+    """The wishes of customers who are asked (shares), and the chance of odd things with each (0 to 1)."""
 
     yes: float = 0.35
     no: float = 0.15

@@ -41,7 +41,7 @@ class Broker:
 
     @property
     def url(self) -> str:
-        """Where it listens, as `mqtt://HOST:PORT`."""
+        """The address at which it listens, as `mqtt://HOST:PORT`."""
         return f"mqtt://{self.host}:{self.port}"
 
     def start(self) -> None:

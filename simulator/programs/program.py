@@ -23,7 +23,7 @@ class ProgramError(SimulatorError):
 
 
 class NotSeenError(SimulatorError, AssertionError):
-    """What a test waited for did not come in time."""
+    """A condition that a test waited for did not come true in time."""
 
 
 class Program:

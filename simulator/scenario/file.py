@@ -79,7 +79,7 @@ class QuestionTable(Table, frozen=True):
 
 
 class CustomerHabits(Table, frozen=True):
-    """What customers who are asked want (weights), and how often odd things happen (shares of customers)."""
+    """The wishes of customers who are asked (weights), and the share of customers with whom odd things happen."""
 
     yes: Rate = 0.20
     no: Rate = 0.06
@@ -95,7 +95,7 @@ class CustomerHabits(Table, frozen=True):
 
 
 class SellerHabits(Table, frozen=True):
-    """How a seller behaves: for each habit, the share of customers with whom it shows."""
+    """The habits of a seller: for each, the share of customers with whom it shows."""
 
     asks: Share = 1.0  # he forgets to ask the others
     asks_unhappy: Share = 1.0  # of the customers who would answer no
@@ -107,7 +107,7 @@ class SellerHabits(Table, frozen=True):
 
 
 class FaultRates(Table, frozen=True):
-    """How often things fail: the average for one console and day, unless noted."""
+    """The rates of faults: the average for one console and day, unless noted."""
 
     power_cuts_per_day: Rate = 0.0
     stuck_buttons_per_day: Rate = 0.0
@@ -125,7 +125,7 @@ class FaultRates(Table, frozen=True):
 
 
 class ShiftTable(Table, frozen=True):
-    """When a seller works, by the site's clock."""
+    """The working hours of a seller, by the site's clock."""
 
     start: ClockTime
     end: ClockTime

@@ -126,7 +126,7 @@ class EventEncoder:
 
 
 class Fleet:
-    """What the consoles of one process share: the firmware's modules and the encoder of events."""
+    """The parts that consoles of one process share: the firmware's modules and the encoder of events."""
 
     def __init__(self) -> None:
         self.firmware = FirmwareModules()
@@ -200,7 +200,7 @@ class FleetConsole:
 
     @property
     def heartbeat_ms(self) -> int:
-        """How often it publishes its health."""
+        """The time between two health messages."""
         return int(self._settings.heartbeat_ms)
 
     def record(self, fact: tuple[Any, ...]) -> None:

@@ -40,7 +40,7 @@ class LiveError(SimulatorError):
 
 
 class BrokerAddress(NamedTuple):
-    """Where the broker is, and the account to log in with."""
+    """The address of a broker, and the account to log in with."""
 
     host: str
     port: int

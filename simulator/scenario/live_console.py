@@ -42,7 +42,7 @@ class LiveClock:
 
 
 class LiveContext:
-    """What the consoles of a live run share; without a clock they hurry. `diary` is written during the run."""
+    """The things that consoles of a live run share; without a clock they hurry. `diary` is written during the run."""
 
     def __init__(self, plan: ScenarioPlan, clock: LiveClock | None, diary: IO[bytes]) -> None:
         self.plan, self.clock, self.diary = plan, clock, diary

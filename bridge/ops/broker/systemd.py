@@ -40,7 +40,7 @@ SystemCallFilter=~@privileged @resources
 
 @dataclass(frozen=True)
 class BridgeService:
-    """What the bridge's unit needs: its `user`, the `url` of the broker, and where the files are."""
+    """The facts that the bridge's unit needs: its `user`, the `url` of the broker, and where the files are."""
 
     user: str
     program: Path

@@ -24,7 +24,7 @@ TOPICS = ("trivox/v1/+/+/settings", VERSION, DROPPED)
 
 @dataclass
 class ProbeResult:
-    """What the broker sent; `problem` ends the sentence "The broker at …" if something is wrong, and is else empty."""
+    """The broker's answers; `problem` ends the sentence "The broker at …" if something is wrong, and is else empty."""
 
     problem: str = ""
     version: str = ""

@@ -64,7 +64,7 @@ class IdConflict:
 
 @dataclass(frozen=True)
 class ConsoleStatus:
-    """What is known about a console. `last_seen_at_ms` is 0 if this bridge never heard it."""
+    """A console as the rules see it. `last_seen_at_ms` is 0 if this bridge never heard it."""
 
     site_id: str
     console_id: str
@@ -90,7 +90,7 @@ class ConsoleStatus:
 
     @property
     def is_proved(self) -> bool:
-        """Whether every event since it began to sign is proved to be its own."""
+        """True if each event since the console began to sign is proved to be its own."""
         return set(self.events_by_mac) == {Mac.VALID}
 
     @property

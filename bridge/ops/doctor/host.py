@@ -44,7 +44,7 @@ WRITE_ERROR_ADVICE = {
 
 @dataclass(frozen=True)
 class DatabaseFacts:
-    """What was read from the database, as far as it could be read: `settings` are the newest, by topic."""
+    """Facts read from the database, as far as it could be read: `settings` are the newest, by topic."""
 
     path: Path
     settings: dict[str, bytes] = field(default_factory=dict)

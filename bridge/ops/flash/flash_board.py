@@ -32,7 +32,7 @@ BOOTLOADER = "import machine\nmachine.bootloader()\n"
 
 
 class TechnicianPrompt(Protocol):
-    """What the technician sees of one board, and is asked about it."""
+    """The technician's view of one board, and the questions about it."""
 
     def show_name(self, name: str) -> None:
         """Show which console the board becomes."""
@@ -49,7 +49,7 @@ class TechnicianPrompt(Protocol):
 
 @dataclass(frozen=True)
 class FlashJob:
-    """What is to be done with each board of a run; `watch_broker` is the broker to look for the console at."""
+    """The work to do on each board of a run; `watch_broker` is the broker to look for the console at."""
 
     firmware: FirmwareImage
     assignments: AssignmentPool
@@ -62,7 +62,7 @@ class FlashJob:
 
 @dataclass
 class FlashResult:
-    """What was done with a board, as far as it got; `wiped_count` is how many events were lost, None if not known."""
+    """The work done on a board, as far as it got; `wiped_count` is how many events were lost, None if not known."""
 
     port: str
     board: BoardInfo | None = None

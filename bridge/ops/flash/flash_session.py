@@ -27,7 +27,7 @@ OpenPrompt = Callable[[str], AbstractContextManager[TechnicianPrompt]]
 
 @dataclass(frozen=True)
 class FlashRun:
-    """Where to look for boards, how many to flash, how many seconds to wait for one, and where to record them."""
+    """A run of flashing: ports, number of boards, seconds to wait for one, and the files to record them in."""
 
     patterns: list[str]
     count: int
@@ -38,7 +38,7 @@ class FlashRun:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether the ports were named one by one: then each is tried once."""
+        """True if the ports were named one by one: then each is tried once."""
         return bool(self.patterns) and not any(set(pattern) & set("*?[") for pattern in self.patterns)
 
 

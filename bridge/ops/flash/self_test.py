@@ -15,7 +15,7 @@ _PREFIX = "self_test: "
 
 
 class SelfTestResult(NamedTuple):
-    """Whether the self-test passed, and if not, the end of a sentence that says why."""
+    """The result of a self-test; if it failed, with the end of a sentence that says why."""
 
     passed: bool
     sentence: str = ""
