@@ -294,7 +294,7 @@ class Console:
     def step(self, ms: int) -> None:
         """Let the clock jump forward, in pieces of at most two days between which the main loop runs."""
         while ms > 0:
-            self._ask("step", min(ms, STEP_MS))
+            self._ask("step", min(ms, STEP_MS), repeats=False)  # the next run is not to jump if this jump resets it
             ms -= STEP_MS
 
     def hurry(self, plan: list[tuple[int, str | None, bool]]) -> int:
@@ -355,9 +355,9 @@ class Console:
             self._closed[str(pin)] = level
         self._ask("contact", pin, level)
 
-    def _ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S) -> Any:
+    def _ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S, repeats: bool = True) -> Any:
         self.check()
-        answer = self._supply.ask(command, *arguments, limit_s=limit_s)
+        answer = self._supply.ask(command, *arguments, limit_s=limit_s, repeats=repeats)
         self.check()  # a fault reported before the answer is known by now
         return answer
 

@@ -95,8 +95,12 @@ class PowerSupply:
         process = self._process
         return process.waited_ms() if process else 0
 
-    def ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S) -> Any:
-        """Send a command to the process and return its reply; to the next process, if a reset comes between."""
+    def ask(self, command: str, *arguments: Any, limit_s: float = REPLY_LIMIT_S, repeats: bool = True) -> Any:
+        """Send a command to the process and return its reply.
+
+        If a reset comes between, send it to the next process too, or return None if the command is not one that
+        `repeats`.
+        """
         deadline = time.monotonic() + REPLY_LIMIT_S
         while True:
             process = self.running_process()
@@ -107,6 +111,8 @@ class PowerSupply:
                     raise
             with self._changed:
                 self._changed.wait_for(lambda old=process: self._process is not old or self._lost, 5)  # type: ignore[misc]
+                if not repeats and not self._lost:
+                    return None
 
     def running_process(self) -> BoardProcess:
         """Return the process, once it is ready if it is just starting; raises ConsoleError without power."""

@@ -16,6 +16,7 @@ from bridge.ops.flash.compile import compile_firmware
 from simulator import Console, ConsoleError, MicroPythonError
 from simulator.console.micropython import Architecture
 from simulator.console.pinmap import FIRMWARE
+from tests.support.programs import wait_until
 
 COUNT_BOOTS = """
 import machine, time
@@ -42,6 +43,26 @@ def test_flash_outlives_the_power(make: Callable[..., Console]) -> None:
         with console:
             console.wait_output(f"boot {boot} 1\n")
     assert console.resets == []
+
+
+RESET_AFTER_A_MINUTE = """
+import asyncio, machine, time
+
+async def main():
+    while time.ticks_ms() < 60_000:
+        await asyncio.sleep_ms(10)
+    machine.reset()
+
+asyncio.run(main())
+"""
+
+
+def test_a_step_that_resets_the_board_is_not_repeated_in_the_next_run(make: Callable[..., Console]) -> None:
+    with make(RESET_AFTER_A_MINUTE) as console:
+        for resets in (1, 2, 3):
+            console.step(60_000)
+            wait_until("the board starts again", lambda: len(console.resets) >= resets)  # noqa: B023 - called at once
+            assert console.resets == ["hard"] * resets
 
 
 CAUSES = [
