@@ -212,7 +212,9 @@ class Console:
             raise FirmwareError(f"{self.site_id}/{self.console_id}: {self._record.faults[0]}")
 
     def press(self, button: str, held_ms: int = 120) -> None:
-        """Press and release; return once released."""
+        """Press and release; return once released. A board that is starting is pressed once it hears its buttons."""
+        self._pin(button)
+        self._supply.wait_at_work()
         self.hold(button)
         time.sleep(held_ms / 1000)
         self.release(button)

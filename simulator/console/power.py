@@ -114,6 +114,10 @@ class PowerSupply:
                 if not repeats and not self._lost:
                     return None
 
+    def wait_at_work(self) -> None:
+        """Wait until the firmware has started, also after a reset; raises ConsoleError without power, or if late."""
+        self.running_process().wait_at_work()
+
     def running_process(self) -> BoardProcess:
         """Return the process, once it is ready if it is just starting; raises ConsoleError without power."""
         deadline = time.monotonic() + REPLY_LIMIT_S

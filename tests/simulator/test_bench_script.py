@@ -1,13 +1,15 @@
 """The arguments of the bench's commands, the journal, and the script made from a session: no console is needed."""
 
 import json
+import time
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from simulator.bench.expectations import TYPES
 from simulator.bench.journal import ENTRIES_MAX, Journal, JournalEntry
-from simulator.bench.language import COMMANDS, help_text
+from simulator.bench.language import COMMANDS, Bench, help_text
 from simulator.bench.recording import script
 from simulator.bench.session import Switches
 from simulator.bench.words import CommandError, button_of, duration, on_off, share_of, whole_number
@@ -36,6 +38,31 @@ def test_a_time_that_is_too_long_is_refused(word: str) -> None:
 def test_a_word_that_is_not_a_time_is_refused(word: str) -> None:
     with pytest.raises(CommandError, match="is not a time"):
         duration(word)
+
+
+class SlowSession:
+    """A session on a busy machine: pressing takes longer than the press is to last."""
+
+    def __init__(self) -> None:
+        self.journal = Journal()
+        self.pressed_s = self.released_s = 0.0
+
+    def hold(self, _button: str) -> None:
+        time.sleep(0.1)
+        self.pressed_s = time.monotonic()
+
+    def release(self, _button: str) -> None:
+        self.released_s = time.monotonic()
+
+    def wait(self, _condition: object, limit_s: float) -> None:
+        time.sleep(max(0, limit_s))
+
+
+@pytest.mark.parametrize("name", ["press", "hold"])
+def test_a_press_lasts_from_its_contact_on(name: str) -> None:
+    session = SlowSession()
+    COMMANDS[name].do(Bench(cast(Any, session)), ["yes", "50"])
+    assert session.released_s - session.pressed_s >= 0.05
 
 
 def test_wrong_words_are_refused() -> None:

@@ -103,6 +103,26 @@ def test_a_press_during_a_reset_waits_for_the_next_start(make: Callable[..., Con
         assert console.resets == ["watchdog"]
 
 
+LATE_BUTTONS = """
+import machine, time
+if machine.reset_cause() == machine.PWRON_RESET:
+    machine.reset()
+begun = time.ticks_ms()
+while time.ticks_diff(time.ticks_ms(), begun) < 500:
+    pass
+machine.Pin(2, machine.Pin.IN, machine.Pin.PULL_UP).irq(lambda pin: print("heard"))
+while True:
+    time.sleep_ms(10)
+"""
+
+
+def test_a_press_right_after_a_reset_is_heard(make: Callable[..., Console]) -> None:
+    with make(LATE_BUTTONS) as console:
+        wait_until("it has been reset", lambda: console.resets == ["hard"])
+        console.press("yes")
+        console.wait_output("heard")
+
+
 def test_a_process_that_is_killed_from_outside_is_reported(make: Callable[..., Console]) -> None:
     console = make(LAMP)
     console.power_on()
