@@ -31,7 +31,7 @@ def obey(session: BenchSession, source: TextIO) -> bool:
         except SimulatorError as error:
             has_succeeded = False
             where = "" if is_terminal else f"line {number}, `{line.strip()}`: "
-            sys.stderr.write(f"trivox simulate: {where}{error}\n")
+            sys.stderr.write(f"trivox: {where}{error}\n")
         else:
             if answer:
                 sys.stdout.write(f"{answer}\n")

@@ -74,7 +74,7 @@ def simulate(
                 )
             sys.stdout.write(f"{result}\n")
     except SimulatorError as error:
-        typer.echo(f"trivox simulate: {error}", err=True)
+        typer.echo(f"trivox: {error}", err=True)
         has_succeeded = False
     if not has_succeeded:
         raise typer.Exit(1)

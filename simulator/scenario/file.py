@@ -3,6 +3,7 @@
 `simulator.scenario.sites` expands the tables into sites, checkout points and sellers.
 """
 
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,30 @@ _PATTERNS = {
     _ID: "an id of at most 25 lower-case letters, digits, - and _",
     _CLOCK: "a time such as 09:30",
 }
+_PLAIN_WORDS = (  # of msgspec's errors, in the order in which they are replaced
+    (r"^Expected ", "write "),
+    (r"^Object contains unknown field (.*)", r"there is no key \1 here; correct or remove it"),
+    (r"^Object missing required field (.*)", r"the key \1 is missing; add it"),
+    (r"^Invalid enum value (.*)", r"\1 is none of the values allowed here"),
+    (r"^Invalid RFC3339 encoded date", "write a date such as 2026-11-02"),
+    (r", got `float`", ", not a decimal number"),
+    (r", got (.*)", r", not \1"),
+    (r"`int`", "a whole number"),
+    (r"`float`", "a number"),
+    (r"`str`", "text"),
+    (r"`bool`", "true or false"),
+    (r"`array`", "a list"),
+    (r"`object`", "a table"),
+    (r"`date`", "a date"),
+    (r"`null`", "nothing"),
+    (r" of length >= (\d+)", r" of at least \1"),
+    (r" of length <= (\d+)", r" of at most \1"),
+    (r" of length (\d+)", r" of exactly \1"),
+    (r" >= (\S+)", r", \1 or more"),
+    (r" <= (\S+)", r", at most \1"),
+    (r" > (\S+)", r", more than \1"),
+    (r" < (\S+)", r", less than \1"),
+)
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Rate = Annotated[float, Meta(ge=0, le=10_000)]
@@ -227,6 +252,8 @@ def read(tables: dict[str, Any], name: str) -> ScenarioFile:
             where = where.replace("[...]", f".{_invalid_name(tables, where.partition('[')[0])}", 1)
         for pattern, words in _PATTERNS.items():
             problem = problem.replace(f"`str` matching regex {pattern!r}", words)
+        for pattern, words in _PLAIN_WORDS:
+            problem = re.sub(pattern, words, problem)
         raise ScenarioError(f"{name}, {where}: {problem[:1].lower()}{problem[1:]}.") from error
 
 

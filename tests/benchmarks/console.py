@@ -18,7 +18,7 @@ import paho.mqtt.client as paho
 from bridge.ops.flash.compile import compile_firmware
 from simulator import Console
 from tests.benchmarks.figure import Figure
-from tests.firmware.broker import PASSWORD, PREFIX, USER, Bridge, Broker
+from tests.firmware.broker import PASSWORD, PREFIX, USER, LoginBroker, StandInBridge
 from tests.support.programs import wait_until
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
@@ -49,7 +49,7 @@ def figures() -> Iterator[Figure]:
     """Measure simulated consoles (MicroPython i386, the firmware compiled) at a real mosquitto."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with Broker(folder) as broker:
+        with LoginBroker(folder) as broker:
             firmware = compile_firmware(folder / "firmware")
             yield from _heap(folder, firmware, broker)
             yield from _press_to_lamp(folder, firmware, broker)
@@ -58,15 +58,15 @@ def figures() -> Iterator[Figure]:
 
 
 @contextmanager
-def _bridge(broker: Broker) -> Iterator[Bridge]:
-    bridge = Bridge(broker)
+def _bridge(broker: LoginBroker) -> Iterator[StandInBridge]:
+    bridge = StandInBridge(broker)
     try:
         yield bridge
     finally:
         bridge.close()
 
 
-def _heap(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
+def _heap(folder: Path, firmware: Path, broker: LoginBroker) -> Iterator[Figure]:
     with (
         _bridge(broker) as bridge,
         Console(
@@ -85,7 +85,7 @@ def _heap(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
     yield Figure(f"live heap, {IN_FLIGHT} events in flight", heap_kb, "kB", HEAP_KB_MAX, at_most=True, note="i386")
 
 
-def _press_to_lamp(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
+def _press_to_lamp(folder: Path, firmware: Path, broker: LoginBroker) -> Iterator[Figure]:
     with Console(folder / "lamp", architecture="i386", firmware=firmware, broker=broker.url()) as console:
         with _bridge(broker) as bridge:
             wait_until("it has started", lambda: bridge.of("booted"))
@@ -109,7 +109,7 @@ def _press_to_lamp(folder: Path, firmware: Path, broker: Broker) -> Iterator[Fig
     )
 
 
-def _drain(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
+def _drain(folder: Path, firmware: Path, broker: LoginBroker) -> Iterator[Figure]:
     filler = folder / "filler"
     shutil.copytree(firmware, filler)
     (filler / "main.py").write_text(FILL % OUTAGE_EVENTS)
@@ -134,7 +134,7 @@ def _drain(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
     )
 
 
-def _back(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
+def _back(folder: Path, firmware: Path, broker: LoginBroker) -> Iterator[Figure]:
     worst = 0.0
     with Console(folder / "back", architecture="i386", firmware=firmware, broker=broker.url()):
         _seconds_until_online(broker)
@@ -146,7 +146,7 @@ def _back(folder: Path, firmware: Path, broker: Broker) -> Iterator[Figure]:
     yield Figure(title, worst, "s", BACK_S_MAX, at_most=True, note="from the moment the broker listens again")
 
 
-def _seconds_until_online(broker: Broker) -> float:
+def _seconds_until_online(broker: LoginBroker) -> float:
     """Return how long it takes until the console is online; the broker has just started and retains nothing."""
     started, online = time.monotonic(), threading.Event()
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)

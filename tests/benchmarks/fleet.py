@@ -127,7 +127,7 @@ def _taking_in(folder: Path) -> Figure:
     return Figure(name, events / ingest.cpu_s, "events/s", limit, at_most=False, note=note)
 
 
-def _round(folder: Path) -> Round:
+def _round(folder: Path) -> IngestTimes:
     database = folder / "taken.db"
     shutil.copy(folder / "prepared.db", database)
     words = [TRIVOX, "ingest", str(folder / "out" / "messages.ndjson"), "--database", str(database)]
@@ -137,7 +137,7 @@ def _round(folder: Path) -> Round:
     grouped, _, _ = _bare(database, folder / "grouped.db", grouped=True)
     for name in ("taken", "bare", "grouped"):
         (folder / f"{name}.db").unlink()
-    return Round(ingest, bare, grouped, rows, events)
+    return IngestTimes(ingest, bare, grouped, rows, events)
 
 
 @dataclass
@@ -148,7 +148,7 @@ class Took:
     cpu_s: float = 0.0
 
 
-class Round(NamedTuple):
+class IngestTimes(NamedTuple):
     """The times of `trivox ingest`, and of SQLite for the same rows: one or many rows in a statement."""
 
     ingest: Took

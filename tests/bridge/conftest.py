@@ -8,7 +8,7 @@ import pytest
 
 from bridge.store import Store, open_store
 from tests.bridge.office import Office
-from tests.bridge.shop import Shop
+from tests.bridge.shop import RealShop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def office(tmp_path: Path) -> Office:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path) -> Iterator[RealShop]:
     """A broker and consoles; the test starts the bridge."""
-    with Shop(tmp_path) as shop:
+    with RealShop(tmp_path) as shop:
         yield shop

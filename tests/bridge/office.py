@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MINUTE_MS = 60_000
 
 
-class Result(NamedTuple):
+class CommandResult(NamedTuple):
     """The exit status and the output of a command."""
 
     status: int
@@ -34,7 +34,7 @@ def at(text: str) -> int:
 
 
 @dataclass
-class Till:
+class RecordingConsole:
     """A console that records its events, in one epoch and one boot."""
 
     site_id: str = "demo"
@@ -95,12 +95,12 @@ class Office:
         self.folder = folder
         self.database = folder / "trivox.db"
 
-    def run(self, *arguments: object) -> Result:
+    def run(self, *arguments: object) -> CommandResult:
         """Run `trivox` with these arguments and this database."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = main.run([*map(str, arguments), "--database", str(self.database)])
-        return Result(status, out.getvalue(), err.getvalue())
+        return CommandResult(status, out.getvalue(), err.getvalue())
 
     def do(self, *arguments: object) -> str:
         """Run a command that must succeed; return what it printed."""
@@ -108,7 +108,7 @@ class Office:
         assert result.status == 0, result
         return result.out
 
-    def take(self, *tills: Till) -> None:
+    def take(self, *tills: RecordingConsole) -> None:
         """Ingest what consoles recorded."""
         self.take_messages([message for till in tills for message in till.messages()])
 
@@ -142,7 +142,7 @@ class Office:
         path.write_bytes(text.encode())
         return path
 
-    def shifts(self, *lines: str) -> Result:
+    def shifts(self, *lines: str) -> CommandResult:
         """Import shifts."""
         head = "site_id,console_id,seller_id,seller_name,started_at,ended_at"
         return self.run("shift", "import", self.file("shifts.csv", "\n".join([head, *lines]) + "\n"))

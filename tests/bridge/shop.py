@@ -53,7 +53,7 @@ def parse_line(line: str) -> dict[str, str]:
     return {name: value.strip('"') for name, value in LOG_FACT.findall(line)}
 
 
-class Shop:
+class RealShop:
     """A real broker and bridge; `folder` holds their files, `data` the database."""
 
     def __init__(self, folder: Path, data: Path | None = None, *, account: tuple[str, str] | None = None) -> None:

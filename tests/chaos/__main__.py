@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from tests.chaos.plan import ALL_KINDS
-from tests.chaos.run import Result, run
+from tests.chaos.run import ChaosResult, run
 from tests.chaos.saved_runs import SAVED_RUNS, SavedRun, with_shifted_seed
 
 INTERRUPTED = 130
@@ -102,7 +102,7 @@ def _end(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _print_result(result: Result, seconds: float) -> None:
+def _print_result(result: ChaosResult, seconds: float) -> None:
     for kind in ALL_KINDS:
         if result.faults[kind.name]:
             _say(f"{result.faults[kind.name]:5}  {kind.description}")

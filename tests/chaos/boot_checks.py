@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.chaos.database import StoredEvent
-from tests.chaos.observations import PowerCycle
+from tests.chaos.database import EventRow
+from tests.chaos.observations import ObservedPowerCycle
 
 CLOCK_MS = 3000  # an acknowledgement may take two seconds to arrive, and a console reports no smaller step
 RAN_MS = 1000  # a board whose main loop ran this long has reported that it started
 
 
-def check_boot(name: str, cycle: PowerCycle, events: list[StoredEvent], offset_ms: int) -> Iterator[str]:
+def check_boot(name: str, cycle: ObservedPowerCycle, events: list[EventRow], offset_ms: int) -> Iterator[str]:
     """Yield what is wrong with `booted` and `clock_set` of a power cycle, and with the dates of all its events.
 
     `offset_ms` is the difference of `up_ms` and the times of the board's clock.
@@ -29,13 +29,13 @@ def check_boot(name: str, cycle: PowerCycle, events: list[StoredEvent], offset_m
     yield from _dates(name, in_order, true_ms, CLOCK_MS + longest_ms)
 
 
-def _ran_long(cycle: PowerCycle) -> bool:
+def _ran_long(cycle: ObservedPowerCycle) -> bool:
     if cycle.awake_ms is None or cycle.ended_ms is None:
         return cycle.awake_ms is not None
     return cycle.ended_ms - cycle.awake_ms - cycle.stood_ms(cycle.awake_ms, cycle.ended_ms) > RAN_MS
 
 
-def _dates(name: str, in_order: list[StoredEvent], true_ms: int | None, off_max_ms: int) -> Iterator[str]:
+def _dates(name: str, in_order: list[EventRow], true_ms: int | None, off_max_ms: int) -> Iterator[str]:
     """Check that each event has the date by the last `clock_set` before it, which is right if the time is known."""
     offset_ms: int | None = None
     for event in in_order:

@@ -25,7 +25,7 @@ class Database(Protocol):
 
 
 @dataclass(frozen=True)
-class StoredEvent:
+class EventRow:
     """A row of `event`; `payload` is the event as the console sent it."""
 
     seq: int
@@ -53,7 +53,7 @@ class StoredEpoch:
     name: EpochName
     first: int
     through: int
-    events: dict[int, StoredEvent] = field(default_factory=dict)
+    events: dict[int, EventRow] = field(default_factory=dict)
     received: list[tuple[int, int]] = field(default_factory=list)
     rejected: set[int] = field(default_factory=set)
 
@@ -76,7 +76,7 @@ def epochs(connection: Database) -> dict[EpochName, StoredEpoch]:
     for key, seq, kind, boot, up_ms, raw, arrived in connection.execute(
         "SELECT epoch_key, seq, type, boot, up_ms, raw, arrived_at_ms FROM event ORDER BY epoch_key, seq"
     ):
-        found[key].events[seq] = StoredEvent(seq, kind, boot, up_ms, json.loads(raw), found[key].name, arrived)
+        found[key].events[seq] = EventRow(seq, kind, boot, up_ms, json.loads(raw), found[key].name, arrived)
     for key, low, high in connection.execute("SELECT epoch_key, low, high FROM received ORDER BY epoch_key, low"):
         found[key].received.append((low, high))
     for key, seq in connection.execute(

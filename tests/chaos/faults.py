@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from simulator.errors import ConsoleError, FirmwareError
-from tests.chaos.plan import Fault
-from tests.chaos.programs import Bridge
+from tests.chaos.plan import PlannedFault
+from tests.chaos.programs import FragileBridge
 from tests.chaos.proxy import Proxy
-from tests.chaos.world import Till, World, send
+from tests.chaos.world import ChaosWorld, StrainedConsole, send
 from tests.support.programs import wait_until
 
 SLOWEST_S = 1.0
@@ -31,7 +31,7 @@ HEAL_S = 600.0
 OPERATIONS_MAX = 60  # flash operations within which power goes: an event or two, or a whole merge
 
 Effect = Iterator[None]
-MakeEffect = Callable[[World, Fault], Effect]
+MakeEffect = Callable[[ChaosWorld, PlannedFault], Effect]
 FAULTS: dict[str, MakeEffect] = {}
 
 
@@ -54,7 +54,7 @@ def register_as(*names: str) -> Callable[[MakeEffect], MakeEffect]:
 
 
 @register
-def kill_broker(world: World, _: Fault) -> Effect:
+def kill_broker(world: ChaosWorld, _: PlannedFault) -> Effect:
     with world.broker_busy:
         world.broker.stop(signal.SIGKILL)
     yield
@@ -62,7 +62,7 @@ def kill_broker(world: World, _: Fault) -> Effect:
 
 
 @register
-def wipe_broker(world: World, _: Fault) -> Effect:
+def wipe_broker(world: ChaosWorld, _: PlannedFault) -> Effect:
     with world.broker_busy:
         world.broker.stop(signal.SIGKILL)
         world.broker.wipe()
@@ -70,7 +70,7 @@ def wipe_broker(world: World, _: Fault) -> Effect:
     start_broker(world)
 
 
-def start_broker(world: World) -> None:
+def start_broker(world: ChaosWorld) -> None:
     """Start the broker unless it runs."""
     with world.broker_busy:
         if not world.broker.is_running:
@@ -78,7 +78,7 @@ def start_broker(world: World) -> None:
 
 
 @register
-def stop_broker(world: World, _: Fault) -> Effect:
+def stop_broker(world: ChaosWorld, _: PlannedFault) -> Effect:
     with world.broker_busy:
         pid = world.broker.pid if world.broker.is_running else None
         if pid is not None:
@@ -89,14 +89,14 @@ def stop_broker(world: World, _: Fault) -> Effect:
 
 
 @register
-def kill_bridge(world: World, _: Fault) -> Effect:
+def kill_bridge(world: ChaosWorld, _: PlannedFault) -> Effect:
     world.bridge.kill()
     yield
     world.bridge.start()
 
 
 @register
-def stop_bridge(world: World, _: Fault) -> Effect:
+def stop_bridge(world: ChaosWorld, _: PlannedFault) -> Effect:
     pid = world.bridge.running_pid()
     if pid is not None:
         send(pid, signal.SIGSTOP)
@@ -106,32 +106,32 @@ def stop_bridge(world: World, _: Fault) -> Effect:
 
 
 @register
-def restore_bridge(world: World, fault: Fault) -> Effect:
+def restore_bridge(world: ChaosWorld, fault: PlannedFault) -> Effect:
     world.bridge.restore(fault.lasts_s)
     yield
 
 
 @register
-def copy_database(world: World, _: Fault) -> Effect:
+def copy_database(world: ChaosWorld, _: PlannedFault) -> Effect:
     world.bridge.copy()
     yield
 
 
 @register
-def fill_database(world: World, _: Fault) -> Effect:
+def fill_database(world: ChaosWorld, _: PlannedFault) -> Effect:
     world.bridge.set_disk_full(full=True)
     yield
     world.bridge.set_disk_full(full=False)
 
 
 @register
-def lock_database(world: World, _: Fault) -> Effect:
+def lock_database(world: ChaosWorld, _: PlannedFault) -> Effect:
     with world.bridge.locked():
         yield
 
 
 @register
-def change_settings(world: World, fault: Fault) -> Effect:
+def change_settings(world: ChaosWorld, fault: PlannedFault) -> Effect:
     world.command(*SETTINGS[int(fault.share * len(SETTINGS))])
     yield
 
@@ -139,33 +139,33 @@ def change_settings(world: World, fault: Fault) -> Effect:
 # Networks ---------------------------------------------------------------------------------------------------------
 
 
-def proxy_of(world: World, fault: Fault) -> Proxy:
+def proxy_of(world: ChaosWorld, fault: PlannedFault) -> Proxy:
     """Return the proxy of the network that this fault is about."""
     return world.to_bridge if fault.kind.name.endswith("_bridge") else world.to_consoles
 
 
 @register_as("delay_consoles", "delay_bridge")
-def delay(world: World, fault: Fault) -> Effect:
+def delay(world: ChaosWorld, fault: PlannedFault) -> Effect:
     proxy_of(world, fault).delay(fault.share * SLOWEST_S)
     yield
     proxy_of(world, fault).delay(0)
 
 
 @register_as("double_consoles", "double_bridge")
-def double(world: World, fault: Fault) -> Effect:
+def double(world: ChaosWorld, fault: PlannedFault) -> Effect:
     proxy_of(world, fault).double(on=True)
     yield
     proxy_of(world, fault).double(on=False)
 
 
 @register_as("cut_consoles", "cut_bridge")
-def cut(world: World, fault: Fault) -> Effect:
+def cut(world: ChaosWorld, fault: PlannedFault) -> Effect:
     proxy_of(world, fault).cut()
     yield
 
 
 @register_as("hang_consoles", "hang_bridge")
-def hang(world: World, fault: Fault) -> Effect:
+def hang(world: ChaosWorld, fault: PlannedFault) -> Effect:
     proxy_of(world, fault).hang(on=True)
     yield
     proxy_of(world, fault).hang(on=False)
@@ -183,27 +183,27 @@ def ignore_console_errors() -> Iterator[None]:
         return
 
 
-def till_of(world: World, fault: Fault) -> Till:
+def till_of(world: ChaosWorld, fault: PlannedFault) -> StrainedConsole:
     """Return the till that this fault is about."""
     return world.tills[fault.console]
 
 
 @register
-def kill_console(world: World, fault: Fault) -> Effect:
+def kill_console(world: ChaosWorld, fault: PlannedFault) -> Effect:
     till = till_of(world, fault)
     till.console.power_off()
     yield
     power_on(till)
 
 
-def power_on(till: Till) -> None:
+def power_on(till: StrainedConsole) -> None:
     """Power the console on, unless it is on; a stopped one stays stopped."""
     with ignore_console_errors():
         till.console.power_on()
 
 
 @register
-def tear_flash(world: World, fault: Fault) -> Effect:
+def tear_flash(world: ChaosWorld, fault: PlannedFault) -> Effect:
     till = till_of(world, fault)
     with ignore_console_errors():
         till.awake().cut_power_at(1 + int(fault.share * OPERATIONS_MAX), (fault.number % 9 - 4) / 4)
@@ -212,7 +212,7 @@ def tear_flash(world: World, fault: Fault) -> Effect:
 
 
 @register
-def stop_console(world: World, fault: Fault) -> Effect:
+def stop_console(world: ChaosWorld, fault: PlannedFault) -> Effect:
     pid, till, began_s = None, till_of(world, fault), time.monotonic()
     with ignore_console_errors():
         pid = till.awake().pid
@@ -224,7 +224,7 @@ def stop_console(world: World, fault: Fault) -> Effect:
 
 
 @register
-def drop_wifi(world: World, fault: Fault) -> Effect:
+def drop_wifi(world: ChaosWorld, fault: PlannedFault) -> Effect:
     till = till_of(world, fault)
     with ignore_console_errors():
         till.awake().wifi(on=False)
@@ -234,7 +234,7 @@ def drop_wifi(world: World, fault: Fault) -> Effect:
 
 
 @register
-def hang_console(world: World, fault: Fault) -> Effect:
+def hang_console(world: ChaosWorld, fault: PlannedFault) -> Effect:
     console = till_of(world, fault).console
     console.hang(on=True)
     yield
@@ -242,7 +242,7 @@ def hang_console(world: World, fault: Fault) -> Effect:
 
 
 @register
-def fill_flash(world: World, fault: Fault) -> Effect:
+def fill_flash(world: ChaosWorld, fault: PlannedFault) -> Effect:
     till = till_of(world, fault)
     with ignore_console_errors(), till.flash_lock:
         if not till.awake().powered:
@@ -257,7 +257,7 @@ def fill_flash(world: World, fault: Fault) -> Effect:
         free(till)
 
 
-def free(till: Till) -> None:
+def free(till: StrainedConsole) -> None:
     """Free the space of a flash that was filled."""
     with till.flash_lock:
         if till.is_full:
@@ -266,7 +266,7 @@ def free(till: Till) -> None:
 
 
 @register
-def step_clock(world: World, fault: Fault) -> Effect:
+def step_clock(world: ChaosWorld, fault: PlannedFault) -> Effect:
     """Make the time server's clock wrong, and let an hour pass, so that the console asks it."""
     steps = (("ahead", DAY_MS), ("ahead", -DAY_MS), ("ahead", 7 * HOUR_MS), ("fixed", 0), ("ahead", 0))
     world.right_until_s = min(world.right_until_s, time.monotonic())
@@ -279,7 +279,7 @@ def step_clock(world: World, fault: Fault) -> Effect:
 
 
 @register
-def meet_twin(world: World, _: Fault) -> Effect:
+def meet_twin(world: ChaosWorld, _: PlannedFault) -> Effect:
     world.twin_seen = True
     with ignore_console_errors():
         world.twin.console.power_on()
@@ -293,7 +293,7 @@ NOISE_MAX = 0.02  # share of bytes that change; at this rate hardly any line pas
 
 
 @register
-def pull_cable(world: World, fault: Fault) -> Effect:
+def pull_cable(world: ChaosWorld, fault: PlannedFault) -> Effect:
     cable = till_of(world, fault).console.cable
     cable.pull()
     yield
@@ -301,7 +301,7 @@ def pull_cable(world: World, fault: Fault) -> Effect:
 
 
 @register
-def disturb_line(world: World, fault: Fault) -> Effect:
+def disturb_line(world: ChaosWorld, fault: PlannedFault) -> Effect:
     cable = till_of(world, fault).console.cable
     cable.disturb(fault.share * NOISE_MAX, fault.number)
     yield
@@ -309,14 +309,14 @@ def disturb_line(world: World, fault: Fault) -> Effect:
 
 
 @register
-def kill_gateway(world: World, _: Fault) -> Effect:
+def kill_gateway(world: ChaosWorld, _: PlannedFault) -> Effect:
     world.gateway.kill()
     yield
     world.gateway.start()
 
 
 @register
-def stop_gateway(world: World, _: Fault) -> Effect:
+def stop_gateway(world: ChaosWorld, _: PlannedFault) -> Effect:
     pid = world.gateway.running_pid()
     if pid is not None:
         send(pid, signal.SIGSTOP)
@@ -328,7 +328,7 @@ def stop_gateway(world: World, _: Fault) -> Effect:
 # The end ----------------------------------------------------------------------------------------------------------
 
 
-def heal(world: World) -> None:
+def heal(world: ChaosWorld) -> None:
     """Undo whatever the faults have left."""
     for proxy in (world.to_consoles, world.to_bridge):
         proxy.delay(0)
@@ -345,7 +345,7 @@ def heal(world: World) -> None:
         heal_till(till)
 
 
-def heal_bridge(bridge: Bridge) -> None:
+def heal_bridge(bridge: FragileBridge) -> None:
     """Let the bridge run, with room on its disk."""
     pid = bridge.running_pid()
     if pid is not None:
@@ -354,7 +354,7 @@ def heal_bridge(bridge: Bridge) -> None:
     bridge.start()
 
 
-def heal_gateway(world: World) -> None:
+def heal_gateway(world: ChaosWorld) -> None:
     """Let the gateway run, with all cables plugged in and free of noise."""
     for till in world.picos:
         till.console.cable.disturb(0)
@@ -365,12 +365,12 @@ def heal_gateway(world: World) -> None:
     world.gateway.start()
 
 
-def heal_till(till: Till) -> None:
+def heal_till(till: StrainedConsole) -> None:
     """Let the console run, connected, with room in its flash; what its firmware did wrong is reported later."""
     wait_until(f"{till.console.console_id} is healed", lambda: _is_healed(till), HEAL_S)
 
 
-def _is_healed(till: Till) -> bool:
+def _is_healed(till: StrainedConsole) -> bool:
     """Try to heal the console; return False if power went meanwhile, or the board was too slow to answer."""
     try:
         if till.is_stopped:

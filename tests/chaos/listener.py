@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.chaos.observations import Counters, EpochName, Rules
+from tests.chaos.observations import Counters, EpochName, PressRules
 
 RETRY_S = 1
 
@@ -23,14 +23,14 @@ class HealthReport(NamedTuple):
     health: dict[str, Any]
 
 
-class Listener:
+class WireListener:
     """A subscriber from `start` to `close`, over the broker's restarts."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._lock = threading.Lock()
         self._health: dict[str, HealthReport] = {}
-        self._rules: dict[tuple[str, str], dict[int, Rules]] = {}
+        self._rules: dict[tuple[str, str], dict[int, PressRules]] = {}
         self._acknowledged: dict[EpochName, int] = {}
         self._forgot_at_ms = 0
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="listener", clean_session=True)
@@ -71,7 +71,7 @@ class Listener:
             self._acknowledged.clear()
             self._forgot_at_ms = time.time_ns() // 1_000_000
 
-    def rules(self) -> dict[tuple[str, str], dict[int, Rules]]:
+    def rules(self) -> dict[tuple[str, str], dict[int, PressRules]]:
         """Return the settings that were sent, by (site_id, console_id) and revision."""
         with self._lock:
             return {console: dict(revisions) for console, revisions in self._rules.items()}
@@ -94,11 +94,11 @@ class Listener:
             else:
                 self._add_rules(self._rules.setdefault((site_id, console_id), {}), message)
 
-    def _add_rules(self, revisions: dict[int, Rules], settings: dict[str, Any]) -> None:
+    def _add_rules(self, revisions: dict[int, PressRules], settings: dict[str, Any]) -> None:
         question = (settings["question"]["id"], settings["question"]["revision"])
         names = ("survey_window_ms", "long_press_ms", "reopen_guard_ms", "debounce_ms", "stuck_ms")
-        rules = Rules(**{name: settings[name] for name in names}, question=question)
+        rules = PressRules(**{name: settings[name] for name in names}, question=question)
         other = revisions.get(settings["revision"])
         if other is not None and other != rules:  # a bridge whose database was put back gave the revision again
-            rules = Rules(**{name: settings[name] for name in names}, question=None)
+            rules = PressRules(**{name: settings[name] for name in names}, question=None)
         revisions[settings["revision"]] = rules

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field, replace
 
-from tests.chaos.database import StoredEvent
-from tests.chaos.observations import PowerCycle, Press
+from tests.chaos.database import EventRow
+from tests.chaos.observations import ObservedPowerCycle, ObservedPress
 
 SLACK_MS = 800  # how far from a release or a gap's edge something may seem to be
 LATE_MS = 250  # a poll may see a contact before its interrupt does; and the board reports no stop of up to 100 ms
@@ -17,10 +17,10 @@ CLOSE_MS = 30  # within this the stamps of most contacts in one power cycle agre
 class MatchedCycle:
     """A power cycle and its stored events; `by_press` has the event of each press, by the press's index."""
 
-    cycle: PowerCycle
-    events: list[StoredEvent]
+    cycle: ObservedPowerCycle
+    events: list[EventRow]
     offset_ms: int
-    by_press: dict[int, StoredEvent] = field(default_factory=dict)
+    by_press: dict[int, EventRow] = field(default_factory=dict)
     lost: list[int] = field(default_factory=list)  # presses that the board took, and that have no event
 
     @property
@@ -28,13 +28,13 @@ class MatchedCycle:
         """Its name in messages."""
         return f"{self.cycle.site_id}/{self.cycle.console_id} ({self.cycle.hardware_id}) boot {self.cycle.boot}"
 
-    def with_press(self, index: int, press: Press) -> MatchedCycle:
+    def with_press(self, index: int, press: ObservedPress) -> MatchedCycle:
         """Return the same power cycle with one press replaced."""
         presses = (*self.cycle.presses[:index], press, *self.cycle.presses[index + 1 :])
         return replace(self, cycle=replace(self.cycle, presses=presses))
 
 
-def match_events(cycle: PowerCycle, events: list[StoredEvent]) -> MatchedCycle:
+def match_events(cycle: ObservedPowerCycle, events: list[EventRow]) -> MatchedCycle:
     """Match the presses of a power cycle with the events stored of it."""
     of_presses = [event for event in events if event.button]
     matched = MatchedCycle(cycle, events, _offset(cycle, of_presses))
@@ -44,7 +44,7 @@ def match_events(cycle: PowerCycle, events: list[StoredEvent]) -> MatchedCycle:
     return matched
 
 
-def _find_press(matched: MatchedCycle, event: StoredEvent, tried: set[int]) -> bool:
+def _find_press(matched: MatchedCycle, event: EventRow, tried: set[int]) -> bool:
     """Give the event the nearest press that fits; an event that had this press finds another (Kuhn's matching)."""
     near = sorted(
         (off_ms, index)
@@ -73,7 +73,7 @@ def _half_stored(matched: MatchedCycle) -> list[int]:
     ]
 
 
-def _off_ms(press: Press, event: StoredEvent, offset_ms: int) -> int | None:
+def _off_ms(press: ObservedPress, event: EventRow, offset_ms: int) -> int | None:
     """Return how far apart the interrupt of a press and an event are; None if they cannot belong together."""
     if press.button != event.button:
         return None
@@ -83,12 +83,12 @@ def _off_ms(press: Press, event: StoredEvent, offset_ms: int) -> int | None:
     return abs(at_ms - press.contact_ms - press.late_ms) if _may_be_at(press, at_ms) else None
 
 
-def _may_be_at(press: Press, at_ms: int) -> bool:
+def _may_be_at(press: ObservedPress, at_ms: int) -> bool:
     """Return whether the board may have stamped the press with this time."""
     return -LATE_MS <= at_ms - press.contact_ms <= press.late_ms + LATE_MS
 
 
-def _offset(cycle: PowerCycle, of_presses: list[StoredEvent]) -> int:
+def _offset(cycle: ObservedPowerCycle, of_presses: list[EventRow]) -> int:
     """Return what to add to the board's clock to get up_ms: the value close to most pairs of press and event."""
     if cycle.offset_ms is not None:
         return cycle.offset_ms

@@ -8,7 +8,7 @@ ANSWERS = ("yes", "no", "cant_say")
 
 
 @dataclass(frozen=True)
-class Press:
+class ObservedPress:
     """A button pressed for `held_ms`, its first contact at `contact_ms` on the board's own clock since power came.
 
     Attributes:
@@ -29,14 +29,14 @@ class Press:
 
 @dataclass(frozen=True)
 class Thanks:
-    """The steady lamp of an answer, from `at_ms` on (clock as of `Press`): the answer is in flash."""
+    """The steady lamp of an answer, from `at_ms` on (clock as of `ObservedPress`): the answer is in flash."""
 
     button: str
     at_ms: int
 
 
 @dataclass(frozen=True)
-class PowerCycle:
+class ObservedPowerCycle:
     """The time from power-on to power-off of one board; `boot` is the number that it reports, None if it reports none.
 
     Attributes:
@@ -54,7 +54,7 @@ class PowerCycle:
     hardware_id: str
     boot: int | None
     ended_ms: int | None
-    presses: tuple[Press, ...]
+    presses: tuple[ObservedPress, ...]
     thanks: tuple[Thanks, ...] = ()
     awake_ms: int | None = 0
     stores_events: bool = True
@@ -69,7 +69,7 @@ class PowerCycle:
 
 
 @dataclass(frozen=True)
-class Rules:
+class PressRules:
     """The settings of one revision that decide what a press means; times in ms.
 
     `question` is (id, revision), or None if it is not certain, as a bridge whose database was put back gave the
@@ -109,8 +109,8 @@ class Observations:
         overflowed: hardware ids of boards whose flash was full for a while.
     """
 
-    power_cycles: tuple[PowerCycle, ...]
-    rules: dict[tuple[str, str], dict[int, Rules]] = field(default_factory=dict)
+    power_cycles: tuple[ObservedPowerCycle, ...]
+    rules: dict[tuple[str, str], dict[int, PressRules]] = field(default_factory=dict)
     counters: dict[EpochName, Counters] = field(default_factory=dict)
     forgotten: dict[EpochName, int] = field(default_factory=dict)
     overflowed: frozenset[str] = frozenset()

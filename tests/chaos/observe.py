@@ -9,8 +9,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from simulator.console.observations import Change, ConsoleRun, Round
-from tests.chaos.observations import ANSWERS, Observations, PowerCycle, Press, Thanks
-from tests.chaos.world import Till, World
+from tests.chaos.observations import ANSWERS, Observations, ObservedPowerCycle, ObservedPress, Thanks
+from tests.chaos.world import ChaosWorld, StrainedConsole
 
 BOOT = re.compile(r"^boot: (\d+),", re.MULTILINE)
 BOOT_OF_PICO = re.compile(r'^health\t\{.*?"boot": (\d+)', re.MULTILINE)
@@ -21,7 +21,7 @@ JUMP_MS = 60_000
 LEFT_MS = 1 << 40  # a button that nobody released
 
 
-def observe(world: World) -> Observations:
+def observe(world: ChaosWorld) -> Observations:
     """Return everything observed in this world, once it is quiet."""
     power_cycles = tuple(cycle for till in world.everyone() for cycle in _power_cycles(world, till))
     overflowed = frozenset(till.console.hardware_id for till in world.everyone() if till.overflowed)
@@ -34,7 +34,7 @@ def observe(world: World) -> Observations:
     return Observations(power_cycles, rules, world.listener.counters(), dict(world.bridge.forgotten), overflowed)
 
 
-def _power_cycles(world: World, till: Till) -> Iterator[PowerCycle]:
+def _power_cycles(world: ChaosWorld, till: StrainedConsole) -> Iterator[ObservedPowerCycle]:
     runs = till.console.runs()
     boots = _boots_of_pico(runs) if till.console.board == "pico" else [_last(BOOT, run.output) for run in runs]
     return (_power_cycle(world, till, run, boot) for run, boot in zip(runs, boots, strict=True))
@@ -69,9 +69,9 @@ def _boots_of_pico(runs: list[ConsoleRun]) -> list[int | None]:
     return boots
 
 
-def _power_cycle(world: World, till: Till, run: ConsoleRun, boot: int | None) -> PowerCycle:
+def _power_cycle(world: ChaosWorld, till: StrainedConsole, run: ConsoleRun, boot: int | None) -> ObservedPowerCycle:
     console = till.console
-    return PowerCycle(
+    return ObservedPowerCycle(
         console.site_id,
         console.console_id,
         console.hardware_id,
@@ -92,7 +92,7 @@ def _jumps(run: ConsoleRun) -> Iterator[int]:
             yield before.ticks_ms
 
 
-def _true_ms(world: World, run: ConsoleRun) -> int | None:
+def _true_ms(world: ChaosWorld, run: ConsoleRun) -> int | None:
     """Return this machine's time when the board's clock was 0; None once a clock was made wrong."""
     if (run.ended_at_s or float("inf")) > world.right_until_s or not run.changes:
         return None
@@ -107,7 +107,7 @@ def ended_ms(run: ConsoleRun) -> int | None:
     return run.last_round.ticks_ms if run.last_round else 0
 
 
-def presses(run: ConsoleRun, *, has_late_interrupts: bool) -> Iterator[Press]:
+def presses(run: ConsoleRun, *, has_late_interrupts: bool) -> Iterator[ObservedPress]:
     """Yield all presses; `has_late_interrupts` if the board's interrupts wait while its main loop stands still."""
     held = set(run.held)
     contacts: dict[str, Change] = {}
@@ -120,14 +120,14 @@ def presses(run: ConsoleRun, *, has_late_interrupts: bool) -> Iterator[Press]:
         contact = contacts.pop(change.name, None)
         if change.name in held:
             held.remove(change.name)
-            yield Press(change.name, 0, change.ticks_ms, sure=False, from_start=True)
+            yield ObservedPress(change.name, 0, change.ticks_ms, sure=False, from_start=True)
         elif contact is not None:
             before = broken.get(change.name)
             can_be_missed = has_late_interrupts and before is not None and _are_one(run, before, contact)
             other_held_ms = {_caught_ms(run, change), change.ticks_ms}
             if has_late_interrupts:
                 other_held_ms |= set(_may_be_released_ms(run, buttons[place:]))
-            yield Press(
+            yield ObservedPress(
                 change.name,
                 contact.ticks_ms,
                 _caught_ms(run, change) - contact.ticks_ms,
@@ -137,11 +137,11 @@ def presses(run: ConsoleRun, *, has_late_interrupts: bool) -> Iterator[Press]:
             )
         broken[change.name] = change
     for name in held:
-        yield Press(name, 0, LEFT_MS, sure=False, from_start=True)
+        yield ObservedPress(name, 0, LEFT_MS, sure=False, from_start=True)
     for name, contact in contacts.items():
         if name not in held:
             late_ms = _caught_ms(run, contact) - contact.ticks_ms
-            yield Press(name, contact.ticks_ms, LEFT_MS, sure=False, late_ms=late_ms)
+            yield ObservedPress(name, contact.ticks_ms, LEFT_MS, sure=False, late_ms=late_ms)
 
 
 def _caught_ms(run: ConsoleRun, change: Change) -> int:

@@ -67,7 +67,7 @@ OF_ANY_CONSOLE = tuple(kind for kind in KINDS if kind.where == "console")
 
 
 @dataclass(frozen=True)
-class Fault:
+class PlannedFault:
     """One fault, `at_s` from the plan's start, for `lasts_s`, at `console`; `share` (0 to 1) is free for it to use."""
 
     number: int
@@ -78,7 +78,7 @@ class Fault:
     share: float
 
 
-def make_plan(seed: int, minutes: float, consoles: int, picos: int = 0) -> list[Fault]:
+def make_plan(seed: int, minutes: float, consoles: int, picos: int = 0) -> list[PlannedFault]:
     """Return all faults of a run, in order of time, each over before the plan ends.
 
     The faults of the first `consoles`, which have radios, do not depend on the number of `picos` after them.
@@ -94,7 +94,7 @@ def make_plan(seed: int, minutes: float, consoles: int, picos: int = 0) -> list[
 
 def _faults(
     chance: random.Random, kinds: tuple[Kind, ...], count: float, minutes: float, consoles: range, number: int = 0
-) -> list[Fault]:
+) -> list[PlannedFault]:
     end_s = minutes * 60
     begins = sorted(chance.uniform(min(QUIET_BEFORE_S, end_s / 2), end_s) for _ in range(max(1, round(count))))
     faults = []
@@ -105,5 +105,5 @@ def _faults(
             lasts_s = math.exp(chance.uniform(math.log(kind.shortest_s), math.log(kind.longest_s)))
         lasts_s = min(lasts_s, max(kind.shortest_s, end_s - at_s))
         console = consoles[chance.randrange(len(consoles))]
-        faults.append(Fault(number + len(faults), at_s, kind, lasts_s, console, chance.random()))
+        faults.append(PlannedFault(number + len(faults), at_s, kind, lasts_s, console, chance.random()))
     return faults

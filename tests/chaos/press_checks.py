@@ -12,9 +12,9 @@ from itertools import pairwise
 
 from tests.chaos.boards import Board, board_by_boot, boards_of
 from tests.chaos.boot_checks import check_boot
-from tests.chaos.database import StoredEpoch, StoredEvent
+from tests.chaos.database import EventRow, StoredEpoch
 from tests.chaos.matching import SLACK_MS, MatchedCycle, match_events
-from tests.chaos.observations import EpochName, Observations, PowerCycle, Press, Rules
+from tests.chaos.observations import EpochName, Observations, ObservedPowerCycle, ObservedPress, PressRules
 from tests.chaos.press_oracle import Expected, ExpectedEvent, ExpectedSurvey, expect
 
 DURABLE_AFTER_MS = 1000  # once the main loop ran on this long after something, it must be in flash
@@ -26,7 +26,7 @@ THANKS_MS = 3000  # thanks may come this long after the contact, as flash may be
 def check_presses(epochs: dict[EpochName, StoredEpoch], observations: Observations) -> Iterator[str]:
     """Yield what is wrong with the stored events of all power cycles."""
     boards = boards_of(epochs, observations)
-    events: dict[tuple[Board, int], list[StoredEvent]] = defaultdict(list)
+    events: dict[tuple[Board, int], list[EventRow]] = defaultdict(list)
     for name, epoch in epochs.items():
         for event in epoch.events.values():
             events[boards.get(name) or board_by_boot(name, event.boot, observations), event.boot].append(event)
@@ -34,7 +34,7 @@ def check_presses(epochs: dict[EpochName, StoredEpoch], observations: Observatio
     missing: Counter[Gap] = Counter()
     pressed: Counter[tuple[EpochName, str]] = Counter()
     incomplete = {name for name in gaps if gaps[name]}
-    rules_before: dict[Board, Rules] = {}  # in force at the end of a board's last power cycle
+    rules_before: dict[Board, PressRules] = {}  # in force at the end of a board's last power cycle
     for cycle in observations.power_cycles:
         if cycle.boot is None:
             continue
@@ -44,7 +44,7 @@ def check_presses(epochs: dict[EpochName, StoredEpoch], observations: Observatio
         board_gaps = [gap for name in gaps if boards.get(name) == board for gap in gaps[name]]
         yield from _lost_presses(matched, board_gaps, missing, pressed)
         rules = observations.rules.get(board[:2], {})
-        yield from _wrong_events(matched, board_gaps, rules, rules_before.get(board, Rules()), incomplete)
+        yield from _wrong_events(matched, board_gaps, rules, rules_before.get(board, PressRules()), incomplete)
         rules_before.update((board, applied) for _, applied in _applied(matched, rules))
         yield from _thanks(matched, board_gaps)
         if not any(gap.after[0] <= cycle.boot <= gap.before[0] for gap in board_gaps):  # else the report may be missing
@@ -129,7 +129,7 @@ def _is_between(moment: tuple[int, int], gap: Gap, late_ms: int = 0) -> bool:
 
 
 def _wrong_events(
-    matched: MatchedCycle, gaps: list[Gap], rules: dict[int, Rules], before: Rules, incomplete: set[EpochName]
+    matched: MatchedCycle, gaps: list[Gap], rules: dict[int, PressRules], before: PressRules, incomplete: set[EpochName]
 ) -> Iterator[str]:
     """Check that the stored events of a power cycle are what its presses mean.
 
@@ -148,7 +148,7 @@ def _wrong_events(
 
 
 def _best_reading(
-    matched: MatchedCycle, gaps: list[Gap], rules: dict[int, Rules], before: Rules, incomplete: set[EpochName]
+    matched: MatchedCycle, gaps: list[Gap], rules: dict[int, PressRules], before: PressRules, incomplete: set[EpochName]
 ) -> list[str]:
     """Return what is wrong in the reading that fits best, given how long each button was held."""
     applied = _applied(matched, rules)
@@ -172,7 +172,7 @@ def _best_reading(
     return wrong
 
 
-def _rules_in_flash(matched: MatchedCycle, rules: dict[int, Rules]) -> Rules | None:
+def _rules_in_flash(matched: MatchedCycle, rules: dict[int, PressRules]) -> PressRules | None:
     """Return the settings that a start found in flash: they are reported right after the start itself."""
     in_order = sorted(matched.events, key=lambda event: event.seq)
     for first, second in pairwise(in_order):
@@ -181,7 +181,7 @@ def _rules_in_flash(matched: MatchedCycle, rules: dict[int, Rules]) -> Rules | N
     return None
 
 
-def _up_ms(applied: tuple[int, Rules]) -> int:
+def _up_ms(applied: tuple[int, PressRules]) -> int:
     return applied[0]
 
 
@@ -197,7 +197,11 @@ def _possibly_lost(matched: MatchedCycle, gaps: list[Gap]) -> list[int]:
 
 
 def _differences(
-    matched: MatchedCycle, lost: list[int], applied: list[tuple[int, Rules]], before: Rules, incomplete: set[EpochName]
+    matched: MatchedCycle,
+    lost: list[int],
+    applied: list[tuple[int, PressRules]],
+    before: PressRules,
+    incomplete: set[EpochName],
 ) -> Iterator[str]:
     """Check that each stored event says what its press means, and that each survey is closed as it ended."""
     indices = sorted(
@@ -215,7 +219,7 @@ def _differences(
     yield from _stuck(matched, expected, incomplete)
 
 
-def _as_stamped(matched: MatchedCycle, index: int) -> Press:
+def _as_stamped(matched: MatchedCycle, index: int) -> ObservedPress:
     """Return the press with its contact as the firmware stamped it; its release stays where it was."""
     press, at_ms = matched.cycle.presses[index], _at_ms(matched, index)
     return replace(
@@ -228,7 +232,7 @@ def _at_ms(matched: MatchedCycle, index: int) -> int:
     return event.up_ms if event else matched.cycle.presses[index].contact_ms + matched.offset_ms
 
 
-def _applied(matched: MatchedCycle, rules: dict[int, Rules]) -> list[tuple[int, Rules]]:
+def _applied(matched: MatchedCycle, rules: dict[int, PressRules]) -> list[tuple[int, PressRules]]:
     return [
         (event.up_ms, rules[event.payload["revision"]])
         for event in matched.events
@@ -245,7 +249,7 @@ def _epoch_starts(matched: MatchedCycle) -> list[int]:
 
 
 def _check_event(
-    matched: MatchedCycle, event: StoredEvent, place: int, expected: Expected, press: Press
+    matched: MatchedCycle, event: EventRow, place: int, expected: Expected, press: ObservedPress
 ) -> Iterator[str]:
     wanted = expected.events.get(place)
     if wanted is None:
@@ -265,7 +269,7 @@ def _check_event(
 
 
 def _check_force_majeure(
-    matched: MatchedCycle, event: StoredEvent, wanted: ExpectedEvent | None, indices: list[int]
+    matched: MatchedCycle, event: EventRow, wanted: ExpectedEvent | None, indices: list[int]
 ) -> Iterator[str]:
     """Check that a force majeure names the survey that was open, by the number of its opening."""
     if wanted is None or event.type != "force_majeure_declared" or wanted.type != event.type:
@@ -292,16 +296,16 @@ def _stuck(matched: MatchedCycle, expected: Expected, incomplete: set[EpochName]
             yield f"{matched.name}: {button} was stuck at {at_ms} ms, and nothing reports it"
 
 
-def _question(event: StoredEvent) -> tuple[str, int]:
+def _question(event: EventRow) -> tuple[str, int]:
     return event.payload["question_id"], event.payload["question_revision"]
 
 
-def _question_in_force(event: StoredEvent, survey: ExpectedSurvey) -> tuple[str, int]:
+def _question_in_force(event: EventRow, survey: ExpectedSurvey) -> tuple[str, int]:
     return survey.rules.question or _question(event)
 
 
 def _closes(matched: MatchedCycle, openings: dict[int, ExpectedSurvey], incomplete: set[EpochName]) -> Iterator[str]:
-    closes: dict[tuple[EpochName, int], list[StoredEvent]] = defaultdict(list)
+    closes: dict[tuple[EpochName, int], list[EventRow]] = defaultdict(list)
     for event in matched.events:
         if event.type == "survey_closed":
             closes[event.epoch, event.payload["survey"]].append(event)
@@ -317,9 +321,9 @@ def _closes(matched: MatchedCycle, openings: dict[int, ExpectedSurvey], incomple
 
 def _check_close(
     matched: MatchedCycle,
-    opening: StoredEvent,
+    opening: EventRow,
     survey: ExpectedSurvey,
-    closes: list[StoredEvent],
+    closes: list[EventRow],
     incomplete: set[EpochName],
 ) -> Iterator[str]:
     name = f"{matched.name}: survey {opening.seq} of epoch {opening.epoch[2]}"
@@ -371,13 +375,13 @@ def _thanks(matched: MatchedCycle, gaps: list[Gap]) -> Iterator[str]:
             yield f"{matched.name}: {_describe(event)} was not thanked for"
 
 
-def _follows(matched: MatchedCycle, answer: StoredEvent, at_ms: int) -> bool:
+def _follows(matched: MatchedCycle, answer: EventRow, at_ms: int) -> bool:
     """Return whether thanks at this time come soon after the answer, apart from time that the board stood still."""
     answered_ms = answer.up_ms - matched.offset_ms
     return -EARLY_MS <= at_ms - answered_ms - matched.cycle.stood_ms(answered_ms, at_ms) <= THANKS_MS
 
 
-def _has_quiet_after(cycle: PowerCycle, press: Press) -> bool:
+def _has_quiet_after(cycle: ObservedPowerCycle, press: ObservedPress) -> bool:
     """Return whether nobody pressed again while thanks were due, and the board ran on."""
     until_ms = press.contact_ms + THANKS_MS
     others = [other for other in cycle.presses if press.contact_ms < other.contact_ms < until_ms]
@@ -411,5 +415,5 @@ def _counters(
                 yield f"{'/'.join(name)}: the board counted {count} presses of {button}, stored are {stored[button]}"
 
 
-def _describe(event: StoredEvent) -> str:
+def _describe(event: EventRow) -> str:
     return f"number {event.seq} of epoch {event.epoch[2]} ({event.type} {event.button or ''} at {event.up_ms} ms)"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from tests.chaos.observations import ANSWERS, Press, Rules
+from tests.chaos.observations import ANSWERS, ObservedPress, PressRules
 
 CONTACT, RELEASE, LONG, STUCK = "contact", "release", "long", "stuck"
 EXPIRY, APPLY, FORGET = "expiry", "apply", "forget"
@@ -25,7 +25,7 @@ class ExpectedSurvey:
 
     opened_by: int
     opened_ms: int
-    rules: Rules
+    rules: PressRules
     outcome: str | None = None
     cause: str | None = None
     closed_ms: int | None = None
@@ -51,10 +51,10 @@ class Expected:
 
 
 class _ConsoleModel:
-    def __init__(self, presses: list[Press], rules: Rules) -> None:
+    def __init__(self, presses: list[ObservedPress], rules: PressRules) -> None:
         self.presses = presses
         self.rules = rules
-        self.next_rules: Rules | None = None
+        self.next_rules: PressRules | None = None
         self.expected = Expected()
         self.open: ExpectedSurvey | None = None
         self.answered = False
@@ -134,7 +134,7 @@ class _ConsoleModel:
         if self.open is survey:
             self._close("silent", "expired", at_ms, None)
 
-    def _apply(self, _at_ms: int, rules: Rules) -> None:
+    def _apply(self, _at_ms: int, rules: PressRules) -> None:
         if self.open:
             self.next_rules = rules
         else:
@@ -157,10 +157,10 @@ class _ConsoleModel:
 
 
 def expect(
-    presses: list[Press],
-    applied: list[tuple[int, Rules]],
+    presses: list[ObservedPress],
+    applied: list[tuple[int, PressRules]],
     forgets_ms: list[int],
-    defaults: Rules,
+    defaults: PressRules,
 ) -> Expected:
     """Return what these presses mean, all of which the board took.
 

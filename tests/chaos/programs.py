@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.chaos.database import throughs
-from tests.chaos.listener import Listener
+from tests.chaos.listener import WireListener
 from tests.chaos.observations import EpochName
 from tests.support.programs import TRIVOX
 
@@ -70,7 +70,7 @@ class FragileProgram:
                 log.write(line)
 
 
-class Gateway(FragileProgram):
+class FragileGateway(FragileProgram):
     """`trivox gateway` at the ports of boards without radio; it never runs if there are none."""
 
     def __init__(self, folder: Path, broker_port: int, ports: list[str]) -> None:
@@ -86,14 +86,14 @@ class Gateway(FragileProgram):
             super().start()
 
 
-class Bridge(FragileProgram):
+class FragileBridge(FragileProgram):
     """`trivox bridge` on its database, which can be copied and put back to an older state.
 
     `forgotten` has the highest number of each epoch that was acknowledged before its database was put back;
     `unstored` has a sentence for each acknowledgement that the database does not hold.
     """
 
-    def __init__(self, folder: Path, port: int, listener: Listener) -> None:
+    def __init__(self, folder: Path, port: int, listener: WireListener) -> None:
         self.database = folder / "trivox.db"
         where = ["--broker", f"mqtt://127.0.0.1:{port}", "--database", str(self.database)]
         super().__init__("bridge", folder / "bridge.log", ["bridge", *where, "--metrics-port", "0"])

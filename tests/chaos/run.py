@@ -17,15 +17,15 @@ from typing import Any
 
 from simulator.errors import FirmwareError
 from tests.chaos.checker import check
-from tests.chaos.crowd import Crowd
+from tests.chaos.crowd import ChaosCrowd
 from tests.chaos.database import contents, epochs, figures
 from tests.chaos.faults import FAULTS, heal
 from tests.chaos.observations import EpochName
 from tests.chaos.observe import observe
-from tests.chaos.plan import Fault, make_plan
+from tests.chaos.plan import PlannedFault, make_plan
 from tests.chaos.programs import trivox
 from tests.chaos.standstill import standstills
-from tests.chaos.world import World
+from tests.chaos.world import ChaosWorld
 
 QUIET_LIMIT_S = 150.0
 QUIET_MAX_S = 1200.0
@@ -38,7 +38,7 @@ Say = Callable[[str], None]
 
 
 @dataclass
-class Result:
+class ChaosResult:
     """The result of a run; `findings` is empty if nothing was lost, double or wrong."""
 
     seed: int
@@ -55,12 +55,12 @@ def run(
     say: Say,
     kinds: frozenset[str] = frozenset(),
     picos: int = 0,
-) -> Result:
+) -> ChaosResult:
     """Carry out a plan in `folder`, or only its faults of these `kinds`."""
     plan = [fault for fault in make_plan(seed, minutes, consoles, picos) if not kinds or fault.kind.name in kinds]
-    result = Result(seed)
-    with World(folder, consoles, picos) as world:
-        crowd = Crowd(world.everyone(), seed)
+    result = ChaosResult(seed)
+    with ChaosWorld(folder, consoles, picos) as world:
+        crowd = ChaosCrowd(world.everyone(), seed)
         crowd.come()
         _PlanRunner(world, plan, result.faults, say).run()
         say("the plan is done: all faults end, people go home")
@@ -89,7 +89,7 @@ def run(
 class _PlanRunner:
     """Runs each fault of a plan at its time, in a thread of its own for as long as it lasts; counts them in `done`."""
 
-    def __init__(self, world: World, plan: list[Fault], done: Counter[str], say: Say) -> None:
+    def __init__(self, world: ChaosWorld, plan: list[PlannedFault], done: Counter[str], say: Say) -> None:
         self._world = world
         self._plan = plan
         self._done = done
@@ -113,7 +113,7 @@ class _PlanRunner:
                 raise
         self._raise(running)
 
-    def _run_fault(self, fault: Fault) -> None:
+    def _run_fault(self, fault: PlannedFault) -> None:
         effect = FAULTS[fault.kind.name](self._world, fault)
         next(effect)
         self._aborted.wait(fault.lasts_s)
@@ -124,7 +124,7 @@ class _PlanRunner:
             future.result()
 
 
-def _line(fault: Fault) -> str:
+def _line(fault: PlannedFault) -> str:
     where = "" if fault.kind.where == "shop" else f" till-{fault.console + 1}"
     lasts = f" for {fault.lasts_s:.1f} s" if fault.lasts_s else ""
     return f"{fault.at_s:7.1f} s  {fault.kind.name}{where}{lasts}"
@@ -133,7 +133,7 @@ def _line(fault: Fault) -> str:
 # The end ----------------------------------------------------------------------------------------------------------
 
 
-def wait_until_quiet(world: World, say: Say) -> list[str]:
+def wait_until_quiet(world: ChaosWorld, say: Say) -> list[str]:
     """Wait until no board has events waiting, the bridge has all of them, and no press gives any more.
 
     Returns what is missing, if there is no progress.
@@ -157,7 +157,7 @@ def wait_until_quiet(world: World, say: Say) -> list[str]:
         time.sleep(POLL_S)
 
 
-def _waiting(world: World, since_s: float) -> list[str]:
+def _waiting(world: ChaosWorld, since_s: float) -> list[str]:
     throughs = world.bridge.throughs()
     health = world.listener.health()
     waiting = []
@@ -175,7 +175,7 @@ def _waiting(world: World, since_s: float) -> list[str]:
     return waiting
 
 
-def _check_firmware(world: World) -> list[str]:
+def _check_firmware(world: ChaosWorld) -> list[str]:
     """Find the boards whose firmware broke a rule or ended."""
     broken = []
     for till in world.everyone():
@@ -186,7 +186,7 @@ def _check_firmware(world: World) -> list[str]:
     return broken
 
 
-def _check_doctor(world: World) -> list[str]:
+def _check_doctor(world: ChaosWorld) -> list[str]:
     """Check that `trivox doctor` reports every loss, to the event, and two boards that share an id."""
     output = trivox("doctor", "--database", str(world.bridge.database)).stdout
     reported = {name: int(count) for name, count in re.findall(r"Console (\S+) lost (\d+) events?", output)}
@@ -202,7 +202,7 @@ def _check_doctor(world: World) -> list[str]:
     return findings
 
 
-def _check_rebuild(world: World) -> list[str]:
+def _check_rebuild(world: ChaosWorld) -> list[str]:
     """Check that a copy, rebuilt from its raw events, holds the same."""
     copy = world.folder / "rebuilt.db"
     for words in (

@@ -26,7 +26,7 @@ from tests.chaos.corruptions import (
     set_received,
     without_foreign_keys,
 )
-from tests.chaos.observations import Counters, Observations, PowerCycle, Press, Thanks
+from tests.chaos.observations import Counters, Observations, ObservedPowerCycle, ObservedPress, Thanks
 from tests.support.intake import take_messages
 
 NOW_MS = 1_763_800_000_000
@@ -62,7 +62,7 @@ EVENTS = [
     make_event(40000, "stray_pressed", button="cant_say", reason="no_survey"),
 ]
 PRESSES = tuple(
-    Press(button, up_ms - SHIFT_MS, held_ms)
+    ObservedPress(button, up_ms - SHIFT_MS, held_ms)
     for button, up_ms, held_ms in (
         ("seller", 5000, 90),
         ("yes", 6200, 90),
@@ -74,7 +74,9 @@ PRESSES = tuple(
         ("cant_say", 40000, 90),
     )
 )
-CYCLE = PowerCycle("shop", "till-1", BOARD, 1, 80_000, PRESSES, (Thanks("yes", 6250 - SHIFT_MS),), awake_ms=-SHIFT_MS)
+CYCLE = ObservedPowerCycle(
+    "shop", "till-1", BOARD, 1, 80_000, PRESSES, (Thanks("yes", 6250 - SHIFT_MS),), awake_ms=-SHIFT_MS
+)
 COUNTERS = Counters(len(EVENTS) + 1, {"yes": 1, "no": 1, "cant_say": 1, "seller": 5})
 TRUE = Observations((CYCLE,), {}, {NAME: COUNTERS})
 
@@ -171,12 +173,12 @@ def test_it_finds_each_corruption_of_the_database(table: sqlite3.Connection, nam
     assert [finding for finding in found if sentence in finding], found
 
 
-def presses(change: Callable[[tuple[Press, ...]], tuple[Press, ...]]) -> Observations:
+def presses(change: Callable[[tuple[ObservedPress, ...]], tuple[ObservedPress, ...]]) -> Observations:
     return replace(TRUE, power_cycles=(replace(CYCLE, presses=change(PRESSES)),))
 
 
 WRONG_OBSERVATIONS: dict[str, tuple[Observations, str]] = {
-    "one press more": (presses(lambda all_: (*all_, Press("no", 50_000, 90))), "no was pressed at 49860 ms"),
+    "one press more": (presses(lambda all_: (*all_, ObservedPress("no", 50_000, 90))), "no was pressed at 49860 ms"),
     "one press less": (presses(lambda all_: all_[:-1]), "nobody pressed cant_say then"),
     "a longer press": (
         presses(lambda all_: (replace(all_[0], held_ms=1800), *all_[1:])),
@@ -211,7 +213,7 @@ def test_it_finds_what_was_observed_and_is_not_in_the_database(table: sqlite3.Co
 
 
 def test_a_press_just_before_power_went_may_be_missing(table: sqlite3.Connection) -> None:
-    assert check(table, presses(lambda all_: (*all_, Press("no", 79_900, 90, sure=False))), NOW_MS) == []
+    assert check(table, presses(lambda all_: (*all_, ObservedPress("no", 79_900, 90, sure=False))), NOW_MS) == []
 
 
 def test_a_close_that_power_may_have_prevented_may_be_missing(tmp_path: Path) -> None:
@@ -230,10 +232,10 @@ def test_losses_of_a_full_flash_are_counted_to_the_event(tmp_path: Path) -> None
         assert [finding for finding in check(connection, TRUE, NOW_MS) if "5 numbers are lost" in finding]
         more = presses(
             lambda all_: (
-                Press("no", 2000, 90),
-                Press("yes", 2500, 90),
-                Press("no", 3000, 90),
-                Press("no", 4000, 90),
+                ObservedPress("no", 2000, 90),
+                ObservedPress("yes", 2500, 90),
+                ObservedPress("no", 3000, 90),
+                ObservedPress("no", 4000, 90),
                 *all_,
             )
         )

@@ -13,7 +13,7 @@ import pytest
 from simulator.console.observations import Change, ConsoleRun, Round
 from tests.chaos.checker import check
 from tests.chaos.matching import LATE_MS
-from tests.chaos.observations import Observations, PowerCycle, Press, Rules
+from tests.chaos.observations import Observations, ObservedPowerCycle, ObservedPress, PressRules
 from tests.chaos.observe import ended_ms, presses, thanks
 from tests.chaos.test_checker import CYCLE, EVENTS, NOW_MS, PRESSES, SHIFT_MS, TRUE, closed, make_event, message, stored
 from tests.support.seeds import seeded
@@ -122,7 +122,7 @@ def test_a_power_cycle_ends_when_the_main_loop_last_came_round() -> None:
 # What the checker finds ---------------------------------------------------------------------------------------------
 
 
-def findings(folder: Path, events: list[dict[str, Any]], cycle: PowerCycle) -> list[str]:
+def findings(folder: Path, events: list[dict[str, Any]], cycle: ObservedPowerCycle) -> list[str]:
     observations = Observations((cycle,), {}, {})
     with closing(stored(folder, message(events))) as connection:
         return check(connection, observations, NOW_MS)
@@ -135,8 +135,8 @@ STUCK = [
 ]
 
 
-def cycle_with(*seen: Press) -> PowerCycle:
-    return PowerCycle("shop", "till-1", CYCLE.hardware_id, 1, 99_000, seen, awake_ms=1000)
+def cycle_with(*seen: ObservedPress) -> ObservedPowerCycle:
+    return ObservedPowerCycle("shop", "till-1", CYCLE.hardware_id, 1, 99_000, seen, awake_ms=1000)
 
 
 def test_a_button_that_a_stop_held_too_long_is_stuck(tmp_path: Path) -> None:
@@ -174,11 +174,13 @@ def test_a_board_may_take_a_long_press_for_short_only_if_it_stood_still(tmp_path
 
 def test_an_event_matches_only_a_press_whose_interrupt_was_late_enough(tmp_path: Path) -> None:
     at_ms = 40_000 - SHIFT_MS - 3000  # caught three seconds later
-    late = (*PRESSES[:-1], Press("cant_say", at_ms, 90, late_ms=3000))
+    late = (*PRESSES[:-1], ObservedPress("cant_say", at_ms, 90, late_ms=3000))
     with closing(stored(tmp_path, message(EVENTS))) as connection:
         honest = Observations((cycle_with(*late),), {}, TRUE.counters)
         assert [finding for finding in check(connection, honest, NOW_MS) if "cant_say" in finding] == []
-        early = Observations((cycle_with(*PRESSES[:-1], Press("cant_say", at_ms, 90, late_ms=2900 - LATE_MS)),), {}, {})
+        early = Observations(
+            (cycle_with(*PRESSES[:-1], ObservedPress("cant_say", at_ms, 90, late_ms=2900 - LATE_MS)),), {}, {}
+        )
         assert [finding for finding in check(connection, early, NOW_MS) if "nobody pressed cant_say then" in finding]
 
 
@@ -186,11 +188,11 @@ def test_settings_found_in_flash_are_in_force_before_they_are_reported(tmp_path:
     applied = make_event(6000, "settings_applied", revision=2)  # flash was slow
     stuck = make_event(10_000, "button_stuck", button="yes")
     told_late = [{**event, "at_ms": None} for event in (EVENTS[0], applied, STUCK[2], stuck)]
-    leant = cycle_with(Press("yes", 5000 - SHIFT_MS, 9000))
-    rules = {("shop", "till-1"): {2: Rules(stuck_ms=5000)}}
+    leant = cycle_with(ObservedPress("yes", 5000 - SHIFT_MS, 9000))
+    rules = {("shop", "till-1"): {2: PressRules(stuck_ms=5000)}}
     with closing(stored(tmp_path, message(told_late))) as connection:
         assert check(connection, Observations((leant,), rules, {}), NOW_MS) == []
-        short = replace(leant, presses=(Press("yes", 5000 - SHIFT_MS, 4000),))
+        short = replace(leant, presses=(ObservedPress("yes", 5000 - SHIFT_MS, 4000),))
         found = check(connection, Observations((short,), rules, {}), NOW_MS)
     assert [finding for finding in found if "is reported stuck" in finding], found
 

@@ -15,13 +15,13 @@ import pytest
 from bridge.store.rollups import Deltas
 from bridge.surveys.ingest import Intake
 from tests.chaos.virtual.campaign import run_seed
-from tests.chaos.virtual.console_mqtt import Mqtt
+from tests.chaos.virtual.console_mqtt import VirtualMqtt
 from tests.support.seeds import SHIFT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.chaos.virtual.world import World
+    from tests.chaos.virtual.world import VirtualWorld
 
 ROOT = Path(__file__).parents[2]
 SEEDS = range(10 * SHIFT, 10 * SHIFT + 10)  # `make chaos` runs hundreds
@@ -53,20 +53,20 @@ def test_the_same_seed_is_the_same_run_to_the_byte() -> None:
 # Planted bugs: each must be found within a few seeds.
 
 
-def deletes_on_puback(world: World, patch: pytest.MonkeyPatch) -> None:
+def deletes_on_puback(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """The console takes the broker's acknowledgement for the bridge's."""
-    original = Mqtt._take
+    original = VirtualMqtt._take
 
-    async def take(self: Mqtt, packet: Any) -> None:
+    async def take(self: VirtualMqtt, packet: Any) -> None:
         await original(self, packet)
         delivery = self._cycle.app.link._delivery
         if packet[0] == "puback" and delivery is not None:
             delivery.outbox.acknowledge(delivery._epoch, delivery._next - 1)
 
-    patch.setattr(Mqtt, "_take", take)
+    patch.setattr(VirtualMqtt, "_take", take)
 
 
-def acknowledges_one_too_far(world: World, patch: pytest.MonkeyPatch) -> None:
+def acknowledges_one_too_far(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """The outbox deletes one event more than the bridge has."""
 
     def plant(load: Any) -> None:
@@ -77,7 +77,7 @@ def acknowledges_one_too_far(world: World, patch: pytest.MonkeyPatch) -> None:
     in_firmware(world, plant)
 
 
-def reports_the_acknowledged_number_as_the_first_held(world: World, patch: pytest.MonkeyPatch) -> None:
+def reports_the_acknowledged_number_as_the_first_held(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """A bridge put back to an older state took all of it for lost, and its acknowledgement never went back."""
 
     def plant(load: Any) -> None:
@@ -86,7 +86,7 @@ def reports_the_acknowledged_number_as_the_first_held(world: World, patch: pytes
     in_firmware(world, plant)
 
 
-def sends_doubtful_events_though_flash_fails(world: World, patch: pytest.MonkeyPatch) -> None:
+def sends_doubtful_events_though_flash_fails(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """At the next start they moved to a new epoch, and were stored twice."""
 
     def plant(load: Any) -> None:
@@ -102,7 +102,7 @@ def sends_doubtful_events_though_flash_fails(world: World, patch: pytest.MonkeyP
     in_firmware(world, plant)
 
 
-def forgets_at_start_that_an_acknowledgement_went_back(world: World, patch: pytest.MonkeyPatch) -> None:
+def forgets_at_start_that_an_acknowledgement_went_back(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """The start after a power cut overwrote what a restored bridge had asked for."""
 
     def plant(load: Any) -> None:
@@ -111,7 +111,7 @@ def forgets_at_start_that_an_acknowledgement_went_back(world: World, patch: pyte
     in_firmware(world, plant)
 
 
-def gives_thanks_for_events_in_ram(world: World, patch: pytest.MonkeyPatch) -> None:
+def gives_thanks_for_events_in_ram(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """The last event waits in RAM for the next, to save flash."""
 
     def plant(load: Any) -> None:
@@ -129,7 +129,7 @@ def gives_thanks_for_events_in_ram(world: World, patch: pytest.MonkeyPatch) -> N
     in_firmware(world, plant)
 
 
-def forgets_numbers_at_start(world: World, patch: pytest.MonkeyPatch) -> None:
+def forgets_numbers_at_start(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """The console counts on from the header of the newest slot, not from what the slot holds."""
 
     def plant(load: Any) -> None:
@@ -147,12 +147,12 @@ def forgets_numbers_at_start(world: World, patch: pytest.MonkeyPatch) -> None:
     in_firmware(world, plant)
 
 
-def acknowledges_before_the_commit(world: World, patch: pytest.MonkeyPatch) -> None:
+def acknowledges_before_the_commit(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """The bridge acknowledges what it has not committed yet."""
     world.bridge.acks_before_commit = True
 
 
-def stores_a_duplicate_twice(world: World, patch: pytest.MonkeyPatch) -> None:
+def stores_a_duplicate_twice(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """A repeated batch is stored again, under higher numbers."""
 
     original, taken = Intake.take, set()
@@ -169,7 +169,7 @@ def stores_a_duplicate_twice(world: World, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Intake, "take", take)
 
 
-def forgets_a_rollup(world: World, patch: pytest.MonkeyPatch) -> None:
+def forgets_a_rollup(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """A survey that changes is counted again, and its old figure stays."""
     original = Deltas.add_surveys
 
@@ -180,7 +180,7 @@ def forgets_a_rollup(world: World, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Deltas, "add_surveys", add_surveys)
 
 
-def in_firmware(world: World, plant: Callable[[Any], None]) -> None:
+def in_firmware(world: VirtualWorld, plant: Callable[[Any], None]) -> None:
     for board in world.boards:
         board.planted.append(plant)
 

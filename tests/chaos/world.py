@@ -12,8 +12,8 @@ from typing import Literal, Self
 
 from simulator.console.console import Console
 from simulator.errors import ConsoleError, SimulatorError
-from tests.chaos.listener import Listener
-from tests.chaos.programs import Bridge, Gateway, trivox
+from tests.chaos.listener import WireListener
+from tests.chaos.programs import FragileBridge, FragileGateway, trivox
 from tests.chaos.proxy import Proxy
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until
@@ -26,7 +26,7 @@ TIMINGS = {"survey_window_ms": 3000, "long_press_ms": 900, "reopen_guard_ms": 70
 
 
 @dataclass
-class Till:
+class StrainedConsole:
     """A console and what the harness has done to it."""
 
     console: Console
@@ -53,7 +53,7 @@ class Till:
         return self.console
 
 
-class World:
+class ChaosWorld:
     """Everything that runs; use it as a context manager.
 
     `tills` are the consoles with radio, then those without, which have a gateway; `twin` is a second board with the
@@ -68,19 +68,19 @@ class World:
         self.to_consoles = Proxy(self.broker.port)
         self.to_bridge = Proxy(self.broker.port)
         self.time_server = TimeServer()
-        self.listener = Listener(self.broker.port)
-        self.bridge = Bridge(folder, self.to_bridge.port, self.listener)
+        self.listener = WireListener(self.broker.port)
+        self.bridge = FragileBridge(folder, self.to_bridge.port, self.listener)
         self.right_until_s = float("inf")  # `time.monotonic` at which the first clock was made wrong
         boards = ("unix", "esp32", "pico_w")
         self.tills = [self._till(number, boards[number % 3]) for number in range(consoles)]
         self.picos = [self._till(number, "pico") for number in range(consoles, consoles + picos)]
         self.tills += self.picos
         ports = [till.console.serial_port for till in self.picos]
-        self.gateway = Gateway(folder, self.to_consoles.port, ports)
+        self.gateway = FragileGateway(folder, self.to_consoles.port, ports)
         self.twin_seen = False
         self.twin = self._till(0, "unix", hardware_id="0123456789ab")
 
-    def _till(self, number: int, board: str, hardware_id: str | None = None) -> Till:
+    def _till(self, number: int, board: str, hardware_id: str | None = None) -> StrainedConsole:
         console_id = f"till-{number + 1}"
         architecture: Literal["amd64", "i386"] = "i386" if number % 4 == 1 else "amd64"
         interrupts: Literal["hard", "soft"] = "soft" if number % 2 else "hard"
@@ -95,7 +95,7 @@ class World:
             interrupts=interrupts,
             hardware_id=hardware_id,
         )
-        return Till(console, has_late_interrupts=board == "esp32" or interrupts == "soft")
+        return StrainedConsole(console, has_late_interrupts=board == "esp32" or interrupts == "soft")
 
     def __enter__(self) -> Self:
         try:
@@ -126,7 +126,7 @@ class World:
         """Run a command on the bridge's database; it may fail, as the database may be locked or full."""
         trivox(*words, "--database", str(self.bridge.database))
 
-    def everyone(self) -> list[Till]:
+    def everyone(self) -> list[StrainedConsole]:
         """Return all tills, the twin included."""
         return [*self.tills, self.twin]
 

@@ -26,20 +26,20 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-class Broker(Mosquitto):
+class LoginBroker(Mosquitto):
     """A mosquitto that asks for user and password; with TLS too if `certificates` are given."""
 
     def __init__(self, folder: Path, certificates: Path | None = None) -> None:
         super().__init__(folder, account=(USER, PASSWORD), certificates=certificates)
 
 
-class Bridge:
+class StandInBridge:
     """A stand-in for the bridge: it answers each batch with an `ack`. `events`: (epoch, number) to event.
 
     With `acknowledges` False it does not answer. `batches` are all `events` messages as they came.
     """
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: LoginBroker) -> None:
         self.events: dict[tuple[str, int], dict[str, Any]] = {}
         self.batches: list[dict[str, Any]] = []
         self.messages: list[tuple[str, Any]] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.firmware.broker import Bridge, Broker
+from tests.firmware.broker import LoginBroker, StandInBridge
 from tests.support.versions import compiled_firmware
 
 __all__ = ["bridge", "broker", "compiled_firmware", "scratch_folder"]
@@ -22,16 +22,16 @@ def scratch_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
+def broker(tmp_path: Path) -> Iterator[LoginBroker]:
+    made = LoginBroker(tmp_path)
     made.start()
     yield made
     made.stop()
 
 
 @pytest.fixture
-def bridge(broker: Broker) -> Iterator[Bridge]:
+def bridge(broker: LoginBroker) -> Iterator[StandInBridge]:
     """A stand-in for the bridge; it fails if a number comes again with other content."""
-    made = Bridge(broker)
+    made = StandInBridge(broker)
     yield made
     made.close()

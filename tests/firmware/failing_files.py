@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 
-class PowerCut(BaseException):
+class FilePowerCut(BaseException):
     """Power went; the change in progress is half done."""
 
 
@@ -38,7 +38,7 @@ class Files:
         raise error
 
     def open(self, path: str, mode: str) -> Any:
-        return builtins.open(path, mode) if mode == "rb" else _Writing(self, path, mode)
+        return builtins.open(path, mode) if mode == "rb" else _FailingWriting(self, path, mode)
 
     def __getattr__(self, name: str) -> Any:
         original = getattr(os, name)
@@ -53,7 +53,7 @@ class Files:
         return changing
 
 
-class _Writing:
+class _FailingWriting:
     def __init__(self, files: Files, path: str, mode: str) -> None:
         self.files = files
         self.path = path

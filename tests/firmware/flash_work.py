@@ -172,7 +172,7 @@ def power_cut(prog_size):
 
     random.seed(int(sys.argv[3]))
     flash = mounted("cut.bin", prog_size, 40 * 4096)
-    life = Life(prog_size, json.loads(sys.argv[4]))
+    life = FlashLife(prog_size, json.loads(sys.argv[4]))
     last = flash.programs + flash.erases + random.randrange(1, 120)
     flash.fault = Cut(last, random.choice((0, 0.25, 0.5, 0.75, 1, -0.5)), prog_size)
     behind = random.choice((0, 5, 40, 300))
@@ -185,7 +185,7 @@ def power_cut(prog_size):
     ffi.open(None).func("v", "_exit", "i")(0)
 
 
-class Life:
+class FlashLife:
     """What was put into the outbox; event n has number n. `state` is the one at the end of the previous life."""
 
     def __init__(self, prog_size, state):

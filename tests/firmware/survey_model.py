@@ -10,7 +10,7 @@ from console.survey import PRESS_TESTED
 
 
 @dataclass(frozen=True)
-class Press:
+class ModelPress:
     """A button held from its first contact to its first break; the break may be far in the future."""
 
     button: int
@@ -19,7 +19,7 @@ class Press:
 
 
 @dataclass(frozen=True)
-class Change:
+class ModelChange:
     """At `up_ms`, either new settings, or the begin or end of a self-test."""
 
     up_ms: int

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import SETTINGS, Bridge, Broker
+from broker import SETTINGS, LoginBroker, StandInBridge
 
 from simulator.console.console import Console
 from tests.support.programs import wait_until
@@ -13,7 +13,7 @@ from tests.support.programs import wait_until
 BOARDS = [("esp32", "i386"), ("pico_w", "i386"), ("unix", "amd64")]
 
 
-def presses(bridge: Bridge, count: int) -> list[tuple[str, str]]:
+def presses(bridge: StandInBridge, count: int) -> list[tuple[str, str]]:
     """Return the events of the answer buttons' presses, once there are `count`."""
 
     def seen() -> Any:
@@ -26,7 +26,7 @@ def presses(bridge: Bridge, count: int) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("board", "architecture"), BOARDS)
 def test_presses_during_a_stall_are_not_lost(
-    board: str, architecture: Any, broker: Broker, bridge: Bridge, tmp_path: Path
+    board: str, architecture: Any, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
 ) -> None:
     with Console(tmp_path / "console", board=board, architecture=architecture, broker=broker.url()) as console:
         wait_until("it is up", lambda: bridge.of("booted"))
@@ -38,7 +38,9 @@ def test_presses_during_a_stall_are_not_lost(
 
 
 @pytest.mark.parametrize("board", ["pico_w"])
-def test_a_press_during_a_flash_erase_is_not_lost(board: str, broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_a_press_during_a_flash_erase_is_not_lost(
+    board: str, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
+) -> None:
     with Console(tmp_path / "console", board=board, broker=broker.url()) as console:
         wait_until("it is up", lambda: bridge.of("booted"))
         console.press("seller")
@@ -50,7 +52,7 @@ def test_a_press_during_a_flash_erase_is_not_lost(board: str, broker: Broker, br
 
 @pytest.mark.parametrize(("board", "architecture"), BOARDS)
 def test_a_press_that_bounces_is_one_press(
-    board: str, architecture: Any, broker: Broker, bridge: Bridge, tmp_path: Path
+    board: str, architecture: Any, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
 ) -> None:
     patient = {**SETTINGS, "debounce_ms": 200, "stuck_ms": 30_000}  # room for bounces on a busy machine
     bridge.publish("settings", patient, retain=True)
@@ -67,7 +69,7 @@ def test_a_press_that_bounces_is_one_press(
 
 
 def test_a_press_is_shown_at_its_contact_and_thanked_for_when_it_is_safe(
-    broker: Broker, bridge: Bridge, tmp_path: Path
+    broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
 ) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_until("it is up", lambda: bridge.of("booted"))
@@ -94,7 +96,9 @@ def test_the_sellers_lamp_shows_that_there_is_no_network(tmp_path: Path) -> None
         assert lamps == {"seller"}
 
 
-def test_a_stall_that_hides_the_release_makes_no_force_majeure(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_a_stall_that_hides_the_release_makes_no_force_majeure(
+    broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
+) -> None:
     with Console(tmp_path / "console", board="esp32", broker=broker.url()) as console:
         wait_until("it is up", lambda: bridge.of("booted"))
         console.hold("seller")

@@ -12,7 +12,7 @@ from console.survey import SurveyTable
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from survey_model import Change, Model, Press
+from survey_model import Model, ModelChange, ModelPress
 
 DEBOUNCE_MS = 20
 POLL_MS = 10
@@ -93,7 +93,7 @@ class ConsoleMachine(RuleBasedStateMachine):
     def press(self, button, gap_ms, bounces, held_ms, bounces_after):
         start_ms = max(self.now_ms + 1 + gap_ms, self.free_ms[button])
         break_ms = self.contact(button, start_ms, bounces, held_ms, bounces_after)
-        self.presses.append(Press(button, start_ms, break_ms))
+        self.presses.append(ModelPress(button, start_ms, break_ms))
 
     @rule(button=st.integers(0, 3), gap_ms=GAPS, held_ms=st.integers(900, 4000), asked=st.booleans())
     def hold(self, button, gap_ms, held_ms, asked):
@@ -121,7 +121,7 @@ class ConsoleMachine(RuleBasedStateMachine):
     )
     def settings_come(self, window_ms, long_ms, guard_ms, debounce_ms, stuck_ms):
         settings = some_settings(len(self.changes) + 2, window_ms, long_ms, guard_ms, debounce_ms, stuck_ms)
-        self.changes.append(Change(self.now_ms + 1, settings))
+        self.changes.append(ModelChange(self.now_ms + 1, settings))
         for rig in (self.prompt, self.stalled):
             rig.table.apply(settings, self.now_ms + 1)
         self.wait(1, False)
@@ -129,7 +129,7 @@ class ConsoleMachine(RuleBasedStateMachine):
     @rule(lasts_ms=st.integers(1, 600))
     def self_test(self, lasts_ms):
         for testing in (True, False):
-            self.changes.append(Change(self.now_ms + 1, testing=testing))
+            self.changes.append(ModelChange(self.now_ms + 1, testing=testing))
             for rig in (self.prompt, self.stalled):
                 rig.table.test(testing, self.now_ms + 1)
             self.wait(lasts_ms if testing else 1, False)

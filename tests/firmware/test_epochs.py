@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import Bridge, Broker
+from broker import LoginBroker, StandInBridge
 
 from simulator.console.console import Console
 from tests.support.programs import wait_until
@@ -39,19 +39,21 @@ def failing(tmp_path: Path) -> Path:
     return folder
 
 
-def events_in(bridge: Bridge, epoch: str) -> list[Any]:
+def events_in(bridge: StandInBridge, epoch: str) -> list[Any]:
     """Return the epoch's events in order, without `clock_set`: each one's type, and its outcome or reason."""
     events = [event for (other, _), event in sorted(bridge.events.copy().items()) if other == epoch]
     words = [(event["type"], event.get("outcome") or event.get("reason")) for event in events]
     return [word for word in words if word[0] != "clock_set"]
 
 
-def later_epoch(bridge: Bridge, first: str) -> Any:
+def later_epoch(bridge: StandInBridge, first: str) -> Any:
     epochs = dict.fromkeys(epoch for epoch, _ in bridge.events.copy())
     return next((epoch for epoch in epochs if epoch != first and events_in(bridge, epoch)), None)
 
 
-def test_an_acknowledgement_of_what_never_was_ends_the_survey(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_an_acknowledgement_of_what_never_was_ends_the_survey(
+    broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
+) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_until("it is up", lambda: bridge.of("booted"))
         console.press("seller")
@@ -70,7 +72,9 @@ def test_an_acknowledgement_of_what_never_was_ends_the_survey(broker: Broker, br
         assert not any(name == "survey_closed" for name, _ in events_in(bridge, first))
 
 
-def test_a_failing_flash_ends_the_survey(broker: Broker, bridge: Bridge, failing: Path, tmp_path: Path) -> None:
+def test_a_failing_flash_ends_the_survey(
+    broker: LoginBroker, bridge: StandInBridge, failing: Path, tmp_path: Path
+) -> None:
     with Console(tmp_path / "console", broker=broker.url(), firmware=failing) as console:
         wait_until("it is up", lambda: bridge.of("booted"))
         first = bridge.batches[0]["epoch"]
@@ -83,7 +87,9 @@ def test_a_failing_flash_ends_the_survey(broker: Broker, bridge: Bridge, failing
         assert not any(name == "survey_closed" for name, _ in events_in(bridge, first))
 
 
-def test_what_a_failing_flash_holds_is_delivered(broker: Broker, bridge: Bridge, failing: Path, tmp_path: Path) -> None:
+def test_what_a_failing_flash_holds_is_delivered(
+    broker: LoginBroker, bridge: StandInBridge, failing: Path, tmp_path: Path
+) -> None:
     with Console(tmp_path / "console", broker=broker.url(), firmware=failing) as console:
         wait_until("it is up", lambda: bridge.of("booted"))
         first = bridge.batches[0]["epoch"]
@@ -106,7 +112,7 @@ def test_what_a_failing_flash_holds_is_delivered(broker: Broker, bridge: Bridge,
         assert "locked" not in console.output()
 
 
-def test_a_technician_reads_boot_and_epoch(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_a_technician_reads_boot_and_epoch(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_until("it is up", lambda: bridge.of("booted"))
         first = bridge.batches[0]["epoch"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from broker import Bridge, Broker
+from broker import LoginBroker, StandInBridge
 from console import events
 from console.outbox import Outbox
 
@@ -20,7 +20,7 @@ def thanked(console: Console) -> None:
     console.wait_lamp("yes", on=False)  # thanks are over
 
 
-def answered(console: Console, bridge: Bridge, count: int) -> None:
+def answered(console: Console, bridge: StandInBridge, count: int) -> None:
     """Answer a survey and wait for the thanks; then the bridge has `count` answers."""
     thanked(console)
     wait_until(f"{count} answers have come", lambda: len(bridge.of("survey_closed")) == count)
@@ -28,7 +28,7 @@ def answered(console: Console, bridge: Bridge, count: int) -> None:
 
 @pytest.mark.parametrize("prog_size", [32, 256])
 def test_flash_that_went_back_uses_no_number_twice(
-    broker: Broker, bridge: Bridge, prog_size: int, tmp_path: Path
+    broker: LoginBroker, bridge: StandInBridge, prog_size: int, tmp_path: Path
 ) -> None:
     console = Console(tmp_path / "console", broker=broker.url(), prog_size=prog_size)
     flash = console.folder / "flash.bin"

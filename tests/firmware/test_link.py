@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import SETTINGS, Bridge, Broker
+from broker import SETTINGS, LoginBroker, StandInBridge
 
 from simulator.console.console import Console
 from tests.support.certificates import make_certificates
@@ -24,14 +24,14 @@ def answer(console: Console, button: str = "yes") -> None:
     console.wait_lamp(other, on=False)
 
 
-def wait_events(bridge: Bridge, kind: str, count: int = 1, limit_s: float = 30.0) -> list[dict[str, Any]]:
+def wait_events(bridge: StandInBridge, kind: str, count: int = 1, limit_s: float = 30.0) -> list[dict[str, Any]]:
     """Wait for at least `count` events of the type; return them."""
     return wait_until(f"{count} {kind}", lambda: bridge.of(kind) if len(bridge.of(kind)) >= count else None, limit_s)
 
 
 @pytest.mark.parametrize(("board", "architecture"), [("unix", "amd64"), ("esp32", "i386"), ("pico_w", "i386")])
 def test_events_are_delivered_and_deleted(
-    board: str, architecture: Any, broker: Broker, bridge: Bridge, tmp_path: Path
+    board: str, architecture: Any, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
 ) -> None:
     bridge.publish("settings", SETTINGS, retain=True)
     with Console(tmp_path / "console", board=board, architecture=architecture, broker=broker.url()) as console:
@@ -55,19 +55,19 @@ def test_events_are_delivered_and_deleted(
     wait_until("the will", lambda: bridge.last("status")["state"] == "offline")
 
 
-def emptied(bridge: Bridge) -> Any:
+def emptied(bridge: StandInBridge) -> Any:
     health = bridge.last("health")
     return health if health and health["outbox"]["first"] == health["outbox"]["next"] > 1 else None
 
 
-def test_the_bridges_time_is_taken(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_the_bridges_time_is_taken(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", board="esp32", broker=broker.url()):
         clock_set = wait_events(bridge, "clock_set")[0]
     assert (clock_set["source"], clock_set["step_ms"]) == ("bridge", None)
     assert abs(clock_set["at_ms"] - time.time() * 1000) < 60000
 
 
-def test_what_is_not_acknowledged_is_sent_again(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_what_is_not_acknowledged_is_sent_again(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     bridge.acknowledges = False
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_events(bridge, "booted")
@@ -85,7 +85,7 @@ def test_what_is_not_acknowledged_is_sent_again(broker: Broker, bridge: Bridge, 
 
 
 def test_an_acknowledgement_that_goes_back_brings_the_events_again(
-    broker: Broker, bridge: Bridge, tmp_path: Path
+    broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
 ) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_events(bridge, "booted")
@@ -102,7 +102,9 @@ def test_an_acknowledgement_that_goes_back_brings_the_events_again(
         assert len(again["events"]) == min(last - 1, 32)
 
 
-def test_a_bridge_that_does_not_answer_gets_everything_again(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_a_bridge_that_does_not_answer_gets_everything_again(
+    broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
+) -> None:
     bridge.acknowledges = False
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_events(bridge, "booted")
@@ -111,7 +113,9 @@ def test_a_bridge_that_does_not_answer_gets_everything_again(broker: Broker, bri
         wait_until("it is sent again", lambda: any(batch["base"] == 1 for batch in bridge.batches[before:]))
 
 
-def test_the_console_comes_back_after_the_broker_was_killed(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_the_console_comes_back_after_the_broker_was_killed(
+    broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
+) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_events(bridge, "booted")
         answer(console)
@@ -136,7 +140,7 @@ def test_a_broker_that_hangs_does_not_delay_surveys(tmp_path: Path) -> None:
             peer.close()
 
 
-def test_a_link_that_hangs_is_detected(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_a_link_that_hangs_is_detected(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_events(bridge, "booted")
         console.hang(True)
@@ -148,9 +152,9 @@ def test_a_link_that_hangs_is_detected(broker: Broker, bridge: Bridge, tmp_path:
 
 def test_tls_with_user_and_password(tmp_path: Path) -> None:
     authority = make_certificates(tmp_path)
-    broker = Broker(tmp_path, tmp_path)
+    broker = LoginBroker(tmp_path, tmp_path)
     broker.start()
-    bridge = Bridge(broker)
+    bridge = StandInBridge(broker)
     try:
         with Console(tmp_path / "console", architecture="i386", broker=broker.tls_url(), ca=authority) as console:
             wait_events(bridge, "booted")
@@ -162,27 +166,27 @@ def test_tls_with_user_and_password(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["5a" * 31, "zz" * 32])
-def test_an_invalid_key_is_reported_and_nothing_is_sent(key: str, broker: Broker, tmp_path: Path) -> None:
+def test_an_invalid_key_is_reported_and_nothing_is_sent(key: str, broker: LoginBroker, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url(), key=key) as console:
         wait_until("it says why", lambda: "key is not 64 hexadecimal digits" in console.output())
         answer(console)
         assert key not in console.output()
     with Console(tmp_path / "console", broker=broker.url(), key="5a" * 32):
-        bridge = Bridge(broker)
+        bridge = StandInBridge(broker)
         closed = wait_events(bridge, "survey_closed")  # the console stored it meanwhile in its flash
         bridge.close()
     assert len(closed) == 1
     assert all(len(batch["mac"]) == 64 for batch in bridge.batches)
 
 
-def test_a_wrong_password_leaves_the_buttons_alone(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_a_wrong_password_leaves_the_buttons_alone(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url("wrong")) as console:
         wait_until("it is refused", lambda: "refused" in console.output())
         answer(console)
     assert not bridge.batches
 
 
-def test_invalid_settings_are_a_fault(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_invalid_settings_are_a_fault(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url()):
         wait_events(bridge, "booted")
         bridge.publish("settings", SETTINGS | {"debounce_ms": -1})
@@ -193,7 +197,7 @@ def test_invalid_settings_are_a_fault(broker: Broker, bridge: Bridge, tmp_path: 
         wait_until("no fault", lambda: "settings" not in bridge.last("health")["faults"])
 
 
-def test_commands(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_commands(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     def order(number: int, command: str, left_ms: int = 60000) -> Any:
         expires_at_ms = int(time.time() * 1000) + left_ms
         bridge.publish("command", {"id": str(number), "command": command, "expires_at_ms": expires_at_ms})
@@ -213,7 +217,7 @@ def test_commands(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
         assert [event["reset"] for event in wait_events(bridge, "booted", 2)] == ["power_on", "soft"]
 
 
-def test_a_self_test_opens_no_survey(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_a_self_test_opens_no_survey(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_events(bridge, "clock_set")
         expires_at_ms = int(time.time() * 1000) + 60000
@@ -229,7 +233,7 @@ def test_a_self_test_opens_no_survey(broker: Broker, bridge: Bridge, tmp_path: P
         assert not bridge.of("stray_pressed")
 
 
-def test_settings_in_use_are_reported_at_each_start(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_settings_in_use_are_reported_at_each_start(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     bridge.publish("settings", SETTINGS, retain=True)
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_events(bridge, "settings_applied")
@@ -240,7 +244,9 @@ def test_settings_in_use_are_reported_at_each_start(broker: Broker, bridge: Brid
 
 
 @pytest.mark.parametrize("at_ms", [-5000, 1, 2**63, 10**30])
-def test_an_impossible_time_is_not_taken(at_ms: int, broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_an_impossible_time_is_not_taken(
+    at_ms: int, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
+) -> None:
     bridge.at_ms = at_ms
     with Console(tmp_path / "console", broker=broker.url()) as console:
         wait_events(bridge, "booted")
@@ -262,7 +268,7 @@ def test_an_impossible_time_is_not_taken(at_ms: int, broker: Broker, bridge: Bri
     ids=["a number for a language", "not UTF-8", "nested", "too long"],
 )
 def test_unreadable_settings_are_a_fault_and_end_no_session(
-    payload: Any, broker: Broker, bridge: Bridge, compiled_firmware: Path, tmp_path: Path
+    payload: Any, broker: LoginBroker, bridge: StandInBridge, compiled_firmware: Path, tmp_path: Path
 ) -> None:
     bridge.publish("settings", payload, retain=True)
     firmware = compiled_firmware  # as on a board, which could not compile the modules that are loaded then

@@ -64,7 +64,7 @@ def held(paths: Iterable[Path]) -> set[str]:
     return {name.decode() for path in paths for name in NAMES.findall(path.read_bytes())}
 
 
-class Life:
+class DamagedLife:
     """An outbox over several starts, and the bridge that it delivers to. Every event has a name of its own."""
 
     def __init__(self, prog_size: int) -> None:
@@ -104,7 +104,7 @@ def parts_of_life(draw: st.DrawFn) -> list[tuple[str, int, int]]:
     return draw(st.lists(part, min_size=1, max_size=8))
 
 
-def live(life: Life, parts: list[tuple[str, int, int]], kind: str) -> set[str]:
+def live(life: DamagedLife, parts: list[tuple[str, int, int]], kind: str) -> set[str]:
     names: set[str] = set()
     for what, first, second in parts:
         if what == "append":
@@ -121,7 +121,7 @@ def live(life: Life, parts: list[tuple[str, int, int]], kind: str) -> set[str]:
 def test_after_damage_the_bridge_gets_no_number_twice(
     prog_size: int, before: list[tuple[str, int, int]], after: list[tuple[str, int, int]], draw: st.DataObject
 ) -> None:
-    life = Life(prog_size)
+    life = DamagedLife(prog_size)
     try:
         old = live(life, [("append", 1, 0), *before], "before")
         hurt_files = draw.draw(st.lists(st.sampled_from(life.files()), min_size=1, max_size=3, unique=True))
@@ -201,7 +201,7 @@ def test_damage_found_at_a_start_is_a_fault_and_a_power_cut_is_not(tmp_path: Pat
 
 @pytest.mark.parametrize("prog_size", [32, 256])
 def test_a_second_damage_sends_nothing_that_was_in_doubt_under_its_old_number(prog_size: int) -> None:
-    life = Life(prog_size)
+    life = DamagedLife(prog_size)
     try:
         life.append(10, "before")
         life.bridge.session(life.outbox)
@@ -226,7 +226,7 @@ def test_a_second_damage_sends_nothing_that_was_in_doubt_under_its_old_number(pr
 
 @pytest.mark.parametrize("prog_size", [32, 256])
 def test_a_start_within_a_long_outage_needs_no_new_epoch(prog_size: int) -> None:
-    life = Life(prog_size)
+    life = DamagedLife(prog_size)
     try:
         life.append(10, "before")
         for _ in range(2):
@@ -241,7 +241,7 @@ def test_a_start_within_a_long_outage_needs_no_new_epoch(prog_size: int) -> None
 
 
 def test_losing_the_event_to_ask_with_begins_a_new_epoch() -> None:
-    life = Life(256)
+    life = DamagedLife(256)
     try:
         life.append(3, "before")
         for _ in range(2):
@@ -259,7 +259,7 @@ def test_losing_the_event_to_ask_with_begins_a_new_epoch() -> None:
 
 
 def test_what_was_sent_before_the_newest_file_was_lost_comes_under_no_other_number() -> None:
-    life = Life(256)
+    life = DamagedLife(256)
     try:
         life.append(3, "before")
         life.bridge.session(life.outbox)

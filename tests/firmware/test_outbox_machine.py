@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.firmware.failing_files import Files, PowerCut
+from tests.firmware.failing_files import FilePowerCut, Files
 
 LIMIT = 150
 
@@ -145,12 +145,12 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(changes=st.integers(1, 12), count=st.integers(1, 100))
     def power_cut(self, changes: int, count: int) -> None:
-        self.files.fail_after(changes, PowerCut())
+        self.files.fail_after(changes, FilePowerCut())
         try:
             for _ in range(count):
                 self.add(self.new_event(20), 1)
             self.start()
-        except PowerCut:
+        except FilePowerCut:
             self.start()
 
     @rule(changes=st.integers(1, 12), code=st.sampled_from([errno.EIO, errno.ENOSPC]), count=st.integers(1, 100))

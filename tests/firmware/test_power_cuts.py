@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from broker import Bridge, Broker
+from broker import LoginBroker, StandInBridge
 
 from simulator.console.console import Console
 from simulator.console.micropython import command
@@ -72,7 +72,7 @@ def asked(console: Console, button: str) -> None:
 
 @pytest.mark.parametrize("damage", [bytes(2 * BLOCK_SIZE), b"\xff" * 2 * BLOCK_SIZE], ids=["zeros", "erased"])
 def test_flash_that_can_not_be_mounted_is_left_as_it_is(
-    damage: bytes, broker: Broker, bridge: Bridge, tmp_path: Path
+    damage: bytes, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
 ) -> None:
     firmware = tmp_path / "firmware"
     firmware.mkdir()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import Bridge, Broker
+from broker import LoginBroker, StandInBridge
 
 from simulator.console.console import Console
 from tests.support.programs import wait_until
@@ -23,7 +23,7 @@ def root_with(compiled_firmware: Path, folder: Path, state: Any, changes: Change
     return root
 
 
-def firmwares(bridge: Bridge) -> list[str]:
+def firmwares(bridge: StandInBridge) -> list[str]:
     """Return the version of each boot that the bridge knows, in order."""
     return [event["firmware"] for event in bridge.of("booted")]
 
@@ -41,7 +41,13 @@ def firmwares(bridge: Bridge) -> list[str]:
 )
 @pytest.mark.parametrize("board", ["unix", "pico_w"])
 def test_the_file_says_what_runs(
-    board: str, state: Any, runs: str, compiled_firmware: Path, broker: Broker, bridge: Bridge, tmp_path: Path
+    board: str,
+    state: Any,
+    runs: str,
+    compiled_firmware: Path,
+    broker: LoginBroker,
+    bridge: StandInBridge,
+    tmp_path: Path,
 ) -> None:
     root = root_with(compiled_firmware, tmp_path, state)
     with Console(tmp_path / "c", board=board, firmware=root, installed=True, broker=broker.url()):
@@ -50,7 +56,7 @@ def test_the_file_says_what_runs(
 
 
 def test_a_trial_is_confirmed_by_the_bridges_first_ack(
-    compiled_firmware: Path, broker: Broker, bridge: Bridge, tmp_path: Path
+    compiled_firmware: Path, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
 ) -> None:
     root = root_with(compiled_firmware, tmp_path, TRIAL)
     bridge.acknowledges = False
@@ -71,7 +77,7 @@ def test_a_trial_is_confirmed_by_the_bridges_first_ack(
 @pytest.mark.parametrize("changes", [CRASHES, HANGS], ids=["crashes", "hangs"])
 @pytest.mark.parametrize("board", ["unix", "esp32", "pico_w"])
 def test_after_three_boots_of_a_broken_version_the_old_one_runs_and_says_so(
-    board: str, changes: Changes, compiled_firmware: Path, broker: Broker, bridge: Bridge, tmp_path: Path
+    board: str, changes: Changes, compiled_firmware: Path, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
 ) -> None:
     root = root_with(compiled_firmware, tmp_path, TRIAL, changes)
     with Console(tmp_path / "c", board=board, firmware=root, installed=True, broker=broker.url()) as console:
@@ -86,7 +92,7 @@ def test_after_three_boots_of_a_broken_version_the_old_one_runs_and_says_so(
 
 
 def test_a_version_that_does_not_reach_the_bridge_is_given_up(
-    compiled_firmware: Path, broker: Broker, bridge: Bridge, tmp_path: Path
+    compiled_firmware: Path, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
 ) -> None:
     root = root_with(compiled_firmware, tmp_path, TRIAL, IS_DEAF)
     with Console(tmp_path / "c", firmware=root, installed=True, broker=broker.url()) as console:

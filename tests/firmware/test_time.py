@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broker import Bridge, Broker
+from broker import LoginBroker, StandInBridge
 
 from simulator.console.console import Console
 from tests.support.programs import wait_until
@@ -46,7 +46,9 @@ def firmware_with(main: str, folder: Path) -> Path:
     return folder
 
 
-def test_the_time_comes_from_a_server(broker: Broker, bridge: Bridge, time_server: TimeServer, tmp_path: Path) -> None:
+def test_the_time_comes_from_a_server(
+    broker: LoginBroker, bridge: StandInBridge, time_server: TimeServer, tmp_path: Path
+) -> None:
     ntp_host = f"127.0.0.1:{time_server.port}"
     with Console(tmp_path / "console", board="esp32", broker=broker.url(), ntp_host=ntp_host) as console:
         wait_until("it asks", lambda: time_server.questions)
@@ -58,7 +60,7 @@ def test_the_time_comes_from_a_server(broker: Broker, bridge: Bridge, time_serve
     assert all(len(question) == 48 and question[0] == 0x23 for question in time_server.questions)
 
 
-def test_surveys_after_the_wrap_of_a_boards_ticks(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_surveys_after_the_wrap_of_a_boards_ticks(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     with Console(tmp_path / "console", architecture="i386", broker=broker.url()) as console:
         wait_until("it knows the time", lambda: bridge.of("clock_set"))
         console.step(13 * DAY_MS)
@@ -80,7 +82,9 @@ def test_surveys_after_the_wrap_of_a_boards_ticks(broker: Broker, bridge: Bridge
         assert event["at_ms"] is not None
 
 
-def test_the_watchdog_restarts_a_console_whose_task_hangs(broker: Broker, bridge: Bridge, tmp_path: Path) -> None:
+def test_the_watchdog_restarts_a_console_whose_task_hangs(
+    broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
+) -> None:
     firmware = firmware_with(HUNG_TASK, tmp_path / "firmware")
     with Console(tmp_path / "console", broker=broker.url(), firmware=firmware) as console:
         wait_until("it restarts", lambda: len(bridge.of("booted")) == 2)

@@ -14,7 +14,7 @@ from simulator.console.console import Console
 from tests.support.programs import wait_until
 
 
-class Gateway:
+class LineEnd:
     """The host's end of the line. `messages` are those received, in order; `broken` are damaged lines."""
 
     def __init__(self, path: str) -> None:
@@ -58,7 +58,7 @@ class Gateway:
 
 def test_events_are_sent_and_acknowledgements_received(tmp_path: Path) -> None:
     with Console(tmp_path / "console", board="pico") as console:
-        gateway = Gateway(console.serial_port)
+        gateway = LineEnd(console.serial_port)
         wait_until("the first batch", lambda: gateway.last("events"))
         assert gateway.messages[0] == (
             "hello",
@@ -79,7 +79,7 @@ def test_events_are_sent_and_acknowledgements_received(tmp_path: Path) -> None:
 def test_the_sellers_lamp_blinks_until_somebody_answers(tmp_path: Path) -> None:
     with Console(tmp_path / "console", board="pico") as console:
         console.wait_lamp("seller", on=True, timeout_s=60)
-        gateway = Gateway(console.serial_port)
+        gateway = LineEnd(console.serial_port)
         wait_until("the first batch", lambda: gateway.last("events"))
         gateway.acknowledge()
         hellos = gateway.count("hello")
@@ -95,7 +95,7 @@ def test_the_sellers_lamp_blinks_until_somebody_answers(tmp_path: Path) -> None:
 
 def test_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
     with Console(tmp_path / "console", board="pico") as console:
-        gateway = Gateway(console.serial_port)
+        gateway = LineEnd(console.serial_port)
         wait_until("the first line", lambda: gateway.last("hello"))
 
         def is_cut() -> list[bytes]:

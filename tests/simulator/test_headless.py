@@ -162,7 +162,7 @@ def test_a_script_that_is_interrupted_has_not_held(line: str) -> None:
         assert program.stdout.readline().startswith("press BUTTON")
         program.send_signal(signal.SIGINT)
         assert program.wait(LIMIT_S) == 1
-        assert program.stderr.read() == "trivox simulate: The program was told to end.\n"
+        assert program.stderr.read() == "trivox: The program was told to end.\n"
 
 
 @pytest.mark.long
@@ -202,7 +202,7 @@ expect outbox 1 within 10ms
     facts = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert re.fullmatch(r"(\d+) to \1 wait, next \d+, epoch [0-9a-f]{8}", facts["outbox"]), done.stdout
     assert done.stderr.splitlines() == [
-        "trivox simulate: line 14, `expect outbox 1 within 10ms`: This did not hold within 10 ms: outbox 1."
+        "trivox: line 14, `expect outbox 1 within 10ms`: This did not hold within 10 ms: outbox 1."
     ]
 
 
@@ -263,4 +263,4 @@ def test_a_broker_with_tls_and_a_login(tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_impossible_start_is_reported(options: list[str], sentence: str) -> None:
     done = headless("state\n", *options)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"trivox simulate: {sentence}")
+    assert done.stderr.startswith(f"trivox: {sentence}")

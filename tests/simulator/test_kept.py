@@ -83,7 +83,7 @@ def test_a_late_watcher_reports_what_waits(
         assert journal.wait(lambda: waits(journal) == (2, 3), LIMIT_S), waits(journal)
 
 
-class Flash:
+class KeptFlash:
     """A board's flash with the firmware's own outbox on it, which goes on between any two calls."""
 
     def __init__(self, folder: Path, outbox: ModuleType, prog_size: int) -> None:
@@ -146,7 +146,7 @@ def test_nothing_is_missed_while_the_board_goes_on(
     tmp_path: Path, journal: Journal, outbox: ModuleType, prog_size: int, seed: int
 ) -> None:
     chance = seeded(f"{seed} {prog_size}")
-    flash = Flash(tmp_path, outbox, prog_size)
+    flash = KeptFlash(tmp_path, outbox, prog_size)
     contents = FlashContents(lambda: flash, journal, tmp_path / "mirror")  # type: ignore[arg-type, return-value]
     acknowledged = 0
 

@@ -21,7 +21,7 @@ from tests.support.programs import wait_until
 SENT = ("site_id", "console_id", "epoch", "seq", "raw")
 
 
-class Shop:
+class LiveShop:
     """A broker and a bridge."""
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -33,9 +33,9 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path) -> Iterator[LiveShop]:
     with Mosquitto(tmp_path) as broker:
-        shop = Shop(tmp_path, broker.port)
+        shop = LiveShop(tmp_path, broker.port)
         try:
             wait_until("the bridge is connected", lambda: "connected to" in shop.log.read_text())
             yield shop
@@ -49,7 +49,7 @@ def lines(run: Run) -> list[bytes]:
 
 
 @pytest.mark.long
-def test_a_live_run_sends_what_the_files_hold_and_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
+def test_a_live_run_sends_what_the_files_hold_and_is_reported_as_expected(shop: LiveShop, tmp_path: Path) -> None:
     scenario = Scenario.load(written(tmp_path))
     files = scenario.write(tmp_path / "files", jobs=1)
     trivox("ingest", str(files.messages), "--database", str(tmp_path / "files.db"))
@@ -62,7 +62,7 @@ def test_a_live_run_sends_what_the_files_hold_and_is_reported_as_expected(shop: 
 
 
 @pytest.mark.long
-def test_an_evening_by_a_faster_clock_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
+def test_an_evening_by_a_faster_clock_is_reported_as_expected(shop: LiveShop, tmp_path: Path) -> None:
     """Everything that a run by the clock does, 3,600 times as fast."""
     file = tmp_path / "day.toml"
     file.write_text(HURRY, encoding="utf-8")
@@ -80,7 +80,9 @@ def test_an_evening_by_a_faster_clock_is_reported_as_expected(shop: Shop, tmp_pa
 
 
 @pytest.mark.long
-def test_ctrl_c_ends_a_run_by_the_clock_and_what_was_run_is_reported_as_expected(shop: Shop, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_run_by_the_clock_and_what_was_run_is_reported_as_expected(
+    shop: LiveShop, tmp_path: Path
+) -> None:
     file = tmp_path / "rush.toml"
     file.write_text(HURRY.replace("60", "3000").replace('faults = "some"', ""), encoding="utf-8")
     output = tmp_path / "said.txt"

@@ -39,7 +39,7 @@ class SetClock(LiveClock):
         return IdleTimer()
 
 
-class Shop:
+class MorningShop:
     """One till, open from 9 to 12."""
 
     def __init__(self, at_ms: int, **changes: Any) -> None:
@@ -67,7 +67,7 @@ def happened_ms(event: dict[str, Any], started_ms: int) -> int:
 
 
 def test_a_console_has_no_power_before_its_shop_opens() -> None:
-    shop = Shop(ON_MS - 10_000)
+    shop = MorningShop(ON_MS - 10_000)
     shop.console.go_on()
     assert (shop.connected, shop.events()) == ([], [])
     while not shop.connected:
@@ -79,7 +79,7 @@ def test_a_console_has_no_power_before_its_shop_opens() -> None:
 
 
 def test_events_come_when_they_happen() -> None:
-    shop = Shop(OPENS_MS + 600_000)
+    shop = MorningShop(OPENS_MS + 600_000)
     known = 0
     for _ in range(1200):
         shop.step()
@@ -99,7 +99,7 @@ def test_events_come_when_they_happen() -> None:
 
 def test_a_power_cut_is_played_once_the_power_is_back() -> None:
     faults = {"faults": {"cuts": {"power_cuts_per_day": 20}}}
-    shop = Shop(OPENS_MS, **faults, site=[{**small()["site"][0], "faults": "cuts"}])
+    shop = MorningShop(OPENS_MS, **faults, site=[{**small()["site"][0], "faults": "cuts"}])
     boots = 1
     console = shop.console.sender.console
     while boots < 5:
@@ -111,7 +111,7 @@ def test_a_power_cut_is_played_once_the_power_is_back() -> None:
 
 
 def test_a_stopped_console_finishes_what_has_begun() -> None:
-    shop = Shop(OPENS_MS)
+    shop = MorningShop(OPENS_MS)
     while [event["type"] for event in shop.events()][-1:] != ["survey_opened"]:
         shop.step()
     assert shop.console.through_ms == shop.played()[-1].at_ms
@@ -125,7 +125,7 @@ def test_a_stopped_console_finishes_what_has_begun() -> None:
 
 
 def test_a_stopped_console_without_the_time_still_learns_it() -> None:
-    shop = Shop(
+    shop = MorningShop(
         OPENS_MS - 200_000,
         faults={"late": {"late_clock": 1.0}},
         site=[{**small()["site"][0], "faults": "late"}],
@@ -137,7 +137,7 @@ def test_a_stopped_console_without_the_time_still_learns_it() -> None:
 
 
 def test_a_day_is_over_half_an_hour_after_closing() -> None:
-    shop = Shop(OPENS_MS)
+    shop = MorningShop(OPENS_MS)
     until_ms = OPENS_MS + int(timedelta(hours=3, minutes=30).total_seconds() * 1000)
     while shop.clock.at_ms < until_ms:
         shop.step(30_000)
@@ -148,6 +148,6 @@ def test_a_day_is_over_half_an_hour_after_closing() -> None:
 
 
 def test_days_that_were_over_at_the_start_are_not_played() -> None:
-    shop = Shop(OPENS_MS + 4 * 3_600_000)
+    shop = MorningShop(OPENS_MS + 4 * 3_600_000)
     shop.console.go_on()
     assert (shop.connected, shop.played(), shop.console.ended, shop.context.ended) == ([], [], True, 1)

@@ -44,20 +44,24 @@ ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
 @pytest.mark.parametrize(
     ("tables", "words"),
     [
-        (small(colour="red"), "shop.toml, the top: object contains unknown field `colour`."),
-        (small(days=0), "shop.toml, days: expected `int` >= 1."),
-        (small(site=[]), "shop.toml, site: expected `array` of length >= 1."),
-        (site(visitors=[1, 2]), "shop.toml, site[0].visitors: expected `array` of length >= 24."),
-        (site(id="Shop"), "shop.toml, site[0].id: expected an id of at most 25 lower-case letters, digits, - and _."),
+        (small(colour="red"), "shop.toml, the top: there is no key `colour` here; correct or remove it."),
+        (small(days="5"), "shop.toml, days: write a whole number, not text."),
+        (small(days=1.5), "shop.toml, days: write a whole number, not a decimal number."),
+        (small(first_day="2026-13-01"), "shop.toml, first_day: write a date such as 2026-11-02."),
+        (site(name=5), "shop.toml, site[0]: there is no key `name` here; correct or remove it."),
+        (small(days=0), "shop.toml, days: write a whole number, 1 or more."),
+        (small(site=[]), "shop.toml, site: write a list of at least 1."),
+        (site(visitors=[1, 2]), "shop.toml, site[0].visitors: write a list of at least 24."),
+        (site(id="Shop"), "shop.toml, site[0].id: write an id of at most 25 lower-case letters, digits, - and _."),
         *(
             (site(timezone=name), f"shop.toml, site[0] (shop): there is no time zone {name!r}: give `timezone` a name")
             for name in ("Europe/Sofa", "Europe", "", "../x", "/etc/passwd", "UTC\n")
         ),
-        (site(id="shop\n"), "site[0].id: expected an id of at most 25 lower-case letters, digits, - and _."),
-        (small(customers={"odd\n": {}}), "shop.toml, customers: expected an id of at most 25 lower-case"),
+        (site(id="shop\n"), "site[0].id: write an id of at most 25 lower-case letters, digits, - and _."),
+        (small(customers={"odd\n": {}}), "shop.toml, customers: write an id of at most 25 lower-case"),
         (
             point(sellers=[{"id": "ann", "shifts": [{"start": "09:00\n", "end": "12:00"}]}]),
-            ".sellers[0].shifts[0].start: expected a time such as 09:30.",
+            ".sellers[0].shifts[0].start: write a time such as 09:30.",
         ),
         (
             small(faults={"bad": {"outage_minutes": [60, 1]}}),
@@ -67,7 +71,10 @@ ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
             small(settings={"stuck_ms": 1000, "long_press_ms": 3000}),
             "shop.toml, settings: stuck_ms (1000) must be at least 1000 ms longer than long_press_ms (3000); other",
         ),
-        (small(settings={"survey_window_ms": 100}), "shop.toml, settings.survey_window_ms: expected `int` >= 200."),
+        (
+            small(settings={"survey_window_ms": 100}),
+            "shop.toml, settings.survey_window_ms: write a whole number, 200 or more.",
+        ),
         (
             site(customers="rude"),
             "shop.toml, site[0] (shop): there is no [customers.rude]; use one of usual, or add that table.",
@@ -83,14 +90,14 @@ ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
         ),
         (
             point(sellers=[{"id": "ann", "shifts": [{"start": "9", "end": "12:00"}]}]),
-            ".sellers[0].shifts[0].start: expected a time such as 09:30.",
+            ".sellers[0].shifts[0].start: write a time such as 09:30.",
         ),
         (
             point(sellers=[{"id": "ann", "shifts": [{"start": "12:00", "end": "09:00"}]}]),
             "a shift of ann ends at 09:00, which is not after its start; a shift may end at 24:00 at the latest.",
         ),
-        (small(temperaments={"sly": {"asks": 2}}), "shop.toml, temperaments.sly.asks: expected `float` <= 1.0."),
-        (small(faults={"bad": {"lost_acks": 1.0}}), "shop.toml, faults.bad.lost_acks: expected `float` <= 0.9."),
+        (small(temperaments={"sly": {"asks": 2}}), "shop.toml, temperaments.sly.asks: write a number, at most 1.0."),
+        (small(faults={"bad": {"lost_acks": 1.0}}), "shop.toml, faults.bad.lost_acks: write a number, at most 0.9."),
         (small(settings={"survey_window_ms": 2000}), "shop.toml, settings: these timings leave people no room"),
         (small(site=[SMALL["site"][0]] * 2), "two sites have the id shop; give each its own."),
     ],

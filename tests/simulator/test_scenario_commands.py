@@ -50,7 +50,7 @@ def test_a_database_is_prepared_and_its_reports_are_checked(hurry: str, tmp_path
     few = simulate(tmp_path, "out", "--check", "shop.db")
     assert few.returncode == 1
     assert few.stderr.startswith(
-        "trivox simulate: The reports on shop.db are not what out expects:\n"
+        "trivox: The reports on shop.db are not what out expects:\n"
         "by question, question_id staff, question_revision 1 is not reported.\n"
     )
     trivox("ingest", str(tmp_path / "out" / "messages.ndjson"), "--database", database)

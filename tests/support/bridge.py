@@ -10,7 +10,7 @@ from tests.support.service import Service
 READY = "connected to the broker"
 
 
-class Bridge(Service):
+class RunningBridge(Service):
     """The bridge; its database and its log are in `folder`."""
 
     def __init__(self, folder: Path, broker: str) -> None:

@@ -27,14 +27,14 @@ ARRIVALS = {
 }  # differs between databases with the same facts
 
 
-class Connection(Protocol):
+class SqlConnection(Protocol):
     """One of `apsw` or of `sqlite3`."""
 
     def execute(self, sql: str, bindings: Any = ..., /) -> Any:
         """Execute a statement."""
 
 
-Database = Path | Store | Connection
+Database = Path | Store | SqlConnection
 
 
 # Who and where ----------------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def query(db: Database, sql: str, *bindings: Any) -> list[Any]:
 
 
 @contextmanager
-def _opened(db: Database) -> Iterator[Connection]:
+def _opened(db: Database) -> Iterator[SqlConnection]:
     """Yield a connection; that to a path can read while another program writes."""
     if isinstance(db, Path):
         with closing(apsw.Connection(str(db), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
@@ -248,7 +248,7 @@ def _facts(db: Database, table: str, names: tuple[str, ...], where: dict[str, An
     return [tuple(row) for row in rows] if names else [dict(zip(chosen, row, strict=True)) for row in rows]
 
 
-def _described(connection: Connection, table: str) -> tuple[dict[str, str], str, str]:
+def _described(connection: SqlConnection, table: str) -> tuple[dict[str, str], str, str]:
     """Return a table's columns as SQL, the table joined with the console and epoch of its rows, and its primary key.
 
     Keys that the database assigns are left out; the names that they refer to are included.

@@ -11,7 +11,7 @@ from tests.support.programs import LIMIT_S, free_port, wait_until
 from tests.support.service import Service
 
 
-class Gateway(Service):
+class RunningGateway(Service):
     """The gateway at some serial ports; its log is in `folder`."""
 
     def __init__(

@@ -20,7 +20,7 @@ class Heard(NamedTuple):
     retained: bool
 
 
-class Subscriber:
+class MqttSubscriber:
     """A client that `with` connects; it reconnects when the broker restarts."""
 
     def __init__(self, port: int) -> None:

@@ -8,7 +8,7 @@ from bridge.admin.firmware_bundle import make_bundle, make_key, read_key
 from bridge.keyring import Keyring
 from simulator import Console
 from tests.support import command, facts
-from tests.support.bridge import Bridge
+from tests.support.bridge import RunningBridge
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until
 from tests.support.versions import Changes, other_version
@@ -24,7 +24,7 @@ class UpdateRig:
         self.folder = folder
         self._compiled = compiled
         self.broker = Mosquitto(folder)
-        self.bridge = Bridge(folder, self.broker.url())
+        self.bridge = RunningBridge(folder, self.broker.url())
         self.database = self.bridge.database
         self.old = other_version(compiled, folder / "old", OLD)
 

@@ -13,31 +13,31 @@ import pytest
 
 from simulator.console.console import Console
 from tests.support import facts
-from tests.support.bridge import Bridge
+from tests.support.bridge import RunningBridge
 from tests.support.command import output_of as trivox
-from tests.support.gateway import Gateway
+from tests.support.gateway import RunningGateway
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import LIMIT_S, wait_until
 from tests.support.seeds import seeded
-from tests.support.subscriber import Subscriber
+from tests.support.subscriber import MqttSubscriber
 
 pytestmark = pytest.mark.long
 
 ANSWERS = ("yes", "no", "cant_say")
 
 
-class Shop:
+class CableShop:
     """A broker, a bridge, and boards without radio at one gateway."""
 
     def __init__(self, folder: Path, broker: Mosquitto, boards: int) -> None:
         self.broker = broker
-        self.bridge = Bridge(folder, broker.url())
+        self.bridge = RunningBridge(folder, broker.url())
         self.database = self.bridge.database
         self.consoles = [
             Console(folder / f"till-{number}", site_id="shop", console_id=f"till-{number}", board="pico")
             for number in range(1, boards + 1)
         ]
-        self.gateway = Gateway(folder, broker.url(), *(console.serial_port for console in self.consoles))
+        self.gateway = RunningGateway(folder, broker.url(), *(console.serial_port for console in self.consoles))
         self.answers: dict[str, list[str]] = {console.console_id: [] for console in self.consoles}
 
     def survey(self, console: Console, answer: str) -> None:
@@ -72,11 +72,11 @@ class Shop:
 
 
 @pytest.fixture
-def open_shop(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Callable[[int], Shop]]:
+def open_shop(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Callable[[int], CableShop]]:
     with ExitStack() as stack:
 
-        def make(boards: int) -> Shop:
-            shop = Shop(tmp_path, mosquitto, boards)
+        def make(boards: int) -> CableShop:
+            shop = CableShop(tmp_path, mosquitto, boards)
             stack.callback(lambda: sys.stdout.write(shop.gateway.output()))
             for program in (shop.bridge, shop.gateway, *shop.consoles):
                 stack.enter_context(program)
@@ -85,7 +85,7 @@ def open_shop(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Callable[[int], 
         yield make
 
 
-def test_surveys_and_settings_of_several_boards(open_shop: Callable[[int], Shop]) -> None:
+def test_surveys_and_settings_of_several_boards(open_shop: Callable[[int], CableShop]) -> None:
     shop = open_shop(2)
     for answer in ANSWERS:
         for console in shop.consoles:
@@ -94,7 +94,7 @@ def test_surveys_and_settings_of_several_boards(open_shop: Callable[[int], Shop]
     trivox("settings", "set", "--site", "shop", "survey_window_ms=9000", "--database", str(shop.database))
     shop.survey(shop.consoles[0], "yes")
     wait_until("new settings are applied", lambda: shop.applied() == set(shop.answers))
-    with Subscriber(shop.broker.port) as subscriber:
+    with MqttSubscriber(shop.broker.port) as subscriber:
         order = {"id": "o-1", "command": "identify", "expires_at_ms": time.time_ns() // 1_000_000 + 60_000}
         subscriber.publish("trivox/v1/shop/till-2/command", order)
         subscriber.wait_last("till-2/reply", id="o-1", ok=True)
@@ -104,7 +104,7 @@ def test_surveys_and_settings_of_several_boards(open_shop: Callable[[int], Shop]
             subscriber.wait_last(f"{console.console_id}/status", state="offline", hardware_id=console.hardware_id)
 
 
-def test_pulled_cables_noise_and_power_cuts_lose_nothing(open_shop: Callable[[int], Shop]) -> None:
+def test_pulled_cables_noise_and_power_cuts_lose_nothing(open_shop: Callable[[int], CableShop]) -> None:
     chance = seeded("pulled cables, noise and power cuts")
     shop = open_shop(1)
     (console,) = shop.consoles
@@ -133,7 +133,7 @@ def test_pulled_cables_noise_and_power_cuts_lose_nothing(open_shop: Callable[[in
     assert shop.gateway.counted("port_openings_total") >= 4
 
 
-def test_a_broker_killed_and_a_gateway_killed_lose_nothing(open_shop: Callable[[int], Shop]) -> None:
+def test_a_broker_killed_and_a_gateway_killed_lose_nothing(open_shop: Callable[[int], CableShop]) -> None:
     shop = open_shop(2)
     for kill, start in (
         (shop.broker.stop, shop.broker.start),

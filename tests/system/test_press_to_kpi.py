@@ -23,7 +23,7 @@ from simulator.people.diary import Diary, DiaryEntry
 from simulator.people.hands import People, Post
 from simulator.people.shop_plan import CHANGE_MS, Rules, ShopTraffic, plan
 from tests.support import facts
-from tests.support.bridge import Bridge
+from tests.support.bridge import RunningBridge
 from tests.support.command import output_of as trivox
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until
@@ -39,7 +39,7 @@ TRAFFIC = ShopTraffic(
 
 
 @dataclass(frozen=True)
-class Till:
+class BusyTill:
     site_id: str
     console_id: str
     question_id: str
@@ -59,12 +59,12 @@ class Till:
 
 
 TILLS = (
-    Till("shop", "till-1", "staff"),
-    Till("shop", "till-2", "staff", architecture="i386"),
-    Till("shop", "till-3", "office", interrupts="soft", ask_every=2, surveys=40),
-    Till("bank", "desk-1", "loyalty", board="esp32"),
-    Till("bank", "desk-2", "loyalty", board="pico_w", architecture="i386"),
-    Till("bank", "desk-3", "staff", interrupts="soft"),
+    BusyTill("shop", "till-1", "staff"),
+    BusyTill("shop", "till-2", "staff", architecture="i386"),
+    BusyTill("shop", "till-3", "office", interrupts="soft", ask_every=2, surveys=40),
+    BusyTill("bank", "desk-1", "loyalty", board="esp32"),
+    BusyTill("bank", "desk-2", "loyalty", board="pico_w", architecture="i386"),
+    BusyTill("bank", "desk-3", "staff", interrupts="soft"),
 )
 SURVEYS = sum(till.surveys for till in TILLS)
 ZONES = {"shop": "Europe/Sofia", "bank": "Asia/Kathmandu"}
@@ -84,10 +84,10 @@ SETUP = ReportSetup(
 def test_the_report_equals_the_oracle(tmp_path: Path, mosquitto: Mosquitto) -> None:
     seed = seeded("from press to KPI").getrandbits(32)
     diary, stop = Diary(), Event()
-    with Bridge(tmp_path, mosquitto.url()) as bridge:
+    with RunningBridge(tmp_path, mosquitto.url()) as bridge:
         database = bridge.database
         configure(database)
-        with consoles(tmp_path, mosquitto, database, stop) as running, Crowd(running, diary, seed, stop) as crowd:
+        with consoles(tmp_path, mosquitto, database, stop) as running, TwoShifts(running, diary, seed, stop) as crowd:
             live(crowd, bridge, diary)
         counts = [*transactions(diary.entries()), *visitors(diary.entries())]
         import_shifts(tmp_path, database, diary.entries())
@@ -98,7 +98,7 @@ def test_the_report_equals_the_oracle(tmp_path: Path, mosquitto: Mosquitto) -> N
         check_rebuild(database)
 
 
-def live(crowd: "Crowd", bridge: Bridge, diary: Diary) -> None:
+def live(crowd: "TwoShifts", bridge: RunningBridge, diary: Diary) -> None:
     """Let people come twice; kill the bridge in the first half, and change a question between the halves."""
     database = bridge.database
     wait_until("settings are applied", lambda: all_applied(database))
@@ -163,7 +163,7 @@ def consoles(folder: Path, mosquitto: Mosquitto, database: Path, stop: Event) ->
         yield running
 
 
-class Crowd:
+class TwoShifts:
     """People around every console, who come twice, each time with the other seller."""
 
     def __init__(self, running: Sequence[OwnTime], diary: Diary, seed: int, stop: Event) -> None:
@@ -213,7 +213,7 @@ class Crowd:
         for console in self._running:
             console.wait(ms)
 
-    def _serve(self, people: People, till: Till) -> None:
+    def _serve(self, people: People, till: BusyTill) -> None:
         name = f"{self._seed}/{till.console_id}/{self._visits}"
         try:
             people.perform(plan(name, till.rules, till.surveys // 2, TRAFFIC))

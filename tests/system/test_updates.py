@@ -14,7 +14,7 @@ import pytest
 from bridge.admin.firmware_bundle import make_key
 from simulator import Console
 from tests.support import facts
-from tests.support.gateway import Gateway
+from tests.support.gateway import RunningGateway
 from tests.support.programs import LIMIT_S, wait_until
 from tests.support.updating import NEW, OLD, UPDATE, UpdateRig
 from tests.support.versions import CRASHES, HANGS, IS_DEAF, Changes
@@ -350,7 +350,7 @@ def test_a_bundle_signed_by_another_key_is_refused(rig: UpdateRig, tmp_path: Pat
 def test_a_board_without_radio_is_updated_through_its_gateway(rig: UpdateRig) -> None:
     rig.offer()
     console = rig.console(board="pico")
-    with Gateway(rig.folder, rig.broker.url(), console.serial_port), console:
+    with RunningGateway(rig.folder, rig.broker.url(), console.serial_port), console:
         wait_until("it is heard", lambda: console.step(5000) or rig.is_heard())
         rig.order("--all")
         rig.wait_state("done")

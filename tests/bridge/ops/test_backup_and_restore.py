@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 
-from tests.bridge.shop import Shop, batch
+from tests.bridge.shop import RealShop, batch
 from tests.support import facts, planted
 from tests.support.programs import TRIVOX, wait_until
 
 EVENTS = 16_000
 
 
-def test_a_copy_made_at_full_speed_is_intact_and_agrees_with_its_own_rebuild(shop: Shop) -> None:
+def test_a_copy_made_at_full_speed_is_intact_and_agrees_with_its_own_rebuild(shop: RealShop) -> None:
     shop.start_bridge()
     copies = []
     for number in range(2):
@@ -34,7 +34,7 @@ def test_a_copy_made_at_full_speed_is_intact_and_agrees_with_its_own_rebuild(sho
     shop.wait_acknowledged(2 * EVENTS)
 
 
-def test_a_restored_bridge_gets_back_what_consoles_hold_and_continues_its_revisions(shop: Shop) -> None:
+def test_a_restored_bridge_gets_back_what_consoles_hold_and_continues_its_revisions(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 100)
     shop.wait_acknowledged(100)
@@ -72,7 +72,7 @@ def test_a_restored_bridge_gets_back_what_consoles_hold_and_continues_its_revisi
     )
 
 
-def test_only_a_copy_is_put_back(shop: Shop) -> None:
+def test_only_a_copy_is_put_back(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.wait_acknowledged(10)
@@ -92,7 +92,7 @@ def test_only_a_copy_is_put_back(shop: Shop) -> None:
     assert not list(shop.folder.glob("a.db.*replaced*")) + list(shop.folder.glob("*.part"))
 
 
-def test_a_lost_database_is_put_back_too(shop: Shop) -> None:
+def test_a_lost_database_is_put_back_too(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.wait_acknowledged(10)
@@ -105,7 +105,7 @@ def test_a_lost_database_is_put_back_too(shop: Shop) -> None:
     assert shop.database.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_copy_without_room_on_the_disk_is_an_error(shop: Shop) -> None:
+def test_a_copy_without_room_on_the_disk_is_an_error(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 2_000)
     shop.wait_acknowledged(2_000)

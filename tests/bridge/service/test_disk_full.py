@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bridge.shop import Shop, batch
+from tests.bridge.shop import RealShop, batch
 from tests.support import facts
 from tests.support.programs import wait_until
 
@@ -30,7 +30,7 @@ class Disk:
         self.folder = folder
         self.is_mounted = is_mounted
 
-    def fill(self, shop: Shop) -> None:
+    def fill(self, shop: RealShop) -> None:
         if not self.is_mounted:
             shop.limit_files(shop.database.with_name("a.db-wal").stat().st_size)
             return
@@ -41,7 +41,7 @@ class Disk:
             except OSError:
                 return
 
-    def free(self, shop: Shop) -> None:
+    def free(self, shop: RealShop) -> None:
         if self.is_mounted:
             (self.folder / "ballast").unlink()
         else:
@@ -62,12 +62,12 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Disk]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, disk: Disk) -> Iterator[Shop]:
-    with Shop(tmp_path, disk.folder) as shop:
+def shop(tmp_path: Path, disk: Disk) -> Iterator[RealShop]:
+    with RealShop(tmp_path, disk.folder) as shop:
         yield shop
 
 
-def fill(shop: Shop, disk: Disk) -> None:
+def fill(shop: RealShop, disk: Disk) -> None:
     """Store the first events, then leave no room for more."""
     shop.start_bridge()
     shop.send_events(1, 10)
@@ -76,7 +76,7 @@ def fill(shop: Shop, disk: Disk) -> None:
 
 
 def test_nothing_is_acknowledged_on_a_full_disk_and_everything_is_stored_once_afterwards(
-    shop: Shop, disk: Disk
+    shop: RealShop, disk: Disk
 ) -> None:
     fill(shop, disk)
     for base in range(11, 2011, 32):
@@ -105,7 +105,7 @@ def test_nothing_is_acknowledged_on_a_full_disk_and_everything_is_stored_once_af
     )  # each event is logged once, and repeated at most once a minute
 
 
-def test_the_bridge_stops_soon_and_what_was_not_stored_is_sent_again(shop: Shop, disk: Disk) -> None:
+def test_the_bridge_stops_soon_and_what_was_not_stored_is_sent_again(shop: RealShop, disk: Disk) -> None:
     fill(shop, disk)
     for base in range(11, 1011, 10):
         shop.send(batch(base, 10))
@@ -120,7 +120,7 @@ def test_the_bridge_stops_soon_and_what_was_not_stored_is_sent_again(shop: Shop,
     assert shop.stored() == 1010
 
 
-def test_a_bridge_that_starts_on_a_full_disk_says_so_and_waits_for_room(shop: Shop, disk: Disk) -> None:
+def test_a_bridge_that_starts_on_a_full_disk_says_so_and_waits_for_room(shop: RealShop, disk: Disk) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.wait_acknowledged(10)
@@ -138,7 +138,7 @@ def test_a_bridge_that_starts_on_a_full_disk_says_so_and_waits_for_room(shop: Sh
     assert len(shop.lines("make room on its disk")) == 1
 
 
-def test_a_bridge_that_waits_for_room_obeys_sigterm(shop: Shop, disk: Disk) -> None:
+def test_a_bridge_that_waits_for_room_obeys_sigterm(shop: RealShop, disk: Disk) -> None:
     shop.start_bridge()
     assert shop.stop_bridge() == 0
     shop.start_bridge(connected=False, under=("prlimit", "--fsize=20000:"))
@@ -146,7 +146,7 @@ def test_a_bridge_that_waits_for_room_obeys_sigterm(shop: Shop, disk: Disk) -> N
     assert shop.stop_bridge() == 0
 
 
-def test_a_log_that_cannot_be_moved_into_the_file_only_waits(shop: Shop, disk: Disk) -> None:
+def test_a_log_that_cannot_be_moved_into_the_file_only_waits(shop: RealShop, disk: Disk) -> None:
     """A checkpoint needs room in the file itself: the log grows instead, and nothing is lost or reported twice."""
     shop.start_bridge()
     shop.send_events(1, 10)
@@ -164,7 +164,7 @@ def test_a_log_that_cannot_be_moved_into_the_file_only_waits(shop: Shop, disk: D
     assert shop.stored() == base - 1
 
 
-def test_settings_made_on_a_full_disk_are_published_when_there_is_room(shop: Shop, disk: Disk) -> None:
+def test_settings_made_on_a_full_disk_are_published_when_there_is_room(shop: RealShop, disk: Disk) -> None:
     fill(shop, disk)
     shop.send(b'{"epoch":"0000000a","settings_revision":7}', leaf="health")
     shop.send(batch(11, 32))

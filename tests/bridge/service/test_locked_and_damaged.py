@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.shop import Shop, batch
+from tests.bridge.shop import RealShop, batch
 from tests.support import facts, forked, planted
 from tests.support.programs import wait_until
 
 
-def filled(shop: Shop, events: int = 2_000) -> None:
+def filled(shop: RealShop, events: int = 2_000) -> None:
     """Have the bridge store events, then stop it."""
     shop.start_bridge()
     shop.send_events(1, events)
@@ -20,7 +20,7 @@ def filled(shop: Shop, events: int = 2_000) -> None:
     assert shop.stop_bridge() == 0
 
 
-def refused(shop: Shop) -> str:
+def refused(shop: RealShop) -> str:
     """Return the sentence with which the bridge refuses to start."""
     done = forked.run(*shop.command())
     assert done.returncode == 1, done.stderr
@@ -31,7 +31,7 @@ def refused(shop: Shop) -> str:
 
 
 @pytest.mark.parametrize("how", ["IMMEDIATE", "EXCLUSIVE"])
-def test_a_lock_of_another_program_is_waited_for_however_long(shop: Shop, how: str) -> None:
+def test_a_lock_of_another_program_is_waited_for_however_long(shop: RealShop, how: str) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.wait_acknowledged(10)
@@ -48,7 +48,7 @@ def test_a_lock_of_another_program_is_waited_for_however_long(shop: Shop, how: s
     assert facts.rejects(shop.database) == []
 
 
-def test_a_database_that_is_locked_at_the_start_is_waited_for(shop: Shop) -> None:
+def test_a_database_that_is_locked_at_the_start_is_waited_for(shop: RealShop) -> None:
     filled(shop, 10)
     with planted.locked(shop.database, "EXCLUSIVE", log=False):
         shop.start_bridge(connected=False)
@@ -58,7 +58,7 @@ def test_a_database_that_is_locked_at_the_start_is_waited_for(shop: Shop) -> Non
     shop.wait_acknowledged(20)
 
 
-def test_a_locked_database_does_not_delay_the_end(shop: Shop) -> None:
+def test_a_locked_database_does_not_delay_the_end(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.wait_acknowledged(10)
@@ -84,7 +84,7 @@ def headless(database: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [truncated, overwritten, headless])
-def test_a_damaged_database_is_refused_with_how_to_restore_it(shop: Shop, damage: object) -> None:
+def test_a_damaged_database_is_refused_with_how_to_restore_it(shop: RealShop, damage: object) -> None:
     filled(shop)
     damage(shop.database)  # type: ignore[operator]
     sentence = refused(shop)
@@ -93,7 +93,7 @@ def test_a_damaged_database_is_refused_with_how_to_restore_it(shop: Shop, damage
     assert "trivox backup" in sentence
 
 
-def test_damage_found_while_it_runs_ends_the_bridge_with_nothing_more_acknowledged(shop: Shop) -> None:
+def test_damage_found_while_it_runs_ends_the_bridge_with_nothing_more_acknowledged(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 4_000)
     shop.wait_acknowledged(4_000)
@@ -108,7 +108,7 @@ def test_damage_found_while_it_runs_ends_the_bridge_with_nothing_more_acknowledg
     assert shop.through() == 0
 
 
-def test_a_damaged_log_costs_only_what_nobody_holds_any_more(shop: Shop) -> None:
+def test_a_damaged_log_costs_only_what_nobody_holds_any_more(shop: RealShop) -> None:
     """SQLite ends a log where it is damaged: the bridge returns to an earlier state, as after an old backup."""
     shop.start_bridge()
     shop.send_events(1, 100)
@@ -129,7 +129,7 @@ def test_a_damaged_log_costs_only_what_nobody_holds_any_more(shop: Shop) -> None
     assert facts.surveys(shop.database, "outcome") == ["yes"] * 100
 
 
-def test_a_copy_next_to_the_log_of_another_database_is_refused(shop: Shop) -> None:
+def test_a_copy_next_to_the_log_of_another_database_is_refused(shop: RealShop) -> None:
     filled(shop, 100)
     copy = shop.folder / "copy.db"
     assert shop.trivox("backup", str(copy)).returncode == 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LIMIT_S = 60.0
 
 
-class World:
+class SessionWorld:
     """A broker, a bridge and a console's connection, which tests start and kill."""
 
     def __init__(self, folder: Path) -> None:
@@ -93,13 +93,13 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
+def world(tmp_path: Path) -> Iterator[SessionWorld]:
+    world = SessionWorld(tmp_path)
     yield world
     world.close()
 
 
-def test_it_waits_for_a_broker_acknowledges_after_commit_and_ends_cleanly(world: World) -> None:
+def test_it_waits_for_a_broker_acknowledges_after_commit_and_ends_cleanly(world: SessionWorld) -> None:
     world.start_bridge()
     world.wait_logged("no broker")
     world.start_broker()
@@ -113,7 +113,7 @@ def test_it_waits_for_a_broker_acknowledges_after_commit_and_ends_cleanly(world:
     assert sorted(path.name for path in world.folder.glob("a.db*")) == ["a.db", "a.db.lock"]
 
 
-def test_it_follows_the_broker_through_a_restart_that_forgets_its_session(world: World) -> None:
+def test_it_follows_the_broker_through_a_restart_that_forgets_its_session(world: SessionWorld) -> None:
     world.start_broker()
     world.start_bridge()
     world.wait_logged("connected")
@@ -125,7 +125,7 @@ def test_it_follows_the_broker_through_a_restart_that_forgets_its_session(world:
     wait_until("an ack after the restart", lambda: world.through() == 1)
 
 
-def test_a_killed_bridge_costs_nothing(world: World) -> None:
+def test_a_killed_bridge_costs_nothing(world: SessionWorld) -> None:
     world.start_broker()
     world.start_bridge()
     world.wait_logged("connected")
@@ -139,7 +139,7 @@ def test_a_killed_bridge_costs_nothing(world: World) -> None:
     assert world.stored() == 2000
 
 
-def test_a_second_bridge_is_refused_in_one_sentence(world: World) -> None:
+def test_a_second_bridge_is_refused_in_one_sentence(world: SessionWorld) -> None:
     world.start_broker()
     world.start_bridge()
     world.wait_logged("connected")
@@ -149,7 +149,7 @@ def test_a_second_bridge_is_refused_in_one_sentence(world: World) -> None:
     assert second.stderr.count("\n") == 1
 
 
-def test_commands_are_carried_out_by_the_bridge(world: World) -> None:
+def test_commands_are_carried_out_by_the_bridge(world: SessionWorld) -> None:
     world.start_broker()
     world.start_bridge()
     world.wait_logged("connected")
@@ -166,7 +166,7 @@ def test_commands_are_carried_out_by_the_bridge(world: World) -> None:
     assert world.trivox("rebuild").returncode == 0
 
 
-def test_foreign_messages_stop_nothing(world: World) -> None:
+def test_foreign_messages_stop_nothing(world: SessionWorld) -> None:
     world.start_broker()
     world.start_bridge()
     world.wait_logged("connected")
@@ -178,12 +178,12 @@ def test_foreign_messages_stop_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("url", ["localhost", "http://x", "mqtt://", "mqtt://u:p@host", "mqtt://host:99999"])
-def test_an_invalid_broker_url_is_wrong_usage(world: World, url: str) -> None:
+def test_an_invalid_broker_url_is_wrong_usage(world: SessionWorld, url: str) -> None:
     refused = world.trivox("bridge", "--broker", url)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 
 
-def test_a_config_that_others_may_read_is_refused(world: World) -> None:
+def test_a_config_that_others_may_read_is_refused(world: SessionWorld) -> None:
     config = world.folder / "bridge.toml"
     config.write_text('user = "u"\npassword = "p"\n')
     config.chmod(0o644)

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bridge.log import RATE_PERIOD_S, Formatter, RateLimiter
 from bridge.service.vitals import Vitals
 from bridge.surveys.facts import ConsoleDiscovered
-from tests.bridge.shop import LOG_FACT, Shop, batch, event, parse_line
+from tests.bridge.shop import LOG_FACT, RealShop, batch, event, parse_line
 from tests.support.programs import free_port, wait_until
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ OTHER = '{site_id="s1",console_id="c1"}'
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with Shop(tmp_path, account=("bridge", PASSWORD)) as shop:
+def shop(tmp_path: Path) -> Iterator[RealShop]:
+    with RealShop(tmp_path, account=("bridge", PASSWORD)) as shop:
         yield shop
 
 
-def of_c1(shop: Shop, name: str) -> float | None:
+def of_c1(shop: RealShop, name: str) -> float | None:
     found = shop.metrics()
     return found.get(name + C1, found.get(name + OTHER))
 
@@ -46,7 +46,7 @@ def health(**more: object) -> bytes:
     return json.dumps({**said, **figures, **more}).encode()
 
 
-def test_metrics_count_what_was_committed(shop: Shop) -> None:
+def test_metrics_count_what_was_committed(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 64)
     shop.wait_acknowledged(64)
@@ -91,7 +91,7 @@ def test_metrics_count_what_was_committed(shop: Shop) -> None:
     assert began - 1 <= seen <= time.time()
 
 
-def test_losses_rise_with_a_gap_fall_when_it_is_filled_and_survive_a_restart(shop: Shop) -> None:
+def test_losses_rise_with_a_gap_fall_when_it_is_filled_and_survive_a_restart(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send(batch(1, 10))
     shop.send(batch(21, 10, first=21))
@@ -106,7 +106,7 @@ def test_losses_rise_with_a_gap_fall_when_it_is_filled_and_survive_a_restart(sho
     assert shop.wait_logged("arrived after all")["events"] == "6"
 
 
-def test_every_line_is_one_event_of_note(shop: Shop) -> None:
+def test_every_line_is_one_event_of_note(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 32)
     shop.wait_acknowledged(32)
@@ -129,7 +129,7 @@ def test_every_line_is_one_event_of_note(shop: Shop) -> None:
     assert 1 <= said.count("messages or events were rejected: run `trivox doctor`") < 10  # once a minute
 
 
-def test_two_boards_and_an_old_copy_are_noticed(shop: Shop) -> None:
+def test_two_boards_and_an_old_copy_are_noticed(shop: RealShop) -> None:
     shop.start_bridge()
     for seq in range(1, 4):
         for epoch in ("0000000a", "0000000b"):
@@ -145,7 +145,7 @@ def test_two_boards_and_an_old_copy_are_noticed(shop: Shop) -> None:
     assert len(shop.lines("settings unknown here")) == 1
 
 
-def test_nothing_secret_is_logged(shop: Shop) -> None:
+def test_nothing_secret_is_logged(shop: RealShop) -> None:
     payload = json.dumps({"epoch": "0000000a", "first": 1, "base": 1, "events": [{"type": MARK}], "mac": MARK})
     shop.start_bridge()
     shop.send(payload.encode())
@@ -166,7 +166,7 @@ def test_nothing_secret_is_logged(shop: Shop) -> None:
             assert secret not in text
 
 
-def test_a_port_in_use_is_logged_and_stops_nothing(shop: Shop) -> None:
+def test_a_port_in_use_is_logged_and_stops_nothing(shop: RealShop) -> None:
     with socket.create_server(("127.0.0.1", shop.metrics_port)):
         shop.start_bridge()
         shop.send_events(1, 10)
@@ -176,7 +176,7 @@ def test_a_port_in_use_is_logged_and_stops_nothing(shop: Shop) -> None:
     assert "--metrics-port" in told["msg"]
 
 
-def test_metrics_can_be_switched_off_and_listen_only_on_loopback(shop: Shop) -> None:
+def test_metrics_can_be_switched_off_and_listen_only_on_loopback(shop: RealShop) -> None:
     shop.metrics_port = 0
     shop.start_bridge()
     shop.send_events(1, 10)
@@ -196,7 +196,7 @@ def listening(pid: int) -> list[str]:
     return [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets]
 
 
-def test_names_and_units_follow_prometheus(shop: Shop) -> None:
+def test_names_and_units_follow_prometheus(shop: RealShop) -> None:
     shop.start_bridge()
     with urllib.request.urlopen(f"http://127.0.0.1:{shop.metrics_port}/metrics", timeout=60) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
@@ -207,7 +207,7 @@ def test_names_and_units_follow_prometheus(shop: Shop) -> None:
         assert not family.name.endswith("_ms")
 
 
-def test_no_request_for_metrics_breaks_the_form_of_the_log(shop: Shop) -> None:
+def test_no_request_for_metrics_breaks_the_form_of_the_log(shop: RealShop) -> None:
     shop.start_bridge()
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", shop.metrics_port)) as client:

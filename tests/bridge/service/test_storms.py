@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bridge.ops.doctor.database import examine
 from bridge.service.vitals import FLOOD_MESSAGES
 from bridge.store import Store, open_store, rejects
-from tests.bridge.shop import Shop, batch
+from tests.bridge.shop import RealShop, batch
 from tests.support import facts, planted
 from tests.support.intake import rebuild, take_messages
 from tests.support.programs import wait_until
@@ -23,7 +23,7 @@ CONSOLES = 500
 EVENTS = 64
 
 
-def test_hundreds_of_consoles_come_back_at_once_and_send_all_twice(shop: Shop) -> None:
+def test_hundreds_of_consoles_come_back_at_once_and_send_all_twice(shop: RealShop) -> None:
     """Their events arrive while the bridge is away, so that it gets them all at its start."""
     shop.start_bridge()
     assert shop.stop_bridge() == 0
@@ -46,7 +46,7 @@ def test_hundreds_of_consoles_come_back_at_once_and_send_all_twice(shop: Shop) -
 def test_settings_of_more_consoles_than_the_broker_confirms_at_once_all_arrive(tmp_path: Path) -> None:
     """Every connection publishes them all; what exceeds a client's queue must wait, not vanish."""
     count = 11_000
-    with Shop(tmp_path) as shop:
+    with RealShop(tmp_path) as shop:
         store = open_store(shop.database, writing=True)
         planted.settings_sent(store, {f"c{number}": {"revision": 1, "console": number} for number in range(count)})
         store.close()
@@ -56,7 +56,7 @@ def test_settings_of_more_consoles_than_the_broker_confirms_at_once_all_arrive(t
         shop.wait_acknowledged(10)
 
 
-def test_a_console_that_floods_is_reported_and_starves_nobody(shop: Shop) -> None:
+def test_a_console_that_floods_is_reported_and_starves_nobody(shop: RealShop) -> None:
     shop.start_bridge()
     flood = Client(CallbackAPIVersion.VERSION2, client_id="flood")
     flood.max_inflight_messages_set(0)
@@ -82,7 +82,7 @@ def test_a_console_that_floods_is_reported_and_starves_nobody(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("size", [1_000_000, 9_000_000])
-def test_oversized_payloads_are_kept_once_each_and_delay_nobody(shop: Shop, size: int) -> None:
+def test_oversized_payloads_are_kept_once_each_and_delay_nobody(shop: RealShop, size: int) -> None:
     shop.start_bridge()
     for _ in range(2):
         for number in range(10):
@@ -145,7 +145,7 @@ def test_long_topics_cannot_fill_the_disk_either(store: Store, monkeypatch: pyte
     assert all(len(one.sentence) < 1_000 for one in examine(store, 1))
 
 
-def test_a_console_that_is_not_enrolled_is_reported_and_accepted_once_enrolled(shop: Shop) -> None:
+def test_a_console_that_is_not_enrolled_is_reported_and_accepted_once_enrolled(shop: RealShop) -> None:
     shop.start_bridge("--enrolled-only")
     shop.send_events(1, 40, "stranger")
     name = 'trivox_rejects_total{reason="not enrolled"}'
@@ -165,7 +165,7 @@ def test_a_console_that_is_not_enrolled_is_reported_and_accepted_once_enrolled(s
 
 
 @pytest.mark.long
-def test_what_exceeds_the_backlog_stays_with_the_broker(shop: Shop) -> None:
+def test_what_exceeds_the_backlog_stays_with_the_broker(shop: RealShop) -> None:
     """While nothing can be written, the bridge disconnects before it holds too much, and comes back afterwards."""
     shop.start_bridge()
     shop.send_events(1, 10)

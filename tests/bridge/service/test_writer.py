@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LIMIT_S = 60.0
 
 
-class Bench:
+class WriterBench:
     """A writer, and what it releases after each commit."""
 
     def __init__(self, database: Path) -> None:
@@ -57,19 +57,19 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path / "a.db")
+def bench(tmp_path: Path) -> Iterator[WriterBench]:
+    bench = WriterBench(tmp_path / "a.db")
     yield bench
     bench.close()
 
 
-def test_messages_are_acknowledged_after_their_commit(bench: Bench) -> None:
+def test_messages_are_acknowledged_after_their_commit(bench: WriterBench) -> None:
     bench.put(1, 2)
     bench.put(3)
     assert bench.acknowledged(3) == [1, 2, 3]
 
 
-def test_a_locked_database_only_delays(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_locked_database_only_delays(bench: WriterBench, caplog: pytest.LogCaptureFixture) -> None:
     messages: queue.SimpleQueue[str] = queue.SimpleQueue()
     handler = logging.Handler()
     handler.emit = lambda record: messages.put(record.getMessage())  # type: ignore[method-assign]
@@ -83,7 +83,7 @@ def test_a_locked_database_only_delays(bench: Bench, caplog: pytest.LogCaptureFi
 
 
 def test_a_message_that_makes_the_code_fail_is_kept_and_stops_nothing(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: WriterBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parse_event = contract.parse_event
 
@@ -100,14 +100,14 @@ def test_a_message_that_makes_the_code_fail_is_kept_and_stops_nothing(
     assert reason.startswith("failed: RuntimeError")
 
 
-def test_a_command_runs_between_groups(bench: Bench) -> None:
+def test_a_command_runs_between_groups(bench: WriterBench) -> None:
     assert bench.writer.perform(Sweep()) == {"surveys": 0}
     with pytest.raises(UsageError, match="no time zone"):
         bench.writer.perform(SetSite(site_id="s1", timezone="Mars/Base"))
 
 
 def test_a_lock_while_a_message_is_put_among_the_rejects_only_delays(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: WriterBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = apsw.Connection(str(bench.database))
 
@@ -127,7 +127,7 @@ def test_a_lock_while_a_message_is_put_among_the_rejects_only_delays(
     assert bench.writer.vitals.reasons == {"failed": 1}
 
 
-def test_a_machine_without_memory_rejects_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_memory_rejects_nothing(bench: WriterBench, monkeypatch: pytest.MonkeyPatch) -> None:
     parse_event, left = contract.parse_event, [3]
 
     def failing(raw: bytes, seq: int) -> contract.AnyEvent:
@@ -144,7 +144,7 @@ def test_a_machine_without_memory_rejects_nothing(bench: Bench, monkeypatch: pyt
     assert bench.writer.vitals.counts["unreadable"] == 0
 
 
-def test_what_is_rolled_back_is_not_counted(bench: Bench) -> None:
+def test_what_is_rolled_back_is_not_counted(bench: WriterBench) -> None:
     with planted.locked(bench.database):
         bench.put(1, 2)
         wait_until("it cannot write", lambda: bench.writer.vitals.write_error == "locked")

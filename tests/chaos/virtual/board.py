@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.chaos.virtual.console_mqtt import transport_of
 from tests.chaos.virtual.failures import Failed
-from tests.chaos.virtual.flash import Flash, PowerCut
+from tests.chaos.virtual.flash import VirtualFlash, VirtualPowerCut
 from tests.chaos.virtual.hardware import TICKS_PERIOD, Pin, stand_ins
 from tests.chaos.virtual.image import Image
 from tests.chaos.virtual.ledger import Ledger
@@ -17,9 +17,9 @@ from tests.chaos.virtual.timeline import Loop, Poll
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.chaos.virtual.broker import Broker
+    from tests.chaos.virtual.broker import VirtualBroker
     from tests.chaos.virtual.network import Network
-    from tests.chaos.virtual.timeline import Timeline
+    from tests.chaos.virtual.timeline import VirtualTime
 
 BUTTONS = ("yes", "no", "cant_say", "seller")
 POLL_MS = 10
@@ -28,7 +28,7 @@ POWER_ON, WATCHDOG, SOFT = 0, 3, 2
 BOARDS = (("esp32", 32), ("pico_w", 256))
 
 
-class Press:
+class VirtualPress:
     """A button held for some time from its first contact; times are those of the world."""
 
     __slots__ = ("at_ms", "button", "held_ms")
@@ -37,7 +37,7 @@ class Press:
         self.button, self.at_ms, self.held_ms = button, at_ms, held_ms
 
 
-class PowerCycle:
+class VirtualPowerCycle:
     """A board from power-on to power-off; the board's ledger records what its firmware reports and does."""
 
     def __init__(self, board: Board, reset: int) -> None:
@@ -50,7 +50,7 @@ class PowerCycle:
         self.loop = Loop(board.timeline, self._task_ended)
         self.loop.next_poll_ms = self._next_poll_ms
         self.inputs: dict[int, Pin] = {}
-        self.presses: list[Press] = []
+        self.presses: list[VirtualPress] = []
         self.thanked: list[tuple[int, int]] = []  # button, up_ms
         self.watchdog_due_ms = 1 << 60
         self.flash_failed = False
@@ -67,7 +67,7 @@ class PowerCycle:
             self.app = app_module.App(self.board.constants, self.board.config, "", self._reset, {})
             self.boot = self.app.outbox.boot
             self.loop.create_task(self.app.main())
-        except PowerCut:
+        except VirtualPowerCut:
             self.board.power_off("power went during the start")
 
     def _load(self) -> Any:
@@ -89,7 +89,7 @@ class PowerCycle:
         self.ended_ms = self.timeline.now_ms
         self.loop.die()
 
-    def press(self, press: Press) -> None:
+    def press(self, press: VirtualPress) -> None:
         """Close the contact of a button."""
         self.presses.append(press)
         pin = self.inputs.get(self.board.constants.BUTTONS[press.button])
@@ -145,7 +145,7 @@ class PowerCycle:
         return max(POLL_MS, due_ms + -due_ms % POLL_MS - now_ms)
 
     def _task_ended(self, error: BaseException) -> None:
-        if isinstance(error, PowerCut):
+        if isinstance(error, VirtualPowerCut):
             self.board.power_off("power went during a change of flash")
             return
         raise error
@@ -155,7 +155,12 @@ class Board:
     """One console's hardware; the functions in `planted` change the firmware's modules before each start."""
 
     def __init__(
-        self, timeline: Timeline, chance: random.Random, name: tuple[str, str, str], network: Network, broker: Broker
+        self,
+        timeline: VirtualTime,
+        chance: random.Random,
+        name: tuple[str, str, str],
+        network: Network,
+        broker: VirtualBroker,
     ) -> None:
         self.timeline = timeline
         self.chance = chance
@@ -163,7 +168,7 @@ class Board:
         self.network = network
         self.broker = broker
         self.ledger = Ledger()
-        self.flash = Flash(random.Random(chance.getrandbits(32)), 1 << 20, self.ledger.may_lose)
+        self.flash = VirtualFlash(random.Random(chance.getrandbits(32)), 1 << 20, self.ledger.may_lose)
         self.limit = 5000
         self.slots: tuple[int, int] | None = None  # size and number of the outbox's slots; None for the board's own
         self.constants = _constants(*chance.choice(BOARDS))
@@ -178,8 +183,8 @@ class Board:
         self.ntp_error_ms: int | None = 0
         self.wall_ms: Callable[[], int] = int
         self.planted: list[Callable[[Any], None]] = []
-        self.power_cycles: list[PowerCycle] = []
-        self.cycle: PowerCycle | None = None
+        self.power_cycles: list[VirtualPowerCycle] = []
+        self.cycle: VirtualPowerCycle | None = None
         self.trace: Callable[..., None] | None = None
         self.comes_back_after_ms: Callable[[], int] = lambda: 500
 
@@ -198,7 +203,7 @@ class Board:
         if self.cycle is None:
             self.flash.dead = False
             self.flash.cut_in(0, after=False)
-            self.cycle = PowerCycle(self, reset)
+            self.cycle = VirtualPowerCycle(self, reset)
             self.power_cycles.append(self.cycle)
             self.note("power on, cycle", len(self.power_cycles))
             self.cycle.begin()
@@ -224,7 +229,7 @@ class Board:
         if cycle is None:
             return
         self.note("press", BUTTONS[button], held_ms)
-        cycle.press(Press(button, self.timeline.now_ms, held_ms))
+        cycle.press(VirtualPress(button, self.timeline.now_ms, held_ms))
 
         def release() -> None:
             if self.cycle is cycle:

@@ -22,7 +22,7 @@ from bridge.surveys.ingest import Intake
 from bridge.wire.contract import LEAVES_TO_BRIDGE
 from tests.chaos.database import rejects
 from tests.chaos.virtual.failures import Failed
-from tests.chaos.virtual.network import Connection, Packet
+from tests.chaos.virtual.network import Packet, VirtualConnection
 from tests.support.intake import execute
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from bridge.admin.commands import BridgeCommand
     from bridge.surveys.ingest import IntakeResult
-    from tests.chaos.virtual.broker import Broker
+    from tests.chaos.virtual.broker import VirtualBroker
     from tests.chaos.virtual.network import Network
-    from tests.chaos.virtual.timeline import Timeline
+    from tests.chaos.virtual.timeline import VirtualTime
 
 RETRY_MS = (100, 200, 500, 1000, 2000, 5000)
 RECONNECT_MS = 400
@@ -41,7 +41,7 @@ MAX_GROUP = 1000
 Row = tuple[Any, ...]
 
 
-class Message(NamedTuple):
+class ArrivedMessage(NamedTuple):
     """A message as it arrived."""
 
     topic: str
@@ -80,11 +80,11 @@ class BridgeNode:
 
     def __init__(
         self,
-        timeline: Timeline,
+        timeline: VirtualTime,
         chance: random.Random,
         database: apsw.Connection,
         network: Network,
-        broker: Broker,
+        broker: VirtualBroker,
         wall_ms: Callable[[], int],
     ) -> None:
         self.timeline = timeline
@@ -96,16 +96,16 @@ class BridgeNode:
         self.is_running = False
         self.slow_ms = 0
         self.acks_before_commit = False
-        self.committed: list[Message] = []  # in the database as it is now; a restored one has fewer
+        self.committed: list[ArrivedMessage] = []  # in the database as it is now; a restored one has fewer
         self.before_ack: Callable[[str, bytes], None] = _ignore
         self.settings_published: list[tuple[str, bytes]] = []
         self.note: Callable[..., None] = _ignore
         self._generation = 0
         self._links = 0
         self.store: Store = Store(database, Path(":memory:"))
-        self._link: Connection | None = None
+        self._link: VirtualConnection | None = None
         self._is_connected = False
-        self._waiting: list[Message] = []
+        self._waiting: list[ArrivedMessage] = []
         self._is_writing = False
         self._attempt = 0
         self._unconfirmed: dict[int, tuple[str, bytes, bool]] = {}
@@ -166,7 +166,7 @@ class BridgeNode:
             self._later(RECONNECT_MS, self._connect)
             return
         self._links += 1
-        link = self._link = Connection(self.network)
+        link = self._link = VirtualConnection(self.network)
         link.client_takes = self._takes
         link.client_ends = lambda: self._ended(link)
         self.broker.accept(link)
@@ -189,7 +189,7 @@ class BridgeNode:
         else:
             self._later(30_000, lambda: self._pings(number))
 
-    def _ended(self, link: Connection) -> None:
+    def _ended(self, link: VirtualConnection) -> None:
         if self._link is link:
             self._link, self._is_connected = None, False
             self._later(RECONNECT_MS, self._connect)
@@ -199,7 +199,7 @@ class BridgeNode:
         if kind == "publish":
             _, topic, payload, qos, retained, number, _ = packet
             mid = number if qos else 0
-            self._waiting.append(Message(topic, payload, self.wall_ms(), mid, self._links, retained))
+            self._waiting.append(ArrivedMessage(topic, payload, self.wall_ms(), mid, self._links, retained))
             self._write_soon()
         elif kind == "puback":
             self._unconfirmed.pop(packet[1], None)
@@ -259,7 +259,7 @@ class BridgeNode:
         settings_made = any(isinstance(fact, SettingsRenewed) for fact in outcome.facts)
         self._later(self._pause_ms(), lambda: self._publish(result.acks, group, settings_made=settings_made))
 
-    def _take(self, group: list[Message]) -> tuple[IntakeResult, TransactionOutcome]:
+    def _take(self, group: list[ArrivedMessage]) -> tuple[IntakeResult, TransactionOutcome]:
         events.forget_if_many(self.store)
         outcome = TransactionOutcome(subscribers(self.store))
         with self.store.transaction(self.wall_ms()):
@@ -268,7 +268,7 @@ class BridgeNode:
                 intake.take(topic, payload, arrived_at_ms, is_retained=is_retained)
             return intake.finish(), outcome
 
-    def _acknowledge_early(self, group: list[Message]) -> None:
+    def _acknowledge_early(self, group: list[ArrivedMessage]) -> None:
         """Acknowledge what is not committed and may never be: a planted bug."""
         store = Store(copy_of(self.database), Path(":memory:"))
         with store.transaction(self.wall_ms()):
@@ -278,13 +278,13 @@ class BridgeNode:
             acks = intake.finish().acks
         self._publish_all([(topic, payload, False) for topic, payload in acks])
 
-    def _publish(self, acks: list[tuple[str, bytes]], group: list[Message], *, settings_made: bool) -> None:
+    def _publish(self, acks: list[tuple[str, bytes]], group: list[ArrivedMessage], *, settings_made: bool) -> None:
         self._publish_all([(topic, payload, False) for topic, payload in acks])
         if settings_made:
             self._publish_all(self._settings(every=False))
         self._later(self._pause_ms(), lambda: self._confirm(group))
 
-    def _confirm(self, group: list[Message]) -> None:
+    def _confirm(self, group: list[ArrivedMessage]) -> None:
         for message in group:
             if message.mid and message.connection == self._links and self._is_connected:
                 self._send(("puback", message.mid))

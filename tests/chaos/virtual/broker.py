@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import random
 
-    from tests.chaos.virtual.network import Connection, Packet
-    from tests.chaos.virtual.timeline import Timeline
+    from tests.chaos.virtual.network import Packet, VirtualConnection
+    from tests.chaos.virtual.timeline import VirtualTime
 
 Message = tuple[str, bytes, int, bool]  # topic, payload, QoS, retained
 WINDOW = 20
@@ -28,7 +28,7 @@ class Session:
         self.queue: deque[Message] = deque()
         self.with_client: dict[int, Message] = {}
         self.last_id = 0
-        self.connection: Connection | None = None
+        self.connection: VirtualConnection | None = None
         self.will: tuple[str, bytes] | None = None
 
     def wants(self, topic: str) -> bool:
@@ -39,10 +39,10 @@ class Session:
         return head.count("/") == 3 and f"trivox/v1/+/+/{leaf}" in self.filters
 
 
-class Broker:
+class VirtualBroker:
     """A broker that delivers the share `duplicate_rate` of messages twice and loses `lost_puback_rate` of PUBACKs."""
 
-    def __init__(self, timeline: Timeline, chance: random.Random) -> None:
+    def __init__(self, timeline: VirtualTime, chance: random.Random) -> None:
         self._timeline = timeline
         self._chance = chance
         self.is_up = True
@@ -50,13 +50,13 @@ class Broker:
         self.slow_ms = 0
         self.sessions: dict[str, Session] = {}
         self.retained: dict[str, bytes] = {}
-        self._connections: list[Connection] = []
+        self._connections: list[VirtualConnection] = []
 
     def is_idle(self) -> bool:
         """Return whether nothing waits for a connected client."""
         return not any(each.connection and (each.queue or each.with_client) for each in self.sessions.values())
 
-    def accept(self, connection: Connection) -> None:
+    def accept(self, connection: VirtualConnection) -> None:
         """Accept a client's connection."""
         self._connections.append(connection)
         connection.broker_takes = lambda packet: self._takes_first(connection, packet)
@@ -78,7 +78,7 @@ class Broker:
         if forgets_sessions:
             self.retained.clear()
 
-    def _takes_first(self, connection: Connection, packet: Packet) -> None:
+    def _takes_first(self, connection: VirtualConnection, packet: Packet) -> None:
         _, client_id, clean, will = packet
         session = self.sessions.get(client_id)
         if session is not None and session.connection is not None:
@@ -99,7 +99,7 @@ class Broker:
             session.queue.extendleft(reversed(again))
         self._send_on(session)
 
-    def _lost(self, session: Session, connection: Connection) -> None:
+    def _lost(self, session: Session, connection: VirtualConnection) -> None:
         if connection in self._connections:
             self._connections.remove(connection)
         if session.connection is not connection:
@@ -110,7 +110,7 @@ class Broker:
         if session.will is not None and self.is_up:
             self._route((*session.will, 1, True))
 
-    def _takes(self, session: Session, connection: Connection, packet: Packet) -> None:
+    def _takes(self, session: Session, connection: VirtualConnection, packet: Packet) -> None:
         kind = packet[0]
         if kind == "publish":
             _, topic, payload, qos, retain, number, _ = packet

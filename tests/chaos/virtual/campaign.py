@@ -10,7 +10,7 @@ import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.chaos.virtual.failures import Failed
-from tests.chaos.virtual.world import World
+from tests.chaos.virtual.world import VirtualWorld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,10 +29,10 @@ class Outcome(NamedTuple):
 
 
 def run_seed(
-    seed: int, trace: Callable[..., None] | None = None, plant: Callable[[World], None] | None = None
+    seed: int, trace: Callable[..., None] | None = None, plant: Callable[[VirtualWorld], None] | None = None
 ) -> Outcome:
     """Run one world to its end; return its outcome."""
-    world = World(seed, trace, plant)
+    world = VirtualWorld(seed, trace, plant)
     failure = None
     try:
         world.run()

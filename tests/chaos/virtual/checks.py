@@ -12,8 +12,8 @@ from tests.chaos.virtual.failures import Failed
 from tests.support.intake import rebuild
 
 if TYPE_CHECKING:
-    from tests.chaos.virtual.board import Board, PowerCycle
-    from tests.chaos.virtual.world import World
+    from tests.chaos.virtual.board import Board, VirtualPowerCycle
+    from tests.chaos.virtual.world import VirtualWorld
 
     EventName = tuple[str, str, int]  # console, epoch, number
 
@@ -22,7 +22,7 @@ DERIVED = ("survey", "force_majeure", "epoch", "received", "boot", "rollup_hour"
 SURE_MS = 300
 
 
-def check(world: World) -> int:
+def check(world: VirtualWorld) -> int:
     """Raise Failed with the first thing that is wrong; return how many events are missing for a known reason."""
     stored = _stored(world)
     claimed: set[EventName] = set()
@@ -41,7 +41,7 @@ def check(world: World) -> int:
     return len(claimed) - len(stored)
 
 
-def check_ack(world: World, topic: str, payload: bytes) -> None:
+def check_ack(world: VirtualWorld, topic: str, payload: bytes) -> None:
     """Check that what the bridge is about to acknowledge is committed."""
     ack = json.loads(payload)
     through = database.throughs(world.database).get((*topic.split("/")[2:4], ack["epoch"]))
@@ -49,11 +49,11 @@ def check_ack(world: World, topic: str, payload: bytes) -> None:
         raise Failed(f"acknowledged before it is committed: {ack}, and only {through} is")
 
 
-def _stored(world: World) -> dict[EventName, dict[str, Any]]:
+def _stored(world: VirtualWorld) -> dict[EventName, dict[str, Any]]:
     return {row[1:4]: json.loads(row[4]) for row in database.numbered_rows(world.database, "event", "raw")}
 
 
-def _check_board(world: World, board: Board, stored: dict[Any, dict[str, Any]]) -> set[EventName]:
+def _check_board(world: VirtualWorld, board: Board, stored: dict[Any, dict[str, Any]]) -> set[EventName]:
     """Check that each event of a board is stored unchanged, or missing for a known reason; return the events' names."""
     ledger, console = board.ledger, board.console_id
     names = set()
@@ -76,7 +76,7 @@ def _check_board(world: World, board: Board, stored: dict[Any, dict[str, Any]]) 
     return names
 
 
-def _check_gone(world: World, board: Board, name: EventName, event: dict[str, Any]) -> None:
+def _check_gone(world: VirtualWorld, board: Board, name: EventName, event: dict[str, Any]) -> None:
     """Check why an event is missing: flash was full, it was only in RAM, or a bridge had it and was put back."""
     _, epoch, seq = name
     if board.flash.copies.get((epoch, seq), 0) > 0 and _holds(board, epoch, seq):
@@ -103,7 +103,7 @@ def _is_gone_from_ram(ledger: Any, epoch: str, seq: int) -> bool:
     return any(other == epoch and seq <= number for other, number in ledger.gone_from_ram)
 
 
-def _check_presses(board: Board, cycle: PowerCycle) -> None:
+def _check_presses(board: Board, cycle: VirtualPowerCycle) -> None:
     """Check that each press that ended well before power went gives an event, and that no event has no press."""
     counted: dict[tuple[int, int], int] = {}
     for event_cycle, event, button in board.ledger.attempts:
@@ -122,7 +122,7 @@ def _check_presses(board: Board, cycle: PowerCycle) -> None:
         raise Failed(f"{board.name}: events of presses that nobody made: {counted}")
 
 
-def _check_surveys(world: World) -> None:
+def _check_surveys(world: VirtualWorld) -> None:
     """Check surveys against the oracle's reading of all messages taken in, once the bridge has swept."""
     now_ms = world.bridge_ms()
     with world.bridge.store.transaction(now_ms):
@@ -138,7 +138,7 @@ def _check_surveys(world: World) -> None:
             raise Failed(f"survey {name} is {found.get(name)}, and should be {wanted} by the messages")
 
 
-def _check_rebuild(world: World) -> None:
+def _check_rebuild(world: VirtualWorld) -> None:
     """Check that the tables, which followed every change, are those that a rebuild makes of the events."""
     before = database.contents(world.database, *DERIVED)
     store = world.bridge.store

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.virtual.network import Connection, Packet
+from tests.chaos.virtual.network import Packet, VirtualConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.chaos.virtual.board import PowerCycle
+    from tests.chaos.virtual.board import VirtualPowerCycle
 
 SILENCE_LIMIT_MS = 20000
 PING_MS = 10000
@@ -18,17 +18,17 @@ OPEN_LIMIT_MS = 15000
 IN_FLIGHT_LIMIT = 16
 
 
-class Mqtt:
+class VirtualMqtt:
     """One connection of a console to the broker."""
 
     def __init__(
-        self, cycle: PowerCycle, client_id: str, prefix: str, on_message: Callable[[str, bytes | None], None]
+        self, cycle: VirtualPowerCycle, client_id: str, prefix: str, on_message: Callable[[str, bytes | None], None]
     ) -> None:
         self._cycle = cycle
         self._client_id = client_id
         self._prefix = prefix
         self._on_message = on_message
-        self._connection: Connection | None = None
+        self._connection: VirtualConnection | None = None
         self._incoming: list[Packet] = []
         self._arrived = cycle.loop.Event()
         self._in_flight: dict[int, int] = {}
@@ -51,7 +51,7 @@ class Mqtt:
         if not broker.is_up:
             raise OSError(errno.ECONNREFUSED)
         self.reached = True
-        connection = self._connection = Connection(cycle.board.network)
+        connection = self._connection = VirtualConnection(cycle.board.network)
         connection.client_takes = self._takes
         connection.client_ends = self._ends
         broker.accept(connection)
@@ -134,6 +134,6 @@ class Mqtt:
         self._arrived.set()
 
 
-def transport_of(cycle: PowerCycle) -> Any:
+def transport_of(cycle: VirtualPowerCycle) -> Any:
     """Return the stand-in for the class `console.mqtt.Mqtt` in this power cycle."""
-    return lambda _broker, client_id, prefix, on_message: Mqtt(cycle, client_id, prefix, on_message)
+    return lambda _broker, client_id, prefix, on_message: VirtualMqtt(cycle, client_id, prefix, on_message)

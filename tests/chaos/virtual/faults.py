@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from tests.chaos.virtual.world import World
+    from tests.chaos.virtual.world import VirtualWorld
 
 SETTINGS: tuple[dict[str, str], ...] = (
     {"survey_window_ms": "2000"},
@@ -27,7 +27,7 @@ SETTINGS: tuple[dict[str, str], ...] = (
 class Faults:
     """The faults of a world, put on its timeline; `heal` ends all of them."""
 
-    def __init__(self, world: World, chance: random.Random) -> None:
+    def __init__(self, world: VirtualWorld, chance: random.Random) -> None:
         self._world = world
         self._chance = chance
         self._copies: list[Any] = []

@@ -1,7 +1,7 @@
 """Model flash with LittleFS: a file changes at once, when it is closed; power may go before or after a change.
 
-`Flash` stands in for `open` and `os` of the firmware. It also watches the outbox's files: which events have a copy in
-flash, and which lose the last one before the bridge has them.
+`VirtualFlash` stands in for `open` and `os` of the firmware. It also watches the outbox's files: which events have a
+copy in flash, and which lose the last one before the bridge has them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ HEADER_SIZE = 44
 RECORD_SIZE = 6
 
 
-class PowerCut(BaseException):
+class VirtualPowerCut(BaseException):
     """Power went during an operation."""
 
 
-class Flash:
+class VirtualFlash:
     """The files of one board; `room` is how many bytes fit, `may_lose(name)` whether a last copy may be deleted."""
 
     def __init__(self, chance: random.Random, room: int, may_lose: Callable[[Name], bool]) -> None:
@@ -61,7 +61,7 @@ class Flash:
             raise Failed(f"open mode {mode}")
         if path.rpartition("/")[0] not in self.folders:
             raise OSError(errno.ENOENT, "virtual")
-        return _Writing(self, path, mode)
+        return _VirtualWriting(self, path, mode)
 
     def listdir(self, folder: str) -> list[str]:
         self._powered()
@@ -95,7 +95,7 @@ class Flash:
 
     def _powered(self) -> None:
         if self.dead:
-            raise PowerCut
+            raise VirtualPowerCut
 
     def _change(self, act: Callable[[], Any], growth: int) -> None:
         self._powered()
@@ -103,7 +103,7 @@ class Flash:
         self._cut_in -= 1
         if self._cut_in == 0 and not self._cut_after:
             self.dead = True
-            raise PowerCut
+            raise VirtualPowerCut
         if self.fails:
             raise OSError(errno.EIO, "virtual")
         if growth > 0 and sum(map(len, self.files.values())) + growth > self.room:
@@ -112,7 +112,7 @@ class Flash:
         act()
         if self._cut_in == 0:
             self.dead = True
-            raise PowerCut
+            raise VirtualPowerCut
 
     def _put(self, path: str, content: bytes | None) -> None:
         self._count(path, -1)
@@ -193,8 +193,8 @@ class _Reading:
         return data.decode() if self._as_text else data
 
 
-class _Writing:
-    def __init__(self, flash: Flash, path: str, mode: str) -> None:
+class _VirtualWriting:
+    def __init__(self, flash: VirtualFlash, path: str, mode: str) -> None:
         self._flash = flash
         self._path = path
         self._mode = mode

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.chaos.virtual.board import PowerCycle
+    from tests.chaos.virtual.board import VirtualPowerCycle
 
 TICKS_PERIOD = 1 << 30
 
 
 class Pin:
-    """A pin; an input's level is set by `PowerCycle.press`, which calls the handler as a hard interrupt does."""
+    """A pin; an input's level is set by `VirtualPowerCycle.press`, which calls the handler as a hard interrupt does."""
 
     IN, OUT, PULL_UP, IRQ_FALLING, IRQ_RISING = range(5)
 
     def __init__(
-        self, cycle: PowerCycle, number: int, direction: int = OUT, pull: int | None = None, value: int = 1
+        self, cycle: VirtualPowerCycle, number: int, direction: int = OUT, pull: int | None = None, value: int = 1
     ) -> None:
         self._value = value
         self._cycle = cycle
@@ -67,7 +67,7 @@ class Uart:
 
 
 class Watchdog:
-    def __init__(self, cycle: PowerCycle, timeout: int) -> None:
+    def __init__(self, cycle: VirtualPowerCycle, timeout: int) -> None:
         self._cycle = cycle
         self._timeout = timeout
         self.feed()
@@ -79,7 +79,7 @@ class Watchdog:
 class Wlan:
     """A Wi-Fi station; it finds its network while the board's `network` is up."""
 
-    def __init__(self, cycle: PowerCycle, _interface: int) -> None:
+    def __init__(self, cycle: VirtualPowerCycle, _interface: int) -> None:
         self._cycle = cycle
         self._joins_at_ms: int | None = None
 
@@ -107,7 +107,7 @@ class Wlan:
 class Udp:
     """A stand-in for `console.udp`, which returns a right or wrong time, or no answer."""
 
-    def __init__(self, cycle: PowerCycle) -> None:
+    def __init__(self, cycle: VirtualPowerCycle) -> None:
         self._cycle = cycle
 
     async def resolve(self, host: str, server: str) -> str:
@@ -124,7 +124,7 @@ class Udp:
         return self._cycle.board.wall_ms() + self._cycle.board.ntp_error_ms, (asked_ms + up_ms()) // 2
 
 
-def stand_ins(cycle: PowerCycle) -> dict[str, Any]:
+def stand_ins(cycle: VirtualPowerCycle) -> dict[str, Any]:
     """Return the stand-ins by module name."""
     start = cycle.ticks_start
     chance = random.Random(cycle.chance.getrandbits(32))
@@ -157,7 +157,7 @@ def stand_ins(cycle: PowerCycle) -> dict[str, Any]:
     }
 
 
-def _pin_class(cycle: PowerCycle) -> Any:
+def _pin_class(cycle: VirtualPowerCycle) -> Any:
     def pin(number: int, direction: int = Pin.OUT, pull: int | None = None, value: int = 1) -> Pin:
         return Pin(cycle, number, direction, pull, value)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tests.chaos.virtual.failures import Failed
 
 if TYPE_CHECKING:
-    from tests.chaos.virtual.board import PowerCycle
-    from tests.chaos.virtual.flash import Flash, Name
+    from tests.chaos.virtual.board import VirtualPowerCycle
+    from tests.chaos.virtual.flash import Name, VirtualFlash
 
 
 class Ledger:
@@ -28,10 +28,10 @@ class Ledger:
             str, int
         ] = {}  # the highest `first` of a batch, by epoch: all numbers below are acknowledged or gone
         self._ack: dict[str, Any] | None = None  # the one being handled
-        self.thanks: list[tuple[PowerCycle, Name]] = []
-        self.attempts: list[tuple[PowerCycle, dict[str, Any], int | None]] = []
+        self.thanks: list[tuple[VirtualPowerCycle, Name]] = []
+        self.attempts: list[tuple[VirtualPowerCycle, dict[str, Any], int | None]] = []
 
-    def tap(self, cycle: PowerCycle, outbox: Any, ram_outbox: Any, lamps: Any) -> None:
+    def tap(self, cycle: VirtualPowerCycle, outbox: Any, ram_outbox: Any, lamps: Any) -> None:
         """Put this ledger between the firmware's parts."""
         limit, slots = cycle.board.limit, cycle.board.slots
         ledger, original_outbox, original_ram, original_lamps = self, outbox.Outbox, ram_outbox.RamOutbox, lamps.Lamps
@@ -79,7 +79,7 @@ class Ledger:
         cycle.board.note("keeps", *name, event)
         return seq
 
-    def tap_new_epoch(self, flash: Flash, new_epoch_module: Any) -> None:
+    def tap_new_epoch(self, flash: VirtualFlash, new_epoch_module: Any) -> None:
         """Record that events move to a new epoch, where they have new names."""
         original = new_epoch_module.carry_over
 
@@ -103,7 +103,7 @@ class Ledger:
             moved = {**event, "survey": event["survey"] - sunk_by} if event.get("survey") else event
             self.stored[new_name] = moved
 
-    def thanked(self, cycle: PowerCycle, button: int, now_ms: int) -> None:
+    def thanked(self, cycle: VirtualPowerCycle, button: int, now_ms: int) -> None:
         """Check that thanks are given only for an event that is stored."""
         name, event = next(reversed(self.stored.items()))
         if event["type"] != "survey_closed" or event["cause"] != "answered":
@@ -113,7 +113,7 @@ class Ledger:
         self.thanks.append((cycle, name))
         cycle.thanked.append((button, now_ms))
 
-    def sends(self, cycle: PowerCycle, payload: str) -> None:
+    def sends(self, cycle: VirtualPowerCycle, payload: str) -> None:
         """Check a batch that is sent: its `first` is the lowest number that the outbox still holds."""
         batch = json.loads(payload)
         outbox = cycle.app.link._delivery.outbox
@@ -123,7 +123,7 @@ class Ledger:
         self.first[batch["epoch"]] = max(self.first.get(batch["epoch"], 1), batch["first"])
         cycle.board.note("sends", batch["epoch"], batch["first"], batch["base"], len(batch["events"]))
 
-    def heard_ack(self, cycle: PowerCycle, payload: bytes) -> None:
+    def heard_ack(self, cycle: VirtualPowerCycle, payload: bytes) -> None:
         """Record an acknowledgement that reaches the firmware: from now on it may delete."""
         ack = json.loads(payload)
         delivery = cycle.app.link._delivery
@@ -142,7 +142,7 @@ class Ledger:
         epoch, seq = name
         return seq <= self.through.get(epoch, 0) or seq < self.first.get(epoch, 1)
 
-    def power_went(self, cycle: PowerCycle) -> None:
+    def power_went(self, cycle: VirtualPowerCycle) -> None:
         """Record that events which were only in RAM are gone, unless they were delivered."""
         app = cycle.app
         if app is None:

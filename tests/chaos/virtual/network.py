@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from tests.chaos.virtual.timeline import Timeline
+    from tests.chaos.virtual.timeline import VirtualTime
 
 Packet = tuple[Any, ...]
 
@@ -17,12 +17,12 @@ Packet = tuple[Any, ...]
 class Network:
     """The network between one client and the broker."""
 
-    def __init__(self, timeline: Timeline, chance: random.Random) -> None:
+    def __init__(self, timeline: VirtualTime, chance: random.Random) -> None:
         self.timeline = timeline
         self.chance = chance
         self.is_up = True
         self.slow_ms = 0  # added to the time of each packet
-        self.connections: list[Connection] = []
+        self.connections: list[VirtualConnection] = []
 
     def delay_ms(self) -> int:
         """Draw how long a packet takes."""
@@ -45,7 +45,7 @@ class Network:
             connection.reset()
 
 
-class Connection:
+class VirtualConnection:
     """A connection of a client and the broker, each with a `…_takes(packet)` and a `…_ends()`."""
 
     def __init__(self, network: Network) -> None:

@@ -12,15 +12,15 @@ from tests.chaos.virtual.board import BUTTONS
 from tests.chaos.virtual.failures import Failed
 
 if TYPE_CHECKING:
-    from tests.chaos.virtual.board import Board, PowerCycle
-    from tests.chaos.virtual.world import World
+    from tests.chaos.virtual.board import Board, VirtualPowerCycle
+    from tests.chaos.virtual.world import VirtualWorld
 
 NOISE_MS = 12  # shorter contacts do not count
 SURE_MS = 150
 TIMINGS = ("survey_window_ms", "long_press_ms", "reopen_guard_ms", "debounce_ms", "stuck_ms")
 
 
-def check_from_outside(world: World) -> bool:
+def check_from_outside(world: VirtualWorld) -> bool:
     """Raise Failed with what the checker finds; return False if it cannot judge this world.
 
     It cannot if a revision of settings was given twice, if flash failed (then two boots may have one number), or if
@@ -48,15 +48,15 @@ def check_from_outside(world: World) -> bool:
     return True
 
 
-def _ended_in_a_press(cycle: PowerCycle) -> bool:
+def _ended_in_a_press(cycle: VirtualPowerCycle) -> bool:
     ended_ms = cycle.ended_ms
     return ended_ms is not None and any(press.at_ms + press.held_ms + SURE_MS >= ended_ms for press in cycle.presses)
 
 
-def _power_cycle(board: Board, cycle: PowerCycle) -> outside.PowerCycle:
+def _power_cycle(board: Board, cycle: VirtualPowerCycle) -> outside.ObservedPowerCycle:
     ended_ms = None if cycle.ended_ms is None else cycle.ended_ms - cycle.began_ms
     presses = tuple(
-        outside.Press(
+        outside.ObservedPress(
             BUTTONS[press.button],
             press.at_ms - cycle.began_ms,
             press.held_ms,
@@ -64,7 +64,7 @@ def _power_cycle(board: Board, cycle: PowerCycle) -> outside.PowerCycle:
         for press in cycle.presses
         if press.held_ms >= NOISE_MS
     )
-    return outside.PowerCycle(
+    return outside.ObservedPowerCycle(
         *(board.site_id, board.console_id, board.hardware_id, cycle.boot, ended_ms, presses),
         thanks=tuple(outside.Thanks(BUTTONS[button], at_ms) for button, at_ms in cycle.thanked),
         stores_events=not cycle.flash_failed,
@@ -72,13 +72,13 @@ def _power_cycle(board: Board, cycle: PowerCycle) -> outside.PowerCycle:
     )
 
 
-def _rules(world: World) -> dict[tuple[str, str], dict[int, outside.Rules]] | None:
+def _rules(world: VirtualWorld) -> dict[tuple[str, str], dict[int, outside.PressRules]] | None:
     """Return the settings by console and revision; None if two settings had the same revision."""
-    found: dict[tuple[str, str], dict[int, outside.Rules]] = {}
+    found: dict[tuple[str, str], dict[int, outside.PressRules]] = {}
     for topic, payload in world.bridge.settings_published:
         _, _, site_id, console_id, _ = topic.split("/")
         settings = json.loads(payload)
-        rules = outside.Rules(
+        rules = outside.PressRules(
             *(settings[name] for name in TIMINGS), (settings["question"]["id"], settings["question"]["revision"])
         )
         if found.setdefault((site_id, console_id), {}).setdefault(settings["revision"], rules) != rules:
@@ -92,7 +92,7 @@ def _counters(board: Board) -> tuple[outside.EpochName, outside.Counters]:
     return (board.site_id, board.console_id, app.outbox.epoch), outside.Counters(app.outbox.next, presses)
 
 
-def _forgotten(world: World) -> dict[outside.EpochName, int]:
+def _forgotten(world: VirtualWorld) -> dict[outside.EpochName, int]:
     highest: dict[outside.EpochName, int] = {}
     for console, epoch, seq in world.forgotten:
         name = (world.boards[0].site_id, console, epoch)

@@ -13,7 +13,7 @@ SELLER = 3
 HELD_MS = (40, 60, 90, 140, 250)
 
 
-class People:
+class VirtualPeople:
     """People who press until `until_ms`."""
 
     def __init__(self, board: Board, chance: random.Random, until_ms: int) -> None:

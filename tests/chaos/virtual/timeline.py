@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
 
 
-class Timeline:
+class VirtualTime:
     """A queue of what is to happen and when; `now_ms` never goes back."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ def _pause(what: Any) -> Generator[Any, None, None]:
     yield what
 
 
-class Task:
+class VirtualTask:
     """A running coroutine; `turn` rises with every step, so that a late wake-up does nothing."""
 
     __slots__ = ("_cancelled", "_coroutine", "_loop", "_waited_for", "turn")
@@ -66,7 +66,7 @@ class Task:
         self._loop = loop
         self._coroutine: Coroutine[Any, Any, Any] | None = work
         self._cancelled = False
-        self._waited_for: Event | None = None
+        self._waited_for: VirtualEvent | None = None
         self.turn = 0
         self.wake_at(loop.timeline.now_ms)
 
@@ -107,7 +107,7 @@ class Task:
             self._coroutine = None
             loop.on_end(error)
             return
-        if wanted.__class__ is Event:
+        if wanted.__class__ is VirtualEvent:
             self._waited_for = wanted
             wanted.join(self)
         else:
@@ -120,7 +120,7 @@ class Task:
             work.close()
 
 
-class Event:
+class VirtualEvent:
     """An event as MicroPython has it."""
 
     __slots__ = ("_is_set", "_loop", "_waiting")
@@ -128,7 +128,7 @@ class Event:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._is_set = False
-        self._waiting: list[Task] = []
+        self._waiting: list[VirtualTask] = []
 
     def is_set(self) -> bool:
         return self._is_set
@@ -147,10 +147,10 @@ class Event:
             await _pause(self)
         return True
 
-    def join(self, task: Task) -> None:
+    def join(self, task: VirtualTask) -> None:
         self._waiting.append(task)
 
-    def leave(self, task: Task) -> None:
+    def leave(self, task: VirtualTask) -> None:
         if task in self._waiting:
             self._waiting.remove(task)
 
@@ -168,17 +168,17 @@ class Loop:
     CancelledError = CancelledError
     TimeoutError = TimeoutError
 
-    def __init__(self, timeline: Timeline, on_end: Callable[[BaseException], None]) -> None:
+    def __init__(self, timeline: VirtualTime, on_end: Callable[[BaseException], None]) -> None:
         self.timeline = timeline
         self.on_end = on_end
         self.next_poll_ms: Callable[[], int] = int
         self.is_dead = False
-        self.current: Task | None = None
-        self.poller: Task | None = None
-        self._tasks: list[Task] = []
+        self.current: VirtualTask | None = None
+        self.poller: VirtualTask | None = None
+        self._tasks: list[VirtualTask] = []
 
-    def create_task(self, work: Coroutine[Any, Any, Any]) -> Task:
-        task = Task(self, work)
+    def create_task(self, work: Coroutine[Any, Any, Any]) -> VirtualTask:
+        task = VirtualTask(self, work)
         self._tasks.append(task)
         return task
 
@@ -190,8 +190,8 @@ class Loop:
             ms = self.next_poll_ms()
         return _pause(ms)
 
-    def Event(self) -> Event:  # noqa: N802 - MicroPython's name
-        return Event(self)
+    def Event(self) -> VirtualEvent:  # noqa: N802 - MicroPython's name
+        return VirtualEvent(self)
 
     def poll_soon(self, at_ms: int) -> None:
         """Have the next look at the buttons at that time, as something happened."""

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 from bridge.admin.commands import ALL_CONSOLES, SetSettings
 from tests.chaos.virtual.board import Board
 from tests.chaos.virtual.bridge_node import BridgeNode, copy_of, template
-from tests.chaos.virtual.broker import Broker
+from tests.chaos.virtual.broker import VirtualBroker
 from tests.chaos.virtual.checks import check, check_ack
 from tests.chaos.virtual.failures import Failed
 from tests.chaos.virtual.faults import SETTINGS, Faults
 from tests.chaos.virtual.network import Network
 from tests.chaos.virtual.outside_check import check_from_outside
-from tests.chaos.virtual.people import People
-from tests.chaos.virtual.timeline import Timeline
+from tests.chaos.virtual.people import VirtualPeople
+from tests.chaos.virtual.timeline import VirtualTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.chaos.virtual.bridge_node import Message
+    from tests.chaos.virtual.bridge_node import ArrivedMessage
 
 BEGAN_MS = 1_763_780_000_000
 QUIET_LIMIT_MS = 240_000
@@ -33,23 +33,23 @@ _templates: list[Any] = []
 EventName = tuple[str, str, int]  # console, epoch, number
 
 
-class World:
+class VirtualWorld:
     """A world whose `run` raises Failed if something is wrong; `plant(world)` may put a bug into it beforehand."""
 
     def __init__(
-        self, seed: int, trace: Callable[..., None] | None = None, plant: Callable[[World], None] | None = None
+        self, seed: int, trace: Callable[..., None] | None = None, plant: Callable[[VirtualWorld], None] | None = None
     ) -> None:
         self.seed = seed
         self.trace = trace
         chance = self.chance = random.Random(seed)
-        self.timeline = Timeline()
+        self.timeline = VirtualTime()
         self.wall_error_ms = 0
         self.seen_from_outside = False
         self.forgotten: set[EventName] = set()  # what bridges had committed before older databases were put back
         if not _templates:
             _templates.append(template())
         self.database = copy_of(_templates[0])
-        self.broker = Broker(self.timeline, random.Random(chance.getrandbits(32)))
+        self.broker = VirtualBroker(self.timeline, random.Random(chance.getrandbits(32)))
         self.bridge_network = Network(self.timeline, random.Random(chance.getrandbits(32)))
         self.bridge = BridgeNode(
             self.timeline,
@@ -120,7 +120,7 @@ class World:
         """Set settings as a command would."""
         self.bridge.perform(SetSettings(scope=ALL_CONSOLES, values=values))
 
-    def note_forgotten(self, committed: list[Message]) -> None:
+    def note_forgotten(self, committed: list[ArrivedMessage]) -> None:
         """Record that an older database, made of these messages, was put back."""
         self.forgotten |= events_in(self.bridge.committed) - events_in(committed)
         self.bridge.committed = list(committed)
@@ -144,7 +144,9 @@ class World:
         for board in self.boards:
             timeline.at(chance.choice((0, 0, 3000, 15_000)), board.power_on)
             people = random.Random(chance.getrandbits(32))
-            timeline.at(chance.randrange(4000), lambda board=board, people=people: People(board, people, until_ms))
+            timeline.at(
+                chance.randrange(4000), lambda board=board, people=people: VirtualPeople(board, people, until_ms)
+            )
         timeline.at(chance.choice((0, 0, 0, 20_000)), self.bridge.start)
         if chance.random() < 0.9:
             first = {**SETTINGS[0], **chance.choice(SETTINGS)}
@@ -222,7 +224,7 @@ CASTS = (
 )
 
 
-def events_in(messages: list[Message]) -> set[EventName]:
+def events_in(messages: list[ArrivedMessage]) -> set[EventName]:
     """Return the names of the events in these messages."""
     found = set()
     for message in messages:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bridge.ops.broker import certificates
-from tests.bridge.office import Office, Result
+from tests.bridge.office import CommandResult, Office
 from tests.bridge.secured import SecuredShop
 
 SECRET = 0o600
@@ -187,7 +187,7 @@ def test_files_of_another_database_are_not_overwritten(office: Office, tmp_path:
     configure(office)
 
 
-def check_refused(result: Result) -> None:
+def check_refused(result: CommandResult) -> None:
     assert (result.status, result.out) == (1, "")
     assert "was written for another database than" in result.err
 

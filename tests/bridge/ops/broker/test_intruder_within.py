@@ -22,7 +22,7 @@ from tests.bridge.ops.broker.test_intruder import another_authority, expired
 from tests.bridge.secured import SITE, BrokerClient, SecuredShop
 from tests.bridge.shop import batch
 from tests.support import facts
-from tests.support.gateway import Gateway
+from tests.support.gateway import RunningGateway
 from tests.support.programs import wait_until
 
 ONE, OTHER = "trivox/v1/shop/till-1", "trivox/v1/shop/till-2"
@@ -248,7 +248,7 @@ def test_a_gateway_logs_each_board_in_as_its_own_console(shop: SecuredShop, tmp_
         ]
         ports = [pico.serial_port for pico in picos]
         options = ("--ca-file", str(shop.files / "ca.pem"), "--keys", str(keys))
-        gateway = Gateway(tmp_path, f"mqtts://localhost:{shop.port}", *ports, options=options)
+        gateway = RunningGateway(tmp_path, f"mqtts://localhost:{shop.port}", *ports, options=options)
         stack.enter_context(gateway)
         wait_until("one is heard", lambda: started(shop) == ["till-1"])
         gateway.wait_told("has no keys for shop/till-2")

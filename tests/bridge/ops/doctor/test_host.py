@@ -12,7 +12,7 @@ import pytest
 from bridge.broker_login import BrokerLogin
 from bridge.ops.doctor import host
 from bridge.store import open_store
-from tests.bridge.shop import Shop
+from tests.bridge.shop import RealShop
 from tests.support import planted
 from tests.support.programs import free_port, wait_until
 
@@ -24,19 +24,19 @@ HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with Shop(tmp_path, account=("bridge", PASSWORD)) as shop:
+def shop(tmp_path: Path) -> Iterator[RealShop]:
+    with RealShop(tmp_path, account=("bridge", PASSWORD)) as shop:
         yield shop
 
 
-def bad(shop: Shop, *words: str) -> str:
+def bad(shop: RealShop, *words: str) -> str:
     """Return the sentences that somebody has to act on."""
     done = shop.trivox("doctor", *words)
     assert (done.returncode, done.stderr) == (0, "")
     return "".join(line for line in done.stdout.splitlines(keepends=True) if line.startswith("! "))
 
 
-def test_nothing_is_wrong_with_a_running_bridge(shop: Shop) -> None:
+def test_nothing_is_wrong_with_a_running_bridge(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.wait_acknowledged(10)
@@ -53,7 +53,7 @@ def test_nothing_is_wrong_with_a_running_bridge(shop: Shop) -> None:
     assert "broker" not in bad(shop)
 
 
-def test_a_missing_bridge_and_broker_are_reported(shop: Shop) -> None:
+def test_a_missing_bridge_and_broker_are_reported(shop: RealShop) -> None:
     shop.start_bridge()
     assert shop.stop_bridge() == 0
     assert "No bridge is running: start `trivox bridge`" in bad(shop)
@@ -68,7 +68,7 @@ def test_a_missing_bridge_and_broker_are_reported(shop: Shop) -> None:
     assert "does not answer" in text
 
 
-def test_a_refused_login_is_reported_to_the_person_concerned(shop: Shop) -> None:
+def test_a_refused_login_is_reported_to_the_person_concerned(shop: RealShop) -> None:
     shop.start_bridge()
     shop.account = ("bridge", "another")
     text = bad(shop, "--broker", f"mqtt://127.0.0.1:{shop.broker.port}")
@@ -77,7 +77,7 @@ def test_a_refused_login_is_reported_to_the_person_concerned(shop: Shop) -> None
     assert "refuses" not in bad(shop)  # the bridge itself is connected
 
 
-def test_settings_that_the_broker_lost_are_found(shop: Shop) -> None:
+def test_settings_that_the_broker_lost_are_found(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.wait_acknowledged(10)
@@ -90,7 +90,7 @@ def test_settings_that_the_broker_lost_are_found(shop: Shop) -> None:
     assert "restart the bridge" in text
 
 
-def test_a_bridge_that_cannot_write_is_reported_with_the_reason(shop: Shop) -> None:
+def test_a_bridge_that_cannot_write_is_reported_with_the_reason(shop: RealShop) -> None:
     shop.start_bridge()
     shop.send_events(1, 10)
     shop.wait_acknowledged(10)
@@ -102,7 +102,7 @@ def test_a_bridge_that_cannot_write_is_reported_with_the_reason(shop: Shop) -> N
     assert "locked" not in bad(shop)
 
 
-def test_consoles_that_all_differ_by_the_same_show_that_the_hosts_clock_is_wrong(shop: Shop) -> None:
+def test_consoles_that_all_differ_by_the_same_show_that_the_hosts_clock_is_wrong(shop: RealShop) -> None:
     shop.start_bridge()
     now_ms = time.time_ns() // 1_000_000
     for number in range(4):
@@ -151,7 +151,7 @@ def test_a_clock_that_no_time_server_sets_is_reported(
     assert len(sentences) == count
 
 
-def test_messages_that_the_broker_dropped_are_reported(shop: Shop) -> None:
+def test_messages_that_the_broker_dropped_are_reported(shop: RealShop) -> None:
     """A broker with the default of 1,000 messages per session drops the rest silently, but counts them."""
     shop.broker.stop()
     config = shop.folder / "mosquitto.conf"

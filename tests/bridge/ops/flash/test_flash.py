@@ -160,7 +160,7 @@ def test_a_pico_in_service_is_asked_by_message_once_it_knows_the_time(in_service
     refused = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
     assert refused.returncode == 1
     assert "hold No and the seller's button while you plug it in" in refused.stderr
-    with Gateway(board.port) as gateway:
+    with AcknowledgingLine(board.port) as gateway:
         gateway.acknowledge_until(lambda: "clock_set" in board.output())
     again = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
     assert again.returncode == 0, again.stdout + again.stderr
@@ -223,7 +223,7 @@ def test_a_board_without_wifi_or_broker_is_not_changed(plugged: PlugIn, tmp_path
     assert "main.py" not in on_board(board, "import os\nprint(os.listdir('/'))")
 
 
-class Gateway:
+class AcknowledgingLine:
     """The host's end of a console's line, which acknowledges events."""
 
     def __init__(self, path: str) -> None:

@@ -15,15 +15,15 @@ import serial
 from serial.tools import list_ports, list_ports_common
 
 from bridge.broker_login import read_broker
-from bridge.service.gateway.gateway import Gateway as LocalGateway
+from bridge.service.gateway.gateway import RunningGateway as LocalGateway
 from bridge.service.gateway.tty import PortError, Tty
 from tests.support import forked
 from tests.support.certificates import make_certificates
-from tests.support.gateway import Gateway
+from tests.support.gateway import RunningGateway
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until
 from tests.support.serial_board import SerialBoard
-from tests.support.subscriber import Subscriber
+from tests.support.subscriber import MqttSubscriber
 
 ONE = {"site_id": "shop", "console_id": "till-1", "hardware_id": "e6614103e7452f2f"}
 OTHER = {"site_id": "shop", "console_id": "till-2", "hardware_id": "e6614103e7452f30"}
@@ -39,7 +39,7 @@ def greet(port: SerialBoard, board: dict[str, str], epoch: str = "9f2c1ab0") -> 
     port.say("status", status(board, epoch=epoch))
 
 
-def states(subscriber: Subscriber) -> list[str]:
+def states(subscriber: MqttSubscriber) -> list[str]:
     """Return the states that till-1 has published so far."""
     return [said["state"] for said in subscriber.payloads("till-1/status")]
 
@@ -55,8 +55,8 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def subscriber(broker: Mosquitto) -> Iterator[Subscriber]:
-    with Subscriber(broker.port) as connected:
+def subscriber(broker: Mosquitto) -> Iterator[MqttSubscriber]:
+    with MqttSubscriber(broker.port) as connected:
         yield connected
 
 
@@ -67,14 +67,14 @@ def board(tmp_path: Path) -> Iterator[SerialBoard]:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, broker: Mosquitto, board: SerialBoard) -> Iterator[Gateway]:
-    with Gateway(tmp_path, broker.url(), board.port) as running:
+def gateway(tmp_path: Path, broker: Mosquitto, board: SerialBoard) -> Iterator[RunningGateway]:
+    with RunningGateway(tmp_path, broker.url(), board.port) as running:
         board.wait_opened()
         yield running
 
 
 def test_a_board_is_connected_as_if_it_had_a_radio(
-    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, gateway: Gateway
+    broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway
 ) -> None:
     subscriber.publish("trivox/v1/shop/till-1/settings", {"revision": 7}, retain=True)
     subscriber.publish("trivox/v1/shop/till-2/settings", {"revision": 8}, retain=True)
@@ -90,7 +90,7 @@ def test_a_board_is_connected_as_if_it_had_a_radio(
         assert wait_until(leaf, lambda leaf=leaf: board.hear(leaf)) == {"leaf": leaf}
     assert "New client connected from 127.0.0.1" in broker.log.read_text()
     assert f"as trivox-shop-till-1-{ONE['hardware_id']} (p2, c1, k30)" in broker.log.read_text()
-    with Subscriber(broker.port) as late:
+    with MqttSubscriber(broker.port) as late:
         late.wait_last("till-1/health", up_ms=1)
         late.wait_last("till-1/status", state="online")
         assert not late.all("till-1/events")
@@ -98,7 +98,9 @@ def test_a_board_is_connected_as_if_it_had_a_radio(
     assert gateway.counted("connected", console="shop/till-1") == 1
 
 
-def test_json_with_line_breaks_stays_one_line(subscriber: Subscriber, board: SerialBoard, gateway: Gateway) -> None:
+def test_json_with_line_breaks_stays_one_line(
+    subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway
+) -> None:
     greet(board, ONE)
     subscriber.wait_last("status", state="online")
     subscriber.publish("trivox/v1/shop/till-1/settings", b'{\r\n\t"revision": 9\n}')
@@ -109,7 +111,7 @@ def test_json_with_line_breaks_stays_one_line(subscriber: Subscriber, board: Ser
 
 
 def test_invalid_lines_are_counted_and_spoil_nothing(
-    subscriber: Subscriber, board: SerialBoard, gateway: Gateway
+    subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway
 ) -> None:
     board.write(b"7,8]}\tdeadbeef\n")  # begun before the port was opened
     board.say("health", {"too": "soon"})
@@ -136,7 +138,7 @@ def test_invalid_lines_are_counted_and_spoil_nothing(
     [b"{}", b"[]", b"\xff", b'{"site_id":"shop/+","console_id":"#","hardware_id":"1"}', {**ONE, "hardware_id": "A\n"}],
 )
 def test_a_board_without_a_valid_identity_is_not_connected(
-    subscriber: Subscriber, board: SerialBoard, gateway: Gateway, hello: object
+    subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway, hello: object
 ) -> None:
     board.say("hello", hello)
     gateway.wait_told("a board says hello without a valid identity: correct its console.json")
@@ -146,7 +148,7 @@ def test_a_board_without_a_valid_identity_is_not_connected(
 
 
 def test_a_repeated_hello_changes_nothing_and_a_different_one_is_another_console(
-    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, gateway: Gateway
+    broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway
 ) -> None:
     for _ in range(3):
         greet(board, ONE)
@@ -163,7 +165,7 @@ def test_a_repeated_hello_changes_nothing_and_a_different_one_is_another_console
 
 
 def test_another_board_at_the_same_port_is_another_console(
-    subscriber: Subscriber, board: SerialBoard, gateway: Gateway
+    subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway
 ) -> None:
     greet(board, ONE)
     subscriber.wait_last("till-1/status", state="online")
@@ -179,9 +181,12 @@ def test_another_board_at_the_same_port_is_another_console(
 
 
 def test_one_board_at_two_ports_has_one_session_and_two_boards_with_one_id_are_reported(
-    tmp_path: Path, broker: Mosquitto, subscriber: Subscriber, board: SerialBoard
+    tmp_path: Path, broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard
 ) -> None:
-    with SerialBoard(tmp_path, "second") as second, Gateway(tmp_path, broker.url(), board.port, second.port) as gateway:
+    with (
+        SerialBoard(tmp_path, "second") as second,
+        RunningGateway(tmp_path, broker.url(), board.port, second.port) as gateway,
+    ):
         board.wait_opened()
         second.wait_opened()
         greet(board, ONE)
@@ -200,7 +205,7 @@ def test_one_board_at_two_ports_has_one_session_and_two_boards_with_one_id_are_r
 
 
 def test_while_the_broker_hangs_the_line_is_not_read_and_nothing_is_dropped(
-    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, gateway: Gateway
+    broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway
 ) -> None:
     greet(board, ONE)
     subscriber.wait_last("till-1/status", state="online")
@@ -217,7 +222,7 @@ def test_while_the_broker_hangs_the_line_is_not_read_and_nothing_is_dropped(
 
 
 def test_a_broker_that_comes_back_gets_every_status_again(
-    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, gateway: Gateway
+    broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway
 ) -> None:
     greet(board, ONE)
     subscriber.wait_last("till-1/status", state="online")
@@ -225,13 +230,13 @@ def test_a_broker_that_comes_back_gets_every_status_again(
     gateway.wait_told("no broker answers: waiting for it")
     board.say("health", {"up_ms": 5})
     broker.start()
-    with Subscriber(broker.port) as late:
+    with MqttSubscriber(broker.port) as late:
         late.wait_last("till-1/health", up_ms=5)
         late.wait_last("till-1/status", **status(ONE))
 
 
 def test_killed_it_leaves_the_last_will_and_stopped_it_publishes_offline(
-    subscriber: Subscriber, board: SerialBoard, gateway: Gateway
+    subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway
 ) -> None:
     for how, ended in ((signal.SIGKILL, -9), (signal.SIGINT, 0), (signal.SIGTERM, 0)):
         greet(board, ONE)
@@ -254,7 +259,7 @@ def test_a_broker_that_wants_a_password_and_tls(tmp_path: Path, board: SerialBoa
             (tls, ("--ca-file", str(ca)), "secret", "the console is connected"),
         ):
             board.hear("")
-            with Gateway(tmp_path, url, board.port, options=options, account=("gateway", password)) as gateway:
+            with RunningGateway(tmp_path, url, board.port, options=options, account=("gateway", password)) as gateway:
                 board.wait_opened()
                 greet(board, ONE)
                 gateway.wait_told(told)
@@ -262,10 +267,10 @@ def test_a_broker_that_wants_a_password_and_tls(tmp_path: Path, board: SerialBoa
 
 
 def test_a_port_that_is_not_available_is_reported_and_waited_for(
-    tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
+    tmp_path: Path, broker: Mosquitto, subscriber: MqttSubscriber
 ) -> None:
     board = SerialBoard(tmp_path)
-    with Gateway(tmp_path, broker.url(), board.port) as gateway:
+    with RunningGateway(tmp_path, broker.url(), board.port) as gateway:
         gateway.wait_told("the port is not there: waiting for it")
         with board:
             board.wait_opened()
@@ -324,7 +329,7 @@ def test_a_file_is_not_a_port(tmp_path: Path) -> None:
 
 
 def test_without_a_port_boards_are_found_by_their_usb_ids(
-    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def port(device: str, vid: int | None, pid: int | None) -> list_ports_common.ListPortInfo:
         found = list_ports_common.ListPortInfo(device, skip_link_detection=True)
@@ -358,7 +363,7 @@ def in_this_process(
 
 
 def test_a_silent_port_is_released_for_a_while(
-    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with in_this_process(broker, board.port) as gateway:
         board.wait_opened()
@@ -376,7 +381,7 @@ def test_a_silent_port_is_released_for_a_while(
 
 
 def test_a_board_that_accepts_nothing_is_offline_until_it_is_heard_again(
-    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bridge.service.gateway.relay.STUCK_S", 1.0)
     with in_this_process(broker, board.port) as gateway:
@@ -395,7 +400,7 @@ def test_a_board_that_accepts_nothing_is_offline_until_it_is_heard_again(
 
 def test_events_that_no_bridge_acknowledges_are_reported(
     broker: Mosquitto,
-    subscriber: Subscriber,
+    subscriber: MqttSubscriber,
     board: SerialBoard,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -414,7 +419,7 @@ def test_events_that_no_bridge_acknowledges_are_reported(
 
 
 def test_a_corrected_login_is_used_where_nothing_is_acknowledged(
-    broker: Mosquitto, subscriber: Subscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bridge.service.gateway.relay.UNANSWERED_S", 1.0)
     login: dict[str, str] = {}
