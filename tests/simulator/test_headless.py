@@ -37,8 +37,8 @@ def test_a_script_that_holds_ends_well(tmp_path: Path) -> None:
     script = f"""{ONLINE}{ANSWERED}
 hold seller 2000
 expect event force_majeure_declared
-stick no
 wifi off
+stick no
 expect event button_stuck button=no within 200ms
 """
     done = headless(script, "--folder", str(tmp_path / "bench"))
