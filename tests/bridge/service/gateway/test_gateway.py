@@ -15,7 +15,7 @@ import serial
 from serial.tools import list_ports, list_ports_common
 
 from bridge.broker_login import read_broker
-from bridge.service.gateway.gateway import RunningGateway as LocalGateway
+from bridge.service.gateway.gateway import Gateway as LocalGateway
 from bridge.service.gateway.tty import PortError, Tty
 from tests.support import forked
 from tests.support.certificates import make_certificates
