@@ -60,7 +60,7 @@ def command(
             finally:
                 shop.close()
     except SimulatorError as error:
-        typer.echo(f"trivox run: {error}", err=True)
+        typer.echo(f"trivox: {error}", err=True)
         raise typer.Exit(1) from None
     _say_what_next(database)
 
