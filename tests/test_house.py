@@ -18,7 +18,7 @@ from simulator.cli.command_table import COMMANDS as SIMULATOR_COMMANDS
 from tests.support.command import trivox
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("bridge", "simulator", "firmware")
+PACKAGES = ("bridge", "simulator", "firmware", "tests")
 COMMANDS = {**BRIDGE_COMMANDS, **SIMULATOR_COMMANDS}
 PAGE_NAME = re.compile(r"[\w./:-]+\.md\b")
 READ_SUFFIXES = {".py", ".toml", ".md", ".json"}

@@ -19,33 +19,33 @@ SHIPPED = Path(__file__).with_name("shipped")
 
 _ID = r"^[a-z0-9][a-z0-9_-]{0,24}\Z"  # \Z, since $ would allow a line feed at the end
 _CLOCK = r"^([01][0-9]|2[0-4]):[0-5][0-9]\Z"
-_PATTERNS = {
-    _ID: "an id of at most 25 lower-case letters, digits, - and _",
-    _CLOCK: "a time such as 09:30",
+_TYPES = {  # in place of the names that msgspec's errors give to types
+    "int": "a whole number",
+    "float": "a decimal number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "date": "a date",
 }
-_PLAIN_WORDS = (  # of msgspec's errors, in the order in which they are replaced
-    (r"^Expected ", "write "),
-    (r"^Object contains unknown field (.*)", r"there is no key \1 here; correct or remove it"),
-    (r"^Object missing required field (.*)", r"the key \1 is missing; add it"),
-    (r"^Invalid enum value (.*)", r"\1 is none of the values allowed here"),
-    (r"^Invalid RFC3339 encoded date", "write a date such as 2026-11-02"),
-    (r", got `float`", ", not a decimal number"),
-    (r", got (.*)", r", not \1"),
-    (r"`int`", "a whole number"),
-    (r"`float`", "a number"),
-    (r"`str`", "text"),
-    (r"`bool`", "true or false"),
-    (r"`array`", "a list"),
-    (r"`object`", "a table"),
-    (r"`date`", "a date"),
-    (r"`null`", "nothing"),
-    (r" of length >= (\d+)", r" of at least \1"),
-    (r" of length <= (\d+)", r" of at most \1"),
-    (r" of length (\d+)", r" of exactly \1"),
-    (r" >= (\S+)", r", \1 or more"),
-    (r" <= (\S+)", r", at most \1"),
-    (r" > (\S+)", r", more than \1"),
-    (r" < (\S+)", r", less than \1"),
+_EXPECTED = (  # in place of msgspec's words where something else was expected, applied in this order
+    (f"`str` matching regex {re.escape(repr(_ID))}", "an id of at most 25 lower-case letters, digits, - and _"),
+    (f"`str` matching regex {re.escape(repr(_CLOCK))}", "a time such as 09:30"),
+    (r"`float`(?= [<>])", "a number"),
+    (r"`(\w+)(?: \| null)?`", lambda match: _TYPES.get(match[1], match[1])),
+    (r" of length >= ", " of at least "),
+    (r" of length <= ", " of at most "),
+    (r" of length ", " of exactly "),
+    (r" >= (.+)", r", \1 or more"),
+    (r" <= ", ", at most "),
+    (r", got ", ", not "),
+    (r"^Expected", "write"),
+)
+_OTHERS = (  # in place of msgspec's other sentences; these may quote the file
+    (r"Object contains unknown field (.*)", r"there is no key \1 here; correct or remove it"),
+    (r"Object missing required field (.*)", r"the key \1 is missing; add it"),
+    (r"Invalid enum value (.*)", r"\1 is none of the values allowed here"),
+    (r"Invalid RFC3339 encoded date", "write a date such as 2026-11-02"),
 )
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -250,11 +250,14 @@ def read(tables: dict[str, Any], name: str) -> ScenarioFile:
         where = path.removeprefix("key` in `").strip("`$.") or "the top"
         if "[...]" in where:
             where = where.replace("[...]", f".{_invalid_name(tables, where.partition('[')[0])}", 1)
-        for pattern, words in _PATTERNS.items():
-            problem = problem.replace(f"`str` matching regex {pattern!r}", words)
-        for pattern, words in _PLAIN_WORDS:
-            problem = re.sub(pattern, words, problem)
-        raise ScenarioError(f"{name}, {where}: {problem[:1].lower()}{problem[1:]}.") from error
+        raise ScenarioError(f"{name}, {where}: {_in_plain_words(problem)}.") from error
+
+
+def _in_plain_words(problem: str) -> str:
+    """Return msgspec's sentence on a value, without its place, in words for the file's author."""
+    for pattern, words in _EXPECTED if problem.startswith("Expected") else _OTHERS:
+        problem = re.sub(pattern, words, problem)
+    return problem[:1].lower() + problem[1:]
 
 
 def _invalid_name(tables: dict[str, Any], table: str) -> str:

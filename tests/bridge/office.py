@@ -34,7 +34,7 @@ def at(text: str) -> int:
 
 
 @dataclass
-class RecordingConsole:
+class OfficeTill:
     """A console that records its events, in one epoch and one boot."""
 
     site_id: str = "demo"
@@ -108,7 +108,7 @@ class Office:
         assert result.status == 0, result
         return result.out
 
-    def take(self, *tills: RecordingConsole) -> None:
+    def take(self, *tills: OfficeTill) -> None:
         """Ingest what consoles recorded."""
         self.take_messages([message for till in tills for message in till.messages()])
 

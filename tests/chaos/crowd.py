@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from simulator.errors import ConsoleError
-from tests.chaos.world import StrainedConsole
+from tests.chaos.world import ChaosTill
 
 SHORT_MS, LONG_MS = 90, 1400
 WINDOW_S = 4.8  # after this time no survey is open, under any of the settings that are used
@@ -24,7 +24,7 @@ STOP_LIMIT_S = 600.0
 class Person:
     """Seller and customers at one till; all their habits are made of `press` and `wait`."""
 
-    def __init__(self, till: StrainedConsole, chance: random.Random, going_home: threading.Event) -> None:
+    def __init__(self, till: ChaosTill, chance: random.Random, going_home: threading.Event) -> None:
         self._till = till
         self._chance = chance
         self._going_home = going_home
@@ -130,7 +130,7 @@ class Person:
 class ChaosCrowd:
     """A person at each till, from `come` to `go_home`, which raises what went wrong with any of them."""
 
-    def __init__(self, tills: list[StrainedConsole], seed: int) -> None:
+    def __init__(self, tills: list[ChaosTill], seed: int) -> None:
         self._going_home = threading.Event()
         self._errors: list[BaseException] = []
         self._threads = [
@@ -153,7 +153,7 @@ class ChaosCrowd:
         if self._errors:
             raise self._errors[0]
 
-    def _act(self, till: StrainedConsole, chance: random.Random) -> None:
+    def _act(self, till: ChaosTill, chance: random.Random) -> None:
         try:
             Person(till, chance, self._going_home).act()
         except BaseException as error:  # noqa: BLE001 - raised by go_home

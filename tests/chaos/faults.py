@@ -11,7 +11,7 @@ from simulator.errors import ConsoleError, FirmwareError
 from tests.chaos.plan import PlannedFault
 from tests.chaos.programs import FragileBridge
 from tests.chaos.proxy import Proxy
-from tests.chaos.world import ChaosWorld, StrainedConsole, send
+from tests.chaos.world import ChaosTill, ChaosWorld, send
 from tests.support.programs import wait_until
 
 SLOWEST_S = 1.0
@@ -183,7 +183,7 @@ def ignore_console_errors() -> Iterator[None]:
         return
 
 
-def till_of(world: ChaosWorld, fault: PlannedFault) -> StrainedConsole:
+def till_of(world: ChaosWorld, fault: PlannedFault) -> ChaosTill:
     """Return the till that this fault is about."""
     return world.tills[fault.console]
 
@@ -196,7 +196,7 @@ def kill_console(world: ChaosWorld, fault: PlannedFault) -> Effect:
     power_on(till)
 
 
-def power_on(till: StrainedConsole) -> None:
+def power_on(till: ChaosTill) -> None:
     """Power the console on, unless it is on; a stopped one stays stopped."""
     with ignore_console_errors():
         till.console.power_on()
@@ -257,7 +257,7 @@ def fill_flash(world: ChaosWorld, fault: PlannedFault) -> Effect:
         free(till)
 
 
-def free(till: StrainedConsole) -> None:
+def free(till: ChaosTill) -> None:
     """Free the space of a flash that was filled."""
     with till.flash_lock:
         if till.is_full:
@@ -365,12 +365,12 @@ def heal_gateway(world: ChaosWorld) -> None:
     world.gateway.start()
 
 
-def heal_till(till: StrainedConsole) -> None:
+def heal_till(till: ChaosTill) -> None:
     """Let the console run, connected, with room in its flash; what its firmware did wrong is reported later."""
     wait_until(f"{till.console.console_id} is healed", lambda: _is_healed(till), HEAL_S)
 
 
-def _is_healed(till: StrainedConsole) -> bool:
+def _is_healed(till: ChaosTill) -> bool:
     """Try to heal the console; return False if power went meanwhile, or the board was too slow to answer."""
     try:
         if till.is_stopped:

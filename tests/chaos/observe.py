@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from simulator.console.observations import Change, ConsoleRun, Round
 from tests.chaos.observations import ANSWERS, Observations, ObservedPowerCycle, ObservedPress, Thanks
-from tests.chaos.world import ChaosWorld, StrainedConsole
+from tests.chaos.world import ChaosTill, ChaosWorld
 
 BOOT = re.compile(r"^boot: (\d+),", re.MULTILINE)
 BOOT_OF_PICO = re.compile(r'^health\t\{.*?"boot": (\d+)', re.MULTILINE)
@@ -34,7 +34,7 @@ def observe(world: ChaosWorld) -> Observations:
     return Observations(power_cycles, rules, world.listener.counters(), dict(world.bridge.forgotten), overflowed)
 
 
-def _power_cycles(world: ChaosWorld, till: StrainedConsole) -> Iterator[ObservedPowerCycle]:
+def _power_cycles(world: ChaosWorld, till: ChaosTill) -> Iterator[ObservedPowerCycle]:
     runs = till.console.runs()
     boots = _boots_of_pico(runs) if till.console.board == "pico" else [_last(BOOT, run.output) for run in runs]
     return (_power_cycle(world, till, run, boot) for run, boot in zip(runs, boots, strict=True))
@@ -69,7 +69,7 @@ def _boots_of_pico(runs: list[ConsoleRun]) -> list[int | None]:
     return boots
 
 
-def _power_cycle(world: ChaosWorld, till: StrainedConsole, run: ConsoleRun, boot: int | None) -> ObservedPowerCycle:
+def _power_cycle(world: ChaosWorld, till: ChaosTill, run: ConsoleRun, boot: int | None) -> ObservedPowerCycle:
     console = till.console
     return ObservedPowerCycle(
         console.site_id,

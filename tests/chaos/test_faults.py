@@ -18,7 +18,7 @@ from tests.chaos.crowd import AHEAD, Person
 from tests.chaos.faults import FAULTS, heal_till, power_on
 from tests.chaos.listener import WireListener
 from tests.chaos.plan import ALL_KINDS, PlannedFault
-from tests.chaos.world import StrainedConsole
+from tests.chaos.world import ChaosTill
 from tests.support.programs import wait_until
 from tests.support.seeds import seeded
 
@@ -75,11 +75,11 @@ def console() -> Iterator[FakeConsole]:
 
 
 @pytest.fixture
-def till(console: FakeConsole) -> StrainedConsole:
-    return StrainedConsole(console, has_late_interrupts=False)  # type: ignore[arg-type]
+def till(console: FakeConsole) -> ChaosTill:
+    return ChaosTill(console, has_late_interrupts=False)  # type: ignore[arg-type]
 
 
-def begin(till: StrainedConsole, name: str) -> Any:
+def begin(till: ChaosTill, name: str) -> Any:
     """Begin a fault of that kind; `next` ends it."""
     kind = next(kind for kind in ALL_KINDS if kind.name == name)
     world: Any = SimpleNamespace(tills=[till], right_until_s=float("inf"), time_server=SimpleNamespace())
@@ -88,11 +88,11 @@ def begin(till: StrainedConsole, name: str) -> Any:
     return effect
 
 
-def wait_stopped(till: StrainedConsole) -> None:
+def wait_stopped(till: ChaosTill) -> None:
     wait_until("it is stopped", lambda: till.is_stopped)
 
 
-def test_a_stopped_board_stays_stopped_when_it_is_powered_on(till: StrainedConsole, console: FakeConsole) -> None:
+def test_a_stopped_board_stays_stopped_when_it_is_powered_on(till: ChaosTill, console: FakeConsole) -> None:
     stop = begin(till, "stop_console")
     wait_stopped(till)
     tear = begin(till, "tear_flash")
@@ -105,7 +105,7 @@ def test_a_stopped_board_stays_stopped_when_it_is_powered_on(till: StrainedConso
 
 
 def test_a_board_whose_power_went_while_it_was_stopped_runs_when_it_comes_back(
-    till: StrainedConsole, console: FakeConsole
+    till: ChaosTill, console: FakeConsole
 ) -> None:
     stop = begin(till, "stop_console")
     wait_stopped(till)
@@ -118,7 +118,7 @@ def test_a_board_whose_power_went_while_it_was_stopped_runs_when_it_comes_back(
 
 
 @pytest.mark.parametrize("name", ["drop_wifi", "fill_flash", "step_clock", "tear_flash"])
-def test_a_stopped_board_gets_no_calls(till: StrainedConsole, console: FakeConsole, name: str) -> None:
+def test_a_stopped_board_gets_no_calls(till: ChaosTill, console: FakeConsole, name: str) -> None:
     begin(till, "stop_console")
     wait_stopped(till)
     next(begin(till, name), None)
@@ -126,14 +126,14 @@ def test_a_stopped_board_gets_no_calls(till: StrainedConsole, console: FakeConso
     assert not till.overflowed
 
 
-def test_nobody_presses_at_a_stopped_board(till: StrainedConsole, console: FakeConsole) -> None:
+def test_nobody_presses_at_a_stopped_board(till: ChaosTill, console: FakeConsole) -> None:
     begin(till, "stop_console")
     wait_stopped(till)
     Person(till, seeded(1), threading.Event()).press("yes")
     assert console.asked == []
 
 
-def test_a_flash_whose_filling_failed_counts_as_full(till: StrainedConsole, console: FakeConsole) -> None:
+def test_a_flash_whose_filling_failed_counts_as_full(till: ChaosTill, console: FakeConsole) -> None:
     console.breaks = {"fill_flash"}  # power goes meanwhile, and what is written stays
     fill = begin(till, "fill_flash")
     assert till.overflowed
@@ -142,7 +142,7 @@ def test_a_flash_whose_filling_failed_counts_as_full(till: StrainedConsole, cons
     assert not till.is_full
 
 
-def test_in_the_end_every_board_is_healed_however_often_that_fails(till: StrainedConsole, console: FakeConsole) -> None:
+def test_in_the_end_every_board_is_healed_however_often_that_fails(till: ChaosTill, console: FakeConsole) -> None:
     begin(till, "stop_console")
     wait_stopped(till)
     till.is_full = True
@@ -154,7 +154,7 @@ def test_in_the_end_every_board_is_healed_however_often_that_fails(till: Straine
 
 
 def test_a_playing_child_waits_for_a_slow_board(
-    till: StrainedConsole, console: FakeConsole, monkeypatch: pytest.MonkeyPatch
+    till: ChaosTill, console: FakeConsole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crowd, "PLAY_PRESSES", 3 * AHEAD)
     monkeypatch.setattr(crowd, "PLAY_PAUSE_S", 0)
@@ -180,7 +180,7 @@ def test_acknowledgements_from_before_a_restore_do_not_count_however_late_they_a
     assert listener.acknowledged() == {("shop", "till-1", "9f2c1ab0"): 7}
 
 
-def test_a_process_that_ended_is_not_stopped(till: StrainedConsole, console: FakeConsole) -> None:
+def test_a_process_that_ended_is_not_stopped(till: ChaosTill, console: FakeConsole) -> None:
     assert console.process
     console.process.send_signal(signal.SIGSTOP)
     wait_stopped(till)

@@ -26,7 +26,7 @@ TIMINGS = {"survey_window_ms": 3000, "long_press_ms": 900, "reopen_guard_ms": 70
 
 
 @dataclass
-class StrainedConsole:
+class ChaosTill:
     """A console and what the harness has done to it."""
 
     console: Console
@@ -80,7 +80,7 @@ class ChaosWorld:
         self.twin_seen = False
         self.twin = self._till(0, "unix", hardware_id="0123456789ab")
 
-    def _till(self, number: int, board: str, hardware_id: str | None = None) -> StrainedConsole:
+    def _till(self, number: int, board: str, hardware_id: str | None = None) -> ChaosTill:
         console_id = f"till-{number + 1}"
         architecture: Literal["amd64", "i386"] = "i386" if number % 4 == 1 else "amd64"
         interrupts: Literal["hard", "soft"] = "soft" if number % 2 else "hard"
@@ -95,7 +95,7 @@ class ChaosWorld:
             interrupts=interrupts,
             hardware_id=hardware_id,
         )
-        return StrainedConsole(console, has_late_interrupts=board == "esp32" or interrupts == "soft")
+        return ChaosTill(console, has_late_interrupts=board == "esp32" or interrupts == "soft")
 
     def __enter__(self) -> Self:
         try:
@@ -126,7 +126,7 @@ class ChaosWorld:
         """Run a command on the bridge's database; it may fail, as the database may be locked or full."""
         trivox(*words, "--database", str(self.bridge.database))
 
-    def everyone(self) -> list[StrainedConsole]:
+    def everyone(self) -> list[ChaosTill]:
         """Return all tills, the twin included."""
         return [*self.tills, self.twin]
 

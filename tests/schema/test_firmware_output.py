@@ -34,7 +34,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-class JudgingBridge:
+class JudgingListener:
     """Judges a console's messages by the schemas, and acknowledges them; `send` sends messages to the console."""
 
     def __init__(self) -> None:
@@ -95,8 +95,8 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def by_mqtt(broker: Mosquitto) -> Iterator[JudgingBridge]:
-    listener = JudgingBridge()
+def by_mqtt(broker: Mosquitto) -> Iterator[JudgingListener]:
+    listener = JudgingListener()
     prefix = "trivox/v1/demo/till-1/"
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
 
@@ -113,7 +113,7 @@ def by_mqtt(broker: Mosquitto) -> Iterator[JudgingBridge]:
     client.loop_stop()
 
 
-def go_through_all(console: Console, listener: JudgingBridge) -> None:
+def go_through_all(console: Console, listener: JudgingListener) -> None:
     """Make the console send every kind of event and message."""
     listener.wait_event("clock_set")
     listener.tell("settings", SETTINGS, retain=True)
@@ -162,7 +162,7 @@ def later(in_ms: int) -> int:
     return int(time.time() * 1000) + in_ms
 
 
-def command(listener: JudgingBridge, name: str, command_id: str, in_ms: int) -> None:
+def command(listener: JudgingListener, name: str, command_id: str, in_ms: int) -> None:
     listener.tell("command", {"id": command_id, "command": name, "expires_at_ms": later(in_ms)})
     reply = wait_until(
         "a reply", lambda: next((reply for reply in listener.payloads("reply") if reply["id"] == command_id), None)
@@ -170,13 +170,13 @@ def command(listener: JudgingBridge, name: str, command_id: str, in_ms: int) -> 
     assert reply["ok"] == (in_ms > 0)
 
 
-def judge_all(listener: JudgingBridge) -> None:
+def judge_all(listener: JudgingListener) -> None:
     assert not listener.wrong
     assert {event["type"] for event in listener.events()} == set(schemas.event_types())
     assert listener.payloads("health")
 
 
-def test_every_message_over_mqtt_is_valid(by_mqtt: JudgingBridge, broker: Mosquitto, tmp_path: Path) -> None:
+def test_every_message_over_mqtt_is_valid(by_mqtt: JudgingListener, broker: Mosquitto, tmp_path: Path) -> None:
     with Console(tmp_path / "console", broker=broker.url()) as console:
         go_through_all(console, by_mqtt)
     wait_until("the last will", lambda: by_mqtt.payloads("status")[-1]["state"] == "offline")
@@ -187,7 +187,7 @@ def test_every_message_over_mqtt_is_valid(by_mqtt: JudgingBridge, broker: Mosqui
 class SerialHost:
     """The host's end of the serial line: it checks schema and checksum of each line, both ways."""
 
-    def __init__(self, port: str, listener: JudgingBridge) -> None:
+    def __init__(self, port: str, listener: JudgingListener) -> None:
         self.hello: list[Any] = []
         self._line = serial.Serial(port, timeout=0.2)
         self._listener = listener
@@ -234,7 +234,7 @@ class SerialHost:
 
 
 def test_every_line_over_serial_is_valid(tmp_path: Path) -> None:
-    listener = JudgingBridge()
+    listener = JudgingListener()
     with Console(tmp_path / "console", board="pico") as console:
         host = SerialHost(console.serial_port, listener)
         try:

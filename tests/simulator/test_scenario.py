@@ -45,6 +45,12 @@ ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
     ("tables", "words"),
     [
         (small(colour="red"), "shop.toml, the top: there is no key `colour` here; correct or remove it."),
+        (small(**{"a `int` > 5": 1}), "shop.toml, the top: there is no key `a `int` > 5` here; correct or remove it."),
+        (
+            small(questions={"staff": {"kind": "personnel", "text": 5}}),
+            "shop.toml, questions.staff.text: write text, not a whole number.",
+        ),
+        (small(questions={"staff": {"kind": "x >= 3"}}), "staff.kind: 'x >= 3' is none of the values allowed here."),
         (small(days="5"), "shop.toml, days: write a whole number, not text."),
         (small(days=1.5), "shop.toml, days: write a whole number, not a decimal number."),
         (small(first_day="2026-13-01"), "shop.toml, first_day: write a date such as 2026-11-02."),

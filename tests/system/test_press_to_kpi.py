@@ -87,7 +87,7 @@ def test_the_report_equals_the_oracle(tmp_path: Path, mosquitto: Mosquitto) -> N
     with RunningBridge(tmp_path, mosquitto.url()) as bridge:
         database = bridge.database
         configure(database)
-        with consoles(tmp_path, mosquitto, database, stop) as running, TwoShifts(running, diary, seed, stop) as crowd:
+        with consoles(tmp_path, mosquitto, database, stop) as running, ShopCrowd(running, diary, seed, stop) as crowd:
             live(crowd, bridge, diary)
         counts = [*transactions(diary.entries()), *visitors(diary.entries())]
         import_shifts(tmp_path, database, diary.entries())
@@ -98,7 +98,7 @@ def test_the_report_equals_the_oracle(tmp_path: Path, mosquitto: Mosquitto) -> N
         check_rebuild(database)
 
 
-def live(crowd: "TwoShifts", bridge: RunningBridge, diary: Diary) -> None:
+def live(crowd: "ShopCrowd", bridge: RunningBridge, diary: Diary) -> None:
     """Let people come twice; kill the bridge in the first half, and change a question between the halves."""
     database = bridge.database
     wait_until("settings are applied", lambda: all_applied(database))
@@ -163,7 +163,7 @@ def consoles(folder: Path, mosquitto: Mosquitto, database: Path, stop: Event) ->
         yield running
 
 
-class TwoShifts:
+class ShopCrowd:
     """People around every console, who come twice, each time with the other seller."""
 
     def __init__(self, running: Sequence[OwnTime], diary: Diary, seed: int, stop: Event) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 DATABASE = Path("trivox-data/trivox.db")
 
 
-class RunningShop:
+class TrivoxRun:
     """A `trivox run` in its own folder, so that whatever it leaves behind can be found."""
 
     def __init__(self, folder: Path, *options: str) -> None:
@@ -90,17 +90,17 @@ class RunningShop:
         return self.process.poll() is not None
 
 
-Start = Callable[..., RunningShop]
+Start = Callable[..., TrivoxRun]
 
 
 @pytest.fixture
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Start a run in a folder, one at a time: two that start at the same moment would take the same port."""
-    started: list[RunningShop] = []
+    started: list[TrivoxRun] = []
 
-    def start_one(folder: Path, *options: str) -> RunningShop:
+    def start_one(folder: Path, *options: str) -> TrivoxRun:
         with one_worker(tmp_path_factory, "trivox-run"):
-            run = RunningShop(folder, *options)
+            run = TrivoxRun(folder, *options)
             started.append(run)
             run.wait_for_ports()
         return run

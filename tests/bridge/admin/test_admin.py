@@ -10,7 +10,7 @@ import pytest
 from referencing import Registry, Resource
 
 from bridge.wire import settings as wire_settings
-from tests.bridge.office import MINUTE_MS, Office, RecordingConsole, at
+from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
 from tests.support import facts
 
 SCHEMA = Path(__file__).parents[3] / "schema"
@@ -21,7 +21,7 @@ NINE = at("2026-11-02T09:00+00:00")
 def office(tmp_path: Path) -> Office:
     """Make an office whose only console, demo/till-1, has been heard."""
     office = Office(tmp_path)
-    till = RecordingConsole()
+    till = OfficeTill()
     till.survey(NINE, "yes")
     office.take(till)
     return office
@@ -40,7 +40,7 @@ def settings_of(office: Office, console: str = "demo/till-1") -> dict[str, Any] 
 
 
 def heard(office: Office, site: str, console: str) -> None:
-    till = RecordingConsole(site_id=site, console_id=console)
+    till = OfficeTill(site_id=site, console_id=console)
     till.survey(NINE, "yes")
     office.take(till)
 
@@ -78,7 +78,7 @@ def test_a_question_is_defined_and_given_to_a_console(office: Office) -> None:
 
 
 def test_a_changed_text_is_a_new_revision_above_any_reported(office: Office) -> None:
-    till = RecordingConsole(epoch="0000beef")
+    till = OfficeTill(epoch="0000beef")
     till.survey(NINE, "yes", "staff", 6)
     office.take(till)
     assert settings_of(office) is None
@@ -285,7 +285,7 @@ def test_a_later_placement_holds_since_today(office: Office) -> None:
 
 
 def test_a_placement_with_a_day_holds_since_that_local_day(office: Office) -> None:
-    till = RecordingConsole(epoch="0000beef")
+    till = OfficeTill(epoch="0000beef")
     till.survey(at("2026-11-09T23:59+02:00"), "yes")
     till.survey(at("2026-11-10T00:00+02:00"), "yes")
     office.take(till)
@@ -409,7 +409,7 @@ def test_rollups_follow_shifts_places_and_zones_as_a_rebuild_would_have_them(off
 
 
 def test_another_kind_is_a_new_revision_and_old_surveys_keep_theirs(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(at("2026-11-03T09:00+00:00"), yes=30)
     till.surveys(at("2026-11-04T09:00+00:00"), revision=2, yes=40)
     office.take(till)
@@ -428,10 +428,10 @@ def test_another_kind_is_a_new_revision_and_old_surveys_keep_theirs(office: Offi
 
 
 def test_a_first_placement_holds_however_early_late_events_are(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.survey(at("2026-11-03T09:00+00:00"), "yes")
     later = till.messages()
-    earlier = RecordingConsole(epoch="0000beef")
+    earlier = OfficeTill(epoch="0000beef")
     earlier.survey(at("2026-11-02T09:00+00:00"), "no")
     office.take_messages(later)
     office.do("checkout-point", "set", "demo", "counter-1", "--console", "till-1")
@@ -449,7 +449,7 @@ def test_two_counts_with_the_same_id_are_refused(office: Office) -> None:
 
 
 def test_revisions_do_not_continue_from_one_that_no_console_can_use(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.survey(at("2026-11-03T09:00+00:00"), "yes")
     office.take(till)
     health = {"epoch": till.epoch, "hardware_id": "c0ffee", "settings_revision": 2**31 - 1}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.bridge.office import Office, RecordingConsole, at
+from tests.bridge.office import Office, OfficeTill, at
 from tests.support import facts
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     made = Office(tmp_path)
-    till = RecordingConsole()
+    till = OfficeTill()
     till.survey(at("2026-11-02T09:00+00:00"), "yes")
     till.survey(at("2026-11-12T09:00+00:00"), "no")
     made.take(till)
@@ -76,7 +76,7 @@ def test_consoles_are_placed_where_and_since_when_the_file_says(office: Office) 
 def test_a_file_without_dates_does_the_same_as_the_command(office: Office, tmp_path: Path) -> None:
     other = Office(tmp_path / "other")
     other.folder.mkdir()
-    till = RecordingConsole()
+    till = OfficeTill()
     till.survey(at("2026-11-02T09:00+00:00"), "yes")
     other.take(till)
     other.do("checkout-point", "set", "demo", "cash", "--console", "till-1")

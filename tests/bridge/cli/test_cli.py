@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.office import MINUTE_MS, Office, RecordingConsole, at
+from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
 from tests.support import facts, forked, planted
 
 NINE = at("2026-11-02T09:00+00:00")
@@ -56,7 +56,7 @@ def test_a_damaged_database_is_reported_in_one_sentence(office: Office) -> None:
 
 
 def test_a_backup_holds_everything_and_only_its_owner_may_read_it(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=40)
     office.take(till)
     copy = office.folder / "copy.db"
@@ -75,7 +75,7 @@ def test_a_backup_holds_everything_and_only_its_owner_may_read_it(office: Office
 
 
 def test_reading_goes_on_while_somebody_writes(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=40)
     office.take(till)
     with planted.half_written(office.database):
@@ -87,11 +87,11 @@ def test_reading_goes_on_while_somebody_writes(office: Office) -> None:
 
 
 def test_doctor_finds_losses_rejects_and_the_silent(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=4)
     messages = till.messages()
     messages[0]["payload"]["events"][2] = {"type": "danced", "boot": 1, "up_ms": 5, "at_ms": None}
-    later = RecordingConsole()
+    later = OfficeTill()
     later.surveys(NINE + 60 * MINUTE_MS, yes=1)
     (lost,) = later.messages()
     lost["payload"] |= {"first": 14, "base": 14}
@@ -104,12 +104,10 @@ def test_doctor_finds_losses_rejects_and_the_silent(office: Office) -> None:
 
 
 def test_doctor_tells_two_boards_from_one_that_was_replaced(office: Office) -> None:
-    def booted(till: RecordingConsole, at_ms: int) -> None:
+    def booted(till: OfficeTill, at_ms: int) -> None:
         till.event("booted", at_ms, reset="power_on", firmware="1", board="esp32", hardware_id=till.hardware_id)
 
-    old, new = (
-        RecordingConsole(epoch=epoch, hardware_id=board) for epoch, board in (("0000000a", "aa"), ("0000000b", "bb"))
-    )
+    old, new = (OfficeTill(epoch=epoch, hardware_id=board) for epoch, board in (("0000000a", "aa"), ("0000000b", "bb")))
     booted(old, NINE)
     office.take(old)
     booted(new, NINE + MINUTE_MS)
@@ -138,7 +136,7 @@ def test_doctor_recognises_two_boards_by_their_health_messages(office: Office) -
 
 def test_doctor_and_list_show_what_health_says(office: Office) -> None:
     now_ms = time.time_ns() // 1_000_000
-    till = RecordingConsole()
+    till = OfficeTill()
     till.survey(NINE, "yes")
     faulty = {
         "topic": "trivox/v1/demo/till-1/health",
@@ -167,7 +165,7 @@ def test_doctor_and_list_show_what_health_says(office: Office) -> None:
 
 
 def test_damage_inside_the_database_is_reported_and_not_copied(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(at("2026-11-03T09:00+00:00"), yes=500)
     office.take(till)
     planted.overwrite(office.database, 8192, 60_000)

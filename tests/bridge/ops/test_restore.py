@@ -17,7 +17,7 @@ from bridge.ops.restore import restore
 from bridge.service.metrics import BridgeCollector
 from bridge.service.vitals import Vitals
 from bridge.store import Store, open_store
-from tests.bridge.office import Office, RecordingConsole, at
+from tests.bridge.office import Office, OfficeTill, at
 from tests.support import planted
 from tests.support.facts import sites, stored
 
@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     """Ten surveys stored, a copy of them in `copies/trivox.db`, then ten more stored."""
-    office, till = Office(tmp_path), RecordingConsole()
+    office, till = Office(tmp_path), OfficeTill()
     (tmp_path / "copies").mkdir()
     till.surveys(NINE, yes=10)
     office.take(till)

@@ -12,7 +12,7 @@ import pytest
 from referencing import Registry, Resource
 
 from bridge.reports.table import as_text
-from tests.bridge.office import MINUTE_MS, Office, RecordingConsole, at
+from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
 
 SCHEMA = Path(__file__).parents[3] / "schema"
 HOUR_MS = 60 * MINUTE_MS
@@ -20,7 +20,7 @@ NINE = at("2026-11-02T09:00+00:00")
 
 
 def test_counts_and_index_are_those_of_the_method(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=12, no=6, cant_say=2, silent=80, error=3)
     office.take(till)
     (row,) = office.rows("site")
@@ -40,7 +40,7 @@ def test_counts_and_index_are_those_of_the_method(office: Office) -> None:
 
 
 def test_columns_are_in_the_order_of_the_schema(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=1)
     office.take(till)
     (row,) = office.rows("console,day")
@@ -53,7 +53,7 @@ def test_columns_are_in_the_order_of_the_schema(office: Office) -> None:
 
 
 def test_each_kind_has_its_own_index_and_an_unknown_question_none(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     end = till.surveys(NINE, "staff", yes=40, no=20)
     end = till.surveys(end, "office", yes=40, no=20)
     end = till.surveys(end, "loyalty", yes=40, no=5, silent=20, cant_say=15)
@@ -73,7 +73,7 @@ def test_each_kind_has_its_own_index_and_an_unknown_question_none(office: Office
     ("surveys", "shown", "note"), [(29, False, "too few"), (30, True, "few"), (59, True, "few"), (60, True, None)]
 )
 def test_small_numbers(office: Office, surveys: int, shown: bool, note: str | None) -> None:  # noqa: FBT001
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=surveys)
     office.take(till)
     (row,) = office.rows("site")
@@ -83,7 +83,7 @@ def test_small_numbers(office: Office, surveys: int, shown: bool, note: str | No
 
 
 def test_days_are_the_sites_own(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.survey(at("2026-11-02T23:59:59+02:00"), "yes")
     till.survey(at("2026-11-03T00:00:01+02:00"), "no")
     office.take(till)
@@ -98,7 +98,7 @@ def test_days_are_the_sites_own(office: Office) -> None:
 
 
 def test_an_hour_that_comes_twice_in_autumn_has_two_rows_in_order(office: Office) -> None:
-    till = RecordingConsole(base_ms=at("2026-10-24T00:00+00:00"))
+    till = OfficeTill(base_ms=at("2026-10-24T00:00+00:00"))
     for text in ("2026-10-25T03:30+03:00", "2026-10-25T03:30+02:00", "2026-10-25T04:30+02:00"):
         till.survey(at(text), "yes")
     office.take(till)
@@ -108,7 +108,7 @@ def test_an_hour_that_comes_twice_in_autumn_has_two_rows_in_order(office: Office
 
 
 def test_iso_weeks_turn_with_the_year(office: Office) -> None:
-    till = RecordingConsole(base_ms=at("2026-12-01T00:00+00:00"))
+    till = OfficeTill(base_ms=at("2026-12-01T00:00+00:00"))
     for day in ("2026-12-31", "2027-01-03", "2027-01-04"):
         till.survey(at(f"{day}T12:00+00:00"), "yes")
     office.take(till)
@@ -117,7 +117,7 @@ def test_iso_weeks_turn_with_the_year(office: Office) -> None:
 
 
 def test_sellers_are_on_shift_from_the_start_up_to_the_end(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     for minute in (59, 60, 119, 120):
         till.survey(at("2026-11-02T08:00+00:00") + minute * MINUTE_MS, "yes")
     office.take(till)
@@ -126,7 +126,7 @@ def test_sellers_are_on_shift_from_the_start_up_to_the_end(office: Office) -> No
 
 
 def test_each_kinds_own_force_majeure_rule_and_the_readers_choice(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     for day, question in ((2, "staff"), (3, "office")):
         nine = at(f"2026-11-0{day}T09:00+00:00")
         till.survey(nine, "yes", question)
@@ -149,7 +149,7 @@ def test_each_kinds_own_force_majeure_rule_and_the_readers_choice(office: Office
 
 
 def test_too_much_force_majeure_is_not_assessable(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     end = till.surveys(NINE, yes=10)
     till.force_majeure(end + HOUR_MS)
     office.take(till)
@@ -162,7 +162,7 @@ def test_too_much_force_majeure_is_not_assessable(office: Office) -> None:
 
 
 def test_force_majeure_without_surveys_has_a_row_without_values(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.force_majeure(NINE)
     office.take(till)
     (row,) = office.rows("site")
@@ -171,7 +171,7 @@ def test_force_majeure_without_surveys_has_a_row_without_values(office: Office) 
 
 
 def test_revisions_are_kept_apart_unless_merged(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     end = till.surveys(NINE, revision=1, yes=3)
     till.surveys(end, revision=2, no=4)
     office.take(till)
@@ -181,7 +181,7 @@ def test_revisions_are_kept_apart_unless_merged(office: Office) -> None:
 
 
 def test_the_current_silent_weight_is_used_and_shown_with_its_origin(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=50, silent=50)
     office.take(till)
     weight = ["--silent-weight", 0.4, "--silent-weight-origin", "calls", "--silent-weight-on", "2026-11-01"]
@@ -197,7 +197,7 @@ def test_the_current_silent_weight_is_used_and_shown_with_its_origin(office: Off
 
 
 def test_a_survey_open_for_a_day_is_an_error(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.event("survey_opened", NINE, question_id="staff", question_revision=1)
     office.take(till)
     (row,) = office.rows("site")
@@ -205,7 +205,7 @@ def test_a_survey_open_for_a_day_is_an_error(office: Office) -> None:
 
 
 def test_csv_says_the_same_as_json(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=40, silent=30)
     office.take(till)
     office.shifts("demo,till-1,elena,Elena Ivanova,2026-11-02T09:00,2026-11-02T09:30")
@@ -233,7 +233,7 @@ def test_a_period_without_surveys_gives_no_rows(office: Office) -> None:
 
 
 def test_rows_match_the_schema(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     end = till.surveys(NINE, yes=40, silent=30)
     till.surveys(end, "riddle", 1, yes=1)
     till.force_majeure(NINE)
@@ -251,7 +251,7 @@ def test_rows_match_the_schema(office: Office) -> None:
 
 
 def test_the_table_shows_interval_bounds_and_weight(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=20, no=5, silent=10)
     office.take(till)
     text = office.do("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "seller")
@@ -263,7 +263,7 @@ def test_the_table_shows_interval_bounds_and_weight(office: Office) -> None:
 
 @pytest.mark.parametrize("width", [60, 240])
 def test_a_narrow_terminal_gets_paragraphs_with_the_same_figures(office: Office, width: int) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=20, no=5, silent=10)
     office.take(till)
     office.count("shop", {"id": "a", "kind": "transactions", "from_ms": NINE, "to_ms": NINE + HOUR_MS, "count": 50})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.bridge.office import Office, RecordingConsole, at
+from tests.bridge.office import Office, OfficeTill, at
 from tests.support.seeds import seeded
 
 ZONES = {"sofia": "Europe/Sofia", "delhi": "Asia/Kolkata", "east": "America/New_York"}
@@ -45,7 +45,7 @@ def test_every_grouping_counts_every_survey_once(tmp_path: Path) -> None:
     for number, (site_id, timezone) in enumerate(ZONES.items()):
         office.do("site", "set", site_id, "--timezone", timezone)
         for console_id in ("till-1", "till-2"):
-            till = RecordingConsole(site_id, console_id, epoch=f"0000000{number}", base_ms=START)
+            till = OfficeTill(site_id, console_id, epoch=f"0000000{number}", base_ms=START)
             taken = [(START + DAYS * 24 * HOUR_MS * part // 60, dice.choice(["elena", "ivan"])) for part in range(60)]
             on_shift = [(at_ms, at_ms + dice.randrange(1, 8) * HOUR_MS, who) for at_ms, who in taken]
             for from_ms, to_ms, who in on_shift:

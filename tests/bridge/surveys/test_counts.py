@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.office import MINUTE_MS, CommandResult, Office, RecordingConsole, at
+from tests.bridge.office import MINUTE_MS, CommandResult, Office, OfficeTill, at
 from tests.support.facts import counts_received
 
 HOUR_MS = 60 * MINUTE_MS
@@ -20,7 +20,7 @@ ONE_DAY = {"from_day": "2026-11-02", "to_day": "2026-11-03"}
 def office(tmp_path: Path) -> Office:
     """An office with 40 surveys on 2 November between 9:00 and 9:20, at a console of the checkout point `cash`."""
     office = Office(tmp_path)
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=20, silent=20)
     office.take(till)
     office.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
@@ -49,7 +49,7 @@ def test_no_feed_is_unknown_and_a_count_of_zero_is_zero(office: Office) -> None:
 
 
 def test_conversion_and_coverage_are_in_each_questions_row(office: Office) -> None:
-    till = RecordingConsole(console_id="till-2", epoch="0000beef")
+    till = OfficeTill(console_id="till-2", epoch="0000beef")
     till.surveys(NINE, "office", yes=10)
     office.take(till)
     office.count("shop", sold(80))
@@ -139,7 +139,7 @@ def test_sampling_multiplies_conversion(office: Office) -> None:
     assert row["exact_conversion"]["value"] == 0.1
     assert "ask_every is not known for 40 of 40 surveys: taken as 1" in row["notes"]
     office.do("settings", "set", "--all", "ask_every=5")
-    till = RecordingConsole(epoch="0000cafe")
+    till = OfficeTill(epoch="0000cafe")
     till.event("settings_applied", NINE + HOUR_MS, revision=1)
     till.surveys(NINE + HOUR_MS, yes=10)
     office.take(till)
@@ -166,7 +166,7 @@ def test_a_file_with_all_columns_and_quirks_of_spreadsheets(office: Office) -> N
     head = "\ufeffid,site_id,source_id,kind,from,to,count,checkout_point_id,seller_id"
     text = f"{head}\r\n4711, demo ,shop,transactions,2026-11-02T09:00Z,2026-11-02T10:00Z,7,cash,elena\r\n\r\n"
     assert office.run("counts", "import", office.file("counts.csv", text)).status == 0
-    till = RecordingConsole(epoch="0000cafe")
+    till = OfficeTill(epoch="0000cafe")
     till.survey(NINE + HOUR_MS, "yes")
     office.take(till)
     office.shifts("demo,till-1,elena,Elena,2026-11-02T10:00,2026-11-02T11:00")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.virtual.broker import VirtualBroker
     from tests.chaos.virtual.network import Network
-    from tests.chaos.virtual.timeline import VirtualTime
+    from tests.chaos.virtual.timeline import VirtualTimeline
 
 BUTTONS = ("yes", "no", "cant_say", "seller")
 POLL_MS = 10
@@ -156,7 +156,7 @@ class Board:
 
     def __init__(
         self,
-        timeline: VirtualTime,
+        timeline: VirtualTimeline,
         chance: random.Random,
         name: tuple[str, str, str],
         network: Network,

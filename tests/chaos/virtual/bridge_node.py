@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bridge.surveys.ingest import IntakeResult
     from tests.chaos.virtual.broker import VirtualBroker
     from tests.chaos.virtual.network import Network
-    from tests.chaos.virtual.timeline import VirtualTime
+    from tests.chaos.virtual.timeline import VirtualTimeline
 
 RETRY_MS = (100, 200, 500, 1000, 2000, 5000)
 RECONNECT_MS = 400
@@ -80,7 +80,7 @@ class BridgeNode:
 
     def __init__(
         self,
-        timeline: VirtualTime,
+        timeline: VirtualTimeline,
         chance: random.Random,
         database: apsw.Connection,
         network: Network,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import random
 
     from tests.chaos.virtual.network import Packet, VirtualConnection
-    from tests.chaos.virtual.timeline import VirtualTime
+    from tests.chaos.virtual.timeline import VirtualTimeline
 
 Message = tuple[str, bytes, int, bool]  # topic, payload, QoS, retained
 WINDOW = 20
@@ -42,7 +42,7 @@ class Session:
 class VirtualBroker:
     """A broker that delivers the share `duplicate_rate` of messages twice and loses `lost_puback_rate` of PUBACKs."""
 
-    def __init__(self, timeline: VirtualTime, chance: random.Random) -> None:
+    def __init__(self, timeline: VirtualTimeline, chance: random.Random) -> None:
         self._timeline = timeline
         self._chance = chance
         self.is_up = True

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from tests.chaos.virtual.timeline import VirtualTime
+    from tests.chaos.virtual.timeline import VirtualTimeline
 
 Packet = tuple[Any, ...]
 
@@ -17,7 +17,7 @@ Packet = tuple[Any, ...]
 class Network:
     """The network between one client and the broker."""
 
-    def __init__(self, timeline: VirtualTime, chance: random.Random) -> None:
+    def __init__(self, timeline: VirtualTimeline, chance: random.Random) -> None:
         self.timeline = timeline
         self.chance = chance
         self.is_up = True

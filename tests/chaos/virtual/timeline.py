@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
 
 
-class VirtualTime:
+class VirtualTimeline:
     """A queue of what is to happen and when; `now_ms` never goes back."""
 
     def __init__(self) -> None:
@@ -168,7 +168,7 @@ class Loop:
     CancelledError = CancelledError
     TimeoutError = TimeoutError
 
-    def __init__(self, timeline: VirtualTime, on_end: Callable[[BaseException], None]) -> None:
+    def __init__(self, timeline: VirtualTimeline, on_end: Callable[[BaseException], None]) -> None:
         self.timeline = timeline
         self.on_end = on_end
         self.next_poll_ms: Callable[[], int] = int

@@ -16,7 +16,7 @@ from tests.chaos.virtual.faults import SETTINGS, Faults
 from tests.chaos.virtual.network import Network
 from tests.chaos.virtual.outside_check import check_from_outside
 from tests.chaos.virtual.people import VirtualPeople
-from tests.chaos.virtual.timeline import VirtualTime
+from tests.chaos.virtual.timeline import VirtualTimeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ class VirtualWorld:
         self.seed = seed
         self.trace = trace
         chance = self.chance = random.Random(seed)
-        self.timeline = VirtualTime()
+        self.timeline = VirtualTimeline()
         self.wall_error_ms = 0
         self.seen_from_outside = False
         self.forgotten: set[EventName] = set()  # what bridges had committed before older databases were put back

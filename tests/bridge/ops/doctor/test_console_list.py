@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.cells import cell_len
 
-from tests.bridge.office import MINUTE_MS, Office, RecordingConsole
+from tests.bridge.office import MINUTE_MS, Office, OfficeTill
 from tests.support.forked import Forked
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def test_nobody_is_called_to_a_console_whose_shop_is_closed(office: Office) -> N
 
 
 def test_losses_decide_for_a_day(office: Office) -> None:
-    def batches(till: RecordingConsole, at_ms: int, first: int) -> list[dict[str, Any]]:
+    def batches(till: OfficeTill, at_ms: int, first: int) -> list[dict[str, Any]]:
         for number in range(3):
             till.survey(at_ms + number * 1000, "yes")
         (before,) = till.messages()
@@ -143,7 +143,7 @@ def test_losses_decide_for_a_day(office: Office) -> None:
         after["payload"] |= {"first": first, "base": first, "events": after["payload"]["events"][:1]}
         return [before, after | {"received_at_ms": at_ms + 60_000}]
 
-    fresh, old = RecordingConsole(console_id="fresh"), RecordingConsole(console_id="old")
+    fresh, old = OfficeTill(console_id="fresh"), OfficeTill(console_id="old")
     day_ms = 24 * 60 * MINUTE_MS
     start_ms = now() - 2 * MINUTE_MS
     office.take_messages(batches(fresh, start_ms, 8) + batches(old, start_ms - day_ms - MINUTE_MS, 10))
@@ -159,7 +159,7 @@ def test_losses_decide_for_a_day(office: Office) -> None:
 
 
 def test_a_console_that_sends_no_heartbeat_is_known_by_its_start(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.event("booted", now() - 1000, reset="power_on", firmware="1.0.0", board="esp32", hardware_id="c0ffee")
     office.take(till)
     (row,) = listed(office)

@@ -11,7 +11,7 @@ from bridge.admin.commands import EnrollConsoles, Sweep
 from bridge.service.vitals import FLOOD_MESSAGES
 from bridge.service.writer import ReceivedMessage
 from bridge.store import open_store
-from tests.bridge.office import MINUTE_MS, Office, RecordingConsole, at
+from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
 from tests.support import planted
 from tests.support.intake import take_messages
 from tests.support.writing import writing
@@ -35,7 +35,7 @@ def test_a_database_that_another_program_holds_is_reported_among_others(office: 
 
 
 def test_doctor_says_how_to_restore_a_damaged_database_and_starts_no_bridge(office: Office) -> None:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=500)
     office.take(till)
     planted.overwrite(office.database, planted.middle(office.database))
@@ -50,7 +50,7 @@ def test_doctor_says_how_to_restore_a_damaged_database_and_starts_no_bridge(offi
 
 
 def strangers(office: Office, count: int) -> list[tuple[str, bytes, int]]:
-    till = RecordingConsole()
+    till = OfficeTill()
     till.surveys(NINE, yes=count)
     return [(message["topic"], json.dumps(message["payload"]).encode(), NINE) for message in till.messages()]
 
@@ -102,7 +102,7 @@ def test_a_stranger_that_floods_is_named(office: Office) -> None:
 
 
 def test_two_boards_are_reported_once(office: Office) -> None:
-    tills = [RecordingConsole(epoch=epoch) for epoch in ("0000000a", "0000000b")]
+    tills = [OfficeTill(epoch=epoch) for epoch in ("0000000a", "0000000b")]
     for minute in range(3):
         for till in tills:
             till.survey(NINE + minute * MINUTE_MS, "yes")
