@@ -88,14 +88,19 @@ class Expectations:
 
     def state(self) -> dict[str, str]:
         """Return what is known of the console at the broker and of its outbox in flash."""
-        known = {"status": self._status() or "unknown"}
+        is_heard = self._is_broker_heard()
+        known = {"status": (self._status() or "unknown") if is_heard else "unknown, the broker can't be heard"}
         if outbox := self._session.flash_contents.range:
             first, following = outbox["first"], outbox["next"]
             waiting = f"{first} to {following - 1} wait" if first < following else "empty"
             known["outbox"] = f"{waiting}, next {following}, epoch {outbox['epoch']}"
-        if health := self._payload("health"):
+        if is_heard and self._status() == "online" and (health := self._payload("health")):
             known["faults"] = " ".join(health.get("faults", [])) or "none"
         return known
+
+    def _is_broker_heard(self) -> bool:
+        entry = self._journal.newest("broker")
+        return entry is not None and entry.facts["connected"]
 
     def _payload(self, leaf: str) -> dict[str, Any]:
         """Return the payload of the newest message on that leaf of the topic; empty if there is none."""

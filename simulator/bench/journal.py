@@ -13,7 +13,9 @@ from simulator.console.observations import Change, Fault, Observation, Power
 ENTRIES_MAX = 20_000  # hours of a busy bench
 # Kinds of which the newest entry says how things are now, with the fact that names the thing; of `wire` these leaves.
 STATE_KINDS = {
+    "broker": "",
     "button": "name",
+    "fault": "",
     "figures": "",
     "lamp": "name",
     "outbox": "",

@@ -12,6 +12,7 @@ from simulator.bench.expectations import FORMS, Expectations
 from simulator.bench.recording import Recorder
 from simulator.bench.session import BenchSession
 from simulator.bench.words import (
+    LINE_LIMIT,
     CommandError,
     CommandSyntaxError,
     button_of,
@@ -42,15 +43,19 @@ class Bench:
         self.ended = False  # by `quit`
         self._zero_s: float | None = None  # the `time.monotonic` of `at 0`
 
-    def do(self, line: str) -> str | None:
-        """Obey a line; return the text it answers with, if any.
+    def do(self, line: str, by: str = "script") -> str | None:
+        """Obey a line; return the text it answers with, if any. The journal names who gave it (`by`).
 
         Raises SimulatorError, with one sentence, if the line fails or what it expects does not come.
         """
+        if len(line) > LINE_LIMIT:
+            raise CommandError(f"This line has {len(line)} characters; write at most {LINE_LIMIT}.")
         try:
             words = shlex.split(line, comments=True)
         except ValueError as error:
-            raise CommandError(f"This line can't be read: {error}.") from error
+            raise CommandError(
+                f"This line can't be read ({error}): write quotation marks in pairs, and no backslash at its end."
+            ) from error
         if not words:
             return None
         name, *arguments = words
@@ -60,7 +65,7 @@ class Bench:
         if command.is_action:
             if name != "release":  # it ends an action that has begun
                 self.expectations.begin_action()
-            self.session.journal.write("did", line=shlex.join(words))
+            self.session.journal.write("did", line=shlex.join(words), by=by)
         try:
             return command.do(self, arguments)
         except CommandSyntaxError as error:

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -28,6 +27,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from simulator.bench.journal import JournalEntry
 from simulator.bench.language import Bench
 from simulator.bench.session import BenchSession
+from simulator.bench.words import LINE_LIMIT, WORD_LIMIT
 from simulator.errors import SimulatorError
 from simulator.programs.children import EndError, free_port
 
@@ -36,7 +36,7 @@ HOSTS = ["127.0.0.1", "localhost"]
 LOOK_S = 0.2
 HISTORY = 4000  # entries that a new tab receives
 WAITING = 4000  # entries that a slow tab may be behind; beyond that it has to reconnect
-LINE_LIMIT = 2000
+ALIVE_S = 1.0  # a tab hears from the bench at least so often, or takes it for gone
 LATE_LIMIT_S = 2.0  # how late a touch may arrive and still last as long as the finger's
 _RELEASE_WITH_TIME = re.compile(r"release \w+ \d{1,9}")  # from a finger: how long it pressed, in ms
 _HEADERS = {
@@ -102,17 +102,21 @@ class Tabs:
         return json.dumps({**about, "now_ms": now_ms, "lamps": session.console.lamps(), "entries": entries})
 
     async def _send(self, tab: WebSocket, entries: asyncio.Queue[JournalEntry]) -> None:
+        journal = self._session.journal
         while True:
-            entry = await entries.get()
+            try:
+                message = journal.message(await asyncio.wait_for(entries.get(), ALIVE_S))
+            except TimeoutError:
+                message = {"kind": "alive", "now_ms": journal.wall_ms(time.monotonic())}
             if entries.qsize() > WAITING:
                 await tab.close(1013)
                 return
-            await tab.send_text(json.dumps(self._session.journal.message(entry)))
+            await tab.send_text(json.dumps(message))
 
     async def _receive(self, tab: WebSocket, held: set[str]) -> None:
         tasks: set[asyncio.Task[None]] = set()
         async for line in _lines(tab):
-            words = line.removeprefix("> ").split()
+            words = line.split()
             held_s = int(words.pop()) / 1000 if _RELEASE_WITH_TIME.fullmatch(line) else 0.0
             match words:
                 case ["hold", button]:
@@ -123,9 +127,10 @@ class Tabs:
                     if not self._is_last_finger(button, held):
                         continue
                     task = self._touch(tab, button, "release", held_s)
+                case [">", *_]:
+                    task = asyncio.create_task(self._obey_typed(line.removeprefix(">").strip()))
                 case _:
-                    lane = "typed" if line.startswith("> ") else "switch"
-                    task = asyncio.create_task(self._obey(tab, line.removeprefix("> "), lane))
+                    task = asyncio.create_task(self._obey(tab, line, "switch"))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
@@ -157,16 +162,32 @@ class Tabs:
         return True
 
     async def _obey(self, tab: WebSocket, line: str, lane: str) -> None:
-        answer: dict[str, Any] = {"kind": "said", "line": line}
+        """Obey a finger or a switch; its own tab alone is told if that fails."""
         try:
-            answer["text"] = await asyncio.get_running_loop().run_in_executor(self._lanes[lane], self._bench.do, line)
+            await asyncio.get_running_loop().run_in_executor(self._lanes[lane], self._bench.do, line, lane)
         except EndError:
             return
         except SimulatorError as error:
-            answer = {"kind": "failed", "line": line, "sentence": str(error)}
-        if answer.get("text") is not None or lane == "typed" or answer["kind"] == "failed":
+            answer = {"kind": "refused", "line": line, "sentence": str(error)}
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the tab has closed
                 await tab.send_text(json.dumps(answer))
+
+    async def _obey_typed(self, line: str) -> None:
+        with contextlib.suppress(EndError):
+            await asyncio.get_running_loop().run_in_executor(self._lanes["typed"], self._answer, line)
+
+    def _answer(self, line: str) -> None:
+        """Obey a typed line: all tabs show it, right or wrong, and what came of it."""
+        journal = self._session.journal
+        journal.write("typed", line=line if len(line) <= LINE_LIMIT else f"{line[:WORD_LIMIT]}…")
+        try:
+            text = self._bench.do(line, "typed")
+        except EndError:
+            raise
+        except SimulatorError as error:
+            journal.write("failed", sentence=str(error))
+        else:
+            journal.write("answered", text=text or "done")
 
     def close(self) -> None:
         """Stop obeying lines."""
@@ -177,9 +198,7 @@ class Tabs:
 async def _lines(tab: WebSocket) -> AsyncIterator[str]:
     try:
         while True:
-            line = await tab.receive_text()
-            if len(line) <= LINE_LIMIT:
-                yield line
+            yield await tab.receive_text()
     except (WebSocketDisconnect, KeyError):  # KeyError: bytes came
         return
 

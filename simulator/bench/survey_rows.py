@@ -33,10 +33,10 @@ class SurveyRows:
     def __init__(self, database: Path, site_id: str, console_id: str) -> None:
         self._database = database
         self._console = (site_id, console_id)
-        self._known: dict[tuple[str, int], tuple[Any, ...]] = {}
+        self._known: dict[tuple[str, int], tuple[Any, ...]] | None = None
 
     def changes(self) -> list[dict[str, Any]]:
-        """Return the rows that are new or have changed since the last call, oldest first.
+        """Return the rows that are new or have changed since the last call, oldest first; the first ones are `old`.
 
         Empty while the database does not exist or is busy.
         """
@@ -45,6 +45,8 @@ class SurveyRows:
                 rows = connection.execute(_QUERY, (*self._console, ROWS_MAX)).fetchall()
         except sqlite3.OperationalError:
             return []
-        changed = [row for row in reversed(rows) if self._known.get(row[:2]) != row]
-        self._known.update((row[:2], row) for row in changed)
-        return [dict(zip(_NAMES, row, strict=True)) for row in changed]
+        known = self._known or {}
+        changed = [row for row in reversed(rows) if known.get(row[:2]) != row]
+        is_old = self._known is None
+        self._known = known | {row[:2]: row for row in changed}
+        return [{**dict(zip(_NAMES, row, strict=True)), "old": is_old} for row in changed]

@@ -1,4 +1,7 @@
-"""Listen at the broker beside console and bridge: all messages of one console, both ways, and the events in them."""
+"""Listen at the broker beside console and bridge: all messages of one console, both ways, and the events in them.
+
+The journal also says whether the broker can be heard (`broker`): while it can't, what it said last may be out of date.
+"""
 
 import json
 import os
@@ -8,6 +11,7 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from simulator.bench.journal import Journal
 
@@ -28,7 +32,8 @@ class WireTap:
             self._client.username_pw_set(user, os.environ.get("TRIVOX_MQTT_PASSWORD"))
         if ca:
             self._client.tls_set(ca_certs=str(ca))
-        self._client.on_connect = lambda client, *_: client.subscribe(self._topic + "#", qos=1)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = lambda *_: journal.write("broker", connected=False)
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 5)
         self._client.connect(address.hostname or "", address.port or (8883 if ca else 1883))
@@ -38,6 +43,10 @@ class WireTap:
         """Stop listening."""
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _on_connect(self, client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+        self._journal.write("broker", connected=not code.is_failure)
+        client.subscribe(self._topic + "#", qos=1)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         leaf = message.topic.removeprefix(self._topic)

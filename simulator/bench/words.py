@@ -7,11 +7,25 @@ from simulator.errors import SimulatorError
 
 _UNITS_MS = {"": 1, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 LONGEST_DAYS = 3660
+LINE_LIMIT = 2000  # characters of a command
+WORD_LIMIT = 100  # characters of a word that an error quotes
+_LONG_WORD = re.compile(rf"(\S{{{WORD_LIMIT}}})\S+?(?=[.,;:]?(?:\s|$))")
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|min|h|d|)")
 
 
 class CommandError(SimulatorError):
-    """A line could not be understood, or what it expects did not come."""
+    """A line could not be understood, or what it expects did not come.
+
+    The sentence may quote what was typed: characters that a terminal would obey are escaped, endless words are cut.
+    """
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(printable(_LONG_WORD.sub(r"\1…", sentence)))
+
+
+def printable(text: str) -> str:
+    """Return the text on one line, with the characters escaped that a terminal or a reader could take for others."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 class CommandSyntaxError(CommandError):

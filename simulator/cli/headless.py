@@ -8,11 +8,13 @@ from typing import TextIO
 
 from simulator.bench.language import Bench
 from simulator.bench.session import BenchSession
+from simulator.bench.words import printable
 from simulator.errors import SimulatorError
 from simulator.programs.children import EndError, ProcessError
 
 _CHECK_S = 0.2
 _PIECE = _LINE_LIMIT = 65536
+_QUOTED_LIMIT = 200  # characters of a line that an error quotes
 
 
 def obey(session: BenchSession, source: TextIO) -> bool:
@@ -30,7 +32,7 @@ def obey(session: BenchSession, source: TextIO) -> bool:
             raise
         except SimulatorError as error:
             has_succeeded = False
-            where = "" if is_terminal else f"line {number}, `{line.strip()}`: "
+            where = "" if is_terminal else f"line {number}, `{printable(line.strip())[:_QUOTED_LIMIT]}`: "
             sys.stderr.write(f"trivox: {where}{error}\n")
         else:
             if answer:

@@ -87,7 +87,7 @@ class PowerSupply:
         """The process id, whatever state the process is in; raises ConsoleError without power."""
         process = self._process
         if process is None:
-            raise ConsoleError(f"The console {self._name} is not powered.")
+            raise ConsoleError(f"The console {self._name} is not powered: switch it on.")
         return process.pid
 
     def waited_ms(self) -> int:
@@ -124,7 +124,9 @@ class PowerSupply:
         while True:
             process = self._process
             if process is None or self._lost:
-                state = "has ended without a reset" if self._lost else "is not powered"
+                state = (
+                    "has ended without a reset: switch it off and on" if self._lost else "is not powered: switch it on"
+                )
                 raise ConsoleError(f"The console {self._name} {state}.")
             if process.running:
                 process.wait_ready()

@@ -77,6 +77,12 @@ def newest(tab: Page, stage: str) -> Locator:
     return tab.locator(f"#{stage} li").first
 
 
-def do(tab: Page, line: str) -> None:
+def do(tab: Page, line: str) -> Locator:
+    """Type a line; return where its answer comes, once it has begun."""
+    echoes = tab.locator("#lines .typed")
+    before = echoes.count()
     tab.locator("#line").fill(line)
     tab.locator("#line").press("Enter")
+    expect(echoes).to_have_count(before + 1)
+    expect(echoes.last).to_have_text(f"> {line}\n")
+    return tab.locator("#lines .answer, #lines .error").nth(before)

@@ -76,8 +76,7 @@ def test_a_button_held_in_two_tabs_is_released_with_the_last(context: BrowserCon
         one.keyboard.down("c")
         held(one, "cant_say")
     tab.keyboard.up("c")
-    do(tab, "state")  # answered after that
-    expect(tab.locator("#lines")).to_contain_text("outbox")
+    expect(do(tab, "state")).to_contain_text("outbox")  # answered after that
     held(tab, "cant_say")
     other.keyboard.up("c")
     held(tab, "cant_say", down=False)
@@ -159,8 +158,7 @@ def test_without_wifi_events_show_in_flash_and_later_as_sent(tab: Page) -> None:
     expect(waits).to_have_text(f"{following} to {following + 1}: 2 wait")
     expect(chip).to_have_text(str(following + 1))
     expect(chip).to_have_class("chip kept")
-    do(tab, "state")
-    expect(tab.locator("#lines")).to_contain_text(f"{following} to {following + 1} wait")
+    expect(do(tab, "state")).to_contain_text(f"{following} to {following + 1} wait")
     tab.locator("#power").click()
     expect(tab.locator("#outbox-from")).to_have_text("in flash, without power")
     expect(waits).to_have_text(f"{following} to {following + 1}: 2 wait")
@@ -190,19 +188,46 @@ def test_switches_break_and_repair(tab: Page) -> None:
     lit(tab, "cant_say", on=False)
     tab.locator("#power").click()
     expect(tab.locator("#power")).to_have_attribute("aria-checked", "true")
-    do(tab, "expect online within 30s")
-    expect(tab.locator("#lines")).to_contain_text("expect online within 30s: done")
+    expect(do(tab, "expect online within 30s")).to_have_text("done\n")
 
 
 def test_a_typed_line_is_answered(tab: Page) -> None:
-    do(tab, "help")
-    expect(tab.locator("#lines")).to_contain_text("press BUTTON [TIME]")
+    expect(do(tab, "help")).to_contain_text("press BUTTON [TIME]")
     dome(tab, "no").click(delay=60)
     expect(newest(tab, "events")).to_contain_text("stray pressed no")
-    do(tab, "expect event stray_pressed button=no")
-    expect(tab.locator("#lines")).to_contain_text("expect event stray_pressed button=no: done")
-    do(tab, "dance")
-    expect(tab.locator("#lines .error")).to_have_text("There is no command dance; `help` lists them.\n")
+    expect(do(tab, "expect event stray_pressed button=no")).to_have_text("done\n")
+
+
+def test_a_wrong_line_is_shown_with_what_is_wrong(context: BrowserContext, tab: Page, address: str) -> None:
+    other = opened(context, address, [])
+    wrong = {
+        "dance": "There is no command dance; `help` lists them.",
+        "press maybe": "There is no button maybe; choose one of yes, no, cant_say, seller.",
+        "press 'yes": "This line can't be read (No closing quotation): write quotation marks in pairs",
+        "<img src=x onerror=alert(1)>": "There is no command <img; `help` lists them.",
+        "expect lamp yes on within 5weeks": "5weeks is not a time",
+        "z" * 999: f"There is no command {'z' * 100}…; `help` lists them.",
+    }
+    for line, sentence in wrong.items():
+        answer = do(tab, line)
+        expect(answer).to_contain_text(sentence)
+        expect(answer).to_have_class("error")
+    tab.locator("#line").fill("x" * 2001)
+    tab.locator("#line").press("Enter")
+    expect(tab.locator("#lines .error").last).to_have_text("This line has 2001 characters; write at most 2000.\n")
+    assert tab.locator("#lines img").count() == 0
+    expect(other.locator("#lines")).to_have_text(tab.locator("#lines").inner_text())  # all tabs show one bench
+    other.close()
+
+
+def test_a_click_that_fails_says_so_beside_it(tab: Page) -> None:
+    tab.locator("#power").click()
+    expect(tab.locator("#power")).to_have_attribute("aria-checked", "false")
+    tab.get_by_role("button", name="+1 h").click()
+    expect(tab.locator("#refused")).to_have_text("The console bench/till-1 is not powered: switch it on.")
+    tab.locator("#power").click()
+    expect(tab.locator("#refused")).to_be_empty()
+    ready(tab)
 
 
 def test_a_session_recorded_on_the_page_is_a_test(tab: Page) -> None:

@@ -15,13 +15,6 @@ const MARKS = {
   cant_say: "M38 41c0-15 25-15 25 0 0 9-13 9-13 18M50 70v.5",
   seller: "M50 34v21M50 66v.5",
 };
-const MEANINGS = {
-  1: "no session with the broker for 10 s",
-  2: "the outbox is over half full",
-  3: "a button is stuck",
-  4: "flash can’t be read or written",
-  5: "settings can’t be used",
-};
 const byId = (id) => document.getElementById(id);
 const domes = {};
 const sources = Object.fromEntries(BUTTONS.map((button) => [button, new Set()])); // pointers and keys that hold each button here
@@ -113,8 +106,13 @@ export function releaseAll() {
     for (const source of [...sources[button]]) release(button, source);
 }
 
+// Nothing is known of the console any more.
 export function forget() {
-  for (const button of BUTTONS) sources[button].clear();
+  for (const button of BUTTONS) {
+    sources[button].clear();
+    showHeld(button, false);
+    showLamp(button, false);
+  }
 }
 
 function light(dome, button, lit) {
@@ -169,32 +167,4 @@ function say() {
     label.textContent = LABELS[label.lang][button];
     light(domes[button], button, domes[button].dataset.lit === "true");
   }
-}
-
-// The seller's lamp reports what is wrong by blinks: two equal groups in a row are a code.
-let edges = 0, edgeMs = 0, groupMs = 0, last = 0, code = 0;
-
-export function sellerLit(atMs) {
-  if (atMs - edgeMs < 700) edges += 1;
-  else {
-    const period = edges * 400 + 1600;
-    code = edges === last && Math.abs(atMs - groupMs - period) < 250 ? edges : 0;
-    last = edges;
-    edges = 1;
-    groupMs = atMs;
-  }
-  edgeMs = atMs;
-  showBlinks();
-}
-
-export function watchBlinks(nowMs) {
-  if (code && nowMs - edgeMs > code * 400 + 2400) {
-    code = 0;
-    showBlinks();
-  }
-}
-
-function showBlinks() {
-  const words = code ? `${code} ${code === 1 ? "blink" : "blinks"}: ${MEANINGS[code] ?? "unknown"}.` : "The lamp is dark: all is well.";
-  if (byId("blinks").textContent !== words) byId("blinks").textContent = words;
 }

@@ -1,16 +1,31 @@
-// The connection to the bench's server: lines out, journal entries in; it reconnects by itself.
+// The connection to the bench's server: lines out, journal entries in; it reconnects by itself, also if the server is
+// there but says nothing any more (it is stopped, or this machine slept): it speaks at least each second.
 
 const RECONNECT_MS = 700;
+const SILENCE_MS = 6000;
 
 export function connect(handlers) {
   let socket = null;
+  let silence = 0;
   const open = () => {
     socket = new WebSocket(`ws://${location.host}/bench`);
-    socket.onmessage = (message) => handlers.receive(JSON.parse(message.data));
-    socket.onclose = () => {
-      handlers.lost();
-      setTimeout(open, RECONNECT_MS);
+    socket.onmessage = (message) => {
+      listen();
+      handlers.receive(JSON.parse(message.data));
     };
+    socket.onclose = lose;
+    listen();
+  };
+  const listen = () => {
+    clearTimeout(silence);
+    silence = setTimeout(lose, SILENCE_MS);
+  };
+  const lose = () => {
+    clearTimeout(silence);
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+    handlers.lost();
+    setTimeout(open, RECONNECT_MS);
   };
   open();
   return (line) => {

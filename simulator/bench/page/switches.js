@@ -7,12 +7,17 @@ const byId = (id) => document.getElementById(id);
 let send = () => false;
 let state = {}; // of all switches, as the server reported it
 
+// By switch on the page: the fact that says whether it is on, and the lines that switch it. A further one is a line here.
+const SWITCHES = {
+  power: { fact: "powered", on: "power on", off: "power cut" },
+  wifi: { fact: "wifi", on: "wifi on", off: "wifi off" },
+  link: { fact: "link", on: "link on", off: "link off" },
+  filled: { fact: "filled", on: "flash fill 0", off: "flash free" },
+};
+
 export function setUp(sender) {
   send = sender;
-  byId("power").onclick = () => send(state.powered ? "power cut" : "power on");
-  byId("wifi").onclick = () => send(`wifi ${state.wifi ? "off" : "on"}`);
-  byId("link").onclick = () => send(`link ${state.link ? "off" : "on"}`);
-  byId("filled").onclick = () => send(state.filled ? "flash free" : "flash fill 0");
+  for (const [id, { fact, on, off }] of Object.entries(SWITCHES)) byId(id).onclick = () => send(state[fact] ? off : on);
   byId("record").onclick = () => send(`record ${state.recording ? "end" : "begin"}`);
   for (const button of document.querySelectorAll("[data-line]")) button.onclick = () => send(button.dataset.line);
   onSubmit("cut", () => send(`power cut ${byId("cut-at").value} ${byId("cut-share").value}`));
@@ -45,14 +50,13 @@ function type() {
 
 export function board(name) {
   const onCable = name === "pico"; // it has no radio
-  byId("wifi").disabled = onCable;
+  byId("wifi").hidden = onCable;
   byId("link").firstElementChild.textContent = onCable ? "USB cable" : "Broker link";
 }
 
 export function show(entry) {
   state = entry;
-  for (const [id, on] of [["power", entry.powered], ["wifi", entry.wifi], ["link", entry.link], ["filled", entry.filled]])
-    byId(id).setAttribute("aria-checked", on);
+  for (const [id, { fact }] of Object.entries(SWITCHES)) byId(id).setAttribute("aria-checked", entry[fact]);
   for (const button of BUTTONS) byId(`stick-${button}`).setAttribute("aria-pressed", entry.stuck.includes(button));
   byId("cut-armed").textContent = entry.cut ? "armed" : "";
   byId("record").setAttribute("aria-pressed", entry.recording);
@@ -66,6 +70,12 @@ export function settings(payload) {
     asks.value = payload.question.id;
     byId("window").value = payload.survey_window_ms / 1000;
   }
+}
+
+// What was clicked and failed is said beside what was clicked, and in the list of commands.
+export function refused(entry) {
+  byId("refused").textContent = entry.sentence;
+  say(`${entry.line}: ${entry.sentence}`, "error");
 }
 
 export function say(text, className) {

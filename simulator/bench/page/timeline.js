@@ -1,6 +1,7 @@
 // The timeline: pins and events, live or scrolled back, on a canvas.
 
-import { clock, eventWords } from "./way.js";
+import { day, timeOfDay } from "./times.js";
+import { eventWords } from "./way.js";
 
 const LANES = ["yes", "no", "cant_say", "seller"];
 const NAMES = { yes: "Yes", no: "No", cant_say: "Can’t say", seller: "Seller" };
@@ -8,6 +9,7 @@ const SPANS_S = [2, 5, 10, 30, 60, 300, 900, 3600];
 const LEFT = 78, TOP = 40, LANE = 44, HEIGHT = 262;
 const ENTRIES_MAX = 20000;
 const REDRAW_MS = 60;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const byId = (id) => document.getElementById(id);
 const canvas = byId("timeline");
 let bars = []; // {kind, name, from, to}
@@ -33,7 +35,7 @@ export function setUp(nowMs) {
   canvas.addEventListener("keydown", keys);
   canvas.addEventListener("wheel", wheel, { passive: false });
   canvas.addEventListener("pointerdown", drag);
-  canvas.addEventListener("pointermove", point);
+  for (const kind of ["pointerdown", "pointermove"]) canvas.addEventListener(kind, point); // a finger only taps
   requestAnimationFrame(frame);
 }
 
@@ -138,13 +140,13 @@ function point(event) {
   const at = edge() - (1 - (event.offsetX - LEFT) / width) * length();
   const reach = (length() / width) * 12;
   const near = marks.filter((mark) => Math.abs(mark.at - at) < reach).map((mark) => mark.title ?? mark.text);
-  byId("pointed").textContent = event.buttons ? "" : `${clock(at)}  ${near.slice(-4).join(" · ")}`;
+  byId("pointed").textContent = `${day(at)} ${timeOfDay(at)}  ${near.slice(-4).join(" · ")}`;
 }
 
 // The page is open all day: it draws only as often as the eye needs, and leaves the processor to the console.
 function frame(atMs) {
   const due = atMs - drawnMs >= REDRAW_MS;
-  const moved = end === null && atMs - drawnMs >= length() / 1000; // about a pixel
+  const moved = end === null && atMs - drawnMs >= (calm.matches ? 1000 : length() / 1000); // about a pixel
   if ((dirty || moved) && due && !document.hidden) {
     dirty = false;
     drawnMs = atMs;
@@ -194,7 +196,7 @@ function grid(pen, x, from, to, width) {
     pen.moveTo(x(at), TOP - 8);
     pen.lineTo(x(at), HEIGHT - 20);
     pen.stroke();
-    if (x(at) < width - 34 && x(at) > LEFT + 24) pen.fillText(step < 1000 ? clock(at).slice(3, 10) : clock(at, false), x(at), HEIGHT - 9);
+    if (x(at) < width - 34 && x(at) > LEFT + 24) pen.fillText(timeOfDay(at, step < 1000 ? 1 : 0), x(at), HEIGHT - 9);
   }
   pen.textAlign = "left";
   pen.fillText("Events", 0, 20);
@@ -219,7 +221,7 @@ function drawBar(pen, x, bar, to) {
     pen.fillStyle = colours.soft;
     pen.fillRect(left, TOP - 8, width, HEIGHT - TOP - 12);
     pen.fillStyle = colours.faint;
-    if (width > 60) pen.fillText("no power", left + 6, TOP + 4);
+    if (width > 80) pen.fillText("not running", left + 6, TOP + 4);
     return;
   }
   if (bar.kind === "sound") {
@@ -251,11 +253,12 @@ function drawMarks(pen, x, from, to) {
     pen.beginPath();
     pen.arc(at, TOP - 6, 3.5, 0, 7);
     pen.fill();
-    const row = free.findIndex((edge) => edge <= at - 2);
-    if (row < 0) continue;
+    if (at < LEFT) continue;
     const width = pen.measureText(mark.text).width;
-    const left = Math.max(free[row], Math.min(at - 2, x(to) - width)); // not cut off at the edge
-    pen.fillText(mark.text, left, 8 + row * 15);
-    free[row] = left + width + 8;
+    const left = (edge) => Math.max(edge, Math.min(at - 2, x(to) - width)); // not cut off at the right
+    const row = free.findIndex((edge) => edge <= at - 2 && left(edge) + width <= x(to) + 1);
+    if (row < 0) continue;
+    pen.fillText(mark.text, left(free[row]), 8 + row * 15);
+    free[row] = left(free[row]) + width + 8;
   }
 }

@@ -1,5 +1,7 @@
 // The stages of a press's path: pins, events, outbox, wire, acknowledgements, rows.
 
+import { timeOfDay } from "./times.js";
+
 const LINES_MAX = 120; // per stage
 const CHIPS_MAX = 60;
 const byId = (id) => document.getElementById(id);
@@ -10,14 +12,9 @@ let through = new Map(); // epoch -> acknowledged up to this number
 let epoch = null;
 let lowest = 0; // the lowest number in flash
 let range = null; // what waits, read from flash
-let lastHealth = null; // the console's own report, used when it works without flash
-let powered = false;
-
-export function clock(atMs, withMs = true) {
-  const date = new Date(atMs);
-  const text = date.toTimeString().slice(0, 8);
-  return withMs ? `${text}.${String(date.getMilliseconds()).padStart(3, "0")}` : text;
-}
+let lastHealth = null; // the console's own report in this run, used when it works without flash
+let isRunning = false;
+let hasBrokenRule = false;
 
 function element(tag, text, className) {
   const node = document.createElement(tag);
@@ -26,11 +23,17 @@ function element(tag, text, className) {
   return node;
 }
 
+// What was there before this bench began has no time of this bench: `atMs` is null.
+function timeElement(atMs) {
+  if (atMs === null) return element("span", "earlier", "earlier");
+  const time = element("time", timeOfDay(atMs));
+  time.dateTime = new Date(atMs).toISOString();
+  return time;
+}
+
 function line(list, atMs, ...parts) {
   const item = element("li");
-  const time = element("time", clock(atMs).slice(3));
-  time.title = clock(atMs, false);
-  item.append(time, ...parts);
+  item.append(timeElement(atMs), ...parts);
   const target = byId(list);
   const isScrolledBack = target.scrollTop > 4; // then the lines in view stay where they are
   const before = target.scrollHeight;
@@ -56,7 +59,9 @@ export function clear() {
   lines = new Map();
   through = new Map();
   lastHealth = null;
+  hasBrokenRule = false;
   use(null);
+  showRange();
 }
 
 function use(newEpoch) {
@@ -65,6 +70,7 @@ function use(newEpoch) {
   lowest = 0;
   numbers = new Map();
   byId("outbox-numbers").replaceChildren();
+  byId("through").textContent = through.has(epoch) ? `through ${through.get(epoch)}` : "nothing yet";
 }
 
 export function pin(entry) {
@@ -103,14 +109,20 @@ function showEvent(entry, stage) {
 function addLine(key, entry) {
   const [kind, rest] = eventWords(entry.event);
   const className = entry.event.outcome ?? (entry.event.button === "seller" ? "seller-word" : entry.event.button);
-  const chip = element("span", entry.seq, "chip");
-  line("events", entry.at_ms, chip, ` ${kind}`, rest ? " " : "", element("b", rest, className));
+  const chip = chipElement(entry.seq);
+  line("events", entry.old ? null : entry.at_ms, chip, ` ${kind}`, rest ? " " : "", element("b", rest, className));
   lines.set(key, { epoch: entry.epoch, seq: entry.seq, sent: false, chip });
   if (lines.size > LINES_MAX) lines.delete(lines.keys().next().value);
 }
 
-function addNumber(seq) {
+function chipElement(seq) {
   const chip = element("span", seq, "chip");
+  chip.role = "img"; // its look says how far the event has come, and so does its name
+  return chip;
+}
+
+function addNumber(seq) {
+  const chip = chipElement(seq);
   numbers.set(seq, chip);
   byId("outbox-numbers").prepend(chip);
   if (numbers.size > CHIPS_MAX) removeNumber(numbers.keys().next().value);
@@ -127,9 +139,9 @@ function updateChips() {
   for (const shown of lines.values()) {
     const stage = shown.seq <= (through.get(shown.epoch) ?? 0) ? "acked" : shown.sent ? "sent" : "kept";
     for (const chip of [shown.chip, shown.epoch === epoch && numbers.get(shown.seq)])
-      if (chip && chip.title !== STAGES[stage]) {
+      if (chip && !chip.classList.contains(stage)) {
         chip.className = `chip ${stage}`;
-        chip.title = STAGES[stage];
+        chip.ariaLabel = `${shown.seq}, ${STAGES[stage]}`;
       }
   }
 }
@@ -139,8 +151,7 @@ export function outbox(entry) {
   range = entry;
   lowest = entry.lowest;
   for (const seq of [...numbers.keys()]) if (seq < lowest) removeNumber(seq);
-  if (entry.first > 1) through.set(epoch, Math.max(through.get(epoch) ?? 0, entry.first - 1));
-  updateChips();
+  if (entry.first > 1) setThrough(epoch, Math.max(through.get(epoch) ?? 0, entry.first - 1));
   showRange();
 }
 
@@ -149,7 +160,7 @@ export function wire(entry) {
   const details = element("details");
   const summary = element("summary");
   summary.tabIndex = -1; // one stop for all of them, see setUp
-  summary.append(element("time", clock(entry.at_ms).slice(3)), " ", element("b", up ? "↑" : "↓", up ? "seller-word" : "yes"));
+  summary.append(timeElement(entry.at_ms), " ", element("b", up ? "↑" : "↓", up ? "seller-word" : "yes"));
   summary.append(` ${entry.leaf} `, element("span", brief(entry), "seq"));
   details.append(summary);
   details.addEventListener("toggle", () => {
@@ -182,37 +193,48 @@ function brief(entry) {
 
 function acknowledged(entry, payload) {
   if (payload.epoch === undefined) return;
-  byId("through").textContent = `through ${payload.through}`;
   line("acks", entry.at_ms, `${payload.through}`);
-  through.set(payload.epoch, payload.through);
+  setThrough(payload.epoch, payload.through);
+}
+
+function setThrough(ofEpoch, number) {
+  through.set(ofEpoch, number);
+  if (ofEpoch === epoch) byId("through").textContent = `through ${number}`;
   updateChips();
 }
 
 function health(entry, payload) {
-  lastHealth = payload;
-  byId("lag").textContent = `${payload.loop_lag_max_ms} ms`;
+  lastHealth = { ...payload, atMs: entry.at_ms };
   showRange();
 }
 
 export function power(on) {
-  powered = on;
+  isRunning = on;
+  hasBrokenRule &&= !on;
+  lastHealth = null; // what was in RAM is gone
+  showRange();
+}
+
+export function brokeRule() {
+  hasBrokenRule = true;
   showRange();
 }
 
 function showRange() {
-  const fromRam = powered && lastHealth?.faults.includes("flash");
+  const fromRam = isRunning && lastHealth?.faults?.includes("flash");
   const { first, next } = (fromRam ? lastHealth.outbox : range) ?? {};
   const count = next - first;
   const waiting = count === 1 ? `${first} waits` : `${first} to ${next - 1}: ${count} wait`;
-  byId("outbox-range").textContent = first === undefined ? "–" : count ? waiting : `empty, next ${next}`;
-  byId("outbox-from").textContent = fromRam ? "in RAM, reported by health" : powered ? "in flash" : "in flash, without power";
+  const place = isRunning ? "in flash" : hasBrokenRule ? "in flash, the firmware has ended" : "in flash, without power";
+  byId("outbox-range").textContent = first === undefined ? "not read yet" : count ? waiting : `empty, next ${next}`;
+  byId("outbox-from").textContent = fromRam ? `in RAM, as reported at ${timeOfDay(lastHealth.atMs, 0)}` : place;
 }
 
 export function row(entry) {
   const outcome = element("b", words(entry.outcome), entry.outcome);
   const rest = [entry.cause, entry.response_ms === null ? "" : `${entry.response_ms} ms`, entry.affected ? "force majeure" : ""];
   const old = byId(`row-${entry.epoch}-${entry.survey}`);
-  const item = line("rows", entry.at_ms, element("span", `#${entry.survey}`, "seq"), outcome, ` ${rest.filter(Boolean).join(", ")}`);
+  const item = line("rows", entry.old ? null : entry.at_ms, element("span", `#${entry.survey}`, "seq"), outcome, ` ${rest.filter(Boolean).join(", ")}`);
   item.id = `row-${entry.epoch}-${entry.survey}`;
   old?.remove();
 }
