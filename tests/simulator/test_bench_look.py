@@ -1,11 +1,14 @@
 """The bench's page for the eye, on a phone and for a screen reader, in any language."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.simulator.bench_layout import layout_mistakes, small_targets
+from tests.simulator.bench_made_up import open_made_up
 from tests.simulator.bench_program import page
 from tests.simulator.bench_tab import BUTTONS, do, dome, lit, newest, opened
 from tests.support.programs import TRIVOX
@@ -73,21 +76,29 @@ def test_nothing_on_the_page_moves(tab: Page) -> None:
     assert boxes() == before
 
 
-@pytest.mark.parametrize("width", [320, 375, 844, 900])
-def test_it_fits_on_a_phone(browser: Browser, tab: Page, address: str, width: int) -> None:
-    phone = browser.new_context(viewport={"width": width, "height": 390}, has_touch=True, is_mobile=True, locale="ru")
-    hand = opened(phone, address, [])
-    assert hand.evaluate("document.documentElement.scrollWidth") == width
-    sizes = [box["width"] for box in (dome(hand, button).bounding_box() for button in BUTTONS[:3]) if box]
-    assert max(sizes) - min(sizes) < 1
-    cut = hand.evaluate("""[...document.querySelectorAll('button, h2, .dome b')].filter((one) =>
-        one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML)""")
-    assert cut == []
-    outside = hand.evaluate("""[...document.querySelectorAll('main button, main input, main select')].filter((one) => {
-        const box = one.getBoundingClientRect(), around = one.closest('section').getBoundingClientRect();
-        return box.left < around.left || box.right > around.right; }).map((one) => one.outerHTML)""")
-    assert outside == []
-    phone.close()
+@pytest.mark.parametrize("touch", [False, True])
+def test_nothing_is_clipped_or_covered(browser: Browser, address: str, *, touch: bool) -> None:
+    context = browser.new_context(has_touch=touch, is_mobile=touch)
+    tab = open_made_up(context, address)
+    for width in (320, 360, 480, 640, 680, 844, 861, 1080, 1100, 1360, 1920, 2560):
+        tab.set_viewport_size({"width": width, "height": 640})
+        for language in ("de", "ru", "ar"):
+            tab.locator("#language").select_option(language)
+            assert layout_mistakes(tab) == [], f"{width} {language}"
+        sizes = [box["width"] for box in (dome(tab, button).bounding_box() for button in BUTTONS[:3]) if box]
+        assert max(sizes) - min(sizes) < 1
+    context.close()
+
+
+def test_a_phone_is_told_of_fingers_not_of_keys(browser: Browser, address: str) -> None:
+    for touch in (False, True):
+        context = browser.new_context(viewport={"width": 360, "height": 640}, has_touch=touch, is_mobile=touch)
+        tab = open_made_up(context, address)
+        told = re.findall("keys?|arrows?|hover|click|scroll|mouse", tab.locator("body").inner_text(), re.IGNORECASE)
+        assert bool(told) is not touch, told
+        assert bool(small_targets(tab)) is not touch, small_targets(tab)
+        assert tab.locator("[title]").count() == 0  # no finger and no key reaches a tooltip
+        context.close()
 
 
 def test_a_question_is_shown_in_its_language(browser: Browser, tmp_path: Path) -> None:

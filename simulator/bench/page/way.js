@@ -33,7 +33,7 @@ function timeElement(atMs) {
 
 function line(list, atMs, ...parts) {
   const item = element("li");
-  item.append(timeElement(atMs), ...parts);
+  item.append(timeElement(atMs), " ", ...parts);
   const target = byId(list);
   const isScrolledBack = target.scrollTop > 4; // then the lines in view stay where they are
   const before = target.scrollHeight;
@@ -234,7 +234,7 @@ export function row(entry) {
   const outcome = element("b", words(entry.outcome), entry.outcome);
   const rest = [entry.cause, entry.response_ms === null ? "" : `${entry.response_ms} ms`, entry.affected ? "force majeure" : ""];
   const old = byId(`row-${entry.epoch}-${entry.survey}`);
-  const item = line("rows", entry.old ? null : entry.at_ms, element("span", `#${entry.survey}`, "seq"), outcome, ` ${rest.filter(Boolean).join(", ")}`);
+  const item = line("rows", entry.old ? null : entry.at_ms, element("span", `#${entry.survey}`, "seq"), " ", outcome, ` ${rest.filter(Boolean).join(", ")}`);
   item.id = `row-${entry.epoch}-${entry.survey}`;
   old?.remove();
 }
