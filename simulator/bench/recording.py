@@ -44,7 +44,7 @@ class Recorder:
         now = datetime.now(UTC)
         text = script(self._entries, self._before, self._began_s)
         head = f"# Recorded at the bench on {now:%Y-%m-%d %H:%M} UTC; again: trivox simulate --headless"
-        file = self._session.recordings / f"{now:%Y-%m-%d-%H%M%S}.bench"
+        file = self._session.recordings / f"{now:%Y-%m-%d-%H%M%S}Z.bench"
         file.parent.mkdir(parents=True, exist_ok=True)
         board = f" --board {self._session.board}" if self._session.board != "unix" else ""
         file.write_text(f"{head}{board} < {file.name}\n{text}", encoding="utf-8")

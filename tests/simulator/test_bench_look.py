@@ -70,7 +70,7 @@ def test_nothing_on_the_page_moves(tab: Page) -> None:
     expect(tab.locator("#blinks")).to_contain_text("1 blink: no session with the broker", timeout=120_000)
     expect(tab.locator("#events")).to_contain_text("survey closed no")
     tab.locator("#wifi").click()
-    expect(tab.locator("#blinks")).to_contain_text("No blinks: all is well.", timeout=120_000)
+    expect(tab.locator("#blinks")).to_contain_text("No blinks: the console reports no trouble.", timeout=120_000)
     tab.locator("#record").click()
     expect(tab.locator("#recorded a")).to_be_visible()
     assert boxes() == before

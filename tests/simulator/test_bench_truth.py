@@ -17,7 +17,7 @@ from tests.simulator.bench_tab import do, dome, lit, newest, opened, ready
 
 NO_FIGURE = "\N{EN DASH}"
 NOT_HEARD = "No blinks yet, but the broker hears nothing from the console."
-WELL = "No blinks: all is well."
+WELL = "No blinks: the console reports no trouble."
 
 
 @dataclass

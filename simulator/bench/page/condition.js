@@ -11,6 +11,7 @@ const MEANINGS = {
   4: "flash can’t be read or written",
   5: "settings, or console.json, can’t be used",
 };
+const FAULTS = { clock: "it does not know the time" }; // which the lamp does not report; others are named as health does
 const NONE = "–";
 const byId = (id) => document.getElementById(id);
 const unknown = {
@@ -91,8 +92,8 @@ function lampWords() {
   if (code) return `${code} ${code === 1 ? "blink" : "blinks"}: ${MEANINGS[code] ?? "unknown"}.`;
   if (!known.hasBroker) return "No blinks, but the bench can’t reach the broker.";
   if (!isHeard()) return "No blinks yet, but the broker hears nothing from the console.";
-  if (known.faults.length) return `No blinks, but the console reports: ${known.faults.join(", ")}.`;
-  return "No blinks: all is well.";
+  if (known.faults.length) return `No blinks, but the console reports: ${known.faults.map((fault) => FAULTS[fault] ?? fault).join(", ")}.`;
+  return "No blinks: the console reports no trouble.";
 }
 
 function settingsWords() {
