@@ -28,7 +28,7 @@ def figures() -> Iterator[Figure]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 1360, "height": 900})
         tab.goto(address)
-        tab.wait_for_selector("#status[data-state=online]")
+        tab.wait_for_selector("#at-broker[data-state=online]")
         delays = sorted(_delay(tab, number) for number in range(PRESSES))
         frame = statistics.median(tab.evaluate(FRAMES, PRESSES))
         browser.close()

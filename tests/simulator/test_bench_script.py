@@ -77,6 +77,20 @@ def test_wrong_words_are_refused() -> None:
             share_of(word)
 
 
+def test_an_error_quotes_what_a_terminal_must_not_obey_and_no_more_than_needed() -> None:
+    bench = Bench(cast(Any, SlowSession()))
+    for line, quoted in (
+        ("\x1b[2Jclear", "\\x1b[2Jclear;"),
+        ("pre\u202ess", "pre\\u202ess;"),
+        ("z" * 999, "z" * 100 + "…;"),
+    ):
+        with pytest.raises(CommandError) as error:
+            bench.do(line)
+        assert str(error.value) == f"There is no command {quoted} `help` lists them."
+    with pytest.raises(CommandError, match=r"This line has 2001 characters; write at most 2000\."):
+        bench.do("#" * 2001)
+
+
 def test_help_has_each_command() -> None:
     lines = [line.split()[0] for line in help_text().splitlines() if line]
     assert set(COMMANDS) <= set(lines)

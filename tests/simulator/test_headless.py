@@ -115,12 +115,13 @@ def test_each_bad_line_is_reported_in_one_sentence() -> None:
         "expect lamp yes on within 10ms": "This did not hold within 10 ms: lamp yes on.",
         "settings survey_window_ms=1": "survey_window_ms",
         "record end": "No recording is running; start one with `record begin`.",
+        "dan\x1b[2Jce": "There is no command dan\\x1b[2Jce; `help` lists them.",
     }
     done = headless(ONLINE + "\n".join(lines) + "\n# a remark\n\nquit\npress nobody\n")
     assert done.returncode == 1
     told = done.stderr.splitlines()
     for place, (line, sentence) in enumerate(lines.items()):
-        assert f"line {place + 2}, `{line}`: " in told[place]
+        assert f"line {place + 2}, `{line}`: ".replace("\x1b", "\\x1b") in told[place]
         assert sentence in told[place]
     assert len(told) == len(lines)
 
