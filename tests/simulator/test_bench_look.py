@@ -80,9 +80,9 @@ def test_nothing_on_the_page_moves(tab: Page) -> None:
 def test_nothing_is_clipped_or_covered(browser: Browser, address: str, *, touch: bool) -> None:
     context = browser.new_context(has_touch=touch, is_mobile=touch)
     tab = open_made_up(context, address)
-    for width in (320, 360, 480, 640, 680, 844, 861, 1080, 1100, 1360, 1920, 2560):
+    for width in (320, 360, 561, 680, 861, 1080, 1100, 1360, 2560):
         tab.set_viewport_size({"width": width, "height": 640})
-        for language in ("de", "ru", "ar"):
+        for language in ("de", "ru"):
             tab.locator("#language").select_option(language)
             assert layout_mistakes(tab) == [], f"{width} {language}"
         sizes = [box["width"] for box in (dome(tab, button).bounding_box() for button in BUTTONS[:3]) if box]

@@ -102,8 +102,9 @@ def test_firmware_that_has_ended_is_not_well(bench: OpenBench) -> None:
         figure(tab, "heap", known=False)
         lit(tab, "yes", on=False)
         tab.reload()  # a late tab knows it too
-    for _ in ("off", "on"):
+    for on in ("false", "true"):
         tab.locator("#power").click()
+        expect(tab.locator("#power")).to_have_attribute("aria-checked", on)
     expect(tab.locator("#notice")).to_be_hidden()
 
 

@@ -13,8 +13,8 @@ export function connect(handlers) {
       listen();
       handlers.receive(JSON.parse(message.data));
     };
+    socket.onopen = listen;
     socket.onclose = lose;
-    listen();
   };
   const listen = () => {
     clearTimeout(silence);
@@ -22,7 +22,7 @@ export function connect(handlers) {
   };
   const lose = () => {
     clearTimeout(silence);
-    socket.onmessage = socket.onclose = null;
+    socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
     handlers.lost();
     setTimeout(open, RECONNECT_MS);
