@@ -1,8 +1,8 @@
 """Keep the credentials of consoles and other users of the broker: files in a folder beside the database.
 
 Each is a file of its own that only its owner may read: SITE/CONSOLE.json for a console, SITE/SOURCE.source for a till
-or people counter, NAME.viewer for a program that only reads, bridge.account for the bridge. None of it is in the
-database: its copies, its reports and their readers need no secrets.
+or people counter, NAME.viewer for a program that only reads, bridge.account for the bridge, and bridge.session for its
+client id at the broker. None of it is in the database: its copies, its reports and their readers need no secrets.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BRIDGE = "bridge"
+SESSION = "bridge.session"
 _KEY_BYTES = 32  # of HMAC-SHA256: as long as its result (RFC 2104, section 3)
 _PASSWORD_BYTES = 24
 _KEY = re.compile(rf"[0-9a-f]{{{2 * _KEY_BYTES}}}")
 _PRINTED = re.compile(r"[\x21-\x7e]+")  # what a line of mosquitto's files can hold
 _NO_KEY = "00" * _KEY_BYTES  # for accounts, which need none
 
-T = TypeVar("T", "Credentials", "Account")
+T = TypeVar("T", "Credentials", "Account", "BridgeSession")
 
 
 class Credentials(NamedTuple):
@@ -49,6 +50,15 @@ class Account(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Account(user={self.user!r})"
+
+
+class BridgeSession(NamedTuple):
+    """The client id of the bridge's session at the broker: who knows it may be able to cut the bridge off."""
+
+    client_id: str
+
+    def __repr__(self) -> str:
+        return "BridgeSession()"
 
 
 class Keyring:
@@ -120,6 +130,18 @@ class Keyring:
         ending = "account" if name == BRIDGE else "source" if "/" in name else "viewer"
         return self.folder / f"{name}.{ending}"
 
+    # -- the bridge's session --------------------------------------------------------------------------------------
+
+    def bridge_session(self) -> str | None:
+        """Return the client id of the bridge's session, or None if there never was one. Raises TrivoxError."""
+        session = self._read(self.folder / SESSION, BridgeSession)
+        return None if session is None else session.client_id
+
+    def issue_bridge_session(self, client_id: str) -> str:
+        """Keep this client id, and return it; it is on the disk when this returns."""
+        self._write(self.folder / SESSION, BridgeSession(client_id))
+        return client_id
+
     def open_to_others(self) -> list[Path]:
         """Return the files that another user of this machine may read or write."""
         return [path for path in sorted(self.folder.glob("**/*.*")) if private_files.is_open_to_others(path)]
@@ -141,7 +163,7 @@ class Keyring:
             raise _damaged(path)
         return login
 
-    def _write(self, path: Path, login: Credentials | Account) -> None:
+    def _write(self, path: Path, login: Credentials | Account | BridgeSession) -> None:
         owner = private_files.owner_of(self._database)
         for folder in (self.folder, path.parent):
             private_files.make_folder(folder, owner)

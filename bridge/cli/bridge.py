@@ -21,12 +21,14 @@ from bridge.errors import NoRoomError
 from bridge.service.control import take_lock_to_serve
 from bridge.service.control_server import ControlServer
 from bridge.store import open_store
-from bridge.store.consoles import identity
 from bridge.store.integrity import IntegrityCheck
+from bridge.wire.identifiers import check_id
 
 if TYPE_CHECKING:
     from bridge.broker_login import BrokerLogin
+    from bridge.service.mqtt_session import MqttSession
     from bridge.store import Store
+    from bridge.store.lock import Lock
 
 BROKER_PORT = 1883
 SWITCH_S = 0.0005  # receiving and writing take turns often, so that neither delays the other
@@ -36,10 +38,11 @@ RETRY_S = 1.0  # how often opening on a full disk is tried again
 
 
 class Admission(NamedTuple):
-    """The consoles and events that the bridge accepts."""
+    """The consoles and events that the bridge accepts; no `sites` means all."""
 
     enrolled_only: bool
     signed_only: bool
+    sites: tuple[str, ...] = ()
 
 
 def register(app: typer.Typer) -> None:
@@ -59,6 +62,12 @@ def bridge(
     signed_only: Annotated[  # noqa: FBT002 - an option of the command line
         bool, typer.Option("--signed-only", help="Accept only events that are signed with their console's key.")
     ] = False,
+    site: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SITE", help="Serve only this site, repeatable: another bridge may serve others. [default: all]"
+        ),
+    ] = None,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="The port on loopback where Prometheus finds metrics; 0: none.")
     ] = METRICS_PORT,
@@ -66,7 +75,8 @@ def bridge(
     """Run the bridge, which stores what consoles send."""
     log.set_up()
     login = read_broker(broker, os.environ, config, ca_file)
-    run_bridge(login, database, Admission(enrolled_only, signed_only), metrics_port)
+    sites = tuple(sorted({check_id("site", name) for name in site or ()}))
+    run_bridge(login, database, Admission(enrolled_only, signed_only, sites), metrics_port)
 
 
 def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metrics_port: int) -> None:
@@ -79,8 +89,9 @@ def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metric
     check = IntegrityCheck(database)
     try:
         check.wait()
-        log.info("the bridge starts", version=version("trivox"), database=database, **admission._asdict())
-        _serve(broker, store, check, admission, metrics_port)
+        facts = admission._asdict() | {"sites": ",".join(admission.sites) or None}
+        log.info("the bridge starts", version=version("trivox"), database=database, **facts)
+        _serve(_make_session(broker, store, lock, admission), store, check, metrics_port)
     finally:
         check.close()
         store.close()
@@ -103,11 +114,20 @@ def _open(database: Path) -> Store:
         logged = sentence
 
 
-def _serve(broker: BrokerLogin, store: Store, check: IntegrityCheck, admission: Admission, metrics_port: int) -> None:
-    from bridge.service.metrics import BridgeCollector, MetricsServer  # noqa: PLC0415 - other commands start faster without it
+def _make_session(broker: BrokerLogin, store: Store, lock: Lock, admission: Admission) -> MqttSession:
+    from bridge.service.claim import Claim, file_name, session_name  # noqa: PLC0415 - other commands start faster without it
     from bridge.service.mqtt_session import MqttSession  # noqa: PLC0415 - see above; it loads paho
 
-    session = MqttSession(broker, store, identity(store), **admission._asdict())
+    name = session_name(store)
+    claim = Claim(name, file_name(name, lock.place()), admission.sites)
+    return MqttSession(
+        broker, store, name, claim, enrolled_only=admission.enrolled_only, signed_only=admission.signed_only
+    )
+
+
+def _serve(session: MqttSession, store: Store, check: IntegrityCheck, metrics_port: int) -> None:
+    from bridge.service.metrics import BridgeCollector, MetricsServer  # noqa: PLC0415 - other commands start faster without it
+
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: session.stop())
     server = ControlServer(store.path, session.perform, lambda: session.vitals.snapshot(time.time_ns() // 1_000_000))

@@ -6,6 +6,7 @@ hands over what a commit allows to be sent.
 
 from __future__ import annotations
 
+import secrets
 import select
 import socket
 import ssl
@@ -14,12 +15,18 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.client import Client, ConnectFlags
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 
 from bridge import log
+from bridge.keyring import Keyring
+from bridge.service.claim import another_bridge, shared_keys
+from bridge.service.claim_inquiry import ClaimInquiry
+from bridge.service.claim_keeper import ClaimKeeper
+from bridge.service.mqtt_client import CONNECT_TIMEOUT_S, make_client
 from bridge.service.publish_reader import PublishReader
 from bridge.service.vitals import MANY, Vitals
 from bridge.service.writer import Outgoing, ReceivedMessage, Writer
+from bridge.wire.bridge_claim import ALL_CLAIMS, is_claim_topic
 from bridge.wire.contract import LEAVES_TO_BRIDGE
 
 if TYPE_CHECKING:
@@ -27,11 +34,11 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
     from bridge.broker_login import BrokerLogin
+    from bridge.service.claim import Claim
     from bridge.service.publish_reader import HandleMessage
     from bridge.store import Store
 
 KEEPALIVE_S = 30
-CONNECT_TIMEOUT_S = 5.0
 RETRY_S = (0.2, 0.5, 1.0, 1.0, 2.0)
 REFUSED_RETRY_S = 5.0
 TICK_S = 1.0
@@ -51,19 +58,27 @@ class PublishReaderClient(Client):
 
 
 class MqttSession:
-    """The bridge's session with the broker: stores what consoles send, from `run` until `stop`."""
+    """The bridge's session with the broker: stores what consoles send, from `run` until `stop`.
+
+    `session` is its client id there, and `claim` says for which sites it works.
+    """
 
     def __init__(
         self,
         broker: BrokerLogin,
         store: Store,
-        identity: str,
+        session: str,
+        claim: Claim,
         *,
         enrolled_only: bool = False,
         signed_only: bool = False,
     ) -> None:
         self._broker = broker
-        self.vitals = Vitals(started_at_ms=time.time_ns() // 1_000_000, broker=broker.address)
+        self._claim = claim
+        self._keys = Keyring(store.path).folder
+        self.vitals = Vitals(
+            started_at_ms=time.time_ns() // 1_000_000, broker=broker.address, instance=claim.instance, sites=claim.sites
+        )
         self._writer = Writer(
             store, self._on_commit, enrolled_only=enrolled_only, signed_only=signed_only, vitals=self.vitals
         )
@@ -74,27 +89,19 @@ class MqttSession:
         self._wake_reader.settimeout(0)
         self._wake_writer.settimeout(0)
         self._connection = 0
-        self._is_connected = False
+        self._is_connected = self._is_subscribed = False
+        self._is_serving = False  # true once the broker has the claim of this connection
         self._is_stopping = False
         self._received: list[ReceivedMessage] = []
         self._now_ms = 0
-        self._client = self._make_client(f"trivox-bridge-{identity}")
+        self._client = self._make_client(session)
+        self._keeper = ClaimKeeper(claim, self._client)
         self.perform = self._writer.perform
 
     def _make_client(self, client_id: str) -> PublishReaderClient:
-        client = PublishReaderClient(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=False,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-        )
-        client.connect_timeout = CONNECT_TIMEOUT_S
+        client = make_client(PublishReaderClient, self._broker, client_id, clean_session=False)
         client.max_inflight_messages_set(0)  # paho drops what exceeds its own limit; `_send_outgoing` has one instead
-        if self._broker.user is not None:
-            client.username_pw_set(self._broker.user, self._broker.password)
-        if self._broker.tls:
-            client.tls_set(ca_certs=None if self._broker.ca_file is None else str(self._broker.ca_file))
+        client.will_set(self._claim.topic, b"", qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -107,7 +114,7 @@ class MqttSession:
         self._writer.start()
         try:
             attempt = 0
-            while not self._is_stopping and self._writer.failure is None:
+            while not self._is_ending():
                 attempt = 0 if self._stay_connected() else attempt + 1
                 self._wait(REFUSED_RETRY_S if self.vitals.refused else RETRY_S[min(attempt, len(RETRY_S) - 1)])
         finally:
@@ -125,11 +132,15 @@ class MqttSession:
         self._is_stopping = True
         self._wake()
 
+    def _is_ending(self) -> bool:
+        return self._is_stopping or self._writer.failure is not None
+
     def _end(self) -> None:
         self._writer.stop()
         if self._is_connected:
             if self._writer.failure is None:
                 self._send_outgoing()
+            self._keeper.take_back()
             self._client.disconnect()
         sock = self._socket()
         if sock is not None:
@@ -142,10 +153,12 @@ class MqttSession:
     def _stay_connected(self) -> bool:
         """Connect and work until the connection ends; return whether one was established."""
         previous_connection = self._connection
-        if not self._connect():
+        self._is_subscribed = self._is_serving = False
+        self._received = []
+        if not (self._may_serve() and self._connect(self._client)):
             return False
         give_up_s = time.monotonic() + CONNECT_TIMEOUT_S
-        while not self._is_stopping and self._writer.failure is None:
+        while not self._is_ending():
             sock = self._socket()
             if sock is None:
                 break
@@ -158,12 +171,48 @@ class MqttSession:
                 sock.close()
                 break
             self._work_once(sock)
-        self._note_disconnected()
+            if self._keeper.rival is not None:
+                self._writer.fail(another_bridge(self._keeper.rival, self._broker.address))
+        if not self._is_ending():  # else `_end` says good-bye
+            self._note_disconnected()
         return self._connection != previous_connection
 
-    def _connect(self) -> bool:
+    def _may_serve(self) -> bool:
+        """Ask whether another bridge serves the same consoles; return whether the session may begin now."""
+        client = make_client(Client, self._broker, f"trivox-inquiry-{secrets.token_hex(8)}")
+        inquiry = ClaimInquiry(client, self._claim, self._is_ending)
+        if not self._connect(client):
+            return False
+        inquiry.run()
+        if inquiry.refused:
+            self._note_refused(inquiry.refused, "the broker refuses the bridge: correct user and password")
+        elif not inquiry.is_complete:
+            self._warn("the broker does not answer: trying again")
+        elif inquiry.rival is not None:
+            self._writer.fail(another_bridge(inquiry.rival, self._broker.address))
+        elif inquiry.shares_name:
+            self._writer.fail(shared_keys(self._keys, self._broker.address))
+        else:
+            self._note_claim_rights(are_given=inquiry.is_heard)
+            return True
+        return False
+
+    def _note_refused(self, reason: str, sentence: str) -> None:
+        self.vitals.refused = reason
+        self._warn(sentence, reason=reason)
+
+    def _note_claim_rights(self, *, are_given: bool) -> None:
+        """Without the right to claims the bridge serves all the same: its consoles must not wait for it."""
+        self.vitals.can_claim = are_given
+        if not are_given:
+            self._warn(
+                "the broker does not let the bridge write and read trivox/v1/bridge/+, so that a second bridge would "
+                "not be noticed: give its user that right, or run `trivox broker-config` again"
+            )
+
+    def _connect(self, client: Client) -> bool:
         try:
-            self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
+            client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
         except ssl.SSLCertVerificationError as error:
             self._warn("the certificate of the broker is not trusted: see --ca-file", error=error.reason)
             return False
@@ -194,18 +243,21 @@ class MqttSession:
         is_reading = not self._writer.is_full()
         wake = self._wake_reader.fileno()
         readers = [wake, sock.fileno()] if is_reading else [wake]
-        readable, _, _ = select.select(readers, [sock.fileno()] if sock.has_unsent() else [], [], TICK_S)
+        writers = [sock.fileno()] if sock.has_unsent() else []
+        readable, _, _ = select.select(readers, writers, [], self._keeper.wait_s(TICK_S))
         if sock.fileno() in readable:
             self._now_ms = time.time_ns() // 1_000_000
             sock.fill()
             while sock.pending() and self._client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 pass
-            if self._received:
-                self._writer.enqueue(self._received)
-                self._received = []
+        if self._received and self._is_serving and self._keeper.rival is None:
+            self._writer.enqueue(self._received)
+            self._received = []
         if wake in readable:
             self._wake_reader.recv(4096)
         self._send_outgoing()
+        if self._is_connected:
+            self._keeper.state_if_due()
         self._client.loop_misc()
         if self._client.want_write():
             self._client.loop_write()
@@ -214,7 +266,7 @@ class MqttSession:
     def _wait(self, seconds: float) -> None:
         """Wait before the next attempt; drop what commits release meanwhile, as its connection is gone."""
         end_s = time.monotonic() + seconds
-        while not self._is_stopping and self._writer.failure is None:
+        while not self._is_ending():
             left_s = end_s - time.monotonic()
             if left_s <= 0 and not self._writer.is_full():
                 break
@@ -228,46 +280,67 @@ class MqttSession:
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self.vitals.refused = str(reason)
-            self._warn("the broker refuses the bridge: correct user and password", reason=reason)
+            self._note_refused(str(reason), "the broker refuses the bridge: correct user and password")
             return
         self._connection += 1
         self.vitals.connections += 1
         self._is_connected = True
-        client.subscribe([(f"trivox/v1/+/+/{leaf}", 1) for leaf in LEAVES_TO_BRIDGE])
-        self._writer.publish_all_settings()
+        if self._claim.sites:  # the session may remember that it once served all
+            client.unsubscribe([f"trivox/v1/+/+/{leaf}" for leaf in LEAVES_TO_BRIDGE])
+        topics = [f"trivox/v1/{site}/+/{leaf}" for site in self._claim.sites or "+" for leaf in LEAVES_TO_BRIDGE]
+        # Claims come with QoS 0, so that none waits in the session and seems to be alive later.
+        client.subscribe([*((topic, 1) for topic in topics), (ALL_CLAIMS, 0)])
+        self._keeper.begin()
 
     def _on_disconnect(self, *_args: Any) -> None:
         self._note_disconnected()
 
     def _note_disconnected(self) -> None:
-        if self._is_connected and not self._is_stopping:
+        if self._is_connected and not self._is_ending():
             self._warn("the broker is gone: waiting for it")
         self._is_connected = self.vitals.is_connected = False
 
-    def _on_publish(self, *_args: Any) -> None:
-        self._unconfirmed -= 1
+    def _on_publish(self, _client: Client, _data: Any, mid: int, *_args: Any) -> None:
+        if not self._keeper.note_published(mid):
+            self._unconfirmed -= 1
+        elif self._keeper.is_confirmed and not self._is_serving:
+            self._is_serving = True
+            self._writer.publish_all_settings()
+            self._note_connected()
 
     def _on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], *_args: Any) -> None:
         """Messages arrive from now on; a new session gets none before this."""
-        if any(reason.is_failure for reason in reasons):
+        if any(reason.is_failure for reason in reasons[:-1]):
             self.vitals.refused = "no right to read trivox/v1/#"
             self._warn("the broker does not let the bridge subscribe: give its user the right to read trivox/v1/#")
             return
+        self._is_subscribed = True
+        self._note_connected()
+
+    def _note_connected(self) -> None:
+        if not (self._is_subscribed and self._is_serving):
+            return
         self.vitals.is_connected, self.vitals.refused = True, ""
-        # Two bridges with copies of one database would disconnect each other again and again.
         if self.vitals.limiter.allow("connected", burst=MANY) is not None:
             log.info("connected to the broker", broker=self._broker.address)
 
     def _on_message(self, topic: bytes, payload: bytes, mid: int, is_retained: bool) -> None:  # noqa: FBT001 - see HandleMessage
         name = topic.decode("utf-8", "replace")
-        self._received.append(ReceivedMessage(name, payload, self._now_ms, mid, self._connection, is_retained))
+        if is_claim_topic(name):
+            self._keeper.hear(name, payload, is_retained=is_retained)
+        elif not self._claim.covers(name):  # from before the bridge was given fewer sites; others serve that console
+            sock = self._socket()
+            if sock is not None and mid:
+                sock.acknowledge([mid])
+        else:
+            self._received.append(ReceivedMessage(name, payload, self._now_ms, mid, self._connection, is_retained))
 
     # -- what the writer hands over ------------------------------------------------------------------------------
 
     def _on_commit(self, outgoing: Outgoing) -> None:
-        """Keep what a commit allows to be sent; called in the writer's thread."""
-        self._outgoing.append(outgoing)
+        """Keep what a commit allows to be sent, but nothing for sites of others; called in the writer's thread."""
+        ours = [publication for publication in outgoing.publications if self._claim.covers(publication.topic)]
+        self._outgoing.append(outgoing._replace(publications=ours))
         self._wake()
 
     def _wake(self) -> None:

@@ -82,6 +82,9 @@ class Vitals:
     broker: str = ""
     is_connected: bool = False
     refused: str = ""  # why the broker refuses the bridge
+    instance: str = ""  # how this run of the bridge names itself to others
+    sites: tuple[str, ...] = ()  # the only ones that it serves; empty: all
+    can_claim: bool = True  # whether the broker lets it tell other bridges that it serves
     connections: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -262,6 +265,9 @@ class Vitals:
             "broker": self.broker,
             "is_connected": self.is_connected,
             "refused": self.refused,
+            "instance": self.instance,
+            "sites": list(self.sites),
+            "can_claim": self.can_claim,
             "write_error": self.write_error,
             "failing_s": round(time.monotonic() - self.failing_since_s) if self.write_error else 0,
             "backlog": self.backlog(),

@@ -191,6 +191,11 @@ def note_published(store: Store, site_id: str, console_id: str, revision: int) -
 
 
 def identity(store: Store) -> str:
-    """Return the name by which the broker knows this database."""
+    """Return the name of the bridge's session at the broker, until it is kept among the keys; then ""."""
     row = store.one("SELECT identity FROM identity")
     return str(row[0]) if row else ""
+
+
+def forget_identity(store: Store) -> None:
+    """Forget that name, as it is kept elsewhere."""
+    store.run("UPDATE identity SET identity = ''")

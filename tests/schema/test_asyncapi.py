@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bridge.wire.bridge_claim import is_claim_topic
 from tests.schema import schemas
 
 DOCUMENT = schemas.read(schemas.ROOT / "asyncapi.json")
@@ -69,10 +70,17 @@ def test_each_leaf_has_its_channel_operation_and_payload(leaf: str) -> None:
     assert message["payload"]["schema"] == {"$ref": f"./{leaf}.json"}
 
 
+def test_bridges_have_a_channel_among_themselves() -> None:
+    channel = DOCUMENT["channels"]["bridge"]
+    assert is_claim_topic(channel["address"].format(identity="5f0c93d2a1b4e687"))
+    message = resolve(channel["messages"]["bridge"]["$ref"], DOCUMENT, schemas.ROOT)
+    assert message["payload"]["schema"] == {"$ref": "./bridge.json"}
+
+
 def test_there_are_no_other_leaves() -> None:
-    assert list(DOCUMENT["channels"]) == list(TOPICS)
+    assert list(DOCUMENT["channels"]) == [*TOPICS, "bridge"]
     assert list(DOCUMENT["operations"]) == [f"{action}_{leaf}" for leaf, (action, _, _) in TOPICS.items()]
-    assert list(DOCUMENT["components"]["messages"]) == list(TOPICS)
+    assert list(DOCUMENT["components"]["messages"]) == [*TOPICS, "bridge"]
     assert schemas.read(schemas.path_of("serial_line"))["pattern"].startswith(f"^(hello|{'|'.join(TOPICS)})\\t")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.wire import contract
+from bridge.wire import bridge_claim, contract
 from tests.schema import schemas
 
 SEQ = 100  # an event's own number, above the number of every survey in the examples
@@ -83,6 +83,19 @@ def test_the_bridge_accepts_a_valid_reply(content: Any) -> None:
 def test_the_bridge_rejects_an_invalid_reply(content: Any) -> None:
     with pytest.raises(contract.Unreadable):
         contract.read_reply(json.dumps(content).encode())
+
+
+@pytest.mark.parametrize("content", of_kind(VALID, {"bridge"}))
+def test_the_bridge_accepts_and_writes_a_valid_claim(content: Any) -> None:
+    claim = bridge_claim.read_claim(json.dumps(content).encode())
+    assert claim is not None
+    assert json.loads(bridge_claim.write_claim(claim)) == content
+
+
+@pytest.mark.parametrize("content", of_kind(INVALID, {"bridge"}))
+def test_the_bridge_rejects_an_invalid_claim(content: Any) -> None:
+    with pytest.raises(contract.Unreadable):
+        bridge_claim.read_claim(json.dumps(content).encode())
 
 
 def test_the_bridges_ack_obeys_its_schema() -> None:

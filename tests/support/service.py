@@ -59,6 +59,10 @@ class Service:
             process.kill()
             raise
 
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._running_process().send_signal(number)
+
     def wait(self) -> int:
         """Wait until it ends by itself; return its exit status."""
         return self._running_process().wait(LIMIT_S)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import secrets
 import ssl
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
+
+from bridge.service.mqtt_client import make_client
+from bridge.wire.bridge_claim import ALL_CLAIMS, is_claim_topic
 
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessage
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 5.0
 QUIET_S = 0.5  # without a message: then all retained ones have come
 VERSION, DROPPED = "$SYS/broker/version", "$SYS/broker/publish/messages/dropped"
-TOPICS = ("trivox/v1/+/+/settings", VERSION, DROPPED)
+TOPICS = ("trivox/v1/+/+/settings", VERSION, DROPPED, ALL_CLAIMS)
 
 
 @dataclass
@@ -31,6 +35,8 @@ class ProbeResult:
     dropped: int = 0
     certificate_ends_s: float | None = None  # seconds since 1970; None without TLS
     settings: dict[str, bytes] = field(default_factory=dict)
+    claims: list[bytes] = field(default_factory=list)  # of bridges
+    may_choose_client_id: bool = False  # False: the broker ties client ids to logins
     is_subscribed: bool = False
     last_message_s: float = 0.0
 
@@ -54,6 +60,8 @@ class ProbeResult:
             self.version = message.payload.decode("utf-8", "replace")
         elif message.topic == DROPPED:
             self.dropped = int(message.payload) if message.payload.isdigit() else 0
+        elif message.retain and is_claim_topic(message.topic):
+            self.claims.append(bytes(message.payload))
         elif message.retain:
             self.settings[message.topic] = bytes(message.payload)
 
@@ -61,26 +69,48 @@ class ProbeResult:
 def probe(broker: BrokerLogin) -> ProbeResult:
     """Probe a broker; this takes a few seconds at most."""
     result = ProbeResult()
-    client = Client(
-        CallbackAPIVersion.VERSION2, client_id=f"trivox-doctor-{os.getpid()}", protocol=MQTTProtocolVersion.MQTTv311
-    )
-    client.connect_timeout = TIMEOUT_S
-    if broker.user is not None:
-        client.username_pw_set(broker.user, broker.password)
-    if broker.tls:
-        client.tls_set(ca_certs=None if broker.ca_file is None else str(broker.ca_file))
+    client = make_client(Client, broker, f"trivox-doctor-{os.getpid()}")
     client.on_connect = result.on_connect
     client.on_subscribe, client.on_message = result.on_subscribe, result.on_message
     try:
         client.connect(broker.host, broker.port)
         result.certificate_ends_s = _certificate_ends_s(client)
         _listen(client, result)
+        if not result.problem:
+            result.may_choose_client_id = is_let_in(broker) and _is_still_connected(client)
     except ssl.SSLCertVerificationError as error:
         result.problem = f"has a certificate that is not trusted ({error.reason}): give --ca-file"
     except OSError as error:
         result.problem = f"does not answer ({error}): start it, or correct its address"
     client.disconnect()
     return result
+
+
+def is_let_in(broker: BrokerLogin) -> bool:
+    """Return whether the broker lets a second client in with this login, under a client id that nobody else has."""
+    answers: list[bool] = []
+    client = make_client(Client, broker, f"trivox-doctor-{secrets.token_hex(8)}")
+    client.on_connect = lambda *given: answers.append(not given[3].is_failure)
+    end_s = time.monotonic() + TIMEOUT_S
+    try:
+        client.connect(broker.host, broker.port)
+        while not answers and client.loop(0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS and time.monotonic() < end_s:
+            pass
+    except OSError:
+        return False
+    client.disconnect()
+    return answers == [True]
+
+
+def _is_still_connected(client: Client) -> bool:
+    """Return whether the broker still serves a client, which shows in its answer to a packet."""
+    answers: list[int] = []
+    client.on_unsubscribe = lambda *_: answers.append(1)
+    client.unsubscribe(VERSION)
+    end_s = time.monotonic() + TIMEOUT_S
+    while not answers and client.loop(0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS and time.monotonic() < end_s:
+        pass
+    return bool(answers)
 
 
 def _certificate_ends_s(client: Client) -> float | None:

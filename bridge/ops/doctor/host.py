@@ -1,4 +1,4 @@
-"""Check what the database depends on, in plain sentences: the running bridge, disk, keys, broker and clock."""
+"""Check what the database depends on, in plain sentences: the running bridge, disk, keys and clock."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from bridge.broker_login import RENEW_DAYS
 from bridge.errors import DatabaseError, TrivoxError
 from bridge.keyring import Keyring
 from bridge.model.local_time import DAY_MS
-from bridge.ops.doctor.broker_probe import probe
+from bridge.ops.doctor.broker import check_broker
 from bridge.ops.doctor.database import Diagnosis, examine
 from bridge.service.control import describe_bridge
 from bridge.store import consoles, open_store
 from bridge.store.connection import sidecar
-from bridge.text import ago, plural, printable
+from bridge.text import ago, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +30,6 @@ MEGABYTE = 1024 * 1024
 FREE_LOW = 256 * MEGABYTE
 LOG_LARGE = 512 * MEGABYTE
 BACKLOG_MANY = 5_000
-DAY_S = 86_400
 TIME_ERROR = 5  # of adjtimex(2): no time server sets the clock
 WRITE_ERROR_ADVICE = {
     "disk_full": "its disk is full: make room",
@@ -100,7 +98,7 @@ def diagnose_host(
         yield from _running_bridge(vitals, now_ms) if vitals else _no_bridge(facts)
     yield from _disk_space(facts.path)
     yield from _key_files(facts.path)
-    yield from _check_broker(facts.settings, vitals or {}, chosen_broker, read_login, now_ms)
+    yield from check_broker(facts.path, facts.settings, vitals or {}, chosen_broker, read_login, now_ms)
     yield from _host_clock(vitals or {}, now_ms)
 
 
@@ -157,48 +155,6 @@ def _key_files(database: Path) -> Iterator[Diagnosis]:
         yield Diagnosis(
             f"Others on this machine may read {plural(len(exposed), 'file')} of keys, for example {exposed[0]}: run "
             f"`chmod -R go= {keyring.folder}`, and renew the keys that somebody may have seen."
-        )
-
-
-def _check_broker(
-    newest_settings: dict[str, bytes],
-    vitals: dict[str, Any],
-    chosen_broker: BrokerLogin | None,
-    read_login: Callable[[str], BrokerLogin],
-    now_ms: int,
-) -> Iterator[Diagnosis]:
-    if chosen_broker is None and not vitals.get("broker"):
-        yield Diagnosis("The broker was not checked: give --broker, or start the bridge.", needs_action=False)
-        return
-    broker = chosen_broker or read_login(vitals["broker"])
-    result = probe(broker)
-    if result.problem:
-        # The bridge is connected and only this command lacks the login, or the refusal was reported above.
-        is_covered = chosen_broker is None and (vitals["is_connected"] or vitals["refused"])
-        yield Diagnosis(f"The broker at {broker.address} {result.problem}.", needs_action=not is_covered)
-        return
-    yield Diagnosis(
-        f"The broker at {broker.address} answers{f' ({printable(result.version)})' if result.version else ''}.",
-        needs_action=False,
-    )
-    missing = sorted(topic for topic, payload in newest_settings.items() if result.settings.get(topic) != payload)
-    if missing:
-        consoles_affected = f"{plural(len(missing), 'console')} (for example {missing[0]})"
-        yield Diagnosis(
-            f"The broker does not hold the newest settings of {consoles_affected}: restart the bridge, "
-            "and let the broker keep retained messages (`persistence true`)."
-        )
-    if result.certificate_ends_s is not None:
-        days_left = int(result.certificate_ends_s - now_ms / 1000) // DAY_S
-        yield Diagnosis(
-            f"The broker's certificate is valid for {plural(days_left, 'more day')}"
-            + (": run `trivox broker-config` again, and reload the broker." if days_left < RENEW_DAYS else "."),
-            needs_action=days_left < RENEW_DAYS,
-        )
-    if result.dropped:
-        yield Diagnosis(
-            f"The broker has dropped {result.dropped} messages since it started (consoles send theirs again): set "
-            "max_queued_messages 1000000 and max_inflight_messages 1000 in its configuration."
         )
 
 

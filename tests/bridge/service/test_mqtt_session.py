@@ -110,7 +110,7 @@ def test_it_waits_for_a_broker_acknowledges_after_commit_and_ends_cleanly(world:
     assert world.bridge is not None
     world.bridge.send_signal(signal.SIGTERM)
     assert world.bridge.wait(LIMIT_S) == 0
-    assert sorted(path.name for path in world.folder.glob("a.db*")) == ["a.db", "a.db.lock"]
+    assert sorted(path.name for path in world.folder.glob("a.db*")) == ["a.db", "a.db-keys", "a.db.lock"]
 
 
 def test_it_follows_the_broker_through_a_restart_that_forgets_its_session(world: SessionWorld) -> None:

@@ -1,0 +1,147 @@
+"""Check the broker, in plain sentences: the login, who else serves there, settings, certificate, dropped messages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bridge.broker_login import RENEW_DAYS
+from bridge.errors import TrivoxError
+from bridge.keyring import Keyring
+from bridge.ops.doctor.broker_probe import is_let_in, probe
+from bridge.ops.doctor.database import Diagnosis
+from bridge.service.claim import describe
+from bridge.text import plural, printable
+from bridge.wire.bridge_claim import BridgeClaim, read_claim
+from bridge.wire.contract import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from bridge.broker_login import BrokerLogin
+    from bridge.ops.doctor.broker_probe import ProbeResult
+
+DAY_S = 86_400
+
+
+def check_broker(
+    database: Path,
+    newest_settings: dict[str, bytes],
+    vitals: dict[str, Any],
+    chosen_broker: BrokerLogin | None,
+    read_login: Callable[[str], BrokerLogin],
+    now_ms: int,
+) -> Iterator[Diagnosis]:
+    """Check `chosen_broker`, or else the running bridge's, of which `vitals` tell (empty: none is running)."""
+    if chosen_broker is None and not vitals.get("broker"):
+        yield Diagnosis("The broker was not checked: give --broker, or start the bridge.", needs_action=False)
+        return
+    broker = chosen_broker or read_login(vitals["broker"])
+    result = probe(broker)
+    if result.problem:
+        # The bridge is connected and only this command lacks the login, or the refusal was reported above.
+        is_covered = chosen_broker is None and (vitals["is_connected"] or vitals["refused"])
+        yield Diagnosis(f"The broker at {broker.address} {result.problem}.", needs_action=not is_covered)
+        return
+    yield Diagnosis(
+        f"The broker at {broker.address} answers{f' ({printable(result.version)})' if result.version else ''}.",
+        needs_action=False,
+    )
+    yield from _other_bridges(result.claims, vitals)
+    yield from _client_ids(broker, result, Keyring(database))
+    yield from _settings(newest_settings, vitals.get("sites", []), result)
+    yield from _certificate(result.certificate_ends_s, now_ms)
+    if result.dropped:
+        yield Diagnosis(
+            f"The broker has dropped {result.dropped} messages since it started (consoles send theirs again): set "
+            "max_queued_messages 1000000 and max_inflight_messages 1000 in its configuration."
+        )
+
+
+def _other_bridges(claims: Iterable[bytes], vitals: dict[str, Any]) -> Iterator[Diagnosis]:
+    """Name each bridge that serves at the broker besides the one on this database."""
+    for payload in claims:
+        other = _claim(payload)
+        if other is None or other.instance == vitals.get("instance"):
+            continue
+        advice = ""
+        if not vitals:
+            advice = ": a bridge on this database would end; stop the other one first, or give each its own --site"
+        yield Diagnosis(f"Another bridge is at the broker ({describe(other)}){advice}.", needs_action=not vitals)
+    if vitals and not vitals["can_claim"]:
+        yield Diagnosis(
+            "The broker does not let the bridge write and read trivox/v1/bridge/+, so a second bridge would not be "
+            "noticed: run `trivox broker-config` again and restart the broker, or give its user that right."
+        )
+
+
+def _claim(payload: bytes) -> BridgeClaim | None:
+    try:
+        return read_claim(payload)
+    except Unreadable:
+        return None
+
+
+def _client_ids(broker: BrokerLogin, result: ProbeResult, keyring: Keyring) -> Iterator[Diagnosis]:
+    """Report who could take the client id of the bridge or of a console, and so cut it off."""
+    if not result.may_choose_client_id:
+        return
+    if broker.user is None:
+        yield Diagnosis(
+            "The broker lets anybody in without a login, so anybody can cut bridge and consoles off: for more than a "
+            "trial, secure it with `trivox broker-config`.",
+            needs_action=False,
+        )
+        return
+    others = _other_logins(broker, keyring)
+    name = next((name for name, login in others.items() if is_let_in(login)), None)
+    if name is not None:
+        yield Diagnosis(
+            f"The login of {name} is let in where the bridge is and may choose its client id, so whoever has it can "
+            "cut bridge and consoles off: run `trivox broker-config` again and restart broker and bridge, or let the "
+            "broker tie client ids to logins (mosquitto: use_username_as_clientid true)."
+        )
+    elif not others:
+        yield Diagnosis(
+            "Whoever can log in where the bridge does may choose a client id, and so cut bridge and consoles off: let "
+            "no others in there (`trivox broker-config` writes such a broker's files).",
+            needs_action=False,
+        )
+
+
+def _other_logins(broker: BrokerLogin, keyring: Keyring) -> dict[str, BrokerLogin]:
+    """Return a login each of a source, a viewer and a console, by name, as far as this user may read them."""
+    logins = {}
+    names = [*keyring.sources()[:1], *keyring.viewers()[:1]]
+    try:
+        found = {name: keyring.account(name) for name in names}
+        consoles = {"/".join(name): keyring.get(*name) for name in list(keyring.consoles())[:1]}
+        for name, account in (*found.items(), *consoles.items()):
+            if account is not None:
+                logins[name] = replace(broker, user=account.user, password=account.password)
+    except TrivoxError:
+        return logins  # only the bridge's user may read them
+    return logins
+
+
+def _settings(newest: dict[str, bytes], sites: list[str], result: ProbeResult) -> Iterator[Diagnosis]:
+    ours = {topic: payload for topic, payload in newest.items() if not sites or topic.split("/")[2] in sites}
+    missing = sorted(topic for topic, payload in ours.items() if result.settings.get(topic) != payload)
+    if missing:
+        consoles_affected = f"{plural(len(missing), 'console')} (for example {missing[0]})"
+        yield Diagnosis(
+            f"The broker does not hold the newest settings of {consoles_affected}: restart the bridge, "
+            "and let the broker keep retained messages (`persistence true`)."
+        )
+
+
+def _certificate(ends_s: float | None, now_ms: int) -> Iterator[Diagnosis]:
+    if ends_s is None:
+        return
+    days_left = int(ends_s - now_ms / 1000) // DAY_S
+    yield Diagnosis(
+        f"The broker's certificate is valid for {plural(days_left, 'more day')}"
+        + (": run `trivox broker-config` again, and reload the broker." if days_left < RENEW_DAYS else "."),
+        needs_action=days_left < RENEW_DAYS,
+    )

@@ -1,0 +1,81 @@
+"""Keep the bridge's claim at the broker while its session lasts: state it, repeat it, and answer other bridges."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from bridge.wire.bridge_claim import BridgeClaim, read_claim
+from bridge.wire.contract import Unreadable
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
+
+    from bridge.service.claim import Claim
+
+REPEAT_S = 60.0  # a claim that was lost somewhere is stated again
+ANSWER_EVERY_S = 0.2  # others are answered no more often
+
+
+class ClaimKeeper:
+    """The claim during one session; `is_confirmed` once the broker has it. `rival` is a bridge that was first."""
+
+    def __init__(self, claim: Claim, client: Client) -> None:
+        self.is_confirmed = False
+        self.rival: BridgeClaim | None = None
+        self._claim = claim
+        self._client = client
+        self._mids: set[int] = set()  # publications of the claim that the broker has not confirmed
+        self._first_mid = 0  # … the first one of this connection
+        self._stated_s = 0.0
+        self._is_due = False
+
+    def begin(self) -> None:
+        """State the claim, as there is a new connection."""
+        self.is_confirmed = False
+        if self._claim.since_ms is None:
+            self._claim.since_ms = time.time_ns() // 1_000_000
+        self._first_mid = self._state()
+
+    def wait_s(self, limit_s: float) -> float:
+        """Return how long nothing need be stated, at most `limit_s`."""
+        every_s = ANSWER_EVERY_S if self._is_due else REPEAT_S
+        return min(limit_s, max(0.0, self._stated_s + every_s - time.monotonic()))
+
+    def state_if_due(self) -> None:
+        """State the claim again where it is time to, or somebody wants to know."""
+        if self.wait_s(REPEAT_S) == 0:
+            self._state()
+
+    def note_published(self, mid: int) -> bool:
+        """Note that the broker has confirmed a publication; return whether that was the claim."""
+        self.is_confirmed |= mid == self._first_mid
+        is_claim = mid in self._mids
+        self._mids.discard(mid)
+        return is_claim
+
+    def hear(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
+        """Hear another bridge, or an outsider who overwrote a claim."""
+        try:
+            other = read_claim(payload)
+        except Unreadable:
+            other = None
+        is_own_topic = topic == self._claim.topic
+        if other is None or (is_retained and self._claim.is_leftover(other)):
+            self._is_due |= is_own_topic
+        elif self._claim.is_rival(other):
+            if other.state == "serving" and not self._claim.precedes(other):
+                self.rival = other
+            self._is_due = True
+        elif other.instance != self._claim.instance and other.state == "asking":
+            self._is_due |= is_own_topic  # it has a copy of our keys, and wants to know whether we are alive
+
+    def take_back(self) -> None:
+        """Delete the claim: this bridge serves no longer."""
+        self._client.publish(self._claim.topic, b"", qos=1, retain=True)
+
+    def _state(self) -> int:
+        self._is_due, self._stated_s = False, time.monotonic()
+        mid = self._client.publish(self._claim.topic, self._claim.serving(), qos=1, retain=True).mid
+        self._mids.add(mid)
+        return mid
