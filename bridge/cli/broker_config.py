@@ -33,6 +33,14 @@ def broker_config(
     port: Annotated[
         int | None, typer.Option(min=LOWEST_PORT, max=65_535, help="The broker's port. [default: as before, or 8883]")
     ] = None,
+    bridge_port: Annotated[
+        int | None,
+        typer.Option(
+            min=LOWEST_PORT,
+            max=65_535,
+            help="The bridge's own port, on this machine only. [default: as before, or the one above the broker's]",
+        ),
+    ] = None,
     log_denied: Annotated[
         bool | None,
         typer.Option(
@@ -50,7 +58,7 @@ def broker_config(
     _check_path(database.absolute())
     if not database.absolute().parent.is_dir():
         raise TrivoxError(f"There is no folder {database.absolute().parent}: create it first, or give --database.")
-    write_folder(folder, database, host or [], port, datetime.now(UTC), print_line, log_denied=log_denied)
+    write_folder(folder, database, host or [], port, bridge_port, datetime.now(UTC), print_line, log_denied=log_denied)
     _print_next_steps(folder, database)
 
 

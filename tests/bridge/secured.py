@@ -36,7 +36,7 @@ def enrolled() -> Path:
     for kind, *names in (
         ("console", f"{SITE}/till-1", f"{SITE}/till-2"),
         ("source", f"{SITE}/door"),
-        ("viewer", "boss"),
+        ("viewer", "boss", "aide"),
     ):
         run(folder / DATABASE, kind, "enroll", *names).check_returncode()
     return folder
@@ -49,7 +49,7 @@ def run(database: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 class SecuredShop:
-    """A shop in `folder`: consoles till-1 and till-2, the people counter door and the viewer boss, all enrolled."""
+    """A shop in `folder`: consoles till-1 and till-2, the people counter door, the viewers boss and aide."""
 
     def __init__(self, folder: Path, *, is_forked: bool = True) -> None:
         self.folder = folder
@@ -57,7 +57,7 @@ class SecuredShop:
         self.database = folder / DATABASE
         self.keys = folder / f"{DATABASE}-keys"
         self.files = folder / "broker"
-        self.port = free_port()
+        self.port, self.bridge_port = free_port(), free_port()
         self.broker_log, self.bridge_log = folder / "mosquitto.log", folder / "bridge.log"
         self._state = folder / "state"
         self._broker = MosquittoProcess(folder / "mosquitto.conf", self.broker_log, self.port, self._state)
@@ -65,7 +65,8 @@ class SecuredShop:
         made = enrolled()
         shutil.copy2(made / self.database.name, self.database)
         shutil.copytree(made / self.keys.name, self.keys)
-        self.configure("--host", "broker.example", "--port", str(self.port))
+        ports = ("--port", str(self.port), "--bridge-port", str(self.bridge_port))
+        self.configure("--host", "broker.example", *ports)
 
     def __enter__(self) -> Self:
         self.start_broker()
@@ -144,16 +145,16 @@ class SecuredShop:
     def context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.files / "ca.pem"))
 
-    def client(self, user: str | None, password: str | None, client_id: str) -> BrokerClient:
-        """Return a client that tries to log in."""
-        return BrokerClient(self, user, password, client_id)
+    def client(self, user: str | None, password: str | None, client_id: str, port: int = 0) -> BrokerClient:
+        """Return a client that tries to log in, at everybody's port if none is given."""
+        return BrokerClient(self, user, password, client_id, port or self.port)
 
     def known(self, name: str, client_id: str = "") -> BrokerClient:
-        """Return a client with the credentials of `name`, logged in."""
+        """Return a client with the credentials of `name`, logged in where such clients are let in."""
         credentials = self.credentials(name)
-        client = self.client(
-            credentials["user"], credentials["password"], client_id or f"test-{name.replace('/', '-')}"
-        )
+        port = self.bridge_port if name == "bridge.account" else self.port
+        client_id = client_id or f"test-{name.replace('/', '-')}"
+        client = self.client(credentials["user"], credentials["password"], client_id, port)
         wait_until(f"{name} is let in", client.connected.is_set)
         return client
 
@@ -161,8 +162,9 @@ class SecuredShop:
 class BrokerClient:
     """A client of the broker over TLS; the messages it received are in `heard`, as (topic, payload)."""
 
-    def __init__(self, shop: SecuredShop, user: str | None, password: str | None, client_id: str) -> None:
+    def __init__(self, shop: SecuredShop, user: str | None, password: str | None, client_id: str, port: int) -> None:
         self.client_id = client_id
+        self.user = user
         self.heard: list[tuple[str, bytes]] = []
         self.connected, self.refused, self.gone = threading.Event(), threading.Event(), threading.Event()
         self.granted: list[bool] = []
@@ -181,7 +183,7 @@ class BrokerClient:
             (arguments[2].topic, bytes(arguments[2].payload))
         )
         self._client.on_subscribe = lambda *arguments: self.granted.extend(not code.is_failure for code in arguments[3])
-        self._client.connect("127.0.0.1", shop.port)
+        self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
     def __enter__(self) -> Self:

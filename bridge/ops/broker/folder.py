@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 BROKER_USER = "mosquitto"
 PORT = 8883
+HIGHEST_PORT = 65_535
 _PORT = re.compile(r"^listener ([0-9]+)$", re.MULTILINE)
+_BRIDGE_PORT = re.compile(rf"^listener ([0-9]+) {re.escape(mosquitto.LOOPBACK)}$", re.MULTILINE)
 _LOGS_DENIED = "\nlog_type debug\n"
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")  # how the bridge on the same machine reaches the broker
 
@@ -40,6 +42,7 @@ def write_folder(
     database: Path,
     hosts: list[str],
     port: int | None,
+    bridge_port: int | None,
     now: datetime,
     report: Report,
     *,
@@ -47,6 +50,8 @@ def write_folder(
 ) -> None:
     """Write the folder, or update it: what is not given (no hosts, None) stays as it was. Raises TrivoxError."""
     new_hosts = [certificates.check_host(host) for host in hosts]
+    old_settings = _text(folder / "mosquitto.conf")
+    port, bridge_port = _ports(port, bridge_port, old_settings)
     if not new_hosts and not (folder / "server.pem").exists():
         raise UsageError("The broker's name or address is not known: give it with --host HOST, as consoles reach it.")
     keyring = Keyring(database)
@@ -58,17 +63,27 @@ def write_folder(
     owner = _owner_of_broker()
     _make_folders(folder)
     certificate_hosts = _ensure_certificate(folder, new_hosts, now, owner, report)
-    old_settings = _text(folder / "mosquitto.conf")
-    old_port = _PORT.search(old_settings)
-    port = port or (int(old_port[1]) if old_port else PORT)
     if log_denied is None:
         log_denied = not old_settings or _LOGS_DENIED in old_settings
-    _write_broker(folder, keyring, port, owner, report, log_denied=log_denied)
-    if old_settings not in {"", _text(folder / "mosquitto.conf")}:
+    _write_broker(folder, keyring, owner, report)
+    settings = mosquitto.settings(folder, port, bridge_port, log_denied=log_denied)
+    private_files.write(folder / "mosquitto.conf", settings.encode(), mode=private_files.OPEN)
+    if old_settings not in {"", settings}:
         report(f"mosquitto's settings have changed: run `sudo systemctl restart {systemd.BROKER_UNIT}`")
     _write_bridge(folder, keyring, database)
     _write_for_consoles(folder, certificate_hosts[0], port)
-    _write_units(folder, database, port)
+    _write_units(folder, database, bridge_port, report)
+
+
+def _ports(port: int | None, bridge_port: int | None, old_settings: str) -> tuple[int, int]:
+    """Return everybody's port and the bridge's: as given, else as before, else the usual ones. Raises UsageError."""
+    old_port, old_bridge_port = _PORT.search(old_settings), _BRIDGE_PORT.search(old_settings)
+    port = port or (int(old_port[1]) if old_port else PORT)
+    above = port + 1 if port < HIGHEST_PORT else port - 1
+    bridge_port = bridge_port or (int(old_bridge_port[1]) if old_bridge_port else above)
+    if bridge_port == port:
+        raise UsageError(f"The bridge needs a port of its own, and {port} is everybody's: give another --bridge-port.")
+    return port, bridge_port
 
 
 def _make_folders(folder: Path) -> None:
@@ -155,18 +170,18 @@ def _ensure_authority(folder: Path, now: datetime, report: Report) -> KeyedCerti
 # -- files -------------------------------------------------------------------------------------------------------
 
 
-def _write_broker(
-    folder: Path, keyring: Keyring, port: int, owner: Owner | None, report: Report, *, log_denied: bool
-) -> None:
+def _write_broker(folder: Path, keyring: Keyring, owner: Owner | None, report: Report) -> None:
+    """Write who may log in, and who may read and write what."""
     consoles, sources, viewers = list(keyring.consoles()), keyring.sources(), keyring.viewers()
     bridge = keyring.account(BRIDGE) or keyring.issue_account(BRIDGE)
-    accounts = [bridge, *(keyring.get(*console) for console in consoles), *map(keyring.account, (*sources, *viewers))]
-    passwords = mosquitto.passwords(account for account in accounts if account is not None)
-    access = mosquitto.access(bridge.user, consoles, sources, viewers)
-    private_files.write(folder / "passwords", passwords.encode(), owner)
-    private_files.write(folder / "acl", access.encode(), owner)
-    settings = mosquitto.settings(folder, port, log_denied=log_denied)
-    private_files.write(folder / "mosquitto.conf", settings.encode(), mode=private_files.OPEN)
+    accounts = [*(keyring.get(*console) for console in consoles), *map(keyring.account, (*sources, *viewers))]
+    for name, text in (
+        (mosquitto.BRIDGE_PASSWORDS, mosquitto.passwords([bridge])),
+        (mosquitto.BRIDGE_ACCESS, mosquitto.bridge_access(bridge.user)),
+        (mosquitto.PASSWORDS, mosquitto.passwords(account for account in accounts if account is not None)),
+        (mosquitto.ACCESS, mosquitto.access(consoles, sources, viewers)),
+    ):
+        private_files.write(folder / name, text.encode(), owner)
     report(
         f"These may log in: the bridge, {plural(len(consoles), 'console')}, {plural(len(sources), 'source')} of "
         f"counts, {plural(len(viewers), 'viewer')}."
@@ -191,15 +206,21 @@ def _write_for_consoles(folder: Path, host: str, port: int) -> None:
     private_files.write(home / "broker.json", (json.dumps(broker) + "\n").encode(), mode=private_files.OPEN)
 
 
-def _write_units(folder: Path, database: Path, port: int) -> None:
+def _write_units(folder: Path, database: Path, bridge_port: int, report: Report) -> None:
     home = folder / "systemd"
     user = pwd.getpwuid(owner_of(database)[0]).pw_name
     program = Path(sys.argv[0]).absolute()
     service = systemd.BridgeService(
-        user, program, database.absolute(), folder / "bridge.toml", f"mqtts://localhost:{port}"
+        user, program, database.absolute(), folder / "bridge.toml", f"mqtts://localhost:{bridge_port}"
     )
     runs_as = BROKER_USER if is_root() else pwd.getpwuid(os.geteuid()).pw_name
     broker = shutil.which(BROKER_USER, path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "/usr/sbin/mosquitto"
     unit = systemd.broker_unit(broker, runs_as, folder / "mosquitto.conf")
-    for name, text in ((systemd.BROKER_UNIT, unit), (systemd.BRIDGE_UNIT, systemd.bridge_unit(service))):
+    old_unit, bridge_unit = _text(home / systemd.BRIDGE_UNIT), systemd.bridge_unit(service)
+    if old_unit not in {"", bridge_unit}:
+        report(
+            f"The bridge's unit has changed: run `sudo cp {home / systemd.BRIDGE_UNIT} /etc/systemd/system/ && sudo "
+            f"systemctl daemon-reload && sudo systemctl restart {systemd.BRIDGE_UNIT}`"
+        )
+    for name, text in ((systemd.BROKER_UNIT, unit), (systemd.BRIDGE_UNIT, bridge_unit)):
         private_files.write(home / name, text.encode(), mode=private_files.OPEN)

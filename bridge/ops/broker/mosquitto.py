@@ -7,6 +7,8 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
+from bridge.wire.bridge_claim import ALL_CLAIMS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -24,23 +26,29 @@ SOURCE_WRITES = ("counts",)
 SOURCE_READS = ("ack",)
 SYSTEM = "$SYS/#"  # what `trivox doctor` reads
 
+# The files of the two listeners: who may log in there, and who may read and write what.
+PASSWORDS, ACCESS = "passwords", "acl"
+BRIDGE_PASSWORDS, BRIDGE_ACCESS = "bridge-passwords", "bridge-acl"
+LOOPBACK = "127.0.0.1"
 
-def settings(folder: Path, port: int, *, log_denied: bool) -> str:
+
+def settings(folder: Path, port: int, bridge_port: int, *, log_denied: bool) -> str:
     """Return mosquitto.conf for the files in `folder`. Its limits were measured (bridge/service/README.md)."""
     debug = "" if log_denied else "# "
     return f"""\
 # Written by `trivox broker-config`, which will overwrite it: put changes of your own into another file.
 
-# The only way in: TLS, with a login.
-listener {port}
-certfile {folder}/server.pem
-keyfile {folder}/server.key
-tls_version tlsv1.2
-allow_anonymous false
-password_file {folder}/passwords
-acl_file {folder}/acl
-max_connections {MAX_CONNECTIONS}
+per_listener_settings true
 
+# The way in for consoles, tills, people counters and viewers: TLS, with a login. Whatever client id somebody gives, the
+# broker takes the user's name for it. So nobody can cut another one off by taking its id, or delete what waits for it.
+listener {port}
+use_username_as_clientid true
+{_listener(folder, PASSWORDS, ACCESS)}
+# The way in for the bridge and for `trivox doctor`, on this machine only. The bridge's client id is a secret here: its
+# login may be used by several clients at once, and no other login is let in.
+listener {bridge_port} {LOOPBACK}
+{_listener(folder, BRIDGE_PASSWORDS, BRIDGE_ACCESS)}
 # Messages that wait for the bridge survive a restart. They are stored in mosquitto's working directory.
 persistence true
 autosave_interval 300
@@ -67,6 +75,18 @@ connection_messages true
 """
 
 
+def _listener(folder: Path, passwords_file: str, access_file: str) -> str:
+    return f"""\
+certfile {folder}/server.pem
+keyfile {folder}/server.key
+tls_version tlsv1.2
+allow_anonymous false
+password_file {folder}/{passwords_file}
+acl_file {folder}/{access_file}
+max_connections {MAX_CONNECTIONS}
+"""
+
+
 def passwords(accounts: Iterable[Account | Credentials]) -> str:
     """Return the password file, with passwords hashed as by mosquitto 2."""
     return "".join(f"{account.user}:{hash_password(account.password)}\n" for account in accounts)
@@ -79,18 +99,25 @@ def hash_password(password: str) -> str:
     return f"$7${_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 
-def access(bridge: str, consoles: Iterable[tuple[str, str]], sources: Iterable[str], viewers: Iterable[str]) -> str:
-    """Return the access list; nobody may do what it does not allow.
-
-    Consoles are (site id, console id); sources are SITE/SOURCE.
-    """
+def bridge_access(user: str) -> str:
+    """Return the access list of the bridge's listener; nobody may do what it does not allow."""
     lines = [
-        "# Written by `trivox broker-config`. Patterns with %u cannot do this, as a user name holds no slash.",
-        *_rights(bridge, "trivox/v1/+/+", CONSOLE_READS, (*CONSOLE_WRITES, *SOURCE_WRITES)),
+        "# Written by `trivox broker-config`.",
+        *_rights(user, "trivox/v1/+/+", CONSOLE_READS, (*CONSOLE_WRITES, *SOURCE_WRITES)),
+        f"topic readwrite {ALL_CLAIMS}",
         # `trivox doctor` logs in as the bridge, and checks that the broker holds the newest settings.
         "topic read trivox/v1/+/+/settings",
         f"topic read {SYSTEM}",
     ]
+    return "\n".join(lines) + "\n"
+
+
+def access(consoles: Iterable[tuple[str, str]], sources: Iterable[str], viewers: Iterable[str]) -> str:
+    """Return the access list of all others; nobody may do what it does not allow.
+
+    Consoles are (site id, console id); sources are SITE/SOURCE.
+    """
+    lines = ["# Written by `trivox broker-config`. Patterns with %u cannot do this, as a user name holds no slash."]
     for site_id, console_id in consoles:
         lines += _rights(f"{site_id}.{console_id}", f"trivox/v1/{site_id}/{console_id}", CONSOLE_WRITES, CONSOLE_READS)
     for source in sources:

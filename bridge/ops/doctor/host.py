@@ -118,8 +118,8 @@ def _running_bridge(vitals: dict[str, Any], now_ms: int) -> Iterator[Diagnosis]:
         )
     if vitals["refused"]:
         yield Diagnosis(
-            f"The broker at {vitals['broker']} refuses the bridge ({vitals['refused']}): correct its user, password "
-            "and access rights."
+            f"The broker at {vitals['broker']} refuses the bridge ({vitals['refused']}): correct its port, user, "
+            "password and access rights."
         )
     elif not vitals["is_connected"] and not vitals["write_error"]:
         yield Diagnosis(

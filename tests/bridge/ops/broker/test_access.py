@@ -94,6 +94,7 @@ def test_credentials_can_be_carried_to_a_technicians_laptop(office: Office) -> N
         (("broker-config", "--out", "nothing-there"), 2, "--host HOST"),
         (("broker-config", "--out", "nothing-there", "--host", "a b"), 2, "'a b' is not a host"),
         (("broker-config", "--out", "nothing-there", "--host", "a", "--port", "80"), 2, "--port"),
+        (("broker-config", "--out", "x", "--host", "a", "--bridge-port", "8883"), 2, "a port of its own, and 8883 is"),
     ],
 )
 def test_wrong_arguments_are_refused_with_a_sentence(
@@ -128,7 +129,7 @@ def test_sources_and_viewers_are_enrolled_and_revoked(office: Office) -> None:
     office.do("viewer", "enroll", "boss")
     assert "1 console" not in configure(office, "--host", "a")
     users = [line.split(":")[0] for line in (office.folder / "broker" / "passwords").read_text().splitlines()]
-    assert users == ["bridge", "shop.door", "shop.till-pc", "boss"]
+    assert users == ["shop.door", "shop.till-pc", "boss"]
     office.do("source", "revoke", "shop/door")
     office.do("viewer", "revoke", "boss")
     configure(office)
@@ -203,7 +204,7 @@ def test_options_not_given_again_keep_their_values(office: Office) -> None:
     assert "restart trivox-broker" in configure(office, "--log-denied")
     assert settings.read_text() == before.replace("# log_type debug", "log_type debug")
     assert json.loads((office.folder / "broker" / "consoles" / "broker.json").read_text())["port"] == 9999
-    assert "mqtts://localhost:9999" in (office.folder / "broker" / "systemd" / "trivox-bridge.service").read_text()
+    assert "mqtts://localhost:10000" in (office.folder / "broker" / "systemd" / "trivox-bridge.service").read_text()
 
 
 def test_a_certificate_that_expires_soon_is_reported_and_renewed(tmp_path: Path) -> None:
@@ -212,7 +213,13 @@ def test_a_certificate_that_expires_soon_is_reported_and_renewed(tmp_path: Path)
     soon = certificates.make_server(authority, ["localhost"], datetime.now(UTC) - timedelta(days=30), days=40)
     (shop.files / "server.pem").write_bytes(soon.pem())
     (shop.files / "server.key").write_bytes(soon.key_pem())
-    doctor = ("doctor", "--broker", f"mqtts://localhost:{shop.port}", "--config", str(shop.files / "bridge.toml"))
+    doctor = (
+        "doctor",
+        "--broker",
+        f"mqtts://localhost:{shop.bridge_port}",
+        "--config",
+        str(shop.files / "bridge.toml"),
+    )
     shop.start_broker()
     try:
         assert "! The broker's certificate is valid for 9 more days: run `trivox broker-config` again" in shop.do(
@@ -230,9 +237,10 @@ def test_files_belong_to_the_user_who_reads_them(office: Office) -> None:
     office.do("console", "enroll", "shop/till-1")
     configure(office, "--host", "a")
     folder = office.folder / "broker"
-    secret = ("server.key", "passwords", "acl", "bridge.toml", "authority/ca.key")
+    files = ("server.key", "passwords", "acl", "bridge-passwords", "bridge-acl")
+    secret = (*files, "bridge.toml", "authority/ca.key")
     assert [mode(folder / name) for name in secret] == [SECRET] * len(secret)
-    for name in ("server.key", "passwords", "acl"):
+    for name in files:
         owner = pwd.getpwuid((folder / name).stat().st_uid).pw_name
         assert owner == ("mosquitto" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
     if os.geteuid() == 0:

@@ -7,7 +7,6 @@ import hmac
 import json
 import socket
 import subprocess
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,7 +18,7 @@ import pytest
 from simulator.console.console import Console
 from simulator.console.micropython import command
 from tests.bridge.ops.broker.test_intruder import another_authority, expired
-from tests.bridge.secured import SITE, BrokerClient, SecuredShop
+from tests.bridge.secured import SITE, SecuredShop
 from tests.bridge.shop import batch
 from tests.support import facts
 from tests.support.gateway import RunningGateway
@@ -141,32 +140,6 @@ def test_events_without_the_key_are_kept_marked_and_reported(shop: SecuredShop) 
         shop.do("report", "--from", "2025-11-01", "--to", "2025-12-01", "--by", "console", "--format", "json")
     )
     assert any("not proved to be their console's: 2" in note for note in rows[0]["notes"])
-
-
-def test_taking_the_bridges_client_id_stops_no_delivery(shop: SecuredShop) -> None:
-    identity = facts.identity(shop.database)
-    with shop.known("shop/till-1") as honest:
-        honest.listen(f"{ONE}/ack")
-        mine = shop.credentials("shop/till-2")
-        for _ in range(3):
-            with shop.client(mine["user"], mine["password"], f"trivox-bridge-{identity}") as thief:
-                thief.listen("trivox/v1/+/+/events")
-                honest.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
-                wait_until("the bridge takes it back", thief.gone.is_set)
-                assert not [topic for topic, _ in thief.heard if topic.startswith(ONE)]
-        resend_until_acknowledged(honest, signed(shop, "shop/till-1", 1))
-    shop.wait_broker_says(f"Client trivox-bridge-{identity}", "already connected")
-    assert len(events(shop, "survey_closed")) == 1
-
-
-def resend_until_acknowledged(console: BrokerClient, payload: bytes) -> None:
-    """Send a batch again until it is acknowledged, as consoles do."""
-    done = threading.Event()
-    for _ in range(120):
-        console.say(f"{ONE}/events", payload)
-        if done.wait(1) or console.heard:
-            return
-    raise AssertionError("no acknowledgement came")
 
 
 def test_a_revoked_console_is_disconnected_and_stays_out(shop: SecuredShop) -> None:
