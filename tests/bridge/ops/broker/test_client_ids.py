@@ -1,4 +1,4 @@
-"""Nobody can take another login's client id at a broker with the files as written: not the bridge's, not a console's."""
+"""With the files as written nobody can take another login's client id: not the bridge's, not a console's."""
 
 from __future__ import annotations
 
