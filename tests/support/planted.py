@@ -50,6 +50,12 @@ def held(database: Path) -> Iterator[None]:
         yield
 
 
+def session_named(database: Path, identity: str) -> None:
+    """Name the bridge's session in the database, as versions did that had no file for it."""
+    with closing(apsw.Connection(str(database))) as other:
+        other.execute("UPDATE identity SET identity = ?", (identity,))
+
+
 def left_open(store: Store) -> None:
     """Begin a transaction in the store that never ends."""
     store.connection.execute("BEGIN IMMEDIATE; DELETE FROM identity")

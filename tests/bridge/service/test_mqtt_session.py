@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support import facts, forked
+from tests.support import facts, forked, planted
 from tests.support.forked import Forked
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until
@@ -147,6 +148,25 @@ def test_a_second_bridge_is_refused_in_one_sentence(world: SessionWorld) -> None
     assert second.returncode == 1
     assert second.stderr.startswith("trivox: Another bridge")
     assert second.stderr.count("\n") == 1
+
+
+def test_what_waits_in_the_session_of_an_earlier_version_still_comes(world: SessionWorld) -> None:
+    world.start_broker()
+    assert world.trivox("site", "set", "s1", "--timezone", "UTC").returncode == 0
+    planted.session_named(world.database, "0123456789abcdef")
+    old = Client(CallbackAPIVersion.VERSION2, client_id="trivox-bridge-0123456789abcdef", clean_session=False)
+    subscribed = threading.Event()
+    old.on_connect = lambda *_: old.subscribe("trivox/v1/+/+/events", 1)
+    old.on_subscribe = lambda *_: subscribed.set()
+    old.connect("127.0.0.1", world.broker.port)
+    old.loop_start()
+    wait_until("the earlier version is there", subscribed.is_set)
+    old.disconnect()
+    old.loop_stop()
+    world.publish(1, 5)
+    world.start_bridge()
+    wait_until("what waited comes", lambda: world.through() == 5)
+    assert not facts.identity(world.database), "whoever reads the database does not learn the session's name"
 
 
 def test_commands_are_carried_out_by_the_bridge(world: SessionWorld) -> None:

@@ -207,6 +207,20 @@ def test_options_not_given_again_keep_their_values(office: Office) -> None:
     assert "mqtts://localhost:10000" in (office.folder / "broker" / "systemd" / "trivox-bridge.service").read_text()
 
 
+def test_files_of_an_earlier_version_are_renewed_and_what_to_do_is_said(office: Office) -> None:
+    configure(office, "--host", "a", "--port", "9999")
+    folder = office.folder / "broker"
+    unit = folder / "systemd" / "trivox-bridge.service"
+    (folder / "mosquitto.conf").write_text("listener 9999\nlog_type debug\n")  # everybody logged in at one port
+    unit.write_text(unit.read_text().replace(":10000", ":9999"))
+    told = configure(office)
+    assert "run `sudo systemctl restart trivox-broker.service`" in told
+    assert f"The bridge's unit has changed: run `sudo cp {unit} /etc/systemd/system/" in told
+    assert "sudo systemctl restart trivox-bridge.service`" in told
+    assert "mqtts://localhost:10000" in unit.read_text()
+    assert "has changed" not in configure(office)
+
+
 def test_a_certificate_that_expires_soon_is_reported_and_renewed(tmp_path: Path) -> None:
     shop = SecuredShop(tmp_path)
     authority = certificates.read(shop.files / "ca.pem", shop.files / "authority" / "ca.key")
