@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from bridge.broker_login import BrokerLogin
+from bridge.ops.flash.wait_online import OnlineWatch
 from tests.bridge.secured import SecuredShop
 from tests.bridge.shop import batch
 from tests.support import facts
@@ -99,3 +101,26 @@ def test_doctor_finds_nothing_to_say_and_cuts_nobody_off(shop: SecuredShop) -> N
     assert "answers (mosquitto" in told
     assert "client id" not in told
     assert shop.bridge_said().count(READY) == connections
+
+
+def test_a_technician_with_one_login_can_flash_several_boards_at_once(shop: SecuredShop) -> None:
+    boss = shop.credentials("boss.viewer")
+    broker = BrokerLogin(
+        "127.0.0.1",
+        shop.port,
+        tls=True,
+        user=boss["user"],
+        password=boss["password"],
+        ca_file=shop.files / "ca.pem",
+    )
+    watches = [OnlineWatch(broker, "shop", name) for name in ("till-1", "till-2")]
+    for name in ("till-1", "till-2"):
+        with shop.known(f"shop/{name}") as console:
+            status = {"state": "online", "epoch": "0000000a", "hardware_id": f"of-{name}"}
+            console.say(f"trivox/v1/shop/{name}/status", json.dumps(status), retain=True)
+    assert [watch.problem for watch in watches] == ["", ""]
+    assert watches[0].wait_until_online("of-till-1", 60)
+    assert watches[1].wait_until_online("of-till-2", 60)
+    assert not watches[1].wait_until_online("of-till-1", 0)
+    for watch in watches:
+        watch.close()
