@@ -12,12 +12,11 @@ import typer
 
 from bridge.cli.options import DATABASE, Database
 from bridge.errors import DatabaseError
-from bridge.ops.restore import make_file
 from bridge.ops.restore import restore as put_back
 from bridge.private_files import sync
 from bridge.store import open_store
-from bridge.store.backup import copy_to
-from bridge.store.connection import SIDECAR_SUFFIXES, sidecar
+from bridge.store.backup import copy_to, make_file
+from bridge.store.faults import SIDECAR_SUFFIXES, sidecar
 
 
 def backup(
@@ -34,7 +33,7 @@ def backup(
     partial = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         make_file(partial)
-        copy_to(store.connection, str(database), partial)
+        copy_to(store.connection, database, partial)
         sync(partial)
         partial.rename(file)
     finally:
@@ -44,13 +43,22 @@ def backup(
 
 
 def restore(
-    copy: Annotated[Path, typer.Argument(help="A copy made by `trivox backup`.", readable=False)],
+    copy: Annotated[
+        Path, typer.Argument(help="A copy made by `trivox backup`, or the database that was moved.", readable=False)
+    ],
     database: Database = DATABASE,
 ) -> None:
-    """Put a copy in the database's place. End the bridge first; the old database is kept aside."""
-    aside = put_back(copy, database, datetime.now(UTC))
-    old = f"; the old database is kept as {aside}" if aside else ""
-    sys.stdout.write(f"Restored {database} from {copy}{old}. Start the bridge: consoles send again what they hold.\n")
+    """Put a copy in the database's place. End the bridge first; the old database is kept aside.
+
+    A log (`-wal`) whose database was moved away is taken in if it belongs to the copy, and else kept.
+    """
+    done = put_back(copy, database, datetime.now(UTC))
+    taken = f" and the log {done.taken_log}" if done.taken_log else ""
+    old = f"; the old database is kept as {done.old_database}" if done.old_database else ""
+    log = f"; a log that does not belong to it is kept as {done.kept_log}" if done.kept_log else ""
+    sys.stdout.write(
+        f"Restored {database} from {copy}{taken}{old}{log}. Start the bridge: consoles send again what they hold.\n"
+    )
 
 
 def register(app: typer.Typer) -> None:

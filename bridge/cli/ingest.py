@@ -16,6 +16,7 @@ from bridge.admin.commands import IngestMessages, Rebuild, Sweep
 from bridge.cli.options import DATABASE, Database
 from bridge.errors import TrivoxError
 from bridge.service.control import open_writer
+from bridge.store.connection import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +65,7 @@ def ingest(
 
 def rebuild(database: Database = DATABASE) -> None:
     """Recompute all surveys from what was received. Rejects are judged again."""
-    if not database.exists():
-        raise TrivoxError(f"There is no database at {database}: give --database.")
+    require(database)
     with open_writer(database) as writer, _bar() as bar:
         task = bar.add_task("recomputing", total=None)
         result = writer.perform(Rebuild(), lambda done, of: bar.update(task, completed=done, total=of))

@@ -10,6 +10,7 @@ import re
 import sys
 from importlib import import_module
 from importlib.metadata import entry_points, version
+from pathlib import Path
 from typing import Annotated
 
 import apsw
@@ -17,7 +18,7 @@ import typer
 
 from bridge.cli.options import DATABASE
 from bridge.errors import TrivoxError
-from bridge.store.connection import DAMAGED, damaged
+from bridge.store.faults import DAMAGED, damage_or_disk
 
 INTERRUPTED = 130
 
@@ -98,7 +99,7 @@ def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename or 'check the disk and the network'}", 1
     if isinstance(error, DAMAGED):
-        return str(damaged(_database(arguments), error)), 1
+        return str(damage_or_disk(Path(_database(arguments)), error)), 1
     return f"The database cannot be used ({error}): run `trivox doctor`.", 1
 
 

@@ -1,7 +1,8 @@
 """Put a copy in the place of a database that is damaged or lost. Nothing is thrown away.
 
 Nobody may write the database meanwhile. The old one gets another name together with its log, which SQLite would
-otherwise apply to the copy. Whenever the power fails, either the old database or the copy is there, whole.
+otherwise apply to the copy. A log whose database is not there is taken in if it belongs to the copy; else it is kept
+under another name, for a later restore. Whenever the power fails, either the old database or the copy is there, whole.
 """
 
 from __future__ import annotations
@@ -9,26 +10,35 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import DatabaseError, WriterBusyError
 from bridge.private_files import owner_of, sync
-from bridge.store.backup import copy_to, read_copy
-from bridge.store.connection import SIDECAR_SUFFIXES, sidecar
+from bridge.store.backup import copy_to, make_file, read_copy, read_joined
+from bridge.store.faults import SIDECAR_SUFFIXES, sidecar
 from bridge.store.lock import take_lock
+from bridge.store.write_ahead_log import KEPT, absent, belongs, has_frames, is_own_log, kept_logs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
+
+    import apsw
 
 NEW_MODE = 0o600
 
 
-def restore(copy: Path, database: Path, now: datetime) -> Path | None:
-    """Put `copy` in the database's place, and return the old one's new path (None: there was none).
+class Restored(NamedTuple):
+    """Where the old database is now, which log was taken in, and where a log of another database is now."""
 
-    Raises TrivoxError.
-    """
+    old_database: Path | None
+    taken_log: Path | None
+    kept_log: Path | None
+
+
+def restore(copy: Path, database: Path, now: datetime) -> Restored:
+    """Put `copy` in the database's place. Raises TrivoxError."""
     database = database.resolve()
     if database.exists() and not database.is_file():
         raise DatabaseError(f"{database} is not a file: give the database's file with --database.")
@@ -41,24 +51,54 @@ def restore(copy: Path, database: Path, now: datetime) -> Path | None:
         lock.release()
 
 
-def _replace(copy: Path, database: Path, now: datetime) -> Path | None:
+def _replace(copy: Path, database: Path, now: datetime) -> Restored:
     # Under the lock one name is enough: a file left by a killed restore is replaced.
-    partial = database.with_name(f"{database.name}.part")
-    source = read_copy(copy)
+    partial, scratch = (database.with_name(f"{database.name}.{word}") for word in ("part", "joined"))
+    lost_logs = list(_logs_without_database(database))
+    source, taken = _read(copy, lost_logs, scratch)
     try:
         _create(partial, database)
-        copy_to(source, str(copy), partial)
+        copy_to(source, copy, partial)
         sync(partial)
+        own_log = sidecar(database, "-wal")
+        kept = _keep(own_log, database, now) if own_log in lost_logs else None
         aside = _set_aside(database, now)
         sync(database.parent)
         partial.rename(database)  # until the old log is gone, the copy beside it is refused
         for suffix in SIDECAR_SUFFIXES:
             sidecar(database, suffix).unlink(missing_ok=True)
         sync(database.parent)
+        if taken is not None:
+            (kept if kept and taken == own_log else taken).unlink()
     finally:
         source.close()
         _clear(partial)
-    return aside
+        _clear(scratch)
+    return Restored(aside, taken, None if taken == own_log else kept)
+
+
+def _read(copy: Path, lost_logs: list[Path], scratch: Path) -> tuple[apsw.Connection, Path | None]:
+    """Open the copy to be read, together with the one of the lost logs that belongs to it, which is returned too."""
+    _clear(scratch)
+    if copy.is_file() and not has_frames(sidecar(copy, "-wal")):
+        for log in lost_logs:
+            if belongs(copy, log):
+                return read_joined(copy, log, scratch), log
+    return read_copy(copy), None
+
+
+def _logs_without_database(database: Path) -> Iterator[Path]:
+    """Yield the log in the database's place if it is another's, and those that were kept by earlier restores."""
+    log = sidecar(database, "-wal")
+    with suppress(DatabaseError):  # a damaged one, whose log goes where it goes
+        if has_frames(log) and (absent(database) or not is_own_log(database)):
+            yield log
+    yield from kept_logs(database)
+
+
+def _keep(log: Path, database: Path, now: datetime) -> Path:
+    kept = _free_name(database, f"{database.name}{KEPT}{now:%Y%m%dT%H%M%SZ}")
+    return log.rename(sidecar(kept, "-wal"))
 
 
 def _create(partial: Path, database: Path) -> None:
@@ -80,11 +120,7 @@ def _set_aside(database: Path, now: datetime) -> Path | None:
     """Give the database and its log a second name that is free. The first name goes when the copy takes it."""
     if not database.exists():
         return None
-    stem, number = f"{database.name}.replaced-{now:%Y%m%dT%H%M%SZ}", 1
-    aside = database.with_name(stem)
-    while any(path.exists() for path in (aside, *(sidecar(aside, suffix) for suffix in SIDECAR_SUFFIXES))):
-        number += 1
-        aside = database.with_name(f"{stem}-{number}")
+    aside = _free_name(database, f"{database.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
     for suffix in ("-wal", "-journal"):
         if sidecar(database, suffix).exists():
             _link_or_copy(sidecar(database, suffix), sidecar(aside, suffix))
@@ -92,16 +128,16 @@ def _set_aside(database: Path, now: datetime) -> Path | None:
     return aside
 
 
+def _free_name(database: Path, stem: str) -> Path:
+    path, number = database.with_name(stem), 1
+    while any(file.exists() for file in (path, *(sidecar(path, suffix) for suffix in SIDECAR_SUFFIXES))):
+        number += 1
+        path = database.with_name(f"{stem}-{number}")
+    return path
+
+
 def _link_or_copy(path: Path, new_name: Path) -> None:
     try:
         os.link(path, new_name)
     except OSError:
         shutil.copy2(path, new_name)  # a filesystem without links
-
-
-def make_file(path: Path) -> None:
-    """Create a file that only its owner may read. Raises DatabaseError, also if it exists already."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL, NEW_MODE))
-    except OSError as error:
-        raise DatabaseError(f"{path.parent} cannot be written ({error.strerror}): check its permissions.") from error

@@ -13,6 +13,7 @@ import os
 import socket
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +22,8 @@ from bridge.admin.commands import DescribeBridge
 from bridge.errors import TrivoxError, WriterBusyError
 from bridge.store import open_store
 from bridge.store.lock import Lock, take_lock
+from bridge.store.open_files import FilesChangedError
+from bridge.store.rescue import rescue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,6 +155,8 @@ def _open_store(database: Path) -> Iterator[Store]:
     store = open_store(database, writing=True)
     try:
         yield store
+    except FilesChangedError as error:
+        raise rescue(store, error, datetime.now(UTC)) from error
     finally:
         store.close()
 

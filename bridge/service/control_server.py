@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ class ControlServer:
         """Stop taking requests."""
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        with socket_address(self._database) as address:
+        with suppress(FileNotFoundError), socket_address(self._database) as address:  # the folder may have been moved
             Path(address).unlink(missing_ok=True)
 
     def _accept(self) -> None:

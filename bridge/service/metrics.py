@@ -15,7 +15,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from bridge import log
 from bridge.service.vitals import COMMIT_SECONDS, UNPROVED
-from bridge.store.connection import WRITE_ERRORS, sidecar
+from bridge.store.faults import WRITE_ERRORS, sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bridge.admin import commands
 from bridge.admin.counts_import import import_counts
 from bridge.admin.enrolment import enroll_consoles, revoke_consoles
@@ -78,3 +80,11 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
 def execute(store: Store, command: BridgeCommand, execution: Execution) -> dict[str, Any]:
     """Carry out a command inside the caller's transaction; return its result. Raises TrivoxError."""
     return OPERATIONS[type(command)](store, command, execution)
+
+
+def ids_of(command: BridgeCommand) -> dict[str, str]:
+    """Pick the ids that a command names, for the log."""
+    fields = msgspec.structs.asdict(command)
+    scope = fields.get("scope")
+    fields |= {} if scope is None else msgspec.structs.asdict(scope)
+    return {name: value for name, value in fields.items() if name.endswith("_id") and isinstance(value, str) and value}

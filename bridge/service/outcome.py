@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import apsw
 
 from bridge import log
-from bridge.store.connection import write_error
+from bridge.store.faults import write_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

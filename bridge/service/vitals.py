@@ -136,6 +136,12 @@ class Vitals:
                 failing_s=round(time.monotonic() - self.failing_since_s),
             )
 
+    def note_files_changed(self, error: object) -> None:
+        """Note that the database was moved, deleted or replaced: nothing is acknowledged until the bridge ends."""
+        self.failing_since_s = time.monotonic()
+        self.write_error = "moved"
+        log.error(str(error))
+
     def note_recovered(self) -> None:
         """Note that the database was written."""
         if self.write_error is None:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-
-import msgspec
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge import log
 from bridge.admin import firmware_updates
 from bridge.admin.commands import IngestMessages
-from bridge.errors import TrivoxError
+from bridge.errors import DatabaseError, TrivoxError
 from bridge.keyring import KeyCache
-from bridge.service.operations import Execution, execute
+from bridge.service.operations import Execution, execute, ids_of
 from bridge.service.outcome import Publication, TransactionOutcome
+from bridge.service.retry import Retry, StoppedError
 from bridge.service.subscribers import subscribers
 from bridge.service.vitals import STEP_MS, Vitals
 from bridge.store import console_status, consoles, events
-from bridge.store.connection import DAMAGED, damaged, write_error
+from bridge.store.faults import DAMAGED, NO_MEMORY, damage_or_disk, write_error
+from bridge.store.open_files import FilesChangedError
+from bridge.store.rescue import rescue
 from bridge.surveys import fold
 from bridge.surveys.facts import ConsoleHeard, SettingsRenewed
 from bridge.surveys.ingest import Intake
@@ -35,20 +38,16 @@ if TYPE_CHECKING:
     from bridge.surveys.facts import Fact
     from bridge.surveys.ingest import IntakeResult
 
-T = TypeVar("T")
+    Take = Callable[[list["ReceivedMessage"]], tuple[IntakeResult, TransactionOutcome]]
 
 MAX_GROUP = 1_000  # messages in one transaction
 MAX_BACKLOG = 20_000  # messages waiting here; more stay with the broker
 MAX_BACKLOG_BYTES = 64 * 1024 * 1024
 SWEEP_EVERY_S = 60.0
 CHECK_EVERY_S = 2.0  # the clock, and settings that could not be marked as published
-RETRY_S = (0.1, 0.2, 0.5, 1.0)
 COMMAND_WAIT_S = 5.0  # how long a command waits for a database that cannot be written
 POLL_S = 0.2
-
-
-class _StoppedError(Exception):
-    """The writer was stopped while the database could not be written: what is waiting stays with the broker."""
+FATAL = (DatabaseError, *DAMAGED)  # unless they may pass: see `write_error`
 
 
 class ReceivedMessage(NamedTuple):
@@ -106,12 +105,14 @@ class Writer:
         self._queued_count = self._written_count = 0
         self._queued_bytes = self._written_bytes = 0
         self._settings_due = False
+        self._sweep_at_s = time.monotonic()
         self._clock_offset_ms = 0  # of the clock from `elapsed_ms`; 0: not compared yet
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer")
         self.failure: BaseException | None = None
         self.vitals = vitals or Vitals()
+        self._retry = Retry(self.vitals, self._stopping)
         self.vitals.backlog = self.backlog
 
     def start(self) -> None:
@@ -173,10 +174,12 @@ class Writer:
     def _run(self) -> None:
         try:
             self._loop()
-        except _StoppedError:
+        except StoppedError:
             pass
+        except FilesChangedError as error:
+            self.failure = self._rescue(error)
         except DAMAGED as error:
-            self.failure = damaged(str(self._store.path), error)
+            self.failure = damage_or_disk(self._store.path, error)
             self.failure.__cause__ = error
         except BaseException as error:  # noqa: BLE001 - the bridge ends with it
             self.failure = error
@@ -186,25 +189,34 @@ class Writer:
 
     def _loop(self) -> None:
         self._load_vitals()
-        sweep_at_s = time.monotonic()
         while True:
             try:
                 item = self._queue.get(timeout=CHECK_EVERY_S)
             except queue.Empty:
                 item = []
-            self._watch_clock()
-            if item is None or self.failure is not None:
+            if self.failure is not None:
                 return
-            group, job = self._drain(item)
-            if group:
-                self._write(group)
-            if job is not None and job.claim.acquire(blocking=False):
-                self._run_job(job)
-            if self._settings_due:
-                self._publish_settings()
-            if time.monotonic() >= sweep_at_s or self.vitals.write_error is not None:
-                sweep_at_s = time.monotonic() + SWEEP_EVERY_S
-                self._sweep()
+            self._store.check_files()
+            if item is None:
+                return
+            try:
+                self._take_turn(item)
+            except MemoryError as error:
+                self.vitals.note_write_error("no_memory", error)
+
+    def _take_turn(self, item: list[ReceivedMessage] | Job) -> None:
+        """Write what waits, carry out a command, and do what is due."""
+        self._watch_clock()
+        group, job = self._drain(item)
+        if group:
+            self._write(group)
+        if job is not None and job.claim.acquire(blocking=False):
+            self._run_job(job)
+        if self._settings_due:
+            self._publish_settings()
+        if time.monotonic() >= self._sweep_at_s or self.vitals.write_error is not None:
+            self._sweep_at_s = time.monotonic() + SWEEP_EVERY_S
+            self._sweep()
 
     def _load_vitals(self) -> None:
         """Load what the database knows about consoles."""
@@ -244,52 +256,45 @@ class Writer:
             group += more
         return group, None
 
-    def _until_written(self, work: Callable[[], T]) -> T:
-        """Repeat a transaction until the database can be written; raises _StoppedError if stopped meanwhile."""
-        attempt = 0
-        while True:
-            started_s = time.monotonic()
-            try:
-                result = work()
-            except Exception as error:
-                reason = write_error(error)
-                if reason is None:
-                    raise
-                self.vitals.note_write_error(reason, error)
-                if self._stopping.wait(RETRY_S[min(attempt, len(RETRY_S) - 1)]):
-                    raise _StoppedError from error
-                attempt += 1
-            else:
-                self.vitals.note_recovered()
-                self.vitals.note_commit(time.monotonic() - started_s)
-                return result
+    def _rescue(self, error: FilesChangedError) -> BaseException:
+        """Keep what was committed to a file that was moved or deleted; wait as long as that cannot be done."""
+        self.vitals.note_files_changed(error)
+        try:
+            return self._retry.until_done(lambda: rescue(self._store, error, datetime.now(UTC)))
+        except Exception as failure:  # noqa: BLE001 - the bridge ends with it
+            return failure.__cause__ or failure
 
     def _write(self, group: list[ReceivedMessage]) -> None:
-        """Write a group of messages; if the code fails on one, only that one goes among the rejects."""
+        """Write a group of messages; if the code or the memory fails on one, only that one goes among the rejects."""
         try:
-            result, outcome = self._until_written(lambda: self._take(group))
-        except (_StoppedError, *DAMAGED):
+            self._retry.until_written(lambda: self._commit(group, self._take), is_divisible=True)
+        except (StoppedError, *FATAL):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a message holds must not stop the others
             if len(group) > 1:
-                for message in group:
-                    self._write([message])
+                middle = len(group) // 2
+                self._write(group[:middle])
+                self._write(group[middle:])
                 return
-            log.error(
-                "a message made the bridge fail: it is kept among the rejects; report this",
-                trace=True,
-                topic=group[0].topic,
-            )
-            reason = f"failed: {printable(repr(error))}"
-            result, outcome = self._until_written(lambda: self._reject(group[0], reason))
-        self._written_count += len(group)
-        self._written_bytes += sum(len(message.payload) for message in group)
+            if not isinstance(error, NO_MEMORY):
+                log.error(
+                    "a message made the bridge fail: it is kept among the rejects; report this",
+                    trace=True,
+                    topic=group[0].topic,
+                )
+            failure = error
+            self._retry.until_written(lambda: self._commit(group, lambda _: self._reject(group[0], failure)))
+
+    def _commit(self, group: list[ReceivedMessage], take: Take) -> None:
+        """Commit a group, and hand over what it allows; done again after a failure, it acknowledges again."""
+        result, outcome = take(group)
         self.vitals.counts.update(result.counts())
         self._note_facts(outcome.facts)
         publications = [Publication(*ack) for ack in result.acks] + outcome.publications
+        self._settings_due |= any(isinstance(fact, SettingsRenewed) for fact in outcome.facts)
         self._on_commit(Outgoing(publications, [(message.mid, message.connection) for message in group if message.mid]))
-        if any(isinstance(fact, SettingsRenewed) for fact in outcome.facts):
-            self._publish_settings()
+        self._written_count += len(group)
+        self._written_bytes += sum(len(message.payload) for message in group)
 
     def _take(self, group: list[ReceivedMessage]) -> tuple[IntakeResult, TransactionOutcome]:
         events.forget_if_many(self._store)
@@ -306,10 +311,17 @@ class Writer:
                 intake.take(topic, payload, arrived_at_ms, is_retained=is_retained)
             return intake.finish(), outcome
 
-    def _reject(self, message: ReceivedMessage, reason: str) -> tuple[IntakeResult, TransactionOutcome]:
+    def _reject(self, message: ReceivedMessage, failure: Exception) -> tuple[IntakeResult, TransactionOutcome]:
+        """Keep a message among the rejects; its console is not acknowledged, and goes on sending it."""
+        if isinstance(
+            failure, NO_MEMORY
+        ):  # it may be the machine that has none, and not the message that needs too much
+            with suppress(*NO_MEMORY):
+                return self._take([message])
         outcome = TransactionOutcome(self._subscribers)
         with self._store.transaction(self._now_ms()):
             intake = Intake(self._store, outcome.emit)
+            reason = f"failed: {printable(repr(failure))}"
             intake.reject(message.topic, message.payload, reason, message.arrived_at_ms)
             return intake.finish(), outcome
 
@@ -327,7 +339,7 @@ class Writer:
             with self._store.transaction(self._now_ms()):
                 job.result = execute(self._store, job.command, execution)
                 offers = firmware_updates.first_offers(self._store)
-            log.info("command executed", operation=type(job.command).__name__, **_ids(job.command))
+            log.info("command executed", operation=type(job.command).__name__, **ids_of(job.command))
             self.vitals.counts.update(execution.counts)
             if isinstance(job.command, IngestMessages):  # a rebuild's facts were counted when they were new
                 # The messages may have been recorded long ago: they are no flood, and not the last word of a console.
@@ -336,11 +348,10 @@ class Writer:
             self._publish_settings()
             if offers:
                 self._on_commit(Outgoing([Publication(*offer) for offer in offers], []))
-        except DAMAGED as error:
-            job.error = damaged(str(self._store.path), error)
-            raise
-        except Exception as error:  # noqa: BLE001 - `perform` raises it
-            job.error = error
+        except Exception as error:
+            job.error = damage_or_disk(self._store.path, error) if isinstance(error, DAMAGED) else error
+            if isinstance(error, FATAL) and write_error(error) is None:
+                raise
         finally:
             job.done.set()
 
@@ -377,19 +388,11 @@ class Writer:
             self._note_facts(outcome.facts)
             if outcome.publications:
                 self._on_commit(Outgoing(outcome.publications, []))
-        except DAMAGED:
-            raise
-        except Exception as error:  # noqa: BLE001 - the next sweep will do it
+        except Exception as error:
             reason = write_error(error)
             if reason is not None:
                 self.vitals.note_write_error(reason, error)
+            elif isinstance(error, FATAL):
+                raise
             elif self.vitals.limiter.allow("sweep") is not None:
                 log.error("surveys open for too long could not be closed: report this", trace=True)
-
-
-def _ids(command: BridgeCommand) -> dict[str, str]:
-    """Pick the ids that a command names, for the log."""
-    fields = msgspec.structs.asdict(command)
-    scope = fields.get("scope")
-    fields |= {} if scope is None else msgspec.structs.asdict(scope)
-    return {name: value for name, value in fields.items() if name.endswith("_id") and isinstance(value, str) and value}

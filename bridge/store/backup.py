@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import apsw
 
 from bridge.errors import DatabaseError
-from bridge.store.connection import damaged, newest_version, refuse_strange_log
+from bridge.private_files import SECRET
+from bridge.store.connection import newest_version
+from bridge.store.faults import damage_or_disk, is_read_error, sidecar, unreadable
 from bridge.store.integrity import integrity_faults
+from bridge.store.write_ahead_log import is_own_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +22,8 @@ BACKUP_PAGES = -1
 """All pages at once: one consistent copy, while the bridge goes on writing."""
 
 
-def copy_to(source: apsw.Connection, name: str, target: Path) -> None:
-    """Copy a whole database to a new file, as it is at one instant; `name` is what people know the source by.
+def copy_to(source: apsw.Connection, database: Path, target: Path) -> None:
+    """Copy a whole database to a new file, as it is at one instant; `database` is the path of the source.
 
     Raises DatabaseError where the copy is damaged or does not fit on the disk.
     """
@@ -28,23 +33,47 @@ def copy_to(source: apsw.Connection, name: str, target: Path) -> None:
             while not backup.done:
                 backup.step(BACKUP_PAGES)
         if faults := integrity_faults(destination, "integrity_check"):
-            raise damaged(name, faults[0])
+            raise damage_or_disk(database, faults[0])
         destination.execute("PRAGMA journal_mode = DELETE")  # a single file, without a log beside it
     except (apsw.FullError, apsw.IOError) as error:
+        if is_read_error(error):
+            raise unreadable(database, error) from error
         raise DatabaseError(f"{target.parent} has no room for the copy: make room there, or check its disk.") from error
     finally:
         destination.close()
 
 
 def read_copy(copy: Path) -> apsw.Connection:
-    """Open a copy made by `backup` to read it. Raises DatabaseError where it is not one, or cannot be used."""
+    """Open a copy made by `backup`, or a database, to read it.
+
+    Raises DatabaseError where it is neither, or cannot be used.
+    """
     if not copy.is_file():
         raise DatabaseError(f"There is no file {copy}: give a copy made by `trivox backup`.")
-    refuse_strange_log(copy)
+    if not is_own_log(copy):
+        log = sidecar(copy, "-wal")
+        raise DatabaseError(f"{log} is the log of another database than {copy}: move {log} away, then try again.")
+    return _open_copy(copy, copy)
+
+
+def read_joined(copy: Path, log: Path, scratch: Path) -> apsw.Connection:
+    """Read a copy together with a log that belongs to it, both copied to `scratch`. Raises DatabaseError."""
+    try:
+        shutil.copyfile(copy, scratch)
+        shutil.copyfile(log, sidecar(scratch, "-wal"))
+    except OSError as error:
+        raise DatabaseError(
+            f"{copy} and {log} cannot be copied to {scratch.parent} ({error.strerror}): make room there, or check the "
+            "disk."
+        ) from error
+    return _open_copy(scratch, copy)
+
+
+def _open_copy(file: Path, copy: Path) -> apsw.Connection:
     refusal = DatabaseError(f"{copy} is not a copy made by `trivox backup`: give one that is.")
     connection = None
     try:
-        connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
         _check_copy(connection, copy, refusal)
     except apsw.CantOpenError as error:
         raise DatabaseError(f"{copy} cannot be read: check its permissions.") from error
@@ -64,3 +93,11 @@ def _check_copy(connection: apsw.Connection, copy: Path, refusal: DatabaseError)
         raise DatabaseError(
             f"The copy {copy} was made by a newer Trivox: restore it with that version, or a newer one."
         )
+
+
+def make_file(path: Path) -> None:
+    """Create a file that only its owner may read. Raises DatabaseError, also if it exists already."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, SECRET))
+    except OSError as error:
+        raise DatabaseError(f"{path.parent} cannot be written ({error.strerror}): check its permissions.") from error

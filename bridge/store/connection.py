@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from bridge.errors import DatabaseError, NoRoomError
+from bridge.errors import DatabaseError
 from bridge.store.cache import Cache
+from bridge.store.faults import DAMAGED, cannot_open, damage_or_disk
+from bridge.store.open_files import OpenFiles
+from bridge.store.write_ahead_log import check_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,29 +25,21 @@ CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 4_000
 BUSY_MS = 5_000
 ROWS_AT_ONCE = 32  # inserted by one statement: a third less work for SQLite than one by one
-SIDECAR_SUFFIXES = ("-wal", "-shm", "-journal")
 WAL_KEPT_BYTES = 64 * 1024 * 1024
-DAMAGED = (apsw.NotADBError, apsw.CorruptError)
-WRITE_ERRORS: dict[str, tuple[type[BaseException], ...]] = {
-    "disk_full": (apsw.FullError,),
-    "locked": (apsw.BusyError, apsw.LockedError, apsw.ProtocolError),
-    "not_writable": (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.AuthError),
-    "no_memory": (MemoryError, apsw.NoMemError),
-    "io_error": (apsw.IOError, apsw.InterruptError, apsw.AbortError),
-}
-"""Errors that may pass, by a word for what keeps the database from being written."""
 
 
 class Store:
     """One connection to the database.
 
     All writing happens inside `transaction(now_ms)`; meanwhile `now_ms` is its time, the only one there is. The cache
-    is emptied as soon as a transaction is rolled back.
+    is emptied as soon as a transaction is rolled back. With `files`, a transaction ends well only if the path still
+    names the files that it was written to.
     """
 
-    def __init__(self, connection: apsw.Connection, path: Path) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path, files: OpenFiles | None = None) -> None:
         self.connection = connection
         self.path = path
+        self.files = files
         self.now_ms = 0
         self.cache = Cache()
         self._cursor = connection.cursor()
@@ -98,10 +93,30 @@ class Store:
 
     @contextmanager
     def transaction(self, now_ms: int) -> Iterator[None]:
-        """Run a transaction: all or nothing, durable when it ends; `now_ms` is the time of everything in it."""
+        """Run a transaction: all or nothing, durable when it ends; `now_ms` is the time of everything in it.
+
+        Raises DatabaseError where the database is damaged, or what was committed is not in the file of its path.
+        """
+        self.now_ms = now_ms
+        try:
+            with self._atomic():
+                before = self.connection.total_changes()
+                yield
+                if self.connection.total_changes() != before:
+                    self._cursor.execute("UPDATE last_commit SET previous = current, current = randomblob(16)")
+        except DAMAGED as error:
+            raise damage_or_disk(self.path, error) from error
+        self.check_files()
+
+    def check_files(self) -> None:
+        """Raise FilesChangedError unless the database's path still names the files that are open."""
+        if self.files is not None:
+            self.files.check()
+
+    @contextmanager
+    def _atomic(self) -> Iterator[None]:
         if self._in_transaction:
             raise RuntimeError("a transaction is open already")
-        self.now_ms = now_ms
         if not self.connection.get_autocommit():  # an earlier one could not even be rolled back
             self.forget()
             self._cursor.execute("ROLLBACK")
@@ -118,17 +133,26 @@ class Store:
         finally:
             self._in_transaction = False
 
+    def migrate(self, number: int, sql: str) -> None:
+        """Run a migration, in a transaction together with the note that it ran."""
+        with self._atomic():
+            self.connection.execute(sql)
+            self.connection.execute(f"PRAGMA user_version = {number}")
+
     def close(self) -> None:
         """Close the connection."""
+        try:
+            self.check_files()
+        except DatabaseError:
+            self.keep_log()
         with suppress(
             apsw.Error
         ):  # what is committed is in the log beside the file, whatever keeps SQLite from tidying up
             self.connection.close()
 
-
-def write_error(error: BaseException) -> str | None:
-    """Return what outside this program keeps it from writing, in a word; None if the error is of another kind."""
-    return next((word for word, kinds in WRITE_ERRORS.items() if isinstance(error, kinds)), None)
+    def keep_log(self) -> None:
+        """Leave the log where it is when the connection is closed: it may belong to another database by now."""
+        self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
 
 def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> Store:
@@ -138,62 +162,26 @@ def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> 
     missing (and not `writing`), damaged, newer than this program, or cannot be written; apsw.BusyError where it stays
     locked.
     """
-    if not writing and not path.exists():
-        raise DatabaseError(f"There is no database at {path}: give --database, or start a bridge to make one.")
-    refuse_strange_log(path)
+    (check_log if writing else require)(path)
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
         _set_pragmas(connection, busy_ms, writing=writing)
         store = Store(connection, path)
         _migrate(store, writing=writing)
-    except DAMAGED as error:
-        raise damaged(str(path), error) from error
-    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError) as error:
-        raise DatabaseError(
-            f"The database {path} cannot be opened ({error}): check its path and permissions."
-        ) from error
-    except (apsw.FullError, apsw.IOError) as error:
-        raise NoRoomError(
-            f"The database {path} cannot be written ({error}): make room on its disk; the consoles keep their events "
-            "meanwhile."
-        ) from error
+        store.files = OpenFiles(path) if writing else None
+    except (apsw.BusyError, apsw.LockedError):
+        raise
+    except apsw.Error as error:
+        raise cannot_open(path, error) from error
     return store
 
 
-def damaged(name: str, why: object) -> DatabaseError:
-    """Make the error for a damaged database."""
-    return DatabaseError(
-        f"The database {name} is damaged ({why}): end the bridge and put back a copy made by `trivox backup`, with "
-        "`trivox restore COPY`; what the consoles still hold comes again by itself."
-    )
-
-
-def sidecar(path: Path, ending: str) -> Path:
-    """Return the file that SQLite keeps beside a database under this ending; `path` may be a link to the database."""
-    real = path.resolve()
-    return real.with_name(real.name + ending)
-
-
-def refuse_strange_log(path: Path) -> None:
-    """Raise DatabaseError where SQLite would replay the log of another file into a copy.
-
-    The header of a copy made by `trivox backup` says (in bytes 18 and 19) that it has no log; that of a database in
-    use says that it has one.
-    """
-    log = sidecar(path, "-wal")
-    try:
-        is_strange = log.stat().st_size > 0  # checked first: a bridge that starts changes the header before the log
-        with path.open("rb") as file:
-            head = file.read(20)
-        is_strange &= head[:16] == b"SQLite format 3\0" and head[18:20] == b"\1\1"
-    except OSError:
-        return  # opening the database says better what is wrong
-    if is_strange:
-        raise DatabaseError(
-            f"{log} is the log of another database than {path}, which is a copy put in its place: move {log} and "
-            f"{sidecar(path, '-shm')} away, then try again (`trivox restore COPY` puts a copy there without them)."
-        )
+def require(path: Path) -> None:
+    """Raise DatabaseError where there is no database at `path`."""
+    check_log(path)
+    if not path.exists():
+        raise DatabaseError(f"There is no database at {path}: give --database, or start a bridge to make one.")
 
 
 def _set_pragmas(connection: apsw.Connection, busy_ms: int, *, writing: bool) -> None:
@@ -243,6 +231,4 @@ def _migrate(store: Store, *, writing: bool) -> None:
         )
     for number, sql in known:
         if number > version:
-            with store.transaction(0):
-                store.connection.execute(sql)
-                store.connection.execute(f"PRAGMA user_version = {number}")
+            store.migrate(number, sql)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import apsw
 
-from bridge.store.connection import DAMAGED, damaged
+from bridge.store.faults import DAMAGED, damage_or_disk, is_read_error, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,11 +63,12 @@ class IntegrityCheck:
     def _run(self) -> None:
         try:
             faults = integrity_faults(self._connection, "quick_check")
-        except apsw.Error:
-            faults = []  # interrupted, or stopped by an error that the writer will report
+            failure = damage_or_disk(self._database, faults[0]) if faults else None
+        except apsw.Error as error:
+            # Interrupted, or stopped by an error that the writer will report.
+            failure = unreadable(self._database, error) if is_read_error(error) else None
         with self._guard:
-            if faults:
-                self._failure = damaged(str(self._database), faults[0])
+            self._failure = failure
             tell = self._tell
         self._is_over.set()
         if tell is not None and self._failure is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bridge.ops.doctor.console_rules import CLOCK_OFF_MS, ConsoleStatus, rules_that_apply
 from bridge.ops.doctor.console_status import read_console_statuses
 from bridge.store import console_status, updates
-from bridge.store.connection import damaged
+from bridge.store.faults import damage_or_disk
 from bridge.store.integrity import integrity_faults
 from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
 from bridge.text import ago, plural, printable, utc
@@ -47,7 +47,7 @@ def examine(store: Store, now_ms: int) -> Iterator[Diagnosis]:
     """Check everything that the database knows about. Raises DatabaseError if it is damaged."""
     faults = integrity_faults(store.connection, "integrity_check")
     if faults:
-        raise damaged(str(store.path), "; ".join(faults[:FAULTS_SHOWN]))  # the rest of it can't be believed
+        raise damage_or_disk(store.path, "; ".join(faults[:FAULTS_SHOWN]))  # the rest of it can't be believed
     yield Diagnosis(f"The database {store.path} is intact.", needs_action=False)
     rejects = console_status.rejects(store)
     yield from _rejects(rejects)

@@ -16,8 +16,9 @@ from bridge.ops.doctor.broker import check_broker
 from bridge.ops.doctor.database import Diagnosis, examine
 from bridge.service.control import describe_bridge
 from bridge.store import consoles, open_store
-from bridge.store.connection import sidecar
-from bridge.text import ago, plural
+from bridge.store.faults import sidecar
+from bridge.store.write_ahead_log import kept_logs
+from bridge.text import ago, plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +36,11 @@ WRITE_ERROR_ADVICE = {
     "disk_full": "its disk is full: make room",
     "io_error": "its disk fails, or the file has reached a size limit: read the bridge's log, and check the disk",
     "locked": "another program has locked it: end that program",
-    "not_writable": "the bridge may not write it or its folder: correct their permissions",
+    "not_writable": "the bridge may not write it or its folder, or its disk is mounted read-only: correct that",
+    "not_readable": "its disk cannot be read: check the disk and its cable or card",
+    "not_saved": "it was deleted, and only the bridge still holds it: do not end the bridge; read its log, and let it "
+    "save a copy",
+    "moved": "it was moved, deleted or replaced: read the bridge's log",
     "no_memory": "this machine has no memory left: end the program that uses it up",
 }
 
@@ -97,6 +102,7 @@ def diagnose_host(
     else:
         yield from _running_bridge(vitals, now_ms) if vitals else _no_bridge(facts)
     yield from _disk_space(facts.path)
+    yield from _kept_logs(facts.path)
     yield from _key_files(facts.path)
     yield from check_broker(facts.path, facts.settings, vitals or {}, chosen_broker, read_login, now_ms)
     yield from _host_clock(vitals or {}, now_ms)
@@ -145,6 +151,14 @@ def _disk_space(database: Path) -> Iterator[Diagnosis]:
     if size > LOG_LARGE:
         yield Diagnosis(
             f"{log} has grown to {size // MEGABYTE} MB: end the program that has had the database open for a long time."
+        )
+
+
+def _kept_logs(database: Path) -> Iterator[Diagnosis]:
+    for log in kept_logs(database):
+        yield Diagnosis(
+            f"{log} is a log with what a database that is not here had stored: run `trivox restore COPY` with that "
+            "database, or move the log away."
         )
 
 

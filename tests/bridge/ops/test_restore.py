@@ -118,8 +118,8 @@ def test_two_restores_in_one_second_keep_both_databases(
 ) -> None:
     if not can_link:
         monkeypatch.setattr(module.os, "link", no_links)
-    first = restore(copy_of(office), office.database, NOW)
-    second = restore(copy_of(office), office.database, NOW)
+    first = restore(copy_of(office), office.database, NOW).old_database
+    second = restore(copy_of(office), office.database, NOW).old_database
     assert first is not None
     assert second is not None
     assert (stored(first), stored(second), stored(office.database)) == (40, 20, 20)
@@ -163,7 +163,7 @@ def test_a_restore_that_is_killed_leaves_no_database_without_its_log(
     else:
         store.close()
         assert rows(office.database) == (40, "Europe/Sofia")
-    aside = restore(copy_of(office), office.database, NOW)
+    aside = restore(copy_of(office), office.database, NOW).old_database
     assert rows(office.database) == (20, "UTC")
     assert aside is not None
     assert not list(office.folder.glob("*.part*"))
