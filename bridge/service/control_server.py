@@ -17,6 +17,7 @@ from bridge import log
 from bridge.admin import commands
 from bridge.errors import TrivoxError
 from bridge.service.control import MAX_REQUEST_BYTES, socket_address
+from bridge.store.faults import NO_MEMORY
 from bridge.text import printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     Describe = Callable[[], dict[str, Any]]
 
 MAX_CLIENTS = 32
+REFUSE_S = 1.0
+REFUSE_BYTES = 4_096
+TOO_LITTLE_MEMORY = "The bridge's machine has too little memory for this: end what uses it up, then try again."
 
 
 class ControlServer:
@@ -63,7 +67,19 @@ class ControlServer:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(connection,), name="control-client", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(connection,), name="control-client", daemon=True).start()
+            except (RuntimeError, MemoryError) as error:  # the machine has no memory or threads left
+                self._refuse(connection, error)
+                self._slots.release()
+
+    @staticmethod
+    def _refuse(connection: socket.socket, why: Exception) -> None:
+        with suppress(OSError, MemoryError), connection:
+            log.warning("a command could not be served: this machine has too little memory", error=why)
+            connection.settimeout(REFUSE_S)
+            connection.recv(REFUSE_BYTES)  # else the client may not see the answer
+            connection.sendall(_line(_error(TOO_LITTLE_MEMORY)))
 
     def _serve(self, connection: socket.socket) -> None:
         try:
@@ -89,15 +105,19 @@ class ControlServer:
             if isinstance(command, commands.DescribeBridge):
                 return {"result": self._describe()}
             return {"result": self._perform(command, progress)}
-        except TrivoxError as error:
-            return _error(str(error), error.exit_status)
-        except apsw.Error as error:
-            return _error(f"The database could not be written ({error}): run `trivox doctor`.")
         except Exception as error:  # noqa: BLE001 - the bridge goes on, and the client gets the error
-            log.error("a command failed: report this", trace=True, command=type(command).__name__)
-            return _error(
-                f"The bridge failed on this command ({printable(repr(error))}): look at its log, and report this."
-            )
+            return _failure(error, command)
+
+
+def _failure(error: Exception, command: commands.AnyCommand) -> dict[str, Any]:
+    if isinstance(error, TrivoxError):
+        return _error(str(error), error.exit_status)
+    if isinstance(error, NO_MEMORY):
+        return _error(TOO_LITTLE_MEMORY)
+    if isinstance(error, apsw.Error):
+        return _error(f"The database could not be written ({error}): run `trivox doctor`.")
+    log.error("a command failed: report this", trace=True, command=type(command).__name__)
+    return _error(f"The bridge failed on this command ({printable(repr(error))}): look at its log, and report this.")
 
 
 def _error(sentence: str, exit_status: int = 1) -> dict[str, Any]:

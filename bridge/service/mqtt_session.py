@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.client import Client, ConnectFlags
@@ -115,7 +116,7 @@ class MqttSession:
         try:
             attempt = 0
             while not self._is_ending():
-                attempt = 0 if self._stay_connected() else attempt + 1
+                attempt = 0 if self._is_connection_kept() else attempt + 1
                 self._wait(REFUSED_RETRY_S if self.vitals.refused else RETRY_S[min(attempt, len(RETRY_S) - 1)])
         finally:
             self._end()
@@ -147,6 +148,19 @@ class MqttSession:
             sock.close()
         self._wake_reader.close()
         self._wake_writer.close()
+
+    def _is_connection_kept(self) -> bool:
+        """Stay connected as long as possible; without memory, disconnect: the broker sends again what was received."""
+        try:
+            return self._stay_connected()
+        except MemoryError:
+            with suppress(MemoryError):  # even the log needs some
+                self._warn("this machine has no memory left: disconnecting until it has")
+            self._received = []
+            if (sock := self._socket()) is not None:
+                sock.close()
+            self._note_disconnected()
+            return False
 
     # -- the connection ------------------------------------------------------------------------------------------
 

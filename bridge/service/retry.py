@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAUSES_S = (0.1, 0.2, 0.5, 1.0)
-MEMORY_ATTEMPTS = 5  # of work that may be too much at once
 
 
 class StoppedError(Exception):
@@ -31,16 +30,16 @@ class Retry:
         self._vitals = vitals
         self._stopping = stopping
 
-    def until_written(self, work: Callable[[], T], *, is_divisible: bool = False) -> T:
+    def until_written(self, work: Callable[[], T], *, memory_attempts: int | None = None) -> T:
         """Repeat a transaction until the database can be written, and note that it can.
 
-        Raises StoppedError if stopped meanwhile, and MemoryError where less work at once may do (`is_divisible`).
+        Raises StoppedError if stopped meanwhile, and MemoryError if all of these attempts fail by it.
         """
-        result = self.until_done(work, is_divisible=is_divisible)
+        result = self.until_done(work, memory_attempts=memory_attempts)
         self._vitals.note_recovered()
         return result
 
-    def until_done(self, work: Callable[[], T], *, is_divisible: bool = False) -> T:
+    def until_done(self, work: Callable[[], T], *, memory_attempts: int | None = None) -> T:
         """Repeat this as long as it fails for a reason that may pass. Raises as `until_written` does."""
         attempt = 0
         while True:
@@ -50,7 +49,7 @@ class Retry:
             except Exception as error:
                 reason = write_error(error)
                 attempt += 1
-                if reason is None or (is_divisible and isinstance(error, NO_MEMORY) and attempt >= MEMORY_ATTEMPTS):
+                if reason is None or (isinstance(error, NO_MEMORY) and attempt == memory_attempts):
                     raise
                 with suppress(MemoryError):  # even the log needs some
                     self._vitals.note_write_error(reason, error)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     Take = Callable[[list["ReceivedMessage"]], tuple[IntakeResult, TransactionOutcome]]
 
 MAX_GROUP = 1_000  # messages in one transaction
+MEMORY_ATTEMPTS = 5  # to write one of them
 MAX_BACKLOG = 20_000  # messages waiting here; more stay with the broker
 MAX_BACKLOG_BYTES = 64 * 1024 * 1024
 SWEEP_EVERY_S = 60.0
@@ -267,7 +268,8 @@ class Writer:
     def _write(self, group: list[ReceivedMessage]) -> None:
         """Write a group of messages; if the code or the memory fails on one, only that one goes among the rejects."""
         try:
-            self._retry.until_written(lambda: self._commit(group, self._take), is_divisible=True)
+            attempts = MEMORY_ATTEMPTS if len(group) == 1 else 2  # less at once may do
+            self._retry.until_written(lambda: self._commit(group, self._take), memory_attempts=attempts)
         except (StoppedError, *FATAL):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a message holds must not stop the others

@@ -11,7 +11,7 @@ import apsw
 from bridge.errors import DatabaseError
 from bridge.private_files import SECRET
 from bridge.store.connection import newest_version
-from bridge.store.faults import damage_or_disk, is_read_error, sidecar, unreadable
+from bridge.store.faults import UnreadableError, cannot_open, damage_or_disk, is_read_error, sidecar, unreadable
 from bridge.store.integrity import integrity_faults
 from bridge.store.write_ahead_log import is_own_log
 
@@ -37,7 +37,7 @@ def copy_to(source: apsw.Connection, database: Path, target: Path) -> None:
         destination.execute("PRAGMA journal_mode = DELETE")  # a single file, without a log beside it
     except (apsw.FullError, apsw.IOError) as error:
         if is_read_error(error):
-            raise unreadable(database, error) from error
+            raise unreadable(database) from error
         raise DatabaseError(f"{target.parent} has no room for the copy: make room there, or check its disk.") from error
     finally:
         destination.close()
@@ -80,7 +80,10 @@ def _open_copy(file: Path, copy: Path) -> apsw.Connection:
     except (apsw.Error, DatabaseError) as error:
         if connection is not None:
             connection.close()
-        raise (error if isinstance(error, DatabaseError) else refusal) from error
+        if isinstance(error, DatabaseError):
+            raise
+        failure = cannot_open(copy, error)
+        raise (failure if isinstance(failure, UnreadableError) else refusal) from error
     return connection
 
 

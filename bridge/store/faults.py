@@ -78,11 +78,11 @@ def damaged(name: str, why: object) -> DatabaseError:
     )
 
 
-def unreadable(path: Path, why: object) -> UnreadableError:
+def unreadable(path: Path, why: str = "disk I/O error") -> UnreadableError:
     """Make the error for a database whose disk fails."""
     return UnreadableError(
-        f"The disk cannot read the database {path} ({why}): check the disk and its cable or card; consoles keep their "
-        "events meanwhile."
+        f"The disk cannot read the database {path} ({why}): check the disk and its cable or card, and if it is broken, "
+        "restore a copy made by `trivox backup` on another one; consoles keep their events meanwhile."
     )
 
 
@@ -91,7 +91,7 @@ def cannot_open(path: Path, error: apsw.Error) -> DatabaseError:
     if isinstance(error, DAMAGED):
         return damage_or_disk(path, error)
     if is_read_error(error):
-        return unreadable(path, error)
+        return unreadable(path)
     if isinstance(error, apsw.FullError | apsw.IOError):
         return NoRoomError(
             f"The database {path} cannot be written ({error}): make room on its disk; the consoles keep their events "

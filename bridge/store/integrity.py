@@ -66,7 +66,7 @@ class IntegrityCheck:
             failure = damage_or_disk(self._database, faults[0]) if faults else None
         except apsw.Error as error:
             # Interrupted, or stopped by an error that the writer will report.
-            failure = unreadable(self._database, error) if is_read_error(error) else None
+            failure = unreadable(self._database) if is_read_error(error) else None
         with self._guard:
             self._failure = failure
             tell = self._tell

@@ -126,6 +126,12 @@ class RealShop:
         if self.bridge.is_running:
             resource.prlimit(self.bridge.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
+    def limit_memory(self, *, is_full: bool) -> None:
+        """Let the bridge have no more memory than it has now, or as much as it wants again."""
+        pages = int(Path(f"/proc/{self.bridge.pid}/statm").read_text("ascii").split()[0])
+        size = pages * resource.getpagesize() if is_full else resource.RLIM_INFINITY
+        resource.prlimit(self.bridge.pid, resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+
     def trivox(self, *words: str) -> subprocess.CompletedProcess[str]:
         return forked.run(*words, "--database", str(self.database), environment=self.environment())
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from bridge.surveys.facts import Fact
+
 LIMIT_S = 60.0
 
 
@@ -142,6 +144,44 @@ def test_a_machine_without_memory_rejects_nothing(bench: WriterBench, monkeypatc
     assert bench.writer.vitals.write_errors == {"no_memory": 1}
     assert bench.writer.vitals.counts["stored"] == 2
     assert bench.writer.vitals.counts["unreadable"] == 0
+
+
+@pytest.mark.parametrize("error", [MemoryError, apsw.NoMemError])
+def test_a_message_that_always_needs_too_much_memory_stops_no_other(
+    bench: WriterBench, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    parse_event = contract.parse_event
+
+    def failing(raw: bytes, seq: int) -> contract.AnyEvent:
+        if seq == 2:
+            raise error
+        return parse_event(raw, seq)
+
+    monkeypatch.setattr(contract, "parse_event", failing)
+    bench.put(1, 2, 3, 4)
+    assert bench.acknowledged(4) == [1, 2, 3, 4]
+    assert facts.events(bench.database, "seq") == [1, 3, 4]
+    (reason,) = facts.rejects(bench.database, "reason")
+    assert reason == f"failed: {error.__name__}()"
+    assert bench.writer.failure is None
+
+
+def test_what_cannot_be_handed_over_after_its_commit_is_acknowledged_again(
+    bench: WriterBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle, left = bench.writer.vitals.handle, [2]
+
+    def failing(fact: Fact) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise MemoryError
+        handle(fact)
+
+    monkeypatch.setattr(bench.writer.vitals, "handle", failing)
+    bench.put(1, 2)
+    assert bench.acknowledged(2) == [1, 2]
+    assert facts.events(bench.database, "seq") == [1, 2]
+    assert bench.writer.backlog() == 0
 
 
 def test_what_is_rolled_back_is_not_counted(bench: WriterBench) -> None:
