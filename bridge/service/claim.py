@@ -18,7 +18,7 @@ import apsw
 from bridge.errors import TrivoxError
 from bridge.keyring import Keyring
 from bridge.store import consoles
-from bridge.store.connection import write_error
+from bridge.store.faults import write_error
 from bridge.text import printable, utc
 from bridge.wire.bridge_claim import BridgeClaim, claim_topic, write_claim
 

@@ -18,7 +18,7 @@ from bridge.service.control import describe_bridge
 from bridge.store import consoles, open_store
 from bridge.store.faults import sidecar
 from bridge.store.write_ahead_log import kept_logs
-from bridge.text import ago, plural, printable
+from bridge.text import ago, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
