@@ -47,6 +47,10 @@ class Ring:
         """Remove the oldest edge."""
         self._tail = (self._tail + 1) % _RING_SIZE
 
+    def count(self):
+        """Return how many edges there are."""
+        return (self._head - self._tail) % _RING_SIZE
+
 
 class Contact:
     """One button's pin, closed to ground when pressed."""
@@ -84,6 +88,7 @@ class Buttons:
         self._ring = Ring()
         self._debounces = [Debounce(button, debounce_ms, sink) for button in range(len(pin_numbers))]
         self._contacts = [Contact(button, number, self._ring) for button, number in enumerate(pin_numbers)]
+        self._levels = [False] * len(pin_numbers)
         self._noticed = [False] * len(pin_numbers)
         self._polled_ms = clock.up_ms()
         self._missed_ms = 0
@@ -102,7 +107,14 @@ class Buttons:
         return self._ring.dropped
 
     def poll(self):
-        """Debounce all edges since the last poll; return the up_ms up to which presses and releases are decided."""
+        """Debounce all edges since the last poll; return the up_ms up to which presses and releases are decided.
+
+        The clock is read after the levels, so that a level never gets a time before its contact; edges that come in
+        between are newer than the levels.
+        """
+        older = self._ring.count()
+        for button, contact in enumerate(self._contacts):
+            self._levels[button] = contact.pressed()
         now_ms, before_ms = self._clock.up_ms(), self._polled_ms
         stalled = now_ms - before_ms > max(self._debounces[0].debounce_ms, 2 * POLL_MS)
         self._polled_ms = now_ms
@@ -112,13 +124,16 @@ class Buttons:
             if up_ms > now_ms:
                 break
             self._ring.drop()
-            self._edge(self._debounces[seen[0] >> 1], seen[0] & 1 == 1, up_ms, before_ms if stalled else None)
+            button, pressed = seen[0] >> 1, seen[0] & 1 == 1
+            older -= 1
+            if older < 0:
+                self._levels[button] = pressed
+            self._edge(self._debounces[button], pressed, up_ms, before_ms if stalled else None)
             seen = self._ring.peek()
         for button, debounce in enumerate(self._debounces):
-            pressed = self._contacts[button].pressed()
-            debounce.poll(pressed, now_ms)
-            self._notice(debounce, pressed, now_ms)
-        return settled_ms(self._debounces, now_ms)
+            debounce.poll(self._levels[button], now_ms)
+            self._notice(debounce, self._levels[button], now_ms)
+        return settled_ms(self._debounces, now_ms - 1)  # an edge may still come in this millisecond
 
     def _edge(self, debounce, pressed, up_ms, stalled_ms):
         """Debounce an edge. An interrupt that ran after a stall (since `stalled_ms`) may find the button released.
@@ -126,18 +141,16 @@ class Buttons:
         That was a press all the same. And as the release may have been early, it must not turn a short press into a
         long one.
         """
-        since = debounce.pending_since()
-        if not pressed and stalled_ms is not None and self._contacts[debounce.button].is_late:
-            if debounce.is_pressed():
-                up_ms = stalled_ms
-            elif since is not None:
-                up_ms = min(up_ms, max(stalled_ms, since + debounce.debounce_ms))
-        if pressed or stalled_ms is None or debounce.is_pressed() or since is not None:
-            debounce.edge(pressed, up_ms)
-            return
-        self._missed_ms = max(up_ms, self._missed_ms + 1)  # in the order of the interrupts
-        if debounce.missed(self._missed_ms):
-            self._on_contact(debounce.button)
+        early_ms = None
+        if stalled_ms is not None and not pressed:
+            if not debounce.is_pressed() and debounce.pending_since() is None:
+                self._missed_ms = max(up_ms, self._missed_ms + 1)  # in the order of the interrupts
+                if debounce.missed(self._missed_ms):
+                    self._on_contact(debounce.button)
+                return
+            if self._contacts[debounce.button].is_late:
+                early_ms = stalled_ms
+        debounce.edge(pressed, up_ms, early_ms)
 
     def _notice(self, debounce, pressed, now_ms):
         button, since = debounce.button, debounce.pending_since()

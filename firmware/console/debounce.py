@@ -24,10 +24,15 @@ class Debounce:
         self._level = False  # the level seen last
         self._since = 0  # when that level began
         self._first = None  # the first edge out of the stable level, until it is decided
+        self._dated = 0  # its time for the sink
+        self._pressed_ms = 0  # the time of the last press
         self._ignored_until = -1  # a missed press brings several late interrupts: they are one press
 
-    def edge(self, pressed, up_ms):
-        """Note that the level became `pressed` at `up_ms`. Returns whether this is a first contact, to show at once."""
+    def edge(self, pressed, up_ms, early_ms=None):
+        """Note that the level became `pressed` at `up_ms`. Returns whether this is a first contact, to show at once.
+
+        A release that may have been as early as `early_ms` is dated so, but not before its press.
+        """
         self._settle(up_ms)
         if pressed == self._level:
             return False
@@ -35,6 +40,7 @@ class Debounce:
         self._since = up_ms
         if self._first is None and pressed != self._stable:
             self._first = up_ms
+            self._dated = up_ms if early_ms is None else max(early_ms, self._pressed_ms)
             return pressed
         return False
 
@@ -60,7 +66,7 @@ class Debounce:
 
     def pending_since(self):
         """Return the up_ms of a first contact or break that is not decided yet, or None."""
-        return self._first
+        return None if self._first is None else self._dated
 
     def is_pressed(self):
         """Return whether the button is down, debounced."""
@@ -72,14 +78,15 @@ class Debounce:
         held = now_ms - self._since >= self.debounce_ms
         if not held and now_ms - self._first < _CHATTER_LIMIT * self.debounce_ms:
             return
-        first, self._first = self._first, None
+        self._first = None
         if self._level == self._stable:
             return
         self._stable = self._level
         if self._stable:
-            self._sink.press(self.button, first)
+            self._pressed_ms = self._dated
+            self._sink.press(self.button, self._dated)
         else:
-            self._sink.release(self.button, first)
+            self._sink.release(self.button, self._dated)
 
 
 def settled_ms(buttons, now_ms):
