@@ -73,6 +73,7 @@ class App:
         self._contact_ms = self._blinks = 0
         self._last_command = None
         self.tested = None  # buttons pressed in the self-test that is running
+        self.leaving_for = None  # the command that restarts the board soon
         self.task = None  # of a command that takes time, of a trial, or of an update
 
     def _open_outbox(self):
@@ -255,7 +256,7 @@ class App:
 
     def is_quiet(self):
         """Return whether nobody uses the console now, or is likely to in the next moment."""
-        if self.table.opened_ms is not None or self.tested is not None:
+        if not self.table.is_idle() or self.tested is not None:
             return False
         return self.clock.up_ms() - self._contact_ms > _QUIET_MS
 

@@ -10,6 +10,7 @@ from console import events
 
 _STEP_MS = const(15000)
 _TONES_MS = const(500)
+_LEAVE_MS = const(1000)  # before a restart, so that the reply is sent and thanks are seen
 _REPEAT_MS = const(1000)
 _ALL = const(0b1111)  # buttons or lamps
 
@@ -26,8 +27,8 @@ def execute(app, command_id, command, expires_at_ms):
     elif command == "identify":
         app.lamps.identify(now_ms)
     elif command == "restart" or (command == "maintenance" and not app.board.RADIO):
-        app.task = asyncio.create_task(restart(app, command))
-    elif command == "self_test" and app.tested is None:
+        _leave(app, command)
+    elif command == "self_test" and app.tested is None and not app.leaving_for:
         app.task = asyncio.create_task(self_test(app, command_id))
         return
     else:
@@ -35,19 +36,32 @@ def execute(app, command_id, command, expires_at_ms):
     app.link.send("reply", events.reply(command_id, reason), 1)
 
 
-async def restart(app, command):
-    """Restart the board; the file `restart` tells its next boot why."""
-    await asyncio.sleep_ms(1000)  # so that the reply is sent
+def _leave(app, command):
+    """Restart soon: maintenance closes an open survey, `restart` lets it end; it would be an error for the seller."""
+    if command == "maintenance":
+        app.table.test(True, app.clock.up_ms())
+    if not app.leaving_for:
+        app.task = asyncio.create_task(_restart(app))
+    if app.leaving_for != "maintenance":
+        app.leaving_for = command
+
+
+async def _restart(app):
+    """Restart the board once nobody is being asked; the file `restart` tells its next boot why."""
+    while True:
+        await asyncio.sleep_ms(_LEAVE_MS)
+        if app.table.is_idle():
+            break
     try:
         with open(app.folder + "/restart", "w") as file:
-            file.write(command)
+            file.write(app.leaving_for)
     except OSError as error:
         app.flash_failed(error)
     machine.reset()
 
 
 async def self_test(app, command_id=None):
-    """Light one lamp after the other, and wait for its button to be pressed.
+    """Light one lamp after the other, and wait for its button to be pressed. An open survey closes first.
 
     Without a command it is for a technician at the serial line: it prints what to do, and asks for a long press of the
     seller's button, too.

@@ -62,7 +62,8 @@ class Lamps:
         self._tested = None
 
     def press_taken(self, button, now_ms):
-        """Confirm that the press was noticed; whether it counts is decided later."""
+        """Confirm that the press was noticed; whether it counts is decided later. The console has been found, too."""
+        self._identify_until = 0
         self._pressed_until[button] = now_ms + _PRESSED_MS
         self._play(CLICK)
 
@@ -117,15 +118,15 @@ class Lamps:
     def _is_lit(self, place, now_ms, blinks):
         if self._tested is not None:
             return bool(self._tested >> place & 1)
-        if now_ms < self._identify_until:
-            return now_ms // 250 % 2 == 0
         if self._pressed_until[place] > now_ms:
             return True
+        if place != _SELLER and self._chosen is not None and now_ms < self._chosen_until:
+            return place == self._chosen
+        if now_ms < self._identify_until:
+            return now_ms // 250 % 2 == 0
         if place == _SELLER:
             phase = now_ms % (blinks * _BLINK_MS + _PAUSE_MS)
             return phase < blinks * _BLINK_MS and phase % _BLINK_MS < _BLINK_MS // 2
-        if self._chosen is not None and now_ms < self._chosen_until:
-            return place == self._chosen
         return self._open and max(self._pressed_until[:_SELLER]) <= now_ms  # else only the pressed one
 
     def _play(self, tones):

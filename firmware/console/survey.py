@@ -90,8 +90,16 @@ class SurveyTable:
         self._insert(up_ms, _APPLY)
 
     def test(self, on, up_ms):
-        """Begin a self-test at `up_ms`, in which a press is only a fact `PRESS_TESTED`; or end it (`on` False)."""
+        """Begin a self-test or maintenance at `up_ms`, or end it (`on` False).
+
+        An open survey closes first. A press is only a fact `PRESS_TESTED`, also if it is still held at the end. A
+        seller's press that is neither short nor long yet at the begin counts nowhere: it is not known what it would be.
+        """
         self._insert(up_ms, _TEST_ON if on else _TEST_OFF)
+
+    def is_idle(self):
+        """Return whether no survey is open, no press is to be decided, and every fact is taken."""
+        return self.opened_ms is None and self._seller_ms is None and not self._inputs and not self._facts
 
     def take(self, settled_ms):
         """Return the next fact, or None.
@@ -166,6 +174,8 @@ class SurveyTable:
         elif code > _APPLY:
             self._testing = code == _TEST_ON
             self._seller_ms = None
+            if self.opened_ms is not None:
+                self._close(ERROR, FAULT, up_ms)
         elif _PRESS <= code < _RELEASE_AT_ONCE:
             self._pressed(code - _PRESS, up_ms)
         else:

@@ -85,6 +85,7 @@ class Model:
             elif change.up_ms == now_ms:
                 self.testing = change.testing
                 self.asking = None
+                self.fault(now_ms)
 
     def press(self, press):
         self.limits[press] = (self.settings.long_press_ms, self.settings.stuck_ms)

@@ -197,42 +197,6 @@ def test_invalid_settings_are_a_fault(broker: LoginBroker, bridge: StandInBridge
         wait_until("no fault", lambda: "settings" not in bridge.last("health")["faults"])
 
 
-def test_commands(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
-    def order(number: int, command: str, left_ms: int = 60000) -> Any:
-        expires_at_ms = int(time.time() * 1000) + left_ms
-        bridge.publish("command", {"id": str(number), "command": command, "expires_at_ms": expires_at_ms})
-        return wait_until(f"the reply to {command}", lambda: replies().get(str(number)))
-
-    def replies() -> dict[str, Any]:
-        return {payload["id"]: payload for leaf, payload in list(bridge.messages) if leaf == "reply"}
-
-    with Console(tmp_path / "console", broker=broker.url()) as console:
-        wait_events(bridge, "clock_set")
-        assert order(1, "identify")["ok"]
-        console.wait_lamp("seller")
-        assert order(2, "identify", -1000) == {"id": "2", "ok": False, "reason": "expired"}
-        assert not order(3, "maintenance")["ok"]
-        assert not order(4, "dance")["ok"]
-        assert order(5, "restart")["ok"]
-        assert [event["reset"] for event in wait_events(bridge, "booted", 2)] == ["power_on", "soft"]
-
-
-def test_a_self_test_opens_no_survey(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
-    with Console(tmp_path / "console", broker=broker.url()) as console:
-        wait_events(bridge, "clock_set")
-        expires_at_ms = int(time.time() * 1000) + 60000
-        bridge.publish("command", {"id": "t", "command": "self_test", "expires_at_ms": expires_at_ms})
-        for button in ("yes", "no", "cant_say", "seller"):
-            console.wait_lamp(button)
-            console.press(button)
-        tested = wait_events(bridge, "self_tested")[0]
-        assert tested["passed"]
-        assert tested["buttons"] == tested["lamps"] == ["yes", "no", "cant_say", "seller"]
-        assert wait_until("the reply", lambda: bridge.last("reply")) == {"id": "t", "ok": True}
-        assert not bridge.of("survey_opened")
-        assert not bridge.of("stray_pressed")
-
-
 def test_settings_in_use_are_reported_at_each_start(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
     bridge.publish("settings", SETTINGS, retain=True)
     with Console(tmp_path / "console", broker=broker.url()) as console:

@@ -11,7 +11,7 @@ LAG_MS = 7  # as long as a collection of garbage, or a run of flash, in the mids
 READS = 12  # more than a poll makes
 
 
-class Wiring:
+class PlannedWiring:
     """Four pins and a clock; at a read that was planned, time passes and a contact changes."""
 
     def __init__(self, has_interrupts=True):
@@ -43,14 +43,14 @@ class Wiring:
 
     def interrupt(self, button):
         self._is_in_interrupt = True
-        self.handlers[button](Pin(button))
+        self.handlers[button](PlannedPin(button))
         self._is_in_interrupt = False
 
 
-wiring = Wiring()
+wiring = PlannedWiring()
 
 
-class Pin:
+class PlannedPin:
     IN, PULL_UP, IRQ_FALLING, IRQ_RISING = range(4)
     hard = True
 
@@ -62,16 +62,16 @@ class Pin:
         return wiring.levels[self._number]
 
     def irq(self, handler, _edges, **options):
-        if options and not Pin.hard:
+        if options and not PlannedPin.hard:
             raise TypeError("unexpected keyword argument")
         wiring.handlers[self._number] = handler
 
 
-class Machine:
-    Pin = Pin
+class PlannedMachine:
+    Pin = PlannedPin
 
 
-class Time:
+class PlannedTime:
     @staticmethod
     def ticks_ms():
         return wiring.ticks_ms()
@@ -79,24 +79,24 @@ class Time:
 
 def load_buttons():
     before = sys.modules.get("machine")
-    sys.modules["machine"] = Machine
+    sys.modules["machine"] = PlannedMachine
     try:
         from console import buttons
     finally:
         del sys.modules["machine"]
         if before:
             sys.modules["machine"] = before
-    buttons.time = Time
+    buttons.time = PlannedTime
     return buttons
 
 
-class Rig:
+class PolledButtons:
     """Buttons on a wiring of their own; `heard` holds presses and releases."""
 
     def __init__(self, has_interrupts=True, hard=True):
         global wiring
-        wiring = Wiring(has_interrupts)
-        Pin.hard = hard
+        wiring = PlannedWiring(has_interrupts)
+        PlannedPin.hard = hard
         self.heard = []
         self.settled_ms = -1
         clock = Clock(wiring.ticks_ms, lambda end, begin: end - begin)
@@ -128,7 +128,7 @@ class Rig:
 def changes(button, pressed, has_interrupts=True, hard=True):
     """Yield (what was heard, when it was, when the next poll was) of a change before each read of a poll."""
     for number in range(READS):
-        rig = Rig(has_interrupts, hard)
+        rig = PolledButtons(has_interrupts, hard)
         if not pressed:
             wiring.change(button, True)
             rig.pass_ms(100)
@@ -174,7 +174,7 @@ def test_late_interrupts_are_no_exception():
 
 def test_two_contacts_around_a_poll_keep_their_distance():
     for number in range(READS):
-        rig = Rig()
+        rig = PolledButtons()
         wiring.change(YES, True)
         first_ms = wiring.now_ms
         wiring.now_ms += POLL_MS - LAG_MS
@@ -188,7 +188,7 @@ def test_two_contacts_around_a_poll_keep_their_distance():
 
 def test_a_contact_that_bounces_during_a_poll_is_one_press():
     for number in range(READS):
-        rig = Rig()
+        rig = PolledButtons()
         wiring.change(YES, True)
         first_ms = wiring.now_ms
 
@@ -206,7 +206,7 @@ def test_a_contact_that_bounces_during_a_poll_is_one_press():
 
 def test_a_press_that_bounced_is_not_lost_if_the_next_poll_comes_late():
     for board_is_late in (False, True):
-        rig = Rig(hard=not board_is_late)
+        rig = PolledButtons(hard=not board_is_late)
         for pressed in (True, False, True):
             wiring.change(YES, pressed, 1)
         first_ms = wiring.now_ms - 2
@@ -221,7 +221,7 @@ def test_a_press_that_bounced_is_not_lost_if_the_next_poll_comes_late():
 
 def test_a_break_of_a_moment_in_a_long_press_is_noise_if_the_next_poll_comes_late():
     for board_is_late in (False, True):
-        rig = Rig(hard=not board_is_late)
+        rig = PolledButtons(hard=not board_is_late)
         wiring.change(SELLER, True)
         first_ms = wiring.now_ms
         rig.pass_ms(50)

@@ -165,6 +165,65 @@ def test_presses_during_a_self_test_open_no_surveys():
     assert console.presses == [0, 0, 0, 2]
 
 
+def test_a_self_test_closes_the_open_survey_first():
+    console = table()
+    press(console, SELLER, 5000)
+    console.test(True, 6000)
+    press(console, YES, 7000)
+    console.test(False, 30000)
+    press(console, YES, 31000)
+    assert facts(console, 40000) == [
+        opened(5000),
+        closed(6000, 5000, ERROR, FAULT),
+        (PRESS_TESTED, 7000, YES),
+        stray(31000, YES, NO_SURVEY),
+    ]
+
+
+def test_an_answer_before_a_self_test_counts_even_if_it_is_recognised_later():
+    console = table()
+    press(console, SELLER, 5000)
+    console.test(True, 6000)
+    press(console, YES, 5999)
+    assert facts(console, 40000) == [opened(5000), closed(5999, 5000, YES, ANSWERED)]
+
+
+def test_a_survey_that_expires_as_a_self_test_begins_is_silent():
+    console = table()
+    press(console, SELLER, 5000)
+    console.test(True, 25000)
+    assert facts(console, 40000) == [opened(5000), closed(25000, 5000, SILENT, EXPIRED)]
+
+
+def test_a_sellers_press_over_the_begin_of_a_self_test_leaves_the_survey_to_the_self_test():
+    console = table()
+    press(console, SELLER, 5000)
+    press(console, SELLER, 9900, 2000)
+    console.test(True, 10000)
+    assert facts(console, 40000) == [opened(5000), closed(10000, 5000, ERROR, FAULT)]
+
+
+def test_the_release_of_a_press_over_the_end_of_a_self_test_counts_nowhere():
+    console = table()
+    console.test(True, 5000)
+    press(console, SELLER, 9900, 2000)
+    press(console, NO, 9950, 2000)
+    console.test(False, 10000)
+    press(console, SELLER, 13000)
+    assert facts(console, 14000) == [(PRESS_TESTED, 9900, SELLER), (PRESS_TESTED, 9950, NO), opened(13000)]
+    assert console.presses == [0, 0, 0, 1]
+
+
+def test_settings_that_waited_for_the_survey_are_in_force_after_a_self_test():
+    console = table()
+    press(console, SELLER, 5000)
+    console.apply(other(), 6000)
+    console.test(True, 7000)
+    console.test(False, 8000)
+    press(console, SELLER, 9000)
+    assert facts(console, 9500)[-2:] == [closed(7000, 5000, ERROR, FAULT), opened(9000, "office", 4)]
+
+
 # Counting, and another epoch
 
 
