@@ -16,6 +16,7 @@ from console import events
 from console.clock import port_seconds
 from console.delivery import Delivery
 from console.health import report
+from console.version import BUILT_S
 
 _JOIN_LIMIT_MS = const(8000)  # then join again: not every driver goes on trying by itself
 _PAUSE_MIN_MS = const(250)
@@ -27,6 +28,7 @@ _UNANSWERED_MS = const(25000)  # … or without an ack on a serial line, which h
 _CLOCK_AGAIN_MS = const(3600000)
 _CLOCK_RETRY_MS = const(15000)
 _CLOCK_WAIT_MS = const(5000)
+_MOVED_MS = const(60000)  # this long without an ack, it may be somebody else's broker: ask whether ours has moved
 _OUTGOING_MAX = const(8)
 LEAVES = ("ack", "settings", "command", "firmware")
 
@@ -39,6 +41,7 @@ class Wifi:
 
         self._wifi = wifi
         self._wlan = network.WLAN(network.STA_IF)
+        self._known = {}  # by host: the address handed out last, and all that it had
 
     def is_joined(self):
         """Return whether the board is connected to the network now."""
@@ -58,12 +61,29 @@ class Wifi:
         raise OSError("no Wi-Fi")
 
     async def resolve(self, host):
-        """Return the numeric address of `host`. Raises OSError if it has none."""
+        """Return the numeric address of `host` to try next: of several, each in turn. Raises OSError if it has none.
+
+        A name is asked anew each time, as it may have moved.
+        """
+        found = sorted(await self.addresses(host))
+        last = self._known.get(host, ("",))[0]
+        address = next((address for address in found if address > last), found[0])
+        self._known[host] = address, found
+        return address
+
+    async def addresses(self, host):
+        """Return the numeric addresses of `host`; those known if the name server has none. Raises OSError."""
         if all(part.isdigit() for part in host.split(".")):
-            return host
+            return [host]
         from console import udp  # only consoles that need it give it memory
 
-        return await udp.resolve(host, self._wlan.ifconfig()[3])
+        try:
+            return await udp.addresses(host, self._wlan.ifconfig()[3])
+        except OSError as error:
+            if host not in self._known:
+                raise
+            report("link", error)
+            return self._known[host][1]
 
     def rssi(self):
         """Return the strength of the signal in dBm, or None."""
@@ -176,8 +196,6 @@ class Link:
             self._down_since = self._app.clock.up_ms()  # while the link is up: since when it is
             await self._watch(transport)
         finally:
-            if not transport.reached:
-                self._address = None  # the broker may have moved
             for task in tasks:
                 task.cancel()
             await asyncio.sleep_ms(10)  # so that they stop using the socket before it closes
@@ -191,6 +209,7 @@ class Link:
 
     async def _watch(self, transport):
         turns = 0
+        checked_ms = self._app.clock.up_ms()
         while self._error is None:
             await asyncio.sleep_ms(100)
             self._app.pulse.beat("link")
@@ -201,7 +220,16 @@ class Link:
                 self._wake.set()  # there may be something to send again
                 if self._radio and not self._radio.is_joined():
                     raise OSError("no Wi-Fi")
+                now_ms = self._app.clock.up_ms()
+                if self._radio and self._unanswered_ms is not None and now_ms - checked_ms > _MOVED_MS:
+                    checked_ms = now_ms
+                    await self._check_moved(self._radio, now_ms - self._unanswered_ms)
         raise self._error
+
+    async def _check_moved(self, radio, unanswered_ms):
+        """Raise OSError if the broker has moved, though the one at its old address takes all that is sent."""
+        if unanswered_ms > _MOVED_MS and self._address not in await radio.addresses(self._broker["host"]):
+            raise OSError("the broker has moved")
 
     async def _send(self, transport):
         await transport.subscribe(LEAVES)
@@ -280,35 +308,36 @@ class Link:
                 if self._clock_is_set:
                     break
                 await asyncio.sleep_ms(100)
-        if self._address is None:
-            self._address = await self._radio.resolve(self._broker["host"])
+        self._address = await self._radio.resolve(self._broker["host"])
 
     async def keep_time(self):
         """Ask the NTP server for the time each hour, for ever, if `console.json` names one."""
         host, radio = self._config.get("ntp_host"), self._radio
-        while host and radio:
-            pause_ms = _CLOCK_RETRY_MS
-            if not radio.is_joined():
-                pause_ms = 1000
-            elif await self._ask_time(host, radio):
-                pause_ms = _CLOCK_AGAIN_MS
-            await asyncio.sleep_ms(pause_ms)
-
-    async def _ask_time(self, host, radio):
+        if not host or not radio:
+            return
         from console import udp
 
-        try:
-            address = await radio.resolve(host)
-            answer = await udp.ntp(address, self._app.clock.up_ms)
-        except OSError as error:
-            report("time", error)
-            return False
-        if answer is None:
-            return False
-        utc_ms, up_ms = answer
+        left_alone_ms = _CLOCK_RETRY_MS
+        while True:
+            if not radio.is_joined():
+                await asyncio.sleep_ms(1000)
+                continue
+            try:
+                await self._ask_time(udp, host, radio)
+                pause_ms, left_alone_ms = _CLOCK_AGAIN_MS, _CLOCK_RETRY_MS
+            except udp.LeaveAlone as error:
+                report("time", error)
+                pause_ms, left_alone_ms = left_alone_ms, min(2 * left_alone_ms, _CLOCK_AGAIN_MS)
+            except Exception as error:  # whatever a server sends, it is asked again
+                report("time", error)
+                pause_ms = _CLOCK_RETRY_MS
+            await asyncio.sleep_ms(pause_ms)
+
+    async def _ask_time(self, udp, host, radio):
+        address = await radio.resolve(host)
+        utc_ms, up_ms = await udp.ntp(address, self._app.clock.up_ms, BUILT_S)
+        self._app.record(self._app.clock.set(utc_ms, events.NTP, up_ms))
         if self._app.board.SETS_RTC:
             now = time.gmtime(port_seconds(utc_ms, time.gmtime))
             machine.RTC().datetime(now[:3] + (now[6],) + now[3:6] + (0,))  # noqa: RUF005 - no unpacking in a tuple here
         self._clock_is_set = True
-        self._app.record(self._app.clock.set(utc_ms, events.NTP, up_ms))
-        return True

@@ -100,7 +100,6 @@ class Mqtt:
         self._in_flight = {}  # packet id: ticks when it was sent
         self._last_id = 0
         self._heard = self._pinged = 0
-        self.reached = False  # whether TCP, at least, has connected
         self.refused = False  # whether the broker refused us, or TLS failed, which is costly to try again
         self.oversize = 0
 
@@ -111,7 +110,6 @@ class Mqtt:
     async def _open(self, address, will):
         broker = self._broker
         self._socket = await connect(address, broker["port"])
-        self.reached = True
         self.refused = bool(broker.get("tls"))
         if broker.get("tls"):
             self._socket = tls_context(broker["ca"]).wrap_socket(

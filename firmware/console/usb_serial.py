@@ -50,7 +50,6 @@ class UsbSerial:
         self._writable.register(self._out, select.POLLOUT)
         self._hello_sent = 0
         self._is_heard = False
-        self.reached = True
         self.refused = False
         self.dropped = 0
 

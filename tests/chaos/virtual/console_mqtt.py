@@ -35,7 +35,6 @@ class VirtualMqtt:
         self._last_id = 0
         self._heard = self._pinged = 0
         self._failed = False
-        self.reached = False
         self.refused = False
         self.oversize = 0
 
@@ -50,7 +49,6 @@ class VirtualMqtt:
         await cycle.loop.sleep_ms(cycle.board.network.delay_ms())
         if not broker.is_up:
             raise OSError(errno.ECONNREFUSED)
-        self.reached = True
         connection = self._connection = VirtualConnection(cycle.board.network)
         connection.client_takes = self._takes
         connection.client_ends = self._ends

@@ -107,21 +107,22 @@ class Wlan:
 class Udp:
     """A stand-in for `console.udp`, which returns a right or wrong time, or no answer."""
 
+    LeaveAlone = TimeoutError
+
     def __init__(self, cycle: VirtualPowerCycle) -> None:
         self._cycle = cycle
 
-    async def resolve(self, host: str, server: str) -> str:
-        await self._cycle.loop.sleep_ms(20)
-        return "10.0.0.1"
-
-    async def ntp(self, address: str, up_ms: Callable[[], int]) -> tuple[int, int] | None:
+    async def ntp(self, address: str, up_ms: Callable[[], int], built_s: int) -> tuple[int, int]:
         asked_ms = up_ms()
         network = self._cycle.board.network
         answers = network.is_up and self._cycle.board.ntp_error_ms is not None
         await self._cycle.loop.sleep_ms(30 if answers else 2000)
         if not answers:
-            return None
-        return self._cycle.board.wall_ms() + self._cycle.board.ntp_error_ms, (asked_ms + up_ms()) // 2
+            raise OSError("no answer")
+        utc_ms = self._cycle.board.wall_ms() + self._cycle.board.ntp_error_ms
+        if utc_ms < built_s * 1000:
+            raise OSError("too early")
+        return utc_ms, (asked_ms + up_ms()) // 2
 
 
 def stand_ins(cycle: VirtualPowerCycle) -> dict[str, Any]:

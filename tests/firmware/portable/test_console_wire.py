@@ -1,7 +1,7 @@
 """Packets of MQTT, lines of the serial port, answers of name servers: byte by byte."""
 
 from console.mqtt import packet, text
-from console.udp import address_in
+from console.udp import LeaveAlone, addresses_in, answers, read_time
 from console.usb_serial import line, parse
 
 
@@ -25,10 +25,95 @@ def test_damaged_serial_lines_are_refused():
         assert parse(broken) is None, broken
 
 
+def name_server_answer(records, count=None):
+    head = b"\x12\x34\x81\x80\x00\x01\x00" + bytes((len(records) if count is None else count,)) + bytes(4)
+    question = b"\x01a\x02bc\x00\x00\x01\x00\x01"
+    return addresses_in(head + question + b"".join(records), len(head + question))
+
+
+ALIAS = b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x10\x00\x03\x01d\x00"
+ADDRESS = b"\xc0\x20\x00\x01\x00\x01\x00\x00\x00\x10\x00\x04\xc0\x00\x02\x07"
+OTHER = b"\x01d\x00\x00\x01\x00\x01\x00\x00\x00\x10\x00\x04\xc0\x00\x02\x09"
+
+
 def test_name_server_answers():
-    question = b"\x12\x34\x81\x80\x00\x01\x00\x02\x00\x00\x00\x00\x01a\x02bc\x00\x00\x01\x00\x01"
-    alias = b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x10\x00\x03\x01d\x00"
-    address = b"\xc0\x20\x00\x01\x00\x01\x00\x00\x00\x10\x00\x04\xc0\x00\x02\x07"
-    assert address_in(question + alias + address, len(question)) == "192.0.2.7"
-    assert address_in(question + alias, len(question)) is None
-    assert address_in(question + address[:-1], len(question)) is None
+    assert name_server_answer([ALIAS, ADDRESS]) == ["192.0.2.7"]
+    assert name_server_answer([ADDRESS, ALIAS, OTHER]) == ["192.0.2.7", "192.0.2.9"]
+    assert name_server_answer([ALIAS]) == []
+    assert name_server_answer([]) == []
+
+
+def test_only_the_answers_of_a_name_server_are_addresses():
+    assert name_server_answer([ADDRESS, OTHER], 1) == ["192.0.2.7"]
+    assert name_server_answer([ADDRESS], 0) == []
+
+
+def test_a_name_servers_answer_that_was_cut_off_gives_what_is_whole():
+    for size in range(len(ALIAS + ADDRESS)):
+        assert name_server_answer([(ALIAS + ADDRESS)[:size]], 2) == []
+    assert name_server_answer([ADDRESS + ADDRESS[:-1]], 9) == ["192.0.2.7"]
+
+
+NONCE = b"somebody"
+BUILT_S = 1795305600
+NTP_MINUS_UNIX_S = 2208988800
+
+
+def time_server_answer(utc_s=BUILT_S, head=0x24, stratum=2, origin=NONCE, fraction=0):
+    seconds = (utc_s + NTP_MINUS_UNIX_S) % (1 << 32)
+    return (
+        bytes((head, stratum))
+        + bytes(22)
+        + origin
+        + bytes(8)
+        + seconds.to_bytes(4, "big")
+        + fraction.to_bytes(4, "big")
+    )
+
+
+def test_a_time_server_answers_the_question_asked():
+    right = time_server_answer()
+    assert answers(right, NONCE)
+    assert answers(right + b"further fields", NONCE)
+    assert answers(time_server_answer(head=0x1C), NONCE)  # version 3
+    for wrong in (
+        b"",
+        right[:47],
+        time_server_answer(origin=bytes(8)),
+        time_server_answer(origin=b"somebode"),
+        time_server_answer(head=0x23),  # a client
+        time_server_answer(head=0x25),  # a broadcast
+        time_server_answer(head=0x04),  # version 0
+        time_server_answer(head=0x3C),  # version 7
+    ):
+        assert not answers(wrong, NONCE), wrong
+
+
+def test_a_time_server_says_when_it_is():
+    assert read_time(time_server_answer(fraction=1 << 31), BUILT_S) == BUILT_S * 1000 + 500
+    assert read_time(time_server_answer(stratum=1), BUILT_S) == BUILT_S * 1000
+    assert read_time(time_server_answer(stratum=15), BUILT_S) == BUILT_S * 1000
+    for utc_s in (2085978495, 2085978496 + 1, 2085978496 + 86400, 4102444800):
+        assert read_time(time_server_answer(utc_s), BUILT_S) == utc_s * 1000
+
+
+def test_a_time_server_that_does_not_know_the_time_is_not_heard():
+    for answer in (
+        time_server_answer(head=0xE4),  # leap indicator 3
+        time_server_answer(stratum=16),
+        time_server_answer(stratum=255),
+        time_server_answer(-NTP_MINUS_UNIX_S),  # all zero, which would be 2036-02-07
+        time_server_answer(BUILT_S - 1),
+        time_server_answer(0),
+        time_server_answer(4102444801),
+    ):
+        assert not_heard(answer) is OSError, answer
+    assert not_heard(time_server_answer(stratum=0)) is LeaveAlone
+
+
+def not_heard(answer):
+    try:
+        read_time(answer, BUILT_S)
+    except OSError as error:
+        return type(error)
+    return None
