@@ -102,7 +102,7 @@ async def ntp(address, up_ms, built_s):
     answer = await ask(address, _NTP_PORT, b"\x23" + bytes(39) + nonce, lambda packet: answers(packet, nonce))
     answered = up_ms()
     if answer is None:
-        raise OSError("the time server %s does not answer" % address)
+        raise OSError("the time server does not answer")
     return read_time(answer, built_s), (asked + answered) // 2
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simulator.console.micropython import Architecture
 
 STEP_MS = 2 * 24 * 3600 * 1000  # the longest jump of the clock: 32-bit boards compare ticks up to 6.2 days apart
-_NTP_PORT = 123
+_DNS_PORT, _NTP_PORT = 53, 123
 _HURRY_LIMIT_S = 600.0  # a board that makes no headway reports so itself, see `board/hurry.py`
 _PIECE = 1500  # bytes of a file in one reply, see `board/flash_files.py`
 _HEADS = 16  # files whose first bytes are in one reply
@@ -42,7 +42,9 @@ class Console:
         broker: `mqtt://user:password@host:port` (or `mqtts://`); None leaves the console without a broker.
         ca: the PEM file of the authority that signed the broker's certificate.
         key: 64 hex digits that the console signs its batches with; None for a console that was never enrolled.
+        broker_name: the broker's host name in `console.json`; None for the relay's address.
         ntp_host: the time server, as `HOST`, or `HOST:PORT` if its port is not 123.
+        name_port: the port of the name server on loopback.
         firmware: the root of the board's filesystem: `.py` files, or the output of `compile_firmware`.
         installed: run what is on the flash (`firmware` is copied onto a fresh one); else run `firmware` where it lies.
         interrupts: how contacts reach the firmware on the `unix` board: `hard` as on RP2040, `soft` as on ESP32.
@@ -64,7 +66,9 @@ class Console:
         broker: str | None = None,
         ca: Path | None = None,
         key: str | None = None,
+        broker_name: str | None = None,
         ntp_host: str | None = None,
+        name_port: int = _DNS_PORT,
         firmware: Path | None = None,
         installed: bool = False,
         interrupts: Literal["hard", "soft"] = "hard",
@@ -85,6 +89,7 @@ class Console:
         digits = 16 if board.startswith("pico") else 12
         self.hardware_id = hardware_id or hashlib.sha256(f"{site_id}/{console_id}".encode()).hexdigest()[:digits]
         self._broker, target = broker_of(broker, ca is not None, self._pins.flash)
+        self._broker["host"] = broker_name or self._broker["host"]
         self._ca, self._key = ca, key
         self._ntp_host, _, time_port = (ntp_host or "").partition(":")
         self._radio = None if board == "pico" else RadioRelay(*target)
@@ -105,6 +110,7 @@ class Console:
             },
             "ticks_ms": ticks_ms,
             "time_port": int(time_port or _NTP_PORT),
+            "name_port": name_port,
             **WIFI,
         }
         self._supply = PowerSupply(
@@ -136,6 +142,13 @@ class Console:
     def pid(self) -> int:
         """The process id, for sending it signals; raises ConsoleError without power."""
         return self._supply.pid
+
+    @property
+    def broker_port(self) -> int:
+        """The port at which it finds its broker, through the radio; that of `console.json`."""
+        if not self._radio:
+            raise ConsoleError(f"The board {self.board} has no radio.")
+        return self._radio.port
 
     @property
     def serial_port(self) -> str:

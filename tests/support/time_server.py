@@ -4,9 +4,11 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 
 NTP_MINUS_UNIX_S = 2208988800
-STRATUM_UNKNOWN = 0  # the server's answer that it does not know the time
+NTP_ERA_S = 1 << 32
+STRATUM_UNKNOWN = 16  # the server's answer that it does not know the time
 STRATUM_KNOWN = 2
 
 
@@ -14,13 +16,14 @@ class TimeServer:
     """A server on `port` of loopback until `close`, whose clock is `ahead_ms` ahead of this machine's.
 
     It answers `fixed_ms` (ms since 1970) instead if that is set. For its first `unknowing` questions it does not know
-    the time. `questions` has the packets received.
+    the time. `questions` has the packets received. `alter`, if set, makes of the right answer those that are sent.
     """
 
     def __init__(self, ahead_ms: int = 0, unknowing: int = 0) -> None:
         self.ahead_ms = ahead_ms
         self.fixed_ms: int | None = None
         self.questions: list[bytes] = []
+        self.alter: Callable[[bytes], list[bytes]] | None = None
         self._unknowing = unknowing
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -44,5 +47,7 @@ class TimeServer:
             fixed_ms = self.fixed_ms
             now_ms = int(time.time() * 1000) + self.ahead_ms if fixed_ms is None else fixed_ms
             seconds, ms = divmod(now_ms, 1000)
-            stamp = struct.pack(">II", seconds + NTP_MINUS_UNIX_S, (ms << 32) // 1000)
-            self._socket.sendto(bytes((0x24, stratum)) + bytes(38) + stamp, asker)
+            stamp = struct.pack(">II", (seconds + NTP_MINUS_UNIX_S) % NTP_ERA_S, (ms << 32) // 1000)
+            answer = bytes((0x24, stratum)) + bytes(22) + question[40:48] + stamp + stamp
+            for packet in self.alter(answer) if self.alter else [answer]:
+                self._socket.sendto(packet, asker)
