@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from broker import LoginBroker, StandInBridge
+from broker import SETTINGS, LoginBroker, StandInBridge
 
 from simulator.console.console import Console
 from tests.firmware.test_link import answer, wait_events
@@ -118,6 +118,30 @@ def test_a_restart_waits_for_the_open_survey(broker: LoginBroker, bridge: StandI
         console.press("no", 60)
         assert [event["reset"] for event in wait_events(bridge, "booted", 2)] == ["power_on", "soft"]
         assert closes(bridge) == [("no", "answered")]
+
+
+def test_nothing_else_changes_an_open_survey(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:
+    patient = {**SETTINGS, "survey_window_ms": 120_000}
+    bridge.publish("settings", patient, retain=True)
+    with Console(tmp_path / "console", broker=broker.url()) as console:
+        wait_events(bridge, "clock_set")
+        wait_events(bridge, "settings_applied")
+        open_survey(console, bridge)
+        assert not order(bridge, 1, "dance")["ok"]
+        assert not order(bridge, 2, "self_test", -1000)["ok"]
+        loyalty = {**patient["question"], "id": "loyalty", "kind": "loyalty"}
+        bridge.publish("settings", {**patient, "revision": 4, "question": loyalty})
+        wait_events(bridge, "settings_applied", 2)
+        console.press("seller", 1200)
+        wait_events(bridge, "force_majeure_declared")
+        console.wifi(False)
+        console.wifi(True)
+        console.press("cant_say", 60)
+        (closed,) = wait_events(bridge, "survey_closed")
+        assert (closed["outcome"], closed["cause"], closed["question_id"]) == ("cant_say", "answered", "office")
+        assert bridge.of("force_majeure_declared")[0]["survey"] == closed["survey"]
+        open_survey(console, bridge)
+        assert bridge.of("survey_opened")[1]["question_id"] == "loyalty"
 
 
 def test_maintenance_closes_the_open_survey_first(tmp_path: Path) -> None:

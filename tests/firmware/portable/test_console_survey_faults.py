@@ -1,4 +1,5 @@
 from console.events import (
+    ALREADY_ANSWERED,
     ANSWERED,
     BUTTON_FREED,
     BUTTON_STUCK,
@@ -178,6 +179,16 @@ def test_a_self_test_closes_the_open_survey_first():
         (PRESS_TESTED, 7000, YES),
         stray(31000, YES, NO_SURVEY),
     ]
+
+
+def test_a_press_after_a_self_test_is_judged_by_the_last_survey():
+    console = table()
+    press(console, SELLER, 5000)
+    press(console, YES, 6000)
+    console.test(True, 7000)
+    console.test(False, 30000)
+    press(console, YES, 31000)
+    assert facts(console, 40000)[2:] == [stray(31000, YES, ALREADY_ANSWERED)]
 
 
 def test_an_answer_before_a_self_test_counts_even_if_it_is_recognised_later():
