@@ -66,14 +66,11 @@ class Clock:
         return (CLOCK_SET, up_ms, source, step_ms)
 
 
-def ntp_utc_ms(seconds, fraction, from_s):
-    """Return UTC in ms since 1970 of an NTP time stamp (two 32-bit numbers), or None if it lies before `from_s`.
-
-    A stamp begins again every 136 years, in 2036 for the first time: it means the next such moment from `from_s` on,
-    and if that lies beyond 2100, one before `from_s`.
-    """
-    utc_s = from_s + (seconds - _NTP_TO_UNIX_S - from_s) % _NTP_ERA_S
-    return None if utc_s > _UTC_MAX_S else utc_s * 1000 + (fraction * 1000 >> 32)
+def ntp_utc_ms(seconds, fraction):
+    """Return UTC in ms since 1970 of an NTP time stamp (two 32-bit numbers). Small ones are of the era from 2036 on."""
+    if seconds < _NTP_ERA_S >> 1:
+        seconds += _NTP_ERA_S
+    return (seconds - _NTP_TO_UNIX_S) * 1000 + (fraction * 1000 >> 32)
 
 
 def port_seconds(utc_ms, gmtime):

@@ -16,7 +16,6 @@ from console import events
 from console.clock import port_seconds
 from console.delivery import Delivery
 from console.health import report
-from console.version import BUILT_S
 
 _JOIN_LIMIT_MS = const(8000)  # then join again: not every driver goes on trying by itself
 _PAUSE_MIN_MS = const(250)
@@ -335,7 +334,7 @@ class Link:
 
     async def _ask_time(self, udp, host, radio):
         address = await radio.resolve(host)
-        utc_ms, up_ms = await udp.ntp(address, self._app.clock.up_ms, BUILT_S)
+        utc_ms, up_ms = await udp.ntp(address, self._app.clock.up_ms)
         self._app.record(self._app.clock.set(utc_ms, events.NTP, up_ms))
         if self._app.board.SETS_RTC:
             now = time.gmtime(port_seconds(utc_ms, time.gmtime))

@@ -8,6 +8,7 @@ import struct
 from micropython import const
 
 from console.clock import ntp_utc_ms
+from console.version import BUILT_S
 
 _DNS_PORT = const(53)
 _NTP_PORT = const(123)
@@ -92,10 +93,10 @@ def addresses_in(answer, at):
     return found
 
 
-async def ntp(address, up_ms, built_s):
+async def ntp(address, up_ms):
     """Return (UTC in ms since 1970, the up_ms of that moment). `up_ms` is a function.
 
-    Raises OSError that says why there is no time: an answer before `built_s`, in seconds since 1970, is wrong.
+    Raises OSError that says why there is no time.
     """
     nonce = os.urandom(8)  # in place of our time, which the server sends back as the origin
     asked = up_ms()
@@ -103,7 +104,7 @@ async def ntp(address, up_ms, built_s):
     answered = up_ms()
     if answer is None:
         raise OSError("the time server does not answer")
-    return read_time(answer, built_s), (asked + answered) // 2
+    return read_time(answer), (asked + answered) // 2
 
 
 def answers(packet, nonce):
@@ -113,7 +114,7 @@ def answers(packet, nonce):
     return packet[0] & 7 == _SERVER_MODE and 0 < packet[0] >> 3 & 7 <= _VERSION_MAX
 
 
-def read_time(answer, built_s):
+def read_time(answer):
     """Return UTC in ms since 1970 from a server's answer. Raises OSError, or LeaveAlone, if it does not count."""
     if not answer[1]:
         raise LeaveAlone("the time server asks to be left alone: %r" % bytes(answer[12:16]))
@@ -122,7 +123,7 @@ def read_time(answer, built_s):
     seconds, fraction = struct.unpack_from(">II", answer, 40)
     if not seconds and not fraction:
         raise OSError("the time server sends no time")
-    utc_ms = ntp_utc_ms(seconds, fraction, built_s)
-    if utc_ms is None:
+    utc_ms = ntp_utc_ms(seconds, fraction)
+    if utc_ms < BUILT_S * 1000:
         raise OSError("the time server sends a time before this firmware was made")
     return utc_ms
