@@ -37,7 +37,7 @@ def execute(app, command_id, command, expires_at_ms):
 
 
 def _leave(app, command):
-    """Restart soon: maintenance closes an open survey, `restart` lets it end; it would be an error for the seller."""
+    """Restart soon. Maintenance closes an open survey; `restart` waits for it, as an answer would be lost."""
     if command == "maintenance":
         app.table.test(True, app.clock.up_ms())
     if not app.leaving_for:
