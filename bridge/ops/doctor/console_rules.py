@@ -212,8 +212,8 @@ def _losses(console: ConsoleStatus, _: int) -> Iterator[Finding]:
             "lost",
             ConsoleHealth.RED if last_day else ConsoleHealth.GREEN,
             f"lost {plural(last_day, 'event')} in a day" if last_day else f"once {lost}",
-            f"Console {console.name} {lost} for good: its flash was full, or an old copy was restored; make sure that "
-            "it reaches the broker.",
+            f"Console {console.name} {lost} for good: its flash was full, or another database has them, as this one is "
+            "new or an old copy; make sure that it reaches the broker.",
         )
 
 
