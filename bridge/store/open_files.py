@@ -57,7 +57,7 @@ class OpenFiles:
             try:
                 is_same = identity_of(path.stat()) == self._opened[path]
             except FileNotFoundError:
-                return self._error(f"{name or 'it'} was moved or deleted")
+                return self._error(f"{name or 'it'} was moved, deleted or unmounted")
             except OSError as error:
                 return self._error(f"{name or 'it'} cannot be reached any more ({error.strerror})")
             if not is_same:

@@ -92,6 +92,8 @@ class RealShop:
     def __exit__(self, *args: object) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        self.client.on_connect = self.client.on_message = self.client.on_publish = None
+        del self.client  # paho closes its sockets when the last reference to the client goes
         self.bridge.__exit__(*args)
         self.broker.stop()
 

@@ -88,6 +88,7 @@ def bridge_unit(service: BridgeService) -> str:
 Description=Trivox bridge
 After=network-online.target {BROKER_UNIT}
 Wants=network-online.target
+RequiresMountsFor={service.database.parent}
 
 [Service]
 User={service.user}

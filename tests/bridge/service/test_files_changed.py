@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -206,6 +207,32 @@ def test_a_file_without_a_name_that_cannot_be_saved_is_held_until_it_can(shop: R
     (saved,) = (shop.folder / "disk").glob("*.rescued-*")
     assert shop.trivox("restore", str(saved)).returncode == 0
     goes_on(shop)
+
+
+@pytest.mark.parametrize("words", [("umount", "-l"), ("mount", "-t", "tmpfs", "trivox-over")])
+def test_a_disk_that_is_unmounted_or_mounted_over_is_missed(shop: RealShop, words: tuple[str, ...]) -> None:
+    disk = shop.folder / "disk"
+    can_mount = not run("mount", "-t", "tmpfs", "trivox-test", str(disk))
+    shop.database = disk / "real.db"
+    try:
+        begin(shop)
+        if not (can_mount and run(*words, str(disk)) == 0):
+            disk.rename(shop.folder / "renamed")  # as far as the path goes, the same
+            disk.mkdir()
+        assert "it was moved, deleted or unmounted" in ended(shop)
+        (saved,) = [*disk.glob("real.db.rescued-*"), *shop.folder.glob("renamed/real.db")]
+        assert facts.stored(saved) >= STORED
+        if saved.parent == disk:
+            assert f"run `trivox restore {saved}`" in refused(shop)
+        assert shop.trivox("restore", str(saved)).returncode == 0
+        goes_on(shop)
+    finally:
+        while can_mount and not run("umount", "-l", str(disk)):
+            pass
+
+
+def run(*words: str) -> int:
+    return subprocess.run(words, capture_output=True, check=False).returncode
 
 
 # What lies beside it ----------------------------------------------------------------------------------------------
