@@ -176,7 +176,8 @@ def is_printed(text: object) -> bool:
 
 
 def _damaged(path: Path) -> TrivoxError:
-    return TrivoxError(f"{path} is damaged: restore it from a copy, or revoke and enrol again.")
+    others = "delete it, and the bridge begins a new session" if path.name == SESSION else "revoke and enrol again"
+    return TrivoxError(f"{path} is damaged: restore it from a copy, or {others}.")
 
 
 def _new_password() -> str:

@@ -31,6 +31,8 @@ from bridge.wire.bridge_claim import ALL_CLAIMS, is_claim_topic
 from bridge.wire.contract import LEAVES_TO_BRIDGE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -142,6 +144,8 @@ class MqttSession:
             if self._writer.failure is None:
                 self._send_outgoing()
             self._keeper.take_back()
+            if self._keeper.rival is not None:
+                self._client.unsubscribe(_topics(self._claim.sites))  # messages for the other one must not wait here
             self._client.disconnect()
         sock = self._socket()
         if sock is not None:
@@ -300,10 +304,9 @@ class MqttSession:
         self.vitals.connections += 1
         self._is_connected = True
         if self._claim.sites:  # the session may remember that it once served all
-            client.unsubscribe([f"trivox/v1/+/+/{leaf}" for leaf in LEAVES_TO_BRIDGE])
-        topics = [f"trivox/v1/{site}/+/{leaf}" for site in self._claim.sites or "+" for leaf in LEAVES_TO_BRIDGE]
+            client.unsubscribe(_topics(()))
         # Claims come with QoS 0, so that none waits in the session and seems to be alive later.
-        client.subscribe([*((topic, 1) for topic in topics), (ALL_CLAIMS, 0)])
+        client.subscribe([*((topic, 1) for topic in _topics(self._claim.sites)), (ALL_CLAIMS, 0)])
         self._keeper.begin()
 
     def _on_disconnect(self, *_args: Any) -> None:
@@ -377,3 +380,8 @@ class MqttSession:
             for topic, payload, retain in outgoing.publications:
                 self._client.publish(topic, payload, qos=1, retain=retain)
             sock.acknowledge(mid for mid, connection in outgoing.acknowledgements if connection == self._connection)
+
+
+def _topics(sites: Sequence[str]) -> list[str]:
+    """Return the topics of what these sites send; of all sites if none is given."""
+    return [f"trivox/v1/{site}/+/{leaf}" for site in sites or "+" for leaf in LEAVES_TO_BRIDGE]

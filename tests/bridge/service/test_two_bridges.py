@@ -98,22 +98,31 @@ class Shops:
         self.send(site_id, base)
         self.wait_acknowledged(site_id, base + EVENTS - 1)
 
+    def session_file(self, name: str) -> Path:
+        return self.database(name).with_name("shop.db-keys") / "bridge.session"
+
     def claims(self) -> list[dict[str, Any]]:
         """Return the claims that the broker holds now."""
-        kept: dict[str, bytes] = {}
-        subscribed = threading.Event()
-        client = Client(CallbackAPIVersion.VERSION2)
-        client.on_connect = lambda *_: client.subscribe([("trivox/v1/bridge/+", 1), ("barrier", 1)])
+        kept = self._read(Client(CallbackAPIVersion.VERSION2), "trivox/v1/bridge/+")
+        return [json.loads(payload) for payload in dict(kept).values() if payload]
+
+    def waiting_for(self, name: str) -> list[tuple[str, bytes]]:
+        """Return what waits at the broker for a bridge that has ended."""
+        session = json.loads(self.session_file(name).read_text())["client_id"]
+        return self._read(Client(CallbackAPIVersion.VERSION2, client_id=session, clean_session=False), "nothing")
+
+    def _read(self, client: Client, topic: str) -> list[tuple[str, bytes]]:
+        """Return all that the broker has for a client now."""
+        read: list[tuple[str, bytes]] = []
+        client.on_connect = lambda *_: client.subscribe([(topic, 1), ("barrier", 1)])
         client.on_subscribe = lambda *_: client.publish("barrier", "", qos=1)
-        client.on_message = lambda *given: (
-            subscribed.set() if given[2].topic == "barrier" else kept.update({given[2].topic: given[2].payload})
-        )
+        client.on_message = lambda *given: read.append((given[2].topic, given[2].payload))
         client.connect("127.0.0.1", self.broker.port)
         client.loop_start()
-        wait_until("all retained messages are here", subscribed.is_set)
+        wait_until("all messages are here", lambda: ("barrier", b"") in read)
         client.disconnect()
         client.loop_stop()
-        return [json.loads(payload) for payload in kept.values() if payload]
+        return [message for message in read if message[0] != "barrier"]
 
 
 class StoppedAtEnd(Service):
@@ -272,7 +281,18 @@ def test_the_first_comes_back_from_an_outage_and_the_one_that_stepped_in_ends(sh
     assert SENTENCE in later.output()
     shops.send_acknowledged("s1")
     assert first.is_running
-    assert [claim["since_ms"] for claim in shops.claims()]
+    assert len(shops.claims()) == 1
+    assert shops.waiting_for("b") == [], "what the first one takes does not wait for the other for ever"
+
+
+def test_a_damaged_name_of_the_session_is_told(shops: Shops) -> None:
+    bridge = shops.bridge("a")
+    bridge.start()
+    assert bridge.end() == 0
+    shops.session_file("a").write_text("{")
+    bridge.start(wait=False)
+    assert bridge.wait() == 1
+    assert "bridge.session is damaged: restore it from a copy, or delete it" in bridge.output()
 
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["keeps", "forgets"])
@@ -307,7 +327,7 @@ def test_a_claim_obeys_its_schema_and_goes_with_the_bridge(shops: Shops) -> None
     claims = shops.claims()
     assert [claim["state"] for claim in claims] == ["serving"]
     schemas.validator("bridge").validate(claims[0])
-    session = json.loads((shops.folder / "a" / "shop.db-keys" / "bridge.session").read_text())["client_id"]
+    session = json.loads(shops.session_file("a").read_text())["client_id"]
     assert session.removeprefix("trivox-bridge-") not in str(shops.heard), "who knows it could cut the bridge off"
     assert bridge.end() == 0
     assert shops.claims() == []
@@ -320,7 +340,7 @@ def test_copied_keys_are_named_where_each_bridge_has_its_own_sites(shops: Shops)
     twin.start(wait=False)
     assert twin.wait() == 1
     assert "delete bridge.session from the copy's folder" in twin.output()
-    (shops.folder / "b" / "shop.db-keys" / "bridge.session").unlink()
+    shops.session_file("b").unlink()
     twin.start()
     shops.send_acknowledged("s1")
     shops.send_acknowledged("s2")

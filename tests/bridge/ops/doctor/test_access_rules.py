@@ -1,4 +1,4 @@
-"""What doctor says of a broker where a login can take another one's client id."""
+"""What doctor says of a broker whose access rules let a login take another's client id, or keep claims from it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from tests.bridge.shop import RealShop
 from tests.support import forked
 from tests.support.mosquitto import PASSWD, Mosquitto
+from tests.support.programs import wait_until
 
 NAMED = "is let in where the bridge is and may choose its client id"
 
@@ -69,3 +70,18 @@ def test_a_broker_without_logins_is_named(tmp_path: Path) -> None:
         assert forked.run("site", "set", "s1", "--timezone", "UTC", *words).returncode == 0
         told = forked.run("doctor", "--broker", broker.url(), *words).stdout
     assert "lets anybody in without a login" in told
+
+
+def test_a_bridge_without_the_right_to_claims_serves_and_is_named(shop: RealShop) -> None:
+    access = shop.folder / "acl"
+    access.write_text("user bridge\ntopic readwrite trivox/v1/+/+/+\ntopic read $SYS/#\n")
+    access.chmod(0o600)
+    config = shop.folder / "mosquitto.conf"
+    config.write_text(f"acl_file {access}\n{config.read_text()}")
+    shop.broker.stop()
+    shop.broker.start()
+    wait_until("the consoles are back", shop.client.is_connected)
+    shop.start_bridge()
+    shop.wait_logged("a second bridge would not be noticed")
+    shop.keep_sending(1, 4)
+    assert "! The broker does not let the bridge write and read trivox/v1/bridge/+" in doctor(shop)
