@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from bridge.broker_login import BrokerLogin
     from bridge.service.mqtt_session import MqttSession
     from bridge.store import Store
-    from bridge.store.lock import Lock
 
 BROKER_PORT = 1883
 SWITCH_S = 0.0005  # receiving and writing take turns often, so that neither delays the other
@@ -91,7 +90,7 @@ def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metric
         check.wait()
         facts = admission._asdict() | {"sites": ",".join(admission.sites) or None}
         log.info("the bridge starts", version=version("trivox"), database=database, **facts)
-        _serve(_make_session(broker, store, lock, admission), store, check, metrics_port)
+        _serve(_make_session(broker, store, admission), store, check, metrics_port)
     finally:
         check.close()
         store.close()
@@ -114,12 +113,12 @@ def _open(database: Path) -> Store:
         logged = sentence
 
 
-def _make_session(broker: BrokerLogin, store: Store, lock: Lock, admission: Admission) -> MqttSession:
+def _make_session(broker: BrokerLogin, store: Store, admission: Admission) -> MqttSession:
     from bridge.service.claim import Claim, file_name, session_name  # noqa: PLC0415 - other commands start faster without it
     from bridge.service.mqtt_session import MqttSession  # noqa: PLC0415 - see above; it loads paho
 
     name = session_name(store)
-    claim = Claim(name, file_name(name, lock.place()), admission.sites)
+    claim = Claim(name, file_name(name, store.path), admission.sites)
     return MqttSession(
         broker, store, name, claim, enrolled_only=admission.enrolled_only, signed_only=admission.signed_only
     )

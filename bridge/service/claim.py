@@ -19,6 +19,7 @@ from bridge.errors import TrivoxError
 from bridge.keyring import Keyring
 from bridge.store import consoles
 from bridge.store.faults import write_error
+from bridge.store.lock import lock_place
 from bridge.text import printable, utc
 from bridge.wire.bridge_claim import BridgeClaim, claim_topic, write_claim
 
@@ -125,10 +126,10 @@ def session_name(store: Store) -> str:
     return session
 
 
-def file_name(session: str, lock: str) -> str:
-    """Return what names the database's file in claims: its lock on this machine, as those know who have its keys."""
+def file_name(session: str, database: Path) -> str:
+    """Return what names the database's file in claims: its lock on this machine, which only one process can hold."""
     machine = MACHINE_ID.read_text("utf-8").strip() if MACHINE_ID.exists() else ""
-    return _digest(session, f"{machine} {lock}")
+    return _digest(session, f"{machine} {lock_place(database)}")
 
 
 def _digest(session: str, what: str) -> str:

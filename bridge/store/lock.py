@@ -19,20 +19,29 @@ class Lock:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
-    def place(self) -> str:
-        """Return what names the locked file on this machine: no other process holds this one's lock."""
-        status = os.fstat(self._file.fileno())
-        return f"{status.st_dev}:{status.st_ino}"
-
     def release(self) -> None:
         """Let others write."""
         self._file.close()
 
 
+def lock_place(database: Path) -> str:
+    """Return what names the file of the lock on this machine, wherever its path leads; empty if there is none yet."""
+    try:
+        status = _lock_path(database).stat()
+    except FileNotFoundError:
+        return ""
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+def _lock_path(database: Path) -> Path:
+    database = database.resolve()
+    return database.with_name(f"{database.name}.lock")
+
+
 def take_lock(database: Path) -> Lock | None:
     """Take the writer's lock; return None while another process holds it. Raises TrivoxError."""
     database = database.resolve()
-    path = database.with_name(f"{database.name}.lock")
+    path = _lock_path(database)
     if not path.parent.is_dir():
         raise TrivoxError(f"There is no folder {path.parent}: create it first, or give another --database.")
     try:

@@ -35,7 +35,7 @@ class WireListener:
         self._forgot_at_ms = 0
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="listener", clean_session=True)
         self._client.reconnect_delay_set(RETRY_S, RETRY_S)
-        self._client.on_connect = lambda client, *_: client.subscribe("trivox/v1/#", qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe("trivox/v1/+/+/+", qos=1)
         self._client.on_message = lambda _client, _data, message: self.hear(
             message.topic, message.payload, is_retained=message.retain
         )

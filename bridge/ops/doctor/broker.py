@@ -10,7 +10,7 @@ from bridge.errors import TrivoxError
 from bridge.keyring import Keyring
 from bridge.ops.doctor.broker_probe import is_let_in, probe
 from bridge.ops.doctor.database import Diagnosis
-from bridge.service.claim import describe
+from bridge.service.claim import describe, file_name
 from bridge.text import plural, printable
 from bridge.wire.bridge_claim import BridgeClaim, read_claim
 from bridge.wire.contract import Unreadable
@@ -48,7 +48,7 @@ def check_broker(
         f"The broker at {broker.address} answers{f' ({printable(result.version)})' if result.version else ''}.",
         needs_action=False,
     )
-    yield from _other_bridges(result.claims, vitals)
+    yield from _other_bridges(result.claims, vitals, database)
     yield from _client_ids(broker, result, Keyring(database))
     yield from _settings(newest_settings, vitals.get("sites", []), result)
     yield from _certificate(result.certificate_ends_s, now_ms)
@@ -59,12 +59,13 @@ def check_broker(
         )
 
 
-def _other_bridges(claims: Iterable[bytes], vitals: dict[str, Any]) -> Iterator[Diagnosis]:
+def _other_bridges(claims: Iterable[bytes], vitals: dict[str, Any], database: Path) -> Iterator[Diagnosis]:
     """Name each bridge that serves at the broker besides the one on this database."""
+    own_file = _own_file(database)
     for payload in claims:
         other = _claim(payload)
-        if other is None or other.instance == vitals.get("instance"):
-            continue
+        if other is None or other.instance == vitals.get("instance") or other.file == own_file:
+            continue  # nobody's, the running bridge's, or left behind by an earlier run here
         advice = ""
         if not vitals:
             advice = ": a bridge on this database would end; stop the other one first, or give each its own --site"
@@ -74,6 +75,14 @@ def _other_bridges(claims: Iterable[bytes], vitals: dict[str, Any]) -> Iterator[
             "The broker does not let the bridge write and read trivox/v1/bridge/+, so a second bridge would not be "
             "noticed: run `trivox broker-config` again and restart the broker, or give its user that right."
         )
+
+
+def _own_file(database: Path) -> str | None:
+    try:
+        session = Keyring(database).bridge_session()
+    except TrivoxError:
+        return None  # only the bridge's user may read it
+    return None if session is None else file_name(session, database)
 
 
 def _claim(payload: bytes) -> BridgeClaim | None:

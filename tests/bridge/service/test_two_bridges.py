@@ -355,3 +355,15 @@ def test_doctor_names_another_bridge_at_the_broker(shops: Shops) -> None:
     copied_database(shops, "c")
     told = forked.run("doctor", "--database", str(shops.database("c")), "--broker", shops.broker.url()).stdout
     assert "! Another bridge is at the broker (on host" in told
+
+
+def test_doctor_knows_what_the_bridge_here_left_behind(shops: Shops) -> None:
+    bridge = shops.bridge("a")
+    bridge.start()
+    shops.crash_broker(keeps=True)
+    bridge.end(signal.SIGKILL)
+    shops.start_broker()
+    assert len(shops.claims()) == 1
+    told = forked.run("doctor", "--database", str(shops.database("a")), "--broker", shops.broker.url()).stdout
+    assert "answers (mosquitto" in told
+    assert "Another bridge" not in told
