@@ -2,7 +2,7 @@
 -- site. Nothing is ever deleted from `event`, `reject`, `counts_received` and the histories of questions and settings.
 -- A comment inside a CREATE statement is part of every database's schema, so it stays as it was first written.
 
-CREATE TABLE identity (                -- one row: the bridge's session at the broker; empty once it is among the keys
+CREATE TABLE identity (                -- one row: what this database is known by at the broker
   identity TEXT NOT NULL
 ) STRICT;
 INSERT INTO identity VALUES (lower(hex(randomblob(8))));
