@@ -28,7 +28,7 @@ class ClaimKeeper:
         self._mids: set[int] = set()  # publications of the claim that the broker has not confirmed
         self._first_mid = 0  # … the first one of this connection
         self._stated_s = 0.0
-        self._is_due = False
+        self._is_due = self._is_over = False
 
     def begin(self) -> None:
         """State the claim, as there is a new connection."""
@@ -39,6 +39,8 @@ class ClaimKeeper:
 
     def wait_s(self, limit_s: float) -> float:
         """Return how long nothing need be stated, at most `limit_s`."""
+        if self._is_over:
+            return limit_s
         every_s = ANSWER_EVERY_S if self._is_due else REPEAT_S
         return min(limit_s, max(0.0, self._stated_s + every_s - time.monotonic()))
 
@@ -46,6 +48,10 @@ class ClaimKeeper:
         """State the claim again where it is time to, or somebody wants to know."""
         if self.wait_s(REPEAT_S) == 0:
             self._state()
+
+    def is_pending(self) -> bool:
+        """Return whether the broker has still to confirm something."""
+        return bool(self._mids)
 
     def note_published(self, mid: int) -> bool:
         """Note that the broker has confirmed a publication; return whether that was the claim."""
@@ -72,7 +78,8 @@ class ClaimKeeper:
 
     def take_back(self) -> None:
         """Delete the claim: this bridge serves no longer."""
-        self._client.publish(self._claim.topic, b"", qos=1, retain=True)
+        self._is_over = True
+        self._mids = {self._client.publish(self._claim.topic, b"", qos=1, retain=True).mid}
 
     def _state(self) -> int:
         self._is_due, self._stated_s = False, time.monotonic()

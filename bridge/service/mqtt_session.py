@@ -46,6 +46,7 @@ RETRY_S = (0.2, 0.5, 1.0, 1.0, 2.0)
 REFUSED_RETRY_S = 5.0
 TICK_S = 1.0
 MAX_UNCONFIRMED = 5_000  # publications that the broker has not confirmed yet; further ones wait
+GOODBYE_S = 2.0
 LEAVE_AFTER_S = 15.0  # after being full for so long; a session that is not read dies anyway, and not cleanly
 
 
@@ -141,11 +142,10 @@ class MqttSession:
     def _end(self) -> None:
         self._writer.stop()
         if self._is_connected:
-            if self._writer.failure is None:
-                self._send_outgoing()
-            self._keeper.take_back()
-            if self._keeper.rival is not None:
-                self._client.unsubscribe(_topics(self._claim.sites))  # messages for the other one must not wait here
+            if self._writer.failure is not None:
+                self._outgoing.clear()  # the broker and the consoles will send again
+            self._send_outgoing()
+            self._say_goodbye()
             self._client.disconnect()
         sock = self._socket()
         if sock is not None:
@@ -165,6 +165,15 @@ class MqttSession:
                 sock.close()
             self._note_disconnected()
             return False
+
+    def _say_goodbye(self) -> None:
+        """Take the claim back, and wait until the broker has read that."""
+        if self._keeper.rival is not None:
+            self._client.unsubscribe(_topics(self._claim.sites))  # messages for the other one must not wait here
+        self._keeper.take_back()
+        end_s = time.monotonic() + GOODBYE_S
+        while self._keeper.is_pending() and (sock := self._socket()) is not None and time.monotonic() < end_s:
+            self._work_once(sock)
 
     # -- the connection ------------------------------------------------------------------------------------------
 
@@ -268,7 +277,7 @@ class MqttSession:
             sock.fill()
             while sock.pending() and self._client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 pass
-        if self._received and self._is_serving and self._keeper.rival is None:
+        if self._received and self._is_serving and not self._is_ending() and self._keeper.rival is None:
             self._writer.enqueue(self._received)
             self._received = []
         if wake in readable:
