@@ -66,20 +66,11 @@ def ended(shop: RealShop) -> str:
     return sentence
 
 
-def refused(shop: RealShop) -> str:
-    """Return the sentence with which the bridge refuses to start; all commands do, and leave all files as they are."""
+def refused(shop: RealShop, *others: str) -> str:
+    """Return the sentence with which bridge, doctor and `others` refuse to start; all files stay as they are."""
     before = files_of(shop)
     sentences = set()
-    commands: tuple[tuple[str, ...], ...] = (
-        tuple(shop.command()[:-2]),
-        ("report", "--from", "2026-01-01", "--to", "2027-01-01"),
-        ("doctor",),
-        ("backup", str(shop.folder / "no.db")),
-        ("site", "set", "s1", "--timezone", "Europe/Sofia"),
-        ("rebuild",),
-        ("question", "list"),
-    )
-    for words in commands:
+    for words in (shop.command()[:-2], ["doctor"], *(other.split() for other in others)):
         done = shop.trivox(*words)
         assert (done.returncode, done.stdout) == (1, ""), (words, done)
         sentences.add(done.stderr)
@@ -149,7 +140,15 @@ def test_a_database_that_was_moved_is_missed_at_the_start_and_taken_back(shop: R
     begin(shop)
     moved(shop)
     ended(shop)
-    assert f"{shop.database} is missing, but its log {log_of(real_file(shop))} is there" in refused(shop)
+    commands = (
+        "report --from 2026-01-01 --to 2027-01-01",
+        "backup no.db",
+        "site set s1 --timezone Europe/Sofia",
+        "rebuild",
+        "question list",
+        "watch --once",
+    )
+    assert f"{shop.database} is missing, but its log {log_of(real_file(shop))} is there" in refused(shop, *commands)
     assert shop.trivox("restore", str(real_file(shop).with_name("archive.db"))).returncode == 0
     goes_on(shop)
 
