@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import DatabaseError, WriterBusyError
 from bridge.private_files import owner_of, sync
+from bridge.service.control import describe_bridge
 from bridge.store.backup import copy_to, make_file, read_copy, read_joined
 from bridge.store.faults import SIDECAR_SUFFIXES, sidecar
 from bridge.store.lock import take_lock
@@ -44,11 +45,21 @@ def restore(copy: Path, database: Path, now: datetime) -> Restored:
         raise DatabaseError(f"{database} is not a file: give the database's file with --database.")
     lock = take_lock(database)
     if lock is None:
-        raise WriterBusyError(f"A bridge or another command is writing {database}: end it, then restore.")
+        raise WriterBusyError(_why_busy(database))
     try:
         return _replace(copy.resolve(), database, now)
     finally:
         lock.release()
+
+
+def _why_busy(database: Path) -> str:
+    vitals = describe_bridge(database)
+    if vitals is not None and vitals["write_error"] == "not_saved":
+        return (
+            f"The running bridge holds the only copy of {database}, which was deleted, and could not save it yet: read "
+            "its log, and do not end it before."
+        )
+    return f"A bridge or another command is writing {database}: end it, then restore."
 
 
 def _replace(copy: Path, database: Path, now: datetime) -> Restored:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import apsw
@@ -10,7 +11,7 @@ from bridge.errors import DatabaseError
 from bridge.private_files import sync
 from bridge.store.backup import copy_to, make_file
 from bridge.store.descriptors import current_path, identity_of
-from bridge.store.faults import UnsavedError, sidecar
+from bridge.store.faults import SIDECAR_SUFFIXES, UnsavedError, sidecar
 from bridge.store.write_ahead_log import RESCUED, has_frames
 
 if TYPE_CHECKING:
@@ -74,13 +75,15 @@ def _save(store: Store, files: OpenFiles, now: datetime) -> Path:
     saved = files.database.with_name(f"{files.database.name}{RESCUED}{now:%Y%m%dT%H%M%SZ}")
     partial = saved.with_name(f"{saved.name}.part")
     try:
-        partial.unlink(missing_ok=True)
         make_file(partial)
         copy_to(store.connection, files.database, partial)
         sync(partial)
         partial.rename(saved)
         sync(saved.parent)
     except (DatabaseError, OSError, apsw.Error) as error:
+        with suppress(OSError):
+            for file in (partial, *(sidecar(partial, suffix) for suffix in SIDECAR_SUFFIXES)):
+                file.unlink(missing_ok=True)
         raise UnsavedError(
             f"The database {files.database} was deleted, and this program holds the only copy: it could not be saved "
             f"in {saved.parent} ({error}). Make that possible, and do not end this program before."

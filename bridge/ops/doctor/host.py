@@ -71,13 +71,21 @@ def diagnose(
         yield Diagnosis(f"Another program has locked the database {database}: end that program.")
         facts = DatabaseFacts(database)
     except DatabaseError as error:
-        if store is None:
+        if store is None and not _is_bridge_running(database):
             raise
         yield Diagnosis(str(error))
     finally:
         if store is not None:
             store.close()
     yield from diagnose_host(facts, now_ms, chosen_broker, read_login)
+
+
+def _is_bridge_running(database: Path) -> bool:
+    """Return whether a bridge runs, which may hold a database that its path no longer names."""
+    try:
+        return describe_bridge(database) is not None
+    except TrivoxError:
+        return True
 
 
 def _settings(store: Store) -> dict[str, bytes]:

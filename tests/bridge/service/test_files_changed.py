@@ -6,6 +6,7 @@ Whatever happens: each acknowledged event is in a file that somebody is told of,
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -85,9 +86,9 @@ def files_of(shop: RealShop) -> dict[str, bytes]:
 
 
 def goes_on(shop: RealShop) -> None:
-    """Start the bridge; everything ever sent is then stored once."""
+    """Start the bridge, and send again what is not acknowledged; everything ever sent is then stored once."""
     shop.start_bridge()
-    shop.wait_acknowledged(STORED + 20)
+    shop.keep_sending(STORED + 1, 20)
     assert facts.events(shop.database, "seq", console_id="c1") == list(range(1, STORED + 21))
     assert shop.stop_bridge() == 0
 
@@ -232,6 +233,22 @@ def test_a_disk_that_is_unmounted_or_mounted_over_is_missed(shop: RealShop, word
 
 def run(*words: str) -> int:
     return subprocess.run(words, capture_output=True, check=False).returncode
+
+
+def test_nobody_is_told_to_end_a_bridge_that_holds_the_only_copy(shop: RealShop) -> None:
+    begin(shop)
+    shop.limit_files(20_000)  # large enough for its own log
+    deleted(shop)
+    shop.send_events(STORED + 1, 20)
+    shop.wait_logged("reason=not_saved")
+    assert "do not end the bridge" in shop.trivox("doctor").stdout
+    busy = shop.trivox("restore", str(shop.folder / "older.db"))
+    assert busy.returncode == 1
+    assert "holds the only copy" in busy.stderr
+    shop.limit_files(resource.RLIM_INFINITY)
+    ended(shop)
+    (saved,) = (shop.folder / "disk").glob("*.rescued-*")
+    assert facts.stored(saved) >= STORED
 
 
 # What lies beside it ----------------------------------------------------------------------------------------------
