@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.errors import TrivoxError, UsageError
+from bridge.input_file import cannot_read, read_toml
 from bridge.private_files import is_open_to_others
 
 if TYPE_CHECKING:
@@ -79,11 +79,9 @@ def read_config(path: Path) -> dict[str, str]:
     try:
         if is_open_to_others(path):
             raise TrivoxError(f"{path} holds a password and others may read it: run chmod 600 {path}.")
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise TrivoxError(f"{path} cannot be read ({error.strerror}): check its name and permissions.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrivoxError(f"{path} is not a TOML file ({error}): correct it.") from error
+        raise cannot_read(path, error) from error
+    content = read_toml(path)
     for key, value in content.items():
         if key not in CONFIG_KEYS or not isinstance(value, str):
             raise TrivoxError(f"{path} has an invalid {key!r}: give only {', '.join(CONFIG_KEYS)}, each as a string.")

@@ -18,7 +18,7 @@ ALL_CONSOLES = Scope("", "")
 
 
 class BridgeCommand(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="command", tag=True):
-    """Base of all commands; each is carried out inside one transaction."""
+    """Base of all commands; each is carried out as a whole or not at all."""
 
 
 class SetQuestion(BridgeCommand, frozen=True):
@@ -103,9 +103,9 @@ class StopUpdates(BridgeCommand, frozen=True):
 
 
 class IngestMessages(BridgeCommand, frozen=True):
-    """Take in recorded messages, one line of JSON each, as if they had arrived by MQTT."""
+    """Take in recorded messages as if they had arrived by MQTT; the open file goes with the command."""
 
-    lines: list[bytes]
+    name: str  # of the file, for error sentences
 
 
 class Rebuild(BridgeCommand, frozen=True):

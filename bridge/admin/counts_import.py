@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bridge.admin.csv_file import Line, read_lines
+from bridge.admin.csv_file import CsvFile, Line
+from bridge.admin.imports import ROWS_AT_ONCE, accept
 from bridge.model.local_time import instant_ms
-from bridge.store import places
+from bridge.store import imports, places
 from bridge.surveys.counts import CountMessage, CountsIntake
 
 if TYPE_CHECKING:
     from typing import Any
 
     from bridge.admin.commands import ImportCounts
+    from bridge.admin.imports import Steps
     from bridge.store import Store
 
 
@@ -22,22 +24,28 @@ COLUMNS = ("site_id", "source_id", "kind", "from", "to", "count")
 MORE_COLUMNS = ("id", "checkout_point_id", "seller_id")
 
 
-def import_counts(store: Store, command: ImportCounts) -> dict[str, Any]:
-    """Store the counts of a CSV file, all or none, inside the transaction. Raises TrivoxError."""
-    lines = read_lines(command.name, command.text, COLUMNS, MORE_COLUMNS)
+def import_counts(store: Store, command: ImportCounts) -> Steps:
+    """Store the counts of a CSV file, all or none, in steps. Raises TrivoxError."""
+    file = CsvFile(command.name, command.text, COLUMNS, MORE_COLUMNS)
     seen: set[tuple[str, str, str]] = set()
+    imports.begin(store)
     intake = CountsIntake(store)
-    for line in lines:
+    count = 0
+    for count, line in enumerate(file, 1):
         with line.reporting():
             site_id, source_id = line.identifier("site_id"), line.identifier("source_id")
-            message = _message(line, places.ensure_site(store, site_id))
+            message = _message(line, places.timezone(store, site_id) or "UTC")
             if not line.get("id") and (site_id, source_id, message.id) in seen:
                 raise ValueError("an earlier line has the same source, kind and `from`: give each an id")
             seen.add((site_id, source_id, message.id))
             intake.keep(site_id, source_id, message, msgspec.json.encode(message).decode())
-    lines.check()
-    intake.finish()
-    return {"counts": len(lines)}
+        if count % ROWS_AT_ONCE == 0:
+            intake.stage()
+            yield
+    intake.stage()
+    file.check()
+    accept(store)
+    return {"counts": count}
 
 
 def _message(line: Line, timezone: str) -> CountMessage:

@@ -50,50 +50,53 @@ class Line(dict[str, str]):
         return int(text)
 
 
-class CsvLines(list[Line]):
-    """The lines of a file, and the errors found in them."""
+class CsvFile:
+    """A CSV file whose first line names the columns: iterate over its lines, then `check`."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__()
+    def __init__(self, name: str, text: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
+        """Read the first line. Raises TrivoxError if the columns are not the expected ones."""
         self.name = name
         self.errors: list[str] = []
+        self._columns = columns
+        self._reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+        self._header = [heading.strip() for heading in self._next() or []]
+        _check_header(name, self._header, columns, optional)
+
+    def __iter__(self) -> Iterator[Line]:
+        """Yield each line that is not blank; one with too few or too many values is an error. Raises TrivoxError."""
+        number = self._reader.line_num + 1
+        while (values := self._next()) is not None:
+            if any(value.strip() for value in values):
+                line = Line(number, dict.fromkeys(self._columns, ""), self.errors)
+                line.update(zip(self._header, (value.strip() for value in values), strict=False))
+                if len(values) == len(self._header):
+                    yield line
+                else:
+                    self.errors.append(
+                        f"line {number}: it has {plural(len(values), 'value')}, but the first line has "
+                        f"{len(self._header)}"
+                    )
+            number = self._reader.line_num + 1
+
+    def _next(self) -> list[str] | None:
+        try:
+            return next(self._reader, None)
+        except csv.Error as error:
+            raise TrivoxError(
+                f"{self.name}, line {self._reader.line_num}: {error}: check its quotation marks; nothing was imported."
+            ) from error
 
     def check(self) -> None:
         """Raise TrivoxError if a line had an error."""
-        if self.errors:
-            ordered = sorted(self.errors, key=lambda error: int(error.removeprefix("line ").partition(":")[0]))
-            shown = ordered[:MAX_ERRORS_SHOWN]
-            hidden = len(ordered) - len(shown)
-            rest = [f"and {hidden} more"] if hidden else []
-            if len(ordered) == 1:
-                raise TrivoxError(f"{self.name}: nothing was imported; correct {shown[0]}")
-            raise TrivoxError("\n".join([f"{self.name}: nothing was imported; correct these lines:", *shown, *rest]))
-
-
-def read_lines(name: str, text: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> CsvLines:
-    """Read CSV text whose first line names the columns. Raises TrivoxError if those are not the expected ones."""
-    lines = CsvLines(name)
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    try:
-        header = [heading.strip() for heading in next(reader, [])]
-        _check_header(name, header, columns, optional)
-        number = reader.line_num + 1
-        for values in reader:
-            if any(value.strip() for value in values):
-                line = Line(number, dict.fromkeys(columns, ""), lines.errors)
-                line.update(zip(header, (value.strip() for value in values), strict=False))
-                if len(values) != len(header):
-                    lines.errors.append(
-                        f"line {number}: it has {plural(len(values), 'value')}, but the first line has {len(header)}"
-                    )
-                else:
-                    lines.append(line)
-            number = reader.line_num + 1
-    except csv.Error as error:
-        raise TrivoxError(
-            f"{name}, line {reader.line_num}: {error}: check its quotation marks; nothing was imported."
-        ) from error
-    return lines
+        if not self.errors:
+            return
+        ordered = sorted(self.errors, key=lambda error: int(error.removeprefix("line ").partition(":")[0]))
+        shown = ordered[:MAX_ERRORS_SHOWN]
+        hidden = len(ordered) - len(shown)
+        rest = [f"and {hidden} more"] if hidden else []
+        if len(ordered) == 1:
+            raise TrivoxError(f"{self.name}: nothing was imported; correct {shown[0]}")
+        raise TrivoxError("\n".join([f"{self.name}: nothing was imported; correct these lines:", *shown, *rest]))
 
 
 def _check_header(name: str, header: list[str], columns: tuple[str, ...], optional: tuple[str, ...]) -> None:

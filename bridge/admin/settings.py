@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import UsageError
 from bridge.store import settings as table
-from bridge.surveys.refold import refold_all
+from bridge.surveys.refold import stage_refold_of_all
 from bridge.wire.identifiers import check_id
 from bridge.wire.settings import BRIDGE_SETTINGS, DEFAULTS, parse_value
 
@@ -34,8 +34,7 @@ def set_settings(store: Store, command: SetSettings) -> dict[str, Any]:
     _refuse_short_stuck(store)
     renewed = refresh_all(store)
     if "force_majeure_scope_s" in values:
-        store.forget()
-        refold_all(store)
+        stage_refold_of_all(store)
     return {"renewed": renewed}
 
 

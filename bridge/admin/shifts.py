@@ -5,18 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.admin.csv_file import CsvLines, Line, read_lines
-from bridge.admin.settings import refresh_console
+from bridge.admin.csv_file import CsvFile, Line
+from bridge.admin.imports import ROWS_AT_ONCE, accept
 from bridge.model.local_time import instant_ms
 from bridge.model.periods import Shift
-from bridge.store import places
-from bridge.surveys import counts
-from bridge.surveys.refold import refold_console
+from bridge.store import imports, places
+from bridge.store.consoles import find_console
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator
 
     from bridge.admin.commands import ImportShifts
+    from bridge.admin.imports import Steps
     from bridge.store import Store
 
 COLUMNS = ("site_id", "console_id", "seller_id", "seller_name", "started_at", "ended_at")
@@ -33,27 +33,25 @@ class ShiftLine(NamedTuple):
     shift: Shift
 
 
-def import_shifts(store: Store, command: ImportShifts) -> dict[str, Any]:
-    """Set the shifts of a CSV file, all or none, in the transaction; update surveys and counts. Raises TrivoxError."""
-    lines = read_lines(command.name, command.text, COLUMNS)
-    by_console: dict[tuple[str, str], list[ShiftLine]] = {}
-    for line in lines:
+def import_shifts(store: Store, command: ImportShifts) -> Steps:
+    """Set the shifts of a CSV file, all or none, in steps; update surveys and counts. Raises TrivoxError."""
+    file = CsvFile(command.name, command.text, COLUMNS)
+    given: list[ShiftLine] = []
+    for line in file:
         with line.reporting():
-            shift_line = _read_line(store, line)
-            by_console.setdefault((shift_line.site_id, shift_line.console_id), []).append(shift_line)
-    before = {console: places.shifts(store, places.ensure_console(store, *console)) for console in by_console}
-    for console, shift_lines in by_console.items():
-        _refuse_overlaps(lines, before[console], shift_lines)
-    lines.check()
-    changed: dict[str, tuple[int, int]] = {}
-    for (site_id, console_id), shift_lines in by_console.items():
-        from_ms, to_ms = _set_shifts(store, site_id, console_id, before[site_id, console_id], shift_lines)
-        first, last = changed.get(site_id, (from_ms, to_ms))
-        changed[site_id] = min(first, from_ms), max(last, to_ms)
-        refresh_console(store, site_id, console_id)  # the console may be new here
-    for site_id, (from_ms, to_ms) in changed.items():
-        counts.assign(store, site_id, from_ms, to_ms)
-    return {"shifts": len(lines)}
+            given.append(_read_line(store, line))
+        if line.number % ROWS_AT_ONCE == 0:
+            yield
+    yield from _refuse_overlaps(store, file, given)
+    file.check()
+    imports.begin(store)
+    for start in range(0, len(given), ROWS_AT_ONCE):
+        some = given[start : start + ROWS_AT_ONCE]
+        places.stage_shifts(store, [(line.site_id, line.console_id, line.shift) for line in some])
+        places.stage_sellers(store, [(line.shift.seller_id, line.seller_name) for line in some])
+        yield
+    accept(store)
+    return {"shifts": len(given)}
 
 
 def _read_line(store: Store, line: Line) -> ShiftLine:
@@ -70,37 +68,29 @@ def _read_line(store: Store, line: Line) -> ShiftLine:
     )
 
 
-def _refuse_overlaps(lines: CsvLines, before: list[Shift], shift_lines: list[ShiftLine]) -> None:
+def _refuse_overlaps(store: Store, file: CsvFile, given: list[ShiftLine]) -> Iterator[None]:
     """Add an error for each overlap that the import would leave; shifts that only touch are fine."""
-    numbers = {line.shift.started_at_ms: line.number for line in shift_lines}
-    after = {shift.started_at_ms: shift for shift in before} | {
-        line.shift.started_at_ms: line.shift for line in shift_lines
-    }
+    by_console: dict[tuple[str, str], list[ShiftLine]] = {}
+    for line in given:
+        by_console.setdefault((line.site_id, line.console_id), []).append(line)
+    for name, lines in by_console.items():
+        console = find_console(store, *name)
+        before = places.shifts(store, console.key) if console else []
+        file.errors += _overlaps(before, lines)
+        yield
+
+
+def _overlaps(before: list[Shift], lines: list[ShiftLine]) -> Iterator[str]:
+    """Yield a sentence for each two shifts of a console that would overlap."""
+    numbers = {line.shift.started_at_ms: line.number for line in lines}
+    after = {shift.started_at_ms: shift for shift in before} | {line.shift.started_at_ms: line.shift for line in lines}
     ordered = [after[start] for start in sorted(after)]
     for earlier, later in pairwise(ordered):
         if earlier.ended_at_ms <= later.started_at_ms:
             continue
         number, other = numbers.get(later.started_at_ms), numbers.get(earlier.started_at_ms)
         if number is not None and other is not None:
-            lines.errors.append(f"line {max(number, other)}: the shift overlaps the one in line {min(number, other)}")
+            yield f"line {max(number, other)}: the shift overlaps the one in line {min(number, other)}"
         elif number is not None or other is not None:
             seller_id = (earlier if number is not None else later).seller_id
-            lines.errors.append(
-                f"line {number or other}: the shift overlaps one of {seller_id} that was imported before"
-            )
-
-
-def _set_shifts(
-    store: Store, site_id: str, console_id: str, before: list[Shift], shift_lines: list[ShiftLine]
-) -> tuple[int, int]:
-    """Set a console's shifts and update its surveys; return the interval (from_ms, to_ms) that may have changed."""
-    console_key = places.ensure_console(store, site_id, console_id)
-    starts = {line.shift.started_at_ms for line in shift_lines}
-    changed = [line.shift for line in shift_lines] + [shift for shift in before if shift.started_at_ms in starts]
-    for line in shift_lines:
-        places.name_seller(store, line.shift.seller_id, line.seller_name)
-        places.set_shift(store, console_key, line.shift)
-    store.forget()
-    from_ms, to_ms = min(starts), max(shift.ended_at_ms for shift in changed)
-    refold_console(store, site_id, console_id, from_ms, to_ms)
-    return from_ms, to_ms
+            yield f"line {number or other}: the shift overlaps one of {seller_id} that was imported before"

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.admin.csv_file import Line, read_lines
-from bridge.admin.settings import refresh_console
+from bridge.admin.csv_file import CsvFile, Line
 from bridge.errors import UsageError
 from bridge.model.local_time import day_starts_ms, today_starts_ms, zone
 from bridge.store import places
-from bridge.surveys import counts
-from bridge.surveys.refold import refold_console, refold_site
+from bridge.surveys.refold import stage_refold_of_console, stage_refold_of_site
 from bridge.wire.identifiers import check_id
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ class WantedPlacement(NamedTuple):
 
 
 def set_site(store: Store, command: SetSite) -> dict[str, Any]:
-    """Set a site's time zone; recompute local hours and days. Raises UsageError."""
+    """Set a site's time zone; stage that local hours and days follow. Raises UsageError."""
     zone(command.timezone)
     _set_site(store, check_id("site", command.site_id), command.timezone)
     return {}
@@ -43,7 +41,7 @@ def set_site(store: Store, command: SetSite) -> dict[str, Any]:
 
 def import_sites(store: Store, command: ImportSites) -> dict[str, Any]:
     """Set the time zones of many sites, all or none, inside the transaction. Raises TrivoxError."""
-    lines = read_lines(command.name, command.text, SITE_COLUMNS)
+    lines = CsvFile(command.name, command.text, SITE_COLUMNS)
     timezones: dict[str, str] = {}
     for line in lines:
         with line.reporting():
@@ -67,14 +65,12 @@ def _check_timezone(name: str) -> None:
 
 def _set_site(store: Store, site_id: str, timezone: str) -> None:
     if places.ensure_site(store, site_id) != timezone:
-        places.set_timezone(store, site_id, timezone)
-        store.forget()
-        refold_site(store, site_id)
-        counts.assign(store, site_id)
+        places.stage_timezone(store, site_id, timezone)
+        stage_refold_of_site(store, site_id)
 
 
 def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any]:
-    """Place a console at a checkout point; update its surveys and the site's counts. Raises UsageError.
+    """Place a console at a checkout point; stage that surveys and counts follow. Raises UsageError.
 
     Without a day the placement holds since the console's first event if it had none before, else since today's local
     midnight. Returns `from_ms`, the instant from which it holds.
@@ -83,14 +79,12 @@ def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any
     checkout_point_id = command.checkout_point_id.strip()
     if not _is_valid_point(checkout_point_id):
         raise UsageError(f"A checkout point's id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters.")
-    from_ms = _place(store, WantedPlacement(site_id, checkout_point_id, console_id, command.from_day))
-    counts.assign(store, site_id)
-    return {"from_ms": from_ms}
+    return {"from_ms": _place(store, WantedPlacement(site_id, checkout_point_id, console_id, command.from_day))}
 
 
 def import_checkout_points(store: Store, command: ImportCheckoutPoints) -> dict[str, Any]:
     """Place many consoles, all or none, inside the transaction. Raises TrivoxError."""
-    lines = read_lines(command.name, command.text, CHECKOUT_POINT_COLUMNS, ("from",))
+    lines = CsvFile(command.name, command.text, CHECKOUT_POINT_COLUMNS, ("from",))
     wanted: dict[tuple[str, str, date | None], WantedPlacement] = {}
     for line in lines:
         with line.reporting():
@@ -104,8 +98,6 @@ def import_checkout_points(store: Store, command: ImportCheckoutPoints) -> dict[
     lines.check()
     for placement in sorted(wanted.values(), key=lambda placement: placement.from_day or date.min):
         _place(store, placement)
-    for site_id in {placement.site_id for placement in wanted.values()}:
-        counts.assign(store, site_id)
     return {"checkout_points": len(wanted)}
 
 
@@ -126,7 +118,7 @@ def _is_valid_point(checkout_point_id: str) -> bool:
 
 
 def _place(store: Store, wanted: WantedPlacement) -> int:
-    """Place a console and update its surveys; return since when, in ms. The caller updates the site's counts."""
+    """Place a console, and stage that its surveys and counts follow; return since when, in ms."""
     site_id, console_id = wanted.site_id, wanted.console_id
     timezone = places.ensure_site(store, site_id)
     console_key = places.ensure_console(store, site_id, console_id)
@@ -137,7 +129,5 @@ def _place(store: Store, wanted: WantedPlacement) -> int:
     else:
         from_ms = 0  # before any event, however early late clocks and late events may move the first one
     places.place(store, console_key, wanted.checkout_point_id, from_ms)
-    store.forget()
-    refresh_console(store, site_id, console_id)  # the console may be new here
-    refold_console(store, site_id, console_id, from_ms)
+    stage_refold_of_console(store, site_id, console_id, from_ms)
     return from_ms

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import gc
+import os
+import stat
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.admin.commands import IngestMessages, Rebuild, Sweep
+from bridge.admin.commands import IngestMessages, Rebuild
 from bridge.cli.options import DATABASE, Database
 from bridge.errors import TrivoxError
+from bridge.input_file import called, open_input
 from bridge.service.control import open_writer
 from bridge.store.connection import require
+from bridge.surveys.recorded_messages import checked_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
-
-LINES_AT_ONCE = 2_000
-BYTES_AT_ONCE = 4 * 1024 * 1024
-MAX_LINE_BYTES = 1024 * 1024
 
 
 def register(app: typer.Typer) -> None:
@@ -35,32 +36,53 @@ def register(app: typer.Typer) -> None:
 
 def ingest(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE.ndjson", help="Recorded messages, one per line.", readable=False)
+        Path,
+        typer.Argument(
+            metavar="FILE.ndjson", help="Recorded messages, one per line; - reads standard input.", readable=False
+        ),
     ],
     database: Database = DATABASE,
 ) -> None:
-    """Take in recorded messages as if they had arrived by MQTT."""
-    totals: dict[str, int] = {}
-    try:
-        size = file.stat().st_size
-        with file.open("rb") as lines, open_writer(database) as writer, _bar() as bar, _rare_garbage_collection():
-            task = bar.add_task("taking in", total=size)
-            for group in _groups(lines):
-                for name, count in writer.perform(IngestMessages(lines=group)).items():
-                    totals[name] = totals.get(name, 0) + count
-                bar.update(task, completed=lines.tell())
-            writer.perform(Sweep())
-    except IsADirectoryError as error:
-        raise TrivoxError(f"{file} is a folder: give a file of recorded messages.") from error
-    except FileNotFoundError as error:
-        raise TrivoxError(f"{file} does not exist: give a file of recorded messages.") from error
-    except PermissionError as error:
-        raise TrivoxError(f"{file} cannot be read: check its permissions.") from error
+    """Take in recorded messages as if they had arrived by MQTT: all of a file, or nothing."""
+    with ExitStack() as stack:
+        source = stack.enter_context(open_input(file))
+        messages = stack.enter_context(_checked(source, file))
+        writer = stack.enter_context(open_writer(database))
+        bar = stack.enter_context(_bar())
+        stack.enter_context(_rare_garbage_collection())
+        task = bar.add_task("taking in", total=None)
+        command = IngestMessages(name=called(file))
+        totals = writer.perform(command, lambda done, of: bar.update(task, completed=done, total=of), messages)
     sys.stdout.write(
         f"{totals.get('messages', 0)} messages: {totals.get('stored', 0)} events stored,"
         f" {totals.get('duplicates', 0)} known before, {totals.get('conflicts', 0)} in conflict,"
         f" {totals.get('rejected', 0)} rejected; {totals.get('unreadable', 0)} messages could not be read.\n"
     )
+
+
+@contextmanager
+def _checked(source: IO[bytes], file: Path) -> Iterator[IO[bytes]]:
+    """Read a source to its end and check it; give a file that can be read again, a copy if the source can't.
+
+    So nothing is taken in from a source with errors, and the writer never waits for one. Raises TrivoxError.
+    """
+    if stat.S_ISREG(os.fstat(source.fileno()).st_mode) and source.tell() == 0:
+        for _ in checked_lines(source, file):
+            pass
+        source.seek(0)
+        yield source
+        return
+    with TemporaryFile(prefix="trivox-") as copy:
+        for line in checked_lines(source, file):
+            try:
+                copy.write(line + b"\n")
+            except OSError as error:
+                raise TrivoxError(
+                    f"There is no room for a copy of {called(file)} in {gettempdir()} ({error.strerror}): make room "
+                    "there, name another folder in TMPDIR, or give a file instead of a pipe."
+                ) from error
+        copy.seek(0)
+        yield copy
 
 
 def rebuild(database: Database = DATABASE) -> None:
@@ -70,25 +92,6 @@ def rebuild(database: Database = DATABASE) -> None:
         task = bar.add_task("recomputing", total=None)
         result = writer.perform(Rebuild(), lambda done, of: bar.update(task, completed=done, total=of))
     sys.stdout.write(f"{result['surveys']} surveys recomputed; {result['taken']} rejects taken in.\n")
-
-
-def _groups(file: IO[bytes]) -> Iterator[list[bytes]]:
-    """Yield the file's lines in groups; a line too long for a message is cut, which makes it unreadable."""
-    group: list[bytes] = []
-    size = 0
-    while line := file.readline(MAX_LINE_BYTES):
-        while not line.endswith(b"\n") and (rest := file.readline(MAX_LINE_BYTES)):
-            line = line[: MAX_LINE_BYTES - 1] + rest[-1:]
-        text = line.strip()
-        if not text:
-            continue
-        group.append(text)
-        size += len(text)
-        if len(group) >= LINES_AT_ONCE or size >= BYTES_AT_ONCE:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
 
 
 @contextmanager

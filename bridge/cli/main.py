@@ -100,7 +100,9 @@ def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:
         return f"{error.strerror or error}: {error.filename or 'check the disk and the network'}", 1
     if isinstance(error, DAMAGED):
         return str(damage_or_disk(Path(_database(arguments)), error)), 1
-    return f"The database cannot be used ({error}): run `trivox doctor`.", 1
+    is_locked = isinstance(error, apsw.BusyError | apsw.LockedError)
+    locked = f"Another program has locked the database {_database(arguments)}: end it, or try again later."
+    return locked if is_locked else f"The database cannot be used ({error}): run `trivox doctor`.", 1
 
 
 def _in_plain_words(message: str) -> str:

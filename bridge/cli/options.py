@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.errors import TrivoxError, UsageError
+from bridge.errors import UsageError
+from bridge.input_file import read_text
 
 if TYPE_CHECKING:
     from bridge.admin.commands import Scope
@@ -44,14 +45,7 @@ ForAll = Annotated[bool, typer.Option("--all", help="For all consoles.")]
 
 def text_of(path: Path) -> str:
     """Read a text file that the user named. Raises TrivoxError if it is too large, not UTF-8 or not readable."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise TrivoxError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB: split it.")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TrivoxError(f"{path} is not UTF-8: save it as UTF-8 text.") from error
-    except OSError as error:
-        raise TrivoxError(f"{path} cannot be read ({error.strerror}): check its name and permissions.") from error
+    return read_text(path, MAX_FILE_BYTES)
 
 
 def scope(site: str | None, console: str | None, *, for_all: bool) -> Scope | None:

@@ -68,15 +68,15 @@ def report(
     open_store(database).close()
     _close_lost_surveys(database)
     store = open_store(database)
-    store.hold_snapshot()
-    rows = report_rows(
-        store,
-        *days,
-        groups,
-        question,
-        merge_revisions=merge_revisions,
-        force_majeure=force_majeure.value if force_majeure else None,
-    )
+    with store.snapshot():
+        rows = report_rows(
+            store,
+            *days,
+            groups,
+            question,
+            merge_revisions=merge_revisions,
+            force_majeure=force_majeure.value if force_majeure else None,
+        )
     store.close()
     columns = tuple(dict.fromkeys(column for name in groups for column in COLUMNS_OF[name]))
     if output is ReportFormat.json:

@@ -183,6 +183,10 @@ class Watcher:
 
     def read(self) -> Snapshot:
         """Read a snapshot of today."""
+        with self._store.snapshot():
+            return self._read()
+
+    def _read(self) -> Snapshot:
         now = datetime.now(UTC)
         days = [now.astimezone(ZoneInfo(name)).date() for name in timezones(self._store)] or [now.date()]
         since, until = min(days), max(days) + timedelta(days=1)

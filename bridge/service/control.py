@@ -1,8 +1,10 @@
 """Carry out commands in the one process that may write the database: here under its lock, or over its local socket.
 
-A request is a command as a line of JSON, such as `{"command":"SetSite","site_id":…,"timezone":…}`. The answer is any
-number of lines `{"progress":[done,of]}`, then `{"result":…}` or `{"error":…,"exit_status":…}`. A connection carries
-requests one after another.
+A request is a command as a line of JSON, such as `{"command":"SetSite","site_id":…,"timezone":…}`; an open file may
+come with it. The answer is any number of lines `{"progress":[done,of]}`, then `{"result":…}` or
+`{"error":…,"exit_status":…}`. While a command waits or works, such a line comes every second or so, with `of` 0 where
+progress is not known: a bridge that says nothing for long hangs, and the client gives up. A connection carries requests
+one after another.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import hashlib
 import json
 import os
 import socket
+import struct
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,8 +39,12 @@ if TYPE_CHECKING:
 
 WAIT_S = 10.0  # how long to wait for another command that writes, or for a bridge that is starting
 POLL_S = 0.05
+ANSWER_LIMIT_S = 30.0  # a bridge that works gives a sign of life more often
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 MAX_NAME_BYTES = 60  # longer names do not fit into a socket's address
+STOPPED = "The bridge stopped before the command was done: start it and try again."
+
+_CREDENTIALS = struct.Struct("3i")  # pid, user id, group id
 
 
 def take_lock_to_serve(database: Path) -> Lock:
@@ -75,47 +82,71 @@ class LocalWriter:
     """Carries out commands in this process, which holds the lock."""
 
     def __init__(self, store: Store) -> None:
-        from bridge.service.operations import Execution, execute  # noqa: PLC0415 - asking a running bridge does not need it
+        from bridge.service import operations  # noqa: PLC0415 - asking a running bridge does not need it
         from bridge.service.outcome import TransactionOutcome  # noqa: PLC0415 - see above
         from bridge.service.subscribers import subscribers  # noqa: PLC0415 - see above
 
         self._store = store
+        self._operations = operations
         listeners = subscribers(store)
 
-        def execute_here(command: BridgeCommand, progress: Progress | None) -> dict[str, Any]:
-            return execute(store, command, Execution(TransactionOutcome(listeners), progress))
+        def execution(progress: Progress | None = None, file: IO[bytes] | None = None) -> operations.Execution:
+            return operations.Execution(TransactionOutcome(listeners), progress, file)
 
-        self._execute = execute_here
+        self._execution = execution
+        with store.transaction(_now_ms()):
+            operations.finish_import(store, execution())  # that a bridge which was killed has left
 
-    def perform(self, command: BridgeCommand, progress: Progress | None = None) -> dict[str, Any]:
+    def perform(
+        self, command: BridgeCommand, progress: Progress | None = None, file: IO[bytes] | None = None
+    ) -> dict[str, Any]:
         """Carry out a command in a transaction of its own; return its result. Raises TrivoxError."""
-        with self._store.transaction(time.time_ns() // 1_000_000):
-            return self._execute(command, progress)
+        with self._store.transaction(_now_ms()):
+            return self._operations.execute(self._store, command, self._execution(progress, file))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class RemoteWriter:
     """Hands commands to the process that holds the lock."""
 
     def __init__(self, connection: socket.socket, answers: IO[bytes]) -> None:
+        """Use a connection whose timeout is the longest wait for a sign of life."""
         self._connection = connection
         self._answers = answers
 
-    def perform(self, command: BridgeCommand, progress: Progress | None = None) -> dict[str, Any]:
-        """Send a command and wait for its result. Raises TrivoxError."""
+    def perform(
+        self, command: BridgeCommand, progress: Progress | None = None, file: IO[bytes] | None = None
+    ) -> dict[str, Any]:
+        """Send a command, and with it an open file, and wait for its result. Raises TrivoxError."""
         # `json` also encodes text that is not valid UTF-8, which a terminal may give.
         request = json.dumps(msgspec.to_builtins(command)).encode() + b"\n"
         try:
-            self._connection.sendall(request)
+            sent = 0 if file is None else socket.send_fds(self._connection, [request], [file.fileno()])
+            self._connection.sendall(request[sent:])
             for line in self._answers:
                 answer = json.loads(line)
-                if "progress" in answer:
-                    if progress is not None:
-                        progress(*answer["progress"])
-                    continue
-                return self._result(answer)
+                if "progress" not in answer:
+                    return self._result(answer)
+                if progress is not None and answer["progress"][1]:
+                    progress(*answer["progress"])
+        except TimeoutError as error:
+            raise TrivoxError(self._no_answer(command)) from error
         except OSError as error:
-            raise TrivoxError("The bridge stopped before the command was done: start it and try again.") from error
-        raise TrivoxError("The bridge stopped before the command was done: start it and try again.")
+            raise TrivoxError(STOPPED) from error
+        raise TrivoxError(STOPPED)
+
+    def _no_answer(self, command: BridgeCommand) -> str:
+        waited_s = self._connection.gettimeout()
+        sentence = (
+            f"The bridge (pid {_peer(self._connection)}) has not answered for {waited_s:g} s: it is stopped, or its "
+            "disk hangs; let it go on, or end it and start it again, then try again."
+        )
+        if isinstance(command, DescribeBridge):
+            return sentence
+        return f"{sentence} If it had begun this command, it will finish it; if not, it will not do it any more."
 
     @staticmethod
     def _result(answer: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +156,13 @@ class RemoteWriter:
             raise error
         result: dict[str, Any] = answer["result"]
         return result
+
+
+def _peer(connection: socket.socket) -> int:
+    """Return the pid of the process at the other end."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, _, _ = _CREDENTIALS.unpack(credentials)
+    return int(pid)
 
 
 @contextmanager
@@ -163,6 +201,7 @@ def _open_store(database: Path) -> Iterator[Store]:
 
 def _connect(database: Path) -> socket.socket | None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(ANSWER_LIMIT_S)
     try:
         with socket_address(database) as address:
             connection.connect(address)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import apsw
 import msgspec
@@ -16,21 +18,23 @@ import msgspec
 from bridge import log
 from bridge.admin import commands
 from bridge.errors import TrivoxError
-from bridge.service.control import MAX_REQUEST_BYTES, socket_address
+from bridge.service.control import ANSWER_LIMIT_S, MAX_REQUEST_BYTES, socket_address
 from bridge.store.faults import NO_MEMORY
 from bridge.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Progress = Callable[[int, int], None]
-    Perform = Callable[[commands.BridgeCommand, Progress], dict[str, Any]]
+    Perform = Callable[[commands.BridgeCommand, Progress, IO[bytes] | None], dict[str, Any]]
     Describe = Callable[[], dict[str, Any]]
 
 MAX_CLIENTS = 32
 REFUSE_S = 1.0
 REFUSE_BYTES = 4_096
 TOO_LITTLE_MEMORY = "The bridge's machine has too little memory for this: end what uses it up, then try again."
+READ_BYTES = 256 * 1024
+SIGN_OF_LIFE_S = 1.0
 
 
 class ControlServer:
@@ -82,18 +86,26 @@ class ControlServer:
             connection.sendall(_line(_error(TOO_LITTLE_MEMORY)))
 
     def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(ANSWER_LIMIT_S)
         try:
-            with connection, connection.makefile("rb") as requests:
-                while line := requests.readline(MAX_REQUEST_BYTES):
-                    connection.sendall(_line(self._answer(line, connection)))
+            with connection:
+                for line, file in _requests(connection):
+                    if _has_hung_up(connection):  # it gave up waiting for us, and must not get its command done now
+                        break
+                    connection.sendall(_line(self._answer(line, file, connection)))
         except OSError:
-            pass  # the client has ended; its command is carried out or rolled back as a whole
+            pass  # the client has ended, or hangs; its command is carried out or rolled back as a whole
         finally:
             self._slots.release()
 
-    def _answer(self, line: bytes, connection: socket.socket) -> dict[str, Any]:
+    def _answer(self, line: bytes, file: IO[bytes] | None, connection: socket.socket) -> dict[str, Any]:
+        told_s = 0.0
+
         def progress(done: int, of: int) -> None:
-            connection.sendall(_line({"progress": [done, of]}))
+            nonlocal told_s
+            if time.monotonic() - told_s >= SIGN_OF_LIFE_S:
+                told_s = time.monotonic()
+                connection.sendall(_line({"progress": [done, of]}))
 
         try:
             command = msgspec.convert(json.loads(line), commands.AnyCommand)
@@ -104,7 +116,9 @@ class ControlServer:
         try:
             if isinstance(command, commands.DescribeBridge):
                 return {"result": self._describe()}
-            return {"result": self._perform(command, progress)}
+            return {"result": self._perform(command, progress, file)}
+        except (ConnectionError, TimeoutError):
+            raise  # the client has ended, or hangs
         except Exception as error:  # noqa: BLE001 - the bridge goes on, and the client gets the error
             return _failure(error, command)
 
@@ -118,6 +132,34 @@ def _failure(error: Exception, command: commands.AnyCommand) -> dict[str, Any]:
         return _error(f"The database could not be written ({error}): run `trivox doctor`.")
     log.error("a command failed: report this", trace=True, command=type(command).__name__)
     return _error(f"The bridge failed on this command ({printable(repr(error))}): look at its log, and report this.")
+
+
+def _requests(connection: socket.socket) -> Iterator[tuple[bytes, IO[bytes] | None]]:
+    """Yield each line that the client sends, and the open file that came with it; end where it ends or goes too far."""
+    data = bytearray()
+    files: list[IO[bytes]] = []
+    try:
+        while len(data) < MAX_REQUEST_BYTES:
+            piece, descriptors, _, _ = socket.recv_fds(connection, READ_BYTES, 1)
+            files += [os.fdopen(descriptor, "rb") for descriptor in descriptors]
+            if not piece:
+                return
+            data += piece
+            if not piece.endswith(b"\n"):
+                continue
+            yield bytes(data), files[-1] if files else None
+            data.clear()
+            while files:
+                files.pop().close()
+    finally:
+        for file in files:
+            file.close()
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection, 0)
+    return any(happened & select.POLLHUP for _, happened in poll.poll(0))
 
 
 def _error(sentence: str, exit_status: int = 1) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,45 +14,122 @@ from bridge.admin import commands
 from bridge.admin.counts_import import import_counts
 from bridge.admin.enrolment import enroll_consoles, revoke_consoles
 from bridge.admin.firmware_updates import order_update, stop_updates
+from bridge.admin.imports import accept, finish
 from bridge.admin.questions import set_question
 from bridge.admin.settings import set_settings
 from bridge.admin.shifts import import_shifts
 from bridge.admin.sites import import_checkout_points, import_sites, set_checkout_point, set_site
+from bridge.errors import TrivoxError
+from bridge.store import events, imports
 from bridge.surveys import fold
 from bridge.surveys.rebuild import rebuild
-from bridge.surveys.recorded_messages import ingest
+from bridge.surveys.recorded_messages import checked_lines, in_portions, ingest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import IO
 
     from bridge.admin.commands import BridgeCommand
+    from bridge.admin.imports import Steps
     from bridge.service.outcome import TransactionOutcome
     from bridge.store import Store
+    from bridge.surveys.facts import Fact
+    from bridge.surveys.ingest import IntakeResult
 
     Progress = Callable[[int, int], None]
     Operation = Callable[[Store, Any, "Execution"], dict[str, Any]]
+    LongOperation = Callable[[Store, Any, "Execution"], Iterator[None]]
 
 
 @dataclass
 class Execution:
     """One run of a command: where its facts and its progress go, and how many messages it took in."""
 
-    outcome: TransactionOutcome
+    outcome: TransactionOutcome  # of the transaction under way
     progress: Progress | None = None
-    counts: dict[str, int] = field(default_factory=dict)  # messages and events taken in, by what became of them
+    file: IO[bytes] | None = None  # that came with the command
+    in_one_transaction: bool = False  # as nobody waits for the writer
+    counts: Counter[str] = field(default_factory=Counter)  # what became of messages in the step under way
+    totals: Counter[str] = field(default_factory=Counter)  # … and in those before
+    result: dict[str, Any] = field(default_factory=dict)  # of a long command that takes in no messages
+
+    def emit(self, fact: Fact) -> None:
+        """Report a fact."""
+        self.outcome.emit(fact)
+
+    def note(self, result: IntakeResult) -> None:
+        """Count what became of messages."""
+        self.counts.update(result.counts())
+
+    def end_step(self) -> None:
+        """Forget what belonged to the step that is done, but add up its messages."""
+        self.totals.update(self.counts)
+        self.counts.clear()
+        self.outcome.facts.clear()
+
+    def whole_result(self) -> dict[str, Any]:
+        """Return the result of a long command."""
+        return self.result or dict(self.totals)
 
 
-def _ingest(store: Store, command: commands.IngestMessages, execution: Execution) -> dict[str, Any]:
-    execution.counts = ingest(store, command.lines, execution.outcome.emit).counts()
-    return dict(execution.counts)
+def _ingest(store: Store, command: commands.IngestMessages, execution: Execution) -> Iterator[None]:
+    file = execution.file
+    if file is None:
+        raise TrivoxError("The messages did not come with the command: run it again.")
+    file.seek(0)
+    lines = checked_lines(file, Path(command.name))
+    size = os.fstat(file.fileno()).st_size
+    if not execution.in_one_transaction:
+        imports.begin(store)
+    for portion in in_portions(lines):
+        if execution.in_one_transaction:
+            execution.note(ingest(store, portion, execution.emit))
+        else:
+            imports.stage_messages(store, portion)
+        if execution.progress is not None:
+            execution.progress(file.tell(), size)
+        yield
+    if execution.in_one_transaction:
+        fold.sweep(store, execution.emit)
+    else:
+        accept(store)
+        yield
+        yield from finish(store, execution.emit, execution.note, execution.progress)
 
 
-def _rebuild(store: Store, _command: commands.Rebuild, execution: Execution) -> dict[str, Any]:
-    return dict(rebuild(store, execution.progress, execution.outcome.emit))
+def _import(stage: Callable[[Store, Any], Steps]) -> LongOperation:
+    """Make an operation from a function that stages an import."""
+
+    def carry_out(store: Store, command: BridgeCommand, execution: Execution) -> Iterator[None]:
+        execution.result = yield from stage(store, command)
+        yield
+        yield from finish(store, execution.emit, execution.note, execution.progress)
+
+    return carry_out
+
+
+def _change(handler: Callable[[Store, Any], dict[str, Any]]) -> LongOperation:
+    """Make an operation from a function that makes a change, and stages which surveys and counts are to follow it."""
+
+    def carry_out(store: Store, command: BridgeCommand, execution: Execution) -> Iterator[None]:
+        imports.begin(store)
+        execution.result = handler(store, command)
+        accept(store)
+        yield
+        yield from finish(store, execution.emit, execution.note, execution.progress)
+
+    return carry_out
+
+
+def _rebuild(store: Store, _command: commands.Rebuild, execution: Execution) -> Iterator[None]:
+    """Rebuild in one step, but not between those of an import."""
+    execution.result = dict(rebuild(store, execution.progress, execution.emit))
+    execution.outcome.facts.clear()  # they were counted when they were new
+    yield from ()
 
 
 def _sweep(store: Store, _command: commands.Sweep, execution: Execution) -> dict[str, Any]:
-    return {"surveys": fold.sweep(store, execution.outcome.emit)}
+    return {"surveys": fold.sweep(store, execution.emit)}
 
 
 def _simple(handler: Callable[[Store, Any], dict[str, Any]]) -> Operation:
@@ -59,27 +139,49 @@ def _simple(handler: Callable[[Store, Any], dict[str, Any]]) -> Operation:
 
 OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.SetQuestion: _simple(set_question),
-    commands.SetSettings: _simple(set_settings),
-    commands.SetSite: _simple(set_site),
-    commands.SetCheckoutPoint: _simple(set_checkout_point),
-    commands.ImportSites: _simple(import_sites),
-    commands.ImportCheckoutPoints: _simple(import_checkout_points),
-    commands.ImportShifts: _simple(import_shifts),
-    commands.ImportCounts: _simple(import_counts),
     commands.EnrollConsoles: _simple(enroll_consoles),
     commands.RevokeConsoles: _simple(revoke_consoles),
     commands.OrderUpdate: _simple(order_update),
     commands.StopUpdates: _simple(stop_updates),
-    commands.IngestMessages: _ingest,
-    commands.Rebuild: _rebuild,
     commands.Sweep: _sweep,
 }
 """Each operation returns a result that JSON can hold, and raises TrivoxError with a sentence for the user."""
 
+LONG_OPERATIONS: dict[type[BridgeCommand], LongOperation] = {
+    commands.SetSettings: _change(set_settings),
+    commands.SetSite: _change(set_site),
+    commands.SetCheckoutPoint: _change(set_checkout_point),
+    commands.ImportSites: _change(import_sites),
+    commands.ImportCheckoutPoints: _change(import_checkout_points),
+    commands.ImportShifts: _import(import_shifts),
+    commands.ImportCounts: _import(import_counts),
+    commands.IngestMessages: _ingest,
+    commands.Rebuild: _rebuild,
+}
+"""These work in steps, each of which may be a transaction of its own, so that messages need not wait for the end."""
+
 
 def execute(store: Store, command: BridgeCommand, execution: Execution) -> dict[str, Any]:
-    """Carry out a command inside the caller's transaction; return its result. Raises TrivoxError."""
-    return OPERATIONS[type(command)](store, command, execution)
+    """Carry out a command as a whole, inside the caller's transaction; return its result. Raises TrivoxError."""
+    if type(command) in OPERATIONS:
+        return OPERATIONS[type(command)](store, command, execution)
+    execution.in_one_transaction = True
+    return take_all_steps(store, LONG_OPERATIONS[type(command)](store, command, execution), execution)
+
+
+def finish_import(store: Store, execution: Execution) -> None:
+    """Finish or drop an import that an earlier process has left, inside the caller's transaction."""
+    if imports.phase(store) is not None:
+        take_all_steps(store, finish(store, execution.emit, execution.note), execution)
+
+
+def take_all_steps(store: Store, steps: Iterator[None], execution: Execution) -> dict[str, Any]:
+    """Take all steps inside the caller's transaction, in bounded memory; return the command's result."""
+    for _ in steps:
+        execution.end_step()
+        events.forget_if_many(store)
+    execution.end_step()
+    return execution.whole_result()
 
 
 def ids_of(command: BridgeCommand) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge import log
 from bridge.log import RateLimiter
+from bridge.store import console_status
 from bridge.surveys.facts import (
     ConsoleCameOnline,
     ConsoleDiscovered,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.model.console import ConsoleName
+    from bridge.store import Store
     from bridge.surveys.facts import Fact
     from bridge.wire.health import HealthFigures
 
@@ -111,6 +113,18 @@ class Vitals:
         if vitals is None:
             vitals = self.consoles[name] = ConsoleVitals()
         return vitals
+
+    def load(self, store: Store) -> None:
+        """Load what the database knows about consoles."""
+        for console in console_status.consoles(store):
+            if not console.was_heard:
+                continue  # somebody named it in a command, but it never sent anything
+            vitals = self.console((console.site_id, console.console_id))
+            vitals.last_seen_at_ms = console.last_seen_at_ms
+            vitals.online = None if console.online is None else bool(console.online)
+        for site_id, console_id, lost in console_status.losses(store):
+            if (site_id, console_id) in self.consoles:
+                self.console((site_id, console_id)).lost = lost
 
     # -- writing -------------------------------------------------------------------------------------------------
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge import log
 from bridge.admin import firmware_updates
-from bridge.admin.commands import IngestMessages
-from bridge.errors import DatabaseError, TrivoxError
+from bridge.errors import DatabaseError
 from bridge.keyring import KeyCache
-from bridge.service.operations import Execution, execute, ids_of
+from bridge.service.jobs import Job, WriterPulse, cannot_write, wait_for
+from bridge.service.long_job import LongJob
+from bridge.service.operations import LONG_OPERATIONS, Execution, execute, ids_of
 from bridge.service.outcome import Publication, TransactionOutcome
 from bridge.service.retry import Retry, StoppedError
 from bridge.service.subscribers import subscribers
 from bridge.service.vitals import STEP_MS, Vitals
-from bridge.store import console_status, consoles, events
+from bridge.store import consoles, events, imports
 from bridge.store.faults import DAMAGED, NO_MEMORY, damage_or_disk, write_error
 from bridge.store.open_files import FilesChangedError
 from bridge.store.rescue import rescue
@@ -31,6 +32,7 @@ from bridge.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import IO
 
     from bridge.admin.commands import BridgeCommand
     from bridge.service.operations import Progress
@@ -46,8 +48,7 @@ MAX_BACKLOG = 20_000  # messages waiting here; more stay with the broker
 MAX_BACKLOG_BYTES = 64 * 1024 * 1024
 SWEEP_EVERY_S = 60.0
 CHECK_EVERY_S = 2.0  # the clock, and settings that could not be marked as published
-COMMAND_WAIT_S = 5.0  # how long a command waits for a database that cannot be written
-POLL_S = 0.2
+PAUSE_S = 0.1  # before a step that failed is taken again
 FATAL = (DatabaseError, *DAMAGED)  # unless they may pass: see `write_error`
 
 
@@ -67,18 +68,6 @@ class Outgoing(NamedTuple):
 
     publications: list[Publication]
     acknowledgements: list[tuple[int, int]]
-
-
-@dataclass
-class Job:
-    """A command from another thread; None asks for all settings to be published."""
-
-    command: BridgeCommand | None = None
-    progress: Progress | None = None
-    result: dict[str, Any] | None = None
-    error: BaseException | None = None
-    done: threading.Event = field(default_factory=threading.Event)
-    claim: threading.Lock = field(default_factory=threading.Lock)  # taken by the writer to begin, or to give the job up
 
 
 class Writer:
@@ -107,6 +96,8 @@ class Writer:
         self._queued_bytes = self._written_bytes = 0
         self._settings_due = False
         self._sweep_at_s = time.monotonic()
+        self._long_jobs: deque[LongJob] = deque()  # the first is under way
+        self._pulse = WriterPulse()
         self._clock_offset_ms = 0  # of the clock from `elapsed_ms`; 0: not compared yet
         self._stopping = threading.Event()
         self._ended = threading.Event()
@@ -149,26 +140,16 @@ class Writer:
         """Publish every console's settings, as there is a new connection."""
         self._queue.put(Job())
 
-    def perform(self, command: BridgeCommand, progress: Progress | None = None) -> dict[str, Any]:
+    def perform(
+        self, command: BridgeCommand, progress: Progress | None = None, file: IO[bytes] | None = None
+    ) -> dict[str, Any]:
         """Carry out a command between groups of messages, and wait for its result; call it from another thread.
 
-        Raises what the command raises, and TrivoxError if it cannot begin.
+        `file` comes with the command. Raises what the command raises, and TrivoxError if it cannot begin.
         """
-        job = Job(command, progress)
+        job = Job(command, file)
         self._queue.put(job)
-        end_s = time.monotonic() + COMMAND_WAIT_S
-        while not job.done.wait(POLL_S):
-            is_stuck = self.vitals.write_error is not None and time.monotonic() > end_s
-            if (is_stuck or self._ended.is_set()) and job.claim.acquire(blocking=False):
-                if is_stuck:
-                    raise TrivoxError(
-                        f"The bridge cannot write its database now ({self.vitals.write_error}): run `trivox doctor`, "
-                        "then try again."
-                    )
-                raise TrivoxError("The bridge stopped before the command was done: start it and try again.")
-        if job.error is not None:
-            raise job.error
-        return job.result or {}
+        return wait_for(job, self._pulse, lambda: self.vitals.write_error, self._ended, progress)
 
     # -- the thread ----------------------------------------------------------------------------------------------
 
@@ -185,14 +166,19 @@ class Writer:
         except BaseException as error:  # noqa: BLE001 - the bridge ends with it
             self.failure = error
         finally:
+            for long_job in self._long_jobs:
+                long_job.stop()
             self._ended.set()
             self._on_commit(Outgoing([], []))  # wakes the MQTT thread
 
     def _loop(self) -> None:
-        self._load_vitals()
+        self._pulse.begin()
+        self.vitals.load(self._store)
+        if imports.phase(self._store) is not None:
+            self._long_jobs.append(LongJob(self._store, Job(), self._subscribers))  # left by an earlier bridge
         while True:
             try:
-                item = self._queue.get(timeout=CHECK_EVERY_S)
+                item = self._queue.get(timeout=0.0 if self._long_jobs else CHECK_EVERY_S)
             except queue.Empty:
                 item = []
             if self.failure is not None:
@@ -213,23 +199,13 @@ class Writer:
             self._write(group)
         if job is not None and job.claim.acquire(blocking=False):
             self._run_job(job)
+        if self._long_jobs:
+            self._take_step(self._long_jobs[0])
         if self._settings_due:
             self._publish_settings()
         if time.monotonic() >= self._sweep_at_s or self.vitals.write_error is not None:
             self._sweep_at_s = time.monotonic() + SWEEP_EVERY_S
             self._sweep()
-
-    def _load_vitals(self) -> None:
-        """Load what the database knows about consoles."""
-        for console in console_status.consoles(self._store):
-            if not console.was_heard:
-                continue  # somebody named it in a command, but it never sent anything
-            vitals = self.vitals.console((console.site_id, console.console_id))
-            vitals.last_seen_at_ms = console.last_seen_at_ms
-            vitals.online = None if console.online is None else bool(console.online)
-        for site_id, console_id, lost in console_status.losses(self._store):
-            if (site_id, console_id) in self.vitals.consoles:
-                self.vitals.console((site_id, console_id)).lost = lost
 
     def _watch_clock(self) -> None:
         """Report when this machine's clock was stepped: no wait here depends on it, but dates follow it."""
@@ -333,29 +309,68 @@ class Writer:
             self.vitals.handle(fact)
 
     def _run_job(self, job: Job) -> None:
+        if type(job.command) in LONG_OPERATIONS:
+            self._long_jobs.append(LongJob(self._store, job, self._subscribers))
+            return
         try:
             if job.command is None:
                 self._publish_settings(every=True)
                 return
-            execution = Execution(TransactionOutcome(self._subscribers), job.progress)
+            execution = Execution(TransactionOutcome(self._subscribers), job.note_progress)
             with self._store.transaction(self._now_ms()):
                 job.result = execute(self._store, job.command, execution)
                 offers = firmware_updates.first_offers(self._store)
-            log.info("command executed", operation=type(job.command).__name__, **ids_of(job.command))
-            self.vitals.counts.update(execution.counts)
-            if isinstance(job.command, IngestMessages):  # a rebuild's facts were counted when they were new
-                # The messages may have been recorded long ago: they are no flood, and not the last word of a console.
-                self._note_facts(fact for fact in execution.outcome.facts if not isinstance(fact, ConsoleHeard))
-            self._load_vitals()
-            self._publish_settings()
-            if offers:
-                self._on_commit(Outgoing([Publication(*offer) for offer in offers], []))
-        except Exception as error:
-            job.error = damage_or_disk(self._store.path, error) if isinstance(error, DAMAGED) else error
-            if isinstance(error, FATAL) and write_error(error) is None:
-                raise
+            self._follow(job.command, offers)
+        except Exception as error:  # noqa: BLE001 - `perform` raises it
+            self._fail(job, error)
         finally:
             job.done.set()
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        """End a job with an error; raise it again if the bridge must end with it."""
+        job.error = damage_or_disk(self._store.path, error) if isinstance(error, DAMAGED) else error
+        if isinstance(error, FATAL) and write_error(error) is None:
+            raise error
+
+    def _take_step(self, long_job: LongJob) -> None:
+        """Take the next step of a long job, in a transaction."""
+        is_over = True
+        try:
+            events.forget_if_many(self._store)
+            with self._store.transaction(self._now_ms()):
+                is_over = long_job.step()
+            self.vitals.note_recovered()
+            self.vitals.counts.update(long_job.execution.counts)
+            # The messages may have been recorded long ago: they are no flood, and not the last word of a console.
+            facts = long_job.execution.outcome.facts
+            self._note_facts(fact for fact in facts if not isinstance(fact, ConsoleHeard))
+            long_job.execution.end_step()
+            if is_over:
+                long_job.job.result = long_job.execution.whole_result()
+                self._follow(long_job.job.command, [])
+        except Exception as error:  # noqa: BLE001 - see above
+            reason = write_error(error)
+            if reason is not None:
+                self.vitals.note_write_error(reason, error)
+            is_over = not long_job.can_go_on(error)
+            if is_over:
+                long_job.drop()
+                self._fail(long_job.job, error if reason is None else cannot_write(reason))
+            else:
+                self._stopping.wait(PAUSE_S)
+        finally:
+            if is_over:
+                self._long_jobs.popleft()
+                long_job.job.done.set()
+
+    def _follow(self, command: BridgeCommand | None, offers: list[firmware_updates.Message]) -> None:
+        """Log a command that was carried out, and send what it leads to."""
+        if command is not None:
+            log.info("command executed", operation=type(command).__name__, **ids_of(command))
+        self.vitals.load(self._store)
+        self._publish_settings()
+        if offers:
+            self._on_commit(Outgoing([Publication(*offer) for offer in offers], []))
 
     def _publish_settings(self, *, every: bool = False) -> None:
         """Publish unpublished settings, or every console's newest; do it again later if that could not be recorded."""

@@ -79,9 +79,14 @@ class Store:
         rest = (values[start : start + width] for start in range(whole, len(values), width))
         self._cursor.executemany(f"{into} VALUES {row}", rest)
 
-    def hold_snapshot(self) -> None:
-        """Show the database as it is now until it is closed, whatever is written meanwhile."""
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Show the database as it is now, whatever is written meanwhile."""
         self._cursor.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._cursor.execute("ROLLBACK")
 
     def changes(self) -> int:
         """Return how many rows the last statement changed."""

@@ -8,6 +8,7 @@ import msgspec
 
 from bridge.model.console import KnownConsole
 from bridge.model.periods import EVER, Timeline
+from bridge.store import places
 from bridge.wire.contract import REVISION_MAX
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ class _StoredConsoleRecords:
         self._site_id, self._console_id = site_id, console_id
 
     def shifts(self) -> Timeline:
-        rows = self._store.all(
-            "SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ? ORDER BY 1", (self._key,)
-        )
-        return Timeline(rows)
+        return Timeline(places.shifts(self._store, self._key))
 
     def placements(self) -> Timeline:
         rows = self._store.all(
@@ -59,7 +57,7 @@ def find_console(store: Store, site_id: str, console_id: str) -> KnownConsole | 
     console = known.get((site_id, console_id))
     if console is None:
         row = store.one(
-            "SELECT console_key, timezone, enrolled, EXISTS (SELECT 1 FROM console_mac"
+            f"SELECT console_key, {places.TIMEZONE}, enrolled, EXISTS (SELECT 1 FROM console_mac"  # noqa: S608 - no outside text
             "  WHERE console_mac.console_key = console.console_key) FROM console JOIN site USING (site_id)"
             " WHERE site_id = ? AND console_id = ?",
             (site_id, console_id),

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bridge.store import imports
 
 if TYPE_CHECKING:
-    from bridge.store.connection import Store
+    from collections.abc import Iterator, Sequence
+
+    from bridge.store.connection import Row, Store
 
 
-_SELECT = (
-    "SELECT site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id,"
-    " of_seller_id, hour FROM counts WHERE "
+_COLUMNS = (
+    "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id, of_seller_id,"
+    " hour"
 )
-
+_ALL_COLUMNS = _COLUMNS.split(", ")
+_NOT_REPLACED = (
+    "NOT EXISTS (SELECT 1 FROM counts_change AS new WHERE new.site_id = counts.site_id"
+    " AND new.source_id = counts.source_id AND new.id = counts.id)"
+)
+_RECEIVED = "INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw)"
 
 NAMES_AT_ONCE = 32
 Name = tuple[str, str, str]
@@ -39,34 +48,70 @@ class CountRow(NamedTuple):
 
 def keep(store: Store, received: list[tuple[str, str, str, int, str]], in_force: list[CountRow]) -> None:
     """Keep counts as received, each (site_id, source_id, id, arrived_at_ms, raw), and put some in force."""
-    store.insert("INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw)", received)
-    columns = "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id"
-    store.insert(f"INSERT OR REPLACE INTO counts ({columns}, of_seller_id, hour)", in_force)
+    store.insert(_RECEIVED, received)
+    put_in_force(store, in_force)
+
+
+def put_in_force(store: Store, rows: list[CountRow]) -> None:
+    """Put counts in force, or store to whom they are assigned now: while an import is under way, beside the others."""
+    if imports.is_accepted(store):
+        stage(store, [(row, None) for row in rows])
+    else:
+        store.insert(f"INSERT OR REPLACE INTO counts ({_COLUMNS})", rows)
+
+
+def stage(store: Store, counts: list[tuple[CountRow, str | None]]) -> None:
+    """Stage counts, each with its text as received, or None if that is kept already."""
+    replaced = ", ".join(f"{name} = excluded.{name}" for name in _ALL_COLUMNS[3:])
+    store.run_many(
+        f"INSERT INTO counts_change ({_COLUMNS}, raw) VALUES ({', '.join('?' * (len(_ALL_COLUMNS) + 1))})"  # noqa: S608 - no outside text
+        f" ON CONFLICT DO UPDATE SET {replaced}, raw = coalesce(excluded.raw, raw)",
+        [(*row, raw) for row, raw in counts],
+    )
+
+
+def periods_of_staged(store: Store) -> list[tuple[str, int, int]]:
+    """Return (site_id, first from_ms, last from_ms) of each site with staged counts."""
+    return store.all("SELECT site_id, min(from_ms), max(from_ms) FROM counts_change GROUP BY 1")
+
+
+def merge_some(store: Store, limit: int) -> bool:
+    """Put some of the staged counts in force; return whether there were any."""
+    rows = store.all(f"SELECT {_COLUMNS}, raw FROM counts_change LIMIT ?", (limit,))  # noqa: S608 - no outside text
+    store.insert(_RECEIVED, [(*row[:3], store.now_ms, row[-1]) for row in rows if row[-1] is not None])
+    store.insert(f"INSERT OR REPLACE INTO counts ({_COLUMNS})", [row[:-1] for row in rows])
+    store.run_many(
+        "DELETE FROM counts_change WHERE site_id = ? AND source_id = ? AND id = ?", [row[:3] for row in rows]
+    )
+    return bool(rows)
 
 
 def in_force(store: Store, names: list[Name]) -> dict[Name, CountRow]:
-    """Return the counts in force, by name."""
+    """Return the counts in force, by name, for those who write."""
     found = {}
     for start in range(0, len(names), NAMES_AT_ONCE):
         some = names[start : start + NAMES_AT_ONCE]
         values = ", ".join(["(?, ?, ?)"] * len(some))
-        for row in store.all(f"{_SELECT}(site_id, source_id, id) IN (VALUES {values})", list(chain(*some))):
+        where = f"(site_id, source_id, id) IN (VALUES {values})"
+        for row in _rows(store, where, list(chain(*some))):
             found[row[:3]] = CountRow(*row)
     return found
 
 
-def of_site(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[CountRow]:
-    """Return the counts of a site whose interval begins in a period, its end included."""
-    rows = store.all(
-        _SELECT + "site_id = ? AND from_ms BETWEEN ? AND ? ORDER BY source_id, id",
-        (site_id, from_ms, to_ms),
-    )
-    return [CountRow(*row) for row in rows]
+def some_of_site(
+    store: Store, site_id: str, from_ms: int, to_ms: int, after: Name | None, limit: int
+) -> list[CountRow]:
+    """Return the next counts of a site, by name, whose interval begins in a period, its end included."""
+    where = "site_id = ? AND (source_id, id) > (?, ?) AND from_ms BETWEEN ? AND ? ORDER BY source_id, id LIMIT ?"
+    _, source_id, count_id = after or (site_id, "", "")
+    rows = sorted(_rows(store, where, (site_id, source_id, count_id, from_ms, to_ms, limit)))
+    return [CountRow(*row) for row in rows[:limit]]
 
 
-def save_assignments(store: Store, changed: list[CountRow]) -> None:
-    """Store to whom counts were assigned again."""
-    store.run_many(
-        "UPDATE counts SET at_console_id = ?, of_seller_id = ?, hour = ? WHERE (site_id, source_id, id) = (?, ?, ?)",
-        [(c.at_console_id, c.of_seller_id, c.hour, c.site_id, c.source_id, c.id) for c in changed],
-    )
+def _rows(store: Store, where: str, bindings: Sequence[Any]) -> Iterator[Row]:
+    """Yield the counts in force for those who write: with an accepted import, those that it does not replace first."""
+    if not imports.is_accepted(store):
+        yield from store.all(f"SELECT {_COLUMNS} FROM counts WHERE {where}", bindings)  # noqa: S608 - no outside text
+        return
+    yield from store.all(f"SELECT {_COLUMNS} FROM counts WHERE {_NOT_REPLACED} AND {where}", bindings)  # noqa: S608
+    yield from store.all(f"SELECT {_COLUMNS} FROM counts_change WHERE {where}", bindings)  # noqa: S608

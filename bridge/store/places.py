@@ -5,16 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.model.periods import Placement, Shift
+from bridge.store import imports
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bridge.store.connection import Store
+
+TIMEZONE = "coalesce((SELECT new.timezone FROM timezone_change AS new WHERE new.site_id = site.site_id), timezone)"
+_MERGED_SHIFTS = (
+    "(SELECT console_key, started_at_ms, ended_at_ms, seller_id FROM shift_change JOIN console USING (site_id,"
+    " console_id) UNION ALL SELECT * FROM shift WHERE (console_key, started_at_ms) NOT IN"
+    " (SELECT console_key, started_at_ms FROM shift_change JOIN console USING (site_id, console_id)))"
+)
 
 
 def ensure_site(store: Store, site_id: str) -> str:
     """Add a site where it is new; return its time zone."""
     store.run("INSERT OR IGNORE INTO site (site_id, first_seen_at_ms) VALUES (?, ?)", (site_id, store.now_ms))
-    row = store.one("SELECT timezone FROM site WHERE site_id = ?", (site_id,))
-    return str(row[0]) if row else "UTC"
+    return timezone(store, site_id) or "UTC"
 
 
 def ensure_console(store: Store, site_id: str, console_id: str) -> int:
@@ -34,8 +43,8 @@ def set_enrolled(store: Store, console_key: int, *, enrolled: bool) -> None:
 
 
 def timezone(store: Store, site_id: str) -> str | None:
-    """Return a site's time zone; None if nobody has heard of the site."""
-    row = store.one("SELECT timezone FROM site WHERE site_id = ?", (site_id,))
+    """Return a site's time zone, for those who write: the one that it is to get; None if nobody knows the site."""
+    row = store.one(f"SELECT {TIMEZONE} FROM site WHERE site_id = ?", (site_id,))  # noqa: S608 - no outside text
     return str(row[0]) if row else None
 
 
@@ -44,9 +53,14 @@ def timezones(store: Store) -> dict[str, str]:
     return {str(site_id): str(name) for site_id, name in store.all("SELECT site_id, timezone FROM site ORDER BY 1")}
 
 
-def set_timezone(store: Store, site_id: str, name: str) -> None:
-    """Set a site's time zone."""
-    store.run("UPDATE site SET timezone = ? WHERE site_id = ?", (name, site_id))
+def stage_timezone(store: Store, site_id: str, name: str) -> None:
+    """Stage a site's time zone, as part of a change to all its surveys."""
+    store.run("INSERT OR REPLACE INTO timezone_change VALUES (?, ?)", (site_id, name))
+
+
+def merge_timezones(store: Store) -> None:
+    """Give sites the time zones that were staged."""
+    store.run("UPDATE site SET timezone = new.timezone FROM timezone_change AS new WHERE new.site_id = site.site_id")
 
 
 def consoles(store: Store, site_id: str | None = None) -> list[tuple[str, str]]:
@@ -60,39 +74,74 @@ def consoles(store: Store, site_id: str | None = None) -> list[tuple[str, str]]:
 
 
 def shifts(store: Store, console_key: int) -> list[Shift]:
-    """Return a console's shifts, in order."""
-    rows = store.all(
-        "SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ? ORDER BY 1", (console_key,)
-    )
-    return [Shift(*row) for row in rows]
+    """Return a console's shifts, in order, for those who write: as they are once an accepted import is done."""
+    rows = store.all("SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ?", (console_key,))
+    if imports.is_accepted(store):
+        rows += store.all(
+            "SELECT started_at_ms, ended_at_ms, shift_change.seller_id FROM shift_change"
+            " JOIN console USING (site_id, console_id) WHERE console_key = ?",
+            (console_key,),
+        )
+    by_start = {row[0]: Shift(*row) for row in rows}
+    return [by_start[start] for start in sorted(by_start)]
 
 
 def shifts_of_sellers(store: Store, from_ms: int, to_ms: int) -> list[tuple[str, str, int, int]]:
-    """Return (seller_id, site_id, started_at_ms, ended_at_ms) of each shift that overlaps a period."""
+    """Return (seller_id, site_id, started_at_ms, ended_at_ms) of each shift that overlaps a period, for reports."""
+    shift = _MERGED_SHIFTS if imports.is_visible(store) else "shift"
     rows = store.all(
-        "SELECT seller_id, site_id, started_at_ms, ended_at_ms FROM shift JOIN console USING (console_key)"
+        f"SELECT seller_id, site_id, started_at_ms, ended_at_ms FROM {shift} JOIN console USING (console_key)"  # noqa: S608 - no outside text
         " WHERE ended_at_ms > ? AND started_at_ms < ? ORDER BY 1, 2, 3",
         (from_ms, to_ms),
     )
     return [(str(seller), str(site), int(start), int(end)) for seller, site, start, end in rows]
 
 
-def set_shift(store: Store, console_key: int, shift: Shift) -> None:
-    """Store a shift, in the place of any of the same console and start."""
-    store.run(
-        "INSERT INTO shift (console_key, started_at_ms, ended_at_ms, seller_id) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET ended_at_ms = excluded.ended_at_ms, seller_id = excluded.seller_id",
-        (console_key, *shift),
+def stage_shifts(store: Store, rows: Iterable[tuple[str, str, Shift]]) -> None:
+    """Stage shifts, each (site_id, console_id, shift), as part of an import."""
+    store.run_many(
+        "INSERT OR REPLACE INTO shift_change VALUES (?, ?, ?, ?, ?)",
+        [(site_id, console_id, *shift) for site_id, console_id, shift in rows],
     )
 
 
-def name_seller(store: Store, seller_id: str, seller_name: str) -> None:
-    """Store a seller's name; an empty name keeps the known one."""
-    store.run(
-        "INSERT INTO seller (seller_id, seller_name) VALUES (?1, CASE ?2 WHEN '' THEN ?1 ELSE ?2 END)"
-        " ON CONFLICT DO UPDATE SET seller_name = ?2 WHERE ?2 <> ''",
-        (seller_id, seller_name),
+def stage_sellers(store: Store, names: Iterable[tuple[str, str]]) -> None:
+    """Stage the names of sellers, each (seller_id, seller_name); an empty one keeps the known name."""
+    store.run_many(
+        "INSERT INTO seller_change VALUES (?1, ?2) ON CONFLICT DO UPDATE SET seller_name = ?2 WHERE ?2 <> ''", names
     )
+
+
+def consoles_of_staged_shifts(store: Store) -> list[tuple[str, str, int, int]]:
+    """Return (site_id, console_id, from_ms, to_ms) of each console with staged shifts, and when its sellers change."""
+    return store.all(
+        "SELECT new.site_id, new.console_id, min(new.started_at_ms),"
+        " max(max(new.ended_at_ms, coalesce(old.ended_at_ms, 0))) FROM shift_change AS new"
+        " LEFT JOIN console USING (site_id, console_id)"
+        " LEFT JOIN shift AS old ON old.console_key = console.console_key AND old.started_at_ms = new.started_at_ms"
+        " GROUP BY 1, 2"
+    )
+
+
+def merge_sellers(store: Store) -> None:
+    """Give sellers the names that were staged."""
+    store.run("INSERT OR IGNORE INTO seller SELECT seller_id, seller_id FROM seller_change")
+    store.run(
+        "UPDATE seller SET seller_name = new.seller_name FROM seller_change AS new"
+        " WHERE new.seller_id = seller.seller_id AND new.seller_name <> ''"
+    )
+
+
+def merge_some_shifts(store: Store, limit: int) -> bool:
+    """Put some staged shifts in the place of those of the same console and start; return whether there were any."""
+    keys = store.all("SELECT site_id, console_id, started_at_ms FROM shift_change LIMIT ?", (limit,))
+    store.run_many(
+        "INSERT OR REPLACE INTO shift SELECT console_key, started_at_ms, ended_at_ms, seller_id FROM shift_change"
+        " JOIN console USING (site_id, console_id) WHERE (site_id, console_id, started_at_ms) = (?, ?, ?)",
+        keys,
+    )
+    store.run_many("DELETE FROM shift_change WHERE (site_id, console_id, started_at_ms) = (?, ?, ?)", keys)
+    return bool(keys)
 
 
 def placements(store: Store, site_id: str) -> list[Placement]:

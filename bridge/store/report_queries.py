@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from bridge.store import imports
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,6 +43,15 @@ class Feed(NamedTuple):
     figure: int
 
 
+_COUNT_COLUMNS = (
+    "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, at_console_id, of_seller_id, hour"
+)
+MERGED_COUNTS = (
+    f"(SELECT {_COUNT_COLUMNS} FROM counts_change UNION ALL SELECT {_COUNT_COLUMNS} FROM counts"  # noqa: S608
+    " WHERE (site_id, source_id, id) NOT IN (SELECT site_id, source_id, id FROM counts_change))"
+)
+
+
 def _expressions(hour_or_day: str) -> dict[str, str]:
     """Return the SQL of each report column, for a table that has a local `hour`, or only a `day`."""
     day = "day" if hour_or_day == "day" else "substr(hour, 1, 10)"
@@ -56,6 +67,12 @@ def _expressions(hour_or_day: str) -> dict[str, str]:
     }
 
 
+def _rollup(store: Store, grain: str) -> str:
+    """Return the SQL of a rollup with what an import is adding to it."""
+    rollup = f"rollup_{grain}"
+    return f"(SELECT * FROM {rollup} UNION ALL SELECT * FROM {rollup}_change)" if imports.is_visible(store) else rollup  # noqa: S608
+
+
 def group_counts(
     store: Store, columns: tuple[str, ...], from_day: str, to_day: str, question_id: str | None
 ) -> Iterator[GroupCounts]:
@@ -66,7 +83,7 @@ def group_counts(
     keys = ", ".join([*group, "site_id", "question_id", "question_revision", "affected"])
     sums = ", ".join(f"sum({name})" for name in GroupCounts._fields[5:])
     sql = (  # composed only of this module's own words
-        f"SELECT {keys}, {sums} FROM rollup_{grain}"  # noqa: S608
+        f"SELECT {keys}, {sums} FROM {_rollup(store, grain)}"  # noqa: S608
         f" WHERE {grain} >= ? AND {grain} < ? AND (?3 IS NULL OR question_id = ?3) GROUP BY {keys}"
     )
     width = len(columns)
@@ -105,7 +122,10 @@ def feeds(store: Store, columns: tuple[str, ...], from_day: str, to_day: str) ->
     """Yield the counts whose local day of `from_ms` lies in the period, in order of `from_ms`."""
     sql_of = _expressions("hour") | {"console_id": "at_console_id", "seller_id": "of_seller_id"}
     keys = ", ".join([*(sql_of[column] for column in columns), "site_id"])
-    sql = f"SELECT {keys}, kind, from_ms, to_ms, count FROM counts WHERE hour >= ? AND hour < ? ORDER BY from_ms, to_ms"  # noqa: S608 - no outside text
+    counts = MERGED_COUNTS if imports.is_visible(store) else "counts"
+    sql = (
+        f"SELECT {keys}, kind, from_ms, to_ms, count FROM {counts} WHERE hour >= ? AND hour < ? ORDER BY from_ms, to_ms"  # noqa: S608 - no outside text
+    )
     width = len(columns)
     for row in store.each(sql, (from_day, to_day)):
         yield Feed(tuple(row[:width]), *row[width:])

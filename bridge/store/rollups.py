@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from bridge.model.survey import SurveyRow
+from bridge.store import imports
 
 if TYPE_CHECKING:
     from bridge.model.survey import ForceMajeureRow
@@ -59,14 +60,15 @@ class Deltas:
         return figures
 
     def save(self, store: Store) -> None:
-        """Write what was gathered, by hour and by day."""
+        """Write what was gathered, by hour and by day: while an import is under way, beside what reports read."""
         hours = {group: figures for group, figures in self._rows.items() if any(figures)}
         days: dict[tuple[str | int, ...], list[int]] = {}
         for (hour, *rest), figures in hours.items():
             day = (str(hour)[:10], *rest)
             days[day] = [sum(pair) for pair in zip(days.get(day, [0] * _WIDTH), figures, strict=True)]
-        _save(store, "rollup_hour", "hour", hours)
-        _save(store, "rollup_day", "day", days)
+        suffix = "_change" if imports.is_accepted(store) else ""
+        _save(store, f"rollup_hour{suffix}", "hour", hours)
+        _save(store, f"rollup_day{suffix}", "day", days)
         self._rows.clear()
 
 
@@ -82,6 +84,21 @@ def _save(store: Store, table: str, period: str, rows: dict[tuple[str | int, ...
     nothing = " AND ".join(f"{name} = 0" for name in columns)
     reduced = [group for group, figures in rows.items() if min(figures) < 0]
     store.run_many(f"DELETE FROM {table} WHERE {keys} AND {nothing}", reduced)
+
+
+def merge_some(store: Store, limit: int) -> bool:
+    """Add some of the changes that an import has gathered to the rollups; return whether there were any."""
+    for period in ("hour", "day"):
+        table = f"rollup_{period}"
+        columns = f"{period}, {_KEY}, {_FIGURES}"
+        rows = store.all(f"SELECT {columns} FROM {table}_change LIMIT ?", (limit,))
+        if rows:
+            changes = {row[:-_WIDTH]: list(row[-_WIDTH:]) for row in rows}
+            _save(store, table, period, changes)
+            keys = " AND ".join(f"{name} = ?" for name in (period, *_KEY.split(", ")))
+            store.run_many(f"DELETE FROM {table}_change WHERE {keys}", changes)
+            return True
+    return False
 
 
 def clear_rollups(store: Store) -> None:

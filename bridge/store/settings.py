@@ -88,6 +88,7 @@ def highest_revision_heard(store: Store, question_id: str) -> int:
     """Return the highest revision of a question that any console used; 0 if none did."""
     row = store.one(
         "SELECT max((SELECT coalesce(max(question_revision), 0) FROM rollup_day WHERE question_id = ?1),"
+        " (SELECT coalesce(max(question_revision), 0) FROM rollup_day_change WHERE question_id = ?1),"
         " (SELECT coalesce(max(question_revision), 0) FROM survey WHERE outcome = 'open' AND question_id = ?1))",
         (question_id,),
     )

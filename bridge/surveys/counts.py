@@ -16,12 +16,14 @@ from bridge.text import printable
 from bridge.wire.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable, valid_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from bridge.store import Store
 
 Text = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
 LATEST_MS = 253_402_300_799_999
+ASSIGNED_AT_ONCE = 2_000
 
 
 class CountMessage(Struct, omit_defaults=True):
@@ -40,7 +42,7 @@ _decoder = msgspec.json.Decoder(CountMessage)
 
 
 class CountsIntake:
-    """Takes in the counts of one transaction: `take` or `keep` each, then `finish`."""
+    """Takes in the counts of one transaction: `take` or `keep` each, then `finish`, or `stage` those of an import."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -82,24 +84,45 @@ class CountsIntake:
 
     def finish(self) -> None:
         """Store the counts that differ from what is in force."""
+        changed = self._changed()
+        received = [(*count[:3], self._store.now_ms, raw) for count, raw in changed]
+        self._ensure_sites(changed)
+        table.keep(self._store, received, list({count[:3]: count for count, _ in changed}.values()))
+
+    def stage(self) -> None:
+        """Stage the counts that differ from what is in force, as part of an import."""
+        table.stage(self._store, list(self._changed()))
+
+    def _changed(self) -> list[tuple[table.CountRow, str]]:
         in_force = table.in_force(self._store, [count[:3] for count, _ in self._given])
-        received = []
-        changed: dict[table.Name, table.CountRow] = {}
+        changed = []
         for count, raw in self._given:
-            name = count[:3]
-            if in_force.get(name) != count:  # a count sent again changes nothing
-                in_force[name] = changed[name] = count
-                received.append((*name, self._store.now_ms, raw))
-        table.keep(self._store, received, list(changed.values()))
+            if in_force.get(count[:3]) != count:  # a count sent again changes nothing
+                in_force[count[:3]] = count
+                changed.append((count, raw))
         self._given.clear()
+        return changed
+
+    def _ensure_sites(self, changed: list[tuple[table.CountRow, str]]) -> None:
+        for site_id in {count.site_id for count, _ in changed}:
+            places.ensure_site(self._store, site_id)
 
 
 def assign(store: Store, site_id: str, from_ms: int = 0, to_ms: int = LATEST_MS) -> None:
     """Assign the counts of a site again, after a change to shifts, placements or the time zone."""
+    for _ in assign_steps(store, site_id, from_ms, to_ms):
+        pass
+
+
+def assign_steps(store: Store, site_id: str, from_ms: int = 0, to_ms: int = LATEST_MS) -> Iterator[None]:
+    """Assign the counts of a site again in steps, each of which may be a transaction of its own."""
     store.cache.places.pop(site_id, None)
-    site = _site_places(store, site_id)
-    found = table.of_site(store, site_id, from_ms, to_ms)
-    table.save_assignments(store, [new for old in found if (new := _assigned(old, site)) != old])
+    last: table.Name | None = None
+    while found := table.some_of_site(store, site_id, from_ms, to_ms, last, ASSIGNED_AT_ONCE):
+        site = _site_places(store, site_id)
+        table.put_in_force(store, [new for old in found if (new := _assigned(old, site)) != old])
+        last = found[-1][:3]
+        yield
 
 
 def assign_all(store: Store) -> None:
@@ -111,7 +134,7 @@ def assign_all(store: Store) -> None:
 def _site_places(store: Store, site_id: str) -> SitePlaces:
     site = store.cache.places.get(site_id)
     if site is None:
-        timezone = places.ensure_site(store, site_id)
+        timezone = places.timezone(store, site_id) or "UTC"
         placements: dict[str | None, list[Placement]] = {}
         for placement in places.placements(store, site_id):
             placements.setdefault(placement.checkout_point_id, []).append(placement)

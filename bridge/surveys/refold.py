@@ -1,44 +1,58 @@
-"""Fold surveys again after a change to shifts, placements, time zones or the scope of force majeure."""
+"""Fold surveys again after a change to shifts, placements, time zones or the scope of force majeure.
+
+What is due is staged as part of the change: `admin/imports.py` carries it out in steps.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from bridge.model.periods import EVER
-from bridge.store import surveys
+from bridge.store import imports, surveys
 from bridge.store.consoles import console_ids, find_console, site_ids
 from bridge.surveys.fold import Fold
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bridge.store import Store
 
+SURVEYS_AT_ONCE = 1_000
 
-def refold_console(
-    store: Store, site_id: str, console_id: str, from_ms: int | None = None, to_ms: int | None = None
-) -> None:
-    """Fold the surveys of a console again that were opened from `from_ms` to `to_ms` (included; None: no limit).
 
-    Call it inside the transaction, after a change to the console's shifts, placements, settings or scope.
+def stage_refold_of_console(store: Store, site_id: str, console_id: str, from_ms: int) -> None:
+    """Stage that the surveys of a console that were opened from an instant on are to be folded again."""
+    imports.stage_refold(store, site_id, console_id, from_ms, EVER)
+
+
+def stage_refold_of_site(store: Store, site_id: str) -> None:
+    """Stage that all surveys of a site are to be folded again, and its counts assigned."""
+    for console_id in ("", *console_ids(store, site_id)):
+        imports.stage_refold(store, site_id, console_id, -EVER, EVER)
+
+
+def stage_refold_of_all(store: Store) -> None:
+    """Stage that all surveys are to be folded again."""
+    for site_id in site_ids(store):
+        stage_refold_of_site(store, site_id)
+
+
+def refold_steps(store: Store, site_id: str, console_id: str, from_ms: int, to_ms: int) -> Iterator[None]:
+    """Fold the surveys of a console again that were opened from `from_ms` to `to_ms`, both included, in steps.
+
+    Each step may be a transaction of its own.
     """
     store.forget()
     console = find_console(store, site_id, console_id)
     if console is None:
         return
-    low, high = -EVER if from_ms is None else from_ms, EVER if to_ms is None else to_ms
     fold = Fold(store)
-    for row in surveys.force_majeures_dated(store, console.key, low, high):
+    for row in surveys.force_majeures_dated(store, console.key, from_ms, to_ms):
         fold.mark_force_majeure(row.epoch_key, row.seq)
-    fold.mark_all(surveys.surveys_opened(store, console.key, low, high))
+    marked = surveys.surveys_opened(store, console.key, from_ms, to_ms)
     fold.finish()
-
-
-def refold_site(store: Store, site_id: str) -> None:
-    """Fold all surveys of a site again, after a change to its time zone or scope."""
-    for console_id in console_ids(store, site_id):
-        refold_console(store, site_id, console_id)
-
-
-def refold_all(store: Store) -> None:
-    """Fold all surveys again, after a change to the scope of all consoles."""
-    for site_id in site_ids(store):
-        refold_site(store, site_id)
+    for start in range(0, len(marked), SURVEYS_AT_ONCE):
+        fold = Fold(store)
+        fold.mark_all(marked[start : start + SURVEYS_AT_ONCE])
+        fold.finish()
+        yield

@@ -15,10 +15,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, get_args
+from typing import IO, Literal, get_args
 
 from simulator.errors import MicroPythonError
 
@@ -29,6 +30,7 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 RELEASE = "trixie"
 OLDEST = (1, 25)
 FETCH_LIMIT_S = 300
+LOOK_S = 0.2
 
 _BITS: dict[Architecture, int] = {"amd64": 64, "i386": 32}
 _LIBRARIES: dict[Architecture, str] = {"amd64": "x86_64-linux-gnu", "i386": "i386-linux-gnu"}
@@ -83,8 +85,22 @@ def _lock(architecture: Architecture) -> Iterator[None]:
     except OSError as error:
         raise MicroPythonError(f"Can't store MicroPython in {CACHE}: {error.strerror}; make it writable.") from error
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        end_s = time.monotonic() + FETCH_LIMIT_S
+        while not _is_taken(file):
+            if time.monotonic() > end_s:
+                raise MicroPythonError(
+                    f"Another process has been fetching MicroPython for {FETCH_LIMIT_S} s: end it, then try again."
+                )
+            time.sleep(LOOK_S)
         yield
+
+
+def _is_taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _fetch(folder: Path, architecture: Architecture) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bridge.admin.csv_file import read_lines
+from bridge.admin.csv_file import CsvFile
 from bridge.errors import TrivoxError, UsageError
 from bridge.ops.flash.board_info import BoardInfo
 from bridge.ops.flash.errors import FlashingError
@@ -128,7 +128,7 @@ def numbered_assignments(site_id: str, console_id: str, count: int) -> list[Assi
 
 def read_assignments(path: Path, text: str) -> list[Assignment]:
     """Return the rows of a CSV table. Raises TrivoxError, also if others may read a table with passwords."""
-    lines = read_lines(str(path), text, COLUMNS, OPTIONAL_COLUMNS)
+    lines = CsvFile(str(path), text, COLUMNS, OPTIONAL_COLUMNS)
     rows: list[Assignment] = []
     for line in lines:
         with line.reporting():

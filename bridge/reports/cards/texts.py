@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import TrivoxError, UsageError
+from bridge.input_file import read_toml
 from bridge.text import printable
 
 SHIPPED = resources.files(__package__).joinpath("texts.toml")
@@ -131,12 +132,7 @@ def _by_tag(tables: Tables) -> Tables:
 
 
 def _read(file: Path) -> Tables:
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise TrivoxError(f"{file} cannot be read ({error.strerror}): check its name and permissions.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrivoxError(f"{file} is not a TOML file ({error}): correct it.") from error
+    content = read_toml(file)
     for tag, table in content.items():
         if not isinstance(table, dict) or not TAG.fullmatch(tag.lower()):
             raise TrivoxError(

@@ -1,0 +1,98 @@
+"""Open and read files that people name: a file, a pipe, or `-` for standard input, in UTF-8 with or without a BOM.
+
+What cannot be such text is refused with a sentence that says what it seems to be, and what to do.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import IO, Any
+
+from bridge.errors import TrivoxError
+
+STANDARD_INPUT = Path("-")
+BOM = b"\xef\xbb\xbf"
+MAX_TOML_BYTES = 1024 * 1024
+
+_COMPRESSED = "is compressed: unpack it first, with `{} {{name}}`"
+_FORMATS = (
+    (b"\x1f\x8b", _COMPRESSED.format("gunzip")),
+    (b"BZh", _COMPRESSED.format("bunzip2")),
+    (b"\xfd7zXZ\0", _COMPRESSED.format("unxz")),
+    (b"\x28\xb5\x2f\xfd", _COMPRESSED.format("unzstd")),
+    (b"\x04\x22\x4d\x18", _COMPRESSED.format("unlz4")),
+    (b"PK\x03\x04", "is a ZIP archive or a workbook: unpack it, or save the table as CSV in UTF-8"),
+    (b"PK\x05\x06", "is a ZIP archive without files: give the file that was to be in it"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive: unpack it first"),
+    (b"\xd0\xcf\x11\xe0", "is a workbook: save the table as CSV in UTF-8"),
+    (b"%PDF", "is a PDF: give the text itself"),
+    (b"SQLite format 3\0", "is a database: give a text file (`trivox restore` puts back a copy of a database)"),
+    (b"\xff\xfe\0\0", "is text in UTF-32: save it as UTF-8, with `iconv -f UTF-32 -t UTF-8 {name}`"),
+    (b"\0\0\xfe\xff", "is text in UTF-32: save it as UTF-8, with `iconv -f UTF-32 -t UTF-8 {name}`"),
+    (b"\xff\xfe", "is text in UTF-16: save it as UTF-8, with `iconv -f UTF-16 -t UTF-8 {name}`"),
+    (b"\xfe\xff", "is text in UTF-16: save it as UTF-8, with `iconv -f UTF-16 -t UTF-8 {name}`"),
+)
+"""What files of other kinds begin with, and what is said of them."""
+
+
+def called(path: Path) -> str:
+    """Return the name of a file for people."""
+    return "standard input" if path == STANDARD_INPUT else str(path)
+
+
+def open_input(path: Path) -> IO[bytes]:
+    """Open a file that the user named. Raises TrivoxError."""
+    try:
+        return open(0, "rb", closefd=False) if path == STANDARD_INPUT else path.open("rb")
+    except OSError as error:
+        raise cannot_read(path, error) from error
+
+
+def cannot_read(path: Path, error: OSError) -> TrivoxError:
+    """Make the error for a file that cannot be read."""
+    if isinstance(error, IsADirectoryError):
+        return TrivoxError(f"{called(path)} is a folder: give a file.")
+    return TrivoxError(f"{called(path)} cannot be read ({error.strerror or error}): check its name and permissions.")
+
+
+def refuse_other_format(path: Path, head: bytes) -> None:
+    """Raise TrivoxError if these first bytes of a file, a whole line or more, are not of text in UTF-8."""
+    said = next((said for magic, said in _FORMATS if head.startswith(magic)), None)
+    if said is None and b"\0" in head:
+        said = _without_mark(head)
+    if said is not None:
+        raise TrivoxError(f"{called(path)} {said.format(name=called(path))}.")
+
+
+def _without_mark(head: bytes) -> str:
+    """Say what text with NUL bytes but without a byte order mark seems to be."""
+    for name, width, at in (("UTF-32LE", 4, 0), ("UTF-32BE", 4, 3), ("UTF-16LE", 2, 0), ("UTF-16BE", 2, 1)):
+        units = [head[start : start + width] for start in range(0, min(len(head), 40) // width * width, width)]
+        if units and all(unit[at] and not any(unit[:at] + unit[at + 1 :]) for unit in units):
+            return f"is text in {name[:6]}: save it as UTF-8, with `iconv -f {name} -t UTF-8 {{name}}`"
+    return "is not text: check its name"
+
+
+def read_text(path: Path, max_bytes: int) -> str:
+    """Read a text file that the user named, without a BOM. Raises TrivoxError."""
+    with open_input(path) as file:
+        try:
+            data = file.read(max_bytes + 1)
+        except OSError as error:
+            raise cannot_read(path, error) from error
+    refuse_other_format(path, data)
+    if len(data) > max_bytes:
+        raise TrivoxError(f"{called(path)} is larger than {max_bytes >> 20} MiB: split it.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TrivoxError(f"{called(path)} is not UTF-8: save it as UTF-8 text.") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file that the user named. Raises TrivoxError."""
+    try:
+        return tomllib.loads(read_text(path, MAX_TOML_BYTES))
+    except tomllib.TOMLDecodeError as error:
+        raise TrivoxError(f"{path} is not a TOML file ({error}): correct it.") from error
