@@ -188,6 +188,13 @@ def derived(db: Database) -> dict[str, list[Any]]:
     return _contents(db, DERIVED)
 
 
+def import_leftovers(db: Database) -> dict[str, int]:
+    """Return how many rows are kept of an import that is under way, by table; empty: there is none."""
+    staged = ("import_phase", "staged_message", *(f"{table}_change" for table in ("shift", "seller", *DERIVED[-3:])))
+    sizes = {table: query(db, f"SELECT count(*) FROM {table}")[0][0] for table in staged}
+    return {table: size for table, size in sizes.items() if size}
+
+
 def content(db: Database) -> dict[str, list[Any]]:
     """Return everything received and derived, sorted: equal for two databases with the same facts."""
     return _contents(db, AS_RECEIVED + DERIVED)

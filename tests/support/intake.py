@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from bridge.admin.commands import Rebuild
 from bridge.service import operations
@@ -51,9 +51,9 @@ def take_in(
         return intake.finish(), outcome
 
 
-def execute(store: Store, command: BridgeCommand) -> dict[str, Any]:
-    """Carry out a command, inside the caller's transaction."""
-    return operations.execute(store, command, Execution(TransactionOutcome(subscribers(store))))
+def execute(store: Store, command: BridgeCommand, file: IO[bytes] | None = None) -> dict[str, Any]:
+    """Carry out a command, with which a file may come, inside the caller's transaction."""
+    return operations.execute(store, command, Execution(TransactionOutcome(subscribers(store)), file=file))
 
 
 def rebuild(store: Store) -> dict[str, Any]:

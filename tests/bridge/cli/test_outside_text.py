@@ -122,11 +122,12 @@ def test_metrics_count_what_commands_take_in(office: Office) -> None:
     batch = {"epoch": "0000000a", "first": 1, "base": 1, "events": [event, {"type": "danced"}]}
     lines = [
         json.dumps({"topic": "trivox/v1/demo/till-1/events", "payload": batch, "received_at_ms": NINE}),
-        "no message",
+        json.dumps({"topic": "trivox/v1/demo/till-1/events", "payload": "no batch", "received_at_ms": NINE}),
     ]
+    recording = office.file("recorded.ndjson", "\n".join(lines))
     point = SetCheckoutPoint(site_id="demo", checkout_point_id="p", console_id="named-only")
-    with writing(office.database) as writer:
-        writer.perform(IngestMessages(lines=[line.encode() for line in lines]))
+    with writing(office.database) as writer, recording.open("rb") as file:
+        writer.perform(IngestMessages(name=recording.name), file=file)
         writer.perform(point)
     at = metrics_of(writer.vitals, office.folder)
     assert at["trivox_events_stored_total"] == 1

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.admin.commands import SetSite
-from bridge.admin.sites import set_site
 from bridge.errors import DatabaseError
 from bridge.ops import restore as module
 from bridge.ops.restore import restore
@@ -20,6 +19,7 @@ from bridge.store import Store, open_store
 from tests.bridge.office import Office, OfficeTill, at
 from tests.support import planted
 from tests.support.facts import sites, stored
+from tests.support.intake import execute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def change_time_zone(office: Office) -> Store:
     """Make another change, which stays in the log until the returned store is closed."""
     store = open_store(office.database, writing=True)
     with store.transaction(1):
-        set_site(store, SetSite(site_id="demo", timezone="Europe/Sofia"))
+        execute(store, SetSite(site_id="demo", timezone="Europe/Sofia"))
     return store
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -293,19 +294,18 @@ def test_counts_are_acknowledged(store: Store) -> None:
     assert result.acks == [("trivox/v1/s1/pos/ack", b'{"id":"a"}')]
 
 
-def test_recorded_lines(store: Store) -> None:
+def test_recorded_lines(store: Store, tmp_path: Path) -> None:
     batch = {"epoch": "0000000a", "first": 1, "base": 1, "events": [opened(1)]}
     topic = "trivox/v1/s1/c1/events"
     lines = [
         json.dumps({"topic": topic, "payload": batch, "received_at_ms": 5}),
         json.dumps({"topic": topic, "payload": json.dumps(batch), "received_at_ms": 6}),
         json.dumps({"topic": topic, "payload": "\u00e9{", "received_at_ms": 6}),
-        "no json",
-        "\udcff",
     ]
-    with store.transaction(NOW_MS):
-        result = execute(store, IngestMessages(lines=[line.encode("utf-8", "surrogateescape") for line in lines]))
-    assert (result["stored"], result["duplicates"], result["unreadable"]) == (1, 1, 3)
+    (tmp_path / "recorded.ndjson").write_text("\n".join(lines))
+    with store.transaction(NOW_MS), (tmp_path / "recorded.ndjson").open("rb") as file:
+        result = execute(store, IngestMessages(name="recorded.ndjson"), file)
+    assert (result["stored"], result["duplicates"], result["unreadable"]) == (1, 1, 1)
     assert events(store, "arrived_at_ms") == [5]
 
 

@@ -1,24 +1,29 @@
-"""`trivox ingest` killed in the middle leaves only complete events, and the next time takes in only the rest."""
+"""`trivox ingest` killed in the middle takes in all of a recording or nothing; the next time takes in the rest."""
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
+import signal
+import subprocess
 from typing import TYPE_CHECKING
 
 import apsw
+import pytest
 
 from tests.bridge.histories import History
 from tests.support import facts, forked
-from tests.support.programs import wait_until
+from tests.support.command import output_of
+from tests.support.programs import TRIVOX, wait_until
 from tests.support.seeds import seeded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-EVENTS = 12_000  # six transactions
+    from tests.bridge.shop import RealShop
+
+EVENTS = 3_000
 
 
 def record(path: Path, chance: random.Random) -> int:
@@ -39,6 +44,12 @@ def record(path: Path, chance: random.Random) -> int:
     return events
 
 
+def take(recording: Path, database: Path) -> dict[str, int]:
+    """Run `trivox ingest`; return the figures that it prints."""
+    out = output_of("ingest", str(recording), "--database", str(database))
+    return {name: int(count) for count, name in re.findall(r"(\d+) (events stored|known before|in conflict)", out)}
+
+
 def events_in(database: Path) -> int:
     """Return how many events another program sees."""
     try:
@@ -47,32 +58,49 @@ def events_in(database: Path) -> int:
         return 0
 
 
-def take(recording: Path, database: Path) -> dict[str, int]:
-    """Run `trivox ingest`; return the figures that it prints."""
-    done = forked.run("ingest", str(recording), "--database", str(database), limit_s=280)
-    assert done.returncode == 0, done.stderr
-    out = done.stdout
-    return {name: int(count) for count, name in re.findall(r"(\d+) (events stored|known before|in conflict)", out)}
-
-
-def killed_in_the_middle(recording: Path, folder: Path, events: int) -> tuple[Path, int]:
-    """Run `trivox ingest` and kill it once some events are stored; return the database and its number of events."""
-    for attempt in range(10):
-        database = folder / f"killed-{attempt}.db"
-        killed = forked.start("ingest", str(recording), "--database", str(database), log=folder / "killed.txt")
-        os.setpriority(os.PRIO_PROCESS, killed.pid, 5)  # so that it is not over before it is killed
-        wait_until("some events are stored", lambda: events_in(database), 240)  # noqa: B023
-        killed.kill()
-        killed.wait()
-        if (before := events_in(database)) < events:
-            return database, before
-    raise AssertionError("each time it ended before it could be killed")
-
-
-def test_killed_and_run_again_it_counts_nothing_twice(tmp_path: Path) -> None:
-    recording, whole = tmp_path / "recorded.ndjson", tmp_path / "whole.db"
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_command_ended_in_the_middle_has_taken_in_all_or_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    recording, database, whole = tmp_path / "recorded.ndjson", tmp_path / "trivox.db", tmp_path / "whole.db"
     events = record(recording, seeded("recorded"))
-    database, before = killed_in_the_middle(recording, tmp_path, events)
-    assert take(recording, database) == {"events stored": events - before, "known before": before, "in conflict": 0}
+    ended = forked.start("ingest", str(recording), "--database", str(database), log=tmp_path / "ended.txt")
+    wait_until("it writes", database.exists)
+    ended.send_signal(number)
+    is_done = ended.wait(60) == 0
+    assert events_in(database) == (events if is_done else 0)
+    taken = take(recording, database)
+    assert taken["events stored"] == (0 if is_done else events)
+    assert taken["in conflict"] == 0
     assert take(recording, whole) == {"events stored": events, "known before": 0, "in conflict": 0}
     assert facts.content(database) == facts.content(whole)
+
+
+def test_a_bridge_killed_in_the_middle_takes_in_all_or_nothing(shop: RealShop) -> None:
+    recording, whole = shop.folder / "recorded.ndjson", shop.folder / "whole.db"
+    events = record(recording, seeded("recorded"))
+    shop.start_bridge()
+    command = forked.start("ingest", str(recording), "--database", str(shop.database), log=shop.folder / "command.txt")
+    wait_until("it is under way", lambda: facts.import_leftovers(shop.database) or shop.stored())
+    shop.stop_bridge(signal.SIGKILL)
+    assert (command.wait(60) == 0) == ("events stored" in (shop.folder / "command.txt").read_text())
+    shop.start_bridge()
+    wait_until("nothing is left to do", lambda: not facts.import_leftovers(shop.database))
+    assert shop.stored() in {0, events}
+    assert shop.trivox("ingest", str(recording)).returncode == 0
+    take(recording, whole)
+    assert facts.content(shop.database) == facts.content(whole)
+
+
+def test_a_running_bridge_takes_in_a_pipe(shop: RealShop) -> None:
+    """It cannot read the command's pipe, nor find its relative paths."""
+    recording = shop.folder / "recorded.ndjson"
+    events = record(recording, seeded("recorded"))
+    shop.start_bridge()
+    for source, known in (("<(cat recorded.ndjson)", 0), ("recorded.ndjson", events), ("- < recorded.ndjson", events)):
+        command = f"cd {shop.folder} && {TRIVOX} ingest {source} --database {shop.database}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+        assert f"{events - known} events stored, {known} known before" in done.stdout, done
+    done = subprocess.run(
+        [TRIVOX, "ingest", "-", "--database", str(shop.database)], input=b"{}\n", capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"standard input: nothing was taken in, as line 1 " in done.stderr
