@@ -11,19 +11,21 @@ from bridge.service.control import STOPPED
 from bridge.service.jobs import STOPPED_LATE, Job
 from bridge.service.operations import LONG_OPERATIONS, Execution
 from bridge.service.outcome import TransactionOutcome
-from bridge.store import imports
+from bridge.store import events, imports
 from bridge.store.faults import NO_MEMORY, write_error
+from bridge.surveys.facts import ConsoleHeard
 from bridge.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bridge.service.outcome import Subscriber
+    from bridge.service.vitals import Vitals
     from bridge.store import Store
 
 
 class LongJob:
-    """A long command under way. Call `step` in a transaction of its own until it returns True."""
+    """A long command under way: take its steps until one was the last."""
 
     def __init__(self, store: Store, job: Job, subscribers: Sequence[Subscriber]) -> None:
         """Begin; first of all, finish what an earlier bridge has left. A job without a command does only that."""
@@ -45,8 +47,22 @@ class LongJob:
         notes = self.execution.emit, self.execution.note, self.job.note_progress
         return finish(self._store, *notes, messages_at_once=self._messages_at_once, spoilt=spoilt)
 
+    def take_step(self, now_ms: int, vitals: Vitals) -> bool:
+        """Take the next step in a transaction, and count what it did; return whether it was the last one."""
+        events.forget_if_many(self._store)
+        with self._store.transaction(now_ms):
+            is_last = self.step()
+        vitals.note_recovered()
+        vitals.counts.update(self.execution.counts)
+        # The messages may have been recorded long ago: they are no flood, and not the last word of a console.
+        vitals.handle_all(fact for fact in self.execution.outcome.facts if not isinstance(fact, ConsoleHeard))
+        self.execution.end_step()
+        if is_last:
+            self.job.result = self.execution.whole_result()
+        return is_last
+
     def step(self) -> bool:
-        """Take the next step; return whether it was the last one. Raises what the command raises."""
+        """Take the next step inside a transaction of its own; return whether it was the last one."""
         self.execution.outcome = TransactionOutcome(self._subscribers)
         self.execution.counts.clear()
         self._is_accepted = imports.is_accepted(self._store)

@@ -32,7 +32,7 @@ from bridge.surveys.facts import (
 from bridge.wire.signature import Mac
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from bridge.model.console import ConsoleName
     from bridge.store import Store
@@ -179,6 +179,11 @@ class Vitals:
             )
 
     # -- consoles ------------------------------------------------------------------------------------------------
+
+    def handle_all(self, facts: Iterable[Fact]) -> None:
+        """Follow committed facts."""
+        for fact in facts:
+            self.handle(fact)
 
     def handle(self, fact: Fact) -> None:  # noqa: C901, PLR0912 - one case for each fact
         """Count and log a committed fact."""

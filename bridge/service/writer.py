@@ -26,18 +26,17 @@ from bridge.store.faults import DAMAGED, NO_MEMORY, damage_or_disk, write_error
 from bridge.store.open_files import FilesChangedError
 from bridge.store.rescue import rescue
 from bridge.surveys import fold
-from bridge.surveys.facts import ConsoleHeard, SettingsRenewed
+from bridge.surveys.facts import SettingsRenewed
 from bridge.surveys.ingest import Intake
 from bridge.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import IO
 
     from bridge.admin.commands import BridgeCommand
     from bridge.service.operations import Progress
     from bridge.store import Store
-    from bridge.surveys.facts import Fact
     from bridge.surveys.ingest import IntakeResult
 
     Take = Callable[[list["ReceivedMessage"]], tuple[IntakeResult, TransactionOutcome]]
@@ -267,7 +266,7 @@ class Writer:
         """Commit a group, and hand over what it allows; done again after a failure, it acknowledges again."""
         result, outcome = take(group)
         self.vitals.counts.update(result.counts())
-        self._note_facts(outcome.facts)
+        self.vitals.handle_all(outcome.facts)
         publications = [Publication(*ack) for ack in result.acks] + outcome.publications
         self._settings_due |= any(isinstance(fact, SettingsRenewed) for fact in outcome.facts)
         self._on_commit(Outgoing(publications, [(message.mid, message.connection) for message in group if message.mid]))
@@ -303,11 +302,6 @@ class Writer:
             intake.reject(message.topic, message.payload, reason, message.arrived_at_ms)
             return intake.finish(), outcome
 
-    def _note_facts(self, facts: Iterable[Fact]) -> None:
-        """Pass committed facts on to the vitals, which only count and log."""
-        for fact in facts:
-            self.vitals.handle(fact)
-
     def _run_job(self, job: Job) -> None:
         if type(job.command) in LONG_OPERATIONS:
             self._long_jobs.append(LongJob(self._store, job, self._subscribers))
@@ -333,20 +327,11 @@ class Writer:
             raise error
 
     def _take_step(self, long_job: LongJob) -> None:
-        """Take the next step of a long job, in a transaction."""
+        """Take the next step of a long job; end the job if that fails and it cannot go on."""
         is_over = True
         try:
-            events.forget_if_many(self._store)
-            with self._store.transaction(self._now_ms()):
-                is_over = long_job.step()
-            self.vitals.note_recovered()
-            self.vitals.counts.update(long_job.execution.counts)
-            # The messages may have been recorded long ago: they are no flood, and not the last word of a console.
-            facts = long_job.execution.outcome.facts
-            self._note_facts(fact for fact in facts if not isinstance(fact, ConsoleHeard))
-            long_job.execution.end_step()
+            is_over = long_job.take_step(self._now_ms(), self.vitals)
             if is_over:
-                long_job.job.result = long_job.execution.whole_result()
                 self._follow(long_job.job.command, [])
         except Exception as error:  # noqa: BLE001 - see above
             reason = write_error(error)
@@ -402,7 +387,7 @@ class Writer:
             with self._store.transaction(self._now_ms()):
                 fold.sweep(self._store, outcome.emit)
             self.vitals.note_recovered()
-            self._note_facts(outcome.facts)
+            self.vitals.handle_all(outcome.facts)
             if outcome.publications:
                 self._on_commit(Outgoing(outcome.publications, []))
         except Exception as error:
