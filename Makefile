@@ -1,6 +1,6 @@
 # `make run` shows everything running on this machine; `make test` runs every test. Both install what they need first.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run test chaos flash-cuts lint bench lock clean
+.PHONY: help setup setup-tests run test chaos flash-cuts image lint bench lock clean
 PYTHON := .venv/bin/python
 # Let Python cache bytecode: tests start programs hundreds of times.
 unexport PYTHONDONTWRITEBYTECODE
@@ -37,6 +37,10 @@ flash-cuts: setup-tests ## Cut the power in each flash operation of outbox, flas
 	TRIVOX_EVERY_CUT=1 .venv/bin/pytest -n 3 --dist worksteal -k operation tests/bridge/ops/flash/test_pulled_cable.py \
 	  tests/system/test_update_power_cuts.py tests/firmware/test_power_cuts.py
 	TRIVOX_EVERY_CUT=1 .venv/bin/pytest tests/firmware/test_thirty_days.py
+
+image: ## Build MicroPython's image for a Pico, with the firmware frozen in, into build/image
+	@.ci/setup --image
+	python3 firmware/image/build.py build/image
 
 bench: setup-tests ## Measure performance; each figure has a limit, often measured in the same run
 	$(PYTHON) -m tests.benchmarks

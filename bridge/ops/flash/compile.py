@@ -12,7 +12,7 @@ from bridge.errors import TrivoxError
 from bridge.ops.flash import SOURCE
 
 _COPIED = {"boot.py", "main.py", "slots.json"}
-_NOT_FOR_BOARDS = {"manifest.py"}
+_NOT_FOR_BOARDS = {"manifest.py", "image"}  # they build images of MicroPython, on a host
 _OPTIONS = (
     "-O3",
 )  # no line numbers: tracebacks still name module and function, and programs take some kB less of the heap
@@ -26,11 +26,13 @@ def compile_firmware(folder: Path, source: Path = SOURCE) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     for path in sorted([*source.rglob("*.py"), *source.glob("slots.json")]):
         name = path.relative_to(source)
+        if name.parts[0] in _NOT_FOR_BOARDS:
+            continue
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if str(name) in _COPIED:
             shutil.copy(path, target)
-        elif str(name) not in _NOT_FOR_BOARDS:
+        else:
             _compile(path, name, target.with_suffix(".mpy"))
     return folder
 

@@ -1,0 +1,121 @@
+"""Build MicroPython's image for a Pico (RP2040, no radio) from Debian's source packages.
+
+    python3 firmware/image/build.py FOLDER
+
+puts firmware.uf2, firmware.bin and firmware.elf into FOLDER. Only Python's own library is used, so that set-up can
+start this before anything else is installed. What was built once is kept in `.cache/image`, under a hash of everything
+that it was made of; the same sources give the same bytes in any folder.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from sources import ImageError, fetch, run
+from uf2 import uf2
+
+OWN = Path(__file__).resolve().parent
+CACHE = OWN.parents[1] / ".cache" / "image"
+COMPILER = "arm-none-eabi-gcc"
+RESULTS = ("firmware.uf2", "firmware.bin", "firmware.elf")
+
+
+def build(manifest, cache):
+    """Return the folder of the cache with what this manifest makes; build it unless it is there."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        packages = fetch(cache / "sources")
+        result = cache / _digest(packages, manifest, cache / "sources" / "micropython")
+        if not result.exists():
+            made = _compile(packages, manifest, cache)
+            _keep(made, result)
+    return result
+
+
+def _digest(packages, manifest, micropython):
+    """Return a hash of everything that goes into the image."""
+    digest = hashlib.sha256()
+    compiler = run([COMPILER, "--version"], "MicroPython can't be compiled").splitlines()[0]
+    digest.update("\n".join([*packages, compiler]).encode())
+    for path in (*sorted(OWN.glob("*.py")), *_frozen(manifest, micropython)):
+        content = path.read_bytes()
+        digest.update(f"\n{path.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def _frozen(manifest, micropython):
+    """Return the files that the manifest freezes, in its order."""
+    options = ["--port", micropython / "ports/rp2", "--lib", micropython, "--freeze"]
+    tool = micropython / "tools/manifestfile.py"
+    listed = run([sys.executable, tool, *options, manifest], f"{manifest} can't be read")
+    paths = [line.split("full_path='")[1].split("'")[0] for line in listed.splitlines() if "full_path='" in line]
+    return [Path(path) for path in paths]
+
+
+def _compile(packages, manifest, cache):
+    """Compile MicroPython with this manifest, and return the folder with the results."""
+    micropython = cache / "sources" / "micropython"
+    jobs = f"-j{os.cpu_count()}"
+    (archive,) = (name for name in packages if name.startswith("micropython_") and ".orig." in name)
+    environment = {
+        **os.environ,
+        # Named and dated by the package, not by a checkout or a day, so that builds are alike.
+        "MICROPY_GIT_TAG": "v" + archive.removeprefix("micropython_").partition("+")[0],
+        "MICROPY_GIT_HASH": "debian",
+        "SOURCE_DATE_EPOCH": str(int((micropython / "LICENSE").stat().st_mtime)),
+        "MICROPY_MPYCROSS": str(micropython / "mpy-cross/build/mpy-cross"),
+        "CFLAGS": f"-ffile-prefix-map={cache}=.",
+    }
+    run(["make", "-s", jobs, "-C", micropython / "mpy-cross"], "mpy-cross can't be compiled", env=environment)
+    made = cache / f"build-{manifest.stem}"
+    definitions = {
+        "MICROPY_BOARD": "RPI_PICO",
+        "MICROPY_FROZEN_MANIFEST": manifest,
+        "MICROPY_LIB_DIR": micropython,  # micropython-lib is not packaged; nothing is taken from this folder
+        "PICO_NO_PICOTOOL": "1",
+    }
+    options = [f"-D{name}={value}" for name, value in definitions.items()]
+    words = ["cmake", "-S", micropython / "ports/rp2", "-B", made, *options]
+    run(words, "MicroPython can't be configured", env=environment)
+    run(["cmake", "--build", made, jobs], "MicroPython can't be compiled", env=environment)
+    return made
+
+
+def _keep(made, result):
+    """Copy the results to where they are kept, all or none."""
+    half = result.with_suffix(".new")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir()
+    for name in ("firmware.bin", "firmware.elf"):
+        shutil.copy(made / name, half)
+    (half / "firmware.uf2").write_bytes(uf2((half / "firmware.bin").read_bytes()))
+    half.rename(result)
+
+
+def main():
+    """Build as the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("folder", type=Path, help="where to put " + ", ".join(RESULTS))
+    parser.add_argument(
+        "--manifest", type=Path, default=OWN / "manifest.py", help="what is frozen (manifest.py: the firmware too)"
+    )
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where sources and builds are kept (.cache/image)")
+    arguments = parser.parse_args()
+    try:
+        result = build(arguments.manifest.resolve(), arguments.cache.resolve())
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+        for name in RESULTS:
+            shutil.copy(result / name, arguments.folder)
+    except (ImageError, OSError) as error:
+        sys.stderr.write(f"image: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
