@@ -73,6 +73,8 @@ def _compile(packages, manifest, cache):
     }
     run(["make", "-s", jobs, "-C", micropython / "mpy-cross"], "mpy-cross can't be compiled", env=environment)
     made = cache / f"build-{manifest.stem}"
+    # MicroPython's tool goes by the files' times, which are old after a checkout of other content.
+    shutil.rmtree(made / "frozen_mpy", ignore_errors=True)
     definitions = {
         "MICROPY_BOARD": "RPI_PICO",
         "MICROPY_FROZEN_MANIFEST": manifest,
