@@ -2,7 +2,7 @@
 
     python3 firmware/image/build.py FOLDER
 
-puts firmware.uf2, firmware.bin and firmware.elf into FOLDER. Only Python's own library is used, so that set-up can
+puts firmware.uf2 and firmware.bin into FOLDER. Only Python's own library is used, so that set-up can
 start this before anything else is installed. What was built once is kept in `.cache/image`, under a hash of everything
 that it was made of; the same sources give the same bytes in any folder.
 """
@@ -21,7 +21,7 @@ from uf2 import uf2
 OWN = Path(__file__).resolve().parent
 CACHE = OWN.parents[1] / ".cache" / "image"
 COMPILER = "arm-none-eabi-gcc"
-RESULTS = ("firmware.uf2", "firmware.bin", "firmware.elf")
+RESULTS = ("firmware.uf2", "firmware.bin")
 
 
 def build(manifest, cache):
@@ -69,6 +69,7 @@ def _compile(packages, manifest, cache):
         "MICROPY_GIT_HASH": "debian",
         "SOURCE_DATE_EPOCH": str(int((micropython / "LICENSE").stat().st_mtime)),
         "MICROPY_MPYCROSS": str(micropython / "mpy-cross/build/mpy-cross"),
+        "PYTHONHASHSEED": "0",  # MicroPython's tools write out sets
         "CFLAGS": f"-ffile-prefix-map={cache}=.",
     }
     run(["make", "-s", jobs, "-C", micropython / "mpy-cross"], "mpy-cross can't be compiled", env=environment)
@@ -93,8 +94,7 @@ def _keep(made, result):
     half = result.with_suffix(".new")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir()
-    for name in ("firmware.bin", "firmware.elf"):
-        shutil.copy(made / name, half)
+    shutil.copy(made / "firmware.bin", half)
     (half / "firmware.uf2").write_bytes(uf2((half / "firmware.bin").read_bytes()))
     half.rename(result)
 
