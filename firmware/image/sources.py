@@ -76,7 +76,7 @@ def _download(work):
             run([*apt, "download", *BINARY_PACKAGES], f"can't download from {mirror}", cwd=downloads)
             run([*apt, "--download-only", "source", *SOURCE_PACKAGES], f"can't download from {mirror}", cwd=downloads)
         except ImageError as error:
-            reasons.append(str(error))
+            reasons.append(" ".join(str(error).split()))
             continue
         return sorted(downloads.iterdir())
     raise ImageError(
