@@ -1,6 +1,6 @@
 # `make run` shows everything running on this machine; `make test` runs every test. Both install what they need first.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run test chaos flash-cuts image lint bench lock clean
+.PHONY: help setup setup-tests run test chaos flash-cuts chip image lint bench lock clean
 PYTHON := .venv/bin/python
 # Let Python cache bytecode: tests start programs hundreds of times.
 unexport PYTHONDONTWRITEBYTECODE
@@ -38,11 +38,16 @@ flash-cuts: setup-tests ## Cut the power in each flash operation of outbox, flas
 	  tests/system/test_update_power_cuts.py tests/firmware/test_power_cuts.py
 	TRIVOX_EVERY_CUT=1 .venv/bin/pytest tests/firmware/test_thirty_days.py
 
+chip: ## Put the console through its day on an emulated RP2040, and print its figures (first builds MicroPython for it)
+	@.ci/setup --tests --image
+	.venv/bin/pytest -v -n $(or $(WORKERS),2) --dist worksteal tests/chip -o python_files="test_*.py scenario_*.py"
+
 image: ## Build MicroPython's image for a Pico, with the firmware frozen in, into build/image
 	@.ci/setup --image
 	python3 firmware/image/build.py build/image
 
-bench: setup-tests ## Measure performance; each figure has a limit, often measured in the same run
+bench: ## Measure performance; each figure has a limit, often measured in the same run
+	@.ci/setup --tests --image
 	$(PYTHON) -m tests.benchmarks
 
 lock: ## Write the lock files again (needs pip-tools on PATH)
@@ -52,4 +57,4 @@ lock: ## Write the lock files again (needs pip-tools on PATH)
 	  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o .ci/lock/stubs-$$board.txt -; done
 
 clean: ## Remove everything that setup and builds have made
-	rm -rf .venv .cache build ./*.egg-info
+	rm -rf .venv .cache build tests/chip/emulator/node_modules ./*.egg-info

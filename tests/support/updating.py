@@ -54,15 +54,8 @@ class UpdateRig:
 
     def bundle(self, version: str = NEW, changes: Changes | None = None, key: Path | None = None) -> Path:
         """Make a signed bundle of a version, which may be broken on purpose."""
-        source = other_version(self._compiled, self.folder / f"source-{version}", version, changes)
-        files = {
-            path.relative_to(source).as_posix(): path.read_bytes()
-            for part in ("console", "boards")
-            for path in (source / part).rglob("*.mpy")
-        }
-        made = self.folder / f"{version}.bundle"
-        made.write_bytes(make_bundle(version, files, read_key(key or self.folder / "release.key")))
-        return made
+        key = key or self.folder / "release.key"
+        return make_version_bundle(self.folder, self._compiled, version, key, changes)
 
     def offer(self, version: str = NEW, changes: Changes | None = None) -> int:
         """Add a version to the bridge; return the size of its bundle in bytes."""
@@ -112,3 +105,16 @@ class UpdateRig:
     def boots(self, console_id: str = "till-1") -> list[str]:
         """Return the firmware version of each boot that the bridge has, in order."""
         return [event["firmware"] for event in self.events("booted", console_id)]
+
+
+def make_version_bundle(folder: Path, compiled: Path, version: str, key: Path, changes: Changes | None = None) -> Path:
+    """Make a bundle of a version in `folder`, signed by `key`; it may be broken on purpose."""
+    source = other_version(compiled, folder / f"source-{version}", version, changes)
+    files = {
+        path.relative_to(source).as_posix(): path.read_bytes()
+        for part in ("console", "boards")
+        for path in (source / part).rglob("*.mpy")
+    }
+    made = folder / f"{version}.bundle"
+    made.write_bytes(make_bundle(version, files, read_key(key)))
+    return made
