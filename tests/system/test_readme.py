@@ -17,7 +17,8 @@ from tests.support.programs import LIMIT_S
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("bridge", "firmware", "schema", "simulator", "tests")
-PATHS = [*sorted(ROOT.glob("*.md")), *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))]
+OWN = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md") if "node_modules" not in path.parts]
+PATHS = [*sorted(ROOT.glob("*.md")), *sorted(OWN)]
 PAGES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in PATHS}
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 README_LINES = 150
