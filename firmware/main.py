@@ -2,9 +2,11 @@
 
 import sys
 
+import flash_guard
 import machine
 import slots
 
+flash_guard.mount()  # before anything is written
 on_trial = slots.choose()
 del slots, sys.modules["slots"]  # the console needs its memory
 

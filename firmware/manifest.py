@@ -4,5 +4,6 @@
 include("$(PORT_DIR)/boards/manifest.py")
 package("boards")
 package("console")
+module("flash_guard.py")
 module("main.py")
 module("slots.py")

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import time
 from binascii import hexlify
 
@@ -37,6 +38,12 @@ def ram_outbox(boot):
     from console.outbox_ram import RamOutbox
 
     return RamOutbox(events.encode, events.decode, boot=boot)
+
+
+def is_flash_slow():
+    """Return whether flash is too slow to be read. An update over the air may run without the guard at the root."""
+    module = sys.modules.get("flash_guard")
+    return module is not None and module.guard is not None and module.guard.is_slow
 
 
 class App:
@@ -79,6 +86,8 @@ class App:
     def _open_outbox(self):
         outbox = Outbox(self.folder + "/outbox", events.encode, events.decode, self.board.PROG_SIZE)
         try:
+            if is_flash_slow():
+                raise OSError("too slow")
             outbox.open()
         except OSError as error:
             self.flash_failed(error)
@@ -182,7 +191,7 @@ class App:
         """Return the outbox to send from now: the failed one as long as it can be read, then the one in use."""
         if self._failed_outbox:
             _, first, end = self._failed_outbox.delivery()
-            if first < end and not self._failed_outbox.fault:
+            if first < end and not self._failed_outbox.read_error and not is_flash_slow():
                 return self._failed_outbox
             self._failed_outbox = None
         return self.outbox
@@ -237,6 +246,7 @@ class App:
 
     async def _heart(self):
         sent_ms = self.clock.up_ms()
+        has_flash_failed = False
         while True:
             await asyncio.sleep_ms(500)
             self.pulse.beat("heart")
@@ -250,7 +260,9 @@ class App:
             self._blinks = blink_code(faults)
             if self.is_quiet():
                 self._tidy()
-            if self.clock.up_ms() - sent_ms >= self.table.settings.heartbeat_ms:
+            is_due = self.clock.up_ms() - sent_ms >= self.table.settings.heartbeat_ms
+            if is_due or has_flash_failed != ("flash" in faults):
+                has_flash_failed = "flash" in faults
                 sent_ms = self.clock.up_ms()
                 self.send_health()
 

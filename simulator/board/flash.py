@@ -34,6 +34,10 @@ class Flash:
     of `kind` "program" or "erase". It returns None to go on, or which of the bytes still reach the flash before power
     goes, as (first, end). Then `power_gone` is called, which raises PowerCut unless it is replaced by another function,
     and later operations have no effect.
+
+    `wear`, if given, is a worn-out chip: `wear(kind, block)` is called before each read, program and erase, and takes
+    the chip's time. It returns None to go on, or what the operation returns without having done anything. Then programs
+    only clear bits, whatever was there.
     """
 
     def __init__(self, path, size=848 * 1024, prog_size=256, fault=None):
@@ -42,6 +46,7 @@ class Flash:
         self.block_count = size // BLOCK_SIZE
         self.prog_size = prog_size
         self.fault = fault
+        self.wear = None
         self.reads = self.programs = self.erases = 0
         self.powered = True
         self._size = size
@@ -67,26 +72,44 @@ class Flash:
 
     def readblocks(self, block, buffer, offset):
         """Read into `buffer` from `offset` in `block` on, over into the next blocks if needed."""
-        if self.powered:
-            self._seek(block, offset, len(buffer))
-            self.reads += 1
-            self._file.readinto(buffer)
+        if not self.powered:
+            return None
+        failed = self.wear and self.wear("read", block)
+        if failed is not None:
+            return failed
+        self._seek(block, offset, len(buffer))
+        self.reads += 1
+        self._file.readinto(buffer)
+        return None
 
     def writeblocks(self, block, buffer, offset):
         """Program whole pages; raises FlashRuleError if a bit would have to be set, which needs an erase."""
         length = len(buffer)
         if not self.powered:
-            return
+            return None
+        failed = self.wear and self.wear("program", block)
+        if failed is not None:
+            return failed
         if offset % self.prog_size or length % self.prog_size or length == 0:
             raise FlashRuleError("a program must be of whole pages")
         place = self._seek(block, offset, length)
         view = memoryview(buffer)
         for at in range(0, length, PIECE):
             new = int.from_bytes(view[at : at + PIECE], "little")
-            if new & int.from_bytes(self._file.read(min(PIECE, length - at)), "little") != new:
-                raise FlashRuleError("programmed without an erase: block %d, offset %d" % (block, offset))
+            old = int.from_bytes(self._file.read(min(PIECE, length - at)), "little")
+            if new & old != new:
+                if not self.wear:
+                    raise FlashRuleError("programmed without an erase: block %d, offset %d" % (block, offset))
+                view = self._cleared(place, view)
+                break
         self.programs += 1
         self._write(place, view, "program")
+        return None
+
+    def _cleared(self, place, data):
+        """Return what the flash holds from `place` on after only bits were cleared."""
+        self._file.seek(place)
+        return bytes(old & new for old, new in zip(self._file.read(len(data)), data))
 
     def ioctl(self, request, argument):
         """Answer MicroPython's requests to a block device."""
@@ -98,6 +121,9 @@ class Flash:
             return BLOCK_SIZE
         if request != ERASE:
             raise FlashRuleError("no such request: %d" % request)
+        failed = self.wear and self.wear("erase", argument)
+        if failed is not None:
+            return failed
         place = self._seek(argument, 0, BLOCK_SIZE)
         self.erases += 1
         self._write(place, memoryview(ERASED), "erase")

@@ -1,7 +1,8 @@
-"""Faults of the flash: the host cuts power during an operation, or fills the filesystem with another file."""
+"""Faults of the flash: the host cuts power in an operation, wears the chip out, or fills it with another file."""
 
 import os
 
+import utime
 import wires
 from flash import BLOCK_SIZE, Cut
 
@@ -13,10 +14,11 @@ _flash = None
 _root = ""
 
 
-def begin(flash, root, cut):
-    """Take the flash, whose filesystem is at `root`, and a planned cut as (operation, share), or None."""
+def begin(flash, root, cut, wear):
+    """Take the flash, whose filesystem is at `root`, a planned cut as (operation, share), and wear; None: no fault."""
     global _flash, _root
     _flash, _root = flash, root.rstrip("/")
+    _wear_out(wear)
     wires.commands["flash_counts"] = flash.counts
     flash.power_gone = _end
     if cut:
@@ -33,6 +35,32 @@ def _cut_power_at(operations, share):
     last = _flash.programs + _flash.erases + operations
     _flash.fault = Cut(last, share, _flash.prog_size)
     return last
+
+
+@wires.command
+def _wear_out(wear):
+    """Wear the chip out: see `Console.wear_out`. None makes it whole."""
+    _flash.wear = Wear(*wear) if wear else None
+
+
+class Wear:
+    """A worn-out chip: operations of the `failing` kinds, on `block` or on all of them (None), do nothing.
+
+    They take their time as others do, by kind in `times_ms`; `code` is what they return, 0 if they tell nobody.
+    """
+
+    def __init__(self, failing, block, times_ms, code):
+        self._failing = failing
+        self._block = block
+        self._times_ms = times_ms
+        self._code = code
+
+    def __call__(self, kind, block):
+        """Take the time of an operation; return None to go on with it."""
+        utime.sleep_ms(self._times_ms.get(kind, 0))
+        if kind in self._failing and self._block in (None, block):
+            return self._code
+        return None
 
 
 @wires.between_tasks

@@ -86,6 +86,7 @@ def mount_flash():
     """
     import flash_faults  # while the host's files are where they were
     import flash_files
+    import port_flash
     import stock_files
 
     config = wires.config["flash"]
@@ -96,7 +97,8 @@ def mount_flash():
     else:
         vfs.umount("/")
         vfs.mount(vfs.VfsPosix("/"), HOST)
-    flash_faults.begin(flash, root, wires.config["cut"])
+    port_flash.begin(flash)
+    flash_faults.begin(flash, root, wires.config["cut"], wires.config["wear"])
     flash_files.begin(root)
     try:
         vfs.mount(vfs.VfsLfs2(flash, progsize=config["prog_size"]), root)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STEP_MS = 2 * 24 * 3600 * 1000  # the longest jump of the clock: 32-bit boards compare ticks up to 6.2 days apart
 _DNS_PORT, _NTP_PORT = 53, 123
+_ERASE_MS = 45  # of a healthy chip; a program takes less than a millisecond
 _HURRY_LIMIT_S = 600.0  # a board that makes no headway reports so itself, see `board/hurry.py`
 _PIECE = 1500  # bytes of a file in one reply, see `board/flash_files.py`
 _HEADS = 16  # files whose first bytes are in one reply
@@ -97,7 +98,7 @@ class Console:
         self._has_network = True
         self._closed: dict[str, int] = {}  # by pin, the level of contacts that are closed
         self._listing = threading.Lock()  # the board holds one list of files at a time
-        self._fixed = {
+        self._fixed: dict[str, Any] = {
             "board": board,
             "interrupts": interrupts,
             "hardware_id": self.hardware_id,
@@ -111,6 +112,7 @@ class Console:
             "ticks_ms": ticks_ms,
             "time_port": int(time_port or _NTP_PORT),
             "name_port": name_port,
+            "wear": None,
             **WIFI,
         }
         self._supply = PowerSupply(
@@ -187,6 +189,25 @@ class Console:
     def free_flash(self) -> None:
         """Delete the file that fills the flash, if there is one."""
         self._ask("free_flash")
+
+    def wear_out(
+        self,
+        *failing: Literal["program", "erase"],
+        block: int | None = None,
+        times_ms: dict[str, int] | None = None,
+        code: int = 0,
+    ) -> None:
+        """Wear the flash's chip out, from now on and in later runs: failing operations take their time and do nothing.
+
+        Args:
+            failing: the kinds of operation that fail; none, for a chip that is only slow.
+            block: the bad block; None for all.
+            times_ms: how long operations take (`read`, `program`, `erase`); those of a healthy chip by default.
+            code: what a failing operation returns: 0 if it tells nobody, -5 for EIO.
+        """
+        self._fixed["wear"] = [failing, block, {"erase": _ERASE_MS, **(times_ms or {})}, code]
+        if self.powered:
+            self._ask("wear_out", self._fixed["wear"])
 
     def flash_files(self, folder: str) -> dict[str, int]:
         """Return the files in a folder of the flash's filesystem with their sizes in bytes; {} without that folder."""

@@ -1,0 +1,147 @@
+"""Mount the flash through a guard, so that failing flash can't hold the console up.
+
+LittleFS answers a failed write by trying one free block after the other, within one call. A chip that is worn out or
+write-protected takes its full time for each: 350 erases last 16 s, in which no button is seen and the watchdog restarts
+the board. The guard reads back what it has programmed. A bad block is LittleFS's own affair, as it takes another one.
+After some failures in a row, or if operations take far longer than a chip's maker allows, the guard refuses all writes
+at once until the next start, and the console works from RAM. `is_slow` says that it should not be read either.
+
+The port's own methods read, as one append reads 90 times. How long reading takes is measured at mounting and whenever a
+program is read back.
+
+Nothing replaces this module over the air. Nothing here formats.
+"""
+
+import time
+
+import vfs
+from micropython import const
+
+_STRIKES_MAX = const(8)  # in a row, of one kind
+_FAILED = const(1)
+_SLOW = const(4)
+_WRITE_MS = const(500)  # the slowest healthy chips take 400 ms for an erase
+_READ_MS = const(2)  # … and far below 1 ms for what is read at once
+_VERY_SLOW_READ_MS = const(10)
+_ERASE = const(6)  # a request to ioctl
+_EIO = const(-5)
+_TRY_ANOTHER_BLOCK = const(-84)  # LittleFS's word for a corrupt block
+_RP2_PROG_SIZE = const(256)
+_ESP32_PROG_SIZE = const(32)
+
+guard = None  # of the mounted filesystem
+
+
+class FlashGuard:
+    """A block device that passes everything on to `device`, of which LittleFS programs `prog_size` bytes at once.
+
+    It returns error codes and raises nothing: an exception would leave LittleFS in the middle of its work.
+    """
+
+    def __init__(self, device, prog_size):
+        self.readblocks = device.readblocks
+        self._device = device
+        self._copy = memoryview(bytearray(4 * prog_size))  # as large as LittleFS's cache
+        self._programs = self._erases = self._reads = 0  # strikes in a row
+        self.refuses = self.is_slow = False
+
+    def probe(self):
+        """Measure how long reading takes. Raises OSError if the device can't be read."""
+        for block in range(_STRIKES_MAX):
+            self._read(block, self._copy, 0)
+
+    def writeblocks(self, block, buffer, offset):
+        """Program whole pages, and check them."""
+        if self.refuses:
+            return _EIO
+        began_ms = time.ticks_ms()
+        try:
+            is_right = not self._device.writeblocks(block, buffer, offset)
+        except OSError:
+            is_right = False
+        took_ms = time.ticks_diff(time.ticks_ms(), began_ms)
+        is_right = is_right and self._holds(block, buffer, offset)
+        self._programs = self._judge(self._programs, is_right, took_ms)
+        return 0 if is_right else _TRY_ANOTHER_BLOCK
+
+    def ioctl(self, request, argument):
+        """Erase a block, or answer another request. Whether it is erased shows when it is programmed."""
+        if request != _ERASE:
+            return self._device.ioctl(request, argument)
+        if self.refuses:
+            return _EIO
+        began_ms = time.ticks_ms()
+        try:
+            is_right = not self._device.ioctl(request, argument)
+        except OSError:
+            is_right = False
+        self._erases = self._judge(self._erases, is_right, time.ticks_diff(time.ticks_ms(), began_ms))
+        return 0 if is_right else _TRY_ANOTHER_BLOCK
+
+    def _holds(self, block, buffer, offset):
+        """Return whether the flash holds what was programmed."""
+        copy = self._copy if len(buffer) == len(self._copy) else self._copy[: len(buffer)]
+        try:
+            self._read(block, copy, offset)
+        except OSError:
+            return False
+        return copy == buffer
+
+    def _read(self, block, buffer, offset):
+        """Read, and count how often in a row that was slow."""
+        began_ms = time.ticks_ms()
+        self.readblocks(block, buffer, offset)
+        took_ms = time.ticks_diff(time.ticks_ms(), began_ms)
+        strikes = _SLOW if took_ms > _VERY_SLOW_READ_MS else _FAILED
+        self._reads = self._reads + strikes if took_ms > _READ_MS else 0
+        if self._reads >= _STRIKES_MAX:
+            self.refuses = self.is_slow = True
+
+    def _judge(self, strikes, is_right, took_ms):
+        """Return the strikes in a row after this operation; from too many on, refuse."""
+        if took_ms > _WRITE_MS:
+            strikes += _SLOW
+        elif not is_right:
+            strikes += _FAILED
+        else:
+            strikes = 0
+        self.refuses = self.refuses or strikes >= _STRIKES_MAX
+        return strikes
+
+
+def port_device():
+    """Return the port's block device for the filesystem, and how many bytes LittleFS programs at once there."""
+    try:
+        from rp2 import Flash  # pyright: ignore[reportMissingImports] - of the RP2040's port
+
+        return Flash(), _RP2_PROG_SIZE
+    except ImportError:
+        pass
+    try:
+        from flashbdev import bdev  # pyright: ignore[reportMissingImports] - of the ESP32's port
+
+        return bdev, _ESP32_PROG_SIZE
+    except ImportError:
+        return None, 0
+
+
+def mount():
+    """Mount the filesystem at the root through a guard, in place of how the port has mounted it.
+
+    If it can't be mounted, it is left as it is.
+    """
+    global guard
+    device, prog_size = port_device()
+    if device is None or guard is not None:
+        return
+    guard = FlashGuard(device, prog_size)
+    try:
+        guard.probe()
+        filesystem = vfs.VfsLfs2(guard, progsize=prog_size)  # pyright: ignore[reportArgumentType]
+    except OSError:
+        return
+    try:
+        vfs.umount("/")
+    except OSError:
+        pass  # the port had mounted nothing
+    vfs.mount(filesystem, "/")
