@@ -11,7 +11,16 @@ on_trial = slots.choose()
 del slots, sys.modules["slots"]  # the console needs its memory
 
 try:
-    from console.app import run
+    try:
+        from console.app import run
+    except Exception as error:  # flash has lost a part of this version
+        if on_trial:
+            raise
+        sys.print_exception(error)
+        for name in [name for name in sys.modules if name.split(".")[0] in ("console", "boards")]:
+            del sys.modules[name]
+        sys.path.insert(0, ".frozen")  # our own image of MicroPython holds a version, too
+        from console.app import run
 
     run()
 except Exception as error:

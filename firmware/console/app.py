@@ -321,8 +321,8 @@ def run():
     outbox_files.unload("startup", "update_slots")
     if arguments is None:
         return
-    if not arguments[0].RADIO:
-        health.be_quiet()  # the serial line belongs to the bridge
+    if not arguments[0].RADIO and arguments[1]:
+        health.be_quiet()  # the serial line belongs to the bridge; without console.json, to a technician
         kbd_intr(-1)
     gc.collect()
     gc.threshold(_COLLECT_BYTES)

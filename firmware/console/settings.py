@@ -5,7 +5,7 @@ Loaded only while settings are read or written. `Settings` in use have no method
 
 import json
 import os
-from errno import ENOENT
+from errno import ENODEV, ENOENT
 
 from console.events import is_int
 from console.outbox_files import write
@@ -143,7 +143,7 @@ def load(path):
         with open(path) as file:
             message = json.load(file)
     except OSError as error:
-        if error.errno == ENOENT:
+        if error.errno in (ENOENT, ENODEV):  # no file, or no filesystem
             return None
         return "settings can't be read"
     except ValueError:

@@ -54,21 +54,25 @@ def board_named(name):
 
 
 def read_config():
-    """Return (console.json as a dict, empty if it can't be used; the folder that it is in)."""
-    error = None
-    for folder in ("", "/flash"):
+    """Return (console.json as a dict, empty if it can't be used; the folder of the console's files).
+
+    Our own image keeps a copy outside the filesystem, in `/rom`.
+    """
+    error, files = None, ""
+    for folder in ("", "/flash", "/rom"):
         try:
             with open(folder + "/console.json") as file:
                 config = json.load(file)
+            if folder != "/rom":
+                files = folder
             check_key(config.get("key"))
-            return config, folder
+            return config, files
         except OSError as failed:
+            error = error or failed
+        except (ValueError, AttributeError) as failed:
             error = failed
-        except (ValueError, AttributeError) as failed:  # the file exists, so this is the flash
-            health.report("console.json", failed)
-            return {}, folder
     health.report("console.json", error)
-    return {}, ""
+    return {}, files
 
 
 def check_key(key):

@@ -20,7 +20,9 @@ from uf2 import uf2
 
 OWN = Path(__file__).resolve().parent
 CACHE = OWN.parents[1] / ".cache" / "image"
+BOARD = "RPI_PICO"
 COMPILER = "arm-none-eabi-gcc"
+ROM_BYTES = 4096  # of flash below the filesystem, in an image with our own `_boot.py`: a copy of `console.json`
 RESULTS = ("firmware.uf2", "firmware.bin")
 
 
@@ -30,19 +32,21 @@ def build(manifest, cache):
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         packages = fetch(cache / "sources")
-        result = cache / _digest(packages, manifest, cache / "sources" / "micropython")
+        frozen = _frozen(manifest, cache / "sources" / "micropython")
+        result = cache / _digest(packages, frozen)
         if not result.exists():
-            made = _compile(packages, manifest, cache)
+            rom_bytes = ROM_BYTES if OWN / "_boot.py" in frozen else 0
+            made = _compile(packages, manifest, cache, result.name, rom_bytes)
             _keep(made, result)
     return result
 
 
-def _digest(packages, manifest, micropython):
+def _digest(packages, frozen):
     """Return a hash of everything that goes into the image."""
     digest = hashlib.sha256()
     compiler = run([COMPILER, "--version"], "MicroPython can't be compiled").splitlines()[0]
     digest.update("\n".join([*packages, compiler]).encode())
-    for path in (*sorted(OWN.glob("*.py")), *_frozen(manifest, micropython)):
+    for path in (*sorted(OWN.glob("*.py")), *frozen):
         content = path.read_bytes()
         digest.update(f"\n{path.name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
@@ -54,18 +58,21 @@ def _frozen(manifest, micropython):
     tool = micropython / "tools/manifestfile.py"
     listed = run([sys.executable, tool, *options, manifest], f"{manifest} can't be read")
     paths = [line.split("full_path='")[1].split("'")[0] for line in listed.splitlines() if "full_path='" in line]
-    return [Path(path) for path in paths]
+    return [Path(path).resolve() for path in paths]
 
 
-def _compile(packages, manifest, cache):
-    """Compile MicroPython with this manifest, and return the folder with the results."""
+def _compile(packages, manifest, cache, name, rom_bytes):
+    """Compile MicroPython with this manifest, and return the folder with the results.
+
+    `name` tells images apart in MicroPython's `sys.version`. `rom_bytes` of flash are a read-only filesystem.
+    """
     micropython = cache / "sources" / "micropython"
     jobs = f"-j{os.cpu_count()}"
     (archive,) = (name for name in packages if name.startswith("micropython_") and ".orig." in name)
     environment = {
         **os.environ,
         # Named and dated by the package, not by a checkout or a day, so that builds are alike.
-        "MICROPY_GIT_TAG": "v" + archive.removeprefix("micropython_").partition("+")[0],
+        "MICROPY_GIT_TAG": f"v{archive.removeprefix('micropython_').partition('+')[0]}-{name[:8]}",
         "MICROPY_GIT_HASH": "debian",
         "SOURCE_DATE_EPOCH": str(int((micropython / "LICENSE").stat().st_mtime)),
         "MICROPY_MPYCROSS": str(micropython / "mpy-cross/build/mpy-cross"),
@@ -73,11 +80,13 @@ def _compile(packages, manifest, cache):
         "CFLAGS": f"-ffile-prefix-map={cache}=.",
     }
     run(["make", "-s", jobs, "-C", micropython / "mpy-cross"], "mpy-cross can't be compiled", env=environment)
-    made = cache / f"build-{manifest.stem}"
+    board = _board(cache, rom_bytes)
+    made = cache / f"build-{manifest.stem}-{board.name}"
     # MicroPython's tool goes by the files' times, which are old after a checkout of other content.
     shutil.rmtree(made / "frozen_mpy", ignore_errors=True)
     definitions = {
-        "MICROPY_BOARD": "RPI_PICO",
+        "MICROPY_BOARD": BOARD,
+        "MICROPY_BOARD_DIR": board,
         "MICROPY_FROZEN_MANIFEST": manifest,
         "MICROPY_LIB_DIR": micropython,  # micropython-lib is not packaged; nothing is taken from this folder
         "PICO_NO_PICOTOOL": "1",
@@ -87,6 +96,19 @@ def _compile(packages, manifest, cache):
     run(words, "MicroPython can't be configured", env=environment)
     run(["cmake", "--build", made, jobs], "MicroPython can't be compiled", env=environment)
     return made
+
+
+def _board(cache, rom_bytes):
+    """Return the folder that describes the board; `rom_bytes` of its flash are a read-only filesystem."""
+    board = cache / f"{BOARD}-{rom_bytes}"
+    if not board.exists():
+        new = board.with_suffix(".new")
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(cache / "sources/micropython/ports/rp2/boards" / BOARD, new)
+        with (new / "mpconfigboard.h").open("a") as header:
+            header.write(f"#define MICROPY_HW_ROMFS_BYTES ({rom_bytes})\n")
+        new.rename(board)
+    return board
 
 
 def _keep(made, result):

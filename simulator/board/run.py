@@ -91,13 +91,15 @@ def mount_flash():
 
     config = wires.config["flash"]
     flash = open_flash(config)
+    port_flash.begin(flash, wires.config["rom"])
+    if wires.config["rom"]:
+        port_flash.freeze_guard(wires.config["firmware"])
     root = "/"
     if wires.board == "unix":
         root = "/flash"
     else:
         vfs.umount("/")
         vfs.mount(vfs.VfsPosix("/"), HOST)
-    port_flash.begin(flash)
     flash_faults.begin(flash, root, wires.config["cut"], wires.config["wear"])
     flash_files.begin(root)
     try:
@@ -105,7 +107,7 @@ def mount_flash():
         os.chdir(root)
         write_files(root.rstrip("/"))
     except OSError as error:
-        if wires.config.get("bare"):
+        if wires.config.get("bare") and not wires.config["rom"]:
             stock_files.without_filesystem(flash, config["prog_size"], error)
         else:
             print("flash:", error)  # noqa: T201 - as a board does
@@ -174,7 +176,7 @@ def run(path, needed):
             code = compile(file.read(), path, "exec")
         exec(code, names)  # noqa: S102 - a board runs code
     except OSError as error:
-        if error.errno == errno.ENOENT and (path.endswith("boot.py") or not needed):
+        if error.errno in (errno.ENOENT, errno.ENODEV) and (path.endswith("boot.py") or not needed):
             return None
         return report(error)
     except SystemExit:

@@ -47,6 +47,8 @@ class Console:
         ntp_host: the time server, as `HOST`, or `HOST:PORT` if its port is not 123.
         name_port: the port of the name server on loopback.
         firmware: the root of the board's filesystem: `.py` files, or the output of `compile_firmware`.
+        own_image: a `pico` runs the project's own image of MicroPython, which formats nothing, and has a second place
+            for `console.json` (the file `rom.bin` in `folder`).
         installed: run what is on the flash (`firmware` is copied onto a fresh one); else run `firmware` where it lies.
         interrupts: how contacts reach the firmware on the `unix` board: `hard` as on RP2040, `soft` as on ESP32.
         flash_kb: the size of the flash; 848 is what a Pico W has for the filesystem.
@@ -71,6 +73,7 @@ class Console:
         ntp_host: str | None = None,
         name_port: int = _DNS_PORT,
         firmware: Path | None = None,
+        own_image: bool = False,
         installed: bool = False,
         interrupts: Literal["hard", "soft"] = "hard",
         flash_kb: int = 848,
@@ -113,6 +116,7 @@ class Console:
             "time_port": int(time_port or _NTP_PORT),
             "name_port": name_port,
             "wear": None,
+            "rom": str(self.folder / "rom.bin") if own_image else None,
             **WIFI,
         }
         self._supply = PowerSupply(

@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from broker import LoginBroker, StandInBridge
+from failing_flash import answer, wait_for_blinks
 
 from simulator import Console
 from simulator.console.micropython import command
@@ -25,16 +25,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "erases are slow": {"failing": (), "times_ms": {"erase": 1500}},
 }
 PRESSES_MAX = 40
-BLINKS = 4
-PAUSE_MS = 1000
-
-
-def answer(console: Console, button: str) -> None:
-    console.press("seller")
-    console.wait_lamp("cant_say")
-    console.press(button)
-    console.wait_lamp("cant_say", on=False)
-    console.wait_lamp(button)
 
 
 def press_until_flash_fails(console: Console) -> None:
@@ -62,17 +52,6 @@ def answer_from_ram(console: Console, bridge: StandInBridge, button: str, earlie
     answer(console, button)
     wait_until("the answer", lambda: closes(bridge).get(epoch) == [button])
     return epoch
-
-
-def wait_for_blinks(console: Console) -> None:
-    """Wait until the seller's lamp has blinked as for failed flash."""
-
-    def has_blinked() -> bool:
-        lit = [change.ticks_ms for change in console.changes() if change[:3] == ("lamp", "seller", True)]
-        ends = [0, *(at for at in range(1, len(lit)) if lit[at] - lit[at - 1] > PAUSE_MS)]
-        return any(end - begin == BLINKS for begin, end in pairwise(ends[1:]))
-
-    wait_until(f"{BLINKS} blinks", has_blinked)
 
 
 def closes(bridge: StandInBridge) -> dict[str, list[str]]:

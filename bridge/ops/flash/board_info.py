@@ -14,7 +14,9 @@ OLDEST_MICROPYTHON = (1, 25)
 SLOTS = ("a", "b")
 RESTART_FILE = "/restart"
 
-BOARD_QUERY = """
+NO_DEVICE = 19  # the error at the root if nothing is mounted there
+
+BOARD_QUERY = f"""
 import json, machine, os, sys
 from binascii import hexlify
 def read(path):
@@ -24,15 +26,21 @@ def read(path):
     except (OSError, ValueError):
         return None
 try:
+    os.stat("/console.json")
     names = os.listdir("/")
-except OSError:
-    names = None
-print(json.dumps({
+except OSError as error:
+    names = None if error.errno == {NO_DEVICE} else os.listdir("/")
+try:
+    import flash_guard
+    guarded = True
+except ImportError:
+    guarded = False
+print(json.dumps({{
     "platform": sys.platform, "machine": getattr(sys.implementation, "_machine", ""),
     "version": list(sys.implementation.version[:3]), "base": sys.version,
     "hardware_id": hexlify(machine.unique_id()).decode(),
-    "names": names, "console": read("/console.json"), "slots": read("/slots.json"),
-    "serving": "console.app" in sys.modules}))
+    "names": names, "guarded": guarded, "console": read("/console.json"), "slots": read("/slots.json"),
+    "serving": "console.app" in sys.modules}}))
 """
 
 # Count the events in the outbox with the board's own firmware, as only that knows its files. Counts as a restart.
@@ -56,7 +64,8 @@ class BoardInfo:
     """A board as it was when it was queried.
 
     `machine` and `base` are MicroPython's names for the board and for its own build. `names` are the files at the root
-    of the filesystem, or None if there is no filesystem.
+    of the filesystem, or None if there is no filesystem. `guarded` says whether `firmware/flash_guard.py` is there.
+    `lost_files` is set if a filesystem that could not be mounted was replaced.
     """
 
     kind: str
@@ -68,6 +77,13 @@ class BoardInfo:
     console: dict[str, Any] | None
     slots: dict[str, Any] = field(default_factory=dict)
     serving: bool = False
+    guarded: bool = False
+    lost_files: bool = False
+
+    @property
+    def has_own_image(self) -> bool:
+        """Return whether, without a filesystem, the board's MicroPython is an image with the firmware frozen in."""
+        return self.names is None and self.guarded
 
     @property
     def identity(self) -> tuple[str, str] | None:
@@ -110,6 +126,7 @@ def read_board_info(repl: Repl) -> BoardInfo:
         config,
         slots or {},
         answer["serving"],
+        answer["guarded"],
     )
 
 

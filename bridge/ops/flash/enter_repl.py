@@ -7,6 +7,7 @@ not know the time, two held buttons have the same effect (`firmware/console/star
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import secrets
 import time
@@ -14,6 +15,7 @@ import time
 from bridge.ops.flash.board_info import RESTART_FILE, BoardInfo, read_board_info
 from bridge.ops.flash.console_output import ConsoleOutput
 from bridge.ops.flash.errors import BoardGoneError, FlashingError
+from bridge.ops.flash.filesystem import ensure_filesystem
 from bridge.ops.flash.ports import Port, find_again
 from bridge.ops.flash.repl import Repl
 
@@ -40,16 +42,20 @@ except OSError:
 """
 
 
-def open_repl(port: Port) -> tuple[Repl, BoardInfo]:
-    """Stop the board at `port`, and return its REPL and what it is. Raises FlashingError."""
+def open_repl(port: Port, *, may_wipe: bool) -> tuple[Repl, BoardInfo]:
+    """Stop the board at `port`, and return its REPL and what it is. Raises FlashingError.
+
+    `may_wipe` says whether a filesystem that can't be mounted may be replaced.
+    """
     repl = _interrupt(port)
     try:
-        board = read_board_info(repl)
+        board = ensure_filesystem(repl, read_board_info(repl), may_wipe=may_wipe)
+        has_lost_files = board.lost_files
         if board.serving or "trial" in board.slots:
             slots = {"slot": board.slot}  # without the trial, which would start its watchdog
             repl.restart(RESTART_AT_PROMPT.replace("SLOTS", repr(json.dumps(slots))))
             repl = _wait_for_prompt(port)
-            board = read_board_info(repl)
+            board = dataclasses.replace(read_board_info(repl), lost_files=has_lost_files)
         repl.run(REMOVE_RESTART_FILE)
     except BaseException:
         repl.close()
@@ -91,7 +97,10 @@ def _wait_for_prompt(port: Port) -> Repl:
         if repl is not None:
             repl.close()
         if time.monotonic() > end_s:
-            raise FlashingError(f"The board on {port.path} did not come back: pull its cable out, and run this again.")
+            raise FlashingError(
+                f"The board on {port.path} did not come back: pull its cable out, run this again, and hold No and the "
+                "seller's button while you plug it in."
+            )
 
 
 def _request_maintenance(port: Port) -> bool:

@@ -12,7 +12,8 @@ from bridge.ops.flash.console_json import SharedConfig, console_config
 from bridge.ops.flash.console_output import ConsoleOutput
 from bridge.ops.flash.enter_repl import open_repl
 from bridge.ops.flash.errors import FlashingError
-from bridge.ops.flash.install import FirmwareImage, console_files, install, replace_file, wipe
+from bridge.ops.flash.filesystem import write_copy
+from bridge.ops.flash.install import CONSOLE_FILE, FirmwareImage, console_files, install, replace_file, wipe
 from bridge.ops.flash.micropython_image import MicroPythonImage, write_by_esptool
 from bridge.ops.flash.ports import Port
 from bridge.ops.flash.repl import Repl
@@ -86,14 +87,16 @@ def flash_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: Fla
         prompt.show_name(assignment.name)
         prompt.note(f"{port.path}: {board.kind} {board.hardware_id} becomes {assignment.name}.")
         config = console_config(assignment, board, job.shared_config)
-        result.wiped_count = _clear_events(repl, board, assignment, job)
+        result.wiped_count = None if board.lost_files else _clear_events(repl, board, assignment, job)
         if result.wiped_count != 0:
             lost = "an unknown number of events" if result.wiped_count is None else plural(result.wiped_count, "event")
             prompt.note(f"{port.path}: wiped {lost} of {_previous_console(board)}, which the bridge will never get.")
         prompt.stage("configuring")
         # These files come first, before anything starts that needs them.
-        for path, data in console_files(config, job.shared_config.ca).items():
+        files = console_files(config, job.shared_config.ca)
+        for path, data in files.items():
             replace_file(repl, path, data)
+        write_copy(repl, files[CONSOLE_FILE])
         install(repl, board, job.firmware, prompt.stage)
         _start_console(repl, port, job, prompt, result)
     finally:
@@ -106,7 +109,7 @@ def _open_board(
     """Return the board's REPL once it runs the right MicroPython; (None, None) if it restarts as a volume to get it."""
     micropython = job.micropython
     try:
-        repl, board = open_repl(port)
+        repl, board = open_repl(port, may_wipe=job.may_wipe)
     except FlashingError:
         if micropython is None or micropython.family != "esp32":
             raise
@@ -125,7 +128,7 @@ def _open_board(
         repl.close()
     erase = job.may_wipe and (board is None or board.names is None)
     write_by_esptool(micropython, port.path, lambda done: prompt.stage("writing MicroPython", done, 100), erase=erase)
-    return open_repl(port)
+    return open_repl(port, may_wipe=job.may_wipe)
 
 
 def _check_image(repl: Repl, board: BoardInfo, micropython: MicroPythonImage) -> None:

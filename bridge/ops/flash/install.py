@@ -19,6 +19,7 @@ from bridge.ops.flash.repl import Repl
 
 LAST_FILE = "main.py"
 SLOTS_FILE = "slots.json"
+CONSOLE_FILE = "/console.json"
 _NOT_INSTALLED = {SLOTS_FILE, "package.json"}
 
 ReportProgress = Callable[[str, int, int], None]
@@ -128,7 +129,7 @@ def install(repl: Repl, board: BoardInfo, firmware: FirmwareImage, report: Repor
     root_files = [name for name in firmware.at_root if name != LAST_FILE]
     for name in root_files:
         replace_file(repl, f"/{name}", firmware.at_root[name])
-    repl.run(_program(REMOVE, PATHS=[f"/{Path(name).stem}.py" for name in root_files if name.endswith(".mpy")]))
+    repl.run(program(REMOVE, PATHS=[f"/{Path(name).stem}.py" for name in root_files if name.endswith(".mpy")]))
     if slot != board.slot or board.slots != {"slot": slot}:
         replace_file(repl, f"/{SLOTS_FILE}", json.dumps({"slot": slot}).encode())
     replace_file(repl, f"/{LAST_FILE}", firmware.at_root[LAST_FILE])
@@ -136,18 +137,18 @@ def install(repl: Repl, board: BoardInfo, firmware: FirmwareImage, report: Repor
 
 def replace_file(repl: Repl, path: str, data: bytes) -> None:
     """Replace a file as a whole, or create it, unless it has that content already."""
-    if repl.run(_program(DIGEST, PATH=path)).strip() == _digest(data):
+    if repl.run(program(DIGEST, PATH=path)).strip() == _digest(data):
         return
     new = f"{path}.new"
     repl.write_file(new, data)
-    if repl.run(_program(DIGEST, PATH=new)).strip() != _digest(data):
+    if repl.run(program(DIGEST, PATH=new)).strip() != _digest(data):
         raise _mismatch(repl, path)
-    repl.run(_program(EXCHANGE, NEW=new, PATH=path))
+    repl.run(program(EXCHANGE, NEW=new, PATH=path))
 
 
 def wipe(repl: Repl) -> None:
     """Remove what belongs to an earlier console: its events and its settings."""
-    repl.run(_program(REMOVE, PATHS=["/outbox", "/settings.json"]))
+    repl.run(program(REMOVE, PATHS=["/outbox", "/settings.json"]))
 
 
 def _fill(
@@ -168,7 +169,7 @@ def _fill(
     copies = [name for name in missing if active_hashes.get(name) == firmware.hashes[name]]
     folders = [f"/{slot}", *(f"/{slot}/{folder}" for folder in firmware.folders)]
     pairs = [(f"{'/' + active_slot if active_slot else ''}/{name}", f"/{slot}/{name}") for name in copies]
-    repl.run(_program(PREPARE, GONE=obsolete, FOLDERS=folders, COPIES=pairs), limit_s=60)
+    repl.run(program(PREPARE, GONE=obsolete, FOLDERS=folders, COPIES=pairs), limit_s=60)
     _copy_files(repl, slot, {name: firmware.files[name] for name in missing if name not in copies}, report)
     report("checking", 1, 1)
     if _read_hashes(repl, slot, firmware.folders) != firmware.hashes:
@@ -188,11 +189,11 @@ def _copy_files(repl: Repl, slot: str, files: dict[str, bytes], report: ReportPr
 
 
 def _read_hashes(repl: Repl, slot: str, names: list[str]) -> dict[str, str]:
-    hashes: dict[str, str] = repl.ask(_program(HASHES, FOLDER=f"/{slot}/" if slot else "/", NAMES=names), limit_s=60)
+    hashes: dict[str, str] = repl.ask(program(HASHES, FOLDER=f"/{slot}/" if slot else "/", NAMES=names), limit_s=60)
     return hashes
 
 
-def _program(source: str, **values: Any) -> str:
+def program(source: str, **values: Any) -> str:
     """Return the program, preceded by assignments of these values."""
     return "".join(f"{name} = {value!r}\n" for name, value in values.items()) + source
 
@@ -211,4 +212,4 @@ def _mismatch(repl: Repl, path: str) -> FlashingError:
 def console_files(config: Mapping[str, Any], ca: bytes | None) -> dict[str, bytes]:
     """Return the console's own files by their paths; `console.json`, which refers to the others, comes last."""
     files = {"/ca.der": ca} if ca is not None else {}
-    return {**files, "/console.json": json.dumps(config, indent=1, sort_keys=True).encode()}
+    return {**files, CONSOLE_FILE: json.dumps(config, indent=1, sort_keys=True).encode()}
