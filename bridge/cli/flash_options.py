@@ -67,7 +67,12 @@ BaseFile = Annotated[Path | None, typer.Option("--base", help="MicroPython (.uf2
 BaseHash = Annotated[
     str | None, typer.Option("--base-sha256", help="The SHA-256 of the --base file. [default: as in FILE.sha256]")
 ]
-Wipe = Annotated[bool, typer.Option("--wipe", help="Discard events that are waiting on a board, and say how many.")]
+Wipe = Annotated[
+    bool,
+    typer.Option(
+        "--wipe", help="Discard events that are waiting on a board, and say how many; replace a broken filesystem."
+    ),
+]
 SelfTest = Annotated[
     bool, typer.Option("--self-test/--no-self-test", help="Lead through the self-test after the start.")
 ]

@@ -23,7 +23,7 @@ CACHE = OWN.parents[1] / ".cache" / "image"
 BOARD = "RPI_PICO"
 COMPILER = "arm-none-eabi-gcc"
 ROM_BYTES = 4096  # of flash below the filesystem, in an image with our own `_boot.py`: a copy of `console.json`
-RESULTS = ("firmware.uf2", "firmware.bin")
+RESULTS = ("firmware.uf2", "firmware.uf2.sha256", "firmware.bin")
 
 
 def build(manifest, cache):
@@ -117,7 +117,9 @@ def _keep(made, result):
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir()
     shutil.copy(made / "firmware.bin", half)
-    (half / "firmware.uf2").write_bytes(uf2((half / "firmware.bin").read_bytes()))
+    content = uf2((half / "firmware.bin").read_bytes())
+    (half / "firmware.uf2").write_bytes(content)
+    (half / "firmware.uf2.sha256").write_text(f"{hashlib.sha256(content).hexdigest()}  firmware.uf2\n")
     half.rename(result)
 
 
