@@ -18,10 +18,11 @@ import vfs
 from micropython import const
 
 _STRIKES_MAX = const(8)  # in a row, of one kind
-_FAILED = const(1)
-_SLOW = const(4)
+_FAILED = const(1)  # … that a failed operation counts, or a slow read
+_VERY_SLOW_READ = const(2)
+_SLOW_WRITE = const(4)
 _WRITE_MS = const(500)  # the slowest healthy chips take 400 ms for an erase
-_READ_MS = const(2)  # … and far below 1 ms for what is read at once
+_READ_MS = const(2)  # … and far below 1 ms for what is read at once; another task may delay a read or two
 _VERY_SLOW_READ_MS = const(10)
 _ERASE = const(6)  # a request to ioctl
 _EIO = const(-5)
@@ -92,7 +93,7 @@ class FlashGuard:
         began_ms = time.ticks_ms()
         self.readblocks(block, buffer, offset)
         took_ms = time.ticks_diff(time.ticks_ms(), began_ms)
-        strikes = _SLOW if took_ms > _VERY_SLOW_READ_MS else _FAILED
+        strikes = _VERY_SLOW_READ if took_ms > _VERY_SLOW_READ_MS else _FAILED
         self._reads = self._reads + strikes if took_ms > _READ_MS else 0
         if self._reads >= _STRIKES_MAX:
             self.refuses = self.is_slow = True
@@ -100,7 +101,7 @@ class FlashGuard:
     def _judge(self, strikes, is_right, took_ms):
         """Return the strikes in a row after this operation; from too many on, refuse."""
         if took_ms > _WRITE_MS:
-            strikes += _SLOW
+            strikes += _SLOW_WRITE
         elif not is_right:
             strikes += _FAILED
         else:
