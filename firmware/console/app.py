@@ -18,7 +18,9 @@ from console.outbox import Outbox
 from console.survey import PRESS_TESTED, SurveyTable
 from console.version import VERSION
 
-_COLLECT_BYTES = const(4096)  # allocated since the last collection: a heap that fills up breaks into small pieces
+# Allocated since the last collection. A collection stops a board for 12 ms, and draining the outbox allocates 50 kB a
+# second; but a heap that fills up breaks into small pieces.
+_COLLECT_BYTES = const(32768)
 _QUIET_MS = const(3000)  # without a survey or a contact: then a press in the next moment is unlikely
 TASK_LIMITS_MS = {"buttons": 5000, "link": 60000, "heart": 10000}
 
@@ -207,22 +209,23 @@ class App:
         before_ms = self.clock.up_ms()
         while True:
             settled_ms = self.buttons.poll()
-            self.lamps.show(self.clock.up_ms(), self._blinks)  # before flash takes its time
-            fact = self.table.take(settled_ms)
-            while fact is not None:
-                if fact[events.TYPE] != PRESS_TESTED:
-                    self.record(fact)
-                elif self.tested is not None:
-                    self.tested.append(fact[events.BUTTON])
-                fact = self.table.take(settled_ms)
-            if self._in_force is not self.table.settings:
-                self._in_force = self.table.settings
-                self.buttons.set_debounce(self._in_force.debounce_ms)
             now_ms = self.clock.up_ms()
+            self.lamps.show(now_ms, self._blinks)  # before flash takes its time
             self.pulse.beat("buttons")
             self.pulse.late(max(now_ms - before_ms - POLL_MS, 0))
             before_ms = now_ms
-            await asyncio.sleep_ms(POLL_MS)
+            fact = self.table.take(settled_ms)
+            if fact is None:
+                await asyncio.sleep_ms(POLL_MS)
+                continue
+            if fact[events.TYPE] != PRESS_TESTED:
+                self.record(fact)
+            elif self.tested is not None:
+                self.tested.append(fact[events.BUTTON])
+            if self._in_force is not self.table.settings:
+                self._in_force = self.table.settings
+                self.buttons.set_debounce(self._in_force.debounce_ms)
+            await asyncio.sleep_ms(0)  # a fact a turn: each may take an erase, and what it lights is shown at once
 
     # Health.
 
@@ -240,9 +243,9 @@ class App:
             faults.append("update")
         return faults
 
-    def send_health(self):
+    async def send_health(self):
         """Send a `health` message."""
-        self.link.send("health", health.figures(self), 0, True)
+        self.link.send("health", await health.figures(self), 0, True)
 
     async def _heart(self):
         sent_ms = self.clock.up_ms()
@@ -264,7 +267,7 @@ class App:
             if is_due or has_flash_failed != ("flash" in faults):
                 has_flash_failed = "flash" in faults
                 sent_ms = self.clock.up_ms()
-                self.send_health()
+                await self.send_health()
 
     def is_quiet(self):
         """Return whether nobody uses the console now, or is likely to in the next moment."""
@@ -280,7 +283,7 @@ class App:
 
     # Messages from the bridge.
 
-    def take_settings(self, message):
+    async def take_settings(self, message):
         """Use the settings of a decoded `settings` message; if they can't be used, `health.faults` says so."""
         from console import settings as settings_file  # they come once in a session
 
@@ -293,7 +296,7 @@ class App:
             return
         if refused != self._settings_fault:
             self._settings_fault = refused
-            self.send_health()
+            await self.send_health()
         if refused or not settings_file.replaces(settings, self._newest):
             return
         try:

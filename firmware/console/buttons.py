@@ -130,7 +130,8 @@ class Buttons:
                 self._levels[button] = pressed
             self._edge(self._debounces[button], pressed, up_ms, before_ms if stalled else None)
             seen = self._ring.peek()
-        for button, debounce in enumerate(self._debounces):
+        for button in range(len(self._debounces)):  # `enumerate` would fill the heap with tuples, 400 a second
+            debounce = self._debounces[button]
             debounce.poll(self._levels[button], now_ms)
             self._notice(debounce, self._levels[button], now_ms)
         return settled_ms(self._debounces, now_ms - 1)  # an edge may still come in this millisecond

@@ -46,6 +46,8 @@ class Debounce:
 
     def poll(self, pressed, now_ms):
         """Note the level at `now_ms`: a change that had no edge counts as an edge now. Returns what `edge` returns."""
+        if self._first is None and pressed == self._level:
+            return False  # nothing has changed, as nearly always
         begun = self.edge(pressed, now_ms)
         self._settle(now_ms)
         return begun

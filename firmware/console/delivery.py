@@ -12,11 +12,14 @@ import json
 
 from micropython import const
 
+from console.events import BATCH_EVENTS_MAX
+
 _AHEAD = const(4)  # batches ahead of the acknowledgement
 _RESEND_MS = const(10000)
 _ANSWER_MS = const(2000)
 _DOUBT_MS = const(3000)  # how long to wait for the bridge to say which numbers it knows
-_BATCH_BYTES = const(4096)  # of JSON: half of what the schema allows, as a board's heap holds it three times
+_BATCH_BYTES = const(8192)  # of JSON
+_ENVELOPE_BYTES = const(200)  # of them for all but the events
 
 
 class Delivery:
@@ -28,17 +31,53 @@ class Delivery:
         self._epoch = None
         self._through = 0
         self._next = 0  # the number to send next
+        self._restarts = 0
         self._in_flight = []  # (last number, when it was sent) of each batch that is not acknowledged
         self._progress_ms = 0
         self._asked_ms = None  # when the bridge was first asked about numbers in doubt
 
     def restart(self):
         """Send all that waits again: the connection is a new one."""
+        self._restarts += 1  # a batch that is being made is dropped
         self._in_flight = []
         self._next = 0
 
     def next_batch(self, now_ms):
-        """Return the next batch as JSON, or None if there is nothing to send now."""
+        """Yield None after each step of making the next batch, then the batch: a list of pieces (bytes) of its JSON.
+
+        Yields no batch if there is nothing to send now. `now_ms` is a function. A step reads flash once or turns one
+        event into JSON, so that between two of them lamps and sound can follow a press.
+        """
+        seq, end, doubt = self._due(now_ms())
+        if len(self._in_flight) >= _AHEAD or seq >= end:
+            return
+        restarts = self._restarts
+        batch = None
+        while seq < end and (batch is None or not batch.is_full):
+            number, event = self.outbox.event(seq)
+            if event is not None:
+                batch = batch or Batch(self._epoch, min(self.outbox.held(), number), number, self._key)
+                if not batch.add(event):
+                    break
+                number += 1
+            elif number > seq and batch:
+                break  # a batch ends before a gap
+            seq = number
+            yield
+            if restarts != self._restarts or self._epoch != self.outbox.delivery()[0]:
+                return  # what is to be sent next has changed
+        if batch is None:
+            if doubt and not self._in_flight:
+                self.outbox.stop_asking()
+            return
+        self._next = batch.end
+        if not self._in_flight:
+            self._progress_ms = now_ms()
+        self._in_flight.append((self._next - 1, now_ms()))
+        yield batch.pieces()
+
+    def _due(self, now_ms):
+        """Return (the number to send next, the one to stop before, whether that is for doubt about it)."""
         epoch, first, end = self.outbox.delivery()
         if epoch != self._epoch:
             self._epoch = epoch
@@ -51,20 +90,7 @@ class Delivery:
             end = doubt
             first = min(first, end - 1)
         self._next = max(self._next, first)
-        if len(self._in_flight) >= _AHEAD or self._next >= end:
-            return None
-        base, events = self.outbox.batch(self._next)
-        events = events[: max(end - base, 0)]
-        if not events:
-            if doubt and not self._in_flight:
-                self.outbox.stop_asking()
-            return None
-        parts = as_json(events)
-        self._next = base + len(parts)
-        if not self._in_flight:
-            self._progress_ms = now_ms
-        self._in_flight.append((self._next - 1, now_ms))
-        return envelope(epoch, min(self.outbox.held(), base), base, parts, self._key)
+        return self._next, end, bool(doubt)
 
     def _doubt(self, epoch, now_ms):
         """Return the number from which on events wait for the bridge's answer, 0 if none do."""
@@ -96,35 +122,45 @@ class Delivery:
         return answers
 
 
-def as_json(events):
-    """Return the first events, each as JSON: as many as fit in a batch, at least one."""
-    parts = []
-    size = 0
-    for event in events:
-        part = json.dumps(event, separators=(",", ":"))
-        size += len(part.encode()) + 1
-        if parts and size > _BATCH_BYTES - 100:
-            break
-        parts.append(part)
-    return parts
+class Batch:
+    """A message of leaf `events`, which gets one event after the other, numbered from `base`.
 
+    With a `key` it is signed: `mac` covers epoch, first, base and events as in the message, a line each.
+    """
 
-def envelope(epoch, first, base, parts, key):
-    """Return the batch as JSON. Changes `parts`, its events as JSON, so that the text is put together only once."""
-    tail = "]}"
-    if key:
-        from console.hmac import hmac
+    def __init__(self, epoch, first, base, key):
+        self.end = base  # the number after the last event
+        self._pieces = [('{"epoch":"%s","first":%d,"base":%d,"events":' % (epoch, first, base)).encode()]
+        self._size = _ENVELOPE_BYTES
+        self._mac = None
+        if key:
+            from console.hmac import Hmac
 
-        tail = '],"mac":"%s"}' % hmac(key, signed('"%s"\n%d\n%d\n[' % (epoch, first, base), parts))
-    parts[0] = '{"epoch":"%s","first":%d,"base":%d,"events":[%s' % (epoch, first, base, parts[0])
-    parts[-1] += tail
-    return ",".join(parts)
+            self._mac = Hmac(key)
+            self._mac.update(('"%s"\n%d\n%d\n' % (epoch, first, base)).encode())
 
+    @property
+    def is_full(self):
+        """Whether it holds as many events as a message may."""
+        return len(self._pieces) > BATCH_EVENTS_MAX
 
-def signed(head, parts):
-    """Yield the bytes that a batch's `mac` signs: epoch, first, base and events as in the message, a line each."""
-    for part in parts:
-        yield head.encode()
-        yield part.encode()
-        head = ","
-    yield b"]"
+    def add(self, event):
+        """Add the next event; return False if there is no room for it."""
+        piece = (b"[" if len(self._pieces) == 1 else b",") + json.dumps(event, separators=(",", ":")).encode()
+        if len(self._pieces) > 1 and self._size + len(piece) > _BATCH_BYTES:
+            return False
+        self._pieces.append(piece)
+        self._size += len(piece)
+        self.end += 1
+        if self._mac:
+            self._mac.update(piece)
+        return True
+
+    def pieces(self):
+        """Return the whole message's pieces; nothing can be added any more."""
+        tail = b"]}"
+        if self._mac:
+            self._mac.update(b"]")
+            tail = ('],"mac":"%s"}' % self._mac.hexdigest()).encode()
+        self._pieces.append(tail)
+        return self._pieces

@@ -135,7 +135,14 @@ def decode(record):
     at_ms, at = _get(record, at)
     made = {"boot": boot, "up_ms": up_ms, "at_ms": at_ms - 1 if at_ms else None, "type": name}
     for field, kind in fields:
-        made[field], at = _get_value(record, at, kind, up_ms)
+        number, at = _get(record, at)
+        if kind == _TEXT:
+            made[field] = _text(record, at, number)
+            at += number
+        elif kind == _NUMBER:
+            made[field] = number
+        else:
+            made[field] = _from_number(kind, number, up_ms)
     if at != len(record):
         raise ValueError("bytes after the event")
     response_ms = _response_ms(made)
@@ -178,13 +185,10 @@ def _to_number(kind, value, up_ms):
     return int(value or 0)
 
 
-def _get_value(record, at, kind, up_ms):
-    number, at = _get(record, at)
-    if kind != _TEXT:
-        return _from_number(kind, number, up_ms), at
-    if at + number > len(record):
+def _text(record, at, size):
+    if at + size > len(record):
         raise ValueError("event cut short")
-    return bytes(record[at : at + number]).decode(), at + number
+    return str(record[at : at + size], "utf-8")
 
 
 def _from_number(kind, number, up_ms):
@@ -213,6 +217,8 @@ def _put(out, number):
 
 
 def _get(record, at):
+    if at < len(record) and record[at] < _MORE:  # most numbers take one byte, and this is called for each
+        return record[at], at + 1
     number = shift = 0
     while at < len(record) and shift < _BITS_MAX:
         byte = record[at]

@@ -47,9 +47,12 @@ class Pulse:
             await asyncio.sleep_ms(_SUPERVISE_MS)
 
 
-def figures(app):
+async def figures(app):
     """Return the payload of leaf `health`. Collects garbage first, so that `heap_free` means something."""
     gc.collect()
+    await asyncio.sleep_ms(0)  # as each of the two looks at the whole heap
+    heap_free = gc.mem_free()
+    await asyncio.sleep_ms(0)
     outbox = app.outbox  # report its epoch, even if an older one is being delivered: it is the one that counts presses
     now_ms = app.clock.up_ms()
     payload = {
@@ -61,7 +64,7 @@ def figures(app):
         "up_ms": now_ms,
         "at_ms": app.clock.at_ms(now_ms),
         "outbox": {"first": outbox.first, "next": outbox.next},
-        "heap_free": gc.mem_free(),
+        "heap_free": heap_free,
         "rssi": app.link.rssi(),
         "loop_lag_max_ms": app.pulse.loop_lag_max_ms(),
         "settings_revision": app.table.settings.revision,

@@ -127,7 +127,7 @@ class Link:
         if len(self._outgoing) >= _OUTGOING_MAX:
             self._outgoing.pop(0)
             self.dropped += 1
-        self._outgoing.append((leaf, json.dumps(payload), qos, retain))
+        self._outgoing.append((leaf, [json.dumps(payload).encode()], qos, retain))
         self._wake.set()
 
     def is_down(self):
@@ -232,48 +232,62 @@ class Link:
 
     async def _send(self, transport):
         await transport.subscribe(LEAVES)
-        self._app.send_health()
+        await self._app.send_health()
         while True:
             await self._wake.wait()
             self._wake.clear()
             if self._status_epoch != self._app.outbox.epoch:
                 self._status_epoch = self._app.outbox.epoch
-                await transport.publish("status", self._status(True, self._status_epoch), 1, True)
+                status = self._status(True, self._status_epoch)
+                await transport.publish("status", [status.encode()], 1, True)
             while self._outgoing:
                 message = self._outgoing[0]
                 await transport.publish(*message)
                 if self._outgoing and self._outgoing[0] is message:  # else it was dropped meanwhile, from a full queue
                     self._outgoing.pop(0)
-            batch = self._next_batch()
-            while batch:
-                if self._unanswered_ms is None:
-                    self._unanswered_ms = self._app.clock.up_ms()
-                await transport.publish("events", batch, 1)
-                batch = self._next_batch()
+            await self._deliver(transport)
 
-    def _next_batch(self):
-        outbox = self._app.in_delivery()
-        if self._delivery is None or self._delivery.outbox is not outbox:
-            self._delivery = Delivery(outbox, self._key)
+    async def _deliver(self, transport):
+        """Send all batches that may be sent now, and delete what is acknowledged."""
+        while True:
+            outbox = self._app.in_delivery()
+            while outbox.discard():
+                await asyncio.sleep_ms(0)
+            if self._delivery is None or self._delivery.outbox is not outbox:
+                self._delivery = Delivery(outbox, self._key)
+            batch = await self._next_batch(self._delivery)
+            if batch is None:
+                return
+            if self._unanswered_ms is None:
+                self._unanswered_ms = self._app.clock.up_ms()
+            await transport.publish("events", batch, 1)
+
+    async def _next_batch(self, delivery):
         try:
-            return self._delivery.next_batch(self._app.clock.up_ms())
+            for batch in delivery.next_batch(self._app.clock.up_ms):
+                if batch:
+                    return batch
+                await asyncio.sleep_ms(0)
         except OSError as error:
             self._app.flash_failed(error)
-            return None
+        except MemoryError as error:  # nothing is lost: it is tried again in a second
+            report("link", error)
+        return None
 
     def _status(self, is_online, epoch):
         return json.dumps(events.status(is_online, epoch, self._app.hardware_id))
 
-    def _on_message(self, leaf, payload):
+    async def _on_message(self, leaf, payload):
         try:
             message = json.loads(payload) if payload else None
         except (ValueError, MemoryError, RuntimeError):  # not JSON, or more than there is memory for
             message = None
+        await asyncio.sleep_ms(0)
         try:
             if leaf == "ack":
                 self._acknowledged(*events.read_ack(message))
             elif leaf == "settings" and payload != b"":  # an empty one only clears what the broker retained
-                self._app.take_settings(message)
+                await self._app.take_settings(message)
             elif leaf == "command":
                 self._app.take_command(*events.read_command(message))
             elif leaf == "firmware":

@@ -1,4 +1,4 @@
-"""Speak MQTT 3.1.1 on asyncio streams: clean session, one write for each packet, several publishes in flight.
+"""Speak MQTT 3.1.1 on asyncio streams: clean session, few writes for each packet, several publishes in flight.
 
 Every wait has a limit. Whatever ends the connection raises an exception (OSError, EOFError, asyncio.TimeoutError); then
 the caller closes the client and makes a new one.
@@ -13,6 +13,8 @@ import time
 
 from micropython import const
 
+from console.blocks import blocks
+
 _KEEPALIVE_S = const(30)
 _PING_MS = const(10000)
 _SILENCE_LIMIT_MS = const(20000)  # after this time without any packet, or without a PUBACK, the link is half open
@@ -22,6 +24,7 @@ _IN_FLIGHT_LIMIT = const(16)
 _PAYLOAD_LIMIT = const(8192)
 _TOPIC_LIMIT = const(128)
 _OTHER_LIMIT = const(64)  # bytes of any packet that carries no message
+_BLOCK = const(512)  # bytes in one write: few enough to delay nobody, and most messages have no more
 
 _CONNECT = const(0x10)
 _CONNACK = const(0x20)
@@ -41,13 +44,17 @@ def text(value):
 
 def packet(first, *parts):
     """Return a whole packet, made of its first byte and the parts of its body."""
-    size = sum(len(part) for part in parts)
+    return header(first, sum(len(part) for part in parts)) + b"".join(parts)
+
+
+def header(first, size):
+    """Return the beginning of a packet: its first byte, and the size of its body."""
     head = bytearray((first,))
     while size >> 7:
         head.append(size & 127 | 128)
         size >>= 7
     head.append(size)
-    return b"".join((bytes(head),) + parts)  # noqa: RUF005 - MicroPython can't unpack in a tuple
+    return bytes(head)
 
 
 def tls_context(ca):
@@ -124,7 +131,7 @@ class Mqtt:
             if value is not None:
                 flags |= flag
                 fields.append(text(value))
-        await self._send(packet(_CONNECT, text("MQTT"), struct.pack(">BBH", 4, flags, _KEEPALIVE_S), *fields))
+        await self._send((packet(_CONNECT, text("MQTT"), struct.pack(">BBH", 4, flags, _KEEPALIVE_S), *fields),))
         answer = await self._read(4)
         self.refused = answer[0] != _CONNACK or answer[3] > 0
         if self.refused:
@@ -132,7 +139,7 @@ class Mqtt:
         self._heard = self._pinged = time.ticks_ms()
 
     async def publish(self, leaf, payload, qos=0, retain=False):
-        """Send a message (`payload` is a string); return once it is written. Its PUBACK comes later."""
+        """Send a message (`payload` is a list of bytes); return once it is written. Its PUBACK comes later."""
         topic = text(self._prefix + leaf)
         number = b""
         if qos:
@@ -140,12 +147,13 @@ class Mqtt:
                 await asyncio.sleep_ms(10)
             number = self._number()
             self._in_flight[number] = time.ticks_ms()
-        await self._send(packet(_PUBLISH | qos << 1 | retain, topic, number, payload.encode()))
+        size = len(topic) + len(number) + sum(len(piece) for piece in payload)
+        await self._send([header(_PUBLISH | qos << 1 | retain, size), topic, number] + payload)  # noqa: RUF005 - as in `packet`
 
     async def subscribe(self, leaves):
         """Subscribe to the leaves with QoS 1."""
         filters = [text(self._prefix + leaf) + b"\x01" for leaf in leaves]
-        await self._send(packet(_SUBSCRIBE, self._number(), *filters))
+        await self._send((packet(_SUBSCRIBE, self._number(), *filters),))
 
     async def run(self):
         """Read packets until the connection breaks."""
@@ -186,15 +194,15 @@ class Mqtt:
             self.oversize += 1
             while size:
                 size -= len(await self._read(min(size, 256)))
-            self._pass_on(topic, None)
+            await self._pass_on(topic, None)
         else:
-            self._pass_on(topic, await self._read(size))
+            await self._pass_on(topic, await self._read(size))
         if qos:
-            await self._send(packet(_PUBACK, number))
+            await self._send((packet(_PUBACK, number),))
 
-    def _pass_on(self, topic, payload):
+    async def _pass_on(self, topic, payload):
         if topic.startswith(self._prefix):
-            self._on_message(topic[len(self._prefix) :], payload)
+            await self._on_message(topic[len(self._prefix) :], payload)
 
     async def tick(self):
         """Keep the connection alive; call it each second. Raises OSError if the connection is half open."""
@@ -206,7 +214,7 @@ class Mqtt:
                 raise OSError("broker does not acknowledge")
         if time.ticks_diff(now, self._pinged) > _PING_MS:
             self._pinged = now
-            await self._send(PINGREQ)
+            await self._send((PINGREQ,))
 
     def close(self):
         """Close the connection without a DISCONNECT, so that the broker sends the will."""
@@ -220,16 +228,20 @@ class Mqtt:
     async def _read(self, size):
         return await self._reader.readexactly(size) if size else b""
 
-    async def _send(self, data):
+    async def _send(self, pieces):
         while self._is_writing:  # the writer's wait has a limit, at which the link ends for all
             if self._is_broken:
                 raise OSError("link broke")
             await asyncio.sleep_ms(5)
         self._is_writing = True
         try:
-            self._writer.write(data)
-            await asyncio.wait_for_ms(self._writer.drain(), _WRITE_LIMIT_MS)
+            await asyncio.wait_for_ms(self._write(pieces), _WRITE_LIMIT_MS)
         except Exception:
             self._is_broken = True
             raise
         self._is_writing = False
+
+    async def _write(self, pieces):
+        for block in blocks(pieces, _BLOCK):
+            self._writer.write(block)
+            await self._writer.drain()

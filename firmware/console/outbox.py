@@ -4,13 +4,14 @@
     outbox.open()
     seq = outbox.append(event, button)          # the event is in flash when this returns
     epoch, first, next = outbox.delivery()      # what to send now: the oldest epoch with events that wait
-    base, events = outbox.batch(first)          # up to 32 events, numbered base, base + 1, ...
+    number, event = outbox.event(first)         # an event at a time
     outbox.acknowledge(epoch, through)
+    outbox.discard()                            # a file at a time: between two, others may run
 
 Flash holds a ring of small files, the slots, which are rewritten in turn. A slot is small enough for LittleFS to keep
 it inside the directory, so an event costs one commit and at most a tenth of a block erase. If a slot's turn comes while
-it holds events that wait, all such slots are merged into one larger file, a segment, which is deleted when the bridge
-has all of it. The events of a slot stay readable until its next turn, in case the bridge is restored from a backup.
+it holds events that wait, all such slots are merged into a larger file, a segment, which is deleted when the bridge has
+all of it. The events of a slot stay readable until its next turn, in case the bridge is restored from a backup.
 
 A number must never be used for two events. If damage leaves the highest used number uncertain, a new epoch begins, and
 what is readable of the old one is delivered first. Damage may also take LittleFS back to an older state that looks
@@ -26,6 +27,7 @@ under the numbers of a new epoch.
 import os
 
 from console import outbox_files
+from console.outbox_reader import RecordReader
 
 NO_SPACE = 28
 NOT_OPEN = 5
@@ -64,7 +66,8 @@ class Outbox:
         self._sending = ""  # the epoch in delivery
         self._sending_end = 0  # … and, if it is an old one, the number after its last
         self._gap = self._lost_through = 0  # the number after the last gap found in it; the last counted as lost
-        self._cursor = (0, 0, 0)  # turn, number, offset: where the last batch ended
+        self._reader = RecordReader()
+        self._grows = False  # whether the newest segment may grow: it was written in this boot, and as a whole
         self._certain = False  # whether the highest used number is certain
         self._header_through = 0  # the acknowledged number in the newest header
         self._new_numbers()
@@ -183,19 +186,39 @@ class Outbox:
         return [part for part in slots if part[2] < (self.doubt or outbox_files.ANY)]
 
     def _merge(self, slots):
-        """Merge the slots into a segment; lost numbers keep their places."""
-        self._cursor = (0, 0, 0)
+        """Merge the slots into a segment; lost numbers keep their places.
+
+        The newest segment grows: LittleFS takes half a second to compact a folder of sixty files.
+        """
+        self._reader.forget()
         copy = bytearray()
         for index, part in enumerate(self._parts):
             if part in slots:
                 copy.extend(outbox_files.copy_records(self._slot(part[0]), part[2], self._end(index)))
-        outbox_files.write(self._path(outbox_files.MERGING), "wb", copy)
-        turn = slots[-1][0]
-        segment = (turn, slots[0][1], slots[0][2])
-        os.rename(self._path(outbox_files.MERGING), self._path(outbox_files.segment_name(*segment)))
         segments = [part for part in self._parts if part[0] <= self._merged]
-        self._parts = segments + [segment] + [part for part in self._parts if part[0] > turn]
-        self._merged = turn
+        base, path, mode = slots[0][2], self._path(outbox_files.MERGING), "wb"
+        if self._may_grow(segments, slots[0]):
+            grown = segments.pop()
+            base, path, mode = grown[2], self._path(outbox_files.segment_name(*grown)), "ab"
+        segment = (slots[-1][0], slots[0][1], base)
+        self._grows = False  # until all is done: it may hold more than its name says
+        outbox_files.write(path, mode, copy)
+        os.rename(path, self._path(outbox_files.segment_name(*segment)))
+        self._grows = True
+        self._parts = segments + [segment] + [part for part in self._parts if part[0] > segment[0]]
+        self._merged = segment[0]
+
+    def _may_grow(self, segments, slot):
+        """Return whether the newest segment can take the events of `slot` and later ones."""
+        if not self._grows or not segments:
+            return False
+        newest, doubt = segments[-1], self.doubt or outbox_files.ANY
+        return (
+            self._end(len(segments) - 1) == slot[2]
+            and newest[1] == slot[1]
+            and (newest[2] < doubt) == (slot[2] < doubt)
+            and slot[2] - newest[2] < self.limit // 8
+        )
 
     def _with_room(self, act, argument):
         """Call `act(argument)`; while flash is full, drop the oldest segment and try again."""
@@ -240,46 +263,54 @@ class Outbox:
         lowest = parts[0][2] if parts and parts[0][1] == epoch else self._next()
         return min(max(lowest, self._gap), self._through[epoch] + 1)
 
-    def batch(self, seq, max_events=32):
-        """Return (base, events) of the epoch in delivery: at most `max_events`, from number `seq` on.
+    def event(self, seq):
+        """Return (seq, event) of the epoch in delivery, or (number, None) if it can't be told yet: go on from there.
 
-        `base` is above `seq` if numbers are lost; a batch ends before a gap. `events` is empty past the end.
+        If the number is above `seq`, those between are lost; if not, flash was read ahead, or `seq` is past the end.
         Call `delivery()` again afterwards: `first` rises if the lowest numbers turn out to be unreadable.
         """
-        base, events = self._gather(max(seq, self._parts[0][2] if self._parts else self.next), max_events)
-        if base > seq:
-            self._gap = max(self._gap, base)
-            through = self._through[self._sending]
-            if seq <= through + 1 < base:
-                self._lose(through, base - 1)
-                self._advance(base - 1)
-        return base, events
+        lowest = self._parts[0][2] if self._parts else self.next
+        if seq < lowest:
+            return self._pass_over(seq, lowest)
+        if seq >= self._next():
+            return seq, None
+        if not self._reader.has(seq):
+            return self._read_ahead(seq)
+        record = self._reader.take()
+        try:
+            event = None if record is None else self._decode(record)
+        except ValueError:  # another version of the firmware wrote it; a MemoryError says nothing about the record
+            event = None
+        return self._pass_over(seq, seq + 1) if event is None else (seq, event)
 
-    def _gather(self, seq, max_events):
-        """Return (base, events), or (next, []) if nothing from `seq` on can be read."""
-        base = seq
-        events = []
-        full = False
+    def _read_ahead(self, seq):
+        index = self._index(seq)
+        part = self._parts[index]
+        path, offset = self._file(part)
+        try:
+            found = self._reader.read_ahead(part[0], path, (part[2], offset), seq)
+        except OSError as error:
+            self.fault = self.read_error = error
+            found = False
+        return (seq, None) if found else self._pass_over(seq, self._end(index))
 
-        def take(number, data, _, offset):
-            nonlocal base, full
-            if number < seq:
-                return False
-            event = self._event(data)
-            if event is None or (events and number != base + len(events)):
-                self._gap = max(self._gap, number + (event is None))
-                full = bool(events)
-            else:
-                base = number - len(events)
-                events.append(event)
-                self._cursor = (part[0], number + 1, offset)
-                full = len(events) >= max_events
-            return full
-
+    def _index(self, seq):
+        """Return the place in `_parts` of the part of the epoch in delivery that holds the number `seq`."""
+        found = 0
         for index, part in enumerate(self._parts):
-            if part[1] == self._sending and self._end(index) > seq and not full:
-                self._scan(part, take, end=self._end(index), wanted=seq)
-        return (base, events) if events else (max(seq, self._next()), events)
+            if part[1] != self._sending or part[2] > seq:
+                break
+            found = index
+        return found
+
+    def _pass_over(self, seq, number):
+        """Note that the numbers from `seq` on, below `number`, are lost."""
+        self._gap = max(self._gap, number)
+        through = self._through[self._sending]
+        if seq <= through + 1 < number:
+            self._lose(through, number - 1)
+            self._advance(number - 1)
+        return number, None
 
     def acknowledge(self, epoch, through):
         """Take an acknowledgement of the epoch's events up to `through`; return whether `epoch` is the one in delivery.
@@ -296,10 +327,22 @@ class Outbox:
         self._advance(min(through, self._next() - 1))
         if epoch == self.epoch and through + 1 == self.doubt:
             self.trust()
-        elif self._sending == epoch and self._through[epoch] + 1 < self._gap:
-            self.batch(self._through[epoch] + 1, 1)  # the first may be lost
         if epoch == self.epoch and self.first - 1 < self._header_through:
             self._begin()  # if power goes before all is sent again, the next start must not take it for acknowledged
+        return True
+
+    def discard(self):
+        """Delete one segment whose events are all acknowledged; return whether there was one.
+
+        An acknowledgement may cover many, and each may cost an erase, during which no interrupt runs.
+        """
+        if not self._parts or self._parts[0][0] > self._merged:
+            return False
+        needed = self._needed if self._sending == self.epoch else self._through[self._sending] + 1
+        if self._end(0) > needed:
+            return False
+        self._remove_oldest()
+        self._settle()
         return True
 
     def trust(self):
@@ -348,9 +391,6 @@ class Outbox:
     def _advance(self, through):
         parts = self._parts
         self._through[self._sending] = max(through, parts[0][2] - 1 if parts else self.next - 1)
-        needed = self._needed if self._sending == self.epoch else through + 1
-        while parts and parts[0][0] <= self._merged and parts[0][1] == self._sending and self._end(0) <= needed:
-            self._remove_oldest()
         self._settle()
 
     def _lose(self, through, number):
@@ -406,18 +446,6 @@ class Outbox:
             return self._slot(part[0]), outbox_files.HEADER_SIZE
         return self._path(outbox_files.segment_name(*part)), 0
 
-    def _scan(self, part, take, slot=None, end=outbox_files.ANY, wanted=0):
-        """Scan a part as `outbox_files.scan` does; records below `wanted` may be skipped."""
-        turn, _, seq = part
-        path, offset = (slot, outbox_files.HEADER_SIZE) if slot else self._file(part)
-        if self._cursor[0] == turn and self._cursor[1] <= wanted:
-            _, seq, offset = self._cursor
-        try:
-            return outbox_files.scan(path, offset, seq, end, take)
-        except OSError as error:
-            self.fault = self.read_error = error
-            return seq
-
     def _remove_oldest(self):
         part = self._parts.pop(0)
         if part[0] <= self._merged:
@@ -425,9 +453,3 @@ class Outbox:
                 os.remove(self._path(outbox_files.segment_name(*part)))
             except OSError as error:
                 self.fault = error
-
-    def _event(self, data):
-        try:
-            return None if data is None else self._decode(data)
-        except Exception:
-            return None  # another version of the firmware wrote it

@@ -86,18 +86,29 @@ def scan(path, offset, seq, end, take):
 
 def copy_records(path, seq, end):
     """Return the records `seq` to `end` - 1 of a slot; lost ones keep their places."""
-    copy = bytearray()
-
-    def take(number, data, mark, _):
-        copy.extend(placeholder(number) if data is None else record(data, number, mark))
-
     try:
-        seq = scan(path, HEADER_SIZE, seq, end, take)
+        with open(path, "rb") as file:
+            file.seek(HEADER_SIZE)
+            data = file.read()
     except OSError:
-        copy = bytearray()  # it can't be read, now or later
+        data = b""  # it can't be read, now or later
+    at = 0
+    while seq < end and record_size(data, at):
+        at += record_size(data, at)
+        seq += 1
+    copy = bytearray(data[:at])
     for number in range(seq, end):
         copy.extend(placeholder(number))
     return copy
+
+
+def record_size(data, at):
+    """Return the size of the record at this place, with its head; 0 if it is not there as a whole."""
+    left = len(data) - at
+    if left < RECORD_SIZE:
+        return 0
+    size = RECORD_SIZE + ((data[at] | data[at + 1] << 8) & LENGTH_MAX)
+    return size if size <= left else 0
 
 
 def numbers_in(parts, next):

@@ -102,7 +102,7 @@ def _renumbered(data, by, outbox):
     """Return the record of an event after all numbers were lowered by `by`: it may name its survey by number."""
     try:
         event = outbox._decode(data)
-    except Exception:
+    except ValueError:
         return data  # another version of the firmware wrote it
     if not isinstance(event, dict) or not event.get("survey"):
         return data

@@ -49,11 +49,12 @@ class RamOutbox:
         """Return the lowest number that is held, as Outbox does."""
         return self.next - len(self._records)
 
-    def batch(self, seq, max_events=32):
-        """Return (base, events), as Outbox does."""
+    def event(self, seq):
+        """Return (seq, event) or (number, None), as Outbox does."""
         lowest = self.next - len(self._records)
-        base = min(max(seq, lowest), self.next)
-        return base, [self._decode(data) for data in self._records[base - lowest :][:max_events]]
+        if seq < lowest:
+            return lowest, None
+        return seq, self._decode(self._records[seq - lowest]) if seq < self.next else None
 
     def acknowledge(self, epoch, through):
         """Take an acknowledgement of events up to number `through`, as Outbox does."""
@@ -61,3 +62,7 @@ class RamOutbox:
             return False
         self.first = min(max(through + 1, self.next - len(self._records)), self.next)
         return True
+
+    def discard(self):
+        """Return False: there is no file to delete."""
+        return False

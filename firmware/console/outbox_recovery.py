@@ -123,7 +123,10 @@ def _take(outbox, headers):
             if button:
                 outbox.presses[button - 1] += 1
 
-    outbox._scan((turn, outbox.epoch, outbox.next), take, outbox._slot(turn))
+    try:
+        outbox_files.scan(outbox._slot(turn), outbox_files.HEADER_SIZE, outbox.next, outbox_files.ANY, take)
+    except OSError as error:
+        outbox.fault = error
     # If a segment of another epoch is as new as the newest slot, power went while events were moved into it.
     whole = turn > merged or (turn == merged and epoch_merged == outbox.epoch)
     return whole and not damaged and not outbox.fault

@@ -159,7 +159,8 @@ class SurveyTable:
             at, deadline = self.opened_ms + self.settings.survey_window_ms, _EXPIRY
         if self._seller_ms is not None and (at is None or self._long_at < at):
             at, deadline = self._long_at, _LONG
-        for button, stuck_at in enumerate(self._stuck_at):
+        for button in range(len(self._stuck_at)):  # `enumerate` makes a tuple of each, and this is called every 10 ms
+            stuck_at = self._stuck_at[button]
             if stuck_at is not None and (at is None or stuck_at < at):
                 at, deadline = stuck_at, button
         return at, deadline

@@ -58,14 +58,15 @@ def is_wanted(app, message):
     return version != app.firmware and "trial" not in app.update and update_id != app.update.get("id")
 
 
-def file_digest(path):
+async def file_digest(path):
     """Return the SHA-256 of a file, 64 hex digits; None if it can't be read."""
-    digest, buffer = sha256(), bytearray(256)
+    digest, buffer = sha256(), bytearray(1024)
     try:
         with open(path, "rb") as file:
             size = file.readinto(buffer)
             while size:
                 digest.update(memoryview(buffer)[:size])
+                await asyncio.sleep_ms(0)
                 size = file.readinto(buffer)
     except OSError:
         return None
@@ -124,7 +125,7 @@ class Update:
             reason = await self._update()
         except OSError as error:
             reason = "flash: %r" % error
-            self._tidy("")
+            await self._tidy("")
         except BridgeSilent:
             report("update", "the bridge does not answer")
         except Exception as error:  # such as MemoryError; the console goes on whatever it is
@@ -144,14 +145,14 @@ class Update:
         outbox_files.unload("startup")
         if not key:
             return "console.json holds no key: enrol the console, and put its key there"
-        self._prepare_target()
+        await self._prepare_target()
         manifest = await self._fetch_manifest(key)
         if not manifest:
             return "the manifest is not from this console's bridge: its MAC is wrong"
         if not manifest.startswith("trivox-firmware %s\n" % self._version):
             return "the manifest is of another version than the offer"
-        self._tidy(manifest)
-        if not self._has_room(manifest):
+        await self._tidy(manifest)
+        if not await self._has_room(manifest):
             return "no room in flash"
         at = self._at
         for digest, size, path in manifest_files(manifest):
@@ -160,12 +161,13 @@ class Update:
             at += size
         return await self._restart()
 
-    def _prepare_target(self):
+    async def _prepare_target(self):
         """Make the folders of the slot to be written, after `slots.json` no longer names it."""
         state = update_slots.read(self._app.folder)
         if "trial" in state or state.get("slot") == self._target:
             update_slots.save(self._app.folder, {"slot": self._runs})
         for name in ("", "/console", "/boards"):
+            await asyncio.sleep_ms(0)
             try:
                 os.mkdir(self._folder[:-1] + name)
             except OSError:
@@ -175,7 +177,7 @@ class Update:
         """Fetch the manifest; return None if its MAC is wrong."""
         from binascii import unhexlify
 
-        from console.hmac import hmac
+        from console.hmac import Hmac
 
         for _ in range(_TRIES):
             self._mac = None
@@ -185,7 +187,10 @@ class Update:
                 if len(text) > _MANIFEST_MAX + _WINDOW:
                     raise BridgeSilent
             text = text[: self._at]
-            if hmac(unhexlify(key), (b"firmware\n%s\n" % self._nonce.encode(), text)) == self._mac:
+            mac = Hmac(unhexlify(key))
+            mac.update(b"firmware\n%s\n" % self._nonce.encode())
+            mac.update(text)
+            if mac.hexdigest() == self._mac:
                 return text.decode()
         return None
 
@@ -193,7 +198,7 @@ class Update:
         """Fetch a file unless it is complete; return whether it is then."""
         path = self._folder + name
         for _ in range(_TRIES):
-            if file_digest(path) == digest:
+            if await file_digest(path) == digest:
                 return True
             outbox_files.write(path, "wb", b"")
             end, place = at + size, at
@@ -202,7 +207,7 @@ class Update:
                 outbox_files.write(path, "ab", data)
                 place += len(data)
             await asyncio.sleep_ms(0)
-        return file_digest(path) == digest
+        return await file_digest(path) == digest
 
     async def _fetch(self, at, end):
         """Return some bytes of the bundle from `at` on: at least one, at most up to `end`. Raises BridgeSilent."""
@@ -228,20 +233,22 @@ class Update:
         reply["fetch"] = fetch
         self._app.link.send("reply", reply, 1)
 
-    def _tidy(self, manifest):
+    async def _tidy(self, manifest):
         """Remove what an earlier version left in the slot: its modules could be imported, and files take room."""
         for folder in _FOLDERS:
             try:
                 for name in os.listdir(self._folder + folder):
+                    await asyncio.sleep_ms(0)
                     if " %s/%s\n" % (folder, name) not in manifest:
                         os.remove(self._folder + folder + "/" + name)
             except OSError as error:
                 report("update", error)  # if the folder is missing, writing the first file will fail
 
-    def _has_room(self, manifest):
+    async def _has_room(self, manifest):
         stats = os.statvfs(self._app.folder or "/")
         blocks = stats[4] - _FREE_BLOCKS
         for _, size, path in manifest_files(manifest):
+            await asyncio.sleep_ms(0)
             try:
                 os.stat(self._folder + path)
             except OSError:

@@ -11,18 +11,40 @@ import time
 
 from micropython import const
 
+from console.blocks import blocks
+
 _HELLO_MS = const(10000)  # so that a gateway that was started later learns which console this is
 _UNHEARD_HELLO_MS = const(2000)  # … as long as nothing was received
 _WRITE_LIMIT_MS = const(10000)
 LINE_LIMIT = 8192 + 64
-_PIECE = const(64)  # bytes of a USB packet, so that neither a write nor a read delays others
+# Bytes of a USB packet. The port's buffer holds a multiple, and a write waits until all of it has room, even for half a
+# second: so only whole packets are written, and only if there is room for one.
+_PACKET = const(64)
+_PACKETS = const(8)  # to write before others run
 _torn = False  # whether a line was begun and not ended; it outlasts a session
 
 
 def line(leaf, payload):
-    """Return the line (bytes) of a message whose payload is a string without line feeds."""
-    body = ("%s\t%s" % (leaf, payload)).encode()
-    return body + b"\t%08x\n" % binascii.crc32(body)
+    """Yield the line (bytes) of a message in pieces; `payload` is the pieces (bytes) of JSON without line feeds.
+
+    Empty lines, which mean nothing, fill its last packet.
+    """
+    head = leaf.encode() + b"\t"
+    yield head
+    crc, size = binascii.crc32(head), len(head)
+    for piece in payload:
+        yield piece
+        crc = binascii.crc32(piece, crc)
+        size += len(piece)
+    tail = b"\t%08x\n" % crc
+    yield tail + b"\n" * (-(size + len(tail)) % _PACKET)
+
+
+def is_ready(poller):
+    """Return whether the one stream of `poller` is ready. Allocates nothing, as this is asked every few ms."""
+    for _ in poller.ipoll(0):
+        return True
+    return False
 
 
 def parse(data):
@@ -58,7 +80,7 @@ class UsbSerial:
         await self._send_hello()
 
     async def publish(self, leaf, payload, qos=0, retain=False):
-        """Send a message (`payload` is a string); return once it is written."""
+        """Send a message (`payload` is pieces of bytes); return once it is written."""
         del qos, retain  # the gateway knows them from the leaf
         await self._send(line(leaf, payload))
 
@@ -70,14 +92,14 @@ class UsbSerial:
         data = bytearray()
         while True:
             await asyncio.sleep_ms(5)
-            for _ in range(_PIECE):
-                if not self._readable.poll(0):
+            for _ in range(_PACKET):
+                if not is_ready(self._readable):
                     break
                 byte = self._in.read(1)
                 if not byte:
                     raise EOFError
                 if byte == b"\n":
-                    self._take(data)
+                    await self._take(data)
                     data = bytearray()
                 elif len(data) < LINE_LIMIT:
                     data.extend(byte)
@@ -93,7 +115,7 @@ class UsbSerial:
     def close(self):
         """Do nothing: there is no connection to close."""
 
-    def _take(self, data):
+    async def _take(self, data):
         if not data:
             return  # the end of a line that an earlier session left unfinished
         message = parse(data)
@@ -101,13 +123,13 @@ class UsbSerial:
             self.dropped += 1
         else:
             self._is_heard = True
-            self._on_message(*message)
+            await self._on_message(*message)
 
     async def _send_hello(self):
         self._hello_sent = time.ticks_ms()
-        await self._send(line("hello", self._hello))
+        await self._send(line("hello", (self._hello.encode(),)))
 
-    async def _send(self, data):
+    async def _send(self, pieces):
         global _torn
         while self._is_writing:  # the writer's wait has a limit, at which the link ends for all
             if self._is_broken:
@@ -115,14 +137,19 @@ class UsbSerial:
             await asyncio.sleep_ms(5)
         self._is_writing = True
         if _torn:
-            data = b"\n" + data
+            await self._write((b"\n" * _PACKET,))
         _torn = True
+        await self._write(pieces)
+        self._is_writing = _torn = False
+
+    async def _write(self, pieces):
         began = time.ticks_ms()
-        for at in range(0, len(data), _PIECE):
-            while not self._writable.poll(0):
+        for number, packet in enumerate(blocks(pieces, _PACKET)):
+            while not is_ready(self._writable):
                 if time.ticks_diff(time.ticks_ms(), began) > _WRITE_LIMIT_MS:
                     self._is_broken = True
                     raise OSError("nobody reads the serial line")
-                await asyncio.sleep_ms(5)
-            self._out.write(data[at : at + _PIECE])
-        self._is_writing = _torn = False
+                await asyncio.sleep_ms(2)
+            self._out.write(packet)
+            if number % _PACKETS == _PACKETS - 1:
+                await asyncio.sleep_ms(0)

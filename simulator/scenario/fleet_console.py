@@ -53,11 +53,11 @@ class FleetOutbox:
         """Return the lowest number that is stored."""
         return self.first
 
-    def batch(self, seq: int, max_events: int = 32) -> tuple[int, list[str]]:
-        """Return the number of the first event, and the events from `seq` on."""
-        base = min(max(seq, self.first), self.next)
-        start = base - self.first
-        return base, self._texts[start : start + max_events]
+    def event(self, seq: int) -> tuple[int, str | None]:
+        """Return the number and the event from `seq` on; no event if that one is lost, or not there yet."""
+        if seq < self.first:
+            return self.first, None
+        return seq, self._texts[seq - self.first] if seq < self.next else None
 
     def acknowledge(self, epoch: str, through: int) -> bool:
         """Delete acknowledged events; return False if they are of another epoch."""
@@ -197,6 +197,13 @@ class FleetConsole:
             self._settings = settings
             if self.table is not None:
                 self.table.apply(settings, self._last_ms + 1)
+
+    def next_batch(self, up_ms: int) -> bytes | None:
+        """Return the next message of leaf `events`, or None if there is nothing to send now."""
+        for batch in self.delivery.next_batch(lambda: up_ms):
+            if batch is not None:
+                return b"".join(batch)
+        return None
 
     @property
     def heartbeat_ms(self) -> int:

@@ -147,11 +147,11 @@ class LiveConsole:
         session = self.session
         if session is None or not session.is_up or self._is_cut():
             return
-        delivery, now_ms = self.sender.console.delivery, self._context.delivery_ms()
-        batch = delivery.next_batch(now_ms)
+        console, now_ms = self.sender.console, self._context.delivery_ms()
+        batch = console.next_batch(now_ms)
         while batch is not None:
-            session.publish("events", batch.encode())
-            batch = delivery.next_batch(now_ms)
+            session.publish("events", batch)
+            batch = console.next_batch(now_ms)
         if self._is_over() and not self.sender.console.outbox.waiting():
             self._end()
 

@@ -111,16 +111,16 @@ class Sender:
             delivery.restart()
             self._arrive("status", console.status(is_online=True), arrives_ms)
         up_ms = now_ms - console.started_ms
-        batch = delivery.next_batch(up_ms)
+        batch = console.next_batch(up_ms)
         while batch is not None:
-            self._arrive("events", batch, arrives_ms)
+            self._arrive("events", batch.decode(), arrives_ms)
             if self.loses_ack():
                 delivery.restart()
                 arrives_ms += 10_000
             else:
                 through = delivery._next - 1  # noqa: SLF001  # the bridge has everything that was sent
                 delivery.acknowledged(console.outbox.epoch, through, up_ms)
-            batch = delivery.next_batch(up_ms)
+            batch = console.next_batch(up_ms)
 
     def loses_ack(self) -> bool:
         """Draw whether the network loses the next acknowledgement."""

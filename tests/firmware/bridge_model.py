@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from at_once import discard_all, next_message
 from console.delivery import Delivery
 
 ROUND_MS = 100
@@ -50,7 +51,7 @@ class ModelBridge:
         while batches and idle < 2:
             now_ms += ROUND_MS
             assert now_ms < ROUNDS_MAX * ROUND_MS, "the delivery never ends"
-            text = delivery.next_batch(now_ms)
+            text = next_message(delivery, now_ms)
             if text is None:
                 idle += 1
                 continue
@@ -59,3 +60,4 @@ class ModelBridge:
             answer = self.receive(text)
             if batches >= acks_lost or batches >= ROUNDS_MAX // 2:
                 delivery.acknowledged(*answer, now_ms)
+                discard_all(outbox)

@@ -15,12 +15,13 @@ import time
 import vfs
 
 HERE = __file__.rsplit("/", 1)[0]
-sys.path.append(HERE + "/../../simulator/board")
+sys.path += [HERE + "/../../simulator/board", HERE + "/portable"]
+from at_once import discard_all, next_message, read_batch  # noqa: E402
 from console.delivery import Delivery  # noqa: E402
 from console.outbox import Outbox  # noqa: E402
 from flash import Cut, Flash, PowerCut  # noqa: E402
 
-sys.path.pop()
+del sys.path[-2:]
 
 FULL = 5000
 
@@ -59,11 +60,12 @@ def drained(outbox):
     epoch, first, end = outbox.delivery()
     for seq in range(first, end):
         if seq >= first + len(drained_events):
-            base, events = outbox.batch(seq)
+            base, events = read_batch(outbox, seq)
             assert base == seq, (base, seq)
             assert events
             drained_events += events
             outbox.acknowledge(epoch, base + len(events) - 1)
+            discard_all(outbox)
     return drained_events
 
 
@@ -83,6 +85,7 @@ def wear(prog_size):
             longest = max(longest, flash.reads - reads)
             if behind < seq:
                 outbox.acknowledge(outbox.epoch, seq - behind)
+                discard_all(outbox)
         figures["erases, " + name] = (flash.erases - erases) * 1000 / count
         figures["reads, " + name] = longest
     assert outbox.delivery()[1:] == (2000 - 31, 2000 + FULL + 1)
@@ -100,11 +103,12 @@ def wear(prog_size):
     epoch, seq, end = outbox.delivery()
     assert (seq, end) == (2000 - 31, 2000 + FULL + 1)
     while seq < end:  # in pieces: a used heap has no room for a list of all
-        base, events = outbox.batch(seq)
+        base, events = read_batch(outbox, seq)
         assert base == seq
         assert events == list(range(seq, seq + len(events)))
         seq += len(events)
         outbox.acknowledge(epoch, seq - 1)
+        discard_all(outbox)
     figures["drain ms"] = time.ticks_diff(time.ticks_us(), begun) / 1000
     return figures
 
@@ -148,7 +152,7 @@ def no_space_in_doubt(prog_size):
     now_ms = 0
     while outbox.first < outbox.next:
         now_ms += 10
-        batch = json.loads(delivery.next_batch(now_ms) or "{}")
+        batch = json.loads(next_message(delivery, now_ms) or "{}")
         assert now_ms < 60000
         if not batch:
             continue
@@ -206,6 +210,7 @@ class FlashLife:
         if self.stored - behind > self.acknowledged:
             self.acknowledged = self.stored - behind
             self.outbox.acknowledge(self.epoch, self.acknowledged)
+            discard_all(self.outbox)
 
     def check(self):
         """Open the outbox again: it holds all that was stored, and perhaps the event that was being stored."""
@@ -219,7 +224,7 @@ class FlashLife:
         self.stored = end - 1
         assert first <= self.acknowledged + 1
         while first < end:
-            base, events = self.outbox.batch(first)
+            base, events = read_batch(self.outbox, first)
             assert base == first
             assert events == list(range(base, base + len(events)))
             first += len(events)

@@ -21,12 +21,13 @@ import sys
 import vfs
 
 HERE = __file__.rsplit("/", 1)[0]
-sys.path.append(HERE + "/../../simulator/board")
+sys.path += [HERE + "/../../simulator/board", HERE + "/portable"]
+from at_once import read_batch  # noqa: E402
 from console import outbox_files, settings  # noqa: E402
 from console.outbox import Outbox  # noqa: E402
 from flash import BLOCK_SIZE, COUNTS, Flash  # noqa: E402
 
-sys.path.pop()
+del sys.path[-2:]
 
 SIZE = 40 * BLOCK_SIZE
 EVENTS = 220
@@ -238,7 +239,7 @@ def goes_on(outbox, prog_size):
 
 def read(outbox, first, end):
     while first < end:
-        base, events = outbox.batch(first)
+        base, events = read_batch(outbox, first)
         assert base == first, (base, first)
         assert events == list(range(base, base + len(events)))
         first += len(events)

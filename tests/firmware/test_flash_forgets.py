@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from at_once import read_batch
 from broker import LoginBroker, StandInBridge
 from console import events
 from console.outbox import Outbox
@@ -76,12 +77,12 @@ def test_events_in_doubt_move_into_a_new_epoch(tmp_path: Path) -> None:
     assert outbox.fault
     assert outbox.delivery() == (outbox.epoch, 1, 5)
     assert outbox.presses == [2, 0, 0, 0]
-    _, found = outbox.batch(1)
+    _, found = read_batch(outbox, 1)
     assert [(event["boot"], event.get("survey")) for event in found] == [(2, None), (2, 1), (3, None), (3, 3)]
     assert outbox.append(stray(3, 10)) == 5
     again = opened(tmp_path)
     assert (again.epoch, again.next, again.doubt) == (outbox.epoch, 6, 6)
-    assert again.batch(1)[1][:4] == found
+    assert read_batch(again, 1)[1][:4] == found
 
 
 def test_what_the_bridge_confirms_is_no_longer_in_doubt(tmp_path: Path) -> None:

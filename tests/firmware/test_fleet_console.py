@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from at_once import read_batch
 from mini_broker import MiniBroker
 
 from simulator.console.console import Console
@@ -127,7 +128,7 @@ def fleet_texts(happened: list[DiaryEntry]) -> list[str]:
     for entry in happened:
         console.play(entry)
     console.settle(happened[-1].until_ms + 60_000)
-    return console.outbox.batch(1, 10_000)[1]
+    return read_batch(console.outbox, 1, 10_000)[1]
 
 
 def of_presses(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import tempfile
 from typing import Any
 
 import pytest
+from at_once import discard_all, read_batch
 from console import outbox as outbox_module
 from console import outbox_files
 from console.outbox import Outbox
@@ -71,7 +72,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.perhaps.clear()
 
     def read(self, seq: int) -> tuple[int, list[bytes]]:
-        return self.outbox.batch(seq)
+        return read_batch(self.outbox, seq)
 
     def new_event(self, size: int) -> bytes:
         self.count += 1
@@ -165,10 +166,14 @@ class OutboxMachine(RuleBasedStateMachine):
         if code == errno.ENOSPC:  # then the oldest may be dropped
             self.floor = {self.outbox.epoch: self.outbox.first}
 
+    @rule()
+    def discard(self) -> None:
+        discard_all(self.outbox)
+
     @rule(seq=st.integers(0, 1000), most=st.integers(1, 40))
     def batch_from_anywhere(self, seq: int, most: int) -> None:
         epoch, first, end = self.outbox.delivery()
-        base, events = self.outbox.batch(seq, most)
+        base, events = read_batch(self.outbox, seq, most)
         assert base >= min(seq, end)
         assert len(events) <= most
         assert events or seq >= end or first == end
@@ -186,7 +191,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert first <= max(self.through.get(epoch, 0) + 1, end - LIMIT, self.floor.get(epoch, 0))
         seq = first
         while seq < end:
-            base, events = self.outbox.batch(seq)
+            base, events = read_batch(self.outbox, seq)
             assert base == seq
             assert events == [self.stored[epoch, number] for number in range(base, base + len(events))]
             seq += len(events)

@@ -26,7 +26,7 @@ async def main():
     server = await asyncio.start_server(broker, "127.0.0.1", PORT)
     mqtt = Mqtt({"host": "127.0.0.1", "port": PORT}, "till-1", "trivox/v1/shop/till-1/", print)
     await mqtt.open("127.0.0.1", "{}")
-    writers = [mqtt.publish("events", "x" * 16000000), mqtt.publish("health", "{}")]
+    writers = [mqtt.publish("events", [b"x" * 16000000]), mqtt.publish("health", [b"{}"])]
     ends = await asyncio.wait_for(asyncio.gather(*writers, return_exceptions=True), 30)
     print([isinstance(end, OSError) for end in ends])
 
@@ -38,7 +38,7 @@ from console.usb_serial import UsbSerial
 
 async def main():
     line = UsbSerial("{}", print)
-    writers = [line.publish("events", "x" * 4000) for _ in range(40)]  # more than a pipe holds
+    writers = [line.publish("events", [b"x" * 4000]) for _ in range(40)]  # more than a pipe holds
     ends = await asyncio.wait_for(asyncio.gather(*writers, return_exceptions=True), 60)
     written = ends.index(next(end for end in ends if end))
     sys.stderr.write(str(all(isinstance(end, OSError) for end in ends[written:])))

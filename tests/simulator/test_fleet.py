@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from simulator.people.diary import DiaryEntry, Press
 from simulator.scenario.fleet_console import LIMIT, Fleet, FleetConsole, FleetOutbox
+from tests.firmware.portable.at_once import read_batch
 
 FLEET = Fleet()
 EVENTS = FLEET.firmware.events
@@ -55,12 +56,12 @@ def test_every_fact_is_encoded_as_by_the_firmware(
 
 def test_an_outbox_gives_and_deletes_events_as_the_firmwares_does() -> None:
     outbox = FleetOutbox("0a0b0c0d")
-    assert outbox.batch(1) == (1, [])
+    assert read_batch(outbox, 1) == (1, [])
     assert [outbox.append(text) for text in "abcde"] == [1, 2, 3, 4, 5]
-    assert outbox.batch(2, 2) == (2, ["b", "c"])
+    assert read_batch(outbox, 2, 2) == (2, ["b", "c"])
     assert not outbox.acknowledge("ffffffff", 3)
     assert outbox.acknowledge("0a0b0c0d", 3)
-    assert (outbox.delivery(), outbox.batch(1)) == (("0a0b0c0d", 4, 6), (4, ["d", "e"]))
+    assert (outbox.delivery(), read_batch(outbox, 1)) == (("0a0b0c0d", 4, 6), (4, ["d", "e"]))
     assert outbox.acknowledge("0a0b0c0d", 2)  # from a bridge that was restored from an older copy
     assert outbox.held() == 4
     assert outbox.acknowledge("0a0b0c0d", 99)
@@ -73,7 +74,7 @@ def test_a_full_outbox_loses_the_oldest_and_says_so() -> None:
         outbox.append(str(number))
     assert outbox.delivery() == ("0a0b0c0d", 4, LIMIT + 4)
     assert outbox.lost == 3
-    assert outbox.batch(1, 1) == (4, ["3"])
+    assert read_batch(outbox, 1, 1) == (4, ["3"])
 
 
 def press(button: str, after_ms: int, held_ms: int = 100, why: str = "ask") -> Press:
@@ -85,7 +86,7 @@ def entry(*presses: Press) -> DiaryEntry:
 
 
 def events(console: FleetConsole) -> list[dict[str, Any]]:
-    return [json.loads(text) for text in console.outbox.batch(1, LIMIT)[1]]
+    return [json.loads(text) for text in read_batch(console.outbox, 1, LIMIT)[1]]
 
 
 def test_a_power_cut_ends_a_survey_without_an_event_and_the_clock_is_set_again() -> None:

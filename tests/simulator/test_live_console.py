@@ -10,6 +10,7 @@ from simulator.people.diary import Diary, DiaryEntry
 from simulator.scenario.live_console import FOREVER_MS, LiveClock, LiveConsole, LiveContext
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.site_day import PlayedPart, part_of_day
+from tests.firmware.portable.at_once import read_batch
 from tests.simulator.scenarios import small
 
 DAY = date(2026, 3, 2)
@@ -56,7 +57,7 @@ class MorningShop:
         self.console.go_on()
 
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(text) for text in self.console.sender.console.outbox.batch(1, 5000)[1]]
+        return [json.loads(text) for text in read_batch(self.console.sender.console.outbox, 1, 5000)[1]]
 
     def played(self) -> list[DiaryEntry]:
         return Diary.read(self.diary.getvalue().decode().splitlines())

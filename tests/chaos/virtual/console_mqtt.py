@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.chaos.virtual.network import Packet, VirtualConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from tests.chaos.virtual.board import VirtualPowerCycle
 
@@ -22,7 +22,11 @@ class VirtualMqtt:
     """One connection of a console to the broker."""
 
     def __init__(
-        self, cycle: VirtualPowerCycle, client_id: str, prefix: str, on_message: Callable[[str, bytes | None], None]
+        self,
+        cycle: VirtualPowerCycle,
+        client_id: str,
+        prefix: str,
+        on_message: Callable[[str, bytes | None], Awaitable[None]],
     ) -> None:
         self._cycle = cycle
         self._client_id = client_id
@@ -64,16 +68,17 @@ class VirtualMqtt:
         self._incoming.pop(0)
         self._heard = self._pinged = cycle.up_ms()
 
-    async def publish(self, leaf: str, payload: str, qos: int = 0, retain: bool = False) -> None:  # noqa: FBT001, FBT002
+    async def publish(self, leaf: str, payload: list[bytes], qos: int = 0, retain: bool = False) -> None:  # noqa: FBT001, FBT002
         number = 0
+        message = b"".join(payload)
         if leaf == "events":
-            self._cycle.board.ledger.sends(self._cycle, payload)
+            self._cycle.board.ledger.sends(self._cycle, message.decode())
         if qos:
             while len(self._in_flight) >= IN_FLIGHT_LIMIT:
                 await self._cycle.loop.sleep_ms(10)
             number = self._number()
             self._in_flight[number] = self._cycle.up_ms()
-        await self._send(("publish", self._prefix + leaf, payload.encode(), qos, retain, number, False))
+        await self._send(("publish", self._prefix + leaf, message, qos, retain, number, False))
 
     async def subscribe(self, leaves: tuple[str, ...]) -> None:
         await self._send(("subscribe", [self._prefix + leaf for leaf in leaves]))
@@ -108,7 +113,7 @@ class VirtualMqtt:
         elif packet[0] == "publish":
             _, topic, payload, qos, _, number, _ = packet
             self._cycle.on_message(topic, payload)
-            self._on_message(topic[len(self._prefix) :], payload)
+            await self._on_message(topic[len(self._prefix) :], payload)
             self._cycle.on_message_handled(topic)
             if qos:
                 await self._send(("puback", number))

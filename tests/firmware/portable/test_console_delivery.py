@@ -2,8 +2,9 @@
 
 import json
 
+from at_once import next_message
 from console.delivery import Delivery
-from console.hmac import hmac
+from console.hmac import Hmac
 
 AHEAD, RESEND_MS, BATCH_BYTES = 4, 10000, 8192  # from schema/events.json and asyncapi.json
 KEY = bytes(range(32))
@@ -24,9 +25,10 @@ class ListOutbox:
     def held(self):
         return self.first
 
-    def batch(self, seq, max_events=32):
-        base = max(seq, self.first)
-        return base, self.events[base - 1 : base - 1 + max_events]
+    def event(self, seq):
+        if seq < self.first:
+            return self.first, None
+        return seq, self.events[seq - 1] if seq <= len(self.events) else None
 
     def acknowledge(self, epoch, through):
         if epoch != self.epoch:
@@ -38,12 +40,12 @@ class ListOutbox:
 def taken(delivery, now_ms=0):
     """Return (base, number of events) of each batch that is sent now."""
     batches = []
-    text = delivery.next_batch(now_ms)
+    text = next_message(delivery, now_ms)
     while text:
         batch = json.loads(text)
         assert len(text) <= BATCH_BYTES
         batches.append((batch["base"], len(batch["events"])))
-        text = delivery.next_batch(now_ms)
+        text = next_message(delivery, now_ms)
     return batches
 
 
@@ -69,18 +71,25 @@ def test_without_events_nothing_is_sent():
 
 def test_long_events_make_short_batches():
     outbox = ListOutbox(40, size=500)
-    assert taken(Delivery(outbox))[0] == (1, 7)
-    assert json.loads(Delivery(ListOutbox(1, size=3000)).next_batch(0))["events"]
+    assert taken(Delivery(outbox))[0] == (1, 15)
+    assert json.loads(next_message(Delivery(ListOutbox(1, size=3000)), 0))["events"]
 
 
 def test_a_console_with_a_key_signs_what_it_sends():
     outbox = ListOutbox(40)
-    text = Delivery(outbox, KEY).next_batch(0)
+    text = next_message(Delivery(outbox, KEY), 0)
     events = text[text.index("[") : text.rindex("]") + 1]
     batch = json.loads(text)
-    assert batch["mac"] == hmac(KEY, ['"9f2c1ab0"\n1\n1\n{}'.format(events).encode()])
+    assert batch["mac"] == mac_of(KEY, ['"9f2c1ab0"\n1\n1\n{}'.format(events).encode()])
     assert (batch["epoch"], batch["first"], batch["base"], batch["events"]) == ("9f2c1ab0", 1, 1, outbox.events[:32])
-    assert "mac" not in json.loads(Delivery(outbox).next_batch(0))
+    assert "mac" not in json.loads(next_message(Delivery(outbox), 0))
+
+
+def mac_of(key, pieces):
+    mac = Hmac(key)
+    for piece in pieces:
+        mac.update(piece)
+    return mac.hexdigest()
 
 
 def test_the_mac_is_that_of_the_standard():  # RFC 4231, cases 1 and 2
@@ -92,7 +101,7 @@ def test_the_mac_is_that_of_the_standard():  # RFC 4231, cases 1 and 2
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
         ),
     ):
-        assert hmac(key, [data]) == hmac(key, [bytes((byte,)) for byte in data]) == mac
+        assert mac_of(key, [data]) == mac_of(key, [bytes((byte,)) for byte in data]) == mac
 
 
 def test_no_progress_sends_again():
@@ -151,7 +160,7 @@ def test_only_an_answer_to_a_recent_batch_gives_the_time():
     taken(delivery, 4000)
     assert delivery.acknowledged(outbox.epoch, 2, 5999)
     outbox.events += [{"type": "t"}] * 2
-    assert delivery.next_batch(10000)
+    assert next_message(delivery, 10000)
     outbox.events.append({"type": "t"})
     taken(delivery, 14000)
     assert not delivery.acknowledged(outbox.epoch, 4, 14500)  # it answers a batch of four seconds ago
@@ -162,7 +171,7 @@ def test_lost_numbers_are_not_sent():
     outbox = ListOutbox(40)
     delivery = Delivery(outbox)
     outbox.first = 20
-    text = delivery.next_batch(0)
+    text = next_message(delivery, 0)
     assert json.loads(text)["first"] == json.loads(text)["base"] == 20
 
 
@@ -170,8 +179,8 @@ def test_numbers_in_doubt_wait_for_the_answer_to_the_one_before():
     outbox = ListOutbox(12)
     outbox.first = outbox.doubt = 11  # all before this start is acknowledged
     delivery = Delivery(outbox)
-    outbox.batch = lambda seq: (seq, outbox.events[seq - 1 :])
-    batch = json.loads(delivery.next_batch(0))
+    outbox.event = lambda seq: (seq, outbox.events[seq - 1])
+    batch = json.loads(next_message(delivery, 0))
     assert (batch["first"], batch["base"], len(batch["events"])) == (10, 10, 1)
     assert taken(delivery, 2999) == []
     outbox.doubt = 0
@@ -182,7 +191,7 @@ def test_numbers_in_doubt_wait_for_the_answer_to_the_one_before():
 def test_a_bridge_that_is_away_does_not_delay_numbers_in_doubt():
     outbox = ListOutbox(12)
     outbox.first = outbox.doubt = 11
-    outbox.batch = lambda seq: (seq, outbox.events[seq - 1 :])
+    outbox.event = lambda seq: (seq, outbox.events[seq - 1])
     outbox.trust = lambda: setattr(outbox, "doubt", 0)
     delivery = Delivery(outbox)
     assert taken(delivery) == [(10, 1)]

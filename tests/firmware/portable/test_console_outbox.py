@@ -2,6 +2,7 @@
 
 import os
 
+from at_once import discard_all, read_batch
 from console import events, outbox_files
 from console.outbox import Outbox
 from console.outbox_ram import RamOutbox
@@ -26,9 +27,10 @@ def delivered(outbox):
     found = []
     epoch, first, end = outbox.delivery()
     while first < end:
-        base, waiting = outbox.batch(first)
+        base, waiting = read_batch(outbox, first)
         found += [(epoch, base + index, event) for index, event in enumerate(waiting)]
         assert outbox.acknowledge(epoch, base + len(waiting) - 1)
+        discard_all(outbox)
         epoch, first, end = outbox.delivery()
     return found
 
@@ -39,7 +41,7 @@ def test_a_new_outbox_is_empty():
         assert len(outbox.epoch) == 8
         assert int(outbox.epoch, 16) >= 0
         assert outbox.delivery() == (outbox.epoch, 1, 1)
-        assert outbox.batch(1) == (1, [])
+        assert read_batch(outbox, 1) == (1, [])
 
 
 def test_numbers_and_epoch_go_on_over_restarts():
@@ -65,11 +67,11 @@ def test_every_size_of_event_comes_back():
 
 def test_a_batch_has_at_most_32_events():
     for outbox in (filled(opened(), 64), filled(RamOutbox(bytes, bytes), 64)):
-        base, waiting = outbox.batch(3)
+        base, waiting = read_batch(outbox, 3)
         assert (base, len(waiting)) == (3, 32)
-        assert outbox.batch(60, 3) == (60, [b"event 60", b"event 61", b"event 62"])
-        assert outbox.batch(64) == (64, [b"event 64"])
-        assert outbox.batch(65) == (65, [])
+        assert read_batch(outbox, 60, 3) == (60, [b"event 60", b"event 61", b"event 62"])
+        assert read_batch(outbox, 64) == (64, [b"event 64"])
+        assert read_batch(outbox, 65) == (65, [])
 
 
 def test_what_is_acknowledged_does_not_come_again_after_a_restart():
@@ -89,7 +91,7 @@ def test_an_acknowledgement_that_goes_back_brings_back_what_is_still_held():
         assert outbox.delivery() == (outbox.epoch, 61, 61)
         assert outbox.acknowledge(outbox.epoch, 50)
         assert outbox.delivery() == (outbox.epoch, 51, 61)
-        assert outbox.batch(51)[1][0] == b"event 51"
+        assert read_batch(outbox, 51)[1][0] == b"event 51"
 
 
 def test_the_lowest_held_number_is_reported_for_a_restored_bridge():
@@ -110,7 +112,7 @@ def test_an_acknowledgement_that_went_back_survives_a_restart():
     assert outbox.acknowledge(outbox.epoch, 5)
     again = opened()
     assert again.first == 6
-    assert again.batch(6)[1][0] == b"event"
+    assert read_batch(again, 6)[1][0] == b"event"
 
 
 def test_numbers_stay_in_doubt_while_flash_can_not_be_written():
@@ -205,7 +207,7 @@ def test_a_folder_that_can_not_be_made_is_an_error_and_harmless():
             raised = True
         assert raised
     assert outbox.delivery()[1:] == (1, 1)
-    assert outbox.batch(1) == (1, [])
+    assert read_batch(outbox, 1) == (1, [])
 
 
 def test_real_events_come_back():
@@ -213,4 +215,4 @@ def test_real_events_come_back():
     outbox.open()
     opening = events.event((events.STRAY_PRESSED, 12345, 1, 2), 1, None, None)
     outbox.append(opening, 1)
-    assert outbox.batch(1) == (1, [opening])
+    assert read_batch(outbox, 1) == (1, [opening])

@@ -1,5 +1,6 @@
 """Packets of MQTT, lines of the serial port, answers of name servers: byte by byte."""
 
+from console.blocks import blocks
 from console.mqtt import packet, text
 from console.udp import LeaveAlone, addresses_in, answers, read_time
 from console.usb_serial import line, parse
@@ -13,15 +14,31 @@ def test_mqtt_packets():
     assert packet(0x30, b"x" * 16384)[:4] == b"\x30\x80\x80\x01"
 
 
+def sent_line(leaf, *payload):
+    sent = b"".join(line(leaf, payload))
+    assert len(sent) % 64 == 0  # whole USB packets
+    return sent.rstrip(b"\n") + b"\n"
+
+
 def test_serial_lines():
-    sent = line("ack", '{"through":1}')
+    sent = sent_line("ack", b'{"through":', b"1}")
     assert sent == b'ack\t{"through":1}\t' + sent[-9:-1] + b"\n"
     assert parse(sent[:-1]) == ("ack", b'{"through":1}')
-    assert line("a", "123456789") == b"a\t123456789\t2b35fe56\n"
+    assert sent_line("a", b"123456789") == b"a\t123456789\t2b35fe56\n"
+    for size in range(200):
+        assert parse(sent_line("events", b"x" * size)[:-1]) == ("events", b"x" * size)
+
+
+def test_blocks_hold_all_bytes_in_order():
+    for pieces in ((), (b"",), (b"abcdefgh",), (b"a", b"bcdefg", b"", b"h"), (b"abcd", b"efgh")):
+        found = [bytes(block) for block in blocks(pieces, 4)]
+        assert b"".join(found) == b"".join(pieces)
+        assert [len(block) for block in found] == [4] * len(found)
+    assert [bytes(block) for block in blocks((b"abc", b"de"), 4)] == [b"abcd", b"e"]
 
 
 def test_damaged_serial_lines_are_refused():
-    sent = line("ack", '{"through":1}')[:-1]
+    sent = sent_line("ack", b'{"through":1}')[:-1]
     for broken in (b"", b"\t", sent[:-1], sent[1:], sent.replace(b"1", b"2", 1), b"hello", sent[:3] + sent[4:]):
         assert parse(broken) is None, broken
 
