@@ -21,15 +21,15 @@ and get new numbers. Two risks remain. If the bridge is away, the console does n
 flash goes back from a state after that answer to one before it, the events that were in doubt are delivered again,
 under the numbers of a new epoch.
 
-`outbox_files.py` defines the files; `outbox_recovery.py` and `outbox_new_epoch.py` hold what is rarely needed.
+`outbox_files.py` defines the files, `outbox_reader.py` reads them, `outbox_merge.py` merges slots; `outbox_recovery.py`
+and `outbox_new_epoch.py` hold what is rarely needed.
 """
 
 import os
 
-from console import outbox_files
+from console import outbox_files, outbox_merge
 from console.outbox_reader import RecordReader
 
-NO_SPACE = 28
 NOT_OPEN = 5
 
 
@@ -131,7 +131,7 @@ class Outbox:
         """Merge slots that an append would soon have to merge. Raises OSError as `append` does."""
         full = [part for part in self._waiting() if part[0] < self._turn]
         if 4 * len(full) >= 3 * self._slot_count:
-            self._merge_slots(full)
+            outbox_merge.merge_slots(self, full)
             self._settle()
 
     def _add(self, record):
@@ -162,63 +162,14 @@ class Outbox:
         """Make sure that the slot of this turn holds no events that wait."""
         waiting = self._waiting()
         if any((turn - part[0]) % self._slot_count == 0 for part in waiting):
-            self._merge_slots(waiting)
+            outbox_merge.merge_slots(self, waiting)
         self._parts = [p for p in self._parts if p[0] <= self._merged or (turn - p[0]) % self._slot_count]
         self._settle()
-
-    def _merge_slots(self, slots):
-        older = self._before_doubt(slots)
-        try:
-            for group in (older, slots[len(older) :]):
-                if group:
-                    self._with_room(self._merge, group)
-        except OSError as error:
-            if error.errno != NO_SPACE:  # if full, the oldest events are in a slot, and are dropped at its turn
-                raise
-        self._drop_above_limit()
 
     def _waiting(self):
         """Return the slots that hold events to be acknowledged, or the event to ask the bridge with."""
         needed, parts = self._needed, self._parts
         return [p for i, p in enumerate(parts) if p[0] > self._merged and self._end(i) > max(needed, p[2])]
-
-    def _before_doubt(self, slots):
-        return [part for part in slots if part[2] < (self.doubt or outbox_files.ANY)]
-
-    def _merge(self, slots):
-        """Merge the slots into a segment; lost numbers keep their places.
-
-        The newest segment grows: LittleFS takes half a second to compact a folder of sixty files.
-        """
-        self._reader.forget()
-        copy = bytearray()
-        for index, part in enumerate(self._parts):
-            if part in slots:
-                copy.extend(outbox_files.copy_records(self._slot(part[0]), part[2], self._end(index)))
-        segments = [part for part in self._parts if part[0] <= self._merged]
-        base, path, mode = slots[0][2], self._path(outbox_files.MERGING), "wb"
-        if self._may_grow(segments, slots[0]):
-            grown = segments.pop()
-            base, path, mode = grown[2], self._path(outbox_files.segment_name(*grown)), "ab"
-        segment = (slots[-1][0], slots[0][1], base)
-        self._grows = False  # until all is done: it may hold more than its name says
-        outbox_files.write(path, mode, copy)
-        os.rename(path, self._path(outbox_files.segment_name(*segment)))
-        self._grows = True
-        self._parts = segments + [segment] + [part for part in self._parts if part[0] > segment[0]]
-        self._merged = segment[0]
-
-    def _may_grow(self, segments, slot):
-        """Return whether the newest segment can take the events of `slot` and later ones."""
-        if not self._grows or not segments:
-            return False
-        newest, doubt = segments[-1], self.doubt or outbox_files.ANY
-        return (
-            self._end(len(segments) - 1) == slot[2]
-            and newest[1] == slot[1]
-            and (newest[2] < doubt) == (slot[2] < doubt)
-            and slot[2] - newest[2] < self.limit // 8
-        )
 
     def _with_room(self, act, argument):
         """Call `act(argument)`; while flash is full, drop the oldest segment and try again."""
@@ -226,7 +177,7 @@ class Outbox:
             try:
                 return act(argument)
             except OSError as error:
-                if error.errno != NO_SPACE or not self._drop_oldest():
+                if error.errno != outbox_files.NO_SPACE or not self._drop_oldest():
                     raise
 
     def _drop_oldest(self):
@@ -235,14 +186,6 @@ class Outbox:
         self._remove_oldest()
         self._settle()
         return True
-
-    def _drop_above_limit(self):
-        while (
-            len(self._parts) > 1
-            and outbox_files.numbers_in(self._parts[1:], self.next) >= self.limit
-            and self._drop_oldest()
-        ):
-            pass
 
     # Delivering
 

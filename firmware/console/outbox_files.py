@@ -20,6 +20,7 @@ RECORD_SIZE = 6
 HEADER_SIZE = 44  # with its CRC
 MARK_SIZE = 4
 ANY = 1 << 32
+NO_SPACE = 28  # errno
 DOUBT = "doubt"  # a file that exists as long as numbers are in doubt
 MERGING = "new"
 HEADER = "<4sIIIII4I"

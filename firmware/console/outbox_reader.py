@@ -43,9 +43,8 @@ class RecordReader:
         with open(path, "rb") as file:
             file.seek(self._offset)
             self._data = file.read(_AHEAD)
-            if (
-                not outbox_files.record_size(self._data, 0) and len(self._data) == _AHEAD
-            ):  # a record of another version may be longer
+            is_whole = outbox_files.record_size(self._data, 0)
+            if not is_whole and len(self._data) == _AHEAD:  # a record of another version may be longer
                 self._data += file.read(outbox_files.LENGTH_MAX)
         self._size = outbox_files.record_size(self._data, 0)
         while self.seq < seq and self._size:

@@ -8,6 +8,7 @@ import struct
 from binascii import crc32, hexlify
 
 from console import outbox_files
+from console.outbox_merge import before_doubt, merge
 from console.outbox_new_epoch import carry_over, empty_slots
 
 
@@ -139,9 +140,9 @@ def _renew(outbox, headers, in_doubt):
     """
     doubt = outbox.doubt if in_doubt else 0
     outbox.doubt = doubt
-    old = outbox._before_doubt(outbox._waiting())
+    old = before_doubt(outbox, outbox._waiting())
     if old:
-        outbox._with_room(outbox._merge, old)
+        outbox._with_room(lambda slots: merge(outbox, slots), old)
     outbox._parts = [part for part in outbox._parts if part[0] <= outbox._merged or (doubt and part[2] >= doubt)]
     carry_over(outbox, doubt or outbox_files.ANY)
     outbox._certain = True

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from at_once import discard_all, read_batch
 from console import outbox as outbox_module
-from console import outbox_files
+from console import outbox_files, outbox_merge
 from console.outbox import Outbox
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -40,7 +40,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def begin(self, atomic: bool, prog_size: int) -> None:
         self.files = Files(atomic)
         self.prog_size = prog_size
-        outbox_module.os = self.files
+        outbox_module.os = outbox_merge.os = self.files
         outbox_files.open = self.files.open
         self.start()
 
@@ -205,7 +205,7 @@ class OutboxMachine(RuleBasedStateMachine):
 def restore_files() -> Any:
     original = outbox_module.os
     yield
-    outbox_module.os = original
+    outbox_module.os = outbox_merge.os = original
     vars(outbox_files).pop("open", None)
 
 

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from console import buttons, delivery, events, hmac, mqtt, outbox, outbox_files, usb_serial
+from console import buttons, delivery, events, hmac, outbox, outbox_files, outbox_merge, outbox_reader, usb_serial
 
 step = {}
 most = {}
@@ -149,10 +149,8 @@ sha256 = hmac.sha256
 hmac.sha256 = MeteredSha256
 events.decode = counted("decoded", events.decode)
 delivery.json = type("json", (), {"dumps": staticmethod(counted("encoded", json.dumps))})
-outbox.os = MeteredOs()
-for module in (outbox_files, sys.modules.get("console.outbox_reader")):
-    if module:
-        module.open = MeteredFile
+outbox.os = outbox_merge.os = MeteredOs()
+outbox_files.open = outbox_reader.open = MeteredFile
 _open_line = usb_serial.UsbSerial.__init__
 usb_serial.UsbSerial.__init__ = open_line
 stream = asyncio.StreamWriter
@@ -160,4 +158,3 @@ stream.write = counted("sent", stream.write, lambda _, data: len(data))
 _create_task, _run = asyncio.create_task, asyncio.run
 asyncio.core.create_task = asyncio.create_task = create_task
 asyncio.run = run
-del mqtt

@@ -170,6 +170,85 @@ def test_ram_keeps_the_newest():
     assert outbox.lost == 36
 
 
+def test_files_are_deleted_one_at_a_time():
+    outbox = Outbox("outbox", bytes, bytes, 32, limit=1600)
+    outbox.open()
+    filled(outbox, 1500)
+
+    def segments():
+        return len([name for name in os.listdir("outbox") if "-" in name])
+
+    before = segments()
+    assert before >= 3
+    assert outbox.acknowledge(outbox.epoch, 1500)  # it covers all of them
+    for deleted in range(before):
+        assert segments() == before - deleted
+        assert outbox.discard()
+    assert not outbox.discard()
+    assert outbox.delivery()[1:] == (1501, 1501)
+
+
+def test_the_newest_segment_grows_in_a_boot():
+    outbox = opened(256)
+    filled(outbox, 2000)
+    assert len([name for name in os.listdir("outbox") if "-" in name]) <= 9
+    again = opened(256)
+    assert delivered(again) == [(outbox.epoch, number, b"event %d" % number) for number in range(1, 2001)]
+
+
+class Decoder:
+    """A codec that fails once with `error` on the event `fails_on`."""
+
+    def __init__(self, fails_on, error):
+        self.fails_on = fails_on
+        self.error = error
+
+    def __call__(self, record):
+        if self.error and record == self.fails_on:
+            error, self.error = self.error, None
+            raise error
+        return bytes(record)
+
+
+def test_an_event_that_memory_did_not_suffice_for_is_not_lost():
+    for make in (lambda decode: Outbox("outbox", bytes, decode, 32), lambda decode: RamOutbox(bytes, decode)):
+        outbox = make(Decoder(b"event 3", MemoryError()))
+        outbox.open()
+        filled(outbox, 5)
+        try:
+            read_batch(outbox, 1)
+            raised = False
+        except MemoryError:
+            raised = True
+        assert raised
+        assert read_batch(outbox, 1) == (1, [b"event %d" % number for number in range(1, 6)])
+        assert outbox.lost == 0
+
+
+def test_an_event_of_another_version_is_passed_over_and_counted():
+    outbox = Outbox("outbox", bytes, Decoder(b"event 1", ValueError("unknown event")), 32)
+    outbox.open()
+    filled(outbox, 3)
+    assert read_batch(outbox, 1) == (2, [b"event 2", b"event 3"])
+    assert (outbox.first, outbox.lost) == (2, 1)
+
+
+def test_renumbering_does_not_take_a_lack_of_memory_for_another_version():
+    filled_by(opened(), 10)
+    outbox = Outbox("outbox", bytes, Decoder(b"event 12", MemoryError()), 32)
+    outbox.open()
+    for number in (11, 12):
+        assert outbox.append(b"event %d" % number) == number
+    try:
+        outbox.acknowledge(outbox.epoch, 12)  # the bridge knows of more: those in doubt move into a new epoch
+        raised = False
+    except MemoryError:
+        raised = True
+    assert raised
+    assert outbox.acknowledge(outbox.epoch, 12)
+    assert delivered(outbox)[-2:] == [(outbox.epoch, 1, b"event 11"), (outbox.epoch, 2, b"event 12")]
+
+
 def test_presses_count_over_the_epoch():
     outbox = opened()
     for number in range(100):
