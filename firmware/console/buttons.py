@@ -89,6 +89,7 @@ class Buttons:
         self._debounces = [Debounce(button, debounce_ms, sink) for button in range(len(pin_numbers))]
         self._contacts = [Contact(button, number, self._ring) for button, number in enumerate(pin_numbers)]
         self._levels = [False] * len(pin_numbers)
+        self._is_pending = False  # whether a first contact or break is not decided yet
         self._noticed = [False] * len(pin_numbers)
         self._polled_ms = clock.up_ms()
         self._missed_ms = 0
@@ -113,12 +114,18 @@ class Buttons:
         between are newer than the levels.
         """
         older = self._ring.count()
-        for button, contact in enumerate(self._contacts):
-            self._levels[button] = contact.pressed()
+        changed = False
+        for button in range(len(self._contacts)):  # `enumerate` would fill the heap with tuples, 400 a second
+            pressed = self._contacts[button].pressed()
+            if pressed != self._levels[button]:
+                self._levels[button] = pressed
+                changed = True
         now_ms, before_ms = self._clock.up_ms(), self._polled_ms
         stalled = now_ms - before_ms > max(self._debounces[0].debounce_ms, 2 * POLL_MS)
         self._polled_ms = now_ms
         seen = self._ring.peek()
+        if not (seen or changed or self._is_pending):
+            return now_ms - 1
         while seen:
             up_ms = self._clock.up_ms_of(seen[1])
             if up_ms > now_ms:
@@ -130,11 +137,13 @@ class Buttons:
                 self._levels[button] = pressed
             self._edge(self._debounces[button], pressed, up_ms, before_ms if stalled else None)
             seen = self._ring.peek()
-        for button in range(len(self._debounces)):  # `enumerate` would fill the heap with tuples, 400 a second
+        for button in range(len(self._debounces)):
             debounce = self._debounces[button]
             debounce.poll(self._levels[button], now_ms)
             self._notice(debounce, self._levels[button], now_ms)
-        return settled_ms(self._debounces, now_ms - 1)  # an edge may still come in this millisecond
+        settled = settled_ms(self._debounces, now_ms)
+        self._is_pending = settled < now_ms
+        return min(settled, now_ms - 1)  # an edge may still come in this millisecond
 
     def _edge(self, debounce, pressed, up_ms, stalled_ms):
         """Debounce an edge. An interrupt that ran after a stall (since `stalled_ms`) may find the button released.

@@ -59,12 +59,15 @@ class Lamps:
         self._chosen = None
         self._chosen_until = self._identify_until = 0
         self._pressed_until = [0] * 4
+        self._answer_until = 0  # until when any answer's lamp is lit because it was pressed
         self._tested = None
 
     def press_taken(self, button, now_ms):
         """Confirm that the press was noticed; whether it counts is decided later. The console has been found, too."""
         self._identify_until = 0
         self._pressed_until[button] = now_ms + _PRESSED_MS
+        if button != _SELLER:
+            self._answer_until = self._pressed_until[button]
         self._play(CLICK)
 
     def survey_opened(self, prompt):
@@ -127,7 +130,7 @@ class Lamps:
         if place == _SELLER:
             phase = now_ms % (blinks * _BLINK_MS + _PAUSE_MS)
             return phase < blinks * _BLINK_MS and phase % _BLINK_MS < _BLINK_MS // 2
-        return self._open and max(self._pressed_until[:_SELLER]) <= now_ms  # else only the pressed one
+        return self._open and self._answer_until <= now_ms  # else only the pressed one
 
     def _play(self, tones):
         self._tones = tones

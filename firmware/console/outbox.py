@@ -212,13 +212,11 @@ class Outbox:
         If the number is above `seq`, those between are lost; if not, flash was read ahead, or `seq` is past the end.
         Call `delivery()` again afterwards: `first` rises if the lowest numbers turn out to be unreadable.
         """
-        lowest = self._parts[0][2] if self._parts else self.next
-        if seq < lowest:
-            return self._pass_over(seq, lowest)
-        if seq >= self._next():
-            return seq, None
         if not self._reader.has(seq):
-            return self._read_ahead(seq)
+            lowest = self._parts[0][2] if self._parts else self.next
+            if seq < lowest:
+                return self._pass_over(seq, lowest)
+            return self._read_ahead(seq) if seq < self._next() else (seq, None)
         record = self._reader.take()
         try:
             event = None if record is None else self._decode(record)
@@ -350,6 +348,7 @@ class Outbox:
                 self._lose(self._through[epoch], base - 1)
             else:
                 self._gap = self._lost_through = 0
+                self._reader.forget()
                 if self._sending != self.epoch:
                     self._through.pop(self._sending, 0)
             self._through[epoch] = max(self._through.get(epoch, 0), base - 1)
