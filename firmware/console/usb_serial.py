@@ -16,6 +16,7 @@ from console.blocks import blocks
 _HELLO_MS = const(10000)  # so that a gateway that was started later learns which console this is
 _UNHEARD_HELLO_MS = const(2000)  # … as long as nothing was received
 _WRITE_LIMIT_MS = const(10000)
+_POLL_MS = const(10)
 LINE_LIMIT = 8192 + 64
 # Bytes of a USB packet. The port's buffer holds a multiple, and a write waits until all of it has room, even for half a
 # second: so only whole packets are written, and only if there is room for one.
@@ -90,10 +91,13 @@ class UsbSerial:
     async def run(self):
         """Read lines until cancelled."""
         data = bytearray()
+        pause_ms = _POLL_MS
         while True:
-            await asyncio.sleep_ms(5)
+            await asyncio.sleep_ms(pause_ms)
+            pause_ms = 0  # after a whole packet there may be more
             for _ in range(_PACKET):
                 if not is_ready(self._readable):
+                    pause_ms = _POLL_MS
                     break
                 byte = self._in.read(1)
                 if not byte:

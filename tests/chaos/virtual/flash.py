@@ -124,6 +124,7 @@ class VirtualFlash:
         self._settle()
 
     def _move(self, old: str, new: str) -> None:
+        self._count(old, -1)  # a segment that grows gets another name
         content = self.files.pop(old)
         self._count(new, -1)
         self.files[new] = content
