@@ -56,7 +56,7 @@ class Delivery:
         while seq < end and (batch is None or not batch.is_full):
             number, event = self.outbox.event(seq)
             if event is not None:
-                batch = batch or Batch(self._epoch, min(self.outbox.held(), number), number, self._key)
+                batch = batch or EventsMessage(self._epoch, min(self.outbox.held(), number), number, self._key)
                 if not batch.add(event):
                     break
                 number += 1
@@ -122,8 +122,8 @@ class Delivery:
         return answers
 
 
-class Batch:
-    """A message of leaf `events`, which gets one event after the other, numbered from `base`.
+class EventsMessage:
+    """A batch, which gets one event after the other, numbered from `base`.
 
     With a `key` it is signed: `mac` covers epoch, first, base and events as in the message, a line each.
     """

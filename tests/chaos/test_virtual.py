@@ -102,15 +102,6 @@ def sends_doubtful_events_though_flash_fails(world: VirtualWorld, patch: pytest.
     in_firmware(world, plant)
 
 
-def forgets_at_start_that_an_acknowledgement_went_back(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
-    """The start after a power cut overwrote what a restored bridge had asked for."""
-
-    def plant(load: Any) -> None:
-        load("outbox").Outbox._header_through = property(lambda self: 0, lambda self, number: None)
-
-    in_firmware(world, plant)
-
-
 def gives_thanks_for_events_in_ram(world: VirtualWorld, patch: pytest.MonkeyPatch) -> None:
     """The last event waits in RAM for the next, to save flash."""
 
@@ -212,7 +203,6 @@ def test_a_planted_bug_is_found(bug: Any) -> None:
 FIXED = {
     reports_the_acknowledged_number_as_the_first_held: 3,
     sends_doubtful_events_though_flash_fails: 100,
-    forgets_at_start_that_an_acknowledgement_went_back: 31816,
 }
 
 
