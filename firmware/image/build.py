@@ -2,9 +2,9 @@
 
     python3 firmware/image/build.py FOLDER
 
-puts firmware.uf2 and firmware.bin into FOLDER. Only Python's own library is used, so that set-up can
-start this before anything else is installed. What was built once is kept in `.cache/image`, under a hash of everything
-that it was made of; the same sources give the same bytes in any folder.
+puts firmware.uf2 and firmware.bin into FOLDER. Only Python's own library is used, so that set-up can start this before
+anything else is installed. What was built once is kept in `.cache/image`, under a hash of everything that it was made
+of; the same sources give the same bytes in any folder.
 """
 
 import argparse
@@ -32,8 +32,9 @@ def build(manifest, cache):
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         packages = fetch(cache / "sources")
+        compiler = run([COMPILER, "--version"], "MicroPython can't be compiled").splitlines()[0]
         frozen = _frozen(manifest, cache / "sources" / "micropython")
-        result = cache / _digest(packages, frozen)
+        result = cache / _digest([*packages, compiler], frozen)
         if not result.exists():
             rom_bytes = ROM_BYTES if OWN / "_boot.py" in frozen else 0
             made = _compile(packages, manifest, cache, result.name, rom_bytes)
@@ -41,11 +42,9 @@ def build(manifest, cache):
     return result
 
 
-def _digest(packages, frozen):
-    """Return a hash of everything that goes into the image."""
-    digest = hashlib.sha256()
-    compiler = run([COMPILER, "--version"], "MicroPython can't be compiled").splitlines()[0]
-    digest.update("\n".join([*packages, compiler]).encode())
+def _digest(versions, frozen):
+    """Return a hash of everything that goes into the image: the versions of packages and compiler, and the files."""
+    digest = hashlib.sha256("\n".join(versions).encode())
     for path in (*sorted(OWN.glob("*.py")), *frozen):
         content = path.read_bytes()
         digest.update(f"\n{path.name} {len(content)}\n".encode() + content)
