@@ -193,7 +193,7 @@ class App:
         """Return the outbox to send from now: the failed one as long as it can be read, then the one in use."""
         if self._failed_outbox:
             _, first, end = self._failed_outbox.delivery()
-            if first < end and not self._failed_outbox.read_error and not is_flash_slow():
+            if first < end and not self._failed_outbox.fault and not is_flash_slow():
                 return self._failed_outbox
             self._failed_outbox = None
         return self.outbox

@@ -47,7 +47,6 @@ class Outbox:
         presses: [yes, no, cant_say, seller], counted over the epoch.
         lost: how many events were lost unacknowledged since this start: unreadable, or dropped when it was full.
         fault: the last error in reading or deleting, or that flash lost events; None if there was none.
-        read_error: the last error in reading; None if there was none.
     """
 
     def __init__(self, root, encode, decode, prog_size=256, limit=5000):
@@ -60,7 +59,7 @@ class Outbox:
 
     def _reset(self):
         self.boot = self.lost = self._turn = self._merged = 0
-        self.fault = self.read_error = None
+        self.fault = None
         self._parts = []  # (turn, epoch, base), oldest first: segments up to turn _merged, then slots
         self._through = {}  # the acknowledged number of `epoch`, and that of the epoch in delivery
         self._sending = ""  # the epoch in delivery
@@ -231,7 +230,7 @@ class Outbox:
         try:
             found = self._reader.read_ahead(part[0], path, (part[2], offset), seq)
         except OSError as error:
-            self.fault = self.read_error = error
+            self.fault = error
             found = False
         return (seq, None) if found else self._pass_over(seq, self._end(index))
 

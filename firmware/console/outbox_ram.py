@@ -17,7 +17,7 @@ class RamOutbox:
         self.doubt = 0
         self.presses = [0, 0, 0, 0]
         self.lost = 0
-        self.fault = self.read_error = None
+        self.fault = None
         self._encode = encode
         self._decode = decode
         self._records = []  # the newest ones, up to number next - 1; acknowledged ones too while there is room
