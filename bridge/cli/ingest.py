@@ -22,6 +22,7 @@ from bridge.input_file import called, open_input
 from bridge.service.control import open_writer
 from bridge.store.connection import require
 from bridge.surveys.recorded_messages import checked_lines
+from bridge.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +45,10 @@ def ingest(
     database: Database = DATABASE,
 ) -> None:
     """Take in recorded messages as if they had arrived by MQTT: all of a file, or nothing."""
+    others = OtherLines()
     with ExitStack() as stack:
         source = stack.enter_context(open_input(file))
-        messages = stack.enter_context(_checked(source, file))
+        messages = stack.enter_context(_checked(source, file, others))
         writer = stack.enter_context(open_writer(database))
         bar = stack.enter_context(_bar())
         stack.enter_context(_rare_garbage_collection())
@@ -58,22 +60,44 @@ def ingest(
         f" {totals.get('duplicates', 0)} known before, {totals.get('conflicts', 0)} in conflict,"
         f" {totals.get('rejected', 0)} rejected; {totals.get('unreadable', 0)} messages could not be read.\n"
     )
+    others.warn(file)
+
+
+class OtherLines:
+    """Counts the lines of a recording that are no recorded messages."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first = ""
+
+    def note(self, number: int, reason: str) -> None:
+        """Count a line, with what is wrong with it."""
+        self._first = self._first or f"line {number}: {reason}"
+        self._count += 1
+
+    def warn(self, file: Path) -> None:
+        """Say what became of such lines, if there were any."""
+        if self._count:
+            sys.stderr.write(
+                f"trivox: {called(file)}: {plural(self._count, 'line')} of it went among the rejects, as no recorded "
+                f"message is there ({self._first}); correct that and take the file in again, which doubles nothing.\n"
+            )
 
 
 @contextmanager
-def _checked(source: IO[bytes], file: Path) -> Iterator[IO[bytes]]:
+def _checked(source: IO[bytes], file: Path, others: OtherLines) -> Iterator[IO[bytes]]:
     """Read a source to its end and check it; give a file that can be read again, a copy if the source can't.
 
-    So nothing is taken in from a source with errors, and the writer never waits for one. Raises TrivoxError.
+    So nothing is taken in from a source that fails, and the writer never waits for one. Raises TrivoxError.
     """
     if stat.S_ISREG(os.fstat(source.fileno()).st_mode) and source.tell() == 0:
-        for _ in checked_lines(source, file):
+        for _ in checked_lines(source, file, others.note):
             pass
         source.seek(0)
         yield source
         return
     with TemporaryFile(prefix="trivox-") as copy:
-        for line in checked_lines(source, file):
+        for line in checked_lines(source, file, others.note):
             try:
                 copy.write(line + b"\n")
             except OSError as error:

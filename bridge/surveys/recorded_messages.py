@@ -19,13 +19,15 @@ from bridge.text import printable
 from bridge.wire.contract import AtMs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import IO
 
     from bridge.store import Store
     from bridge.surveys.facts import Emit
     from bridge.surveys.ingest import IntakeResult
+
+    Note = Callable[[int, str], None]
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 LINES_AT_ONCE = 500
@@ -79,53 +81,69 @@ def _decode(line: bytes) -> RecordedMessage:
         raise
 
 
-def checked_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file, all of them recorded messages, without blank lines and the BOM.
+def checked_lines(file: IO[bytes], path: Path, note: Note | None = None) -> Iterator[bytes]:
+    """Yield the lines of a file of recorded messages, without blank lines and the BOM.
 
-    Raises TrivoxError for a line that is none, with its number, and for a file without messages.
+    `note` gets the number of each line that is no recorded message, and what is wrong with it. Raises TrivoxError for a
+    file without messages, or that is cut off in its last line.
     """
     number = messages = 0
+    refusal = ""
     for number, line in enumerate(_lines(file, path), 1):
         text = line.removeprefix(BOM).strip() if number == 1 else line.strip()
         if not text:
             continue
-        if not messages:
+        if not messages and not refusal:
             refuse_other_format(path, line)
         try:
             read_message(text)
+            messages += 1
         except ValueError as error:
-            raise TrivoxError(_refusal(path, number, text, error, is_cut=not line.endswith(b"\n"))) from error
-        messages += 1
+            if messages and not line.endswith(b"\n"):
+                raise TrivoxError(
+                    f"{called(path)}: nothing was taken in, as it is cut off in line {number} ({error}): get the whole "
+                    "file, or remove that line."
+                ) from error
+            refusal = refusal or _refusal(path, number, text, error)
+            if note is not None:
+                note(number, str(error))
         yield text
     if not messages:
         empty = "holds nothing but blank lines" if number else "is empty"
-        raise TrivoxError(f"{called(path)} {empty}: give a file of recorded messages, one per line.")
+        raise TrivoxError(refusal or f"{called(path)} {empty}: give a file of recorded messages, one per line.")
 
 
 def _lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """Yield each line; of one that is too long for a message, as much as shows that."""
     try:
         while line := file.readline(MAX_LINE_BYTES + 1):
-            yield line
+            rest = line
+            while not rest.endswith(b"\n") and (rest := file.readline(MAX_LINE_BYTES)):
+                pass
+            yield line if rest is line else line + rest[-1:]
     except OSError as error:
         raise cannot_read(path, error) from error
 
 
-def _refusal(path: Path, number: int, text: bytes, error: ValueError, *, is_cut: bool) -> str:
-    """Say what is wrong with a line, and what to do."""
-    if is_cut and number > 1:
-        todo = "the file seems to be cut off in its last line: get the whole file, or remove that line"
-    elif number == 1 and (text.startswith(b"[") or text == b"{"):
+def _refusal(path: Path, number: int, text: bytes, error: ValueError) -> str:
+    """Say of the first line that is no message what is wrong with it, and what to do."""
+    if text.startswith(b"[") or text == b"{":
         todo = "give one message per line, which `jq -c .` writes (`jq -c '.[]'` of a list)"
     else:
-        todo = "correct that line, or give a file of recorded messages, one per line"
-    return f"{called(path)}: nothing was taken in, as line {number} is not a recorded message ({error}); {todo}."
+        todo = "give a file of recorded messages, one per line"
+    return f"{called(path)} holds no recorded message: line {number} is none ({error}); {todo}."
 
 
 def ingest(store: Store, lines: list[bytes], emit: Emit) -> IntakeResult:
-    """Take in recorded messages, a line each; return what became of them."""
+    """Take in recorded messages, a line each, and put other lines among the rejects; return what became of them."""
     intake = Intake(store, emit)
     for line in lines:
-        intake.take(*read_message(line))
+        try:
+            message = read_message(line)
+        except ValueError as error:
+            intake.reject("", line, f"recorded line: {error}", store.now_ms)
+        else:
+            intake.take(*message)
     return intake.finish()
 
 

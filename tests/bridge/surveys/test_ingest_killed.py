@@ -103,4 +103,4 @@ def test_a_running_bridge_takes_in_a_pipe(shop: RealShop) -> None:
         [TRIVOX, "ingest", "-", "--database", str(shop.database)], input=b"{}\n", capture_output=True, check=False
     )
     assert (done.returncode, done.stdout) == (1, b"")
-    assert b"standard input: nothing was taken in, as line 1 " in done.stderr
+    assert b"standard input holds no recorded message: line 1 " in done.stderr
