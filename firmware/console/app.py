@@ -18,9 +18,8 @@ from console.outbox import Outbox
 from console.survey import PRESS_TESTED, SurveyTable
 from console.version import VERSION
 
-# Allocated since the last collection. A collection stops a board for 12 ms, and draining the outbox allocates 50 kB a
-# second; but a heap that fills up breaks into small pieces.
-_COLLECT_BYTES = const(32768)
+_COLLECT_BYTES_MIN = const(4096)  # allocated since the last collection
+_NEEDED_BYTES = const(49152)  # by the tasks, and by an update
 _QUIET_MS = const(3000)  # without a survey or a contact: then a press in the next moment is unlikely
 TASK_LIMITS_MS = {"buttons": 5000, "link": 60000, "heart": 10000}
 
@@ -328,5 +327,7 @@ def run():
         health.be_quiet()  # the serial line belongs to the bridge; without console.json, to a technician
         kbd_intr(-1)
     gc.collect()
-    gc.threshold(_COLLECT_BYTES)
+    # A collection stops a board for 12 ms, and draining the outbox allocates 1.5 kB an event; but a heap that fills up
+    # breaks into small pieces, and an update needs large ones.
+    gc.threshold(max((gc.mem_free() - _NEEDED_BYTES) // 3, _COLLECT_BYTES_MIN))
     asyncio.run(App(*arguments).main())

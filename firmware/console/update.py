@@ -183,7 +183,7 @@ class Update:
             self._mac = None
             text = b""
             while not self._mac or len(text) < self._at:
-                text += await self._fetch(len(text), len(text) + _WINDOW)
+                text += await self._fetch(len(text), self._at if self._mac else len(text) + _WINDOW)
                 if len(text) > _MANIFEST_MAX + _WINDOW:
                     raise BridgeSilent
             text = text[: self._at]
