@@ -7,11 +7,9 @@ either that or one record, so that lamps and sound can come between any two call
 import struct
 from binascii import crc32
 
-from micropython import const
-
 from console import outbox_files
 
-_AHEAD = const(1024)  # bytes
+_AHEAD = 1024  # bytes
 
 
 class RecordReader:

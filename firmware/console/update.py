@@ -73,20 +73,21 @@ async def file_digest(path):
     return hexlify(digest.digest()).decode()
 
 
-def manifest_files(manifest):
-    """Yield (SHA-256, bytes, path) of each file in the manifest; a list would take too much memory.
+def manifest_files(path):
+    """Yield (SHA-256, bytes, path) of each file that a manifest lists; a list would take too much memory.
 
     Raises ValueError if a path has no place in a slot.
     """
-    at = manifest.index("\n") + 1
-    while at < len(manifest):
-        end = manifest.index("\n", at)
-        digits, size, path = manifest[at:end].split(" ")
-        folder, _, name = path.partition("/")
-        if folder not in _FOLDERS or "/" in name or name[:1] in ("", "."):
-            raise ValueError(path)
-        yield digits, int(size), path
-        at = end + 1
+    with open(path) as manifest:
+        manifest.readline()
+        line = manifest.readline()
+        while line:
+            digits, size, name = line[:-1].split(" ")
+            folder, _, file = name.partition("/")
+            if folder not in _FOLDERS or "/" in file or file[:1] in ("", "."):
+                raise ValueError(name)
+            yield digits, int(size), name
+            line = manifest.readline()
 
 
 class Update:
@@ -99,6 +100,7 @@ class Update:
         self._runs = sys.path[0] if sys.path[0] in update_slots.TARGETS else ""
         self._target = "b" if self._runs == "a" else "a"
         self._folder = app.folder + "/" + self._target + "/"
+        self._manifest = self._folder + "manifest"  # a file: the heap is too small for it; the next update replaces it
         self._nonce = hexlify(os.urandom(8)).decode()
         self._mac = None  # of the manifest, as the bridge sent it
         self._at = 0  # where in the bundle the manifest ends, and the first file begins
@@ -125,7 +127,7 @@ class Update:
             reason = await self._update()
         except OSError as error:
             reason = "flash: %r" % error
-            await self._tidy("")
+            await self._tidy(())
         except BridgeSilent:
             report("update", "the bridge does not answer")
         except Exception as error:  # such as MemoryError; the console goes on whatever it is
@@ -146,19 +148,20 @@ class Update:
         if not key:
             return "console.json holds no key: enrol the console, and put its key there"
         await self._prepare_target()
-        manifest = await self._fetch_manifest(key)
-        if not manifest:
+        if not await self._fetch_manifest(key):
             return "the manifest is not from this console's bridge: its MAC is wrong"
-        if not manifest.startswith("trivox-firmware %s\n" % self._version):
-            return "the manifest is of another version than the offer"
-        await self._tidy(manifest)
-        if not await self._has_room(manifest):
+        with open(self._manifest) as manifest:
+            if manifest.readline() != "trivox-firmware %s\n" % self._version:
+                return "the manifest is of another version than the offer"
+        await self._tidy(name for _, _, name in manifest_files(self._manifest))
+        if not await self._has_room():
             return "no room in flash"
         at = self._at
-        for digest, size, path in manifest_files(manifest):
+        for digest, size, path in manifest_files(self._manifest):
             if not await self._fetch_file(path, at, size, digest):
                 return "%s differs from what the manifest says" % path
             at += size
+        os.remove(self._manifest)
         return await self._restart()
 
     async def _prepare_target(self):
@@ -174,25 +177,30 @@ class Update:
                 pass  # it exists; if not, writing the first file will fail
 
     async def _fetch_manifest(self, key):
-        """Fetch the manifest; return None if its MAC is wrong."""
+        """Fetch the manifest into a file, as it may be too long for the heap; return whether its MAC is right."""
         from binascii import unhexlify
 
         from console.hmac import Hmac
 
         for _ in range(_TRIES):
             self._mac = None
-            text = b""
-            while not self._mac or len(text) < self._at:
-                text += await self._fetch(len(text), self._at if self._mac else len(text) + _WINDOW)
-                if len(text) > _MANIFEST_MAX + _WINDOW:
-                    raise BridgeSilent
-            text = text[: self._at]
+            data = await self._fetch(0, _WINDOW)
+            if not self._mac:
+                continue
             mac = Hmac(unhexlify(key))
             mac.update(b"firmware\n%s\n" % self._nonce.encode())
-            mac.update(text)
+            outbox_files.write(self._manifest, "wb", b"")
+            at, data = 0, memoryview(data)[: self._at]
+            while True:
+                mac.update(data)
+                outbox_files.write(self._manifest, "ab", data)
+                at += len(data)
+                if at == self._at:
+                    break
+                data = await self._fetch(at, self._at)
             if mac.hexdigest() == self._mac:
-                return text.decode()
-        return None
+                return True
+        return False
 
     async def _fetch_file(self, name, at, size, digest):
         """Fetch a file unless it is complete; return whether it is then."""
@@ -233,21 +241,22 @@ class Update:
         reply["fetch"] = fetch
         self._app.link.send("reply", reply, 1)
 
-    async def _tidy(self, manifest):
-        """Remove what an earlier version left in the slot: its modules could be imported, and files take room."""
+    async def _tidy(self, wanted):
+        """Remove all but the `wanted` paths from the slot: an earlier version's modules could be imported."""
+        wanted = set(wanted)
         for folder in _FOLDERS:
             try:
                 for name in os.listdir(self._folder + folder):
                     await asyncio.sleep_ms(0)
-                    if " %s/%s\n" % (folder, name) not in manifest:
+                    if folder + "/" + name not in wanted:
                         os.remove(self._folder + folder + "/" + name)
             except OSError as error:
                 report("update", error)  # if the folder is missing, writing the first file will fail
 
-    async def _has_room(self, manifest):
+    async def _has_room(self):
         stats = os.statvfs(self._app.folder or "/")
         blocks = stats[4] - _FREE_BLOCKS
-        for _, size, path in manifest_files(manifest):
+        for _, size, path in manifest_files(self._manifest):
             await asyncio.sleep_ms(0)
             try:
                 os.stat(self._folder + path)
