@@ -14,7 +14,7 @@ from tests.support.seeds import seeded
 WAITING_SURVEYS = 30
 OUTAGE_EVENTS = 5000
 LAMP_MS_MAX = 50
-TURN_MS_MAX = 60
+TURN_MS_MAX = 90  # writing a press to flash is one step, and may erase a sector
 DRAIN_S_MAX = 30
 
 

@@ -121,6 +121,9 @@ def drain(shop: ChipShop, events: int, chance: random.Random) -> Backlog:
 
 
 def _longest_turn_ms(shop: ChipShop, heard: int) -> int:
-    """Return the longest turn that the console's loop has taken since that many health messages."""
+    """Return the longest turn that the console's loop has taken since the next of that many health messages.
+
+    The first one after a start tells of the start too.
+    """
     shop.wait_heartbeat()
-    return max(int(health["loop_lag_max_ms"]) for health in shop.healths()[heard:])
+    return max(int(health["loop_lag_max_ms"]) for health in shop.healths()[heard + 1 :])
