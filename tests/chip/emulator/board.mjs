@@ -5,7 +5,7 @@ import { SimulationClock } from './node_modules/rp2040js/dist/esm/clock/simulati
 import { call, ENDLESS_LOOP, rom } from './boot_rom.mjs';
 import { ERASE_MS } from './flash.mjs';
 import { Core } from './core.mjs';
-import { completePeripherals } from './peripherals.mjs';
+import { completePeripherals, randomBits } from './peripherals.mjs';
 import { UsbHost } from './usb_host.mjs';
 
 const IMAGE_AT = 0x10000000;
@@ -20,6 +20,7 @@ export class Board {
     this.tell = (event, more = {}) => tell({ event, at: this.nowMs(), ...more });
     this.levels = Object.fromEntries(pins.pulledUp.map((pin) => [pin, true]));
     this.mcu = null;
+    this.drawBit = null;
     this.isOn = false;
     this.wanted = null; // the kind of reset that waits for the end of an instruction
     this.busyNanos = 0; // of earlier resets since `clearFigures`
@@ -33,6 +34,7 @@ export class Board {
 
   powerOn() {
     this.flash.load();
+    this.drawBit ??= randomBits(this.flash.bytes); // a restart goes on drawing, as no two draw the same
     this.isOn = true;
     this.start('power', null);
   }
@@ -66,7 +68,7 @@ export class Board {
     mcu.core.reset();
     mcu.core.PC = IMAGE_AT;
     mcu.onBreak = (code) => this.onBreak(code);
-    completePeripherals(mcu, watchdog);
+    completePeripherals(mcu, this.drawBit, watchdog);
     const watchdogNow = mcu.peripherals[WATCHDOG];
     watchdogNow.onWatchdogTrigger = () => {
       watchdogNow.alarm.enable = false; // rp2040js would call this again at once, without end

@@ -33,19 +33,29 @@ class Registers extends BasePeripheral {
 }
 
 class RingOscillator extends Registers {
-  state = 0x2f6e2b1; // of a generator of random bits that draws the same ones each time
+  constructor(mcu, drawBit) {
+    super(mcu, 'ROSC');
+    this.drawBit = drawBit;
+  }
   readUint32(offset) {
     if (offset === ROSC_STATUS) return ROSC_STABLE;
-    if (offset !== RANDOM_BIT) return super.readUint32(offset);
-    this.state = (Math.imul(this.state, 1664525) + 1013904223) >>> 0;
-    return this.state >>> 31;
+    return offset === RANDOM_BIT ? this.drawBit() : super.readUint32(offset);
   }
 }
 
+// Return a function that draws random bits: others for each content of the flash, the same ones in each run
+export function randomBits(content) {
+  let state = content.reduce((hash, byte) => Math.imul(hash ^ byte, 16777619), 2166136261);
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state >>> 31;
+  };
+}
+
 // `watchdog` is that of before the reset: its reason and its scratch registers outlive one
-export function completePeripherals(mcu, watchdog) {
+export function completePeripherals(mcu, drawBit, watchdog) {
   mcu.peripherals[QSPI_PADS] = new Registers(mcu, 'IO_QSPI');
-  mcu.peripherals[ROSC] = new RingOscillator(mcu, 'ROSC');
+  mcu.peripherals[ROSC] = new RingOscillator(mcu, drawBit);
   mcu.peripherals[VREG] = new Registers(mcu, 'VREG_AND_CHIP_RESET');
   if (watchdog) {
     mcu.peripherals[WATCHDOG].reason = watchdog.reason;
