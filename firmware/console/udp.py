@@ -121,7 +121,7 @@ def read_time(answer):
     if answer[1] > _STRATUM_MAX or answer[0] >> 6 == _UNSYNCHRONISED:
         raise OSError("the time server does not know the time")
     seconds, fraction = struct.unpack_from(">II", answer, 40)
-    if not seconds and not fraction:
+    if not seconds:  # whatever the fraction; the one second of 2036 that is so is asked for again
         raise OSError("the time server sends no time")
     utc_ms = ntp_utc_ms(seconds, fraction)
     if utc_ms < BUILT_S * 1000:

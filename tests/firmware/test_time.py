@@ -89,13 +89,14 @@ def times(bridge: StandInBridge, source: str) -> list[int]:
         (replaced(1, b"\x00RATE"), None),
         (replaced(1, b"\x10"), None),
         (replaced(40, bytes(8)), None),
+        (replaced(40, bytes(4)), None),
         (None, 0),
         (None, BUILT_MS - 1),
         (None, BUILT_MS - 20 * YEAR_MS),
     ],
     ids=[
         *("no origin", "another's origin", "cut off", "empty", "a client", "a broadcast", "version 7"),
-        *("leap indicator 3", "stratum 0", "stratum 16", "no transmit time"),
+        *("leap indicator 3", "stratum 0", "stratum 16", "no transmit time", "no seconds"),
         *("1970", "just before the build", "long before the build"),
     ],
 )
