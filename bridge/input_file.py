@@ -15,7 +15,7 @@ STANDARD_INPUT = Path("-")
 BOM = b"\xef\xbb\xbf"
 MAX_TOML_BYTES = 1024 * 1024
 
-_COMPRESSED = "is compressed: unpack it first, with `{} {{name}}`"
+_COMPRESSED = "is compressed: unpack it first, with `{}`"
 _FORMATS = (
     (b"\x1f\x8b", _COMPRESSED.format("gunzip")),
     (b"BZh", _COMPRESSED.format("bunzip2")),
@@ -28,10 +28,10 @@ _FORMATS = (
     (b"\xd0\xcf\x11\xe0", "is a workbook: save the table as CSV in UTF-8"),
     (b"%PDF", "is a PDF: give the text itself"),
     (b"SQLite format 3\0", "is a database: give a text file (`trivox restore` puts back a copy of a database)"),
-    (b"\xff\xfe\0\0", "is text in UTF-32: save it as UTF-8, with `iconv -f UTF-32 -t UTF-8 {name}`"),
-    (b"\0\0\xfe\xff", "is text in UTF-32: save it as UTF-8, with `iconv -f UTF-32 -t UTF-8 {name}`"),
-    (b"\xff\xfe", "is text in UTF-16: save it as UTF-8, with `iconv -f UTF-16 -t UTF-8 {name}`"),
-    (b"\xfe\xff", "is text in UTF-16: save it as UTF-8, with `iconv -f UTF-16 -t UTF-8 {name}`"),
+    (b"\xff\xfe\0\0", "is text in UTF-32: save it as UTF-8, with `iconv -f UTF-32 -t UTF-8`"),
+    (b"\0\0\xfe\xff", "is text in UTF-32: save it as UTF-8, with `iconv -f UTF-32 -t UTF-8`"),
+    (b"\xff\xfe", "is text in UTF-16: save it as UTF-8, with `iconv -f UTF-16 -t UTF-8`"),
+    (b"\xfe\xff", "is text in UTF-16: save it as UTF-8, with `iconv -f UTF-16 -t UTF-8`"),
 )
 """What files of other kinds begin with, and what is said of them."""
 
@@ -62,7 +62,7 @@ def refuse_other_format(path: Path, head: bytes) -> None:
     if said is None and b"\0" in head:
         said = _without_mark(head)
     if said is not None:
-        raise TrivoxError(f"{called(path)} {said.format(name=called(path))}.")
+        raise TrivoxError(f"{called(path)} {said}.")
 
 
 def _without_mark(head: bytes) -> str:
@@ -70,7 +70,7 @@ def _without_mark(head: bytes) -> str:
     for name, width, at in (("UTF-32LE", 4, 0), ("UTF-32BE", 4, 3), ("UTF-16LE", 2, 0), ("UTF-16BE", 2, 1)):
         units = [head[start : start + width] for start in range(0, min(len(head), 40) // width * width, width)]
         if units and all(unit[at] and not any(unit[:at] + unit[at + 1 :]) for unit in units):
-            return f"is text in {name[:6]}: save it as UTF-8, with `iconv -f {name} -t UTF-8 {{name}}`"
+            return f"is text in {name[:6]}: save it as UTF-8, with `iconv -f {name} -t UTF-8`"
     return "is not text: check its name"
 
 

@@ -142,11 +142,13 @@ class RemoteWriter:
         waited_s = self._connection.gettimeout()
         sentence = (
             f"The bridge (pid {_peer(self._connection)}) has not answered for {waited_s:g} s: it is stopped, or its "
-            "disk hangs; let it go on, or end it and start it again, then try again."
+            "disk hangs; let it go on, or end it and start it again."
         )
         if isinstance(command, DescribeBridge):
             return sentence
-        return f"{sentence} If it had begun this command, it will finish it; if not, it will not do it any more."
+        return (
+            f"{sentence} It then either carries this command out as a whole or drops it: see which, or give it again."
+        )
 
     @staticmethod
     def _result(answer: dict[str, Any]) -> dict[str, Any]:

@@ -67,6 +67,9 @@ class LongJob:
         self.execution.counts.clear()
         self._is_accepted = imports.is_accepted(self._store)
         if self.job.is_unwanted and not self._is_accepted:
+            log.warning(
+                "a command is dropped, as nobody waits for it any more", operation=type(self.job.command).__name__
+            )
             raise TrivoxError("The command was given up.")
         return next(self._steps, self) is self
 

@@ -18,7 +18,7 @@ _COLUMNS = (
     " hour"
 )
 _ALL_COLUMNS = _COLUMNS.split(", ")
-_NOT_REPLACED = (
+NOT_REPLACED = (
     "NOT EXISTS (SELECT 1 FROM counts_change AS new WHERE new.site_id = counts.site_id"
     " AND new.source_id = counts.source_id AND new.id = counts.id)"
 )
@@ -113,5 +113,5 @@ def _rows(store: Store, where: str, bindings: Sequence[Any]) -> Iterator[Row]:
     if not imports.is_accepted(store):
         yield from store.all(f"SELECT {_COLUMNS} FROM counts WHERE {where}", bindings)  # noqa: S608 - no outside text
         return
-    yield from store.all(f"SELECT {_COLUMNS} FROM counts WHERE {_NOT_REPLACED} AND {where}", bindings)  # noqa: S608
+    yield from store.all(f"SELECT {_COLUMNS} FROM counts WHERE {NOT_REPLACED} AND {where}", bindings)  # noqa: S608
     yield from store.all(f"SELECT {_COLUMNS} FROM counts_change WHERE {where}", bindings)  # noqa: S608

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.store import imports
+from bridge.store import counts, imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ _COUNT_COLUMNS = (
 )
 MERGED_COUNTS = (
     f"(SELECT {_COUNT_COLUMNS} FROM counts_change UNION ALL SELECT {_COUNT_COLUMNS} FROM counts"  # noqa: S608
-    " WHERE (site_id, source_id, id) NOT IN (SELECT site_id, source_id, id FROM counts_change))"
+    f" WHERE {counts.NOT_REPLACED})"
 )
 
 

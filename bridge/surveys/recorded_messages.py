@@ -90,7 +90,7 @@ def checked_lines(file: IO[bytes], path: Path, note: Note | None = None) -> Iter
     number = messages = 0
     refusal = ""
     for number, line in enumerate(_lines(file, path), 1):
-        text = line.removeprefix(BOM).strip() if number == 1 else line.strip()
+        text = line.removeprefix(BOM).strip()  # in any line, as files may have been put together
         if not text:
             continue
         if not messages and not refusal:

@@ -102,9 +102,10 @@ def ingested(office: Office, data: bytes) -> str:
         (lambda data: data.replace(b"\n", b"\r\n"), 13),
         (lambda data: BOM + data.replace(b"\n", b"\r\n\r\n"), 13),
         (lambda data: b"\n  \n" + data, 13),
+        (lambda data: BOM + data + BOM + data, 26),
         (lambda data: data.rstrip(b"\n"), 13),
     ],
-    ids=["BOM", "CRLF", "BOM and CRLF", "blank lines", "no line feed at the end"],
+    ids=["BOM", "CRLF", "BOM and CRLF", "blank lines", "files put together", "no line feed at the end"],
 )
 def test_text_that_windows_writes_is_read(
     office: Office, recording: bytes, change: Callable[[bytes], bytes], lines: int
