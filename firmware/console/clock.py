@@ -9,7 +9,7 @@ from micropython import const
 from console.events import BRIDGE, CLOCK_SET, NTP
 
 _UTC_MIN_S = const(1577836800)  # 2020
-_UTC_MAX_S = const(4102444800)  # 2100
+UTC_MAX_S = const(4102444800)  # 2100
 _MARK_EVERY_MS = const(1 << 27)  # 1.5 days
 _BRIDGE_STEP_MIN_MS = const(2000)  # an ack takes time to arrive: a smaller difference means nothing
 _NTP_STEP_MIN_MS = const(50)  # saves an event an hour that would only show the network's jitter
@@ -52,7 +52,7 @@ class Clock:
         Returns the fact `clock_set`, or None if nothing changes: once NTP has set the clock in a boot the bridge does
         not, small differences are ignored, and so is a time outside 2020 to 2100.
         """
-        if not _UTC_MIN_S <= utc_ms // 1000 <= _UTC_MAX_S:
+        if not _UTC_MIN_S <= utc_ms // 1000 <= UTC_MAX_S:
             return None
         old_ms = self.at_ms(up_ms)
         step_ms = None if old_ms is None else utc_ms - old_ms

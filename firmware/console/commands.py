@@ -10,7 +10,8 @@ from console import events
 
 _STEP_MS = const(15000)
 _TONES_MS = const(500)
-_LEAVE_MS = const(1000)  # before a restart, so that the reply is sent and thanks are seen
+_LEAVE_MS = const(1000)  # before a restart, so that the reply is sent
+_LEAVE_TRIES = const(60)  # a button that chatters must not keep the board from restarting for ever
 _REPEAT_MS = const(1000)
 _ALL = const(0b1111)  # buttons or lamps
 
@@ -26,13 +27,15 @@ def execute(app, command_id, command, expires_at_ms):
         reason = "expired"
     elif command == "identify":
         app.lamps.identify(now_ms)
-    elif command == "restart" or (command == "maintenance" and not app.board.RADIO):
-        _leave(app, command)
-    elif command == "self_test" and app.tested is None and not app.leaving_for:
+    elif command not in ("self_test", "restart") and (command != "maintenance" or app.board.RADIO):
+        reason = "not a command for this board"
+    elif app.tested is not None or (command == "self_test" and app.leaving_for):
+        reason = "busy"
+    elif command == "self_test":
         app.task = asyncio.create_task(self_test(app, command_id))
         return
     else:
-        reason = "busy" if command == "self_test" else "not a command for this board"
+        _leave(app, command)
     app.link.send("reply", events.reply(command_id, reason), 1)
 
 
@@ -47,10 +50,10 @@ def _leave(app, command):
 
 
 async def _restart(app):
-    """Restart the board once nobody is being asked; the file `restart` tells its next boot why."""
-    while True:
+    """Restart the board once nobody is being asked or thanked; the file `restart` tells its next boot why."""
+    for _ in range(_LEAVE_TRIES):
         await asyncio.sleep_ms(_LEAVE_MS)
-        if app.table.is_idle():
+        if app.table.is_idle() and (app.leaving_for == "maintenance" or app.is_quiet()):
             break
     try:
         with open(app.folder + "/restart", "w") as file:

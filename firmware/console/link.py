@@ -226,8 +226,8 @@ class Link:
         raise self._error
 
     async def _check_moved(self, radio, unanswered_ms):
-        """Raise OSError if the broker has moved, though the one at its old address takes all that is sent."""
-        if unanswered_ms > _MOVED_MS and self._address not in await radio.addresses(self._broker["host"]):
+        """Raise OSError if the broker may be elsewhere, though the one at this address takes all that is sent."""
+        if unanswered_ms > _MOVED_MS and await radio.addresses(self._broker["host"]) != [self._address]:
             raise OSError("the broker has moved")
 
     async def _send(self, transport):

@@ -7,7 +7,7 @@ import struct
 
 from micropython import const
 
-from console.clock import ntp_utc_ms
+from console.clock import UTC_MAX_S, ntp_utc_ms
 from console.version import BUILT_S
 
 _DNS_PORT = const(53)
@@ -126,4 +126,6 @@ def read_time(answer):
     utc_ms = ntp_utc_ms(seconds, fraction)
     if utc_ms < BUILT_S * 1000:
         raise OSError("the time server sends a time before this firmware was made")
+    if utc_ms > UTC_MAX_S * 1000:
+        raise OSError("the time server sends a time after 2100")
     return utc_ms

@@ -78,7 +78,8 @@ def test_a_self_test_closes_the_open_survey_first(broker: LoginBroker, bridge: S
         open_survey(console, bridge)
         send(bridge, 1, "self_test")
         wait_events(bridge, "survey_closed")
-        assert order(bridge, 2, "self_test") == {"id": "2", "ok": False, "reason": "busy"}
+        for number, command in enumerate(("self_test", "restart"), 2):
+            assert order(bridge, number, command) == {"id": str(number), "ok": False, "reason": "busy"}
         press_all(console)
         assert wait_events(bridge, "self_tested")[0]["passed"]
         console.press("yes", 60)  # nobody is asked any more
@@ -116,8 +117,13 @@ def test_a_restart_waits_for_the_open_survey(broker: LoginBroker, bridge: StandI
         assert order(bridge, 2, "self_test") == {"id": "2", "ok": False, "reason": "busy"}
         console.step(5000)
         console.press("no", 60)
+        wait_events(bridge, "survey_closed")
+        console.wait_lamp("no")
+        before = len(console.changes())
         assert [event["reset"] for event in wait_events(bridge, "booted", 2)] == ["power_on", "soft"]
         assert closes(bridge) == [("no", "answered")]
+        kinds = [(change.kind, change.name, change.on) for change in console.changes()[before:]]
+        assert kinds[0] == ("lamp", "no", False)  # thanks end by themselves, before the restart
 
 
 def test_nothing_else_changes_an_open_survey(broker: LoginBroker, bridge: StandInBridge, tmp_path: Path) -> None:

@@ -57,13 +57,14 @@ def test_the_broker_moves_and_something_else_is_in_its_place(
         other.close()
 
 
+@pytest.mark.parametrize("addresses", [[HERE], [HERE, ADDRESS]], ids=["gone", "still listed"])
 def test_the_broker_moves_and_somebody_elses_takes_everything(
-    broker: LoginBroker, bridge: StandInBridge, names: NameServer, tmp_path: Path
+    addresses: list[str], broker: LoginBroker, bridge: StandInBridge, names: NameServer, tmp_path: Path
 ) -> None:
     with console_at(tmp_path, broker, names) as console:
         other = WrongBroker(NO_BRIDGE, console.broker_port)
         wait_until("it sends", lambda: other.publishes or console.step(1000))
-        names.names[BROKER] = [HERE]
+        names.names[BROKER] = addresses
         resend_until_asked(console, names, lambda: other.publishes)
         wait_events(bridge, "booted")
         assert other.sessions == 1

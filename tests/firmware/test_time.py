@@ -93,11 +93,12 @@ def times(bridge: StandInBridge, source: str) -> list[int]:
         (None, 0),
         (None, BUILT_MS - 1),
         (None, BUILT_MS - 20 * YEAR_MS),
+        (None, BUILT_MS + 75 * YEAR_MS),
     ],
     ids=[
         *("no origin", "another's origin", "cut off", "empty", "a client", "a broadcast", "version 7"),
         *("leap indicator 3", "stratum 0", "stratum 16", "no transmit time", "no seconds"),
-        *("1970", "just before the build", "long before the build"),
+        *("1970", "just before the build", "long before the build", "2101"),
     ],
 )
 def test_a_wrong_time_server_does_not_override_the_bridge(
