@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from typing import IO
 
 
+MAX_LEFT_OUT_BYTES = 4 * 1024 * 1024  # blank lines, and what is too long for a message
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("ingest")(ingest)
@@ -88,14 +91,17 @@ class OtherLines:
 def _checked(source: IO[bytes], file: Path, others: OtherLines) -> Iterator[IO[bytes]]:
     """Read a source to its end and check it; give a file that can be read again, a copy if the source can't.
 
-    So nothing is taken in from a source that fails, and the writer never waits for one. Raises TrivoxError.
+    So nothing is taken in from a source that fails, and the writer never waits for one, nor for a long stretch of a
+    file that holds no messages. Raises TrivoxError.
     """
     if stat.S_ISREG(os.fstat(source.fileno()).st_mode) and source.tell() == 0:
-        for _ in checked_lines(source, file, others.note):
-            pass
+        size = sum(len(line) + 1 for line in checked_lines(source, file, others.note))
+        is_dense = source.tell() - size < MAX_LEFT_OUT_BYTES
         source.seek(0)
-        yield source
-        return
+        if is_dense:
+            yield source
+            return
+        others = OtherLines()  # they are told already
     with TemporaryFile(prefix="trivox-") as copy:
         for line in checked_lines(source, file, others.note):
             try:

@@ -141,7 +141,11 @@ def _requests(connection: socket.socket) -> Iterator[tuple[bytes, IO[bytes] | No
     try:
         while len(data) < MAX_REQUEST_BYTES:
             piece, descriptors, _, _ = socket.recv_fds(connection, READ_BYTES, 1)
-            files += [os.fdopen(descriptor, "rb") for descriptor in descriptors]
+            for descriptor in descriptors:
+                try:
+                    files.append(os.fdopen(descriptor, "rb"))
+                except OSError:  # a folder: the command will say that its file is missing
+                    os.close(descriptor)
             if not piece:
                 return
             data += piece

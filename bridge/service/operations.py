@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +75,8 @@ class Execution:
 
 def _ingest(store: Store, command: commands.IngestMessages, execution: Execution) -> Iterator[None]:
     file = execution.file
-    if file is None:
-        raise TrivoxError("The messages did not come with the command: run it again.")
+    if file is None or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # the writer must not wait for a pipe
+        raise TrivoxError("The messages did not come with the command, as a file: run it again.")
     file.seek(0)
     lines = checked_lines(file, Path(command.name))
     size = os.fstat(file.fileno()).st_size

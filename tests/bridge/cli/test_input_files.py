@@ -161,6 +161,19 @@ def test_a_bad_line_is_named_and_kept_among_the_rejects(office: Office, recordin
     assert "(line 11: " in result.err
 
 
+@pytest.mark.parametrize(
+    ("filler", "unreadable"), [(b"\n" * (5 << 20), 0), (b"\0" * (20 << 20) + b"\n", 1)], ids=["blank lines", "a hole"]
+)
+def test_a_long_stretch_without_messages_is_not_handed_over(
+    office: Office, recording: bytes, filler: bytes, unreadable: int
+) -> None:
+    path = office.folder / "recorded.ndjson"
+    path.write_bytes(recording + filler + recording.splitlines(keepends=True)[0])
+    said = office.do("ingest", path)
+    assert f" {2 * SURVEYS} events stored" in said
+    assert f" {unreadable} messages could not be read" in said
+
+
 def test_a_file_that_is_cut_off_is_named(office: Office, recording: bytes) -> None:
     said = ingested(office, recording[:-100])
     assert "cut off in line 13 " in said
