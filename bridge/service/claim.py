@@ -46,6 +46,7 @@ class Claim:
         self.sites = tuple(sites)
         self.since_ms: int | None = None
         self._file = file
+        self._host = printable(socket.gethostname())
 
     def asking(self) -> bytes:
         """Return the question whether another bridge serves these sites."""
@@ -72,9 +73,8 @@ class Claim:
         return self._claim("asking").precedes(other)
 
     def _claim(self, state: str) -> BridgeClaim:
-        host = printable(socket.gethostname())
         sites = list(self.sites) or None
-        return BridgeClaim(state, self.instance, self._file, host, self.since_ms, sites)  # type: ignore[arg-type]
+        return BridgeClaim(state, self.instance, self._file, self._host, self.since_ms, sites)  # type: ignore[arg-type]
 
 
 def describe(other: BridgeClaim) -> str:

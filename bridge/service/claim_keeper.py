@@ -27,6 +27,7 @@ class ClaimKeeper:
         self._client = client
         self._mids: set[int] = set()  # publications of the claim that the broker has not confirmed
         self._first_mid = 0  # … the first one of this connection
+        self._stated = b""
         self._stated_s = 0.0
         self._is_due = self._is_over = False
 
@@ -66,15 +67,13 @@ class ClaimKeeper:
             other = read_claim(payload)
         except Unreadable:
             other = None
-        is_own_topic = topic == self._claim.topic
-        if other is None or (is_retained and self._claim.is_leftover(other)):
-            self._is_due |= is_own_topic
-        elif self._claim.is_rival(other):
-            if other.state == "serving" and not self._claim.precedes(other):
-                self.rival = other
-            self._is_due = True
-        elif other.instance != self._claim.instance and other.state == "asking":
-            self._is_due |= is_own_topic  # it has a copy of our keys, and wants to know whether we are alive
+        # What others put on our own topic hides our claim, or asks whether we are alive (with a copy of our keys).
+        self._is_due |= topic == self._claim.topic and payload != self._stated
+        if other is None or (is_retained and self._claim.is_leftover(other)) or not self._claim.is_rival(other):
+            return
+        self._is_due = True
+        if other.state == "serving" and not self._claim.precedes(other):
+            self.rival = other
 
     def take_back(self) -> None:
         """Delete the claim: this bridge serves no longer."""
@@ -83,6 +82,7 @@ class ClaimKeeper:
 
     def _state(self) -> int:
         self._is_due, self._stated_s = False, time.monotonic()
-        mid = self._client.publish(self._claim.topic, self._claim.serving(), qos=1, retain=True).mid
+        self._stated = self._claim.serving()
+        mid = self._client.publish(self._claim.topic, self._stated, qos=1, retain=True).mid
         self._mids.add(mid)
         return mid
