@@ -17,11 +17,13 @@ import typer
 from bridge import log
 from bridge.broker_login import read_broker
 from bridge.cli.options import DATABASE, DEFAULT_BROKER, BrokerConfig, BrokerUrl, CaFile, Database
-from bridge.errors import NoRoomError
+from bridge.errors import NoRoomError, UsageError
 from bridge.service.control import take_lock_to_serve
 from bridge.service.control_server import ControlServer
 from bridge.store import open_store
 from bridge.store.integrity import IntegrityCheck
+from bridge.wire.bridge_claim import fits_a_claim
+from bridge.wire.contract import MAX_MESSAGE_BYTES
 from bridge.wire.identifiers import check_id
 
 if TYPE_CHECKING:
@@ -74,8 +76,18 @@ def bridge(
     """Run the bridge, which stores what consoles send."""
     log.set_up()
     login = read_broker(broker, os.environ, config, ca_file)
-    sites = tuple(sorted({check_id("site", name) for name in site or ()}))
-    run_bridge(login, database, Admission(enrolled_only, signed_only, sites), metrics_port)
+    run_bridge(login, database, Admission(enrolled_only, signed_only, _check_sites(site or [])), metrics_port)
+
+
+def _check_sites(names: list[str]) -> tuple[str, ...]:
+    """Return the sites, each once and in order. Raises UsageError."""
+    sites = tuple(sorted({check_id("site", name) for name in names}))
+    if sites and not fits_a_claim(sites):
+        raise UsageError(
+            f"{len(sites)} times --site is too much: all names must fit into a message of {MAX_MESSAGE_BYTES // 1024} "
+            "KiB; run several bridges with fewer sites each, or one without --site, which serves all."
+        )
+    return sites
 
 
 def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metrics_port: int) -> None:

@@ -44,6 +44,7 @@ class Claim:
         self.topic = claim_topic(_digest(session, "identity"))
         self.instance = secrets.token_hex(ID_BYTES)
         self.sites = tuple(sites)
+        self._names = frozenset(sites)
         self.since_ms: int | None = None
         self._file = file
         self._host = printable(socket.gethostname())
@@ -58,7 +59,7 @@ class Claim:
 
     def covers(self, topic: str) -> bool:
         """Return whether a console's topic belongs to these sites."""
-        return not self.sites or topic.split("/", 3)[2:3] in [[site] for site in self.sites]
+        return not self.sites or not self._names.isdisjoint(topic.split("/", 3)[2:3])
 
     def is_rival(self, other: BridgeClaim) -> bool:
         """Return whether this is another run's claim to the same sites."""

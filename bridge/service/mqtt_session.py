@@ -25,14 +25,12 @@ from bridge.service.claim_inquiry import ClaimInquiry
 from bridge.service.claim_keeper import ClaimKeeper
 from bridge.service.mqtt_client import CONNECT_TIMEOUT_S, make_client
 from bridge.service.publish_reader import PublishReader
+from bridge.service.subscriptions import Subscriptions
 from bridge.service.vitals import MANY, Vitals
 from bridge.service.writer import Outgoing, ReceivedMessage, Writer
-from bridge.wire.bridge_claim import ALL_CLAIMS, is_claim_topic
-from bridge.wire.contract import LEAVES_TO_BRIDGE
+from bridge.wire.bridge_claim import is_claim_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -93,13 +91,14 @@ class MqttSession:
         self._wake_reader.settimeout(0)
         self._wake_writer.settimeout(0)
         self._connection = 0
-        self._is_connected = self._is_subscribed = False
+        self._is_connected = False
         self._is_serving = False  # true once the broker has the claim of this connection
         self._is_stopping = False
         self._received: list[ReceivedMessage] = []
         self._now_ms = 0
         self._client = self._make_client(session)
         self._keeper = ClaimKeeper(claim, self._client)
+        self._subscriptions = Subscriptions(self._client, claim.sites)
         self.perform = self._writer.perform
 
     def _make_client(self, client_id: str) -> PublishReaderClient:
@@ -169,7 +168,7 @@ class MqttSession:
     def _say_goodbye(self) -> None:
         """Take the claim back, and wait until the broker has read that."""
         if self._keeper.rival is not None:
-            self._client.unsubscribe(_topics(self._claim.sites))  # messages for the other one must not wait here
+            self._subscriptions.end()
         self._keeper.take_back()
         end_s = time.monotonic() + GOODBYE_S
         while self._keeper.is_pending() and (sock := self._socket()) is not None and time.monotonic() < end_s:
@@ -180,7 +179,7 @@ class MqttSession:
     def _stay_connected(self) -> bool:
         """Connect and work until the connection ends; return whether one was established."""
         previous_connection = self._connection
-        self._is_subscribed = self._is_serving = False
+        self._is_serving = False
         self._received = []
         if not (self._may_serve() and self._connect(self._client)):
             return False
@@ -304,7 +303,7 @@ class MqttSession:
     # -- what paho calls -----------------------------------------------------------------------------------------
 
     def _on_connect(
-        self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
+        self, _client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
             self._note_refused(str(reason), "the broker refuses the bridge: correct user and password")
@@ -312,10 +311,7 @@ class MqttSession:
         self._connection += 1
         self.vitals.connections += 1
         self._is_connected = True
-        if self._claim.sites:  # the session may remember that it once served all
-            client.unsubscribe(_topics(()))
-        # Claims come with QoS 0, so that none waits in the session and seems to be alive later.
-        client.subscribe([*((topic, 1) for topic in _topics(self._claim.sites)), (ALL_CLAIMS, 0)])
+        self._subscriptions.begin()
         self._keeper.begin()
 
     def _on_disconnect(self, *_args: Any) -> None:
@@ -334,17 +330,17 @@ class MqttSession:
             self._writer.publish_all_settings()
             self._note_connected()
 
-    def _on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], *_args: Any) -> None:
+    def _on_subscribe(self, _client: Client, _data: Any, mid: int, reasons: list[ReasonCode], *_args: Any) -> None:
         """Messages arrive from now on; a new session gets none before this."""
-        if any(reason.is_failure for reason in reasons[:-1]):
+        self._subscriptions.note_answer(mid, reasons)
+        if self._subscriptions.is_refused:
             self.vitals.refused = "no right to read trivox/v1/#"
             self._warn("the broker does not let the bridge subscribe: give its user the right to read trivox/v1/#")
             return
-        self._is_subscribed = True
         self._note_connected()
 
     def _note_connected(self) -> None:
-        if not (self._is_subscribed and self._is_serving):
+        if not (self._subscriptions.is_complete and self._is_serving):
             return
         self.vitals.is_connected, self.vitals.refused = True, ""
         if self.vitals.limiter.allow("connected", burst=MANY) is not None:
@@ -389,8 +385,3 @@ class MqttSession:
             for topic, payload, retain in outgoing.publications:
                 self._client.publish(topic, payload, qos=1, retain=retain)
             sock.acknowledge(mid for mid, connection in outgoing.acknowledgements if connection == self._connection)
-
-
-def _topics(sites: Sequence[str]) -> list[str]:
-    """Return the topics of what these sites send; of all sites if none is given."""
-    return [f"trivox/v1/{site}/+/{leaf}" for site in sites or "+" for leaf in LEAVES_TO_BRIDGE]

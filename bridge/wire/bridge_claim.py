@@ -6,15 +6,19 @@ The messages lie on `trivox/v1/bridge/{identity}`: retained while a bridge serve
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from bridge.wire.contract import MAX_AT_MS, Unreadable
+from bridge.wire.contract import MAX_AT_MS, MAX_MESSAGE_BYTES, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ALL_CLAIMS = "trivox/v1/bridge/+"
-MAX_CLAIM_BYTES = 256 * 1024  # a chain names a few thousand sites
+ID_LENGTH = 64
+HOST_LENGTH = 255
 _TOPIC = re.compile(r"trivox/v1/bridge/[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
 SiteId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z")]
@@ -27,9 +31,9 @@ class BridgeClaim(Struct, frozen=True, omit_defaults=True):
     """
 
     state: Literal["asking", "serving"]
-    instance: Annotated[str, Meta(min_length=1, max_length=64)]
-    file: Annotated[str, Meta(min_length=1, max_length=64)]
-    host: Annotated[str, Meta(max_length=255)]
+    instance: Annotated[str, Meta(min_length=1, max_length=ID_LENGTH)]
+    file: Annotated[str, Meta(min_length=1, max_length=ID_LENGTH)]
+    host: Annotated[str, Meta(max_length=HOST_LENGTH)]
     since_ms: Annotated[int, Meta(ge=0, le=MAX_AT_MS)] | None = None
     sites: Annotated[list[SiteId], Meta(min_length=1)] | None = None
 
@@ -59,12 +63,18 @@ def is_claim_topic(topic: str) -> bool:
     return _TOPIC.fullmatch(topic) is not None
 
 
+def fits_a_claim(sites: Sequence[str]) -> bool:
+    """Return whether a claim can name all these sites, whatever else it holds."""
+    longest = BridgeClaim("serving", "x" * ID_LENGTH, "x" * ID_LENGTH, "x" * HOST_LENGTH, MAX_AT_MS, list(sites))
+    return len(write_claim(longest)) <= MAX_MESSAGE_BYTES
+
+
 def read_claim(payload: bytes) -> BridgeClaim | None:
     """Read a claim; None if the bridge took it back. Raises Unreadable."""
     if not payload:
         return None
-    if len(payload) > MAX_CLAIM_BYTES:
-        raise Unreadable(f"size: more than {MAX_CLAIM_BYTES} bytes")
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise Unreadable(f"size: more than {MAX_MESSAGE_BYTES} bytes")
     try:
         claim = _decoder.decode(payload)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:

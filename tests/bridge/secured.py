@@ -107,11 +107,13 @@ class SecuredShop:
     def reload_broker(self) -> None:
         self._broker.reload()
 
-    def start_bridge(self) -> None:
+    def start_bridge(self, *options: str) -> None:
         """Start the bridge with the command of its systemd unit; if not forked, by the program that the unit names."""
         unit = (self.files / "systemd" / "trivox-bridge.service").read_text()
         command = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).partition("=")[2].split()
-        self._bridge.start(*command[1:], "--metrics-port", "0", program=() if self._is_forked else command[:1])
+        self._bridge.start(
+            *command[1:], *options, "--metrics-port", "0", program=() if self._is_forked else command[:1]
+        )
 
     def stop_bridge(self) -> None:
         self._bridge.end()

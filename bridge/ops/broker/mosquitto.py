@@ -8,6 +8,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from bridge.wire.bridge_claim import ALL_CLAIMS
+from bridge.wire.contract import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _ITERATIONS = 101  # mosquitto_passwd's default; random passwords need no stretching
 _SALT_BYTES = 12
-MAX_PACKET_BYTES = 68 * 1024  # the longest message that the bridge accepts, with its topic
+MAX_PACKET_BYTES = MAX_MESSAGE_BYTES + 4 * 1024  # the longest message of all, with its topic
 MAX_CONNECTIONS = 20_000
 
 CONSOLE_WRITES = ("events", "status", "health", "reply")
