@@ -1,8 +1,8 @@
 """Keep the credentials of consoles and other users of the broker: files in a folder beside the database.
 
 Each is a file of its own that only its owner may read: SITE/CONSOLE.json for a console, SITE/SOURCE.source for a till
-or people counter, NAME.viewer for a program that only reads, bridge.account for the bridge, and bridge.session for its
-client id at the broker. None of it is in the database: its copies, its reports and their readers need no secrets.
+or people counter, NAME.viewer for a program that only reads, bridge.account and trivox-doctor.account for our own, and
+bridge.session for the bridge's client id at the broker. None of it is in the database, whose readers need no secrets.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BRIDGE = "bridge"
+DOCTOR = "trivox-doctor"
+OWN_USERS = {BRIDGE: "the bridge's", DOCTOR: "doctor's"}  # nobody enrols or revokes them
 SESSION = "bridge.session"
 _KEY_BYTES = 32  # of HMAC-SHA256: as long as its result (RFC 2104, section 3)
 _PASSWORD_BYTES = 24
@@ -43,7 +45,7 @@ class Credentials(NamedTuple):
 
 
 class Account(NamedTuple):
-    """The login at the broker of a source, a viewer or the bridge."""
+    """The login at the broker of a source, a viewer, the bridge or `trivox doctor`."""
 
     user: str
     password: str
@@ -101,10 +103,10 @@ class Keyring:
         """Return the file for a console's credentials."""
         return self.folder / site_id / f"{console_id}.json"
 
-    # -- others: a source is named SITE/SOURCE, a viewer by one word, the bridge is BRIDGE ---------------------------
+    # -- others: a source is named SITE/SOURCE, a viewer by one word, see also OWN_USERS --------------------------
 
     def account(self, name: str) -> Account | None:
-        """Return the account of a source, a viewer or the bridge, or None. Raises TrivoxError as `get` does."""
+        """Return the account of a source, a viewer or one of OWN_USERS, or None. Raises TrivoxError as `get` does."""
         return self._read(self.account_path(name), Account)
 
     def issue_account(self, name: str) -> Account:
@@ -127,7 +129,7 @@ class Keyring:
 
     def account_path(self, name: str) -> Path:
         """Return the file for an account."""
-        ending = "account" if name == BRIDGE else "source" if "/" in name else "viewer"
+        ending = "account" if name in OWN_USERS else "source" if "/" in name else "viewer"
         return self.folder / f"{name}.{ending}"
 
     # -- the bridge's session --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from bridge.cli.options import DATABASE, Database
 from bridge.cli.output import print_line
 from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
-from bridge.keyring import BRIDGE, Account, Credentials, Keyring
+from bridge.keyring import OWN_USERS, Account, Credentials, Keyring
 from bridge.service.control import perform
 from bridge.text import plural
 from bridge.wire.identifiers import check_id, check_name
@@ -117,8 +117,8 @@ def viewer_enroll(
     """Give each person or program a login of its own. They may read everything and write nothing."""
     for name in viewers:
         check_id("viewer", name)
-        if name == BRIDGE:
-            raise UsageError(f"{BRIDGE!r} is the bridge's own user: give the viewer another name.")
+        if name in OWN_USERS:
+            raise UsageError(f"{name!r} is {OWN_USERS[name]} own user: give the viewer another name.")
     _issue(viewers, Keyring(database), out, renew=renew)
 
 
@@ -127,8 +127,8 @@ def viewer_revoke(viewers: Viewers, database: Database = DATABASE) -> None:
     """Revoke viewers' credentials."""
     for name in viewers:
         check_id("viewer", name)
-        if name == BRIDGE:
-            raise UsageError(f"{BRIDGE!r} is the bridge's own user: name a viewer, as the bridge cannot be revoked.")
+        if name in OWN_USERS:
+            raise UsageError(f"{name!r} is {OWN_USERS[name]} own user, which cannot be revoked: name a viewer.")
     _remove(viewers, Keyring(database))
 
 

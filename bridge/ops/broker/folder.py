@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bridge import private_files
 from bridge.broker_login import RENEW_DAYS
 from bridge.errors import TrivoxError, UsageError
-from bridge.keyring import BRIDGE, Keyring
+from bridge.keyring import BRIDGE, DOCTOR, OWN_USERS, Keyring
 from bridge.ops.broker import certificates, mosquitto, systemd
 from bridge.private_files import is_root, owner_of
 from bridge.text import plural
@@ -104,11 +104,11 @@ def _text(path: Path) -> str:
 
 
 def _belongs_to_another_database(folder: Path, keyring: Keyring) -> bool:
-    """Return whether the folder holds logins besides the bridge's, and its bridge is not this keyring's."""
+    """Return whether the folder holds logins besides our own, and its bridge is not this keyring's."""
     users = {line.partition(":")[0] for line in _text(folder / "passwords").splitlines()}
     bridge, bridge_config = keyring.account(BRIDGE), _text(folder / "bridge.toml")
     is_same = bridge is not None and (not bridge_config or json.dumps(bridge.password) in bridge_config)
-    return bool(users - {BRIDGE}) and not is_same
+    return bool(users - OWN_USERS.keys()) and not is_same
 
 
 def _owner_of_broker() -> Owner | None:
@@ -174,7 +174,8 @@ def _write_broker(folder: Path, keyring: Keyring, owner: Owner | None, report: R
     """Write who may log in, and who may read and write what."""
     consoles, sources, viewers = list(keyring.consoles()), keyring.sources(), keyring.viewers()
     bridge = keyring.account(BRIDGE) or keyring.issue_account(BRIDGE)
-    accounts = [*(keyring.get(*console) for console in consoles), *map(keyring.account, (*sources, *viewers))]
+    doctor = keyring.account(DOCTOR) or keyring.issue_account(DOCTOR)
+    accounts = [doctor, *(keyring.get(*console) for console in consoles), *map(keyring.account, (*sources, *viewers))]
     for name, text in (
         (mosquitto.BRIDGE_PASSWORDS, mosquitto.passwords([bridge])),
         (mosquitto.BRIDGE_ACCESS, mosquitto.bridge_access(bridge.user)),

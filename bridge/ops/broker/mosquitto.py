@@ -20,6 +20,8 @@ _ITERATIONS = 101  # mosquitto_passwd's default; random passwords need no stretc
 _SALT_BYTES = 12
 MAX_PACKET_BYTES = MAX_MESSAGE_BYTES + 4 * 1024  # the longest message of all, with its topic
 MAX_CONNECTIONS = 20_000
+SESSION_DAYS = 14
+OLDEST = (2, 0, 11)  # the version from which on these files are known to hold
 
 CONSOLE_WRITES = ("events", "status", "health", "reply")
 CONSOLE_READS = ("ack", "settings", "command", "firmware")
@@ -53,6 +55,11 @@ listener {bridge_port} {LOOPBACK}
 # Messages that wait for the bridge survive a restart. They are stored in mosquitto's working directory.
 persistence true
 autosave_interval 300
+
+# Sessions of clients that left are kept in memory with what waits for them, so those that do not come back end. That is
+# safe for the bridge: consoles keep their events until it has stored them, and send them again. Counts that a till does
+# not send again would be lost if the bridge were away for so long.
+persistent_client_expiration {SESSION_DAYS}d
 
 # More messages in flight or in the queue would be dropped silently; consoles would send them again.
 max_inflight_messages 1000

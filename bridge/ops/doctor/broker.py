@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bridge.broker_login import RENEW_DAYS
 from bridge.errors import TrivoxError
 from bridge.keyring import Keyring
-from bridge.ops.doctor.broker_probe import is_let_in, probe
+from bridge.ops.doctor.broker_probe import probe
+from bridge.ops.doctor.client_ids import check_client_ids
 from bridge.ops.doctor.database import Diagnosis
 from bridge.service.claim import describe, file_name
 from bridge.text import plural, printable
@@ -49,7 +49,7 @@ def check_broker(
         needs_action=False,
     )
     yield from _other_bridges(result.claims, vitals, database)
-    yield from _client_ids(broker, result, Keyring(database))
+    yield from check_client_ids(broker, result, Keyring(database))
     yield from _settings(newest_settings, vitals.get("sites", []), result)
     yield from _certificate(result.certificate_ends_s, now_ms)
     if result.dropped:
@@ -90,48 +90,6 @@ def _claim(payload: bytes) -> BridgeClaim | None:
         return read_claim(payload)
     except Unreadable:
         return None
-
-
-def _client_ids(broker: BrokerLogin, result: ProbeResult, keyring: Keyring) -> Iterator[Diagnosis]:
-    """Report who could take the client id of the bridge or of a console, and so cut it off."""
-    if not result.may_choose_client_id:
-        return
-    if broker.user is None:
-        yield Diagnosis(
-            "The broker lets anybody in without a login, so anybody can cut bridge and consoles off: for more than a "
-            "trial, secure it with `trivox broker-config`.",
-            needs_action=False,
-        )
-        return
-    others = _other_logins(broker, keyring)
-    name = next((name for name, login in others.items() if is_let_in(login)), None)
-    if name is not None:
-        yield Diagnosis(
-            f"The login of {name} is let in where the bridge is and may choose its client id, so whoever has it can "
-            "cut bridge and consoles off: run `trivox broker-config` again and restart broker and bridge, or let the "
-            "broker tie client ids to logins (mosquitto: use_username_as_clientid true)."
-        )
-    elif not others:
-        yield Diagnosis(
-            "Whoever can log in where the bridge does may choose a client id, and so cut bridge and consoles off: let "
-            "no others in there (`trivox broker-config` writes such a broker's files).",
-            needs_action=False,
-        )
-
-
-def _other_logins(broker: BrokerLogin, keyring: Keyring) -> dict[str, BrokerLogin]:
-    """Return a login each of a source, a viewer and a console, by name, as far as this user may read them."""
-    logins = {}
-    names = [*keyring.sources()[:1], *keyring.viewers()[:1]]
-    try:
-        found = {name: keyring.account(name) for name in names}
-        consoles = {"/".join(name): keyring.get(*name) for name in list(keyring.consoles())[:1]}
-        for name, account in (*found.items(), *consoles.items()):
-            if account is not None:
-                logins[name] = replace(broker, user=account.user, password=account.password)
-    except TrivoxError:
-        return logins  # only the bridge's user may read them
-    return logins
 
 
 def _settings(newest: dict[str, bytes], sites: list[str], result: ProbeResult) -> Iterator[Diagnosis]:

@@ -87,7 +87,25 @@ def probe(broker: BrokerLogin) -> ProbeResult:
 
 
 def is_let_in(broker: BrokerLogin) -> bool:
-    """Return whether the broker lets a second client in with this login, under a client id that nobody else has."""
+    """Return whether the broker lets one more client in with this login, under a client id that nobody else has."""
+    client = _log_in(broker)
+    if client is not None:
+        client.disconnect()
+    return client is not None
+
+
+def lets_clients_choose_ids(broker: BrokerLogin) -> bool | None:
+    """Return whether two clients with this login can be connected at once; None if it is not let in at all."""
+    first = _log_in(broker)
+    if first is None:
+        return None
+    may_choose = is_let_in(broker) and _is_still_connected(first)
+    first.disconnect()
+    return may_choose
+
+
+def _log_in(broker: BrokerLogin) -> Client | None:
+    """Return a client that the broker let in, or None."""
     answers: list[bool] = []
     client = make_client(Client, broker, f"trivox-doctor-{secrets.token_hex(8)}")
     client.on_connect = lambda *given: answers.append(not given[3].is_failure)
@@ -97,9 +115,8 @@ def is_let_in(broker: BrokerLogin) -> bool:
         while not answers and client.loop(0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS and time.monotonic() < end_s:
             pass
     except OSError:
-        return False
-    client.disconnect()
-    return answers == [True]
+        return None
+    return client if answers == [True] else None
 
 
 def _is_still_connected(client: Client) -> bool:

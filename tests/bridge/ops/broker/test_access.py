@@ -87,6 +87,8 @@ def test_credentials_can_be_carried_to_a_technicians_laptop(office: Office) -> N
         (("source", "revoke", "shop/till-1"), 1, "shop/till-1 had no credentials: check the name."),
         (("viewer", "enroll", "bridge"), 2, "is the bridge's own user"),
         (("viewer", "revoke", "bridge"), 2, "is the bridge's own user"),
+        (("viewer", "enroll", "trivox-doctor"), 2, "is doctor's own user"),
+        (("viewer", "revoke", "trivox-doctor"), 2, "is doctor's own user"),
         (("viewer", "enroll", "Boss!"), 2, "is not a valid id"),
         (("console", "revoke", "shop/nobody"), 1, "shop/nobody was not enrolled: see `trivox console list`."),
         (("broker-config", "--out", "x y", "--host", "a"), 2, "has spaces"),
@@ -129,7 +131,7 @@ def test_sources_and_viewers_are_enrolled_and_revoked(office: Office) -> None:
     office.do("viewer", "enroll", "boss")
     assert "1 console" not in configure(office, "--host", "a")
     users = [line.split(":")[0] for line in (office.folder / "broker" / "passwords").read_text().splitlines()]
-    assert users == ["shop.door", "shop.till-pc", "boss"]
+    assert users == ["trivox-doctor", "shop.door", "shop.till-pc", "boss"]
     office.do("source", "revoke", "shop/door")
     office.do("viewer", "revoke", "boss")
     configure(office)
