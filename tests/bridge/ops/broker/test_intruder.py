@@ -189,7 +189,7 @@ def test_secrets_are_not_in_logs_or_process_lists(shop: SecuredShop) -> None:
         if field in json.loads(path.read_text())
     ]
     secrets.append(shop.credentials("bridge.session")["client_id"].rpartition("-")[2])
-    assert len(secrets) == 2 * 2 + 4 + 1
+    assert len(secrets) == 2 * 2 + 5 + 1
     # The broker's log names clients by their ids, and is for the same machine's administrators.
     seen = (
         shop.broker_said().replace(secrets[-1], "")

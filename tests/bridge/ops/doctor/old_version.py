@@ -16,7 +16,7 @@ class OldVersion(socketserver.ThreadingTCPServer):
     """A broker on a free `port` of loopback that is the one at `target`, but says that its version is `version`."""
 
     def __init__(self, target: int, version: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Link)
+        super().__init__(("127.0.0.1", 0), _VersionLink)
         self.target = target
         self.version = version.encode()
         self.port = int(self.server_address[1])
@@ -32,7 +32,7 @@ class OldVersion(socketserver.ThreadingTCPServer):
         self._thread.join()
 
 
-class _Link(socketserver.BaseRequestHandler):
+class _VersionLink(socketserver.BaseRequestHandler):
     server: OldVersion
 
     def handle(self) -> None:
