@@ -53,11 +53,11 @@ def restore(copy: Path, database: Path, now: datetime) -> Restored:
 
 
 def _why_busy(database: Path) -> str:
-    vitals = describe_bridge(database)
-    if vitals is not None and vitals["write_error"] == "not_saved":
+    vitals = describe_bridge(database) if database.exists() else None
+    if not database.exists() or (vitals is not None and vitals["write_error"] == "not_saved"):
         return (
-            f"The running bridge holds the only copy of {database}, which was deleted, and could not save it yet: read "
-            "its log, and do not end it before."
+            f"The program that writes {database} now holds the only copy, as that was moved, deleted or replaced: read "
+            "its log, and let it save the copy before it ends; then restore that one."
         )
     return f"A bridge or another command is writing {database}: end it, then restore."
 

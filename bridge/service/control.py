@@ -196,7 +196,7 @@ def _open_store(database: Path) -> Iterator[Store]:
     try:
         yield store
     except FilesChangedError as error:
-        raise rescue(store, error, datetime.now(UTC)) from error
+        raise rescue(store, error, datetime.now(UTC), anywhere=True) from error
     finally:
         store.close()
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.service.vitals import Vitals
+    from bridge.store import Store
 
 T = TypeVar("T")
 
@@ -24,28 +25,42 @@ class StoppedError(Exception):
 
 
 class Retry:
-    """Repeats work on the database; pauses end as soon as `stopping` is set."""
+    """Repeats work until it can be done; pauses end as soon as `stopping` is set."""
 
     def __init__(self, vitals: Vitals, stopping: threading.Event) -> None:
         self._vitals = vitals
         self._stopping = stopping
 
-    def until_written(self, work: Callable[[], T], *, memory_attempts: int | None = None) -> T:
+    def until_written(self, store: Store, work: Callable[[], T], *, memory_attempts: int | None = None) -> T:
         """Repeat a transaction until the database can be written, and note that it can.
 
-        Raises StoppedError if stopped meanwhile, and MemoryError if all of these attempts fail by it.
+        Raises StoppedError if stopped meanwhile, MemoryError if all of these attempts fail by it, and FilesChangedError
+        if the database was moved or deleted meanwhile: nothing that is written then would last.
         """
-        result = self.until_done(work, memory_attempts=memory_attempts)
+
+        def attempt() -> T:
+            started_s = time.monotonic()
+            try:
+                result = work()
+            except Exception:
+                store.check_files()
+                raise
+            self._vitals.note_commit(time.monotonic() - started_s)
+            return result
+
+        result = self.until_done(attempt, memory_attempts=memory_attempts)
         self._vitals.note_recovered()
         return result
 
     def until_done(self, work: Callable[[], T], *, memory_attempts: int | None = None) -> T:
-        """Repeat this as long as it fails for a reason that may pass. Raises as `until_written` does."""
+        """Repeat this as long as it fails for a reason that may pass.
+
+        Raises StoppedError if stopped meanwhile, and MemoryError if all of these attempts fail by it.
+        """
         attempt = 0
         while True:
-            started_s = time.monotonic()
             try:
-                result = work()
+                return work()
             except Exception as error:
                 reason = write_error(error)
                 attempt += 1
@@ -55,6 +70,3 @@ class Retry:
                     self._vitals.note_write_error(reason, error)
                 if self._stopping.wait(PAUSES_S[min(attempt, len(PAUSES_S)) - 1]):
                     raise StoppedError from error
-            else:
-                self._vitals.note_commit(time.monotonic() - started_s)
-                return result

@@ -7,7 +7,6 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge import log
@@ -15,6 +14,7 @@ from bridge.admin import firmware_updates
 from bridge.errors import DatabaseError
 from bridge.keyring import KeyCache
 from bridge.service.jobs import Job, WriterPulse, cannot_write, wait_for
+from bridge.service.last_copy import keep_last_copy
 from bridge.service.long_job import LongJob
 from bridge.service.operations import LONG_OPERATIONS, Execution, execute, ids_of
 from bridge.service.outcome import Publication, TransactionOutcome
@@ -22,9 +22,8 @@ from bridge.service.retry import Retry, StoppedError
 from bridge.service.subscribers import subscribers
 from bridge.service.vitals import STEP_MS, Vitals
 from bridge.store import consoles, events, imports
-from bridge.store.faults import DAMAGED, NO_MEMORY, damage_or_disk, write_error
+from bridge.store.faults import DAMAGED, NO_MEMORY, UnreadableError, damage_or_disk, write_error
 from bridge.store.open_files import FilesChangedError
-from bridge.store.rescue import rescue
 from bridge.surveys import fold
 from bridge.surveys.facts import SettingsRenewed
 from bridge.surveys.ingest import Intake
@@ -154,11 +153,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            self._loop()
-        except StoppedError:
-            pass
-        except FilesChangedError as error:
-            self.failure = self._rescue(error)
+            self._loop_until_stopped()
         except DAMAGED as error:
             self.failure = damage_or_disk(self._store.path, error)
             self.failure.__cause__ = error
@@ -169,6 +164,17 @@ class Writer:
                 long_job.stop()
             self._ended.set()
             self._on_commit(Outgoing([], []))  # wakes the MQTT thread
+
+    def _loop_until_stopped(self) -> None:
+        try:
+            try:
+                with suppress(StoppedError):
+                    self._loop()
+            finally:  # however it ends
+                with suppress(UnreadableError):
+                    self._store.check_files()
+        except FilesChangedError as change:
+            raise keep_last_copy(self._store, change, self.vitals, self._stopping) from change
 
     def _loop(self) -> None:
         self._pulse.begin()
@@ -182,7 +188,7 @@ class Writer:
                 item = []
             if self.failure is not None:
                 return
-            self._store.check_files()
+            self._retry.until_done(self._store.check_files)
             if item is None:
                 return
             try:
@@ -232,19 +238,11 @@ class Writer:
             group += more
         return group, None
 
-    def _rescue(self, error: FilesChangedError) -> BaseException:
-        """Keep what was committed to a file that was moved or deleted; wait as long as that cannot be done."""
-        self.vitals.note_files_changed(error)
-        try:
-            return self._retry.until_done(lambda: rescue(self._store, error, datetime.now(UTC)))
-        except Exception as failure:  # noqa: BLE001 - the bridge ends with it
-            return failure.__cause__ or failure
-
     def _write(self, group: list[ReceivedMessage]) -> None:
         """Write a group of messages; if the code or the memory fails on one, only that one goes among the rejects."""
         try:
             attempts = MEMORY_ATTEMPTS if len(group) == 1 else 2  # less at once may do
-            self._retry.until_written(lambda: self._commit(group, self._take), memory_attempts=attempts)
+            self._retry.until_written(self._store, lambda: self._commit(group, self._take), memory_attempts=attempts)
         except (StoppedError, *FATAL):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a message holds must not stop the others
@@ -260,7 +258,9 @@ class Writer:
                     topic=group[0].topic,
                 )
             failure = error
-            self._retry.until_written(lambda: self._commit(group, lambda _: self._reject(group[0], failure)))
+            self._retry.until_written(
+                self._store, lambda: self._commit(group, lambda _: self._reject(group[0], failure))
+            )
 
     def _commit(self, group: list[ReceivedMessage], take: Take) -> None:
         """Commit a group, and hand over what it allows; done again after a failure, it acknowledges again."""

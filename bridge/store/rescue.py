@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
@@ -15,18 +18,19 @@ from bridge.store.faults import SIDECAR_SUFFIXES, UnsavedError, sidecar
 from bridge.store.write_ahead_log import RESCUED, has_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from bridge.store.connection import Store
     from bridge.store.open_files import FilesChangedError, OpenFiles
 
 
-def rescue(store: Store, error: FilesChangedError, now: datetime) -> DatabaseError:
+def rescue(store: Store, error: FilesChangedError, now: datetime, *, anywhere: bool = False) -> DatabaseError:
     """Make what was committed whole where it lies now, or save it under another name; return the error that says so.
 
     The log is moved into the file by the descriptors that are still open. Raises UnsavedError where nothing leads to
-    the file any more and it could not be saved: then this process holds the only copy.
+    the file any more and it could not be saved beside the database's path (or `anywhere`): then this process holds the
+    only copy.
     """
     files = store.files
     if files is None:
@@ -49,7 +53,7 @@ def rescue(store: Store, error: FilesChangedError, now: datetime) -> DatabaseErr
         return DatabaseError(
             f"{error} All that was stored is in {place}: put it back, or name it by --database; then start the bridge."
         )
-    saved = _save(store, files, now)
+    saved = _save(store, error, [_beside(files.database, now), *(_elsewhere(files.database, now) if anywhere else ())])
     _empty_log(store.connection)
     return DatabaseError(f"{error} All that was stored is saved as {saved}: put it back with `trivox restore {saved}`.")
 
@@ -71,21 +75,45 @@ def _empty_log(connection: apsw.Connection) -> bool:
     return not is_busy or in_log == moved
 
 
-def _save(store: Store, files: OpenFiles, now: datetime) -> Path:
-    saved = files.database.with_name(f"{files.database.name}{RESCUED}{now:%Y%m%dT%H%M%SZ}")
-    partial = saved.with_name(f"{saved.name}.part")
-    try:
-        make_file(partial)
-        copy_to(store.connection, files.database, partial)
-        sync(partial)
-        partial.rename(saved)
-        sync(saved.parent)
-    except (DatabaseError, OSError, apsw.Error) as error:
-        with suppress(OSError):
-            for file in (partial, *(sidecar(partial, suffix) for suffix in SIDECAR_SUFFIXES)):
-                file.unlink(missing_ok=True)
-        raise UnsavedError(
-            f"The database {files.database} was deleted, and this program holds the only copy: it could not be saved "
-            f"in {saved.parent} ({error}). Make that possible, and do not end this program before."
-        ) from error
-    return saved
+def _beside(database: Path, now: datetime) -> Path:
+    """Return the name for a copy in the database's own folder."""
+    return database.with_name(f"{database.name}{RESCUED}{now:%Y%m%dT%H%M%SZ}")
+
+
+def _elsewhere(database: Path, now: datetime) -> Iterator[Path]:
+    """Yield names for a copy in other folders, which tell the database's whole path; the best folder first.
+
+    A service has a folder for its state. It is offered no other, as those for temporary files may be its own, and are
+    then deleted when it ends.
+    """
+    name = _beside(database, now).as_posix().strip("/").replace("/", "-")
+    if states := os.environ.get("STATE_DIRECTORY"):  # systemd names the folders of a service, with colons between
+        yield Path(states.partition(":")[0]) / name
+        return
+    yield next(folder for folder in database.parent.parents if folder.is_dir()) / name
+    yield Path("/var/tmp") / name  # noqa: S108 - the file is created anew, for its owner alone
+    yield Path(tempfile.gettempdir()) / name
+
+
+def _save(store: Store, change: FilesChangedError, names: list[Path]) -> Path:
+    """Save the database under the first of the names that can be used. Raises UnsavedError."""
+    failures = []
+    for saved in names:
+        partial = saved.with_name(f"{saved.name}.part")
+        try:
+            make_file(partial)
+            copy_to(store.connection, store.path, partial)
+            sync(partial)
+            partial.rename(saved)
+            sync(saved.parent)
+        except (DatabaseError, OSError, apsw.Error) as error:
+            with suppress(OSError):
+                for file in (partial, *(sidecar(partial, suffix) for suffix in SIDECAR_SUFFIXES)):
+                    file.unlink(missing_ok=True)
+            failures.append(f"{saved.parent} ({error})")
+        else:
+            return saved
+    raise UnsavedError(
+        f"{change} Now this program holds the only copy: it could not be saved in {', nor in '.join(failures)}. Make "
+        "that possible, and do not kill this program before."
+    )

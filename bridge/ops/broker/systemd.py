@@ -81,7 +81,7 @@ WantedBy=multi-user.target
 
 
 def bridge_unit(service: BridgeService) -> str:
-    """Return the bridge's unit; it may write only to the folder of its database."""
+    """Return the bridge's unit; it may write only to its database's folder, and save a lost database in its own."""
     command = f"{service.program} bridge --broker {service.url} --database {service.database}"
     return f"""\
 [Unit]
@@ -99,6 +99,8 @@ TimeoutStopSec=60
 {_HARDENING}\
 ProtectHome={_protect_home(service.program, service.database, service.config)}
 ReadWritePaths={service.database.parent}
+StateDirectory=trivox-bridge
+StateDirectoryMode=0700
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 
 [Install]

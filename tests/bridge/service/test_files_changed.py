@@ -6,10 +6,13 @@ Whatever happens: each acknowledged event is in a file that somebody is told of,
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,9 +44,9 @@ def log_of(database: Path) -> Path:
     return database.with_name(f"{database.name}-wal")
 
 
-def begin(shop: RealShop) -> None:
+def begin(shop: RealShop, *under: str) -> None:
     """Have events acknowledged: the first are in a copy, more in the file, the last in the log."""
-    shop.start_bridge()
+    shop.start_bridge(under=under)
     shop.send_events(1, COPIED)
     shop.wait_acknowledged(COPIED)
     assert shop.trivox("backup", str(shop.folder / "older.db")).returncode == 0
@@ -249,6 +252,75 @@ def test_nobody_is_told_to_end_a_bridge_that_holds_the_only_copy(shop: RealShop)
     ended(shop)
     (saved,) = (shop.folder / "disk").glob("*.rescued-*")
     assert facts.stored(saved) >= STORED
+
+
+@contextmanager
+def locked(shop: RealShop) -> Iterator[None]:
+    with planted.locked(shop.database):
+        yield
+
+
+@contextmanager
+def without_room(shop: RealShop) -> Iterator[None]:
+    shop.limit_files(log_of(real_file(shop)).stat().st_size)
+    yield
+    shop.limit_files(resource.RLIM_INFINITY)
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+@pytest.mark.parametrize("hinder", [locked, without_room])
+def test_a_file_that_is_deleted_while_nothing_can_be_written_is_saved(
+    shop: RealShop, hinder: Callable[[RealShop], AbstractContextManager[None]], *, is_stopped: bool
+) -> None:
+    begin(shop, "env", f"STATE_DIRECTORY={shop.folder}")
+    with hinder(shop):
+        shop.send_events(STORED + 1, 20)
+        shop.wait_logged("cannot write the database")
+        deleted(shop)
+        if is_stopped:
+            shop.bridge.send_signal(signal.SIGTERM)
+        shop.wait_logged("nothing was acknowledged since")
+    saved = saved_copy(ended(shop))
+    assert facts.stored(saved) >= STORED
+    assert shop.trivox("restore", str(saved)).returncode == 0
+    goes_on(shop)
+
+
+def saved_copy(sentence: str) -> Path:
+    words = re.search("All that was stored is saved as (.+): put it back with `trivox restore (.+)`", sentence)
+    assert words is not None, sentence
+    assert words[1] == words[2]
+    return Path(words[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("place", ["", "state"])
+def test_a_bridge_that_is_stopped_saves_the_only_copy_in_another_folder(
+    shop: RealShop, number: signal.Signals, place: str
+) -> None:
+    folder = shop.folder / place
+    folder.mkdir(exist_ok=True)
+    begin(shop, *(("env", f"STATE_DIRECTORY={folder}") if place else ()))
+    shutil.rmtree(real_file(shop).parent)
+    shop.wait_logged("reason=not_saved")
+    shop.bridge.send_signal(number)
+    saved = saved_copy(ended(shop))
+    assert saved.parent == folder
+    assert saved.stat().st_mode & 0o777 == 0o600
+    real_file(shop).parent.mkdir()
+    assert shop.trivox("restore", str(saved)).returncode == 0
+    goes_on(shop)
+
+
+def test_a_bridge_that_is_stopped_ends_only_when_the_only_copy_is_saved(shop: RealShop) -> None:
+    begin(shop, "env", f"STATE_DIRECTORY={shop.folder}")
+    shop.limit_files(20_000)
+    deleted(shop)
+    shop.wait_logged("reason=not_saved")
+    shop.bridge.send_signal(signal.SIGTERM)
+    shop.wait_logged("it ends as soon as that is saved")
+    shop.limit_files(resource.RLIM_INFINITY)
+    assert facts.stored(saved_copy(ended(shop))) >= STORED
 
 
 # What lies beside it ----------------------------------------------------------------------------------------------
