@@ -18,7 +18,7 @@ import typer
 
 from bridge.cli.options import DATABASE
 from bridge.errors import TrivoxError
-from bridge.store.faults import DAMAGED, damage_or_disk
+from bridge.store.faults import DAMAGED, cannot_use
 
 INTERRUPTED = 130
 
@@ -98,8 +98,8 @@ def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:
         return f"{message}: see `{context.command_path if context else 'trivox'} --help`.", error.exit_code
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename or 'check the disk and the network'}", 1
-    if isinstance(error, DAMAGED):
-        return str(damage_or_disk(Path(_database(arguments)), error)), 1
+    if isinstance(error, (*DAMAGED, apsw.IOError, apsw.FullError, apsw.ReadOnlyError, apsw.CantOpenError)):
+        return str(cannot_use(Path(_database(arguments)), error)), 1
     is_locked = isinstance(error, apsw.BusyError | apsw.LockedError)
     locked = f"Another program has locked the database {_database(arguments)}: end it, or try again later."
     return locked if is_locked else f"The database cannot be used ({error}): run `trivox doctor`.", 1

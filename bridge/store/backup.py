@@ -11,7 +11,7 @@ import apsw
 from bridge.errors import DatabaseError
 from bridge.private_files import SECRET
 from bridge.store.connection import newest_version
-from bridge.store.faults import UnreadableError, cannot_open, damage_or_disk, is_read_error, sidecar, unreadable
+from bridge.store.faults import UnreadableError, cannot_use, damage_or_disk, is_read_error, sidecar, unreadable
 from bridge.store.integrity import integrity_faults
 from bridge.store.write_ahead_log import is_own_log
 
@@ -82,12 +82,17 @@ def _open_copy(file: Path, copy: Path) -> apsw.Connection:
             connection.close()
         if isinstance(error, DatabaseError):
             raise
-        failure = cannot_open(copy, error)
+        failure = cannot_use(copy, error)
         raise (failure if isinstance(failure, UnreadableError) else refusal) from error
     return connection
 
 
 def _check_copy(connection: apsw.Connection, copy: Path, refusal: DatabaseError) -> None:
+    if not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall() and _was_in_use(connection):
+        raise DatabaseError(
+            f"{copy} is what is left of a database whose content was all in its log, which is not beside it any more: "
+            "`trivox restore` has taken the log in before, or somebody moved it; give the restored database or a copy."
+        )
     known = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'identity')").fetchall()
     if known != [(2,)]:
         raise refusal
@@ -96,6 +101,11 @@ def _check_copy(connection: apsw.Connection, copy: Path, refusal: DatabaseError)
         raise DatabaseError(
             f"The copy {copy} was made by a newer Trivox: restore it with that version, or a newer one."
         )
+
+
+def _was_in_use(connection: apsw.Connection) -> bool:
+    """Return whether a file was once opened by a bridge, which gives it a log."""
+    return connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
 
 
 def make_file(path: Path) -> None:

@@ -11,7 +11,7 @@ import apsw
 
 from bridge.errors import DatabaseError
 from bridge.store.cache import Cache
-from bridge.store.faults import DAMAGED, cannot_open, damage_or_disk
+from bridge.store.faults import DAMAGED, cannot_use, damage_or_disk
 from bridge.store.open_files import OpenFiles
 from bridge.store.write_ahead_log import check_log
 
@@ -178,7 +178,7 @@ def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> 
     except (apsw.BusyError, apsw.LockedError):
         raise
     except apsw.Error as error:
-        raise cannot_open(path, error) from error
+        raise cannot_use(path, error) from error
     return store
 
 

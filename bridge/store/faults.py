@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import apsw
@@ -12,6 +13,7 @@ from bridge.errors import DatabaseError, NoRoomError, TrivoxError
 from bridge.store.descriptors import open_to_read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 DAMAGED = (apsw.NotADBError, apsw.CorruptError)
@@ -86,16 +88,31 @@ def unreadable(path: Path, why: str = "disk I/O error") -> UnreadableError:
     )
 
 
-def cannot_open(path: Path, error: apsw.Error) -> DatabaseError:
-    """Make the error for a database that could not be opened, by what the system says about its file and disk."""
+@contextmanager
+def readable(path: Path) -> Iterator[int]:
+    """Give a descriptor to read a database by, at positions. Raises DatabaseError where that fails."""
+    try:
+        with open_to_read(path) as descriptor:
+            yield descriptor
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            raise unreadable(path, os.strerror(error.errno)) from error
+        raise DatabaseError(
+            f"The database {path} cannot be opened ({error.strerror}): check its path and permissions."
+        ) from error
+
+
+def cannot_use(path: Path, error: apsw.Error) -> DatabaseError:
+    """Make the error for a database that SQLite cannot use, by what the system says about its file and disk."""
     if isinstance(error, DAMAGED):
         return damage_or_disk(path, error)
     if is_read_error(error):
         return unreadable(path)
     if isinstance(error, apsw.FullError | apsw.IOError):
+        check = "" if isinstance(error, apsw.FullError) else ", and check the disk and its cable or card"
         return NoRoomError(
-            f"The database {path} cannot be written ({error}): make room on its disk; the consoles keep their events "
-            "meanwhile."
+            f"The disk cannot write the database {path} ({error}): make room on its disk{check}; the consoles keep "
+            "their events meanwhile."
         )
     if _is_read_only(path):
         return DatabaseError(

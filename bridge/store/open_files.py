@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from bridge.errors import DatabaseError
 from bridge.store.descriptors import Identity, identity_of
-from bridge.store.faults import sidecar
+from bridge.store.faults import sidecar, unreadable
 from bridge.store.write_ahead_log import MAGIC, has_frames, is_own_log
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+LEADS_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
 
 
 class FilesChangedError(DatabaseError):
@@ -47,25 +51,37 @@ class OpenFiles:
         return self._opened[self.log]
 
     def check(self) -> None:
-        """Raise FilesChangedError if the path names other files now, or another program has overwritten them."""
+        """Raise FilesChangedError if the path names other files now, or another program has overwritten them.
+
+        Raises UnreadableError where the disk does not tell.
+        """
         if (change := self.change()) is not None:
             raise change
 
     def change(self) -> FilesChangedError | None:
-        """Return what has become of the files, in a sentence; None if they are as they were."""
+        """Return what has become of the files, in a sentence; None if they are as they were.
+
+        Raises UnreadableError where the disk does not tell.
+        """
         for path, name in self._names.items():
             try:
                 is_same = identity_of(path.stat()) == self._opened[path]
             except FileNotFoundError:
                 return self._error(f"{name or 'it'} was moved, deleted or unmounted")
             except OSError as error:
-                return self._error(f"{name or 'it'} cannot be reached any more ({error.strerror})")
+                return self._unreached(name, error)
             if not is_same:
                 return self._error(f"{name or 'it'} was replaced by another file")
         try:
             return self._overwritten()
         except OSError as error:
-            return self._error(f"it cannot be reached any more ({error.strerror})")
+            return self._unreached("", error)
+
+    def _unreached(self, name: str, error: OSError) -> FilesChangedError:
+        """Return the change if the path leads nowhere now. Raises UnreadableError for other errors, which may pass."""
+        if error.errno not in LEADS_NOWHERE:
+            raise unreadable(self.database, error.strerror or str(error)) from error
+        return self._error(f"{name or 'it'} cannot be reached any more ({error.strerror})")
 
     def _overwritten(self) -> FilesChangedError | None:
         with self.log.open("rb", buffering=0) as log:

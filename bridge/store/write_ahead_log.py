@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import DatabaseError
 from bridge.store.descriptors import open_to_read
-from bridge.store.faults import sidecar
+from bridge.store.faults import readable, sidecar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +102,7 @@ def is_own_log(database: Path) -> bool:
     log = sidecar(database, "-wal")
     if not has_frames(log):
         return True
-    with open_to_read(database) as descriptor:
+    with readable(database) as descriptor:
         versions = os.pread(descriptor, 2, 18)
     return versions != SINGLE_FILE and belongs(database, log)
 
@@ -120,7 +120,7 @@ def belongs(database: Path, log: Path) -> bool:
     """
     for _ in range(ATTEMPTS):
         before = _read_header(log)
-        with open_to_read(database) as descriptor:
+        with readable(database) as descriptor:
             first_page = os.pread(descriptor, PAGE_HEADER_BYTES, 0)
             read = read_log(log)
             if read is None or _continues(read, first_page, descriptor):

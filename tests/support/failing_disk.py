@@ -1,6 +1,7 @@
 """Run `trivox` on a disk that cannot be read beyond a point of the database, while a file `fails` lies beside it.
 
-SQLite lets programs replace its system calls; what else reads the database fails in the same way.
+That file may hold another point: at 0 nothing can be read. SQLite lets programs replace its system calls; what else
+reads the database fails in the same way.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ real_pread = os.pread
 
 def fails(descriptor: int, position: int) -> bool:
     file = Path(f"/proc/self/fd/{descriptor}").readlink()
-    return position >= GOOD_BYTES and file.suffix == ".db" and file.with_name(SWITCH).exists()
+    switch = file.with_name(SWITCH)
+    return file.suffix == ".db" and switch.exists() and position >= int(switch.read_text() or GOOD_BYTES)
 
 
 @PREAD

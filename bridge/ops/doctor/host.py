@@ -16,7 +16,7 @@ from bridge.ops.doctor.broker import check_broker
 from bridge.ops.doctor.database import Diagnosis, examine
 from bridge.service.control import describe_bridge
 from bridge.store import consoles, open_store
-from bridge.store.faults import sidecar
+from bridge.store.faults import UnreadableError, sidecar
 from bridge.store.write_ahead_log import kept_logs
 from bridge.text import ago, plural
 
@@ -71,7 +71,8 @@ def diagnose(
         yield Diagnosis(f"Another program has locked the database {database}: end that program.")
         facts = DatabaseFacts(database)
     except DatabaseError as error:
-        if store is None and not _is_bridge_running(database):
+        may_pass = isinstance(error, UnreadableError)  # and what follows may tell why
+        if store is None and not may_pass and not _is_bridge_running(database):
             raise
         yield Diagnosis(str(error))
     finally:

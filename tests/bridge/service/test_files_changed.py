@@ -482,6 +482,20 @@ def test_a_database_that_is_moved_back_needs_nothing_else(shop: RealShop) -> Non
     goes_on(shop)
 
 
+def test_what_is_left_of_a_database_whose_log_was_taken_is_told(shop: RealShop) -> None:
+    shop.start_bridge()
+    shop.send_events(1, COPIED)
+    shop.wait_acknowledged(COPIED)
+    shop.stop_bridge(9)
+    rest = real_file(shop).rename(shop.folder / "rest.db")
+    assert shop.trivox("restore", str(rest)).returncode == 0
+    assert facts.stored(shop.database) == COPIED
+    again = shop.trivox("restore", str(rest))
+    assert again.returncode == 1
+    assert f"{rest} is what is left of a database whose content was all in its log" in again.stderr
+    assert facts.stored(shop.database) == COPIED
+
+
 def test_a_database_killed_in_the_midst_of_a_checkpoint_keeps_its_log(shop: RealShop) -> None:
     """The file then holds some pages of the log, in the order of their numbers, and alone it is malformed."""
     kill(shop)
