@@ -110,7 +110,7 @@ def test_a_disk_that_gives_nothing_back_of_a_database_with_a_log_is_told(shop: R
 
 def test_a_command_that_cannot_write_tells_of_the_disk(shop: RealShop, switch: Path) -> None:
     assert not switch.exists()
-    done = run("prlimit", "--fsize=20000:", TRIVOX, "rebuild", "--database", str(shop.database))
+    done = run("prlimit", "--fsize=100000:", TRIVOX, "rebuild", "--database", str(shop.database))
     assert done.returncode == 1
     assert f"The disk cannot write the database {shop.database}" in done.stderr
     assert "make room" in done.stderr
