@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import sys
 import time
 from binascii import hexlify
 
@@ -39,12 +38,6 @@ def ram_outbox(boot):
     from console.outbox_ram import RamOutbox
 
     return RamOutbox(events.encode, events.decode, boot=boot)
-
-
-def is_flash_slow():
-    """Return whether flash is too slow to be read. An update over the air may run without the guard at the root."""
-    module = sys.modules.get("flash_guard")
-    return module is not None and module.guard is not None and module.guard.is_slow
 
 
 class App:
@@ -87,8 +80,7 @@ class App:
     def _open_outbox(self):
         outbox = Outbox(self.folder + "/outbox", events.encode, events.decode, self.board.PROG_SIZE)
         try:
-            if is_flash_slow():
-                raise OSError("too slow")
+            outbox_files.check_speed()
             outbox.open()
         except OSError as error:
             self.flash_failed(error)
@@ -192,7 +184,7 @@ class App:
         """Return the outbox to send from now: the failed one as long as it can be read, then the one in use."""
         if self._failed_outbox:
             _, first, end = self._failed_outbox.delivery()
-            if first < end and not self._failed_outbox.fault and not is_flash_slow():
+            if first < end and not self._failed_outbox.fault and not outbox_files.is_slow():
                 return self._failed_outbox
             self._failed_outbox = None
         return self.outbox
@@ -260,8 +252,7 @@ class App:
             if self.link.is_down():
                 faults.append("network")
             self._blinks = blink_code(faults)
-            if self.is_quiet():
-                self._tidy()
+            self._tend_outbox()
             is_due = self.clock.up_ms() - sent_ms >= self.table.settings.heartbeat_ms
             if is_due or has_flash_failed != ("flash" in faults):
                 has_flash_failed = "flash" in faults
@@ -274,9 +265,13 @@ class App:
             return False
         return self.clock.up_ms() - self._contact_ms > _QUIET_MS
 
-    def _tidy(self):
+    def _tend_outbox(self):
+        """Leave flash that has become slow; else tidy it while nobody presses."""
         try:
-            self.outbox.tidy()
+            if isinstance(self.outbox, Outbox):
+                outbox_files.check_speed()
+            if self.is_quiet():
+                self.outbox.tidy()
         except OSError as error:
             self._leave_flash(error)
 

@@ -6,7 +6,7 @@ import sys
 import machine
 from micropython import const
 
-from console import events
+from console import events, outbox_files
 
 _STEP_MS = const(15000)
 _TONES_MS = const(500)
@@ -56,8 +56,7 @@ async def _restart(app):
         if app.table.is_idle() and (app.leaving_for == "maintenance" or app.is_quiet()):
             break
     try:
-        with open(app.folder + "/restart", "w") as file:
-            file.write(app.leaving_for)
+        outbox_files.write(app.folder + "/restart", "w", app.leaving_for)
     except OSError as error:
         app.flash_failed(error)
     machine.reset()

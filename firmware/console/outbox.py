@@ -300,7 +300,7 @@ class Outbox:
 
     def _end_doubt(self):
         if outbox_files.DOUBT in os.listdir(self.root):
-            os.remove(self._path(outbox_files.DOUBT))
+            outbox_files.remove(self._path(outbox_files.DOUBT))
 
     def stop_asking(self):
         """End the doubt as there is no event left to ask the bridge with. Raises OSError.
@@ -391,6 +391,6 @@ class Outbox:
         part = self._parts.pop(0)
         if part[0] <= self._merged:
             try:
-                os.remove(self._path(outbox_files.segment_name(*part)))
+                outbox_files.remove(self._path(outbox_files.segment_name(*part)))
             except OSError as error:
                 self.fault = error

@@ -1,4 +1,4 @@
-"""Read and write the outbox's files in flash: headers, records and names.
+"""Read and write the outbox's files in flash: headers, records and names; and the doors to flash for all who change it.
 
     slot     header (epoch, turn, base number, acknowledged number, boot, doubt, presses, CRC) and records
              or, until its turn, only the first turn of the ring
@@ -34,8 +34,24 @@ _RECORD = "<HI"  # length in the low 12 bits, mark above them; CRC
 _unclosed = []  # files that a failing flash left open: if collected, they would write while the heap is locked
 
 
+def is_slow():
+    """Measure whether flash is too slow to be used. An update over the air may run without the guard at the root."""
+    module = sys.modules.get("flash_guard")
+    if module is None or module.guard is None:
+        return False
+    module.guard.probe()
+    return module.guard.is_slow
+
+
+def check_speed():
+    """Raise OSError if flash is too slow to be used: one change may read it thousands of times."""
+    if is_slow():
+        raise OSError("too slow")
+
+
 def write(path, mode, data):
     """Write `data` to a file and close it. Raises OSError."""
+    check_speed()
     file = open(path, mode)
     try:
         file.write(data)
@@ -45,6 +61,12 @@ def write(path, mode, data):
         except OSError:
             _unclosed.append(file)
             raise
+
+
+def remove(path):
+    """Remove a file. Raises OSError."""
+    check_speed()
+    os.remove(path)
 
 
 def header(epoch, *fields):

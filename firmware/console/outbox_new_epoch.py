@@ -41,7 +41,7 @@ def carry_over(outbox, doubt):
         os.rename(path, outbox._path(outbox_files.segment_name(*moved)))
     for part in parts:
         if part[1] == old and part[2] >= doubt and part[0] <= outbox._merged:
-            os.remove(outbox._path(outbox_files.segment_name(*part)))
+            outbox_files.remove(outbox._path(outbox_files.segment_name(*part)))
     outbox._parts = [part for part in parts if part[1] != old or part[2] < doubt]
     if count:
         outbox._parts.append(moved)

@@ -161,7 +161,7 @@ class Update:
             if not await self._fetch_file(path, at, size, digest):
                 return "%s differs from what the manifest says" % path
             at += size
-        os.remove(self._manifest)
+        outbox_files.remove(self._manifest)
         return await self._restart()
 
     async def _prepare_target(self):
@@ -249,7 +249,7 @@ class Update:
                 for name in os.listdir(self._folder + folder):
                     await asyncio.sleep_ms(0)
                     if folder + "/" + name not in wanted:
-                        os.remove(self._folder + folder + "/" + name)
+                        outbox_files.remove(self._folder + folder + "/" + name)
             except OSError as error:
                 report("update", error)  # if the folder is missing, writing the first file will fail
 

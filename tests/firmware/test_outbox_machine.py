@@ -40,7 +40,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def begin(self, atomic: bool, prog_size: int) -> None:
         self.files = Files(atomic)
         self.prog_size = prog_size
-        outbox_module.os = outbox_merge.os = self.files
+        outbox_module.os = outbox_merge.os = outbox_files.os = self.files
         outbox_files.open = self.files.open
         self.start()
 
@@ -205,7 +205,7 @@ class OutboxMachine(RuleBasedStateMachine):
 def restore_files() -> Any:
     original = outbox_module.os
     yield
-    outbox_module.os = outbox_merge.os = original
+    outbox_module.os = outbox_merge.os = outbox_files.os = original
     vars(outbox_files).pop("open", None)
 
 

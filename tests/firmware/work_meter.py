@@ -149,7 +149,7 @@ sha256 = hmac.sha256
 hmac.sha256 = MeteredSha256
 events.decode = counted("decoded", events.decode)
 delivery.json = type("json", (), {"dumps": staticmethod(counted("encoded", json.dumps))})
-outbox.os = outbox_merge.os = MeteredOs()
+outbox.os = outbox_files.os = outbox_merge.os = MeteredOs()
 outbox_files.open = outbox_reader.open = MeteredFile
 _open_line = usb_serial.UsbSerial.__init__
 usb_serial.UsbSerial.__init__ = open_line
