@@ -24,6 +24,7 @@ Row = tuple[Any, ...]
 CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 4_000
 BUSY_MS = 5_000
+NAME_COMMIT = "UPDATE last_commit SET previous = current, current = randomblob(16) RETURNING current"
 ROWS_AT_ONCE = 32  # inserted by one statement: a third less work for SQLite than one by one
 WAL_KEPT_BYTES = 64 * 1024 * 1024
 
@@ -44,6 +45,7 @@ class Store:
         self.cache = Cache()
         self._cursor = connection.cursor()
         self._in_transaction = False
+        self._last_commit: Row | None = None  # the name of this connection's last one
 
     def all(self, sql: str, bindings: Sequence[Any] = ()) -> list[Row]:
         """Return all rows of a query."""
@@ -102,16 +104,24 @@ class Store:
 
         Raises DatabaseError where the database is damaged, or what was committed is not in the file of its path.
         """
-        self.now_ms = now_ms
+        self.now_ms, name = now_ms, self._last_commit
         try:
             with self._atomic():
+                self._check_last_commit()
                 before = self.connection.total_changes()
                 yield
                 if self.connection.total_changes() != before:
-                    self._cursor.execute("UPDATE last_commit SET previous = current, current = randomblob(16)")
+                    name = self.one(NAME_COMMIT)
         except DAMAGED as error:
             raise damage_or_disk(self.path, error) from error
+        self._last_commit = name
         self.check_files()
+
+    def _check_last_commit(self) -> None:
+        """Raise FilesChangedError where the files no longer hold the last commit; nobody else may commit meanwhile."""
+        self.check_files()
+        if self.files is not None and self._last_commit not in {None, self.one("SELECT current FROM last_commit")}:
+            raise self.files.set_back("it was overwritten with an older one")
 
     def check_files(self) -> None:
         """Raise FilesChangedError unless the database's path still names the files that are open."""

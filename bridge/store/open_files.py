@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from bridge.errors import DatabaseError
 from bridge.store.descriptors import Identity, identity_of
 from bridge.store.faults import sidecar, unreadable
-from bridge.store.write_ahead_log import MAGIC, has_frames, is_own_log
+from bridge.store.log_index import LogIndex
+from bridge.store.write_ahead_log import has_frames, is_own_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,11 +19,15 @@ LEADS_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, e
 
 
 class FilesChangedError(DatabaseError):
-    """A database's path names other files than those that are open; `is_overwritten`: their content is another's."""
+    """A database's path names other files than those that are open; `is_overwritten`: their content is another's.
 
-    def __init__(self, sentence: str, *, is_overwritten: bool = False) -> None:
+    With `is_log_lost` that content was in a log which is overwritten, too.
+    """
+
+    def __init__(self, sentence: str, *, is_overwritten: bool = False, is_log_lost: bool = False) -> None:
         super().__init__(sentence)
         self.is_overwritten = is_overwritten
+        self.is_log_lost = is_log_lost
 
 
 class OpenFiles:
@@ -38,7 +43,7 @@ class OpenFiles:
         }
         self._opened = {path: identity_of(path.stat()) for path in self._names}
         self._checked = self._stamp()
-        self._is_log_begun = False  # what lies there at the start may be anything, which SQLite then ignores
+        self._index = LogIndex(self.database)
 
     @property
     def identity(self) -> Identity:
@@ -84,11 +89,8 @@ class OpenFiles:
         return self._error(f"{name or 'it'} cannot be reached any more ({error.strerror})")
 
     def _overwritten(self) -> FilesChangedError | None:
-        with self.log.open("rb", buffering=0) as log:
-            magic = log.read(4)
-        self._is_log_begun |= magic in MAGIC
-        if magic and magic not in MAGIC and self._is_log_begun:
-            return self._error(f"its log {self.log} was overwritten", is_overwritten=True)
+        if not self._index.is_log_whole():
+            return self.set_back(f"its log {self.log} was overwritten")
         stamp = self._stamp()
         if stamp == self._checked:
             return None
@@ -103,8 +105,13 @@ class OpenFiles:
         status = self.database.stat()
         return status.st_mtime_ns, status.st_size
 
-    def _error(self, what: str, *, is_overwritten: bool = False) -> FilesChangedError:
+    def set_back(self, what: str) -> FilesChangedError:
+        """Make the error for files whose newest content another program has overwritten."""
+        return self._error(what, is_overwritten=True, is_log_lost=True)
+
+    def _error(self, what: str, *, is_overwritten: bool = False, is_log_lost: bool = False) -> FilesChangedError:
         return FilesChangedError(
             f"The database {self.database} is not the one in use any more ({what}); nothing was acknowledged since.",
             is_overwritten=is_overwritten,
+            is_log_lost=is_log_lost,
         )

@@ -36,9 +36,9 @@ def rescue(store: Store, error: FilesChangedError, now: datetime, *, anywhere: b
     if files is None:
         return error
     store.keep_log()
-    if error.is_overwritten and not has_frames(files.log):
+    if error.is_overwritten and (error.is_log_lost or not has_frames(files.log)):
         return DatabaseError(
-            f"{error} What was stored lately was in that log: start the bridge again, which goes on from what is in "
+            f"{error} What was stored lately is not in it any more: start the bridge again, which goes on from what is in "
             "the database; consoles send again what they hold."
         )
     if error.is_overwritten:

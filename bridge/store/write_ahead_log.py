@@ -49,7 +49,7 @@ class Log:
 
     header: bytes
     page_size: int
-    names_page: int = 0
+    names_pages: set[int] = field(default_factory=set)  # more than one where `VACUUM` has moved the names
     commits: list[CommitNames] = field(default_factory=list)
     counters: list[int] = field(default_factory=list)  # of its versions of page 1
 
@@ -137,10 +137,26 @@ def _continues(log: Log, first_page: bytes, database: int) -> bool:
     is_next = not log.counters or counter in {log.counters[0] - 1, *log.counters}
     if not log.commits:
         return is_next  # another program wrote it, or an older Trivox: SQLite's own counter is all there is
-    names = _read_names(os.pread(database, log.page_size, (log.names_page - 1) * log.page_size))
-    if names is None:
-        return is_next and log.commits[0].previous == NO_NAME  # the table is made in this log
-    return names.current in {log.commits[0].previous, *(commit.current for commit in log.commits)}
+    if found := _find_names(database, log):
+        known = {log.commits[0].previous, *(commit.current for commit in log.commits)}
+        return any(names.current in known for names in found)
+    is_made_here = log.commits[0].previous == NO_NAME
+    is_moved_here = len(log.names_pages) > 1 and counter in log.counters  # and a checkpoint was cut off in the midst
+    return (is_made_here and is_next) or is_moved_here
+
+
+def _find_names(database: int, log: Log) -> list[CommitNames]:
+    """Return the names in a database's file: where the log has them too or, if `VACUUM` has moved them, anywhere."""
+    everywhere = range(1, os.fstat(database).st_size // log.page_size + 1)
+    for pages in (log.names_pages, everywhere):
+        read = (_names_at(database, page, log.page_size) for page in pages)
+        if found := [names for names in read if names is not None]:
+            return found
+    return []
+
+
+def _names_at(database: int, page: int, page_size: int) -> CommitNames | None:
+    return _read_names(os.pread(database, page_size, (page - 1) * page_size))
 
 
 def _read_names(page: bytes) -> CommitNames | None:
@@ -178,7 +194,7 @@ def _read_log(descriptor: int) -> Log | None:
         if page_number == 1:
             log.counters.append(int.from_bytes(page[COUNTER_AT : COUNTER_AT + COUNTER_BYTES]))
         elif (names := _read_names(page)) is not None:
-            log.names_page = page_number
+            log.names_pages.add(page_number)
             log.commits.append(names)
         if pages_after_commit:
             commits, counters, has_commit = len(log.commits), len(log.counters), True
