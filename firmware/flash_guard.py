@@ -7,7 +7,7 @@ After some failures in a row, or if operations take far longer than a chip's mak
 at once until the next start, and the console works from RAM. `is_slow` says that it should not be read either.
 
 LittleFS reads by the port's own method, as one append reads 30 to 200 times, and compacting a folder takes up to 6,000
-reads within one call. So that a slow chip is found before such a call, `probe` measures reading: at mounting, before
+reads within one call. So that a slow chip is found before such a call, `probe` measures reading: at mounting, after
 each erase, when a read-back was slow, and whenever the console asks, as it does before each change and twice a second.
 
 Nothing replaces this module over the air. Nothing here formats.
@@ -83,7 +83,6 @@ class FlashGuard:
         """Erase a block, or answer another request. Whether it is erased shows when it is programmed."""
         if request != _ERASE:
             return self._device.ioctl(request, argument)
-        self.probe()
         if self.refuses:
             return _EIO
         began_ms = time.ticks_ms()
@@ -92,6 +91,9 @@ class FlashGuard:
         except OSError:
             is_right = False
         self._erases = self._judge(self._erases, is_right, time.ticks_diff(time.ticks_ms(), began_ms))
+        self.probe()  # LittleFS reads a whole folder before it programs this block
+        if self.refuses:
+            return _EIO
         return 0 if is_right else _TRY_ANOTHER_BLOCK
 
     def _holds(self, block, buffer, offset):

@@ -14,6 +14,7 @@ from console.clock import Clock
 from console.lamps import Lamps, blink_code
 from console.link import Link
 from console.outbox import Outbox
+from console.outbox_ram import RamOutbox  # now, as it may not be readable once it is needed
 from console.survey import PRESS_TESTED, SurveyTable
 from console.version import VERSION
 
@@ -35,8 +36,6 @@ def button_of(fact):
 
 def ram_outbox(boot):
     """Return an outbox in RAM, for a boot in which flash has failed."""
-    from console.outbox_ram import RamOutbox
-
     return RamOutbox(events.encode, events.decode, boot=boot)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import LoginBroker, StandInBridge
+from broker import SETTINGS, LoginBroker, StandInBridge
 from failing_flash import answer, wait_for_blinks
 
 from simulator import Console
@@ -94,9 +94,57 @@ def test_flash_that_is_slow_to_read_is_left_alone(broker: LoginBroker, bridge: S
     assert not console.resets
 
 
-@pytest.mark.parametrize("kind", ["program", "erase", "both"])
-def test_a_bad_block_is_no_fault(kind: str, tmp_path: Path) -> None:
-    words = [*command("amd64"), HERE / "bad_blocks.py", kind]
+@pytest.mark.parametrize(("board", "read_ms"), [("esp32", 3), ("pico_w", 15), ("esp32", 60)])
+def test_no_press_is_lost_when_reading_turns_slow(
+    board: str, read_ms: int, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
+) -> None:
+    """In service, with modules that are read from this flash: in some call LittleFS would read it thousands of times."""
+    console = Console(tmp_path / "console", board=board, installed=True, broker=broker.url())
+    with console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        first = bridge.batches[0]["epoch"]
+        answer(console, "yes")
+        wait_until("the answer", lambda: closes(bridge) == {first: ["yes"]})
+        console.wear_out(times_ms={"read": read_ms})
+        for button in ("yes", "no", "yes"):
+            answer(console, button)
+        wait_until("the fault is told", lambda: failed_epoch(bridge) not in {None, first})
+        second = failed_epoch(bridge)
+        wait_until("all answers", lambda: closes(bridge) == {first: ["yes"], second: ["yes", "no", "yes"]})
+        wait_for_blinks(console)
+    assert not console.resets
+
+
+def test_reading_that_turns_slow_is_told_before_anybody_presses(
+    broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
+) -> None:
+    console = Console(tmp_path / "console", board="esp32", broker=broker.url())
+    with console:
+        wait_until("it is up", lambda: bridge.of("booted"))
+        first = bridge.batches[0]["epoch"]
+        console.wear_out(times_ms={"read": 3})
+        wait_until("the fault is told", lambda: failed_epoch(bridge) not in {None, first})
+        wait_for_blinks(console)
+        bridge.publish("settings", SETTINGS)
+        answer(console, "no")
+        wait_until("the answer", lambda: list(closes(bridge).values()) == [["no"]])
+    assert not console.resets
+
+
+@pytest.mark.parametrize("script", ["bad_blocks.py program", "bad_blocks.py erase", "bad_blocks.py both"])
+def test_a_bad_block_is_no_fault(script: str, tmp_path: Path) -> None:
+    run_script(script, tmp_path)
+
+
+@pytest.mark.parametrize("prog_size", [256, 32])
+def test_reading_that_turns_slow_in_an_erase_ends_the_call(prog_size: int, tmp_path: Path) -> None:
+    run_script(f"slow_reads.py {prog_size}", tmp_path)
+
+
+def run_script(script: str, tmp_path: Path) -> None:
+    """Run a MicroPython script of this folder, with the firmware and a flash."""
+    name, *arguments = script.split()
+    words = [*command("amd64"), HERE / name, *arguments]
     folders = [".frozen", FIRMWARE, FIRMWARE.parent / "simulator/board"]
     run = subprocess.run(
         [str(word) for word in words],
