@@ -98,7 +98,7 @@ def test_flash_that_is_slow_to_read_is_left_alone(broker: LoginBroker, bridge: S
 def test_no_press_is_lost_when_reading_turns_slow(
     board: str, read_ms: int, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
 ) -> None:
-    """In service, with modules that are read from this flash: in some call LittleFS would read it thousands of times."""
+    """In service, with modules from this flash: in some call LittleFS would read it thousands of times."""
     console = Console(tmp_path / "console", board=board, installed=True, broker=broker.url())
     with console:
         wait_until("it is up", lambda: bridge.of("booted"))
