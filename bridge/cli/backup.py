@@ -50,7 +50,8 @@ def restore(
 ) -> None:
     """Put a copy in the database's place. End the bridge first; the old database is kept aside.
 
-    A log (`-wal`) whose database was moved away is taken in if it belongs to the copy, and else kept.
+    A log (`-wal`) whose database was moved away is taken in if it belongs to the copy, and else kept. A copy that the
+    bridge saved (`.rescued-`) becomes the database: nothing is left under its old name.
     """
     done = put_back(copy, database, datetime.now(UTC))
     taken = f" and the log {done.taken_log}" if done.taken_log else ""

@@ -17,6 +17,7 @@ from bridge.private_files import owner_of, sync
 from bridge.service.control import describe_bridge
 from bridge.store.backup import copy_to, make_file, read_copy, read_joined
 from bridge.store.faults import SIDECAR_SUFFIXES, sidecar
+from bridge.store.leftovers import rescued_copies
 from bridge.store.lock import take_lock
 from bridge.store.write_ahead_log import KEPT, absent, belongs, has_frames, is_own_log, kept_logs
 
@@ -81,6 +82,8 @@ def _replace(copy: Path, database: Path, now: datetime) -> Restored:
         sync(database.parent)
         if taken is not None:
             (kept if kept and taken == own_log else taken).unlink()
+        if copy in rescued_copies(database):  # else the next start would ask for it again
+            copy.unlink()
     finally:
         source.close()
         _clear(partial)

@@ -12,6 +12,7 @@ import apsw
 from bridge.errors import DatabaseError
 from bridge.store.cache import Cache
 from bridge.store.faults import DAMAGED, cannot_use, damage_or_disk
+from bridge.store.leftovers import check_left_behind, check_rescued
 from bridge.store.open_files import OpenFiles
 from bridge.store.write_ahead_log import check_log
 
@@ -165,9 +166,9 @@ class Store:
         ):  # what is committed is in the log beside the file, whatever keeps SQLite from tidying up
             self.connection.close()
 
-    def keep_log(self) -> None:
+    def keep_log(self, *, keep: bool = True) -> None:
         """Leave the log where it is when the connection is closed: it may belong to another database by now."""
-        self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(keep))
 
 
 def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> Store:
@@ -177,19 +178,29 @@ def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> 
     missing (and not `writing`), damaged, newer than this program, or cannot be written; apsw.BusyError where it stays
     locked.
     """
-    (check_log if writing else require)(path)
+    check_files_beside(path, writing=writing)
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
         _set_pragmas(connection, busy_ms, writing=writing)
         store = Store(connection, path)
+        store.keep_log()  # of a database just begun: without it, it would be taken for one moved without its log
         _migrate(store, writing=writing)
+        store.keep_log(keep=False)
         store.files = OpenFiles(path) if writing else None
     except (apsw.BusyError, apsw.LockedError):
         raise
     except apsw.Error as error:
         raise cannot_use(path, error) from error
     return store
+
+
+def check_files_beside(path: Path, *, writing: bool) -> None:
+    """Raise DatabaseError where opening the database would hide that a part of it lies elsewhere, or it is missing."""
+    (check_log if writing else require)(path)
+    check_left_behind(path)
+    if writing:
+        check_rescued(path)
 
 
 def require(path: Path) -> None:

@@ -38,8 +38,8 @@ def rescue(store: Store, error: FilesChangedError, now: datetime, *, anywhere: b
     store.keep_log()
     if error.is_overwritten and (error.is_log_lost or not has_frames(files.log)):
         return DatabaseError(
-            f"{error} What was stored lately is not in it any more: start the bridge again, which goes on from what is in "
-            "the database; consoles send again what they hold."
+            f"{error} What was stored lately is not in it any more: start the bridge again, which goes on from what is "
+            "in the database; consoles send again what they hold."
         )
     if error.is_overwritten:
         return DatabaseError(

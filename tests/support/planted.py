@@ -83,6 +83,29 @@ def without_log(database: Path) -> None:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
+def vacuumed(database: Path) -> None:
+    """Write all pages of the database anew, in another order, as `sqlite3 a.db vacuum` does."""
+    with closing(apsw.Connection(str(database))) as other:
+        other.set_busy_timeout(BUSY_MS)
+        other.execute("VACUUM")
+
+
+def copied_into(source: Path, database: Path) -> None:
+    """Write another database's content into this one, as `sqlite3 a.db '.restore source.db'` does."""
+    with closing(apsw.Connection(str(database))) as other, closing(apsw.Connection(str(source))) as given:
+        other.set_busy_timeout(BUSY_MS)
+        with other.backup("main", given, "main") as backup:
+            while not backup.done:
+                backup.step(-1)
+
+
+def just_begun(database: Path) -> None:
+    """Make the files of a bridge that was killed right after it began a new database."""
+    with closing(apsw.Connection(str(database))) as other:
+        other.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        other.execute("PRAGMA journal_mode = WAL; SELECT * FROM sqlite_schema").fetchall()
+
+
 def of_another_program(file: Path) -> None:
     """Make a database of another program: its only table is `foo`."""
     with closing(apsw.Connection(str(file))) as connection:

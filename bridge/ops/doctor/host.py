@@ -17,6 +17,7 @@ from bridge.ops.doctor.database import Diagnosis, examine
 from bridge.service.control import describe_bridge
 from bridge.store import consoles, open_store
 from bridge.store.faults import UnreadableError, sidecar
+from bridge.store.leftovers import rescued_advice, rescued_copies
 from bridge.store.write_ahead_log import kept_logs
 from bridge.text import ago, plural
 
@@ -111,7 +112,7 @@ def diagnose_host(
     else:
         yield from _running_bridge(vitals, now_ms) if vitals else _no_bridge(facts)
     yield from _disk_space(facts.path)
-    yield from _kept_logs(facts.path)
+    yield from _leftovers(facts.path)
     yield from _key_files(facts.path)
     yield from check_broker(facts.path, facts.settings, vitals or {}, chosen_broker, read_login, now_ms)
     yield from _host_clock(vitals or {}, now_ms)
@@ -163,7 +164,9 @@ def _disk_space(database: Path) -> Iterator[Diagnosis]:
         )
 
 
-def _kept_logs(database: Path) -> Iterator[Diagnosis]:
+def _leftovers(database: Path) -> Iterator[Diagnosis]:
+    for saved in rescued_copies(database):
+        yield Diagnosis(rescued_advice(saved, database))
     for log in kept_logs(database):
         yield Diagnosis(
             f"{log} is a log with what a database that is not here had stored: run `trivox restore COPY` with that "
