@@ -32,8 +32,9 @@ print("filled")
 """
 
 # The most that one step may do. An event of the longest kind takes an RP2040 4 ms, 1 KiB of a file 7 ms (5 to open it),
-# 512 bytes of the serial line 2 ms, and 8 KiB of SHA-256 9 ms.
-LIMITS = {"read": 1100, "decoded": 1, "encoded": 1, "hashed": 512, "sent": 512, "changes": 2}
+# 512 bytes of the serial line 2 ms, and 8 KiB of SHA-256 9 ms. A change of flash takes longer than all of these, so the
+# lamps come before it: a press that fills the last slot makes three, as it merges the slots into a segment.
+LIMITS = {"read": 1100, "decoded": 1, "encoded": 1, "hashed": 512, "sent": 512, "changes": 3}
 SEEN = {"read", "decoded", "encoded", "hashed", "sent"}
 TASKS = 8  # whose turn may have come before that of the buttons
 
@@ -108,7 +109,7 @@ def test_events_are_sent_by_cable_one_a_turn(tmp_path: Path, count: int) -> None
             gateway.last("events")  # hears the line
             return most(b"\n".join(gateway.broken).decode())
 
-        wait_until("the meter has told", lambda: SEEN <= told().keys())
+        wait_until("the meter has told", lambda: told().keys() >= SEEN)
         found = told()
         gateway.close()
     check(found)
