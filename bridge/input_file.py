@@ -33,7 +33,7 @@ _FORMATS = (
     (b"\xff\xfe", "is text in UTF-16: save it as UTF-8, with `iconv -f UTF-16 -t UTF-8`"),
     (b"\xfe\xff", "is text in UTF-16: save it as UTF-8, with `iconv -f UTF-16 -t UTF-8`"),
 )
-"""What files of other kinds begin with, and what is said of them."""
+"""The first bytes of files of other kinds, and the sentence for each."""
 
 
 def called(path: Path) -> str:

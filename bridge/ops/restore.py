@@ -17,9 +17,8 @@ from bridge.private_files import owner_of, sync
 from bridge.service.control import describe_bridge
 from bridge.store.backup import copy_to, make_file, read_copy, read_joined
 from bridge.store.faults import SIDECAR_SUFFIXES, sidecar
-from bridge.store.leftovers import rescued_copies
 from bridge.store.lock import take_lock
-from bridge.store.write_ahead_log import KEPT, absent, belongs, has_frames, is_own_log, kept_logs
+from bridge.store.write_ahead_log import KEPT, absent, belongs, has_frames, is_own_log, kept_logs, rescued_copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +31,7 @@ NEW_MODE = 0o600
 
 
 class Restored(NamedTuple):
-    """Where the old database is now, which log was taken in, and where a log of another database is now."""
+    """The places of the old database and of a log of another one, and the log that was taken in."""
 
     old_database: Path | None
     taken_log: Path | None

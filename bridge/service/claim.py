@@ -38,7 +38,7 @@ class AnotherBridgeError(TrivoxError):
 
 
 class Claim:
-    """What this run of the bridge claims. `since_ms` is when it began to serve; None before."""
+    """The claim of this run of the bridge. `since_ms` is when it began to serve; None before."""
 
     def __init__(self, session: str, file: str, sites: Sequence[str] = ()) -> None:
         self.topic = claim_topic(_digest(session, "identity"))

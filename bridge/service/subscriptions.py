@@ -17,7 +17,10 @@ TOPICS_A_PACKET = 256  # … of at most 80 bytes each: 20 KiB
 
 
 class Subscriptions:
-    """What the session listens to. `is_complete` once the broker has granted all of it; `is_refused` if it did not."""
+    """The topics that the session listens to.
+
+    `is_complete` once the broker has granted all of them; `is_refused` if it did not.
+    """
 
     def __init__(self, client: Client, sites: Sequence[str]) -> None:
         self.is_complete = self.is_refused = False

@@ -23,7 +23,7 @@ _STAGED = ("staged_message", "refold_due", "shift_change", "seller_change", "cou
 
 
 class Phase(StrEnum):
-    """How far an import is."""
+    """The phases of an import, in their order."""
 
     FILLING = "filling"
     APPLYING = "applying"

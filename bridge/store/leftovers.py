@@ -7,13 +7,12 @@ use. Whoever writes to the database meanwhile makes that it can no longer be put
 from __future__ import annotations
 
 import os
-from glob import escape
 from typing import TYPE_CHECKING
 
 from bridge.errors import DatabaseError
 from bridge.store.descriptors import open_to_read
 from bridge.store.faults import sidecar
-from bridge.store.write_ahead_log import RESCUED, SINGLE_FILE, absent, belongs, has_frames, read_log
+from bridge.store.write_ahead_log import SINGLE_FILE, absent, belongs, has_frames, read_log, rescued_copies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +75,7 @@ def _is_empty_without_log(database: Path) -> bool:
 
 def check_rescued(database: Path) -> None:
     """Raise DatabaseError where a saved copy lies beside a database, whose content nobody may then add to."""
-    if absent(database) is None and (saved := rescued_copies(database)):
+    if absent(database) is None and (saved := rescued_copies(database.resolve())):
         raise DatabaseError(f"{rescued_advice(saved[-1], database)} Nothing is written to {database} until then.")
 
 
@@ -86,9 +85,3 @@ def rescued_advice(saved: Path, database: Path) -> str:
         f"{saved} holds what was stored in {database} when that was deleted or replaced: run `trivox restore {saved}`; "
         f"to go on with {database} as it is, move {saved} to another folder."
     )
-
-
-def rescued_copies(database: Path) -> list[Path]:
-    """Return the copies that were saved of a database, the newest last."""
-    database = database.resolve()
-    return sorted(database.parent.glob(f"{escape(database.name)}{RESCUED}*Z"))

@@ -45,7 +45,7 @@ class CommitNames(NamedTuple):
 
 @dataclass
 class Log:
-    """What the committed part of a log tells about the database that it belongs to."""
+    """The committed part of a log, by which it is told to what database it belongs."""
 
     header: bytes
     page_size: int
@@ -83,7 +83,7 @@ def absent(database: Path) -> str | None:
 
 def _refuse_without_database(database: Path, absence: str) -> None:
     """Raise DatabaseError where something tells that a database was there: a new one would hide that it is lost."""
-    log, saved = sidecar(database, "-wal"), sorted(database.parent.glob(f"{escape(database.name)}{RESCUED}*Z"))
+    log, saved = sidecar(database, "-wal"), rescued_copies(database)
     if saved:
         raise DatabaseError(
             f"The database {database} {absence}, and {saved[-1]} holds what was saved of it: run `trivox restore "
@@ -105,6 +105,11 @@ def is_own_log(database: Path) -> bool:
     with readable(database) as descriptor:
         versions = os.pread(descriptor, 2, 18)
     return versions != SINGLE_FILE and belongs(database, log)
+
+
+def rescued_copies(database: Path) -> list[Path]:
+    """Return the copies that were saved beside a database's path when it was deleted, the newest last."""
+    return sorted(database.parent.glob(f"{escape(database.name)}{RESCUED}*Z"))
 
 
 def kept_logs(database: Path) -> list[Path]:

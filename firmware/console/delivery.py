@@ -141,7 +141,7 @@ class EventsMessage:
 
     @property
     def is_full(self):
-        """Whether it holds as many events as a message may."""
+        """True if it holds as many events as a message may."""
         return len(self._pieces) > BATCH_EVENTS_MAX
 
     def add(self, event):

@@ -13,7 +13,7 @@ _AHEAD = 1024  # bytes
 
 
 class RecordReader:
-    """Where the reading is: `seq` is the number of the next record, in the part of the outbox whose turn is given."""
+    """A position in the outbox: `seq` is the number of the next record, in the part whose turn is given."""
 
     def __init__(self):
         self.forget()

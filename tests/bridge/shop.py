@@ -48,6 +48,10 @@ def batch(base: int, count: int, first: int = 1, epoch: str = EPOCH) -> bytes:
     return json.dumps({"epoch": epoch, "first": first, "base": base, "events": events}).encode()
 
 
+def log_of(database: Path) -> Path:
+    return database.with_name(f"{database.name}-wal")
+
+
 def parse_line(line: str) -> dict[str, str]:
     """Parse a line of the log into its facts."""
     return {name: value.strip('"') for name, value in LOG_FACT.findall(line)}

@@ -16,7 +16,7 @@ FIGURE = "figure"  # the name of a report's property that holds a row of the tab
 
 @pytest.fixture(scope="session")
 def stock_image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """What is in flash once MicroPython was put on a Pico."""
+    """The content of flash once MicroPython was put on a Pico."""
     folder = once(tmp_path_factory, "stock-image", lambda folder: build_image(folder, "stock_manifest.py"))
     return (folder / "firmware.bin").read_bytes()
 

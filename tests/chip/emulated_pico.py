@@ -116,7 +116,7 @@ class EmulatedPico:
 
     @property
     def is_on(self) -> bool:
-        """Whether it has power."""
+        """True while it has power."""
         changes = [event["event"] for event in self.events if event["event"] in {"start", "off"}]
         return changes[-1:] == ["start"]
 

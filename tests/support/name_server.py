@@ -2,13 +2,14 @@
 
 import socket
 import struct
-import threading
+
+from tests.support.udp_server import UdpServer
 
 _HEAD = ">HHHHHH"
 _ANSWER, _NO_SUCH_NAME = 0x8180, 0x8183
 
 
-class NameServer:
+class NameServer(UdpServer):
     """A server on `port` of loopback until `close`. `names` holds the addresses of each name; `asked` the questions.
 
     While `is_silent` it answers nothing.
@@ -18,27 +19,13 @@ class NameServer:
         self.names = names
         self.asked: list[str] = []
         self.is_silent = False
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = int(self._socket.getsockname()[1])
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
+        super().__init__()
 
-    def close(self) -> None:
-        """End the server."""
-        self._socket.sendto(b"", ("127.0.0.1", self.port))
-        self._thread.join()
-        self._socket.close()
-
-    def _serve(self) -> None:
-        while True:
-            question, asker = self._socket.recvfrom(512)
-            if not question:
-                return
-            name = _name_in(question)
-            self.asked.append(name)
-            if not self.is_silent:
-                self._socket.sendto(_answer(question, self.names.get(name, [])), asker)
+    def answers(self, question: bytes) -> list[bytes]:
+        """Return the addresses of the name that is asked for, unless the server is silent."""
+        name = _name_in(question)
+        self.asked.append(name)
+        return [] if self.is_silent else [_answer(question, self.names.get(name, []))]
 
 
 def _name_in(question: bytes) -> str:

@@ -17,8 +17,8 @@ from bridge.ops.doctor.database import Diagnosis, examine
 from bridge.service.control import describe_bridge
 from bridge.store import consoles, open_store
 from bridge.store.faults import UnreadableError, sidecar
-from bridge.store.leftovers import rescued_advice, rescued_copies
-from bridge.store.write_ahead_log import kept_logs
+from bridge.store.leftovers import rescued_advice
+from bridge.store.write_ahead_log import kept_logs, rescued_copies
 from bridge.text import ago, plural
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _disk_space(database: Path) -> Iterator[Diagnosis]:
 
 
 def _leftovers(database: Path) -> Iterator[Diagnosis]:
-    for saved in rescued_copies(database):
+    for saved in rescued_copies(database.resolve()):
         yield Diagnosis(rescued_advice(saved, database))
     for log in kept_logs(database):
         yield Diagnosis(

@@ -76,7 +76,7 @@ COMPRESSED = {
     "`iconv -f UTF-32BE": in_code("utf-32-be"),
     "is not text": lambda data: b"MZ\x90\0\3\0\0\0\4" + data,
 }
-"""What is said of data in another form than UTF-8 text, and how to make it of text."""
+"""The words for data in another form than UTF-8 text, and how to make it of text."""
 
 
 # -- trivox ingest -----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.shop import RealShop
+from tests.bridge.shop import RealShop, log_of
 from tests.support import facts, planted
 
 Change = Callable[[RealShop], None]
@@ -38,10 +38,6 @@ def shop(tmp_path: Path) -> Iterator[RealShop]:
 
 def real_file(shop: RealShop) -> Path:
     return shop.folder / "disk" / "real.db"
-
-
-def log_of(database: Path) -> Path:
-    return database.with_name(f"{database.name}-wal")
 
 
 def begin(shop: RealShop, *under: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.shop import RealShop
+from tests.bridge.shop import RealShop, log_of
 from tests.support import facts, planted
 
 Change = Callable[[RealShop], None]
@@ -22,10 +22,6 @@ def shop(tmp_path: Path) -> Iterator[RealShop]:
     (tmp_path / "data").mkdir()
     with RealShop(tmp_path, tmp_path / "data") as shop:
         yield shop
-
-
-def log_of(database: Path) -> Path:
-    return database.with_name(f"{database.name}-wal")
 
 
 def young(_shop: RealShop) -> None:

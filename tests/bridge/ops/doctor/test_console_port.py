@@ -47,9 +47,8 @@ def edit(shop: SecuredShop, old: str, new: str) -> None:
     restart_broker(shop)
 
 
-@pytest.mark.parametrize("instead", [f"# {RULE}", "", "use_username_as_clientid false\n"])
-def test_a_broker_that_lets_consoles_choose_their_ids_is_named(shop: SecuredShop, instead: str) -> None:
-    edit(shop, RULE, instead)
+def doctor_beside_others(shop: SecuredShop) -> str:
+    """Run doctor while a console, a source and a viewer are at the broker, none of whom it may cut off."""
     with (
         shop.known("shop/till-1") as console,
         shop.known("shop/door.source") as door,
@@ -58,19 +57,19 @@ def test_a_broker_that_lets_consoles_choose_their_ids_is_named(shop: SecuredShop
         told = doctor(shop)
         console.say("trivox/v1/shop/till-1/health", "{}")
         assert not [client.user for client in (console, door, boss) if client.gone.is_set()], "nobody is cut off"
+    return told
+
+
+@pytest.mark.parametrize("instead", [f"# {RULE}", "", "use_username_as_clientid false\n"])
+def test_a_broker_that_lets_consoles_choose_their_ids_is_named(shop: SecuredShop, instead: str) -> None:
+    edit(shop, RULE, instead)
+    told = doctor_beside_others(shop)
     assert f"! At port {shop.port} of the broker, {MAY_CHOOSE}" in told
     assert "use_username_as_clientid true" in told
 
 
 def test_a_broker_that_ties_ids_to_logins_is_not_named_and_nobody_is_cut_off(shop: SecuredShop) -> None:
-    with (
-        shop.known("shop/till-1") as console,
-        shop.known("shop/door.source") as door,
-        shop.known("boss.viewer") as boss,
-    ):
-        told = doctor(shop)
-        console.say("trivox/v1/shop/till-1/health", "{}")
-        assert not [client.user for client in (console, door, boss) if client.gone.is_set()]
+    told = doctor_beside_others(shop)
     assert "answers (mosquitto" in told
     assert "where consoles log in" not in told
 
