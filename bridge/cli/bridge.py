@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 BROKER_PORT = 1883
 SWITCH_S = 0.0005  # receiving and writing take turns often, so that neither delays the other
 METRICS_PORT = 9883
+METRICS_CONSOLES = 1_000
 BUSY_MS = 500  # waits for another program's lock are this short, so that SIGTERM is obeyed soon
 RETRY_S = 1.0  # how often opening on a full disk is tried again
 
@@ -72,11 +73,15 @@ def bridge(
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="The port on loopback where Prometheus finds metrics; 0: none.")
     ] = METRICS_PORT,
+    metrics_consoles: Annotated[
+        int, typer.Option(min=0, help="How many consoles have metrics of their own; sums count all of them.")
+    ] = METRICS_CONSOLES,
 ) -> None:
     """Run the bridge, which stores what consoles send."""
     log.set_up()
     login = read_broker(broker, os.environ, config, ca_file)
-    run_bridge(login, database, Admission(enrolled_only, signed_only, _check_sites(site or [])), metrics_port)
+    admission = Admission(enrolled_only, signed_only, _check_sites(site or []))
+    run_bridge(login, database, admission, (metrics_port, metrics_consoles))
 
 
 def _check_sites(names: list[str]) -> tuple[str, ...]:
@@ -90,8 +95,11 @@ def _check_sites(names: list[str]) -> tuple[str, ...]:
     return sites
 
 
-def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metrics_port: int) -> None:
-    """Run until SIGTERM or Ctrl-C, as the only process that writes this database. Raises TrivoxError."""
+def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metrics: tuple[int, int]) -> None:
+    """Run until SIGTERM or Ctrl-C, as the only process that writes this database. Raises TrivoxError.
+
+    `metrics` are the port, and the number of consoles that have metrics of their own.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # nothing was received yet
     lock = take_lock_to_serve(database)
@@ -102,7 +110,7 @@ def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metric
         check.wait()
         facts = admission._asdict() | {"sites": ",".join(admission.sites) or None}
         log.info("the bridge starts", version=version("trivox"), database=database, **facts)
-        _serve(_make_session(broker, store, admission), store, check, metrics_port)
+        _serve(_make_session(broker, store, admission), store, check, *metrics)
     finally:
         check.close()
         store.close()
@@ -136,13 +144,14 @@ def _make_session(broker: BrokerLogin, store: Store, admission: Admission) -> Mq
     )
 
 
-def _serve(session: MqttSession, store: Store, check: IntegrityCheck, metrics_port: int) -> None:
-    from bridge.service.metrics import BridgeCollector, MetricsServer  # noqa: PLC0415 - other commands start faster without it
+def _serve(session: MqttSession, store: Store, check: IntegrityCheck, port: int, consoles: int) -> None:
+    from bridge.service.metrics import BridgeCollector  # noqa: PLC0415 - other commands start faster without it
+    from bridge.service.metrics_server import MetricsServer  # noqa: PLC0415 - see above
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: session.stop())
     server = ControlServer(store.path, session.perform, lambda: session.vitals.snapshot(time.time_ns() // 1_000_000))
-    metrics = MetricsServer(metrics_port, BridgeCollector(session.vitals, store.path, version("trivox")))
+    metrics = MetricsServer(port, BridgeCollector(session.vitals, store.path, version("trivox"), consoles))
     check.on_damage(session.fail)
     try:
         session.run()

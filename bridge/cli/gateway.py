@@ -53,7 +53,7 @@ def run_gateway(broker: BrokerLogin, keys: Path | None, paths: list[str], metric
     from bridge.service.gateway.counters import GatewayCollector  # noqa: PLC0415 - see above
     from bridge.service.gateway.gateway import Gateway  # noqa: PLC0415 - see above; it loads paho
     from bridge.service.gateway.tty import is_port  # noqa: PLC0415 - see above; it loads pyserial
-    from bridge.service.metrics import MetricsServer  # noqa: PLC0415 - see above
+    from bridge.service.metrics_server import MetricsServer  # noqa: PLC0415 - see above
 
     for path in paths:
         if not is_port(path):

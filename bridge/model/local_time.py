@@ -6,12 +6,13 @@ hour that is skipped in spring does not exist and is refused.
 
 from __future__ import annotations
 
+import errno
 from datetime import UTC, date, datetime, timedelta
 from datetime import timezone as fixed_zone
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bridge.errors import UsageError
+from bridge.errors import TrivoxError, UsageError
 from bridge.wire.contract import MAX_AT_MS
 
 SECOND_MS = 1000
@@ -20,16 +21,22 @@ HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 FIRST_YEAR, LAST_YEAR = 1971, 9998  # all their instants are from 1970 to 9999 in every zone
 
+_NOT_THE_NAMES_FAULT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES}
 _QUARTER_MS = 15 * MINUTE_MS
 _ODD_ZONES_UNTIL_MS = 100_000_000_000  # until 1972 some zones were off UTC by odd seconds
 
 
 @lru_cache(maxsize=512)
 def zone(name: str) -> ZoneInfo:
-    """Return the time zone of this name, such as `Europe/Sofia`. Raises UsageError if there is none."""
+    """Return the time zone of this name, such as `Europe/Sofia`.
+
+    Raises UsageError if there is none, TrivoxError if its rules cannot be read.
+    """
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _NOT_THE_NAMES_FAULT:
+            raise TrivoxError(f"The rules of time zone {name} cannot be read ({error.strerror}): try again.") from error
         raise UsageError(f"There is no time zone {name!r}: give a name such as Europe/Sofia or UTC.") from error
 
 

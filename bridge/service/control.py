@@ -210,9 +210,14 @@ def _connect(database: Path) -> socket.socket | None:
     except PermissionError as error:
         connection.close()
         raise TrivoxError(f"Another user's bridge is writing {database}: run this command as that user.") from error
-    except OSError:
+    except (FileNotFoundError, ConnectionError, BlockingIOError):  # it does not serve anybody yet, or many at once
         connection.close()
         return None
+    except OSError as error:
+        connection.close()
+        raise TrivoxError(
+            f"The bridge that writes {database} cannot be asked ({error.strerror}): try again."
+        ) from error
     return connection
 
 

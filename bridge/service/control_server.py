@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import apsw
 import msgspec
@@ -19,6 +19,7 @@ from bridge import log
 from bridge.admin import commands
 from bridge.errors import TrivoxError
 from bridge.service.control import ANSWER_LIMIT_S, MAX_REQUEST_BYTES, socket_address
+from bridge.service.open_connections import OpenConnections
 from bridge.store.faults import NO_MEMORY
 from bridge.text import printable
 
@@ -33,6 +34,9 @@ MAX_CLIENTS = 32
 REFUSE_S = 1.0
 REFUSE_BYTES = 4_096
 TOO_LITTLE_MEMORY = "The bridge's machine has too little memory for this: end what uses it up, then try again."
+NO_MORE_FILES = "The bridge has too many files open to take another: restart it, and report this."
+ACCEPT_AGAIN_S = 0.2
+REQUEST_LIMIT_S = 60.0  # for a whole request to arrive
 READ_BYTES = 256 * 1024
 SIGN_OF_LIFE_S = 1.0
 
@@ -45,7 +49,8 @@ class ControlServer:
         self._database = database
         self._perform = perform
         self._describe = describe
-        self._slots = threading.BoundedSemaphore(MAX_CLIENTS)
+        self._connections = OpenConnections(MAX_CLIENTS)
+        self._is_closed = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with socket_address(database) as address:
             Path(address).unlink(missing_ok=True)  # left by a process that was killed: we hold the lock, so it is gone
@@ -59,6 +64,7 @@ class ControlServer:
 
     def close(self) -> None:
         """Stop taking requests."""
+        self._is_closed = True
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         with suppress(FileNotFoundError), socket_address(self._database) as address:  # the folder may have been moved
@@ -66,16 +72,20 @@ class ControlServer:
 
     def _accept(self) -> None:
         while True:
-            self._slots.acquire()
             try:
                 connection, _ = self._socket.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if self._is_closed:
+                    return
+                log.warning("commands wait, as no connection can be opened", error=error.strerror)
+                time.sleep(ACCEPT_AGAIN_S)
+                continue
+            self._connections.admit(connection)
             try:
                 threading.Thread(target=self._serve, args=(connection,), name="control-client", daemon=True).start()
             except (RuntimeError, MemoryError) as error:  # the machine has no memory or threads left
+                self._connections.remove(connection)
                 self._refuse(connection, error)
-                self._slots.release()
 
     @staticmethod
     def _refuse(connection: socket.socket, why: Exception) -> None:
@@ -89,16 +99,18 @@ class ControlServer:
         connection.settimeout(ANSWER_LIMIT_S)
         try:
             with connection:
-                for line, file in _requests(connection):
-                    if _has_hung_up(connection):  # it gave up waiting for us, and must not get its command done now
-                        break
-                    connection.sendall(_line(self._answer(line, file, connection)))
+                for request in _requests(connection):
+                    with self._connections.serving(connection) as has_place:
+                        # A client that gave up waiting for us must not get its command done now.
+                        if not has_place or _has_hung_up(connection):
+                            break
+                        connection.sendall(_line(self._answer(request, connection)))
         except OSError:
             pass  # the client has ended, or hangs; its command is carried out or rolled back as a whole
         finally:
-            self._slots.release()
+            self._connections.remove(connection)
 
-    def _answer(self, line: bytes, file: IO[bytes] | None, connection: socket.socket) -> dict[str, Any]:
+    def _answer(self, request: _Request, connection: socket.socket) -> dict[str, Any]:
         told_s = 0.0
 
         def progress(done: int, of: int) -> None:
@@ -108,15 +120,17 @@ class ControlServer:
                 connection.sendall(_line({"progress": [done, of]}))
 
         try:
-            command = msgspec.convert(json.loads(line), commands.AnyCommand)
+            command = msgspec.convert(json.loads(request.line), commands.AnyCommand)
         except (ValueError, RecursionError):
             return _error(
                 "The running bridge does not know this command: use the `trivox` of the same version as the bridge."
             )
+        if request.lost_file:
+            return _error(NO_MORE_FILES)
         try:
             if isinstance(command, commands.DescribeBridge):
                 return {"result": self._describe()}
-            return {"result": self._perform(command, progress, file)}
+            return {"result": self._perform(command, progress, request.file)}
         except (ConnectionError, TimeoutError):
             raise  # the client has ended, or hangs
         except Exception as error:  # noqa: BLE001 - the bridge goes on, and the client gets the error
@@ -130,34 +144,56 @@ def _failure(error: Exception, command: commands.AnyCommand) -> dict[str, Any]:
         return _error(TOO_LITTLE_MEMORY)
     if isinstance(error, apsw.Error):
         return _error(f"The database could not be written ({error}): run `trivox doctor`.")
+    if isinstance(error, OSError):
+        return _error(f"The bridge could not do this ({error.strerror}): look at its log, and try again.")
     log.error("a command failed: report this", trace=True, command=type(command).__name__)
     return _error(f"The bridge failed on this command ({printable(repr(error))}): look at its log, and report this.")
 
 
-def _requests(connection: socket.socket) -> Iterator[tuple[bytes, IO[bytes] | None]]:
-    """Yield each line that the client sends, and the open file that came with it; end where it ends or goes too far."""
+class _Request(NamedTuple):
+    """A line that a client sent, and the open file that came with it, if any."""
+
+    line: bytes
+    file: IO[bytes] | None
+    lost_file: bool  # one came, but this process could not open it
+
+
+def _requests(connection: socket.socket) -> Iterator[_Request]:
+    """Yield each request of the client; end where it ends, goes too far, or takes too long for one request."""
     data = bytearray()
-    files: list[IO[bytes]] = []
+    file: IO[bytes] | None = None
+    lost_file = False
+    end_s = time.monotonic() + REQUEST_LIMIT_S
     try:
-        while len(data) < MAX_REQUEST_BYTES:
-            piece, descriptors, _, _ = socket.recv_fds(connection, READ_BYTES, 1)
+        while len(data) < MAX_REQUEST_BYTES and time.monotonic() < end_s:
+            piece, descriptors, flags, _ = socket.recv_fds(connection, READ_BYTES, 1)
+            lost_file |= bool(flags & socket.MSG_CTRUNC)
             for descriptor in descriptors:
-                try:
-                    files.append(os.fdopen(descriptor, "rb"))
-                except OSError:  # a folder: the command will say that its file is missing
-                    os.close(descriptor)
+                file = _replace(file, descriptor)
             if not piece:
                 return
             data += piece
             if not piece.endswith(b"\n"):
                 continue
-            yield bytes(data), files[-1] if files else None
+            yield _Request(bytes(data), file, lost_file)
             data.clear()
-            while files:
-                files.pop().close()
+            file, lost_file = _replace(file, None), False
+            end_s = time.monotonic() + REQUEST_LIMIT_S
     finally:
-        for file in files:
-            file.close()
+        _replace(file, None)
+
+
+def _replace(file: IO[bytes] | None, descriptor: int | None) -> IO[bytes] | None:
+    """Close a request's file, and open the next."""
+    if file is not None:
+        file.close()
+    if descriptor is None:
+        return None
+    try:
+        return os.fdopen(descriptor, "rb")
+    except OSError:  # a folder: the command will say that its file is missing
+        os.close(descriptor)
+        return None
 
 
 def _has_hung_up(connection: socket.socket) -> bool:

@@ -1,32 +1,26 @@
-"""Serve metrics to Prometheus on loopback, from memory only, so that a scrape never reads the database."""
+"""Make metrics of the bridge's vitals, from memory only, so that a scrape never reads the database.
+
+There are series of each console up to a number of consoles; sums over all consoles are there always.
+"""
 
 from __future__ import annotations
 
-import sys
-import threading
-from contextlib import suppress
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from itertools import accumulate, islice
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.exposition import ThreadingWSGIServer
 
-from bridge import log
 from bridge.service.vitals import COMMIT_SECONDS, UNPROVED
 from bridge.store.faults import WRITE_ERRORS, sidecar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from prometheus_client.core import Metric
-    from prometheus_client.registry import Collector as AnyCollector
 
     from bridge.service.vitals import ConsoleVitals, Vitals
 
-LOOPBACK = "127.0.0.1"
 LABELS = ("site_id", "console_id")
 
 COUNTERS = {
@@ -64,14 +58,23 @@ CONSOLE_GAUGES: dict[str, tuple[str, Callable[[ConsoleVitals], float | None]]] =
     "flooding": ("Whether it sends more than a working console ever would.", lambda console: console.is_flooding),
 }
 
+CONSOLE_SUMS: dict[str, tuple[str, Callable[[ConsoleVitals], float | None]]] = {
+    "online": ("Consoles that are online.", lambda console: console.online),
+    "lost_events": ("Events missing for good, of all consoles.", lambda console: console.lost),
+    "outbox_events": ("Events waiting in all consoles.", lambda console: console.outbox),
+    "faulty": ("Consoles whose last heartbeat reported faults.", lambda console: bool(console.faults)),
+    "flooding": ("Consoles that send more than a working one ever would.", lambda console: console.is_flooding),
+}
+
 
 class BridgeCollector:
-    """Turns the vitals into metrics."""
+    """Turns the vitals into metrics, with series of the first `max_consoles` consoles that were heard of."""
 
-    def __init__(self, vitals: Vitals, database: Path, version: str) -> None:
+    def __init__(self, vitals: Vitals, database: Path, version: str, max_consoles: int) -> None:
         self._vitals = vitals
         self._database = database
         self._version = version
+        self._max_consoles = max_consoles
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
@@ -124,7 +127,6 @@ class BridgeCollector:
                 "How far this machine's clock jumped at its last step.",
                 vitals.clock_step_ms / 1000,
             ),
-            ("consoles", "Consoles heard from.", len(vitals.consoles)),
         ):
             yield GaugeMetricFamily(f"trivox_{name}", description, float(value))
         yield CounterMetricFamily("trivox_broker_connections", "Connections to the broker.", vitals.connections)
@@ -137,14 +139,24 @@ class BridgeCollector:
         yield write_errors
 
     def _console_metrics(self) -> Iterator[Metric]:
-        consoles = sorted(self._vitals.consoles.copy().items())
+        consoles = self._vitals.consoles.copy()
+        yield GaugeMetricFamily("trivox_consoles", "Consoles heard from.", len(consoles))
+        for ending, (description, read) in CONSOLE_SUMS.items():
+            total = sum(read(console) or 0 for console in consoles.values())
+            yield GaugeMetricFamily(f"trivox_consoles_{ending}", description, float(total))
+        shown = sorted(islice(consoles.items(), self._max_consoles))
+        yield GaugeMetricFamily(
+            "trivox_consoles_without_series",
+            f"Consoles counted in the sums alone: only {self._max_consoles} have series of their own.",
+            len(consoles) - len(shown),
+        )
         messages = CounterMetricFamily("trivox_console_messages", "Messages from the console.", labels=LABELS)
-        for name, console in consoles:
+        for name, console in shown:
             messages.add_metric(name, console.messages)
         yield messages
         for ending, (description, read) in CONSOLE_GAUGES.items():
             family = GaugeMetricFamily(f"trivox_console_{ending}", description, labels=LABELS)
-            for name, console in consoles:
+            for name, console in shown:
                 value = read(console)
                 if value is not None:
                     family.add_metric(name, float(value))
@@ -156,68 +168,3 @@ def _size(file: Path) -> int:
         return file.stat().st_size
     except OSError:
         return 0
-
-
-class _Handler(WSGIRequestHandler):
-    """Keeps disconnecting clients and malformed requests out of the log, which has a form of its own."""
-
-    def log_message(self, *_: Any) -> None:
-        """Log nothing."""
-
-    def handle(self) -> None:
-        """Answer the request, unless the client has gone."""
-        with suppress(OSError):
-            super().handle()
-
-
-class _Wsgi(ThreadingWSGIServer):
-    def handle_error(self, *_: Any) -> None:
-        """Log a failed request in one line, with its traceback."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            log.error("a request for metrics failed: report this", trace=True)
-
-
-def _wsgi_application(registry: CollectorRegistry) -> Callable[..., Iterable[bytes]]:
-    """Make the WSGI application; it answers in the default format if the requested one is invalid."""
-    application: Callable[..., Iterable[bytes]] = make_wsgi_app(registry)
-
-    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        for accept in (environ.get("HTTP_ACCEPT", "*/*"), "*/*"):
-            with suppress(Exception):
-                return application({**environ, "HTTP_ACCEPT": accept}, start_response)
-        log.error("a request for metrics failed: report this")
-        start_response("500 Internal Server Error", [])
-        return []
-
-    return answer
-
-
-class MetricsServer:
-    """Answers Prometheus on loopback until `close`. If the port is in use it logs that and does nothing."""
-
-    def __init__(self, port: int, collector: AnyCollector) -> None:
-        self._server: Any = None
-        self._thread: Any = None
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(collector)
-        if not port:
-            return
-        try:
-            self._server = make_server(LOOPBACK, port, _wsgi_application(registry), _Wsgi, handler_class=_Handler)
-        except OSError as error:
-            log.warning(
-                "no metrics: the port cannot be used; choose another with --metrics-port, or 0 for none",
-                port=port,
-                error=error.strerror,
-            )
-        else:
-            self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
-            self._thread.start()
-            log.info("metrics are served", url=f"http://{LOOPBACK}:{port}/metrics")
-
-    def close(self) -> None:
-        """Stop answering."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()

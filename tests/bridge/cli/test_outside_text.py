@@ -49,7 +49,7 @@ def heard(office: Office, health: str, *, at_ms: int | None = None) -> None:
 
 
 def metrics_of(vitals: Vitals, folder: Path) -> dict[str, float]:
-    families = BridgeCollector(vitals, folder / "trivox.db", "1").collect()
+    families = BridgeCollector(vitals, folder / "trivox.db", "1", 10).collect()
     return {sample.name: sample.value for family in families for sample in family.samples}
 
 

@@ -90,7 +90,7 @@ def test_a_log_beside_the_target_of_a_link_is_found(office: Office) -> None:
     link.symlink_to(copy_of(office))
     with pytest.raises(DatabaseError, match="log of another database"):
         open_store(link)
-    metrics = BridgeCollector(Vitals(), link, "1").collect()
+    metrics = BridgeCollector(Vitals(), link, "1", 10).collect()
     samples = {sample.name: sample.value for metric in metrics for sample in metric.samples}
     assert samples["trivox_database_log_bytes"] == log.stat().st_size
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import socket
 import stat
 import threading
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -23,17 +27,18 @@ from bridge.admin.commands import (
     StopUpdates,
 )
 from bridge.errors import TrivoxError, UsageError, WriterBusyError
+from bridge.model.local_time import zone
 from bridge.service import control
 from bridge.service.control import describe_bridge, open_writer, perform
-from bridge.service.control_server import ControlServer
+from bridge.service.control_server import MAX_CLIENTS, ControlServer
 from bridge.service.operations import LONG_OPERATIONS, OPERATIONS
 from bridge.store import open_store
 from bridge.store.lock import take_lock
 from tests.support import facts, planted
+from tests.support.programs import LIMIT_S, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from bridge.admin.commands import BridgeCommand
 
@@ -148,6 +153,75 @@ def test_a_request_that_is_not_a_known_command_is_refused(tmp_path: Path, reques
         assert b"does not know this command" in answers.readline()
     server.close()
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("control"))
+
+
+def connect(database: Path) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    with control.socket_address(database) as address:
+        client.connect(address)
+    client.settimeout(LIMIT_S)
+    return client
+
+
+def test_clients_that_keep_silent_hold_up_nobody(tmp_path: Path) -> None:
+    server = serve(tmp_path / "a.db")
+    with ExitStack() as clients:
+        for number in range(3 * MAX_CLIENTS):
+            client = clients.enter_context(connect(tmp_path / "a.db"))
+            client.sendall(b'{"command"' if number % 2 else b"")
+        assert describe_bridge(tmp_path / "a.db") == {"is_connected": True}
+    server.close()
+
+
+def test_no_client_can_make_the_bridge_hold_many_files(tmp_path: Path) -> None:
+    server = serve(tmp_path / "a.db")
+    with (tmp_path / "sent").open("w+b") as file, connect(tmp_path / "a.db") as client:
+        for _ in range(100):
+            socket.send_fds(client, [b" "], [file.fileno()])
+        client.sendall(b'{"command":"DescribeBridge"}\n')
+        assert b"is_connected" in client.recv(100)
+        held = [link for link in Path("/proc/self/fd").iterdir() if link.exists() and link.samefile(file.name)]
+    assert len(held) < 10
+    server.close()
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Use up all files that this process may open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard))
+    held: list[IO[bytes]] = []
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(Path(os.devnull).open("rb"))  # noqa: SIM115 - closed below
+        yield
+    finally:
+        for file in held:
+            file.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_commands_are_taken_again_after_no_file_could_be_opened(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve(tmp_path / "a.db")
+    with socket.socket(socket.AF_UNIX) as client, control.socket_address(tmp_path / "a.db") as address:
+        with no_more_files():
+            client.connect(address)
+            wait_until("it is told", lambda: "commands wait" in caplog.text)
+        client.sendall(b'{"command":"DescribeBridge"}\n')
+        client.settimeout(LIMIT_S)
+        assert b"is_connected" in client.recv(100)
+    server.close()
+
+
+@pytest.mark.parametrize("name", ["Asia/Thimphu", "Pacific/Chatham"])
+def test_a_zone_that_cannot_be_read_is_not_called_unknown(name: str) -> None:
+    with no_more_files(), pytest.raises(TrivoxError, match="Too many open files") as caught:
+        zone(name)
+    assert not isinstance(caught.value, UsageError)
+    assert zone(name).key == name, "the failure is not remembered"
 
 
 def test_each_command_crosses_the_socket_and_has_an_operation() -> None:

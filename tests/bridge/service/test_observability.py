@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -225,6 +226,30 @@ def test_no_request_for_metrics_breaks_the_form_of_the_log(shop: RealShop) -> No
     assert shop.stop_bridge() == 0
     for line in shop.log.read_text().splitlines():
         assert list(parse_line(line))[:3] == ["time", "level", "msg"], line
+
+
+def test_half_open_requests_keep_nobody_from_the_metrics(shop: RealShop) -> None:
+    shop.start_bridge()
+    with ExitStack() as clients:
+        for number in range(300):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", shop.metrics_port)))
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n" if number % 2 else b"")
+        assert shop.metrics()["trivox_broker_connected"] == 1
+        assert shop.trivox("site", "set", "s1", "--timezone", "Europe/Sofia").returncode == 0
+        assert len(list(Path(f"/proc/{shop.bridge.pid}/fd").iterdir())) < 100
+
+
+def test_a_chain_has_series_of_some_consoles_and_sums_of_all(shop: RealShop) -> None:
+    shop.start_bridge("--metrics-consoles", "3")
+    for number in range(8):
+        shop.send(b'{"state":"online"}', leaf="status", console=f"c{number}")
+        shop.send(health(faults=["flash"] * (number % 2)), leaf="health", console=f"c{number}")
+    wait_until("all are heard", lambda: shop.metrics().get("trivox_consoles_outbox_events") == 8 * 42)
+    at = shop.metrics()
+    names = [name for name in at if name.startswith("trivox_console_rssi_dbm{")]
+    assert len(names) == 3
+    assert (at["trivox_consoles"], at["trivox_consoles_without_series"]) == (8, 5)
+    assert (at["trivox_consoles_online"], at["trivox_consoles_faulty"], at["trivox_consoles_flooding"]) == (8, 4, 0)
 
 
 def test_a_value_cannot_break_a_line() -> None:
