@@ -10,7 +10,9 @@ import hashlib
 import io
 import os
 import re
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,18 @@ MANIFEST_MAX_BYTES = 8192  # the firmware's own limit
 VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}\Z", re.ASCII)
 PATH = re.compile(r"(console|boards)/[a-z0-9_]+\.mpy\Z", re.ASCII)
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same files make the same bundle
+_LINE = re.compile(r"([0-9a-f]{64}) ([0-9]{1,7}) ([!-~]{1,100})", re.ASCII)
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_DAMAGE = (  # what reading a damaged archive raises
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    RuntimeError,  # encrypted, or a compression that is not known
+    EOFError,
+    LookupError,
+    ValueError,
+    OSError,
+)
 _MANIFEST, _SIGNATURE = "manifest", "signature"
 
 
@@ -124,15 +138,25 @@ def read_bundle(name: Path, data: bytes, trusted: list[Ed25519PublicKey]) -> Bun
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             if sum(member.file_size for member in file.infolist()) > MAX_BYTES + MANIFEST_MAX_BYTES:
                 raise TrivoxError(f"{name} is too large for a bundle of firmware.")
+            if any(member.compress_type not in _COMPRESSIONS for member in file.infolist()):
+                raise zipfile.BadZipFile
             members = {member.filename: file.read(member) for member in file.infolist()}
         manifest, signature = members.pop(_MANIFEST), members.pop(_SIGNATURE)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, KeyError, OSError) as error:
-        raise TrivoxError(f"{name} is not a bundle, or is damaged: make one with `trivox firmware build`.") from error
+    except _DAMAGE as error:
+        raise _damaged(name) from error
     if not any(_has_signed(key, signature, manifest) for key in trusted):
         raise TrivoxError(
             f"{name} is not signed by a key that is trusted here: if it should be, run `trivox firmware trust KEY.pub`."
         )
-    return Bundle(_version_of(name, manifest), manifest, manifest + _files_of(name, manifest, members))
+    try:
+        lines = manifest.decode("ascii").splitlines()
+    except ValueError as error:
+        raise _damaged(name) from error
+    return Bundle(_version_of(name, lines), manifest, manifest + _files_of(name, lines[1:], members))
+
+
+def _damaged(name: Path) -> TrivoxError:
+    return TrivoxError(f"{name} is not a bundle, or is damaged: make one with `trivox firmware build`.")
 
 
 def _has_signed(key: Ed25519PublicKey, signature: bytes, manifest: bytes) -> bool:
@@ -143,18 +167,21 @@ def _has_signed(key: Ed25519PublicKey, signature: bytes, manifest: bytes) -> boo
     return True
 
 
-def _version_of(name: Path, manifest: bytes) -> str:
-    kind, _, version = manifest.decode().partition("\n")[0].partition(" ")
+def _version_of(name: Path, lines: list[str]) -> str:
+    kind, _, version = lines[0].partition(" ") if lines else ("", "", "")
     if kind != "trivox-firmware" or not VERSION.match(version):
-        raise TrivoxError(f"{name} was made by a newer Trivox: use that version here too.")
+        raise TrivoxError(f"{name} was made by a newer Trivox, or its manifest is damaged: use that version here too.")
     return version
 
 
-def _files_of(name: Path, manifest: bytes, members: dict[str, bytes]) -> bytes:
+def _files_of(name: Path, lines: list[str], members: dict[str, bytes]) -> bytes:
     """Join all files in the order of the manifest, checking each against it. Raises TrivoxError."""
     contents = []
-    for line in manifest.decode().splitlines()[1:]:
-        digits, size, path = line.split(" ")
+    for line in lines:
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise _damaged(name)
+        digits, size, path = found.groups()
         data = members.get(path)
         if data is None or str(len(data)) != size or hashlib.sha256(data).hexdigest() != digits:
             raise TrivoxError(f"{name} is damaged: {path} differs from its manifest.")

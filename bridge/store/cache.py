@@ -40,3 +40,4 @@ class Cache:
     epochs_by_key: dict[int, Epoch] = field(default_factory=dict)
     places: dict[str, SitePlaces] = field(default_factory=dict)  # by site
     rejects: RejectTotals | None = None
+    kept_bytes: int | None = None  # of all that `store/kept.py` bounds

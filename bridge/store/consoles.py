@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from bridge.store.connection import Store
 
+MAX_BOARDS = 50  # of a console: what somebody invents beyond these tells no more
+
 
 class _StoredConsoleRecords:
     """One console's records, as `KnownConsole` asks for them."""
@@ -143,6 +145,12 @@ def note_board(store: Store, console: KnownConsole, hardware_id: str, at_ms: int
         " SET last_heard_at_ms = max(last_heard_at_ms, ?3), turns = turns + ?4",
         (console.key, hardware_id, at_ms, last != (hardware_id,)),
     )
+    if last != (hardware_id,):
+        store.run(
+            "DELETE FROM board WHERE console_key = ?1 AND hardware_id IN (SELECT hardware_id FROM board"
+            " WHERE console_key = ?1 ORDER BY last_heard_at_ms DESC LIMIT -1 OFFSET ?2)",
+            (console.key, MAX_BOARDS),
+        )
 
 
 def note_macs(store: Store, counted: Iterable[tuple[int, int, int]], at_ms: int) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.model.epoch import Boot, Epoch
 from bridge.model.received_numbers import ReceivedNumbers
+from bridge.store import kept
 from bridge.store.consoles import console_by_key
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bridge.store.connection import Row, Store
 
 MAX_CACHED = 50_000
+EXTRA_ROW_BYTES = 100
 OPENERS = "('booted', 'survey_opened')"
 
 
@@ -221,6 +223,10 @@ def redate_events(store: Store, epoch_key: int, dates: list[tuple[int, str, int]
     )
 
 
-def save_extra(store: Store, epoch_key: int, base: int, arrived_at_ms: int, raw: str) -> None:
-    """Store what an envelope held beyond the four fields."""
-    store.run("INSERT OR IGNORE INTO envelope_extra VALUES (?, ?, ?, ?)", (epoch_key, base, arrived_at_ms, raw))
+def save_extra(store: Store, epoch_key: int, base: int, arrived_at_ms: int, topic: str, raw: str) -> None:
+    """Store what an envelope held beyond the four fields, if there is room."""
+    is_known = store.one(
+        "SELECT 1 FROM envelope_extra WHERE epoch_key = ? AND base = ? AND raw = ?", (epoch_key, base, raw)
+    )
+    if not is_known and kept.reserve(store, topic, kept.UNKNOWN_FIELDS, len(raw) + EXTRA_ROW_BYTES):
+        store.run("INSERT INTO envelope_extra VALUES (?, ?, ?, ?)", (epoch_key, base, arrived_at_ms, raw))

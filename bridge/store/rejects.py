@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bridge.store import kept
 from bridge.store.cache import RejectTotals
 
 if TYPE_CHECKING:
@@ -37,11 +38,20 @@ def save_reject(
             _save_message(store, topic, reason, raw[:MAX_RAW_BYTES], hash_, at_ms)
         return
     store.run(
-        "INSERT INTO reject (epoch_key, seq, topic, reason, raw, hash, first_at_ms, last_at_ms, mac)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (epoch_key, seq, hash)"
-        " DO UPDATE SET count = count + 1, last_at_ms = max(last_at_ms, excluded.last_at_ms)",
-        (*name, topic, reason, raw, hash_, at_ms, at_ms, mac),
+        "UPDATE reject SET count = count + 1, last_at_ms = max(last_at_ms, ?)"
+        " WHERE epoch_key = ? AND seq = ? AND hash = ?",
+        (at_ms, *name, hash_),
     )
+    if store.changes() == 0 and kept.reserve(store, topic, _kind(reason), len(raw) + ROW_BYTES):
+        store.run(
+            "INSERT INTO reject (epoch_key, seq, topic, reason, raw, hash, first_at_ms, last_at_ms, mac)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*name, topic, reason, raw, hash_, at_ms, at_ms, mac),
+        )
+
+
+def _kind(reason: str) -> str:
+    return kept.CONFLICTS if reason.startswith("conflict") else kept.REJECTED
 
 
 def _count_again(store: Store, topic: str, hash_: str, at_ms: int) -> bool:
@@ -103,4 +113,9 @@ def rejects(store: Store) -> Iterator[Row]:
 
 def drop_reject(store: Store, reject_key: int) -> None:
     """Delete a reject that has become an event after all; the event holds its text."""
-    store.run("DELETE FROM reject WHERE reject_key = ?", (reject_key,))
+    row = store.one(
+        "DELETE FROM reject WHERE reject_key = ? RETURNING epoch_key, topic, reason, length(raw)", (reject_key,)
+    )
+    if row is not None and row[0] is not None:
+        _, topic, reason, size = row
+        kept.release(store, topic, _kind(reason), size + ROW_BYTES)

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from bridge.model.local_time import hour_of
 from bridge.model.periods import Placement, Timeline
 from bridge.store import counts as table
-from bridge.store import places
+from bridge.store import kept, places
 from bridge.store.cache import SitePlaces
 from bridge.text import printable
 from bridge.wire.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable, valid_id
@@ -54,6 +54,11 @@ class CountsIntake:
             raise Unreadable(f"size: more than {MAX_MESSAGE_BYTES} bytes")
         try:
             message = _decoder.decode(payload)
+            topic = f"trivox/v1/{site_id}/{source_id}/counts"
+            if len(payload) > kept.FREE_BYTES and not kept.reserve(
+                self._store, topic, kept.UNKNOWN_FIELDS, len(payload)
+            ):
+                payload = msgspec.json.encode(message)
             raw = payload.decode()
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
             raise Unreadable(f"payload: {printable(str(error))}") from error

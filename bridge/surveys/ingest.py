@@ -15,7 +15,7 @@ from msgspec import UNSET
 from bridge.keyring import KeyCache
 from bridge.model.dating import date_event
 from bridge.model.survey_rules import DecidingEvents
-from bridge.store import consoles, events, rejects, surveys
+from bridge.store import consoles, events, kept, rejects, surveys
 from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
 from bridge.surveys.counts import CountsIntake
 from bridge.surveys.facts import (
@@ -263,7 +263,7 @@ class Intake:
         if mac not in {Mac.FAILED, Mac.MISSING}:  # a stranger must not make the console drop events that it still holds
             epoch.first = max(epoch.first, batch.first)
         if batch.extra:
-            events.save_extra(self._store, epoch.key, batch.base, arrived_at_ms, str(batch.extra))
+            events.save_extra(self._store, epoch.key, batch.base, arrived_at_ms, topic, str(batch.extra))
         received, base = epoch.received, batch.base
         is_new = base > received.highest
         judged: list[tuple[int, AnyEvent, str]] = []
@@ -272,7 +272,8 @@ class Intake:
                 self._take_again(epoch, seq, bytes(raw), topic, arrived_at_ms, mac)
                 continue
             try:
-                judged.append((seq, contract.parse_event(raw, seq), str(raw, "utf-8")))
+                event = contract.parse_event(raw, seq)
+                judged.append((seq, event, self._keepable(topic, event, bytes(raw)).decode()))
             except Impossible as error:
                 self.result.rejected += 1
                 self._reject(epoch, seq, str(error), bytes(raw), topic, arrived_at_ms, mac)
@@ -281,6 +282,12 @@ class Intake:
         if mac is not None:
             self._macs[console, mac] += len(batch.events)
         received.add(base, base + len(batch.events) - 1)
+
+    def _keepable(self, topic: str, event: AnyEvent, raw: bytes) -> bytes:
+        """Return the text of an event to keep: as sent, or without unknown fields where these take too much room."""
+        if len(raw) <= kept.FREE_BYTES or kept.reserve(self._store, topic, kept.UNKNOWN_FIELDS, len(raw)):
+            return raw
+        return contract.without_unknown_fields(event, raw)
 
     def touched(self, epoch: Epoch) -> EpochInTransaction:
         """Return the epoch as this transaction found it."""

@@ -6,6 +6,7 @@ since 1970-01-01 UTC.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from functools import lru_cache
@@ -30,12 +31,14 @@ Natural = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
 Positive = Annotated[int, Meta(ge=1, le=MAX_NUMBER)]
 REVISION_MAX = 2**31 - 1
 Revision = Annotated[int, Meta(ge=1, le=REVISION_MAX)]
-HardwareId = Annotated[str, Meta(min_length=1)]
+Word = Annotated[str, Meta(max_length=256)]  # known or not, it is kept
+HardwareId = Annotated[str, Meta(min_length=1, max_length=256)]
 Step = Annotated[int, Meta(ge=-MAX_AT_MS, le=MAX_AT_MS)]
 AtMs = Annotated[int, Meta(ge=0, le=MAX_AT_MS)]
 QuestionId = Annotated[str, Meta(min_length=1, max_length=64)]
 Epoch = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
 Button = Literal["yes", "no", "cant_say", "seller"]
+Buttons = Annotated[list[Button], Meta(max_length=64)]
 Outcome = Literal["yes", "no", "cant_say", "silent", "error"]
 
 # The outcomes that each known cause can have; an unknown cause can have any.
@@ -62,9 +65,9 @@ class Event(Struct, tag_field="type", gc=False):
 class Booted(Event, tag="booted"):
     """The console started."""
 
-    reset: str
-    firmware: str
-    board: str
+    reset: Word
+    firmware: Word
+    board: Word
     hardware_id: HardwareId
 
 
@@ -96,7 +99,7 @@ class SurveyClosed(Event, tag="survey_closed"):
     question_id: QuestionId
     question_revision: Revision
     outcome: Outcome
-    cause: str
+    cause: Word
     response_ms: Natural | UnsetType | None = UNSET
 
 
@@ -131,8 +134,8 @@ class SelfTested(Event, tag="self_tested"):
     """A technician led the console through its self-test."""
 
     passed: bool
-    buttons: list[Button]
-    lamps: list[Button]
+    buttons: Buttons
+    lamps: Buttons
 
 
 AnyEvent = (
@@ -168,14 +171,14 @@ class Status(Struct):
 
     state: Literal["online", "offline"]
     epoch: Epoch | None = None
-    hardware_id: str | None = None
+    hardware_id: HardwareId | None = None
 
 
 class Health(Struct):
     """The fields of a health message that the bridge acts on; `bridge.wire.health` reads those that are only shown."""
 
     epoch: Epoch | None = None
-    hardware_id: str | None = None
+    hardware_id: Word | None = None
     settings_revision: Natural = 0
 
 
@@ -213,6 +216,7 @@ _decoders: dict[type, msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(kind) for kind in (Status, Health, Reply)
 }
 _encoder = msgspec.json.Encoder()
+DIGEST = "whole_sha256"  # of an event some of whose fields are not kept
 _CHOICES = ("button", "buttons", "lamps", "outcome", "reason", "source")  # fields whose value is one of a few words
 
 
@@ -379,11 +383,20 @@ def _reason(error: msgspec.ValidationError) -> str:
     return f"ill-typed field: {details}"
 
 
+def without_unknown_fields(event: AnyEvent, raw: bytes) -> bytes:
+    """Return the event's text with its known fields alone, and a digest by which `same_content` knows the whole."""
+    return _encoder.encode(event)[:-1] + f',"{DIGEST}":"{_digest(raw)}"}}'.encode()
+
+
 def same_content(first: bytes, second: bytes) -> bool:
     """Return whether two JSON texts hold the same content, however they are written."""
-    if first == second:
+    if first == second or canonical(first) == canonical(second):
         return True
-    return canonical(first) == canonical(second)
+    return DIGEST.encode() in first and msgspec.json.decode(first).get(DIGEST) == _digest(second)
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(canonical(raw)).hexdigest()
 
 
 def canonical(text: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.ops.doctor.console_rules import CLOCK_OFF_MS, ConsoleStatus, rules_that_apply
 from bridge.ops.doctor.console_status import read_console_statuses
-from bridge.store import console_status, updates
+from bridge.store import console_status, kept, updates
 from bridge.store.faults import damage_or_disk
 from bridge.store.integrity import integrity_faults
 from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
@@ -51,6 +51,7 @@ def examine(store: Store, now_ms: int) -> Iterator[Diagnosis]:
     yield Diagnosis(f"The database {store.path} is intact.", needs_action=False)
     rejects = console_status.rejects(store)
     yield from _rejects(rejects)
+    yield from _not_kept(kept.not_kept(store))
     consoles = read_console_statuses(store, now_ms)
     if not consoles and all(reason != NOT_ENROLLED for reason, *_ in rejects):
         yield Diagnosis("No console has been heard yet: check the broker's address, and that a bridge is running.")
@@ -85,6 +86,17 @@ def _rejects(rejects: list[tuple[str, int, int, str]]) -> Iterator[Diagnosis]:
         )
     if not rejects:
         yield Diagnosis("Nothing was rejected.", needs_action=False)
+
+
+def _not_kept(beyond: list[tuple[str, str, int]]) -> Iterator[Diagnosis]:
+    for topic, kind, count in beyond[:REASONS_SHOWN]:
+        yield Diagnosis(
+            f"{printable(topic)} has sent too many {kind} to keep them all: {count} more were counted only; find out "
+            "who sends there, and with which firmware."
+        )
+    if len(beyond) > REASONS_SHOWN:
+        others = sum(count for *_, count in beyond[REASONS_SHOWN:])
+        yield Diagnosis(f"So have {len(beyond) - REASONS_SHOWN} other topics: {others} more were counted only.")
 
 
 def _console(console: ConsoleStatus, now_ms: int) -> Iterator[Diagnosis]:

@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
-from bridge.admin.firmware_bundle import make_bundle, make_key, read_key
+from bridge.admin.firmware_bundle import make_bundle, make_key, read_bundle, read_key
 from bridge.admin.firmware_updates import CheckedBundles
 from bridge.cli import main
+from bridge.errors import TrivoxError
 from bridge.keyring import Keyring
 from bridge.store import open_store
 from tests.bridge.office import Office, at
 from tests.schema import schemas
 from tests.support.intake import take_in
+from tests.support.seeds import seeded
 
 NINE = at("2026-11-02T09:00+00:00")
 FILES = {"console/app.mpy": b"app" * 1000, "console/version.mpy": b"v", "boards/pico_w.mpy": b"pins"}
@@ -247,6 +249,53 @@ def test_bad_bundles_are_refused(office: Office) -> None:
     assert "is not a bundle, or is damaged" in refusal(office, folder / "text")
     assert "does not belong on a console" in refusal(office, bundle(folder, "1.3.0", {"main.py": b"print()"}))
     assert "cannot be read" in refusal(office, folder / "nothing")
+
+
+MANIFESTS = [
+    b"",
+    b"trivox-firmware",
+    b"trivox-firmware 1.3.0\nno digest\n",
+    b"trivox-firmware 1.3.0\n" + b"0" * 64 + b" -1 console/app.mpy\n",
+    b"trivox-firmware 1.3.0\n" + b"0" * 64 + b" 3000  console/app.mpy\n",
+    "trivox-firmware 1.3.0\n\u202econsole/app.mpy\n".encode(),
+    b"\xff\xfe",
+]
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_a_malformed_manifest_is_damaged_though_it_is_signed(office: Office, manifest: bytes) -> None:
+    path = office.folder / "malformed"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest", manifest)
+        archive.writestr("signature", read_key(office.folder / "release.key").sign(manifest))
+    assert "damaged" in refusal(office, path)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_damaged_compressed_data_is_told(office: Office, compression: int) -> None:
+    path = office.folder / "damaged"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("manifest", "trivox-firmware 1.3.0\n" * 100)
+    data = bytearray(path.read_bytes())
+    data[40:60] = bytes(20)
+    path.write_bytes(data)
+    assert "is not a bundle, or is damaged" in refusal(office, path)
+
+
+def test_no_damage_to_a_bundle_goes_beyond_a_sentence(office: Office) -> None:
+    path = bundle(office.folder, "1.3.0")
+    whole = path.read_bytes()
+    key = read_key(office.folder / "release.key").public_key()
+    chance = seeded(12)
+    for _ in range(2_000):
+        data = bytearray(whole[: chance.choice([len(whole), chance.randrange(len(whole))])])
+        for _ in range(chance.randrange(1, 8) if data else 0):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        try:
+            found = read_bundle(path, bytes(data), [key])
+        except TrivoxError:
+            continue
+        assert found == read_bundle(path, whole, [key])  # the damage lay where nothing is read
 
 
 def test_a_bundle_with_another_file_in_it_is_damaged(office: Office) -> None:
