@@ -17,6 +17,7 @@ _POLL_MS = const(5)
 _RESPONSE = const(0x80)  # the flag that tells an answer from a question
 _POINTER = const(0xC0)  # in place of the rest of a name
 _ADDRESS_RECORD = const(1)
+_INTERNET = const(1)  # the class of a record
 _ADDRESS_BYTES = const(4)
 
 _NTP_BYTES = const(48)
@@ -79,15 +80,18 @@ def addresses_in(answer, at):
     Only the records of the answer itself count, not those about other name servers that may follow.
     """
     found = []
+    if answer[3] & 15:  # the name server reports an error
+        return found
     for _ in range(answer[6] << 8 | answer[7]):
         while at < len(answer) and 0 < answer[at] < _POINTER:
             at += answer[at] + 1
         at += 2 if answer[at : at + 1] > b"\x00" else 1
         if at + 10 > len(answer):
             break
-        kind, _, _, _, size = struct.unpack_from(">HHHHH", answer, at)
+        kind, group, _, _, size = struct.unpack_from(">HHHHH", answer, at)
         at += 10
-        if kind == _ADDRESS_RECORD and size == _ADDRESS_BYTES == len(answer[at : at + size]):
+        is_address = kind == _ADDRESS_RECORD and group == _INTERNET and size == _ADDRESS_BYTES
+        if is_address and len(answer) >= at + size:
             found.append(".".join(str(byte) for byte in answer[at : at + size]))
         at += size
     return found

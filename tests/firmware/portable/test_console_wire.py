@@ -43,8 +43,8 @@ def test_damaged_serial_lines_are_refused():
         assert parse(broken) is None, broken
 
 
-def name_server_answer(records, count=None):
-    head = b"\x12\x34\x81\x80\x00\x01\x00" + bytes((len(records) if count is None else count,)) + bytes(4)
+def name_server_answer(records, count=None, flags=b"\x81\x80"):
+    head = b"\x12\x34" + flags + b"\x00\x01\x00" + bytes((len(records) if count is None else count,)) + bytes(4)
     question = b"\x01a\x02bc\x00\x00\x01\x00\x01"
     return addresses_in(head + question + b"".join(records), len(head + question))
 
@@ -64,6 +64,12 @@ def test_name_server_answers():
 def test_only_the_answers_of_a_name_server_are_addresses():
     assert name_server_answer([ADDRESS, OTHER], 1) == ["192.0.2.7"]
     assert name_server_answer([ADDRESS], 0) == []
+
+
+def test_an_error_or_a_record_of_another_class_is_no_address():
+    assert name_server_answer([ADDRESS], flags=b"\x81\x82") == []
+    assert name_server_answer([ADDRESS], flags=b"\x81\x83") == []
+    assert name_server_answer([ADDRESS.replace(b"\x00\x01\x00\x01", b"\x00\x01\x00\x03"), OTHER]) == ["192.0.2.9"]
 
 
 def test_a_name_servers_answer_that_was_cut_off_gives_what_is_whole():
