@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -20,10 +21,13 @@ ALL_CONSOLES = Scope("", "")
 class BridgeCommand(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="command", tag=True):
     """Base of all commands; each is carried out as a whole or not at all."""
 
+    words: ClassVar[str]  # after `trivox`, for the history
+
 
 class SetQuestion(BridgeCommand, frozen=True):
     """Define or change a key question; fields that are None stay as they are. `assign`: the consoles that get it."""
 
+    words = "question set"
     question_id: str
     kind: str | None = None
     texts: dict[str, str] | None = None  # by language; replaces all texts of the revision before
@@ -36,6 +40,7 @@ class SetQuestion(BridgeCommand, frozen=True):
 class SetSettings(BridgeCommand, frozen=True):
     """Choose settings, each value as text; `default` removes a choice."""
 
+    words = "settings set"
     scope: Scope
     values: dict[str, str]
 
@@ -43,6 +48,7 @@ class SetSettings(BridgeCommand, frozen=True):
 class SetSite(BridgeCommand, frozen=True):
     """Set a site's time zone."""
 
+    words = "site set"
     site_id: str
     timezone: str
 
@@ -50,6 +56,7 @@ class SetSite(BridgeCommand, frozen=True):
 class SetCheckoutPoint(BridgeCommand, frozen=True):
     """Place a console at a checkout point from a local day on (None: see `sites.set_checkout_point`)."""
 
+    words = "checkout-point set"
     site_id: str
     checkout_point_id: str
     console_id: str
@@ -64,34 +71,45 @@ class _Import(BridgeCommand, frozen=True):
 class ImportSites(_Import, frozen=True):
     """Set the time zones of many sites, from a CSV file."""
 
+    words = "site import"
+
 
 class ImportCheckoutPoints(_Import, frozen=True):
     """Place many consoles, from a CSV file."""
+
+    words = "checkout-point import"
 
 
 class ImportShifts(_Import, frozen=True):
     """Set who was on shift, from a CSV file."""
 
+    words = "shift import"
+
 
 class ImportCounts(_Import, frozen=True):
     """Import transactions and visitors, from a CSV file."""
+
+    words = "counts import"
 
 
 class EnrollConsoles(BridgeCommand, frozen=True):
     """Mark consoles, each named SITE/CONSOLE, as enrolled: all or none."""
 
+    words = "console enroll"
     consoles: list[str]
 
 
 class RevokeConsoles(BridgeCommand, frozen=True):
     """Mark consoles, each named SITE/CONSOLE, as not enrolled: all or none."""
 
+    words = "console revoke"
     consoles: list[str]
 
 
 class OrderUpdate(BridgeCommand, frozen=True):
     """Order consoles to update to a version of the firmware, a share of them if `percent` is below 100."""
 
+    words = "console update"
     version: str
     scope: Scope
     percent: int = 100
@@ -101,23 +119,32 @@ class OrderUpdate(BridgeCommand, frozen=True):
 class StopUpdates(BridgeCommand, frozen=True):
     """Stop all updates that consoles are not trying out yet."""
 
+    words = "console update"
+
 
 class IngestMessages(BridgeCommand, frozen=True):
     """Take in recorded messages as if they had arrived by MQTT; the open file goes with the command."""
 
+    words = "ingest"
     name: str  # of the file, for error sentences
 
 
 class Rebuild(BridgeCommand, frozen=True):
     """Recompute surveys and rollups from the events, and check the rejects again."""
 
+    words = "rebuild"
+
 
 class Sweep(BridgeCommand, frozen=True):
     """Close surveys that have been open for over a day: their own close is lost."""
 
+    words = "report"
+
 
 class DescribeBridge(BridgeCommand, frozen=True):
     """Describe the condition of the running bridge; answered at once, whatever the writer is doing."""
+
+    words = "doctor"
 
 
 AnyCommand = (

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.admin.settings import refresh_console
+from bridge.model.history import HistoryChange
 from bridge.store import consoles, places
+from bridge.store.history import record_change
 from bridge.wire.identifiers import check_name
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ def enroll_consoles(store: Store, command: EnrollConsoles) -> dict[str, Any]:
     """Mark consoles as enrolled, all or none; they may be new here. Raises UsageError if a name is not valid."""
     for name in command.consoles:
         site_id, console_id = check_name("console", name)
+        known = consoles.find_console(store, site_id, console_id)
+        _record(store, site_id, console_id, was_enrolled=known.enrolled if known else None, enrolled=True)
         places.set_enrolled(store, places.ensure_console(store, site_id, console_id), enrolled=True)
         store.forget()
         refresh_console(store, site_id, console_id)
@@ -32,7 +36,13 @@ def revoke_consoles(store: Store, command: RevokeConsoles) -> dict[str, Any]:
         site_id, console_id = check_name("console", name)
         known = consoles.find_console(store, site_id, console_id)
         if known is not None and known.enrolled:
+            _record(store, site_id, console_id, was_enrolled=True, enrolled=False)
             places.set_enrolled(store, known.key, enrolled=False)
             revoked.append(name)
     store.forget()
     return {"revoked": revoked}
+
+
+def _record(store: Store, site_id: str, console_id: str, *, was_enrolled: bool | None, enrolled: bool) -> None:
+    before = None if was_enrolled is None else {"enrolled": was_enrolled}
+    record_change(store, HistoryChange("console", site_id, console_id, before, {"enrolled": enrolled}))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.admin.settings import refresh_console
+from bridge.model.history import HistoryChange
+from bridge.model.local_time import local
 from bridge.store import counts as counts_table
 from bridge.store import imports, places, rollups
+from bridge.store.history import record_changes
 from bridge.store.imports import Phase
 from bridge.surveys import counts, fold
 from bridge.surveys.recorded_messages import ingest, reject
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from typing import Any
 
+    from bridge.model.history import State
+    from bridge.model.periods import Shift
     from bridge.store import Store
     from bridge.surveys.facts import Emit
     from bridge.surveys.ingest import IntakeResult
@@ -30,6 +35,7 @@ MESSAGES_AT_ONCE = 100  # of 32 events each, as consoles send them
 
 def accept(store: Store) -> None:
     """Take what is staged for good: from now on it will be finished, by the next bridge if need be."""
+    record_changes(store, _shift_changes(store))
     for site_id, console_id, from_ms, to_ms in places.consoles_of_staged_shifts(store):
         places.ensure_console(store, site_id, console_id)
         imports.stage_refold(store, site_id, console_id, from_ms, to_ms)
@@ -37,6 +43,21 @@ def accept(store: Store) -> None:
         places.ensure_site(store, site_id)
         imports.stage_refold(store, site_id, "", from_ms, to_ms)
     imports.enter(store, Phase.APPLYING)
+
+
+def _shift_changes(store: Store) -> Iterator[HistoryChange]:
+    """Yield what the staged shifts change; one that is put in before later ones corrects what was known of its time."""
+    for site_id, console_id, new, old, has_later in places.staged_shift_changes(store):
+        timezone = places.timezone(store, site_id) or "UTC"
+        before, after = (shift and _state_of(shift, timezone) for shift in (old, new))
+        to_ms = max(shift.ended_at_ms for shift in (old, new) if shift)
+        corrects = new.started_at_ms < store.now_ms and (old is not None or has_later)
+        yield HistoryChange("shift", site_id, console_id, before, after, new.started_at_ms, to_ms, corrects)
+
+
+def _state_of(shift: Shift, timezone: str) -> State:
+    started_at, ended_at = (local(at_ms, timezone).isoformat() for at_ms in shift[:2])
+    return {"seller_id": shift.seller_id, "started_at": started_at, "ended_at": ended_at}
 
 
 def finish(

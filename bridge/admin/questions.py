@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from bridge.admin import settings
 from bridge.errors import UsageError
+from bridge.model.history import HistoryChange
 from bridge.model.local_time import utc_date
+from bridge.model.periods import EVER
 from bridge.store import settings as table
+from bridge.store.history import record_change
 from bridge.wire.identifiers import check_id
 
 if TYPE_CHECKING:
@@ -42,15 +45,18 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
         raise UsageError(f"A question's kind must be one of {', '.join(KINDS)}, not {kind!r}.")
     after = _with_weight(before or table.KeyQuestion(question_id, 0.5, "not estimated", None), command, store.now_ms)
     if after != before:
+        _record_weight(store, before, after)
         table.keep_question(store, after)
     _check_texts(texts)
     if revision is None or (kind, texts) != (revision.kind, revision.texts):
         number = max(revision.question_revision if revision else 0, table.highest_revision_heard(store, question_id))
-        revision = table.Revision(number + 1, kind, texts)
+        new = table.Revision(number + 1, kind, texts)
+        _record_revision(store, question_id, revision, new)
+        revision = new
         table.keep_revision(store, question_id, revision)
     if command.assign is not None:
         site_id, console_id = settings.scope_of(command.assign)
-        table.choose(store, site_id, console_id, "question_id", question_id)
+        settings.choose(store, site_id, console_id, "question_id", question_id)
     return {"question_revision": revision.question_revision, "renewed": settings.refresh_all(store)}
 
 
@@ -68,6 +74,22 @@ def _with_weight(question: table.KeyQuestion, command: SetQuestion, now_ms: int)
     if on is not None:
         question = question._replace(silent_weight_on=_date(on))
     return question
+
+
+def _record_weight(store: Store, before: table.KeyQuestion | None, after: table.KeyQuestion) -> None:
+    """Record a silent weight: reports of all time use the one in force."""
+    known = _weight(before) if before else None
+    record_change(store, HistoryChange("silent_weight", "", after.question_id, known, _weight(after), -EVER))
+
+
+def _weight(question: table.KeyQuestion) -> dict[str, Any]:
+    return {name: value for name, value in question._asdict().items() if name.startswith("silent_weight")}
+
+
+def _record_revision(store: Store, question_id: str, before: table.Revision | None, after: table.Revision) -> None:
+    record_change(
+        store, HistoryChange("question", "", question_id, before._asdict() if before else None, after._asdict())
+    )
 
 
 def _date(text: str) -> str:

@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.errors import UsageError
+from bridge.model.history import HistoryChange
+from bridge.model.periods import EVER
 from bridge.store import settings as table
+from bridge.store.history import record_change
 from bridge.surveys.refold import stage_refold_of_all
 from bridge.wire.identifiers import check_id
 from bridge.wire.settings import BRIDGE_SETTINGS, DEFAULTS, parse_value
@@ -30,12 +33,20 @@ def set_settings(store: Store, command: SetSettings) -> dict[str, Any]:
             raise UsageError(f"{name} applies to all consoles: give --all instead of --site or --console.")
         if name == "question_id" and value is not None and value not in known:
             raise UsageError(f"There is no key question {value!r}: define it with `trivox question set`.")
-        table.choose(store, site_id, console_id, name, value)
+        choose(store, site_id, console_id, name, value)
     _refuse_short_stuck(store)
     renewed = refresh_all(store)
     if "force_majeure_scope_s" in values:
         stage_refold_of_all(store)
     return {"renewed": renewed}
+
+
+def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -> None:
+    """Choose a setting for a scope, and record what was chosen before; None takes the choice back."""
+    before = table.choice(store, site_id, console_id, name)
+    from_ms = -EVER if name in BRIDGE_SETTINGS else None  # reports of all time use them
+    record_change(store, HistoryChange("setting", site_id, console_id, {name: before}, {name: value}, from_ms))
+    table.choose(store, site_id, console_id, name, value)
 
 
 def scope_of(scope: Scope) -> tuple[str, str]:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.admin.csv_file import CsvFile, Line
 from bridge.errors import UsageError
+from bridge.model.history import HistoryChange
 from bridge.model.local_time import day_starts_ms, today_starts_ms, zone
+from bridge.model.periods import EVER
 from bridge.store import places
+from bridge.store.history import record_change
 from bridge.surveys.refold import stage_refold_of_console, stage_refold_of_site
 from bridge.wire.identifiers import check_id
 
@@ -64,7 +67,11 @@ def _check_timezone(name: str) -> None:
 
 
 def _set_site(store: Store, site_id: str, timezone: str) -> None:
-    if places.ensure_site(store, site_id) != timezone:
+    is_known = places.timezone(store, site_id) is not None
+    before = places.ensure_site(store, site_id)
+    known = {"timezone": before} if is_known else None
+    record_change(store, HistoryChange("site", site_id, "", known, {"timezone": timezone}, -EVER))
+    if before != timezone:
         places.stage_timezone(store, site_id, timezone)
         stage_refold_of_site(store, site_id)
 
@@ -128,6 +135,15 @@ def _place(store: Store, wanted: WantedPlacement) -> int:
         from_ms = today_starts_ms(store.now_ms, timezone)
     else:
         from_ms = 0  # before any event, however early late clocks and late events may move the first one
+    _record_placement(store, console_key, wanted, from_ms)
     places.place(store, console_key, wanted.checkout_point_id, from_ms)
     stage_refold_of_console(store, site_id, console_id, from_ms)
     return from_ms
+
+
+def _record_placement(store: Store, console_key: int, wanted: WantedPlacement, from_ms: int) -> None:
+    point, to_ms = places.placement_at(store, console_key, from_ms)
+    before, after = (
+        None if point_id is None else {"checkout_point_id": point_id} for point_id in (point, wanted.checkout_point_id)
+    )
+    record_change(store, HistoryChange("placement", wanted.site_id, wanted.console_id, before, after, from_ms, to_ms))

@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": "bridge.cli.doctor",
     "firmware": "bridge.cli.firmware",
     "gateway": "bridge.cli.gateway",
+    "history": "bridge.cli.history",
     "ingest": "bridge.cli.ingest",
     "question card": "bridge.cli.cards",
     "question list": "bridge.cli.lists",

@@ -23,6 +23,8 @@ import msgspec
 
 from bridge.admin.commands import DescribeBridge
 from bridge.errors import TrivoxError, WriterBusyError
+from bridge.model.history import Origin
+from bridge.os_user import current_user
 from bridge.store import open_store
 from bridge.store.lock import Lock, take_lock
 from bridge.store.open_files import FilesChangedError
@@ -101,7 +103,7 @@ class LocalWriter:
         self, command: BridgeCommand, progress: Progress | None = None, file: IO[bytes] | None = None
     ) -> dict[str, Any]:
         """Carry out a command in a transaction of its own; return its result. Raises TrivoxError."""
-        with self._store.transaction(_now_ms()):
+        with self._store.transaction(_now_ms(), Origin(current_user(), command.words)):
             return self._operations.execute(self._store, command, self._execution(progress, file))
 
 
@@ -140,8 +142,9 @@ class RemoteWriter:
 
     def _no_answer(self, command: BridgeCommand) -> str:
         waited_s = self._connection.gettimeout()
+        pid, _ = peer_of(self._connection)
         sentence = (
-            f"The bridge (pid {_peer(self._connection)}) has not answered for {waited_s:g} s: it is stopped, or its "
+            f"The bridge (pid {pid}) has not answered for {waited_s:g} s: it is stopped, or its "
             "disk hangs; let it go on, or end it and start it again."
         )
         if isinstance(command, DescribeBridge):
@@ -160,11 +163,11 @@ class RemoteWriter:
         return result
 
 
-def _peer(connection: socket.socket) -> int:
-    """Return the pid of the process at the other end."""
+def peer_of(connection: socket.socket) -> tuple[int, int]:
+    """Return the process at the other end and its user, as the kernel knows them: (pid, user id)."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid, _, _ = _CREDENTIALS.unpack(credentials)
-    return int(pid)
+    pid, uid, _ = _CREDENTIALS.unpack(credentials)
+    return int(pid), int(uid)
 
 
 @contextmanager

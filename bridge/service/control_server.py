@@ -18,7 +18,8 @@ import msgspec
 from bridge import log
 from bridge.admin import commands
 from bridge.errors import TrivoxError
-from bridge.service.control import ANSWER_LIMIT_S, MAX_REQUEST_BYTES, socket_address
+from bridge.os_user import user_of
+from bridge.service.control import ANSWER_LIMIT_S, MAX_REQUEST_BYTES, peer_of, socket_address
 from bridge.service.open_connections import OpenConnections
 from bridge.store.faults import NO_MEMORY
 from bridge.text import printable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Progress = Callable[[int, int], None]
-    Perform = Callable[[commands.BridgeCommand, Progress, IO[bytes] | None], dict[str, Any]]
+    Perform = Callable[[commands.BridgeCommand, Progress, IO[bytes] | None, str], dict[str, Any]]
     Describe = Callable[[], dict[str, Any]]
 
 MAX_CLIENTS = 32
@@ -45,7 +46,7 @@ class ControlServer:
     """The bridge's end of the local socket, open until `close`; calls both functions in one thread per client."""
 
     def __init__(self, database: Path, perform: Perform, describe: Describe) -> None:
-        """Start; `perform` carries out a command that writes, `describe` returns the bridge's condition at once."""
+        """Start; `perform` carries out a command for a user, `describe` returns the bridge's condition at once."""
         self._database = database
         self._perform = perform
         self._describe = describe
@@ -130,7 +131,7 @@ class ControlServer:
         try:
             if isinstance(command, commands.DescribeBridge):
                 return {"result": self._describe()}
-            return {"result": self._perform(command, progress, request.file)}
+            return {"result": self._perform(command, progress, request.file, user_of(*peer_of(connection)))}
         except (ConnectionError, TimeoutError):
             raise  # the client has ended, or hangs
         except Exception as error:  # noqa: BLE001 - the bridge goes on, and the client gets the error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import TrivoxError
+from bridge.model.history import BRIDGE_ITSELF, Origin
 from bridge.service.control import STOPPED
 
 if TYPE_CHECKING:
@@ -29,12 +30,18 @@ class Job:
 
     command: BridgeCommand | None = None
     file: IO[bytes] | None = None
+    who: str = BRIDGE_ITSELF.who  # whoever wants it
     progress: tuple[int, int] = (0, 0)  # (done, of); 0 of 0: not known
     result: dict[str, Any] | None = None
     error: BaseException | None = None
     done: threading.Event = field(default_factory=threading.Event)
     claim: threading.Lock = field(default_factory=threading.Lock)  # taken by the writer to begin, or to give the job up
     is_unwanted: bool = False  # whoever wanted it is gone: give it up if that is still possible
+
+    @property
+    def origin(self) -> Origin:
+        """Where the changes that it makes come from."""
+        return BRIDGE_ITSELF if self.command is None else Origin(self.who, self.command.words)
 
     def note_progress(self, done: int, of: int) -> None:
         """Keep how far it is; whoever waits tells it on."""

@@ -50,7 +50,7 @@ class LongJob:
     def take_step(self, now_ms: int, vitals: Vitals) -> bool:
         """Take the next step in a transaction, and count what it did; return whether it was the last one."""
         events.forget_if_many(self._store)
-        with self._store.transaction(now_ms):
+        with self._store.transaction(now_ms, self.job.origin):
             is_last = self.step()
         vitals.note_recovered()
         vitals.counts.update(self.execution.counts)

@@ -139,13 +139,13 @@ class Writer:
         self._queue.put(Job())
 
     def perform(
-        self, command: BridgeCommand, progress: Progress | None = None, file: IO[bytes] | None = None
+        self, command: BridgeCommand, progress: Progress | None = None, file: IO[bytes] | None = None, who: str = "-"
     ) -> dict[str, Any]:
-        """Carry out a command between groups of messages, and wait for its result; call it from another thread.
+        """Carry out a user's command between groups of messages, and wait for its result; call it in another thread.
 
         `file` comes with the command. Raises what the command raises, and TrivoxError if it cannot begin.
         """
-        job = Job(command, file)
+        job = Job(command, file, who)
         self._queue.put(job)
         return wait_for(job, self._pulse, lambda: self.vitals.write_error, self._ended, progress)
 
@@ -311,7 +311,7 @@ class Writer:
                 self._publish_settings(every=True)
                 return
             execution = Execution(TransactionOutcome(self._subscribers), job.note_progress)
-            with self._store.transaction(self._now_ms()):
+            with self._store.transaction(self._now_ms(), job.origin):
                 job.result = execute(self._store, job.command, execution)
                 offers = firmware_updates.first_offers(self._store)
             self._follow(job.command, offers)

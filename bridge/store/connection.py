@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from bridge.errors import DatabaseError
+from bridge.model.history import BRIDGE_ITSELF
 from bridge.store.cache import Cache
 from bridge.store.faults import DAMAGED, cannot_use, damage_or_disk
 from bridge.store.leftovers import check_left_behind, check_rescued
@@ -19,6 +20,8 @@ from bridge.store.write_ahead_log import check_log
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from bridge.model.history import Origin
 
 Row = tuple[Any, ...]
 
@@ -33,9 +36,9 @@ WAL_KEPT_BYTES = 64 * 1024 * 1024
 class Store:
     """One connection to the database.
 
-    All writing happens inside `transaction(now_ms)`; meanwhile `now_ms` is its time, the only one there is. The cache
-    is emptied as soon as a transaction is rolled back. With `files`, a transaction ends well only if the path still
-    names the files that it was written to.
+    All writing happens inside `transaction(now_ms)`; meanwhile `now_ms` is its time, the only one there is, and
+    `origin` who makes its changes. The cache is emptied as soon as a transaction is rolled back. With `files`, a
+    transaction ends well only if the path still names the files that it was written to.
     """
 
     def __init__(self, connection: apsw.Connection, path: Path, files: OpenFiles | None = None) -> None:
@@ -43,6 +46,7 @@ class Store:
         self.path = path
         self.files = files
         self.now_ms = 0
+        self.origin = BRIDGE_ITSELF
         self.cache = Cache()
         self._cursor = connection.cursor()
         self._in_transaction = False
@@ -100,12 +104,12 @@ class Store:
         self.cache = Cache()
 
     @contextmanager
-    def transaction(self, now_ms: int) -> Iterator[None]:
+    def transaction(self, now_ms: int, origin: Origin = BRIDGE_ITSELF) -> Iterator[None]:
         """Run a transaction: all or nothing, durable when it ends; `now_ms` is the time of everything in it.
 
         Raises DatabaseError where the database is damaged, or what was committed is not in the file of its path.
         """
-        self.now_ms, name = now_ms, self._last_commit
+        self.now_ms, self.origin, name = now_ms, origin, self._last_commit
         try:
             with self._atomic():
                 self._check_last_commit()

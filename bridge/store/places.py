@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.model.periods import Placement, Shift
+from bridge.model.periods import EVER, Placement, Shift
 from bridge.store import imports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from bridge.store.connection import Store
+    from bridge.store.connection import Row, Store
 
 TIMEZONE = "coalesce((SELECT new.timezone FROM timezone_change AS new WHERE new.site_id = site.site_id), timezone)"
 _MERGED_SHIFTS = (
@@ -123,6 +123,19 @@ def consoles_of_staged_shifts(store: Store) -> list[tuple[str, str, int, int]]:
     )
 
 
+def staged_shift_changes(store: Store) -> Iterator[Row]:
+    """Yield (site_id, console_id, new shift, old shift or None, whether later ones are known) of each staged shift."""
+    for site_id, console_id, start, end, seller, old_end, old_seller, has_later in store.each(
+        "SELECT new.site_id, new.console_id, new.started_at_ms, new.ended_at_ms, new.seller_id, old.ended_at_ms,"
+        " old.seller_id, EXISTS (SELECT 1 FROM shift AS later WHERE later.console_key = console.console_key"
+        "  AND later.started_at_ms > new.started_at_ms) FROM shift_change AS new"
+        " LEFT JOIN console USING (site_id, console_id)"
+        " LEFT JOIN shift AS old ON old.console_key = console.console_key AND old.started_at_ms = new.started_at_ms"
+    ):
+        old = None if old_end is None else Shift(start, old_end, old_seller)
+        yield site_id, console_id, Shift(start, end, seller), old, bool(has_later)
+
+
 def merge_sellers(store: Store) -> None:
     """Give sellers the names that were staged."""
     store.run("INSERT OR IGNORE INTO seller SELECT seller_id, seller_id FROM seller_change")
@@ -153,6 +166,19 @@ def placements(store: Store, site_id: str) -> list[Placement]:
         (site_id,),
     )
     return [Placement(*row) for row in rows]
+
+
+def placement_at(store: Store, console_key: int, at_ms: int) -> tuple[str | None, int]:
+    """Return where a console stands at an instant (None: nowhere yet), and when its next placement begins."""
+    here = store.one(
+        "SELECT checkout_point_id FROM placement WHERE console_key = ? AND from_ms <= ? ORDER BY from_ms DESC LIMIT 1",
+        (console_key, at_ms),
+    )
+    following = store.one(
+        "SELECT min(from_ms) FROM placement WHERE console_key = ? AND from_ms > ?", (console_key, at_ms)
+    )
+    to_ms = following[0] if following and following[0] is not None else EVER
+    return (str(here[0]) if here else None), int(to_ms)
 
 
 def was_ever_placed(store: Store, console_key: int) -> bool:

@@ -106,6 +106,14 @@ def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -
     )
 
 
+def choice(store: Store, site_id: str, console_id: str, name: str) -> Any:
+    """Return what was chosen for all ('', ''), for a site (site, '') or for a console; None if nothing was."""
+    row = store.one(
+        "SELECT value FROM setting WHERE site_id = ? AND console_id = ? AND name = ?", (site_id, console_id, name)
+    )
+    return json.loads(row[0]) if row else None
+
+
 def chosen(store: Store) -> list[tuple[str, str, str, Any]]:
     """Return (site_id, console_id, name, value) of everything chosen, the widest scope first."""
     rows = store.all(
@@ -126,8 +134,7 @@ def chosen_for(store: Store, site_id: str, console_id: str) -> dict[str, Any]:
 
 def chosen_for_all(store: Store, name: str) -> Any:
     """Return a setting that is one for all consoles; None if nothing was chosen."""
-    row = store.one("SELECT value FROM setting WHERE site_id = '' AND console_id = '' AND name = ?", (name,))
-    return json.loads(row[0]) if row else None
+    return choice(store, "", "", name)
 
 
 def last_sent(store: Store, site_id: str, console_id: str) -> SentSettings | None:

@@ -28,6 +28,7 @@ from bridge.admin.commands import (
 )
 from bridge.errors import TrivoxError, UsageError, WriterBusyError
 from bridge.model.local_time import zone
+from bridge.os_user import current_user
 from bridge.service import control
 from bridge.service.control import describe_bridge, open_writer, perform
 from bridge.service.control_server import MAX_CLIENTS, ControlServer
@@ -60,7 +61,7 @@ def timezones(database: Path) -> list[Any]:
 
 
 def served(
-    command: BridgeCommand, progress: Callable[[int, int], None], file: IO[bytes] | None = None
+    command: BridgeCommand, progress: Callable[[int, int], None], file: IO[bytes] | None = None, who: str = ""
 ) -> dict[str, Any]:
     """Stand in for a bridge that only reports which command it got."""
     if isinstance(command, StopUpdates):
@@ -68,7 +69,7 @@ def served(
     if isinstance(command, Rebuild):
         raise KeyError("a fault in the code")
     progress(1, 2)
-    return {"asked": to_builtins(command)}
+    return {"asked": to_builtins(command), "who": who}
 
 
 def described() -> dict[str, Any]:
@@ -103,7 +104,7 @@ def test_a_running_bridge_carries_the_command_out(tmp_path: Path, depth: int) ->
         command = ImportShifts(name="a.csv", text="snow\udcff\n" * 1000)
         for _ in range(3):
             result = writer.perform(command, lambda done, of: seen.append((done, of)))
-            assert result == {"asked": to_builtins(command)}
+            assert result == {"asked": to_builtins(command), "who": current_user()}
         with pytest.raises(TrivoxError, match="No such thing") as caught:
             writer.perform(StopUpdates())
         assert caught.value.exit_status == 2

@@ -1,0 +1,117 @@
+"""`trivox history`: who changed what, when, and what was before."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bridge.cli.options import DATABASE, Database
+from bridge.cli.output import print_line
+from bridge.errors import UsageError
+from bridge.model.local_time import day_starts_ms
+from bridge.store import history as table
+from bridge.store import open_store
+from bridge.text import printable, utc
+
+if TYPE_CHECKING:
+    from bridge.model.history import HistoryChange, RecordedChange
+
+
+def history(
+    site: Annotated[
+        str | None, typer.Option("--site", help="Only changes to this site, and those that concern all sites.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Only changes to this kind of thing, such as shift.")
+    ] = None,
+    from_day: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="The first day on which they were made (UTC).")
+    ] = None,
+    to_day: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The day after the last one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects, for programs.")] = False,  # noqa: FBT002 - an option of the command line
+    database: Database = DATABASE,
+) -> None:
+    """Show who changed what, when, by which command, and what was before. A star marks changes to time already past."""
+    period = {"from_ms": _instant("--from", from_day), "to_ms": _instant("--to", to_day)}
+    store = open_store(database)
+    try:
+        changes = table.changes(store, site_id=site, kind=kind, **period)
+    finally:
+        store.close()
+    if as_json:
+        sys.stdout.write(
+            json.dumps([_as_object(recorded) for recorded in changes], indent=1, ensure_ascii=False) + "\n"
+        )
+        return
+    if not changes:
+        print_line("No such change is known.")
+    for line in _aligned([_cells(recorded) for recorded in changes]):
+        print_line(line)
+
+
+def _instant(option: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else day_starts_ms(date.fromisoformat(text), "UTC")
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} is not a date: give it as 2026-11-01.") from error
+
+
+def _as_object(recorded: RecordedChange) -> dict[str, Any]:
+    who, command = recorded.origin
+    kind, site_id, name, before, after, *_ = recorded.change
+    return {
+        "changed_at": datetime.fromtimestamp(recorded.changed_at_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        "who": who,
+        "command": command,
+        "kind": kind,
+        "site_id": site_id or None,
+        "name": name or None,
+        "before": before,
+        "after": after,
+        "is_correction": recorded.is_correction,
+    }
+
+
+def _cells(recorded: RecordedChange) -> list[str]:
+    change = recorded.change
+    thing = "/".join(part for part in (change.site_id, change.name) if part) or "all"
+    at = utc(recorded.changed_at_ms) + (" *" if recorded.is_correction else "")
+    return [
+        at,
+        *map(printable, (recorded.origin.who, recorded.origin.command, f"{change.kind} {thing}")),
+        _what(change),
+    ]
+
+
+def _what(change: HistoryChange) -> str:
+    """Say which fields were changed, from what to what."""
+    before, after = dict(change.before or {}), dict(change.after or {})
+    parts = []
+    for field in [*before, *(field for field in after if field not in before)]:
+        old, new = before.get(field), after.get(field)
+        if change.before is None or change.after is None:
+            parts.append(f"{field} {_value(old if change.after is None else new)}")
+        elif old != new:
+            parts.append(f"{field} {_value(old)} → {_value(new)}")
+    word = "added: " if change.before is None else "removed: " if change.after is None else ""
+    return printable(word + ", ".join(parts))
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(history)

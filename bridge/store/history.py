@@ -1,0 +1,91 @@
+"""The history: what people have changed, who did, when, and what was before."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from bridge.model.history import HistoryChange, Origin, RecordedChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.model.history import State
+    from bridge.store.connection import Row, Store
+
+ROWS_AT_ONCE = 1_000
+
+_COLUMNS = "changed_at_ms, who, command, kind, site_id, name, from_ms, to_ms, before, after, corrects"
+
+
+def record_change(store: Store, change: HistoryChange) -> bool:
+    """Record a change, inside the transaction that makes it; return whether it changes anything at all.
+
+    When it was made, by whom and by which command are known to the transaction.
+    """
+    return record_changes(store, [change]) > 0
+
+
+def record_changes(store: Store, changes: Iterable[HistoryChange]) -> int:
+    """Record many changes; return how many of them change anything."""
+    rows = (_row(store, change) for change in changes if change.before != change.after)
+    count = 0
+    while some := list(islice(rows, ROWS_AT_ONCE)):
+        store.insert(f"INSERT INTO history ({_COLUMNS})", some)
+        count += len(some)
+    return count
+
+
+def _row(store: Store, change: HistoryChange) -> Row:
+    now_ms = store.now_ms
+    return (
+        *(now_ms, *store.origin, change.kind, change.site_id, change.name),
+        *(now_ms if change.from_ms is None else change.from_ms, change.to_ms),
+        *(_text(change.before), _text(change.after), int(change.corrects_at(now_ms))),
+    )
+
+
+def _text(state: State | None) -> str | None:
+    return None if state is None else json.dumps(dict(state), ensure_ascii=False)
+
+
+def changes(
+    store: Store,
+    *,
+    site_id: str | None = None,
+    kind: str | None = None,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+) -> list[RecordedChange]:
+    """Return the changes made in a period, oldest first: of a site and of what all share, and of one kind, if given."""
+    return _changes(
+        store,
+        "(?1 IS NULL OR site_id IN ('', ?1)) AND (?2 IS NULL OR kind = ?2)"
+        " AND (?3 IS NULL OR changed_at_ms >= ?3) AND (?4 IS NULL OR changed_at_ms < ?4)",
+        (site_id, kind, from_ms, to_ms),
+    )
+
+
+def corrections(store: Store, from_ms: int, to_ms: int) -> list[RecordedChange]:
+    """Return the changes that correct what was known of a period, oldest first."""
+    where = "corrects = 1 AND from_ms < ?2 AND min(to_ms, changed_at_ms) > ?1"
+    return _changes(store, where, (from_ms, to_ms))
+
+
+def _changes(store: Store, where: str, bindings: tuple[Any, ...]) -> list[RecordedChange]:
+    rows = store.all(f"SELECT {_COLUMNS} FROM history WHERE {where} ORDER BY change_key", bindings)  # noqa: S608 - no outside text
+    return [_read(row) for row in rows]
+
+
+def _read(row: Row) -> RecordedChange:
+    at_ms, who, command, kind, site_id, name, from_ms, to_ms, before, after, corrects = row
+    change = HistoryChange(kind, site_id, name, _state(before), _state(after), from_ms, to_ms, bool(corrects))
+    return RecordedChange(at_ms, Origin(who, command), change)
+
+
+def _state(text: str | None) -> State | None:
+    if text is None:
+        return None
+    state: dict[str, Any] = json.loads(text)
+    return state
