@@ -181,6 +181,26 @@ def placement_at(store: Store, console_key: int, at_ms: int) -> tuple[str | None
     return (str(here[0]) if here else None), int(to_ms)
 
 
+def ensure_checkout_point(store: Store, site_id: str, checkout_point_id: str) -> None:
+    """Add a checkout point, and its site, where they are new."""
+    ensure_site(store, site_id)
+    store.run("INSERT OR IGNORE INTO checkout_point VALUES (?, ?)", (site_id, checkout_point_id))
+
+
+def has_checkout_point(store: Store, site_id: str, checkout_point_id: str) -> bool:
+    """Return whether a checkout point of a site is known."""
+    row = store.one(
+        "SELECT 1 FROM checkout_point WHERE site_id = ? AND checkout_point_id = ?", (site_id, checkout_point_id)
+    )
+    return row is not None
+
+
+def checkout_points(store: Store, site_id: str) -> list[str]:
+    """Return the ids of a site's checkout points."""
+    rows = store.all("SELECT checkout_point_id FROM checkout_point WHERE site_id = ? ORDER BY 1", (site_id,))
+    return [str(row[0]) for row in rows]
+
+
 def was_ever_placed(store: Store, console_key: int) -> bool:
     """Return whether a console was ever placed."""
     return store.one("SELECT 1 FROM placement WHERE console_key = ? LIMIT 1", (console_key,)) is not None

@@ -1,0 +1,136 @@
+"""Tell names that are known from mistyped ones: refuse those, with the nearest known name, or make what is new."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from bridge.errors import UsageError
+from bridge.store import consoles, names, places
+from bridge.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bridge.store import Store
+
+
+class UnknownNameError(UsageError):
+    """A command names something that is not known."""
+
+
+class KnownNames:
+    """The names that a database knows: `check_site` and the like raise UnknownNameError for all others.
+
+    With `new` true they accept the others too, and `make_new` makes them; None: the command makes nothing, as it only
+    reads. Each name is looked up once, so a file of many lines may check each of them.
+    """
+
+    def __init__(self, store: Store, *, new: bool | None = None) -> None:
+        self._store = store
+        self._new = new
+        self._accepted: set[tuple[str, ...]] = set()
+        self._refused: dict[tuple[str, ...], str] = {}
+        self._unknown: dict[tuple[str, ...], None] = {}  # … yet accepted; in the order in which they were named
+
+    def check_site(self, site_id: str) -> None:
+        """Check a site's id."""
+        self._check(
+            ("site", site_id),
+            lambda: names.has_site(self._store, site_id),
+            lambda: self._nearest_site(site_id),
+            "`trivox site list`",
+        )
+
+    def check_console(self, site_id: str, console_id: str) -> None:
+        """Check a console's id, and its site's."""
+        self._check(
+            ("console", site_id, console_id),
+            lambda: consoles.find_console(self._store, site_id, console_id) is not None,
+            lambda: self._nearest_in_site(site_id, console_id, consoles.console_ids),
+            "`trivox console list --all`",
+        )
+
+    def check_checkout_point(self, site_id: str, checkout_point_id: str) -> None:
+        """Check a checkout point's id, and its site's."""
+        self._check(
+            ("checkout point", site_id, checkout_point_id),
+            lambda: places.has_checkout_point(self._store, site_id, checkout_point_id),
+            lambda: self._nearest_in_site(site_id, checkout_point_id, places.checkout_points),
+            "`trivox checkout-point list`",
+        )
+
+    def check_scope(self, site_id: str, console_id: str) -> None:
+        """Check what a scope names: a site, one of its consoles, or nothing if both are empty."""
+        if console_id:
+            self.check_console(site_id, console_id)
+        elif site_id:
+            self.check_site(site_id)
+
+    def check_question(self, question_id: str) -> None:
+        """Check the id of a key question: one that was defined, or that consoles have asked."""
+        self._check(
+            ("key question", question_id),
+            lambda: names.has_question(self._store, question_id),
+            lambda: _nearest(question_id, names.question_ids(self._store)),
+            "`trivox question list`",
+        )
+
+    def check_seller(self, seller_id: str) -> None:
+        """Check a seller's id."""
+        self._check(
+            ("seller", seller_id),
+            lambda: names.has_seller(self._store, seller_id),
+            lambda: _nearest(seller_id, names.seller_ids(self._store)),
+            "`trivox seller list`",
+        )
+
+    def make_new(self) -> list[str]:
+        """Make the sites, consoles and checkout points that were new; return what was made, as `site sofia-1`."""
+        made: dict[str, None] = {}
+        for kind, site_id, *rest in self._unknown:
+            if not names.has_site(self._store, site_id):
+                made[f"site {site_id}"] = None
+            places.ensure_site(self._store, site_id)
+            if kind == "console":
+                places.ensure_console(self._store, site_id, *rest)
+            elif kind == "checkout point":
+                places.ensure_checkout_point(self._store, site_id, *rest)
+            made[f"{kind} {'/'.join((site_id, *rest))}"] = None
+        self._unknown.clear()
+        return [printable(name) for name in made]
+
+    def _check(
+        self, name: tuple[str, ...], is_known: Callable[[], bool], nearest: Callable[[], str | None], where: str
+    ) -> None:
+        if name in self._accepted:
+            return
+        if name not in self._refused:
+            if is_known():
+                self._accepted.add(name)
+                return
+            if self._new:
+                self._accepted.add(name)
+                self._unknown[name] = None
+                return
+            self._refused[name] = self._sentence(name, nearest(), where)
+        raise UnknownNameError(self._refused[name])
+
+    def _sentence(self, name: tuple[str, ...], nearest: str | None, where: str) -> str:
+        kind, *ids = name
+        advice = f"did you mean {printable(nearest)}?" if nearest else f"see {where}."
+        make = "" if self._new is None else " If it is new, give --new."
+        return f"There is no {kind} {printable('/'.join(ids))}: {advice}{make}"
+
+    def _nearest_site(self, site_id: str) -> str | None:
+        return _nearest(site_id, consoles.site_ids(self._store))
+
+    def _nearest_in_site(self, site_id: str, id_: str, ids_of: Callable[[Store, str], list[str]]) -> str | None:
+        """Return the nearest SITE/ID: of that site, or of the nearest one if it is unknown."""
+        known_site = site_id if names.has_site(self._store, site_id) else self._nearest_site(site_id)
+        nearest = _nearest(id_, ids_of(self._store, known_site)) if known_site else None
+        return f"{known_site}/{nearest}" if nearest else None
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    return next(iter(get_close_matches(name, known, n=1)), None)
