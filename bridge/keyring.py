@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bridge import private_files
 from bridge.errors import TrivoxError
+from bridge.system import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,7 +190,7 @@ def _new_password() -> str:
 def _remove(path: Path) -> bool:
     with suppress(FileNotFoundError):
         path.unlink()
-        private_files.sync(path.parent)
+        sync(path.parent)
         return True
     return False
 

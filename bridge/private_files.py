@@ -7,6 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from bridge.errors import TrivoxError
+from bridge.system import BINARY, HAS_MODES, make_private, sync, user_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,12 +16,12 @@ SECRET = 0o600
 OPEN = 0o644
 
 Owner = tuple[int, int]
-"""(user id, group id)."""
+"""(user id, group id); both 0 where the system has no such numbers."""
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Return whether anybody but its owner may read, write or run this file. Raises OSError."""
-    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+    """Return whether anybody but its owner may read, write or run this file, if its mode tells. Raises OSError."""
+    return HAS_MODES and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def write(path: Path, data: bytes, owner: Owner | None = None, mode: int = SECRET) -> None:
@@ -31,10 +32,13 @@ def write(path: Path, data: bytes, owner: Owner | None = None, mode: int = SECRE
     new = path.with_name(f"{path.name}.new")
     try:
         new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET), "wb") as file:
-            if owner is not None and is_root():
-                os.fchown(file.fileno(), *owner)
-            os.fchmod(file.fileno(), mode)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, SECRET), "wb") as file:
+            if owner is not None:
+                give_to(owner, file.fileno())
+            if HAS_MODES:
+                os.fchmod(file.fileno(), mode)  # type: ignore[attr-defined, unused-ignore]
+            elif mode == SECRET:
+                make_private(new)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -50,8 +54,9 @@ def make_folder(path: Path, owner: Owner | None = None) -> None:
         return
     try:
         path.mkdir(mode=0o700)
-        if owner is not None and is_root():
-            os.chown(path, *owner)
+        make_private(path)
+        if owner is not None:
+            give_to(owner, path)
     except OSError as error:
         raise TrivoxError(f"{path} cannot be made ({error.strerror}): check its folder and permissions.") from error
 
@@ -62,15 +67,17 @@ def owner_of(database: Path) -> Owner:
     return status.st_uid, status.st_gid
 
 
+def give_to(owner: Owner, file: Path | int) -> None:
+    """Give a file or folder to `owner` if this process may do that, which only root may. Raises OSError."""
+    if is_root():
+        os.chown(file, *owner)  # type: ignore[attr-defined, unused-ignore]
+
+
+def give_to_owner_of(database: Path, file: Path | int) -> None:
+    """Give a file or folder to the owner of a database if this process may do that. Raises OSError."""
+    give_to(owner_of(database), file)
+
+
 def is_root() -> bool:
     """Return whether this process runs as root, which may give files to other users."""
-    return os.geteuid() == 0
-
-
-def sync(path: Path) -> None:
-    """Flush a file, or the entries of a folder, to the disk. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return user_id() == 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
-import termios
 
-PORT_ERRORS = (OSError, termios.error, struct.error, TypeError)
+from bridge.system import TERMINAL_ERRORS
+
+PORT_ERRORS: tuple[type[Exception], ...] = (OSError, *TERMINAL_ERRORS, struct.error, TypeError)
 """OSError from nearly every call; termios.error where a port's settings and buffers are touched, as when it is opened;
 struct.error and TypeError where pyserial works on with what a vanished port left it."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING
 
 from bridge.admin.firmware_bundle import VERSION, read_bundle, read_public_key, read_small_file, to_pem
 from bridge.errors import TrivoxError
-from bridge.private_files import is_root, owner_of
+from bridge.private_files import give_to_owner_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,9 +82,8 @@ class Bundles:
             new = path.with_suffix(".new")
             new.write_bytes(data)
             new.replace(path)
-            if is_root():
-                for written in (self.folder, self._trusted, path):
-                    os.chown(written, *owner_of(self._database))
+            for written in (self.folder, self._trusted, path):
+                give_to_owner_of(self._database, written)
         except OSError as error:
             raise TrivoxError(
                 f"{error.filename} cannot be written ({error.strerror}): check its permissions and the disk."

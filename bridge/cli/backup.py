@@ -13,10 +13,10 @@ import typer
 from bridge.cli.options import DATABASE, Database
 from bridge.errors import DatabaseError
 from bridge.ops.restore import restore as put_back
-from bridge.private_files import sync
 from bridge.store import open_store
 from bridge.store.backup import copy_to, make_file
 from bridge.store.faults import SIDECAR_SUFFIXES, sidecar
+from bridge.system import sync
 
 
 def backup(

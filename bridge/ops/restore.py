@@ -13,12 +13,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import DatabaseError, WriterBusyError
-from bridge.private_files import owner_of, sync
+from bridge.private_files import owner_of
 from bridge.service.control import describe_bridge
 from bridge.store.backup import copy_to, make_file, read_copy, read_joined
 from bridge.store.faults import SIDECAR_SUFFIXES, sidecar
 from bridge.store.lock import take_lock
 from bridge.store.write_ahead_log import KEPT, absent, belongs, has_frames, is_own_log, kept_logs, rescued_copies
+from bridge.system import HAS_MODES, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ def _replace(copy: Path, database: Path, now: datetime) -> Restored:
         kept = _keep(own_log, database, now) if own_log in lost_logs else None
         aside = _set_aside(database, now)
         sync(database.parent)
-        partial.rename(database)  # until the old log is gone, the copy beside it is refused
+        partial.replace(database)  # until the old log is gone, the copy beside it is refused
         for suffix in SIDECAR_SUFFIXES:
             sidecar(database, suffix).unlink(missing_ok=True)
         sync(database.parent)
@@ -120,7 +121,8 @@ def _create(partial: Path, database: Path) -> None:
     mode = database.stat().st_mode & 0o777 if database.exists() else NEW_MODE
     make_file(partial)
     with suppress(PermissionError):  # the database is another user's; the copy then belongs to this user
-        os.chown(partial, *owner_of(database))
+        if HAS_MODES:
+            os.chown(partial, *owner_of(database))  # type: ignore[attr-defined, unused-ignore]
     partial.chmod(mode)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.errors import TrivoxError
 from bridge.model.history import BRIDGE_ITSELF, Origin
 from bridge.service.control import STOPPED
+from bridge.system import make_thread_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,20 +53,20 @@ class WriterPulse:
     """Tells whether the writer's thread still runs: it waits for nothing outside the program for long."""
 
     def __init__(self) -> None:
-        self._clock: int | None = None
+        self._clock: Callable[[], float] | None = None
         self._used_s = -1.0
         self._seen_s = time.monotonic()
 
     def begin(self) -> None:
         """Call this in the writer's thread when it begins."""
-        self._clock = time.pthread_getcpuclockid(threading.get_ident())
+        self._clock = make_thread_clock()
 
     def is_felt(self) -> bool:
         """Return whether the thread has used the processor lately."""
         now_s, used_s = time.monotonic(), self._used_s
         if self._clock is not None:
             try:
-                used_s = time.clock_gettime(self._clock)
+                used_s = self._clock()
             except OSError:  # the thread has ended
                 return False
         if used_s != self._used_s:

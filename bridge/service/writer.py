@@ -9,7 +9,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bridge import log
+from bridge import log, system
 from bridge.admin import firmware_updates
 from bridge.errors import DatabaseError
 from bridge.keyring import KeyCache
@@ -80,7 +80,7 @@ class Writer:
         signed_only: bool = False,
         vitals: Vitals | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        elapsed_ms: Callable[[], int] = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
+        elapsed_ms: Callable[[], int] = system.elapsed_ms,
     ) -> None:
         self._store = store
         self._subscribers = subscribers(store)

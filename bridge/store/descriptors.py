@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bridge.system import BINARY, open_descriptors, path_of_descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-DESCRIPTORS = Path("/proc/self/fd")
+    from pathlib import Path
 
 Identity = tuple[int, int]
 """(device, inode): no other file has it while this one is open."""
@@ -27,10 +27,10 @@ def identity_of(status: os.stat_result) -> Identity:
 
 def find_open(file: Identity) -> int | None:
     """Return a descriptor by which this process has a file open; None if it has not."""
-    for name in os.listdir(DESCRIPTORS):  # noqa: PTH208 - names, not paths
+    for descriptor in open_descriptors():
         try:
-            if identity_of(os.fstat(int(name))) == file:
-                return int(name)
+            if identity_of(os.fstat(descriptor)) == file:
+                return descriptor
         except OSError:
             continue  # the one by which the list was read
     return None
@@ -41,9 +41,9 @@ def current_path(file: Identity) -> Path | None:
     descriptor = find_open(file)
     if descriptor is None:
         return None
-    path = (DESCRIPTORS / str(descriptor)).readlink()
     try:
-        return path if identity_of(path.stat()) == file else None
+        path = path_of_descriptor(descriptor)
+        return path if path is not None and identity_of(path.stat()) == file else None
     except OSError:
         return None
 
@@ -55,7 +55,7 @@ def open_to_read(path: Path) -> Iterator[int]:
     if descriptor is not None:
         yield descriptor
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY | BINARY)
     try:
         yield descriptor
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import apsw
 
 from bridge.errors import DatabaseError, NoRoomError, TrivoxError
 from bridge.store.descriptors import open_to_read
+from bridge.system import is_read_only, read_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 DAMAGED = (apsw.NotADBError, apsw.CorruptError)
 SIDECAR_SUFFIXES = ("-wal", "-shm", "-journal")
 NO_MEMORY = (MemoryError, apsw.NoMemError)
-DISK_ERRORS = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT, errno.EBADMSG, errno.EUCLEAN)
+DISK_ERRORS = {
+    getattr(errno, name)
+    for name in ("EIO", "ENXIO", "ENODEV", "ESTALE", "ETIMEDOUT", "EBADMSG", "EUCLEAN")
+    if hasattr(errno, name)  # each system has some of them
+}
 READ_BYTES = 1024 * 1024
 CANNOT_READ = (
     apsw.SQLITE_IOERR_READ,
@@ -96,7 +100,7 @@ def readable(path: Path) -> Iterator[int]:
             yield descriptor
     except OSError as error:
         if error.errno in DISK_ERRORS:
-            raise unreadable(path, os.strerror(error.errno)) from error
+            raise unreadable(path, error.strerror or str(error)) from error
         raise DatabaseError(
             f"The database {path} cannot be opened ({error.strerror}): check its path and permissions."
         ) from error
@@ -114,7 +118,7 @@ def cannot_use(path: Path, error: apsw.Error) -> DatabaseError:
             f"The disk cannot write the database {path} ({error}): make room on its disk{check}; the consoles keep "
             "their events meanwhile."
         )
-    if _is_read_only(path):
+    if is_read_only(path.resolve().parent):
         return DatabaseError(
             f"The database {path} cannot be written, as its disk is mounted read-only: check the disk, then mount it "
             "for writing."
@@ -136,12 +140,5 @@ def _read_failure(path: Path) -> OSError | None:
 
 def _read_all(descriptor: int) -> None:
     position = 0
-    while read := os.pread(descriptor, READ_BYTES, position):
+    while read := read_at(descriptor, READ_BYTES, position):
         position += len(read)
-
-
-def _is_read_only(path: Path) -> bool:
-    try:
-        return bool(os.statvfs(path.resolve().parent).f_flag & os.ST_RDONLY)
-    except OSError:
-        return False

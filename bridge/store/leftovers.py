@@ -6,13 +6,13 @@ use. Whoever writes to the database meanwhile makes that it can no longer be put
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from bridge.errors import DatabaseError
 from bridge.store.descriptors import open_to_read
 from bridge.store.faults import sidecar
 from bridge.store.write_ahead_log import SINGLE_FILE, absent, belongs, has_frames, read_log, rescued_copies
+from bridge.system import read_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def _database_of(log: Path) -> Path:
 
 def _is_single_file(database: Path) -> bool:
     with open_to_read(database) as descriptor:
-        return os.pread(descriptor, 2, 18) == SINGLE_FILE
+        return read_at(descriptor, 2, 18) == SINGLE_FILE
 
 
 def _is_empty_without_log(database: Path) -> bool:
@@ -69,7 +69,7 @@ def _is_empty_without_log(database: Path) -> bool:
     if absent(database) is not None or sidecar(database, LOG_SUFFIX).exists():
         return False
     with open_to_read(database) as descriptor:
-        page = os.pread(descriptor, FIRST_PAGE_BYTES, 0)
+        page = read_at(descriptor, FIRST_PAGE_BYTES, 0)
     return page[18:20] != SINGLE_FILE and (page[100:101], page[103:105]) == EMPTY_SCHEMA
 
 

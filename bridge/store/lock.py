@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from typing import IO, TYPE_CHECKING
 
 from bridge.errors import TrivoxError
-from bridge.private_files import is_root, owner_of
+from bridge.private_files import give_to_owner_of
+from bridge.system import try_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,15 +45,12 @@ def take_lock(database: Path) -> Lock | None:
         raise TrivoxError(f"There is no folder {path.parent}: create it first, or give another --database.")
     try:
         file = path.open("ab")
-        if is_root():
-            os.fchown(file.fileno(), *owner_of(database))
+        give_to_owner_of(database, file.fileno())
     except OSError as error:
         raise TrivoxError(
             f"{path} cannot be made ({error.strerror}): check that the folder is there and yours."
         ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not try_lock(file):
         file.close()
         return None
     return Lock(file)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bridge.store.descriptors import open_to_read
 from bridge.store.faults import sidecar
 from bridge.store.write_ahead_log import FRAME_HEADER, LOG_HEADER
+from bridge.system import read_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,7 @@ class LogIndex:
     def _last_frame(self) -> Frame | None:
         """Read the last frame's place; None if the log is empty, or the index is being written."""
         with open_to_read(self._index) as descriptor:
-            header, copy = (os.pread(descriptor, INDEX_HEADER.size, at) for at in (0, INDEX_HEADER.size))
+            header, copy = (read_at(descriptor, INDEX_HEADER.size, at) for at in (0, INDEX_HEADER.size))
         if header != copy or len(header) < INDEX_HEADER.size:
             return None
         is_ready, page_size, frames, *checksum, salts = INDEX_HEADER.unpack(header)
@@ -79,5 +80,5 @@ class LogIndex:
 
 
 def _holds(log: int, frame: Frame) -> bool:
-    known_by = os.pread(log, MARK_BYTES, frame.position + MARK_AT)
+    known_by = read_at(log, MARK_BYTES, frame.position + MARK_AT)
     return known_by == frame.salts + frame.checksum and os.fstat(log).st_size >= frame.end

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import apsw
 
 from bridge.errors import DatabaseError
-from bridge.private_files import sync
 from bridge.store.backup import copy_to, make_file
 from bridge.store.descriptors import current_path, identity_of
 from bridge.store.faults import SIDECAR_SUFFIXES, UnsavedError, sidecar
 from bridge.store.write_ahead_log import RESCUED, has_frames
+from bridge.system import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

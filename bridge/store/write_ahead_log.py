@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bridge.errors import DatabaseError
 from bridge.store.descriptors import open_to_read
 from bridge.store.faults import readable, sidecar
+from bridge.system import BINARY, read_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +74,7 @@ def absent(database: Path) -> str | None:
         if not database.is_file():
             return "is not a file" if database.exists() else "is missing"
         with open_to_read(database) as descriptor:
-            magic = os.pread(descriptor, len(SQLITE), 0)
+            magic = read_at(descriptor, len(SQLITE), 0)
     except OSError:
         return None  # opening it says better what is wrong
     if not magic:
@@ -103,7 +104,7 @@ def is_own_log(database: Path) -> bool:
     if not has_frames(log):
         return True
     with readable(database) as descriptor:
-        versions = os.pread(descriptor, 2, 18)
+        versions = read_at(descriptor, 2, 18)
     return versions != SINGLE_FILE and belongs(database, log)
 
 
@@ -126,7 +127,7 @@ def belongs(database: Path, log: Path) -> bool:
     for _ in range(ATTEMPTS):
         before = _read_header(log)
         with readable(database) as descriptor:
-            first_page = os.pread(descriptor, PAGE_HEADER_BYTES, 0)
+            first_page = read_at(descriptor, PAGE_HEADER_BYTES, 0)
             read = read_log(log)
             if read is None or _continues(read, first_page, descriptor):
                 return True
@@ -161,7 +162,7 @@ def _find_names(database: int, log: Log) -> list[CommitNames]:
 
 
 def _names_at(database: int, page: int, page_size: int) -> CommitNames | None:
-    return _read_names(os.pread(database, page_size, (page - 1) * page_size))
+    return _read_names(read_at(database, page_size, (page - 1) * page_size))
 
 
 def _read_names(page: bytes) -> CommitNames | None:
@@ -173,7 +174,7 @@ def _read_names(page: bytes) -> CommitNames | None:
 def read_log(log: Path) -> Log | None:
     """Read a log up to its last commit; return None if nothing is committed in it."""
     try:
-        descriptor = os.open(log, os.O_RDONLY)
+        descriptor = os.open(log, os.O_RDONLY | BINARY)
     except FileNotFoundError:
         return None
     try:
@@ -183,7 +184,7 @@ def read_log(log: Path) -> Log | None:
 
 
 def _read_log(descriptor: int) -> Log | None:
-    header = os.pread(descriptor, LOG_HEADER.size, 0)
+    header = read_at(descriptor, LOG_HEADER.size, 0)
     if len(header) < LOG_HEADER.size:
         return None
     magic, _, page_size, _, salts = LOG_HEADER.unpack(header)
@@ -191,7 +192,7 @@ def _read_log(descriptor: int) -> Log | None:
         return None
     log, commits, counters, has_commit = Log(header, page_size), 0, 0, False
     position, size = LOG_HEADER.size, FRAME_HEADER.size + page_size
-    while len(frame := os.pread(descriptor, size, position)) == size:
+    while len(frame := read_at(descriptor, size, position)) == size:
         page_number, pages_after_commit, frame_salts = FRAME_HEADER.unpack_from(frame)
         if frame_salts != salts:
             break  # left from an earlier log

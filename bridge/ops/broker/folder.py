@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import re
 import shutil
 import sys
@@ -17,6 +16,7 @@ from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import BRIDGE, DOCTOR, OWN_USERS, Keyring
 from bridge.ops.broker import certificates, mosquitto, systemd
 from bridge.private_files import is_root, owner_of
+from bridge.system import find_user, name_of_user, user_id
 from bridge.text import plural
 
 if TYPE_CHECKING:
@@ -115,11 +115,10 @@ def _owner_of_broker() -> Owner | None:
     """Return the owner that root gives mosquitto's files to, or None if this is not root."""
     if not is_root():
         return None
-    try:
-        user = pwd.getpwnam(BROKER_USER)
-    except KeyError:
-        raise TrivoxError(f"There is no user {BROKER_USER}: install mosquitto first.") from None
-    return user.pw_uid, user.pw_gid
+    owner = find_user(BROKER_USER)
+    if owner is None:
+        raise TrivoxError(f"There is no user {BROKER_USER}: install mosquitto first.")
+    return owner
 
 
 # -- certificates ------------------------------------------------------------------------------------------------
@@ -209,12 +208,12 @@ def _write_for_consoles(folder: Path, host: str, port: int) -> None:
 
 def _write_units(folder: Path, database: Path, bridge_port: int, report: Report) -> None:
     home = folder / "systemd"
-    user = pwd.getpwuid(owner_of(database)[0]).pw_name
+    user = name_of_user(owner_of(database)[0])
     program = Path(sys.argv[0]).absolute()
     service = systemd.BridgeService(
         user, program, database.absolute(), folder / "bridge.toml", f"mqtts://localhost:{bridge_port}"
     )
-    runs_as = BROKER_USER if is_root() else pwd.getpwuid(os.geteuid()).pw_name
+    runs_as = BROKER_USER if is_root() else name_of_user(user_id())
     broker = shutil.which(BROKER_USER, path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "/usr/sbin/mosquitto"
     unit = systemd.broker_unit(broker, runs_as, folder / "mosquitto.conf")
     old_unit, bridge_unit = _text(home / systemd.BRIDGE_UNIT), systemd.bridge_unit(service)

@@ -136,7 +136,7 @@ def test_a_copy_of_a_newer_trivox_replaces_nothing(office: Office) -> None:
     assert stored(office.database) == 40
 
 
-@pytest.mark.parametrize("point", ["link", "rename", "unlink"])
+@pytest.mark.parametrize("point", ["link", "replace", "unlink"])
 def test_a_restore_that_is_killed_leaves_no_database_without_its_log(
     office: Office, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
