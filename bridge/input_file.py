@@ -1,6 +1,7 @@
 """Open and read files that people name: a file, a pipe, or `-` for standard input, in UTF-8 with or without a BOM.
 
-What cannot be such text is refused with a sentence that says what it seems to be, and what to do.
+Tables may have the other encodings of spreadsheets, see table_encoding.py. What cannot be such text is refused with a
+sentence that says what it seems to be, and what to do.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bridge.errors import TrivoxError
+from bridge.table_encoding import decode_table, is_utf_16
 
 STANDARD_INPUT = Path("-")
 BOM = b"\xef\xbb\xbf"
@@ -22,10 +24,10 @@ _FORMATS = (
     (b"\xfd7zXZ\0", _COMPRESSED.format("unxz")),
     (b"\x28\xb5\x2f\xfd", _COMPRESSED.format("unzstd")),
     (b"\x04\x22\x4d\x18", _COMPRESSED.format("unlz4")),
-    (b"PK\x03\x04", "is a ZIP archive or a workbook: unpack it, or save the table as CSV in UTF-8"),
+    (b"PK\x03\x04", "is a ZIP archive or a workbook: unpack it, or save the table as CSV"),
     (b"PK\x05\x06", "is a ZIP archive without files: give the file that was to be in it"),
     (b"7z\xbc\xaf\x27\x1c", "is a 7z archive: unpack it first"),
-    (b"\xd0\xcf\x11\xe0", "is a workbook: save the table as CSV in UTF-8"),
+    (b"\xd0\xcf\x11\xe0", "is a workbook: save the table as CSV"),
     (b"%PDF", "is a PDF: give the text itself"),
     (b"SQLite format 3\0", "is a database: give a text file (`trivox restore` puts back a copy of a database)"),
     (b"\xff\xfe\0\0", "is text in UTF-32: save it as UTF-8, with `iconv -f UTF-32 -t UTF-8`"),
@@ -76,18 +78,35 @@ def _without_mark(head: bytes) -> str:
 
 def read_text(path: Path, max_bytes: int) -> str:
     """Read a text file that the user named, without a BOM. Raises TrivoxError."""
+    data = _read(path, max_bytes)
+    refuse_other_format(path, data)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TrivoxError(f"{called(path)} is not UTF-8: save it as UTF-8 text.") from error
+
+
+def read_table(path: Path, max_bytes: int) -> str:
+    """Read a CSV file that the user named, in any encoding in which spreadsheets save it. Raises TrivoxError."""
+    data = _read(path, max_bytes)
+    if not is_utf_16(data):
+        refuse_other_format(path, data)
+    text = decode_table(data)
+    if text is None:
+        raise TrivoxError(f"{called(path)} is neither UTF-8 nor surely Cyrillic in Windows-1251: save it as CSV UTF-8.")
+    return text
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
     with open_input(path) as file:
         try:
             data = file.read(max_bytes + 1)
         except OSError as error:
             raise cannot_read(path, error) from error
-    refuse_other_format(path, data)
     if len(data) > max_bytes:
+        refuse_other_format(path, data)
         raise TrivoxError(f"{called(path)} is larger than {max_bytes >> 20} MiB: split it.")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TrivoxError(f"{called(path)} is not UTF-8: save it as UTF-8 text.") from error
+    return data
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
 
 def _message(line: Line, timezone: str) -> CountMessage:
     """Turn a line into the message that a source would have sent. Raises ValueError."""
-    from_ms, to_ms = instant_ms(line["from"], timezone), instant_ms(line["to"], timezone)
+    from_ms, to_ms = (instant_ms(line.moment(column), timezone) for column in ("from", "to"))
     fields: dict[str, Any] = {
         "id": line.get("id") or f"{line['kind']}:{from_ms}",
         "kind": line["kind"],

@@ -1,20 +1,34 @@
-"""Read CSV files: columns by name, one sentence for each bad line, and nothing imported from a file with errors."""
+"""Read CSV files as spreadsheets write them: columns by name, between commas, semicolons or tabs.
+
+Each bad line gets one sentence, and nothing is imported from a file with errors.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bridge.errors import TrivoxError
+from bridge.model.cell_values import read_day, read_moment, read_whole_number
 from bridge.text import plural
 from bridge.wire.contract import valid_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date, datetime
 
 MAX_ERRORS_SHOWN = 20
+SEPARATORS = ",;\t|"
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[,;\t]*\r?\n', re.IGNORECASE)
+_TOTAL = re.compile(
+    r"(?:(?:grand |sub-?)?totals?|sum|sums|итого?|подытог|всего|сумма|общо|всичко|(?:обща )?сума|[σς∑])"
+    r"(?:[\s:.=].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class Line(dict[str, str]):
@@ -42,12 +56,28 @@ class Line(dict[str, str]):
             )
         return self[column]
 
+    def day(self, column: str) -> date:
+        """Read a date. Raises ValueError."""
+        with self._naming(column):
+            return read_day(self[column])
+
+    def moment(self, column: str) -> datetime:
+        """Read a date and time, naive if without an offset. Raises ValueError."""
+        with self._naming(column):
+            return read_moment(self[column])
+
     def whole_number(self, column: str) -> int:
         """Read a whole number, 0 or more. Raises ValueError."""
-        text = self[column]
-        if not (text.isascii() and text.isdigit()):
-            raise ValueError(f"{column} must be a whole number, 0 or more, not {text!r}")
-        return int(text)
+        with self._naming(column):
+            return read_whole_number(self[column])
+
+    @staticmethod
+    @contextmanager
+    def _naming(column: str) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(f"{column} {error}") from error
 
 
 class CsvFile:
@@ -58,33 +88,59 @@ class CsvFile:
         self.name = name
         self.errors: list[str] = []
         self._columns = columns
-        self._reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-        self._header = [heading.strip() for heading in self._next() or []]
+        text = text.removeprefix("\ufeff")
+        said = _SEPARATOR_LINE.match(text)
+        separator = said[1] if said else _separator(text, (*columns, *optional))
+        self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        if said:
+            self._next()
+        self._header = [_heading(cell) for cell in self._first_line()]
         _check_header(name, self._header, columns, optional)
 
     def __iter__(self) -> Iterator[Line]:
         """Yield each line that is not blank; one with too few or too many values is an error. Raises TrivoxError."""
         number = self._reader.line_num + 1
         while (values := self._next()) is not None:
-            if any(value.strip() for value in values):
-                line = Line(number, dict.fromkeys(self._columns, ""), self.errors)
-                line.update(zip(self._header, (value.strip() for value in values), strict=False))
-                if len(values) == len(self._header):
+            if any(values):
+                line = Line(number, dict.fromkeys(self._header, ""), self.errors)
+                line.update(zip(self._header, values, strict=False))
+                wrong = self._what_is_wrong(line, values)
+                if wrong is None:
                     yield line
                 else:
-                    self.errors.append(
-                        f"line {number}: it has {plural(len(values), 'value')}, but the first line has "
-                        f"{len(self._header)}"
-                    )
+                    self.errors.append(f"line {number}: {wrong}")
             number = self._reader.line_num + 1
 
+    def _what_is_wrong(self, line: Line, values: list[str]) -> str | None:
+        """Judge the line as a whole; blank values at its end may be there or not, as spreadsheets do both."""
+        is_short = any(column in self._columns for column in self._header[len(values) :])
+        is_whole = all(line[column] for column in self._columns)
+        names = [line[column] for column in self._header if column.endswith("_id") or column in {"id", "kind"}]
+        total = next((value for value in (names if is_whole else values) if _TOTAL.fullmatch(value)), None)
+        if total is not None:
+            return f"{total!r} looks like a row of totals: delete it, for what it adds up is in the other lines"
+        if is_short or any(values[len(self._header) :]):
+            return f"it has {plural(len(values), 'value')}, but the first line has {len(self._header)}"
+        return None
+
+    def _first_line(self) -> list[str]:
+        """Return the cells of the first line that is not blank, without blank ones at its end."""
+        cells = self._next()
+        while cells is not None and not any(cells):
+            cells = self._next()
+        while cells and not cells[-1]:
+            cells.pop()
+        return cells or []
+
     def _next(self) -> list[str] | None:
+        """Return the cells of the next line, without surrounding spaces; None at the end. Raises TrivoxError."""
         try:
-            return next(self._reader, None)
+            cells = next(self._reader, None)
         except csv.Error as error:
             raise TrivoxError(
                 f"{self.name}, line {self._reader.line_num}: {error}: check its quotation marks; nothing was imported."
             ) from error
+        return None if cells is None else [cell.strip() for cell in cells]
 
     def check(self) -> None:
         """Raise TrivoxError if a line had an error."""
@@ -97,6 +153,17 @@ class CsvFile:
         if len(ordered) == 1:
             raise TrivoxError(f"{self.name}: nothing was imported; correct {shown[0]}")
         raise TrivoxError("\n".join([f"{self.name}: nothing was imported; correct these lines:", *shown, *rest]))
+
+
+def _separator(text: str, columns: tuple[str, ...]) -> str:
+    """Return the separator that finds most of the columns in the first line that is not blank."""
+    first_line = text.lstrip(f"\r\n {SEPARATORS}").partition("\n")[0]
+    return max(SEPARATORS, key=lambda mark: sum(_heading(cell) in columns for cell in first_line.split(mark)))
+
+
+def _heading(cell: str) -> str:
+    """Return the name of a column as people may write it: `Site ID` is site_id."""
+    return re.sub(r"[\s_-]+", "_", cell.strip(' "\ufeff\r').lower())
 
 
 def _check_header(name: str, header: list[str], columns: tuple[str, ...], optional: tuple[str, ...]) -> None:

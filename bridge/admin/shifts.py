@@ -60,7 +60,7 @@ def _read_line(store: Store, line: Line) -> ShiftLine:
     if not 0 < len(seller_id) <= MAX_SELLER_ID or not seller_id.isprintable():
         raise ValueError(f"seller_id {seller_id!r} must be 1 to {MAX_SELLER_ID} printable characters")
     timezone = places.timezone(store, site_id) or "UTC"
-    started_at_ms, ended_at_ms = (instant_ms(line[column], timezone) for column in ("started_at", "ended_at"))
+    started_at_ms, ended_at_ms = (instant_ms(line.moment(column), timezone) for column in ("started_at", "ended_at"))
     if ended_at_ms <= started_at_ms:
         raise ValueError("the shift must end after it starts")
     return ShiftLine(

@@ -112,11 +112,7 @@ def _read_line(line: Line) -> WantedPlacement:
     site_id, console_id = line.identifier("site_id"), line.identifier("console_id")
     if not _is_valid_point(line["checkout_point_id"]):
         raise ValueError(f"checkout_point_id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters")
-    text = line.get("from", "")
-    try:
-        from_day = date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise ValueError(f"from {text!r} is not a date: give it as 2026-11-01, or leave it empty") from error
+    from_day = line.day("from") if line.get("from") else None
     return WantedPlacement(site_id, line["checkout_point_id"], console_id, from_day)
 
 

@@ -21,7 +21,7 @@ from bridge.admin.commands import (
     SetSettings,
     SetSite,
 )
-from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope, text_of
+from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope, table_of
 from bridge.cli.output import print_line
 from bridge.cli.shared_groups import join, question_app, settings_app
 from bridge.errors import UsageError
@@ -130,7 +130,7 @@ def site_import(
 
     Columns: site_id,timezone.
     """
-    result = perform(database, ImportSites(name=file.name, text=text_of(file)))
+    result = perform(database, ImportSites(name=file.name, text=table_of(file)))
     print_line(f"{plural(result['sites'], 'site')} imported.")
 
 
@@ -170,7 +170,7 @@ def checkout_point_import(
 
     Columns: site_id,checkout_point_id,console_id and, optionally, from (see `set`).
     """
-    result = perform(database, ImportCheckoutPoints(name=file.name, text=text_of(file)))
+    result = perform(database, ImportCheckoutPoints(name=file.name, text=table_of(file)))
     print_line(f"{plural(result['checkout_points'], 'checkout point')} imported.")
 
 
@@ -182,7 +182,7 @@ def shift_import(
 
     Columns: site_id,console_id,seller_id,seller_name,started_at,ended_at.
     """
-    result = perform(database, ImportShifts(name=file.name, text=text_of(file)))
+    result = perform(database, ImportShifts(name=file.name, text=table_of(file)))
     print_line(f"{plural(result['shifts'], 'shift')} imported.")
 
 
@@ -194,7 +194,7 @@ def counts_import(
 
     Columns: site_id,source_id,kind,from,to,count and, optionally, id,checkout_point_id,seller_id.
     """
-    result = perform(database, ImportCounts(name=file.name, text=text_of(file)))
+    result = perform(database, ImportCounts(name=file.name, text=table_of(file)))
     print_line(f"{plural(result['counts'], 'count')} imported.")
 
 

@@ -12,7 +12,7 @@ import typer
 
 from bridge.cli import flash_options as options
 from bridge.cli.flash_screen import Screen
-from bridge.cli.options import DATABASE, Database, text_of
+from bridge.cli.options import DATABASE, Database, table_of
 from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
 from bridge.ops.flash import SOURCE, assignments, credentials, flash_log
@@ -112,7 +112,7 @@ def _rows(site: str | None, console: str | None, table: Path | None, count: int 
     if table and (site or console):
         raise UsageError("Give --csv, or --site and --console, not both.")
     if table:
-        return assignments.read_assignments(table, text_of(table))
+        return assignments.read_assignments(table, table_of(table))
     if console and not site:
         raise UsageError("--console needs its site: give --site too.")
     if site and console:

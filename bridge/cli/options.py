@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bridge.errors import UsageError
-from bridge.input_file import read_text
+from bridge.input_file import read_table, read_text
 
 if TYPE_CHECKING:
     from bridge.admin.commands import Scope
@@ -46,6 +46,11 @@ ForAll = Annotated[bool, typer.Option("--all", help="For all consoles.")]
 def text_of(path: Path) -> str:
     """Read a text file that the user named. Raises TrivoxError if it is too large, not UTF-8 or not readable."""
     return read_text(path, MAX_FILE_BYTES)
+
+
+def table_of(path: Path) -> str:
+    """Read a CSV file that the user named. Raises TrivoxError if it is too large, not text or not readable."""
+    return read_table(path, MAX_FILE_BYTES)
 
 
 def scope(site: str | None, console: str | None, *, for_all: bool) -> Scope | None:

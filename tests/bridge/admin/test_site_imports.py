@@ -99,7 +99,7 @@ def test_figures_of_tills_follow_a_console_to_its_new_place(office: Office) -> N
         ("demo,cash,Till,", "line 3: console_id 'Till' is not a valid id"),
         (",cash,till-2,", "line 3: site_id '' is not a valid id"),
         ("demo,,till-2,", "line 3: checkout_point_id must be 1 to 64 printable characters"),
-        ("demo,cash,till-2,Monday", "line 3: from 'Monday' is not a date: give it as 2026-11-01, or leave it empty"),
+        ("demo,cash,till-2,Monday", "line 3: from 'Monday' is not a date such as 2026-11-22 or 22.11.2026"),
         ("demo,desk,till-1,", "line 3: console demo/till-1 is also in an earlier line without a date: give it once"),
     ],
 )

@@ -78,6 +78,9 @@ COMPRESSED = {
 }
 """The words for data in another form than UTF-8 text, and how to make it of text."""
 
+NO_TABLES = {words: change for words, change in COMPRESSED.items() if words != "UTF-16: save it as UTF-8"}
+"""The same for tables, which spreadsheets save in UTF-16 with a byte order mark, too."""
+
 
 # -- trivox ingest -----------------------------------------------------------------------------------------------------
 
@@ -242,11 +245,11 @@ def test_process_substitution_is_taken_in(office: Office, recording: bytes, sour
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", COMPRESSED)
+@pytest.mark.parametrize("words", NO_TABLES)
 @pytest.mark.parametrize("command", ["shift", "counts", "site", "checkout-point"])
 def test_a_table_in_another_format_is_named(office: Office, command: str, words: str) -> None:
     path = office.folder / "table.csv"
-    path.write_bytes(COMPRESSED[words](SHIFTS.encode()))
+    path.write_bytes(NO_TABLES[words](SHIFTS.encode()))
     result = office.run(command, "import", path)
     assert result.status == 1
     assert words in result.err
@@ -268,10 +271,10 @@ def test_a_table_that_never_ends_is_refused(office: Office) -> None:
     assert "is not text" in office.run("shift", "import", "/dev/zero").err
 
 
-@pytest.mark.parametrize("words", COMPRESSED)
+@pytest.mark.parametrize("words", NO_TABLES)
 def test_a_table_of_assignments_in_another_format_is_named(office: Office, words: str) -> None:
     path = office.folder / "consoles.csv"
-    path.write_bytes(COMPRESSED[words](b"site_id,console_id\ndemo,till-1\n"))
+    path.write_bytes(NO_TABLES[words](b"site_id,console_id\ndemo,till-1\n"))
     result = office.run("console", "flash", "--csv", path)
     assert result.status == 1
     assert words in result.err

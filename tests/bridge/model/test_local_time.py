@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.errors import UsageError
+from bridge.model.cell_values import read_moment
 from bridge.model.local_time import day_starts_ms, days_of, instant_ms, local_hour, period_of, zone
 from tests.bridge.office import at
 
@@ -37,11 +38,11 @@ def test_weeks_and_months() -> None:
 @pytest.mark.parametrize("text", ["", "noon", "0001-01-01T00:00", "9999-12-31T23:00", "2026-03-29T03:59"])
 def test_an_invalid_instant_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        instant_ms(text, "Europe/Sofia")
+        instant_ms(read_moment(text), "Europe/Sofia")
 
 
 def test_an_instant_keeps_its_milliseconds() -> None:
-    assert instant_ms("2026-11-22T13:00:00.123", "Europe/Sofia") == at("2026-11-22T11:00:00+00:00") + 123
+    assert instant_ms(read_moment("2026-11-22T13:00:00.123"), "Europe/Sofia") == at("2026-11-22T11:00:00+00:00") + 123
 
 
 def test_only_real_zones_are_zones() -> None:
