@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bridge.admin.settings import refresh_console
 from bridge.model.history import HistoryChange
-from bridge.store import consoles, places
+from bridge.store import consoles, gone_consoles, places
 from bridge.store.history import record_change
 from bridge.wire.identifiers import check_name
 
@@ -24,6 +24,7 @@ def enroll_consoles(store: Store, command: EnrollConsoles) -> dict[str, Any]:
         known = consoles.find_console(store, site_id, console_id)
         _record(store, site_id, console_id, was_enrolled=known.enrolled if known else None, enrolled=True)
         places.set_enrolled(store, places.ensure_console(store, site_id, console_id), enrolled=True)
+        gone_consoles.note_back(store, site_id, console_id)
         store.forget()
         refresh_console(store, site_id, console_id)
     return {}
@@ -38,6 +39,7 @@ def revoke_consoles(store: Store, command: RevokeConsoles) -> dict[str, Any]:
         if known is not None and known.enrolled:
             _record(store, site_id, console_id, was_enrolled=True, enrolled=False)
             places.set_enrolled(store, known.key, enrolled=False)
+            gone_consoles.note_gone(store, site_id, console_id)
             revoked.append(name)
     store.forget()
     return {"revoked": revoked}

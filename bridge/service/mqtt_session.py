@@ -327,7 +327,7 @@ class MqttSession:
             self._unconfirmed -= 1
         elif self._keeper.is_confirmed and not self._is_serving:
             self._is_serving = True
-            self._writer.publish_all_settings()
+            self._writer.publish_retained()
             self._note_connected()
 
     def _on_subscribe(self, _client: Client, _data: Any, mid: int, reasons: list[ReasonCode], *_args: Any) -> None:

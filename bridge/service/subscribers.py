@@ -1,4 +1,4 @@
-"""React to the facts of ingest inside its transaction: continue updates over the air, renew consoles' settings.
+"""React to the facts of ingest inside its transaction: continue updates, renew settings, clear what gone consoles left.
 
 A new subscriber is a class like these and an entry in `subscribers`. Code that only counts or logs gets the same
 facts after the commit: see `vitals.py`.
@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 from bridge.admin import firmware_updates
 from bridge.admin.firmware_updates import CheckedBundles
 from bridge.admin.settings import refresh_console
-from bridge.surveys.facts import ConsoleCameOnline, ConsoleDiscovered, HealthReported, ReplyReceived, SettingsRenewed
+from bridge.service.outcome import Publication
+from bridge.service.retained import clearing
+from bridge.surveys.facts import (
+    ConsoleCameOnline,
+    ConsoleDiscovered,
+    GoneConsoleHeard,
+    HealthReported,
+    ReplyReceived,
+    SettingsRenewed,
+)
 
 if TYPE_CHECKING:
     from bridge.service.outcome import Subscriber, TransactionOutcome
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
 
 def subscribers(store: Store) -> tuple[Subscriber, ...]:
     """List the subscribers in the order in which they handle a fact."""
-    return UpdatesSubscriber(store), SettingsSubscriber(store)
+    return UpdatesSubscriber(store), SettingsSubscriber(store), GoneConsolesSubscriber()
 
 
 class UpdatesSubscriber:
@@ -37,10 +46,10 @@ class UpdatesSubscriber:
             firmware_updates.note_online(self._store, fact.console)
         elif isinstance(fact, HealthReported) and fact.sent_at_ms is not None:
             for message in firmware_updates.note_health(self._store, fact.console, fact.figures):
-                outcome.publish(*message)
+                outcome.publish(Publication(*message))
         elif isinstance(fact, ReplyReceived):
             for message in firmware_updates.take_reply(self._store, self._bundles, fact.console, fact.reply):
-                outcome.publish(*message)
+                outcome.publish(Publication(*message))
 
 
 class SettingsSubscriber:
@@ -53,3 +62,12 @@ class SettingsSubscriber:
         """Renew the console's settings if it has others than it should."""
         if isinstance(fact, ConsoleDiscovered | HealthReported) and refresh_console(self._store, *fact.console):
             outcome.emit(SettingsRenewed(fact.console, was_ahead=isinstance(fact, HealthReported)))
+
+
+class GoneConsolesSubscriber:
+    """Clears what a console that is gone had the broker retain, as until its login ends it may still be connected."""
+
+    def handle(self, fact: Fact, outcome: TransactionOutcome) -> None:
+        """Have the broker forget the message."""
+        if isinstance(fact, GoneConsoleHeard):
+            outcome.publish(clearing(fact.console, fact.leaf))

@@ -18,10 +18,11 @@ from bridge.service.last_copy import keep_last_copy
 from bridge.service.long_job import LongJob
 from bridge.service.operations import LONG_OPERATIONS, Execution, execute, ids_of
 from bridge.service.outcome import Publication, TransactionOutcome
+from bridge.service.retained import find_due
 from bridge.service.retry import Retry, StoppedError
 from bridge.service.subscribers import subscribers
 from bridge.service.vitals import STEP_MS, Vitals
-from bridge.store import consoles, events, imports
+from bridge.store import events, imports
 from bridge.store.faults import DAMAGED, NO_MEMORY, UnreadableError, damage_or_disk, write_error
 from bridge.store.open_files import FilesChangedError
 from bridge.surveys import fold
@@ -92,7 +93,7 @@ class Writer:
         self._queue: queue.SimpleQueue[list[ReceivedMessage] | Job | None] = queue.SimpleQueue()
         self._queued_count = self._written_count = 0
         self._queued_bytes = self._written_bytes = 0
-        self._settings_due = False
+        self._retained_due = False
         self._sweep_at_s = time.monotonic()
         self._long_jobs: deque[LongJob] = deque()  # the first is under way
         self._pulse = WriterPulse()
@@ -134,8 +135,8 @@ class Writer:
         """Return whether no more messages should be enqueued for now."""
         return self.backlog() >= MAX_BACKLOG or self._queued_bytes - self._written_bytes >= MAX_BACKLOG_BYTES
 
-    def publish_all_settings(self) -> None:
-        """Publish every console's settings, as there is a new connection."""
+    def publish_retained(self) -> None:
+        """Publish every console's settings, and clear what is left of consoles now gone, on a new connection."""
         self._queue.put(Job())
 
     def perform(
@@ -206,8 +207,8 @@ class Writer:
             self._run_job(job)
         if self._long_jobs:
             self._take_step(self._long_jobs[0])
-        if self._settings_due:
-            self._publish_settings()
+        if self._retained_due:
+            self._publish_retained()
         if time.monotonic() >= self._sweep_at_s or self.vitals.write_error is not None:
             self._sweep_at_s = time.monotonic() + SWEEP_EVERY_S
             self._sweep()
@@ -268,7 +269,7 @@ class Writer:
         self.vitals.counts.update(result.counts())
         self.vitals.handle_all(outcome.facts)
         publications = [Publication(*ack) for ack in result.acks] + outcome.publications
-        self._settings_due |= any(isinstance(fact, SettingsRenewed) for fact in outcome.facts)
+        self._retained_due |= any(isinstance(fact, SettingsRenewed) for fact in outcome.facts)
         self._on_commit(Outgoing(publications, [(message.mid, message.connection) for message in group if message.mid]))
         self._written_count += len(group)
         self._written_bytes += sum(len(message.payload) for message in group)
@@ -308,7 +309,7 @@ class Writer:
             return
         try:
             if job.command is None:
-                self._publish_settings(every=True)
+                self._publish_retained(every=True)
                 return
             execution = Execution(TransactionOutcome(self._subscribers), job.note_progress)
             with self._store.transaction(self._now_ms(), job.origin):
@@ -353,31 +354,26 @@ class Writer:
         if command is not None:
             log.info("command executed", operation=type(command).__name__, **ids_of(command))
         self.vitals.load(self._store)
-        self._publish_settings()
+        self._publish_retained()
         if offers:
             self._on_commit(Outgoing([Publication(*offer) for offer in offers], []))
 
-    def _publish_settings(self, *, every: bool = False) -> None:
-        """Publish unpublished settings, or every console's newest; do it again later if that could not be recorded."""
-        query = consoles.latest_settings if every else consoles.unpublished_settings
-        rows = []
-        self._settings_due = False
+    def _publish_retained(self, *, every: bool = False) -> None:
+        """Publish the retained messages that are due, or all; do it again later if that could not be recorded."""
+        publications: list[Publication] = []
+        self._retained_due = False
         try:
-            rows = query(self._store)
-            if rows:
+            due = find_due(self._store, every=every)
+            publications = due.publications()
+            if publications:
                 with self._store.transaction(self._now_ms()):
-                    for site_id, console_id, revision, _ in rows:
-                        consoles.note_published(self._store, site_id, console_id, revision)
+                    due.note_published(self._store)
         except Exception as error:
             reason = write_error(error)
             if reason is None:
                 raise
-            self._settings_due = True
+            self._retained_due = True
             self.vitals.note_write_error(reason, error)
-        publications = [
-            Publication(f"trivox/v1/{site_id}/{console_id}/settings", payload.encode(), retain=True)
-            for site_id, console_id, _, payload in rows
-        ]
         for start in range(0, len(publications), MAX_GROUP):
             self._on_commit(Outgoing(publications[start : start + MAX_GROUP], []))
 

@@ -152,5 +152,8 @@ def losses(store: Store) -> list[tuple[str, str, int]]:
 
 def waiting_settings(store: Store) -> int:
     """Return how many consoles have settings that are not published yet."""
-    row = store.one("SELECT count(DISTINCT site_id || '/' || console_id) FROM settings_sent WHERE published = 0")
+    row = store.one(
+        "SELECT count(DISTINCT site_id || '/' || console_id) FROM settings_sent WHERE published = 0"
+        " AND (site_id, console_id) NOT IN (SELECT site_id, console_id FROM gone_console)"
+    )
     return int(row[0]) if row else 0

@@ -173,17 +173,20 @@ def note_revision(store: Store, console: KnownConsole, revision: int) -> None:
 
 
 def latest_settings(store: Store) -> list[tuple[str, str, int, str]]:
-    """Return (site_id, console_id, revision, payload) of the newest settings of each console."""
+    """Return (site_id, console_id, revision, payload) of the newest settings of each console that is not gone."""
     return store.all(
-        "SELECT site_id, console_id, max(revision), payload FROM settings_sent GROUP BY site_id, console_id"
+        "SELECT site_id, console_id, max(revision), payload FROM settings_sent"
+        " WHERE (site_id, console_id) NOT IN (SELECT site_id, console_id FROM gone_console)"
+        " GROUP BY site_id, console_id"
     )
 
 
 def unpublished_settings(store: Store) -> list[tuple[str, str, int, str]]:
-    """Return the newest settings of each console that has some not published yet."""
+    """Return the newest settings of each console that is not gone and has some not published yet."""
     return store.all(
         "SELECT site_id, console_id, max(revision), payload FROM settings_sent"
         " WHERE (site_id, console_id) IN (SELECT site_id, console_id FROM settings_sent WHERE published = 0)"
+        " AND (site_id, console_id) NOT IN (SELECT site_id, console_id FROM gone_console)"
         " GROUP BY site_id, console_id"
     )
 

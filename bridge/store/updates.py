@@ -12,7 +12,7 @@ DONE, FAILED, RETURNED, STOPPED = "done", "failed", "returned", "stopped"
 OPEN = (WAITING, FETCHING, TRIAL)
 _COLUMNS = (
     "console_key, site_id, console_id, order_id, version, state, reason, fetched, size, older, ordered_at_ms,"
-    " changed_at_ms"
+    " changed_at_ms, return_is_proved"
 )
 
 
@@ -31,6 +31,7 @@ class UpdateOrder(NamedTuple):
     older: int
     ordered_at_ms: int
     changed_at_ms: int
+    return_is_proved: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -57,7 +58,7 @@ def order_of(store: Store, site_id: str, console_id: str) -> UpdateOrder | None:
 def put(store: Store, order: UpdateOrder) -> None:
     """Store an order, in the place of any that the console had."""
     store.run(
-        "INSERT OR REPLACE INTO update_order VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO update_order VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (order.console_key, *order[3:]),
     )
 

@@ -122,6 +122,13 @@ class StrangerRefused(Fact, frozen=True):
     messages: int
 
 
+class GoneConsoleHeard(Fact, frozen=True):
+    """A console that was revoked, retired or removed sent what the broker retains, under this leaf."""
+
+    console: ConsoleName
+    leaf: str
+
+
 class Rejected(Fact, frozen=True):
     """`count` messages or events were rejected for this reason; one of them came under `example_topic`."""
 

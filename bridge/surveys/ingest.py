@@ -15,7 +15,7 @@ from msgspec import UNSET
 from bridge.keyring import KeyCache
 from bridge.model.dating import date_event
 from bridge.model.survey_rules import DecidingEvents
-from bridge.store import consoles, events, kept, rejects, surveys
+from bridge.store import consoles, events, gone_consoles, kept, rejects, surveys
 from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
 from bridge.surveys.counts import CountsIntake
 from bridge.surveys.facts import (
@@ -27,6 +27,7 @@ from bridge.surveys.facts import (
     EpochResumed,
     EventsLost,
     EventsUnproved,
+    GoneConsoleHeard,
     HealthReported,
     Rejected,
     ReplyReceived,
@@ -112,6 +113,7 @@ class Intake:
         self._seen: dict[int, tuple[KnownConsole, int, int]] = {}
         self._macs: Counter[tuple[KnownConsole, Mac]] = Counter()
         self._strangers: Counter[ConsoleName] = Counter()
+        self._gone: set[tuple[ConsoleName, str]] = set()  # heard though they are gone, with the leaf
         self._rejects: Counter[str] = Counter()
         self._example_topics: dict[str, str] = {}
         self.result = IntakeResult()
@@ -158,6 +160,8 @@ class Intake:
             ack = self._counts.take(site_id, console_id, payload)
             self.result.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
         elif payload:  # an empty payload only clears what the broker retained
+            if leaf in contract.RETAINED_LEAVES and gone_consoles.is_gone(self._store, name):
+                self._gone.add((name, leaf))
             is_there = self._take_report(name, leaf, payload, arrived_at_ms, is_live=not is_retained)
             if is_there and not is_retained:
                 self._note_heard(self._console(name, arrived_at_ms), arrived_at_ms)
@@ -190,6 +194,8 @@ class Intake:
             self._emit(ConsoleHeard(console.name, at_ms, count))
         for name, count in self._strangers.items():
             self._emit(StrangerRefused(name, count))
+        for name, leaf in sorted(self._gone):
+            self._emit(GoneConsoleHeard(name, leaf))
         for reason, count in self._rejects.items():
             self._emit(Rejected(reason, count, self._example_topics[reason]))
 

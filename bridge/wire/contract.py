@@ -20,6 +20,7 @@ from bridge.text import printable
 MAX_MESSAGE_BYTES = 65_536
 MAX_EVENTS = 256
 LEAVES_TO_BRIDGE = ("events", "status", "health", "reply", "counts")
+RETAINED_LEAVES = ("status", "health", "settings")
 
 _TOPIC = re.compile(r"trivox/v1/([a-z0-9][a-z0-9_-]{0,31})/([a-z0-9][a-z0-9_-]{0,31})/([a-z]+)", re.ASCII)
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)

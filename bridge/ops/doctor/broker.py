@@ -27,18 +27,23 @@ DAY_S = 86_400
 
 def check_broker(
     database: Path,
-    newest_settings: dict[str, bytes],
+    retained: dict[str, bytes],
     vitals: dict[str, Any],
     chosen_broker: BrokerLogin | None,
     read_login: Callable[[str], BrokerLogin],
     now_ms: int,
 ) -> Iterator[Diagnosis]:
-    """Check `chosen_broker`, or else the running bridge's, of which `vitals` tell (empty: none is running)."""
+    """Check `chosen_broker`, or else the running bridge's, of which `vitals` tell (empty: none is running).
+
+    `retained` is what the broker is to retain, by topic; where the payload is empty, nothing.
+    """
     if chosen_broker is None and not vitals.get("broker"):
         yield Diagnosis("The broker was not checked: give --broker, or start the bridge.", needs_action=False)
         return
     broker = chosen_broker or read_login(vitals["broker"])
-    result = probe(broker)
+    sites = vitals.get("sites", [])
+    ours = {topic: payload for topic, payload in retained.items() if not sites or topic.split("/")[2] in sites}
+    result = probe(broker, [topic for topic, payload in ours.items() if not payload])
     if result.problem:
         # The bridge is connected and only this command lacks the login, or the refusal was reported above.
         is_covered = chosen_broker is None and (vitals["is_connected"] or vitals["refused"])
@@ -50,7 +55,7 @@ def check_broker(
     )
     yield from _other_bridges(result.claims, vitals, database)
     yield from check_client_ids(broker, result, Keyring(database))
-    yield from _settings(newest_settings, vitals.get("sites", []), result)
+    yield from _retained(ours, result)
     yield from _certificate(result.certificate_ends_s, now_ms)
     if result.dropped:
         yield Diagnosis(
@@ -92,14 +97,21 @@ def _claim(payload: bytes) -> BridgeClaim | None:
         return None
 
 
-def _settings(newest: dict[str, bytes], sites: list[str], result: ProbeResult) -> Iterator[Diagnosis]:
-    ours = {topic: payload for topic, payload in newest.items() if not sites or topic.split("/")[2] in sites}
-    missing = sorted(topic for topic, payload in ours.items() if result.settings.get(topic) != payload)
+def _retained(ours: dict[str, bytes], result: ProbeResult) -> Iterator[Diagnosis]:
+    wrong = sorted(topic for topic, payload in ours.items() if result.retained.get(topic, b"") != payload)
+    missing = [topic for topic in wrong if ours[topic]]
     if missing:
         consoles_affected = f"{plural(len(missing), 'console')} (for example {missing[0]})"
         yield Diagnosis(
             f"The broker does not hold the newest settings of {consoles_affected}: restart the bridge, "
             "and let the broker keep retained messages (`persistence true`)."
+        )
+    left = [topic for topic in wrong if not ours[topic]]
+    if left:
+        yield Diagnosis(
+            f"The broker still retains {plural(len(left), 'message')} of consoles that are gone (for example "
+            f"{left[0]}): run `trivox broker-config` again and reload the broker, or give the bridge's login the right "
+            "to write there; then restart the bridge."
         )
 
 

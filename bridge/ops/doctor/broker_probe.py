@@ -16,6 +16,8 @@ from bridge.service.mqtt_client import make_client
 from bridge.wire.bridge_claim import ALL_CLAIMS, is_claim_topic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from paho.mqtt.client import MQTTMessage
 
     from bridge.broker_login import BrokerLogin
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 5.0
 QUIET_S = 0.5  # without a message: then all retained ones have come
 VERSION, DROPPED = "$SYS/broker/version", "$SYS/broker/publish/messages/dropped"
+TOPICS_A_PACKET = 256
 TOPICS = ("trivox/v1/+/+/settings", VERSION, DROPPED, ALL_CLAIMS)
 
 
@@ -34,7 +37,8 @@ class ProbeResult:
     version: str = ""
     dropped: int = 0
     certificate_ends_s: float | None = None  # seconds since 1970; None without TLS
-    settings: dict[str, bytes] = field(default_factory=dict)
+    topics: list[str] = field(default_factory=lambda: [*TOPICS])
+    retained: dict[str, bytes] = field(default_factory=dict)  # for consoles, by topic
     claims: list[bytes] = field(default_factory=list)  # of bridges
     may_choose_client_id: bool = False  # False: the broker ties client ids to logins
     is_subscribed: bool = False
@@ -45,7 +49,8 @@ class ProbeResult:
         if reason.is_failure:
             self.problem = f"refuses this login ({reason}): give TRIVOX_MQTT_USER and TRIVOX_MQTT_PASSWORD, or --config"
         else:
-            client.subscribe([(topic, 0) for topic in TOPICS])
+            for start in range(0, len(self.topics), TOPICS_A_PACKET):
+                client.subscribe([(topic, 0) for topic in self.topics[start : start + TOPICS_A_PACKET]])
 
     def on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[Any], *_: Any) -> None:
         """Note whether the subscription was granted; retained messages come after it."""
@@ -63,12 +68,12 @@ class ProbeResult:
         elif message.retain and is_claim_topic(message.topic):
             self.claims.append(bytes(message.payload))
         elif message.retain:
-            self.settings[message.topic] = bytes(message.payload)
+            self.retained[message.topic] = bytes(message.payload)
 
 
-def probe(broker: BrokerLogin) -> ProbeResult:
-    """Probe a broker; this takes a few seconds at most."""
-    result = ProbeResult()
+def probe(broker: BrokerLogin, more_topics: Iterable[str] = ()) -> ProbeResult:
+    """Probe a broker, also for what it retains under `more_topics`; this takes a few seconds at most."""
+    result = ProbeResult(topics=[*TOPICS, *more_topics])
     client = make_client(Client, broker, f"trivox-doctor-{os.getpid()}")
     client.on_connect = result.on_connect
     client.on_subscribe, client.on_message = result.on_subscribe, result.on_message

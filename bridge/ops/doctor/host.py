@@ -15,7 +15,8 @@ from bridge.model.local_time import DAY_MS
 from bridge.ops.doctor.broker import check_broker
 from bridge.ops.doctor.database import Diagnosis, examine
 from bridge.service.control import describe_bridge
-from bridge.store import consoles, open_store
+from bridge.service.retained import find_due
+from bridge.store import open_store
 from bridge.store.faults import UnreadableError, sidecar
 from bridge.store.leftovers import rescued_advice
 from bridge.store.write_ahead_log import kept_logs, rescued_copies
@@ -48,10 +49,13 @@ WRITE_ERROR_ADVICE = {
 
 @dataclass(frozen=True)
 class DatabaseFacts:
-    """Facts read from the database, as far as it could be read: `settings` are the newest, by topic."""
+    """Facts read from the database, as far as it could be read: `retained` is what the broker is to retain, by topic.
+
+    Where the payload is empty, it is to retain nothing.
+    """
 
     path: Path
-    settings: dict[str, bytes] = field(default_factory=dict)
+    retained: dict[str, bytes] = field(default_factory=dict)
     can_serve: bool = True
 
 
@@ -67,7 +71,7 @@ def diagnose(
     try:
         store = open_store(database)
         yield from examine(store, now_ms)
-        facts = DatabaseFacts(database, _settings(store))
+        facts = DatabaseFacts(database, _retained(store))
     except (apsw.BusyError, apsw.LockedError):
         yield Diagnosis(f"Another program has locked the database {database}: end that program.")
         facts = DatabaseFacts(database)
@@ -90,11 +94,8 @@ def _is_bridge_running(database: Path) -> bool:
         return True
 
 
-def _settings(store: Store) -> dict[str, bytes]:
-    return {
-        f"trivox/v1/{site_id}/{console_id}/settings": payload.encode()
-        for site_id, console_id, _, payload in consoles.latest_settings(store)
-    }
+def _retained(store: Store) -> dict[str, bytes]:
+    return {message.topic: message.payload for message in find_due(store, every=True).publications()}
 
 
 def diagnose_host(
@@ -114,7 +115,7 @@ def diagnose_host(
     yield from _disk_space(facts.path)
     yield from _leftovers(facts.path)
     yield from _key_files(facts.path)
-    yield from check_broker(facts.path, facts.settings, vitals or {}, chosen_broker, read_login, now_ms)
+    yield from check_broker(facts.path, facts.retained, vitals or {}, chosen_broker, read_login, now_ms)
     yield from _host_clock(vitals or {}, now_ms)
 
 
