@@ -206,14 +206,15 @@ def _open_store(database: Path) -> Iterator[Store]:
 
 def _connect(database: Path) -> socket.socket | None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(ANSWER_LIMIT_S)
+    # With a timeout of Python's, connecting would not wait for a bridge with many clients, but fail at once.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", int(WAIT_S), 0))
     try:
         with socket_address(database) as address:
             connection.connect(address)
     except PermissionError as error:
         connection.close()
         raise TrivoxError(f"Another user's bridge is writing {database}: run this command as that user.") from error
-    except (FileNotFoundError, ConnectionError, BlockingIOError):  # it does not serve anybody yet, or many at once
+    except (FileNotFoundError, ConnectionError):  # whoever has the lock does not serve it, or not yet
         connection.close()
         return None
     except OSError as error:
