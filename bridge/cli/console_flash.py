@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,8 @@ from bridge.ops.flash.console_json import SharedConfig, read_der
 from bridge.ops.flash.flash_board import FlashJob
 from bridge.ops.flash.flash_session import FlashRun, FlashSession
 from bridge.ops.flash.install import FirmwareImage
+from bridge.ops.flash.label import check_folder
+from bridge.ops.flash.wait_online import OnlineWatch
 from bridge.text import plural
 from bridge.wire.identifiers import check_id
 
@@ -38,6 +41,7 @@ def console_flash(
     site: options.Site = None,
     console: options.ConsoleId = None,
     table: options.Table = None,
+    again: options.Again = False,  # noqa: FBT002 - options of the command line
     count: options.Count = None,
     port: options.Ports = None,
     wifi_ssid: options.WifiSsid = None,
@@ -50,14 +54,16 @@ def console_flash(
     keys: options.Keys = None,
     base: options.BaseFile = None,
     base_sha256: options.BaseHash = None,
-    wipe: options.Wipe = False,  # noqa: FBT002 - options of the command line
+    wipe: options.Wipe = False,  # noqa: FBT002
     self_test: options.SelfTest = True,  # noqa: FBT002
     wait: options.Wait = 300,
     labels: options.Labels = options.LABELS,
     log_file: options.LogFile = options.LOG,
 ) -> None:
     """Turn boards into consoles as they are plugged in. Each gets firmware, configuration, self-test and label."""
-    rows, done = _rows(site, console, table, count), flash_log.read_done(log_file) if table or count else {}
+    rows = _rows(site, console, table, count)
+    done = flash_log.read_done(log_file)
+    check_folder(labels)
     login = options.broker(broker, config, ca_file)
     without_password = (row.wifi_ssid for row in rows if row.wifi_ssid and row.wifi_password is None)
     password = options.wifi_password(wifi_ssid or next(without_password, None), wifi_password_file)
@@ -65,22 +71,28 @@ def console_flash(
         wifi_ssid, password, login, read_der(ca_file) if ca_file else None, ntp_host, _issuer(keys, database)
     )
     micropython = options.base(base, base_sha256)
-    with Screen() as screen, tempfile.TemporaryDirectory(prefix="trivox-firmware-") as folder:
-        pool = assignments.AssignmentPool(rows, done, None if rows else lambda board: _ask(screen, site, board))
-        wanted = min(count or pool.remaining, pool.remaining) if table else count or 1
+    screen = Screen()
+    done = {} if again or not (table or count) else done
+    pool = assignments.AssignmentPool(rows, done, None if rows else lambda board: _ask(screen, site, board))
+    wanted = min(count or pool.remaining, pool.remaining) if table else count or 1
+    if not wanted:
+        screen.say(f"All consoles of {table} are done, according to {log_file}: to flash them again, add --again.")
+        return
+    with ExitStack() as stack:
+        watch = stack.enter_context(OnlineWatch(login)) if login else None
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="trivox-firmware-"))
+        stack.enter_context(screen)
         firmware = FirmwareImage(compile_firmware(Path(folder) / "firmware"))
-        job = FlashJob(firmware, pool, common, micropython, may_wipe=wipe, runs_self_test=self_test, watch_broker=login)
+        job = FlashJob(firmware, pool, common, micropython, may_wipe=wipe, runs_self_test=self_test, watch=watch)
         flash_run = FlashRun(port or [], wanted, wait, log_file, labels, _version())
-        screen.say(
-            f"Plug in {plural(wanted, 'board')}{', one after the other or together' if wanted > 1 else ''}."
-            if wanted
-            else f"All are done, according to {log_file}: to flash one again, give --site and --console."
-        )
+        screen.say(f"Plug in {plural(wanted, 'board')}{', one after the other or together' if wanted > 1 else ''}.")
         session = FlashSession(job, flash_run, screen.add_board)
         all_done = session.run()
-        screen.say(f"{plural(session.done_count, 'console')} of {wanted} done; the log is {log_file}.")
+        screen.say(_summary(session, wanted, log_file))
+    if not all_done and session.failed_count:
+        raise typer.Exit(1)  # each failure was told when it happened
     if not all_done:
-        raise TrivoxError(_failure(session, wait))
+        raise TrivoxError(_no_board(session, wait))
 
 
 @console_app.command("keys")
@@ -89,9 +101,13 @@ def console_keys(
     consoles: Annotated[list[str], typer.Argument(metavar="SITE/CONSOLE…")],
     database: Database = DATABASE,
 ) -> None:
-    """Write consoles' logins and keys to a file. It is for a technician or a gateway; new consoles are enrolled."""
-    issue = credentials.issuer_from_database(database, _report_enrolled)
+    """Write consoles' logins and keys to a file, in place of an older one. New consoles are enrolled.
+
+    The file is for a technician or a gateway.
+    """
     names = [_identity(name) for name in consoles]
+    credentials.check_target(file)
+    issue = credentials.DatabaseIssuer(database, _report_enrolled)
     issued = {f"{site_id}/{console_id}": issue(site_id, console_id) for site_id, console_id in names}
     credentials.write_file(file, issued)
     sys.stdout.write(
@@ -138,13 +154,15 @@ def _ask(screen: Screen, site: str | None, board: BoardInfo) -> assignments.Assi
 
 def _issuer(keys: Path | None, database: Path | None) -> credentials.Issuer:
     if keys:
-        return credentials.issuer_from_file(keys)
-    return credentials.issuer_from_database(database, _report_enrolled) if database else credentials.no_credentials
+        if database:
+            sys.stderr.write(f"{database} is not used: the consoles' keys come from {keys}.\n")
+        return credentials.FileIssuer(keys)
+    return credentials.DatabaseIssuer(database, _report_enrolled) if database else credentials.Issuer()
 
 
 def _report_enrolled(name: str) -> None:
     sys.stderr.write(
-        f"{name} is enrolled: give its login, which is in the folder beside the database, to the broker.\n"
+        f"{name} is enrolled: run `trivox broker-config` and reload the broker, so that it knows the new login.\n"
     )
 
 
@@ -153,9 +171,14 @@ def _version() -> str:
     return match[1] if match else ""
 
 
-def _failure(session: FlashSession, wait_s: int) -> str:
-    if session.failures:
-        return f"{plural(len(session.failures), 'board')} failed; the last one: {session.failures[-1]}"
+def _summary(session: FlashSession, wanted: int, log_file: Path) -> str:
+    done, unheard = session.done_count, session.unheard_count
+    of_them = "" if unheard == done else f"{unheard} of them "
+    not_heard = f", {of_them}not heard at the broker" if unheard else ""
+    return f"{plural(done, 'console')} of {wanted} flashed{not_heard}; the log is {log_file}."
+
+
+def _no_board(session: FlashSession, wait_s: int) -> str:
     board = "No further board" if session.done_count else "No board"
     return (
         f"{board} was seen for {wait_s} s: check that its cable carries data (many only charge), try another socket, "

@@ -29,6 +29,9 @@ Table = Annotated[
         "wifi_ssid,wifi_password,ntp_host.",
     ),
 ]
+Again = Annotated[
+    bool, typer.Option("--again", help="Flash consoles of --csv or --count again that the log says are done.")
+]
 Count = Annotated[
     int | None, typer.Option("--count", min=1, help="The number of boards; ids are numbered on: till-1, till-2.")
 ]

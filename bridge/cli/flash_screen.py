@@ -14,8 +14,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from bridge.errors import TrivoxError
+from bridge.text import printable
 
 PLAIN_WIDTH = 160  # columns, if the output is not a terminal
+LONGEST = 1000  # characters of an error
 
 
 class Screen:
@@ -50,6 +52,11 @@ class Screen:
         """Print a line above the bars; control codes in the text have no effect."""
         with self._lock:
             self._terminal.print(Text(sentence), soft_wrap=True)
+
+    def fail(self, sentence: str) -> None:
+        """Print an error; beside bars, it comes above them."""
+        with self._lock:
+            sys.stderr.write(f"trivox: {printable(sentence, LONGEST)}\n")
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -86,6 +93,10 @@ class BoardDisplay:
     def note(self, sentence: str) -> None:
         """Print a line about the board."""
         self._screen.say(sentence)
+
+    def fail(self, sentence: str) -> None:
+        """Print why the board could not be flashed."""
+        self._screen.fail(sentence)
 
     def confirm(self, question: str) -> bool:
         """Ask the technician a yes-or-no question. Raises TrivoxError if nobody answers."""

@@ -59,12 +59,12 @@ def run_gateway(broker: BrokerLogin, keys: Path | None, paths: list[str], metric
         if not is_port(path):
             raise UsageError(f"{path} is not a serial port: give a board's, such as /dev/ttyACM0.")
     if keys is not None:
-        credentials.issuer_from_file(keys)  # reports now what is wrong with the file
+        credentials.FileIssuer(keys)  # reports now what is wrong with the file
 
     def broker_of(site_id: str, console_id: str) -> BrokerLogin:
         if keys is None:
             return broker
-        login = credentials.issuer_from_file(keys)(site_id, console_id)  # the file may be new
+        login = credentials.FileIssuer(keys)(site_id, console_id)  # the file may be new
         return replace(broker, user=login.user, password=login.password)
 
     server = Gateway(broker_of, paths)

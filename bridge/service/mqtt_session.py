@@ -20,6 +20,7 @@ from paho.mqtt.enums import MQTTErrorCode
 
 from bridge import log
 from bridge.keyring import Keyring
+from bridge.service.broker_protocol import wrong_scheme
 from bridge.service.claim import another_bridge, shared_keys
 from bridge.service.claim_inquiry import ClaimInquiry
 from bridge.service.claim_keeper import ClaimKeeper
@@ -213,7 +214,7 @@ class MqttSession:
         if inquiry.refused:
             self._note_refused(inquiry.refused, "the broker refuses the bridge: correct user and password")
         elif not inquiry.is_complete:
-            self._warn("the broker does not answer: trying again")
+            self._warn_unanswered("the broker does not answer: trying again")
         elif inquiry.rival is not None:
             self._writer.fail(another_bridge(inquiry.rival, self._broker.address))
         elif inquiry.shares_name:
@@ -243,9 +244,13 @@ class MqttSession:
             self._warn("the certificate of the broker is not trusted: see --ca-file", error=error.reason)
             return False
         except OSError as error:
-            self._warn("no broker answers: waiting for it", error=error)
+            self._warn_unanswered("no broker answers: waiting for it", error)
             return False
         return True
+
+    def _warn_unanswered(self, message: str, error: OSError | None = None) -> None:
+        if not self._is_ending():
+            self._warn(wrong_scheme(self._broker, error) or message, error=error)
 
     def _warn(self, message: str, **facts: Any) -> None:
         """Log a problem with the broker, at most once a minute."""

@@ -47,7 +47,7 @@ class Wifi:
         return self._wlan.isconnected()
 
     async def join(self):
-        """Join the network. Raises OSError if that takes longer than 8 s."""
+        """Join the network. Raises OSError with the driver's last status if that takes longer than 8 s."""
         if self._wlan.isconnected():
             return
         self._wlan.active(True)
@@ -57,7 +57,16 @@ class Wifi:
             await asyncio.sleep_ms(100)
             if self._wlan.isconnected():
                 return
-        raise OSError("no Wi-Fi")
+        raise OSError("no Wi-Fi, status %d" % self._failed_status())
+
+    def _failed_status(self):
+        import network
+
+        status = self._wlan.status()
+        if status == network.STAT_CONNECTING:  # an ESP32 says why it failed only once it no longer tries
+            self._wlan.disconnect()
+            status = self._wlan.status()
+        return status
 
     async def resolve(self, host):
         """Return the numeric address of `host` to try next: of several, each in turn. Raises OSError if it has none.

@@ -22,6 +22,7 @@ class _State:
     wanted = None  # (ssid, key) of the network to join
     since = 0  # when joining began
     joined = False
+    failure = None  # why the last attempt failed, as a STAT_ constant
 
 
 _state = _State()
@@ -52,37 +53,43 @@ class WLAN:
                 raise TypeError("extra keyword arguments given")
         if not _state.active:
             raise OSError("Wifi Not Started") if not wires.rp2 else OSError(1)
-        if _state.wanted and not wires.rp2 and self.status() == STAT_CONNECTING:
+        if _state.wanted and not wires.rp2 and self._status() == STAT_CONNECTING:
             raise OSError("Wifi Internal Error")  # sta is connecting, cannot set config
         if type(ssid) not in (str, bytes) or not 1 <= len(ssid) <= 32:
             raise ValueError("invalid SSID")
         _state.wanted = (ssid, key)
         _state.since = utime.ticks_ms()
         _state.joined = False
+        _state.failure = None
 
     def disconnect(self):
-        """Leave the network."""
+        """Leave the network, or stop trying."""
+        self._status()  # notes how the attempt went
         _state.wanted, _state.joined = None, False
 
     def _status(self):
-        """Return how far joining has come, as a STAT_ constant."""
+        """Return how far joining has come, as a STAT_ constant; an ESP32 tries on and tells a failure afterwards."""
         if not wires.config["radio"]:
             if _state.joined and wires.rp2:  # whose driver does not join again by itself
                 _state.wanted = None
             _state.joined = False
             _state.since = utime.ticks_ms()
         if not _state.wanted:
-            return STAT_IDLE
-        if not wires.config["radio"]:
-            return STAT_NO_AP_FOUND
+            return STAT_IDLE if wires.rp2 or _state.failure is None else _state.failure
         if _state.joined:
             return STAT_GOT_IP
         if utime.ticks_diff(utime.ticks_ms(), _state.since) < _JOIN_MS:
             return STAT_CONNECTING
-        if _state.wanted != (wires.config["ssid"], wires.config["password"]):
-            return STAT_WRONG_PASSWORD
+        if not wires.config["radio"] or _state.wanted[0] != wires.config["ssid"]:
+            return self._failed(STAT_NO_AP_FOUND)
+        if _state.wanted[1] != wires.config["password"]:
+            return self._failed(STAT_WRONG_PASSWORD)
         _state.joined = True
         return STAT_GOT_IP
+
+    def _failed(self, status):
+        _state.failure = status
+        return status if wires.rp2 else STAT_CONNECTING
 
     def isconnected(self):
         """Return whether it has joined and has an address."""

@@ -129,20 +129,24 @@ def test_the_calendar_is_set_by_the_rtc(run: Callable[..., str]) -> None:
 JOIN = """
 import network, time
 wlan = network.WLAN(network.STA_IF)
-def after(key):
-    wlan.active(True); wlan.disconnect(); wlan.connect("shop", key)
+def after(ssid, key):
+    wlan.active(True); wlan.disconnect(); wlan.connect(ssid, key)
     at_once = wlan.status()
     time.sleep_ms(300)
-    return at_once, wlan.status(), wlan.isconnected()
-right, wrong = after("simulated"), after("guessed")
-print(right == (network.STAT_CONNECTING, network.STAT_GOT_IP, True))
-print(wrong == (network.STAT_CONNECTING, network.STAT_WRONG_PASSWORD, False))
+    later = wlan.status(), wlan.isconnected()
+    if later[0] == network.STAT_CONNECTING:  # an ESP32 tries on, and tells afterwards why it failed
+        wlan.disconnect()
+        later = wlan.status(), wlan.isconnected()
+    return (at_once,) + later
+print(after("shop", "simulated") == (network.STAT_CONNECTING, network.STAT_GOT_IP, True))
+print(after("shop", "guessed") == (network.STAT_CONNECTING, network.STAT_WRONG_PASSWORD, False))
+print(after("office", "simulated") == (network.STAT_CONNECTING, network.STAT_NO_AP_FOUND, False))
 """
 
 
 @pytest.mark.parametrize("board", ["unix", "esp32", "pico_w"])
 def test_a_network_is_joined_with_its_password(run: Callable[..., str], board: str) -> None:
-    assert run(JOIN, board).split() == ["True", "True"]
+    assert run(JOIN, board).split() == ["True", "True", "True"]
 
 
 @pytest.mark.parametrize(

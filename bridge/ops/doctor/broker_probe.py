@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode
 
+from bridge.service.broker_protocol import wrong_scheme
 from bridge.service.mqtt_client import make_client
 from bridge.wire.bridge_claim import ALL_CLAIMS, is_claim_topic
 
@@ -80,13 +81,14 @@ def probe(broker: BrokerLogin, more_topics: Iterable[str] = ()) -> ProbeResult:
     try:
         client.connect(broker.host, broker.port)
         result.certificate_ends_s = _certificate_ends_s(client)
-        _listen(client, result)
+        _listen(client, broker, result)
         if not result.problem:
             result.may_choose_client_id = is_let_in(broker) and _is_still_connected(client)
     except ssl.SSLCertVerificationError as error:
         result.problem = f"has a certificate that is not trusted ({error.reason}): give --ca-file"
     except OSError as error:
-        result.problem = f"does not answer ({error}): start it, or correct its address"
+        reason = wrong_scheme(broker, error)
+        result.problem = _refused(reason) or f"does not answer ({error}): start it, or correct its address"
     client.disconnect()
     return result
 
@@ -141,11 +143,15 @@ def _certificate_ends_s(client: Client) -> float | None:
     return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
 
 
-def _listen(client: Client, result: ProbeResult) -> None:
+def _listen(client: Client, broker: BrokerLogin, result: ProbeResult) -> None:
     end_s = time.monotonic() + TIMEOUT_S
     while not result.problem and client.loop(0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS:
         now_s = time.monotonic()
         if now_s > end_s or (result.is_subscribed and now_s - result.last_message_s > QUIET_S):
             break
     if not (result.is_subscribed or result.problem):
-        result.problem = "does not speak MQTT: correct its address"
+        result.problem = _refused(wrong_scheme(broker)) or "does not speak MQTT: correct its address"
+
+
+def _refused(reason: str) -> str:
+    return reason and f"cannot be used like this: {reason}"

@@ -9,9 +9,10 @@ from typing import Any
 
 from bridge.broker_login import BrokerLogin
 from bridge.errors import TrivoxError
+from bridge.keyring import Credentials
 from bridge.ops.flash.assignments import Assignment
 from bridge.ops.flash.board_info import BoardInfo
-from bridge.ops.flash.credentials import Issuer, no_credentials
+from bridge.ops.flash.credentials import Issuer
 from bridge.ops.flash.errors import FlashingError
 
 WITHOUT_RADIO = "pico"
@@ -26,16 +27,16 @@ class SharedConfig:
     broker: BrokerLogin | None = None
     ca: bytes | None = None
     ntp_host: str | None = None
-    issuer: Issuer = no_credentials
+    issuer: Issuer = field(default_factory=Issuer)
 
 
 def console_config(assignment: Assignment, board: BoardInfo, shared: SharedConfig) -> dict[str, Any]:
-    """Return the content of `console.json`. Raises FlashingError if the Wi-Fi or the broker is not known."""
+    """Return the content of `console.json`, but for new credentials.
+
+    Raises FlashingError if the Wi-Fi or the broker is not known.
+    """
     previous = dict(board.console or {}) if board.identity == assignment.identity else {}
     config = {**previous, "site_id": assignment.site_id, "console_id": assignment.console_id, "board": board.kind}
-    credentials = shared.issuer(assignment.site_id, assignment.console_id)
-    if credentials:
-        config["key"] = credentials.key
     if board.kind == WITHOUT_RADIO:
         return config
     ssid, password = assignment.wifi_ssid or shared.wifi_ssid, assignment.wifi_password
@@ -46,8 +47,6 @@ def console_config(assignment: Assignment, board: BoardInfo, shared: SharedConfi
         config["broker"] = {**config.get("broker", {}), "host": broker.host, "port": broker.port, "tls": broker.tls}
         if shared.ca:
             config["broker"]["ca"] = "/ca.der"
-    if credentials:
-        config["broker"] = {**config.get("broker", {}), "user": credentials.user, "password": credentials.password}
     if assignment.ntp_host or shared.ntp_host:
         config["ntp_host"] = assignment.ntp_host or shared.ntp_host
     if not config.get("wifi"):
@@ -55,6 +54,15 @@ def console_config(assignment: Assignment, board: BoardInfo, shared: SharedConfi
     if not config.get("broker", {}).get("host"):
         raise FlashingError(f"The broker of {assignment.name} is not known: give --broker mqtt://HOST:PORT.")
     return config
+
+
+def add_credentials(config: dict[str, Any], credentials: Credentials | None) -> None:
+    """Put new credentials into the content of `console.json`; without any, it keeps what it has."""
+    if credentials is None:
+        return
+    config["key"] = credentials.key
+    if config["board"] != WITHOUT_RADIO:
+        config["broker"] = {**config["broker"], "user": credentials.user, "password": credentials.password}
 
 
 def read_der(path: Path) -> bytes:

@@ -3,47 +3,79 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from bridge import private_files
 from bridge.admin.commands import EnrollConsoles
 from bridge.errors import TrivoxError
 from bridge.keyring import Credentials, Keyring, is_printed
 from bridge.private_files import is_open_to_others
 from bridge.service.control import perform
 
-Issuer = Callable[[str, str], Credentials | None]
-"""(site id, console id) -> the console's credentials, or None if it needs none; raises TrivoxError."""
 
+class Issuer:
+    """Issues credentials by site id and console id; this one issues none, as its consoles have no logins of their own.
 
-def no_credentials(_site_id: str, _console_id: str) -> None:
-    """Return None: the consoles have no logins of their own."""
-
-
-def issuer_from_database(database: Path, report_enrolled: Callable[[str], None]) -> Callable[[str, str], Credentials]:
-    """Return an issuer of credentials from the keyring beside the bridge's database.
-
-    It enrols consoles that have none yet, and calls `report_enrolled` with SITE/CONSOLE of each.
+    All methods raise TrivoxError.
     """
-    keyring = Keyring(database)
 
-    def issue(site_id: str, console_id: str) -> Credentials:
-        credentials = keyring.get(site_id, console_id)
+    def check(self, site_id: str, console_id: str) -> None:
+        """Make sure that credentials can be issued, without issuing any."""
+
+    def __call__(self, _site_id: str, _console_id: str) -> Credentials | None:
+        """Return a console's credentials; None if it needs none."""
+        return None
+
+
+class DatabaseIssuer(Issuer):
+    """Issues from the keyring beside the bridge's database, and enrols consoles that have no credentials yet.
+
+    It calls `report_enrolled` with SITE/CONSOLE of each of those.
+    """
+
+    def __init__(self, database: Path, report_enrolled: Callable[[str], None]) -> None:
+        self._database = database
+        self._keyring = Keyring(database)
+        self._report_enrolled = report_enrolled
+
+    def check(self, site_id: str, console_id: str) -> None:
+        """Make sure that credentials can be issued, without issuing any."""
+        self._keyring.get(site_id, console_id)
+
+    def __call__(self, site_id: str, console_id: str) -> Credentials:
+        """Return a console's credentials, new ones if it had none."""
+        credentials = self._keyring.get(site_id, console_id)
         if credentials is None:
-            perform(database, EnrollConsoles(consoles=[f"{site_id}/{console_id}"]))
-            credentials = keyring.issue(site_id, console_id)
-            report_enrolled(f"{site_id}/{console_id}")
+            perform(self._database, EnrollConsoles(consoles=[f"{site_id}/{console_id}"]))
+            credentials = self._keyring.issue(site_id, console_id)
+            self._report_enrolled(f"{site_id}/{console_id}")
         return credentials
 
-    return issue
+
+class FileIssuer(Issuer):
+    """Issues from a file made by `write_file`; one that can't be used, or that others may read, is refused at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._by_name = _read_file(path)
+
+    def check(self, site_id: str, console_id: str) -> None:
+        """Make sure that the file has this console's credentials."""
+        self(site_id, console_id)
+
+    def __call__(self, site_id: str, console_id: str) -> Credentials:
+        """Return a console's credentials."""
+        name = f"{site_id}/{console_id}"
+        if name not in self._by_name:
+            raise TrivoxError(
+                f"{self._path} has no keys for {name}: make it again with `trivox console keys`, and name that console "
+                "too."
+            )
+        return self._by_name[name]
 
 
-def issuer_from_file(path: Path) -> Callable[[str, str], Credentials]:
-    """Return an issuer of credentials from a file made by `write_file`.
-
-    Raises TrivoxError if it can't be used, or if others may read it.
-    """
+def _read_file(path: Path) -> dict[str, Credentials]:
     try:
         if path.exists() and not path.is_file():
             raise TrivoxError(f"{path} is not a file: give one made by `trivox console keys`.")
@@ -55,29 +87,23 @@ def issuer_from_file(path: Path) -> Callable[[str, str], Credentials]:
         raise TrivoxError(f"{path} cannot be read ({error.strerror}): check its name and permissions.") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TrivoxError(f"{path} is not a file of keys: make it again with `trivox console keys`.") from error
-
     if not is_whole:
         raise TrivoxError(f"{path} is not a file of keys: make it again with `trivox console keys`.")
+    return by_name
 
-    def issue(site_id: str, console_id: str) -> Credentials:
-        name = f"{site_id}/{console_id}"
-        if name not in by_name:
-            raise TrivoxError(
-                f"{path} has no keys for {name}: make it again with `trivox console keys`, and name that console too."
-            )
-        return by_name[name]
 
-    return issue
+def check_target(path: Path) -> None:
+    """Raise TrivoxError if `write_file` could not write there: only an older file of keys is replaced."""
+    if not path.absolute().parent.is_dir():
+        raise TrivoxError(f"There is no folder {path.parent}: make it first, or give another name.")
+    if path.exists() or path.is_symlink():
+        try:
+            _read_file(path)
+        except TrivoxError as error:
+            raise TrivoxError(f"{path} exists already, and is not a file of keys: give another name.") from error
 
 
 def write_file(path: Path, credentials: dict[str, Credentials]) -> None:
-    """Write credentials by SITE/CONSOLE to a new file that only its owner may read. Raises TrivoxError."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump({name: values._asdict() for name, values in credentials.items()}, file, indent=1)
-    except FileExistsError as error:
-        raise TrivoxError(f"{path} exists already: delete it, or give another name.") from error
-    except OSError as error:
-        raise TrivoxError(
-            f"{path} cannot be written ({error.strerror}): give a folder that you may write to."
-        ) from error
+    """Write credentials by SITE/CONSOLE to a file that only its owner may read. Raises TrivoxError."""
+    content = {name: values._asdict() for name, values in credentials.items()}
+    private_files.write(path, (json.dumps(content, indent=1) + "\n").encode())

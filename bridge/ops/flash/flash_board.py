@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from bridge.broker_login import BrokerLogin
 from bridge.ops.flash.assignments import Assignment, AssignmentPool
 from bridge.ops.flash.board_info import RESTART_FILE, BoardInfo, waiting_event_count
-from bridge.ops.flash.console_json import SharedConfig, console_config
+from bridge.ops.flash.console_json import WITHOUT_RADIO, SharedConfig, add_credentials, console_config
 from bridge.ops.flash.console_output import ConsoleOutput
 from bridge.ops.flash.enter_repl import open_repl
-from bridge.ops.flash.errors import FlashingError
+from bridge.ops.flash.errors import BoardGoneError, FlashingError
 from bridge.ops.flash.filesystem import write_copy
 from bridge.ops.flash.install import CONSOLE_FILE, FirmwareImage, console_files, install, replace_file, wipe
+from bridge.ops.flash.link_problem import explain, reported_problem
 from bridge.ops.flash.micropython_image import MicroPythonImage, write_by_esptool
 from bridge.ops.flash.ports import Port
 from bridge.ops.flash.repl import Repl
@@ -23,6 +24,8 @@ from bridge.text import plural, printable
 
 BOOT_LIMIT_S = 40.0
 ONLINE_LIMIT_S = 40.0
+SURE_S = 10.0  # a console that reports one and the same problem for so long will not come online
+LISTEN_S = 0.2
 START = f"""
 import machine
 with open("{RESTART_FILE}", "w") as file:
@@ -44,13 +47,16 @@ class TechnicianPrompt(Protocol):
     def note(self, sentence: str) -> None:
         """Show a sentence on a line of its own."""
 
+    def fail(self, sentence: str) -> None:
+        """Show why the board could not be flashed."""
+
     def confirm(self, question: str) -> bool:
         """Ask a yes-or-no question."""
 
 
 @dataclass(frozen=True)
 class FlashJob:
-    """The work to do on each board of a run; `watch_broker` is the broker to look for the console at."""
+    """The work to do on each board of a run; `watch` hears consoles come online, and is None without a broker."""
 
     firmware: FirmwareImage
     assignments: AssignmentPool
@@ -58,12 +64,16 @@ class FlashJob:
     micropython: MicroPythonImage | None = None
     may_wipe: bool = False
     runs_self_test: bool = True
-    watch_broker: BrokerLogin | None = None
+    watch: OnlineWatch | None = None
 
 
 @dataclass
 class FlashResult:
-    """The work done on a board, as far as it got; `wiped_count` is how many events were lost, None if not known."""
+    """The work done on a board, as far as it got.
+
+    `wiped_count` is how many events were lost, None if not known. `unheard` says, as the end of a sentence, why nobody
+    listened at the broker for a console that is flashed.
+    """
 
     port: str
     board: BoardInfo | None = None
@@ -71,6 +81,7 @@ class FlashResult:
     wiped_count: int | None = 0
     boot: int | None = None
     online: bool | None = None
+    unheard: str = ""
     self_test: SelfTestResult | None = None
     becomes_volume: bool = False
 
@@ -87,20 +98,30 @@ def flash_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: Fla
         prompt.show_name(assignment.name)
         prompt.note(f"{port.path}: {board.kind} {board.hardware_id} becomes {assignment.name}.")
         config = console_config(assignment, board, job.shared_config)
+        job.shared_config.issuer.check(*assignment.identity)
         result.wiped_count = None if board.lost_files else _clear_events(repl, board, assignment, job)
         if result.wiped_count != 0:
             lost = "an unknown number of events" if result.wiped_count is None else plural(result.wiped_count, "event")
             prompt.note(f"{port.path}: wiped {lost} of {_previous_console(board)}, which the bridge will never get.")
         prompt.stage("configuring")
-        # These files come first, before anything starts that needs them.
-        files = console_files(config, job.shared_config.ca)
-        for path, data in files.items():
-            replace_file(repl, path, data)
-        write_copy(repl, files[CONSOLE_FILE])
+        _write_console_files(repl, assignment, config, job)
         install(repl, board, job.firmware, prompt.stage)
-        _start_console(repl, port, job, prompt, result)
+        _start_console(repl, port, config, job, prompt, result)
     finally:
         repl.close()
+
+
+def _write_console_files(repl: Repl, assignment: Assignment, config: dict[str, Any], job: FlashJob) -> None:
+    """Write the console's own files, which come before anything that needs them.
+
+    The console is enrolled just before its keys are written: what was refused until then leaves no enrolment behind.
+    Later it stays, as the board may have the keys; the next run goes on with the same ones.
+    """
+    add_credentials(config, job.shared_config.issuer(*assignment.identity))
+    files = console_files(config, job.shared_config.ca)
+    for path, data in files.items():
+        replace_file(repl, path, data)
+    write_copy(repl, files[CONSOLE_FILE])
 
 
 def _open_board(
@@ -160,11 +181,14 @@ def _previous_console(board: BoardInfo) -> str:
     return "/".join(board.identity) if board.identity else "an unknown console"
 
 
-def _start_console(repl: Repl, port: Port, job: FlashJob, prompt: TechnicianPrompt, result: FlashResult) -> None:
+def _start_console(
+    repl: Repl, port: Port, config: dict[str, Any], job: FlashJob, prompt: TechnicianPrompt, result: FlashResult
+) -> None:
     """Restart the board, then check that it serves, passes its self-test, and is online at the broker."""
     assert result.assignment is not None  # noqa: S101 - for the type checker
-    assert result.board is not None  # noqa: S101
-    watch = OnlineWatch(job.watch_broker, *result.assignment.identity) if job.watch_broker else None
+    result.unheard = _why_unheard(config, job)
+    if job.watch:
+        job.watch.expect(result.assignment.identity)
     output = ConsoleOutput(port)
     try:
         prompt.stage("restarting")
@@ -172,24 +196,52 @@ def _start_console(repl: Repl, port: Port, job: FlashJob, prompt: TechnicianProm
         result.boot = _wait_for_boot(output)
         if job.runs_self_test:
             result.self_test = run_self_test(output, prompt.stage, prompt.confirm)
-        if watch:
+        if job.watch and not result.unheard:
             prompt.stage("waiting for it at the broker")
-            is_online = watch.wait_until_online(result.board.hardware_id, ONLINE_LIMIT_S)
-            result.online = is_online or (None if watch.problem else False)
-            if watch.problem:  # it may still be online where it will stand
-                name = result.assignment.name
-                prompt.note(f"{port.path}: could not check that {name} is online at the broker: {watch.problem}.")
+            problem = _wait_online(job.watch, output, config, result)
     finally:
         output.close()
-        if watch:
-            watch.close()
     if result.self_test and not result.self_test.passed:
         raise FlashingError(f"{result.assignment.name} is flashed, but {result.self_test.sentence}.")
     if result.online is False:
-        raise FlashingError(
-            f"{result.assignment.name} is flashed, but did not come online at the broker: check its Wi-Fi, and the "
-            "broker's address and login."
-        )
+        raise FlashingError(f"{result.assignment.name} is flashed, but {problem}.")
+
+
+def _why_unheard(config: dict[str, Any], job: FlashJob) -> str:
+    """Return why nobody listens for the console at the broker, as the end of a sentence; empty if somebody does."""
+    if config["board"] == WITHOUT_RADIO:
+        return "it has no radio: start `trivox gateway`, and see `trivox console list`"
+    if job.watch is None:
+        return "no --broker is given: see `trivox console list` where the bridge is"
+    job.watch.connect()
+    return job.watch.problem  # the console may still be online where it will stand
+
+
+def _wait_online(watch: OnlineWatch, output: ConsoleOutput, config: dict[str, Any], result: FlashResult) -> str:
+    """Wait for the console at the broker; note whether it came, and return why not, as the end of a sentence."""
+    assert result.assignment is not None  # noqa: S101 - for the type checker
+    assert result.board is not None  # noqa: S101
+    identity, hardware_id = result.assignment.identity, result.board.hardware_id
+    problem, sure_s = "", float("inf")
+    end_s = time.monotonic() + ONLINE_LIMIT_S
+    while not watch.is_online(identity, hardware_id):
+        if time.monotonic() > min(end_s, sure_s):
+            result.online = False
+            unheard = f"{watch.address} has not heard it in {ONLINE_LIMIT_S:.0f} s: read the broker's log"
+            return explain(problem, config) if problem else unheard
+        reported = _next_problem(output)
+        if reported and reported != problem:
+            problem, sure_s = reported, time.monotonic() + SURE_S
+    result.online = True
+    return ""
+
+
+def _next_problem(output: ConsoleOutput) -> str | None:
+    try:
+        line = output.next_line(LISTEN_S)
+    except BoardGoneError:  # for a moment, if it restarts; if for good, it does not come online
+        return None
+    return reported_problem(line.text) if line else None
 
 
 def _wait_for_boot(output: ConsoleOutput) -> int:

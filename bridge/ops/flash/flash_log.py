@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +44,12 @@ def append(path: Path, result: FlashResult, firmware: str, reason: str | None) -
 
 
 def read_done(path: Path) -> dict[tuple[str, str], str]:
-    """Return the consoles that have a board according to the log, with its hardware id. Raises TrivoxError."""
+    """Return the consoles that have a board according to the log, with its hardware id.
+
+    Raises TrivoxError, also if nothing could be appended to the log.
+    """
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise TrivoxError(f"{path} cannot be written: give another file with --log, in a folder that you may write to.")
     if not path.exists():
         return {}
     try:

@@ -43,11 +43,13 @@ class FlashRun:
 
 
 class FlashSession:
-    """A run at a technician's desk; `done_count` and `failures` report on it."""
+    """A run at a technician's desk.
+
+    `unheard_count` of the `done_count` consoles were not heard at the broker; `failed_count` boards were not flashed.
+    """
 
     def __init__(self, job: FlashJob, flash_run: FlashRun, open_prompt: OpenPrompt) -> None:
-        self.done_count = 0
-        self.failures: list[str] = []
+        self.done_count = self.unheard_count = self.failed_count = 0
         self._job, self._flash_run, self._open_prompt = job, flash_run, open_prompt
         self._busy: dict[str, threading.Thread] = {}
         self._finished_s: dict[str, float] = {}  # finished boards, and when they were last seen
@@ -137,14 +139,15 @@ class FlashSession:
         path = write_label(self._flash_run.labels, *label_fields)
         flash_log.append(self._flash_run.log, result, self._flash_run.version, None)
         prompt.note(f"{label_text(*label_fields)}\n(label: {path})")
-        prompt.stage("done", 1, 1)
+        if result.unheard:
+            self.unheard_count += 1
+            prompt.note(f"{result.assignment.name} is flashed, but was not heard at the broker, as {result.unheard}.")
+        prompt.stage("flashed, not heard" if result.unheard else "done", 1, 1)
 
     def _record_failed(self, result: FlashResult, prompt: TechnicianPrompt, reason: str) -> None:
-        with self._lock:
-            self.failures.append(reason)
         if result.assignment:
             self._job.assignments.give_back(result.assignment)
-        prompt.note(f"{result.port}: {reason}" if result.port not in reason else reason)
+        self._fail(prompt, result.port, reason)
         prompt.stage("failed")
         flash_log.append(self._flash_run.log, result, self._flash_run.version, reason)
 
@@ -156,7 +159,10 @@ class FlashSession:
                 prompt.stage(f"writing {micropython.path.name}")
                 write_to_volume(micropython, volume)
             except TrivoxError as error:
-                with self._lock:
-                    self.failures.append(str(error))
-                prompt.note(str(error))
+                self._fail(prompt, str(volume), str(error))
         return True
+
+    def _fail(self, prompt: TechnicianPrompt, place: str, reason: str) -> None:
+        with self._lock:
+            self.failed_count += 1
+        prompt.fail(reason if place in reason else f"{place}: {reason}")

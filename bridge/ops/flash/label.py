@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -24,6 +25,14 @@ def label_text(site_id: str, console_id: str, board: str, hardware_id: str) -> s
 def qr_code(site_id: str, console_id: str, hardware_id: str) -> segno.QRCode:
     """Return the QR code for a phone or a scanner."""
     return segno.make_qr(f"trivox:{site_id}/{console_id}?hardware_id={hardware_id}", error="m")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise TrivoxError if labels cannot be written into `folder`, before any board is touched."""
+    present = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
+        reason = "you may not write there" if present.is_dir() else f"{present} is not a folder"
+        raise TrivoxError(f"Labels cannot be written to {folder} ({reason}): give another folder with --labels.")
 
 
 def write_label(folder: Path, site_id: str, console_id: str, board: str, hardware_id: str) -> Path:

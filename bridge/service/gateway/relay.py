@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bridge import log
 from bridge.broker_login import BrokerLogin
 from bridge.errors import TrivoxError
+from bridge.service.broker_protocol import wrong_scheme
 from bridge.service.gateway.broker_session import STATUS, BrokerSession, RefusedError
 from bridge.service.gateway.tty import PortError, SilentError, Tty
 from bridge.wire.contract import LEAVES_TO_BRIDGE, Unreadable, read_status
@@ -230,7 +231,7 @@ class Relay:
             problem = "the certificate of the broker is not trusted: see --ca-file"
             self._retry(problem, broker=broker.address, error=error.reason)
         except OSError as error:
-            self._retry("no broker answers: waiting for it", broker=broker.address, error=error)
+            self._retry_unanswered(broker, "no broker answers: waiting for it", error)
 
     def _run_session(self, session: BrokerSession, *, readable: bool) -> None:
         was_up = session.is_up
@@ -242,7 +243,10 @@ class Relay:
             return
         except OSError as error:
             self._end_session()
-            self._retry("the broker is gone: waiting for it", error=error)
+            if was_up or self._login is None:
+                self._retry("the broker is gone: waiting for it", error=error)
+            else:
+                self._retry_unanswered(self._login, "the broker does not answer: trying again", error)
             return
         if session.is_up and not was_up:
             self._attempt, self._published_status = 0, None
@@ -252,6 +256,9 @@ class Relay:
             for message in self._unconfirmed:
                 session.publish(message)
             self._unconfirmed = []
+
+    def _retry_unanswered(self, broker: BrokerLogin, message: str, error: OSError) -> None:
+        self._retry(wrong_scheme(broker, error) or message, broker=broker.address, error=error)
 
     def _retry(self, message: str, pause_s: float | None = None, **facts: Any) -> None:
         pause_s = pause_s or RETRY_S[min(self._attempt, len(RETRY_S) - 1)]

@@ -100,8 +100,8 @@ class Wlan:
     def ifconfig(self) -> tuple[str, ...]:
         return "10.0.0.2", "255.255.255.0", "10.0.0.1", "10.0.0.1"
 
-    def status(self, what: str) -> int:
-        return {"rssi": -60}[what]
+    def status(self, what: str = "") -> int:
+        return {"rssi": -60, "": 0}[what]
 
 
 class Udp:
@@ -145,7 +145,7 @@ def stand_ins(cycle: VirtualPowerCycle) -> dict[str, Any]:
         "asyncio": cycle.loop,
         "gc": SimpleNamespace(collect=lambda: None, mem_free=lambda: 100000),
         "machine": machine,
-        "network": SimpleNamespace(WLAN=lambda interface: Wlan(cycle, interface), STA_IF=0),
+        "network": SimpleNamespace(WLAN=lambda interface: Wlan(cycle, interface), STA_IF=0, STAT_CONNECTING=1),
         "os": cycle.board.flash,
         "random": SimpleNamespace(seed=chance.seed, getrandbits=chance.getrandbits),
         "stdout": SimpleNamespace(write=cycle.on_output),

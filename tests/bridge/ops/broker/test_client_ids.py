@@ -113,14 +113,12 @@ def test_a_technician_with_one_login_can_flash_several_boards_at_once(shop: Secu
         password=boss["password"],
         ca_file=shop.files / "ca.pem",
     )
-    watches = [OnlineWatch(broker, "shop", name) for name in ("till-1", "till-2")]
-    for name in ("till-1", "till-2"):
-        with shop.known(f"shop/{name}") as console:
-            status = {"state": "online", "epoch": "0000000a", "hardware_id": f"of-{name}"}
-            console.say(f"trivox/v1/shop/{name}/status", json.dumps(status), retain=True)
-    assert [watch.problem for watch in watches] == ["", ""]
-    assert watches[0].wait_until_online("of-till-1", 60)
-    assert watches[1].wait_until_online("of-till-2", 60)
-    assert not watches[1].wait_until_online("of-till-1", 0)
-    for watch in watches:
-        watch.close()
+    with OnlineWatch(broker) as watch:
+        for name in ("till-1", "till-2"):
+            with shop.known(f"shop/{name}") as console:
+                status = {"state": "online", "epoch": "0000000a", "hardware_id": f"of-{name}"}
+                console.say(f"trivox/v1/shop/{name}/status", json.dumps(status), retain=True)
+        assert watch.problem == ""
+        for name in ("till-1", "till-2"):
+            wait_until(f"{name} is online", lambda name=name: watch.is_online(("shop", name), f"of-{name}"))
+        assert not watch.is_online(("shop", "till-2"), "of-till-1")

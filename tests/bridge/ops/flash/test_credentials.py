@@ -37,7 +37,23 @@ def test_keys_reach_a_board_through_a_private_file(plugged: Callable[..., BareBo
     done = flash(tmp_path, *TILL, "--port", board.port, "--keys", "keys.json", UNTESTED)
     assert done.returncode == 0, done.stdout + done.stderr
     assert issued["key"].encode() in board.flash.read_bytes()
-    assert "exists already: delete it" in keys(tmp_path, "keys.json", "sofia-1/till-1").stderr
+
+
+def test_a_file_of_keys_is_made_again_and_no_other_file_is_replaced(tmp_path: Path) -> None:
+    keys(tmp_path, "keys.json", "sofia-1/till-1")
+    again = keys(tmp_path, "keys.json", "sofia-1/till-1", "sofia-1/till-2")
+    assert again.returncode == 0, again.stderr
+    assert set(json.loads((tmp_path / "keys.json").read_text())) == {"sofia-1/till-1", "sofia-1/till-2"}
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "sales.csv").write_text("site_id\n")
+    (tmp_path / "link.json").symlink_to(tmp_path / "nothing")
+    for other in ("sales.csv", "link.json", "shop.db-keys", "missing/keys.json"):
+        refused = keys(tmp_path, other, "sofia-1/till-3")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert len(refused.stderr.splitlines()) == 1
+        assert other.partition("/")[0] in refused.stderr
+    assert (tmp_path / "sales.csv").read_text() == "site_id\n"
+    assert not (tmp_path / "shop.db-keys" / "sofia-1" / "till-3.json").exists()
 
 
 def test_a_file_of_keys_that_others_may_read_is_refused(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_a_second_run_continues_a_table_where_the_first_ended(plugged: PlugIn, t
     boards = [plugged("pico", "pico-a"), plugged("pico_w"), plugged("pico", "pico-b")]
     some = flash(tmp_path, "--csv", str(table), "--port", boards[0].port, "--port", boards[1].port, *NOWHERE, UNTESTED)
     assert some.returncode == 1
-    assert "2 consoles of 3 done" in some.stdout
+    assert "2 consoles of 3 flashed, not heard at the broker" in some.stdout
     rest = flash(tmp_path, "--csv", str(table), "--port", boards[2].port, *NOWHERE, UNTESTED)
     assert rest.returncode == 0, rest.stdout + rest.stderr
     consoles = {line["hardware_id"]: line["console_id"] for line in log_of(tmp_path)}
@@ -114,7 +114,7 @@ def test_a_failing_button_is_named(plugged: PlugIn, tmp_path: Path) -> None:
     with Fingers(board, skips="no"):
         done = flash(tmp_path, *TILL, "--port", board.port, says="y\n")
     assert done.returncode == 1
-    assert "sofia-1/till-1 is flashed, but the self-test missed No: check the wiring and the buttons." in done.stdout
+    assert "sofia-1/till-1 is flashed, but the self-test missed No: check the wiring and the buttons." in done.stderr
     (line,) = log_of(tmp_path)
     assert (line["result"], line["self_test"]) == ("failed", "failed")
 
