@@ -19,6 +19,7 @@ from bridge.errors import UsageError
 if TYPE_CHECKING:
     from bridge.broker_login import BrokerLogin
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 METRICS_PORT = 9884  # next to the bridge's
 
 
@@ -60,6 +61,7 @@ def run_gateway(broker: BrokerLogin, keys: Path | None, paths: list[str], metric
             raise UsageError(f"{path} is not a serial port: give a board's, such as /dev/ttyACM0.")
     if keys is not None:
         credentials.FileIssuer(keys)  # reports now what is wrong with the file
+        _check_login_of_boards(broker)
 
     def broker_of(site_id: str, console_id: str) -> BrokerLogin:
         if keys is None:
@@ -77,3 +79,15 @@ def run_gateway(broker: BrokerLogin, keys: Path | None, paths: list[str], metric
     finally:
         metrics.close()
         log.info("the gateway ends")
+
+
+def _check_login_of_boards(broker: BrokerLogin) -> None:
+    """Refuse to send consoles' passwords to a port that speaks TLS, and say what --keys puts aside."""
+    from bridge.service.broker_protocol import wrong_scheme  # noqa: PLC0415 - as in `run_gateway`
+
+    if reason := wrong_scheme(broker):
+        raise UsageError(f"No board could log in at {broker.address}: {reason}.")
+    if broker.user is not None or broker.password is not None:
+        log.warning("user and password of environment and --config are not used: each board has its own by --keys")
+    if not broker.tls and broker.host not in LOOPBACK:
+        log.warning("the consoles' passwords cross the network unencrypted: use mqtts://", broker=broker.address)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from simulator.errors import SimulatorError
 
 STOP_LIMIT_S = 10.0
 POLL_S = 0.05
+REFUSALS = ("speaks TLS", "without TLS", "the broker refuses", "is not trusted", "does not let the bridge subscribe")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -82,10 +84,16 @@ class Children:
                 raise ProcessError(f"The {child.name} ended by itself: {child.last_words()}{where}")
 
     def wait_for_words(self, child: Child, words: str, limit_s: float = 30.0) -> None:
-        """Wait until the child's log holds these words; raises what `check` raises, or ProcessError after the limit."""
+        """Wait until the child's log holds these words.
+
+        Raises what `check` raises, and ProcessError after the limit or as soon as a broker does not take the child.
+        """
         end_s = time.monotonic() + limit_s
-        while child.log and words not in child.log.read_text(encoding="utf-8", errors="replace"):
+        while child.log and words not in (text := child.log.read_text(encoding="utf-8", errors="replace")):
             self.check()
+            refusal = next((line for line in text.splitlines() if any(word in line for word in REFUSALS)), None)
+            if refusal is not None:
+                raise ProcessError(f"The {child.name} cannot use the broker: {_message(refusal)} (see {child.log})")
             if time.monotonic() > end_s:
                 raise ProcessError(f"The {child.name} did not become ready: {child.last_words()} (see {child.log})")
             time.sleep(POLL_S)
@@ -103,6 +111,12 @@ class Children:
                 child.process.wait()
         for number, handler in self._old_handlers.items():
             signal.signal(number, handler)
+
+
+def _message(line: str) -> str:
+    """Return the message of a line in the log of a program that runs all day."""
+    found = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
+    return found[1].replace('\\"', '"') if found else line
 
 
 def _ending_with_us(words: Sequence[str]) -> Sequence[str]:

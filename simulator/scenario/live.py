@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -68,7 +69,22 @@ def reachable_broker(address: str) -> BrokerAddress:
         raise LiveError(
             f"No broker listens at {address} ({error.strerror or error}): start it, or give another --broker."
         ) from error
+    if _speaks_tls(host, port):
+        raise LiveError(f"{address} speaks TLS, and a live run does not: give the broker's port without TLS.")
     return BrokerAddress(host, port, (os.environ.get("TRIVOX_MQTT_USER"), os.environ.get("TRIVOX_MQTT_PASSWORD")))
+
+
+def _speaks_tls(host: str, port: int) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to whoever it is
+    try:
+        with (
+            socket.create_connection((host, port), REACH_S) as connection,
+            context.wrap_socket(connection, server_hostname=host),
+        ):
+            return True
+    except OSError:  # among them ssl.SSLError
+        return False
 
 
 class Hub:
