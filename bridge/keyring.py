@@ -68,7 +68,7 @@ class Keyring:
     """All credentials issued for `database`, in the folder DATABASE-keys beside it."""
 
     def __init__(self, database: Path) -> None:
-        self.folder = database.with_name(f"{database.name}-keys")
+        self.folder = private_files.folder_beside(database, "-keys")
         self._database = database
 
     # -- consoles ------------------------------------------------------------------------------------------------

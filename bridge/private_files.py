@@ -61,6 +61,21 @@ def make_folder(path: Path, owner: Owner | None = None) -> None:
         raise TrivoxError(f"{path} cannot be made ({error.strerror}): check its folder and permissions.") from error
 
 
+def folder_beside(database: Path, ending: str) -> Path:
+    """Return the folder that is named after a database and lies beside it, not beside a link to it.
+
+    Raises TrivoxError if there is one beside the link, whose files would be passed over.
+    """
+    real = database.resolve()
+    folder, beside_link = real.with_name(real.name + ending), database.with_name(database.name + ending)
+    if beside_link.exists() and beside_link.resolve() != folder:
+        raise TrivoxError(
+            f"{beside_link} lies beside a link, and its files belong beside the database: move them to {folder}, and "
+            "remove that folder."
+        )
+    return folder
+
+
 def owner_of(database: Path) -> Owner:
     """Return who owns a database, or its folder if there is no database yet."""
     status = (database if database.exists() else database.parent).stat()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.admin.firmware_bundle import VERSION, read_bundle, read_public_key, read_small_file, to_pem
 from bridge.errors import TrivoxError
-from bridge.private_files import give_to_owner_of
+from bridge.private_files import folder_beside, give_to_owner_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ class Bundles:
     """The bundles beside `database`, in the folder DATABASE-firmware; its subfolder `trusted` holds trusted keys."""
 
     def __init__(self, database: Path) -> None:
-        self.folder = database.with_name(f"{database.name}-firmware")
+        self.folder = folder_beside(database, "-firmware")
         self._trusted = self.folder / "trusted"
         self._database = database
 

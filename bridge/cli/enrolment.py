@@ -165,6 +165,8 @@ def _check_out(out: Path | None, names: list[str]) -> None:
         raise UsageError("--out holds the credentials of one name: give only one.")
     if out.exists():
         raise TrivoxError(f"{out} is there already: give another name, or move it away.")
+    if not out.absolute().parent.is_dir():
+        raise TrivoxError(f"{out} cannot be written, as there is no folder {out.parent}: make it first.")
 
 
 def _console_json(site_id: str, console_id: str, credentials: Credentials) -> dict[str, object]:

@@ -16,6 +16,7 @@ from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import BRIDGE, DOCTOR, OWN_USERS, Keyring
 from bridge.ops.broker import certificates, mosquitto, systemd
 from bridge.private_files import is_root, owner_of
+from bridge.store import console_status, open_store
 from bridge.system import find_user, name_of_user, user_id
 from bridge.text import plural
 
@@ -66,6 +67,7 @@ def write_folder(
     if log_denied is None:
         log_denied = not old_settings or _LOGS_DENIED in old_settings
     _write_broker(folder, keyring, owner, report)
+    _report_missing(database, keyring, report)
     settings = mosquitto.settings(folder, port, bridge_port, log_denied=log_denied)
     private_files.write(folder / "mosquitto.conf", settings.encode(), mode=private_files.OPEN)
     if old_settings not in {"", settings}:
@@ -186,6 +188,23 @@ def _write_broker(folder: Path, keyring: Keyring, owner: Owner | None, report: R
         f"These may log in: the bridge, {plural(len(consoles), 'console')}, {plural(len(sources), 'source')} of "
         f"counts, {plural(len(viewers), 'viewer')}."
     )
+
+
+def _report_missing(database: Path, keyring: Keyring, report: Report) -> None:
+    """Report consoles that are enrolled and may not log in, because their credentials are gone."""
+    if not database.exists():
+        return
+    store = open_store(database)
+    try:
+        enrolled = [(row.site_id, row.console_id) for row in console_status.consoles(store) if row.enrolled]
+    finally:
+        store.close()
+    for console in sorted(set(enrolled) - set(keyring.consoles())):
+        name = "/".join(console)
+        report(
+            f"{name} is enrolled, but may not log in: {keyring.path(*console)} is missing. Restore it from a copy, or "
+            f"run `trivox console enroll {name}`, put the new credentials on its board, and run this again."
+        )
 
 
 def _write_bridge(folder: Path, keyring: Keyring, database: Path) -> None:

@@ -72,8 +72,9 @@ def test_credentials_can_be_carried_to_a_technicians_laptop(office: Office) -> N
     two = office.run("console", "enroll", "shop/till-1", "shop/till-9", "--out", office.folder / "two.json")
     assert (two.status, "give only one" in two.err) == (2, True)
     assert not (keys(office) / "shop" / "till-9.json").exists(), "nothing is half done"
-    nowhere = office.run("console", "enroll", "shop/till-1", "--out", office.folder / "none" / "a.json")
+    nowhere = office.run("console", "enroll", "shop/till-9", "--out", office.folder / "none" / "a.json")
     assert (nowhere.status, "cannot be written" in nowhere.err) == (1, True)
+    assert not (keys(office) / "shop" / "till-9.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -124,6 +125,35 @@ def test_a_damaged_file_of_keys_is_named(office: Office) -> None:
             assert (result.status, result.err.startswith(f"trivox: {path} is damaged")) == (1, True), result.err
     office.do("console", "enroll", "shop/till-1", "--renew")
     configure(office, "--host", "a")
+
+
+def test_broker_config_names_the_enrolled_whose_credentials_are_gone(office: Office) -> None:
+    office.do("console", "enroll", "shop/till-1", "shop/till-2", "shop/till-3")
+    assert "is missing" not in configure(office, "--host", "localhost")
+    for name in ("till-1", "till-3"):
+        (keys(office) / "shop" / f"{name}.json").unlink()
+    told = configure(office)
+    for name in ("till-1", "till-3"):
+        assert f"shop/{name} is enrolled, but may not log in: {keys(office)}/shop/{name}.json is missing." in told
+    assert "shop/till-2 is enrolled" not in told
+    office.do("console", "revoke", "shop/till-1")
+    office.do("console", "enroll", "shop/till-3")
+    assert "is missing" not in configure(office)
+
+
+def test_a_link_to_a_database_leads_to_its_keys(office: Office, tmp_path: Path) -> None:
+    office.do("console", "enroll", "shop/till-1")
+    (tmp_path / "links").mkdir()
+    linked = Office(tmp_path / "links")
+    linked.database.symlink_to(office.database)
+    assert "shop/till-1: unchanged credentials" in linked.do("console", "enroll", "shop/till-1")
+    assert "1 console," in configure(linked, "--host", "localhost")
+    other = tmp_path / "links" / "trivox.db-keys"
+    other.mkdir()
+    for words in (("console", "enroll", "shop/till-2"), ("doctor",)):
+        refused = linked.run(*words)
+        assert (refused.status, f"move them to {keys(office)}" in refused.err) == (1, True)
+    assert not (keys(office) / "shop" / "till-2.json").exists()
 
 
 def test_sources_and_viewers_are_enrolled_and_revoked(office: Office) -> None:
