@@ -37,7 +37,7 @@ counts_app = typer.Typer(help="Import transactions and visitors.", no_args_is_he
 def _renewed(result: dict[str, Any]) -> str:
     """Say how many consoles get new settings."""
     count = result["renewed"]
-    return f"{count} console{' gets' if count == 1 else 's get'} new settings."
+    return f"{plural(count, 'console')} {'gets' if count == 1 else 'get'} new settings."
 
 
 def _pairs(arguments: list[str], form: str) -> dict[str, str]:

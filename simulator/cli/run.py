@@ -22,6 +22,8 @@ from simulator.console import micropython
 from simulator.errors import SimulatorError
 from simulator.people.demo_shop import RULES, SITE, DemoShop, demo_posts
 from simulator.programs.children import Children, EndError, free_port, lock, run, wait_for_port
+from simulator.programs.program import shown
+from simulator.text import plural
 
 DATABASE = Path("trivox-data/trivox.db")
 PORT = 1883
@@ -99,7 +101,7 @@ def _start(children: Children, database: Path, broker: str | None, consoles: int
     options = ["--broker", broker, "--database", str(database), "--metrics-port", str(free_port(METRICS_PORT))]
     bridge = children.start("bridge", [*_trivox(), "bridge", *options])
     children.wait_for_words(bridge, "connected to")
-    _say(f"Starting {consoles} consoles; people are coming in (--seed {seed}) ...")
+    _say(f"Starting {plural(consoles, 'console')}; people are coming in (--seed {seed}) ...")
     return DemoShop(database.parent / "consoles", consoles, _with_login(broker), seed)
 
 
@@ -168,12 +170,6 @@ def _trivox() -> list[str]:
     return [str(Path(sys.executable).with_name("trivox"))]
 
 
-def _shown(program: str) -> str:
-    """Return how to type a program that is installed with this Python, in the current folder."""
-    path = Path(sys.executable).with_name(program)
-    return shlex.quote(str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path))
-
-
 def _say(sentence: str) -> None:
     typer.echo(sentence)
     sys.stdout.flush()
@@ -182,9 +178,9 @@ def _say(sentence: str) -> None:
 def _say_what_next(database: Path) -> None:
     today = datetime.now(UTC).date()
     where = f"--database {shlex.quote(str(database))}"
-    trivox = _shown("trivox")
+    trivox = shown("trivox")
     _say(f"Everything has ended. The results are in {database}; look at them with:")
     _say(f"  {trivox} report {where} --from {today} --to {today + timedelta(days=1)} --by seller")
     _say(f"  {trivox} doctor {where}")
     query = "select outcome, cause, count(*) from survey group by 1, 2"
-    _say(f"  {_shown('sqlite-utils')} {shlex.quote(str(database))} {shlex.quote(query)} --table")
+    _say(f"  {shown('sqlite-utils')} {shlex.quote(str(database))} {shlex.quote(query)} --table")

@@ -15,9 +15,11 @@ from rich.console import Console as Screen
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from simulator.oracle.facts import ForceMajeure
+from simulator.programs.program import shown
 from simulator.scenario.file import ScenarioError
 from simulator.scenario.run_folder import Run
 from simulator.scenario.scenario import Scenario, Speed, folder_named
+from simulator.text import plural
 
 SHOWN_MAX = 20  # differences
 
@@ -46,11 +48,12 @@ def _write(scenario: Scenario, folder: Path, database: Path | None, jobs: int | 
     plan = scenario.plan
     with progress_bar("writing", plan.days * len(plan.sites)) as progress:
         run = scenario.write(folder, database=database, jobs=jobs or os.cpu_count() or 1, progress=progress)
-    named = "DATABASE" if database is None else str(database)
+    trivox, named = shown("trivox"), "DATABASE" if database is None else str(database)
     prepare = f"`{folder}/prepare.sh {named}` and " if database is None else ""
     return (
-        f"{run.events} events are in {folder}. Take them in with {prepare}`trivox ingest {run.messages} --database "
-        f"{named}`; then `trivox simulate {folder} --check {named}` compares the reports with what people did."
+        f"{plural(run.events, 'event')} {'is' if run.events == 1 else 'are'} in {folder}. Take them in with {prepare}"
+        f"`{trivox} ingest {run.messages} --database {named}`; then `{trivox} simulate {folder} --check {named}` "
+        "compares the reports with what people did."
     )
 
 
@@ -59,8 +62,8 @@ def _play(scenario: Scenario, folder: Path, database: Path | None, broker: str, 
     with progress_bar("live", len(scenario.consoles)) as progress:
         run = scenario.play(broker, folder, speed=speed, database=database, progress=progress)
     return (
-        f"{run.events} events of {len(scenario.consoles)} consoles were acknowledged in "
-        f"{time.monotonic() - began_s:.1f} s; `trivox simulate {folder} --check {database or 'DATABASE'}` "
+        f"{plural(run.events, 'event')} of {plural(len(scenario.consoles), 'console')} were acknowledged in "
+        f"{time.monotonic() - began_s:.1f} s; `{shown('trivox')} simulate {folder} --check {database or 'DATABASE'}` "
         "compares the reports with what people did."
     )
 
@@ -76,7 +79,7 @@ def check(folder: Path, database: Path) -> str:
         shown = "\n".join([*found[:SHOWN_MAX], *more])
         raise ScenarioError(f"The reports on {database} are not what {folder} expects:\n{shown}")
     rows = sum(len(run.expected(*report)) for report in run.reports)
-    return f"All {rows} rows of {len(run.reports)} reports are as expected."
+    return f"All {plural(rows, 'row')} of {plural(len(run.reports), 'report')} are as expected."
 
 
 def _differences(run: Run, database: Path, by: str, force_majeure: ForceMajeure) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from simulator.programs.broker import Broker
 from simulator.programs.program import NotSeenError, Program, ProgramError, trivox, wait_until
+from simulator.text import plural
 
 WAIT_LIMIT_S = 30.0
 COMMAND_LIMIT_S = 60.0
@@ -160,8 +161,8 @@ class Bridge:
             ) from None
 
     def _holdings(self) -> str:
-        tables = {"events": self.events(), "surveys": self.surveys(), "counts": self.counts()}
-        return ", ".join(f"{len(rows)} {name}" for name, rows in tables.items())
+        tables = {"event": self.events(), "survey": self.surveys(), "count": self.counts()}
+        return ", ".join(plural(len(rows), name) for name, rows in tables.items())
 
     def _rows(self, query: str, *values: str) -> list[Row]:
         with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:

@@ -1,6 +1,7 @@
 """Run a program that a test needs: start it, wait for the words that say it is ready, and end it; log its output."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,12 @@ def trivox() -> str:
     if command is None:
         raise ProgramError(f"There is no command trivox beside {sys.executable}: install trivox for this Python.")
     return command
+
+
+def shown(name: str) -> str:
+    """Return how to type a program that is installed with this Python, in the current folder."""
+    path = Path(sys.executable).with_name(name)
+    return shlex.quote(str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path))
 
 
 def wait_until(condition: Callable[[], Value], what: str, limit_s: float) -> Value:

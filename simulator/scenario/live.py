@@ -23,6 +23,7 @@ from simulator.scenario.live_console import FOREVER_MS, LiveClock, LiveConsole, 
 from simulator.scenario.live_counts import CountsPublisher
 from simulator.scenario.site_day import GROUPINGS, PlayedPart, ScenarioPlan, part_of_day
 from simulator.scenario.sites import PlannedSite, days_of
+from simulator.text import plural
 
 REACH_S = 10.0  # for the first connection to the broker
 CONNECTING = 100  # consoles that connect at the same time
@@ -146,7 +147,7 @@ class Hub:
             elif now_s - moved_s > LIMIT_S:
                 raise LiveError(
                     f"Nothing was acknowledged for {LIMIT_S:.0f} s ({self._why_lost}): is a bridge running, and can "
-                    f"the broker serve {len(self.consoles)} consoles? {EMBEDDED}"
+                    f"the broker serve {plural(len(self.consoles), 'console')}? {EMBEDDED}"
                 )
             for console in self.consoles:
                 if is_hurried:
@@ -286,7 +287,7 @@ async def _run(context: LiveContext, broker: BrokerAddress, progress: Progress) 
         except (TimeoutError, OSError) as error:
             raise LiveError(
                 "The counts of tills and people counters were not acknowledged: is a bridge running, and can the "
-                f"broker serve {len(hub.consoles)} consoles? {EMBEDDED}"
+                f"broker serve {plural(len(hub.consoles), 'console')}? {EMBEDDED}"
             ) from error
     finally:
         hub.close()

@@ -1,8 +1,6 @@
 """Load a scenario of sites, consoles, sellers and customers; write it to files, or play it live to a broker."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -144,15 +142,7 @@ class Scenario:
         if database is None:
             return
         words = [str(folder / "prepare.sh"), str(database)]
-        trivox = str(Path(sys.executable).with_name("trivox"))
-        done = subprocess.run(
-            words,
-            capture_output=True,
-            text=True,
-            timeout=PREPARE_LIMIT_S,
-            check=False,
-            env={**os.environ, "TRIVOX": trivox},
-        )
+        done = subprocess.run(words, capture_output=True, text=True, timeout=PREPARE_LIMIT_S, check=False)
         if done.returncode:
             raise ScenarioError(f"{database} could not be prepared: {' '.join(done.stderr.split())}")
 

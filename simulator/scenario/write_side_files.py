@@ -11,6 +11,7 @@ from typing import Any
 
 from simulator.oracle.facts import ForceMajeure
 from simulator.oracle.kpis import Totals
+from simulator.programs.program import trivox
 from simulator.scenario.file import ScenarioFile
 from simulator.scenario.site_day import GROUPINGS, ScenarioPlan
 from simulator.scenario.sites import QUESTIONS, PlannedPost, PlannedSite, days_of, shifts_on
@@ -91,15 +92,17 @@ def write_script(file: Path, scenario: ScenarioFile, plan: ScenarioPlan, shift_f
     lines = [
         "#!/bin/sh",
         f"# {_one_line(scenario.title)}: prepares the database that is named as the only argument.",
-        "# TRIVOX names the command, if it is not on the path.",
+        "# It runs the trivox that TRIVOX names, else the one that wrote this script, else the one on the path.",
         "set -eu",
         'database="${1:?give the database to be prepared}"',
         'folder="$(dirname "$0")"',
-        'command -v "${TRIVOX:-trivox}" > /dev/null || {',
-        '  echo "$0: there is no command trivox on the path: name it by TRIVOX=…/.venv/bin/trivox" >&2',
+        f"writer={shlex.quote(trivox())}",
+        '[ -n "${TRIVOX:-}" ] || { [ -x "$writer" ] && TRIVOX="$writer"; } || TRIVOX=trivox',
+        'command -v "$TRIVOX" > /dev/null || {',
+        '  echo "$0: there is no command $TRIVOX: give its path, as in TRIVOX=…/.venv/bin/trivox $0 …" >&2',
         "  exit 1",
         "}",
-        'trivox() { command "${TRIVOX:-trivox}" "$@" --database "$database"; }',
+        'trivox() { command "$TRIVOX" "$@" --database "$database"; }',
     ]
     lines += ["trivox " + " ".join(shlex.quote(word) for word in words) for words in setting_commands(scenario, plan)]
     lines += [

@@ -45,7 +45,7 @@ def test_files_go_into_a_new_folder_here_and_what_is_there_is_kept(hurry: str, t
 def test_a_database_is_prepared_and_its_reports_are_checked(hurry: str, tmp_path: Path) -> None:
     said = simulate(tmp_path, hurry, "--out", "out", "--database", "shop.db")
     assert (said.returncode, said.stderr) == (0, "")
-    assert "Take them in with `trivox ingest out/messages.ndjson --database shop.db`" in said.stdout
+    assert f"Take them in with `{TRIVOX} ingest out/messages.ndjson --database shop.db`" in said.stdout
     database = str(tmp_path / "shop.db")
     few = simulate(tmp_path, "out", "--check", "shop.db")
     assert few.returncode == 1

@@ -59,8 +59,8 @@ def check_broker(
     yield from _certificate(result.certificate_ends_s, now_ms)
     if result.dropped:
         yield Diagnosis(
-            f"The broker has dropped {result.dropped} messages since it started (consoles send theirs again): set "
-            "max_queued_messages 1000000 and max_inflight_messages 1000 in its configuration."
+            f"The broker has dropped {plural(result.dropped, 'message')} since it started (consoles send theirs "
+            "again): set max_queued_messages 1000000 and max_inflight_messages 1000 in its configuration."
         )
 
 

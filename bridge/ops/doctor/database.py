@@ -82,7 +82,8 @@ def _rejects(rejects: list[tuple[str, int, int, str]]) -> Iterator[Diagnosis]:
     if others := rejects[REASONS_SHOWN:]:
         count = sum(row[1] for row in others)
         yield Diagnosis(
-            f"Rejected for {len(others)} other reasons: {count}: find out who sends to {printable(others[0][3])}."
+            f"Rejected for {plural(len(others), 'other reason')}: {count}: find out who sends to "
+            f"{printable(others[0][3])}."
         )
     if not rejects:
         yield Diagnosis("Nothing was rejected.", needs_action=False)
