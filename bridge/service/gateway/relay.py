@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from bridge.service.gateway.claims import Claims
     from bridge.service.gateway.counters import PortCounters
 
-BrokerOf = Callable[[str, str], BrokerLogin]
-"""(site_id, console_id) -> the broker with this console's login; raises TrivoxError."""
+BrokerOf = Callable[[Identity], BrokerLogin]
+"""The broker with the login of the console that a board says it is; raises TrivoxError if it may not have it."""
 
 TICK_S = 1.0
 STATUS_WAIT_S = 1.0  # after its hello a board sends its status, which the last will needs
@@ -41,6 +41,7 @@ RETRY_S = (0.2, 0.5, 1.0, 1.0, 2.0)
 REFUSED_RETRY_S = 5.0
 BURST = 3  # how often a minute the same normal message is logged for a port
 IDENTITY_FACTS = ("site_id", "console_id", "hardware_id")
+SAID_ONCE = ("boot", "up_ms", "mac")  # in a status: when it was said, and the proof
 
 
 class Relay:
@@ -59,6 +60,7 @@ class Relay:
         self._identity: Identity | None = None
         self._status: bytes | None = None  # as the board last sent it
         self._published_status: bytes | None = None
+        self._is_status_due = self._is_status_repeated = False
         self._session: BrokerSession | None = None
         self._next_attempt_s = 0.0
         self._login: BrokerLogin | None = None  # of the session
@@ -134,9 +136,9 @@ class Relay:
 
     def _publish_status(self) -> None:
         session = self._session
-        if session is not None and session.has_room() and self._status not in {None, self._published_status}:
-            self._published_status = self._status
-            session.publish(Message(STATUS, self._status or b""))
+        if session is not None and session.has_room() and self._status is not None and self._is_status_due:
+            self._published_status, self._is_status_due = self._status, False
+            session.publish(Message(STATUS, self._status))
 
     def _pass_on(self, message: Message) -> bool:
         """Handle one message; return False if it must wait for the broker."""
@@ -170,13 +172,16 @@ class Relay:
             return
         if identity != self._identity:
             self._end_session()
-            self._identity, self._status, self._unconfirmed = identity, None, []
+            self._identity, self._status, self._published_status, self._unconfirmed = identity, None, None, []
             self._next_attempt_s, self._attempt = time.monotonic() + STATUS_WAIT_S, 0
             self._log("a board is connected", is_normal=True)
         self._is_board_present = True
 
     def _note_status(self, payload: bytes) -> None:
-        """Keep the status, to publish it in each session: the board itself sends it only now and then."""
+        """Keep the status, to publish it in each session: the board itself sends it only now and then.
+
+        One that says nothing new is published only after a session has begun with an old one, which proves nothing.
+        """
         try:
             is_online = read_status(payload).state == "online"
         except Unreadable:
@@ -186,6 +191,8 @@ class Relay:
             return
         if self._status is None and self._session is None:
             self._next_attempt_s = 0.0
+        if self._is_status_repeated or self._status is None or _lasting(payload) != _lasting(self._status):
+            self._is_status_due, self._is_status_repeated = True, False
         self._status = payload
 
     # -- to the board --------------------------------------------------------------------------------------------
@@ -220,7 +227,7 @@ class Relay:
         if twin is not None:
             self._log("two boards have this id: correct the console.json of one", other_hardware_id=twin)
         try:
-            broker = self._broker_of(*identity.name)
+            broker = self._broker_of(identity)
         except TrivoxError as error:
             self._retry(str(error), REFUSED_RETRY_S)
             return
@@ -249,7 +256,8 @@ class Relay:
                 self._retry_unanswered(self._login, "the broker does not answer: trying again", error)
             return
         if session.is_up and not was_up:
-            self._attempt, self._published_status = 0, None
+            self._attempt, self._is_status_due = 0, True
+            self._is_status_repeated = self._status == self._published_status
             self._counters.sessions += 1
             self._counters.console = "/".join(session.identity.name)
             self._log("the console is connected", is_normal=True)
@@ -287,7 +295,7 @@ class Relay:
 
     def _has_new_login(self) -> bool:
         try:
-            return self._identity is not None and self._broker_of(*self._identity.name) != self._login
+            return self._identity is not None and self._broker_of(self._identity) != self._login
         except TrivoxError:
             return False  # logged when the next session begins
 
@@ -302,7 +310,7 @@ class Relay:
 
     def _offline_status(self) -> bytes:
         """Make the status that says that the board is offline."""
-        status = {} if self._status is None else json.loads(self._status)
+        status = {} if self._status is None else _lasting(self._status)
         hardware_id = self._identity.hardware_id if self._identity else None
         return json.dumps({"hardware_id": hardware_id, **status, "state": "offline"}, separators=(",", ":")).encode()
 
@@ -322,3 +330,8 @@ class Relay:
             return
         write = log.info if is_normal else log.warning
         write(message, port=self._path, **self.log_facts(), **facts, count=unlogged if unlogged > 1 else None)
+
+
+def _lasting(status: bytes) -> dict[str, Any]:
+    """Return what a status says, without what changes each time."""
+    return {name: value for name, value in json.loads(status).items() if name not in SAID_ONCE}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -432,3 +433,43 @@ def test_a_corrected_login_is_used_where_nothing_is_acknowledged(
         wait_until("it logs in anew", lambda: gateway.counters[str(board.port)].sessions == 2)
         board.say("events", batch(2))
         subscriber.wait_last("till-1/events", base=2)
+
+
+def test_each_console_of_a_file_of_keys_keeps_its_board(
+    tmp_path: Path, broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard
+) -> None:
+    keys = tmp_path / "keys.json"
+    login = {"user": "a", "password": "b", "key": "00" * 32}
+    keys.write_text(json.dumps({f"shop/till-{number}": login for number in (1, 2, 3)}), "utf-8")
+    keys.chmod(0o600)
+    options = ("--keys", str(keys))
+    gateway = RunningGateway(tmp_path, broker.url(), board.port, options=options)
+
+    def accept(console: str) -> str:
+        return forked.run("gateway", *options, "--accept-board", console).stdout
+
+    with gateway:
+        board.wait_opened()
+        greet(board, ONE)
+        subscriber.wait_last("till-1/status", state="online")
+        greet(board, {**ONE, "console_id": "till-2"})  # its console.json was edited: what waits in it is till-1's
+        gateway.wait_told("but that board is shop/till-1's: it is refused")
+        greet(board, {**OTHER, "console_id": "till-1"})
+        gateway.wait_told(f"but that console's board is {ONE['hardware_id']}: it is refused")
+        greet(board, OTHER)
+        subscriber.wait_last("till-2/status", state="online")
+    file = tmp_path / "keys.json.boards"
+    assert (file.stat().st_mode & 0o777, json.loads(file.read_text("utf-8"))) == (
+        0o600,
+        {"shop/till-1": ONE["hardware_id"], "shop/till-2": OTHER["hardware_id"]},
+    )
+    assert {said["hardware_id"] for said in subscriber.payloads("till-1/status")} == {ONE["hardware_id"]}
+    with gateway:
+        board.wait_opened()
+        greet(board, {**ONE, "console_id": "till-2"})
+        wait_until("it is refused after a restart too", lambda: gateway.output().count("is refused") > 2)
+        assert "that it is shop/till-2 is accepted" in accept("shop/till-2")
+        subscriber.wait_last("till-2/status", state="online", hardware_id=ONE["hardware_id"])
+    assert json.loads(file.read_text("utf-8")) == {"shop/till-2": ONE["hardware_id"]}
+    assert "has no keys for shop/till-9" in forked.run("gateway", *options, "--accept-board", "shop/till-9").stderr
+    assert "give it with --keys" in forked.run("gateway", "--accept-board", "shop/till-1").stderr
