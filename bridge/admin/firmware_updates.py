@@ -39,6 +39,7 @@ Message = tuple[str, bytes]
 PIECE_BYTES = 512  # a board's heap holds it three times: as received, as text, and decoded
 WINDOW_BYTES = 4 * PIECE_BYTES  # the most that is sent for one request
 OFFER_AGAIN_MS = 30_000
+RETURNS_THAT_STOP = 2  # consoles that fell back, before the others' updates are stopped
 
 
 class CheckedBundles:
@@ -158,7 +159,7 @@ def note_online(store: Store, name: ConsoleName) -> None:
         table.put(store, order._replace(changed_at_ms=0))
 
 
-def note_health(store: Store, name: ConsoleName, figures: HealthFigures) -> list[Message]:
+def note_health(store: Store, name: ConsoleName, figures: HealthFigures, *, is_proved: bool) -> list[Message]:
     """Update a console's order by the version that it reports; return the offer if it is due again."""
     order = table.order_of(store, *name)
     if order is None or not order.is_open:
@@ -166,7 +167,7 @@ def note_health(store: Store, name: ConsoleName, figures: HealthFigures) -> list
     if figures.firmware == order.version:
         _change(store, order, state=TRIAL if figures.on_trial else DONE)
     elif order.state == TRIAL and "update" in figures.faults:
-        _give_up(store, order, RETURNED, f"it runs {figures.firmware} again")
+        _give_up(store, order, RETURNED, f"it runs {figures.firmware} again", is_proved=is_proved)
     elif _is_older(order, figures.firmware):  # as after an old database was restored
         _give_up(store, order, STOPPED, f"it runs {figures.firmware}")
     elif abs(store.now_ms - order.changed_at_ms) >= OFFER_AGAIN_MS:  # `abs`, as the clock may have been set back
@@ -180,13 +181,19 @@ def _is_older(order: UpdateOrder, running: str | None) -> bool:
     return not order.older and rank(running or "") > rank(order.version)
 
 
-def take_reply(store: Store, bundles: CheckedBundles, name: ConsoleName, reply: Reply) -> list[Message]:
+def take_reply(
+    store: Store, bundles: CheckedBundles, name: ConsoleName, reply: Reply, *, is_proved: bool
+) -> list[Message]:
     """Handle a console's reply about its update; return the pieces that it asks for."""
     order = table.order_of(store, *name)
     if order is None or order.order_id != reply.id or not order.is_open:
         return []
+    is_end_of_trial = reply.trial_failed or (reply.ok and reply.fetch is None)
+    if is_end_of_trial and order.state == WAITING:
+        return []  # it was sent nothing that it could have tried
     if not reply.ok:
-        _give_up(store, order, RETURNED if reply.trial_failed else FAILED, printable(reply.reason))
+        state = RETURNED if reply.trial_failed else FAILED
+        _give_up(store, order, state, printable(reply.reason), is_proved=is_proved)
     elif reply.fetch is None:
         _change(store, order, state=DONE)
     else:
@@ -230,9 +237,11 @@ def _change(store: Store, order: UpdateOrder, **changes: Any) -> None:
     table.put(store, order._replace(changed_at_ms=store.now_ms, **changes))
 
 
-def _give_up(store: Store, order: UpdateOrder, state: str, reason: str) -> None:
-    """Close an order; if a console fell back to its old version, stop the others that have not begun."""
-    _change(store, order, state=state, reason=reason)
-    if state == RETURNED:
-        reason = f"stopped, because {order.site_id}/{order.console_id} fell back to its old version"
+def _give_up(store: Store, order: UpdateOrder, state: str, reason: str, *, is_proved: bool = False) -> None:
+    """Close an order; if several consoles have proved that they fell back, stop the others that have not begun."""
+    counts = state == RETURNED and is_proved
+    _change(store, order, state=state, reason=reason, return_is_proved=int(counts))
+    if counts and (returns := table.proved_returns(store, order.version)) >= RETURNS_THAT_STOP:
+        last = f"{order.site_id}/{order.console_id}"
+        reason = f"stopped, because {returns} consoles fell back to their old version, the last of them {last}"
         table.stop(store, order.version, (WAITING,), reason)

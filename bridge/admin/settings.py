@@ -13,6 +13,7 @@ from bridge.model.periods import EVER
 from bridge.store import settings as table
 from bridge.store.history import record_change
 from bridge.surveys.refold import stage_refold_of_all
+from bridge.wire.contract import REVISION_MAX
 from bridge.wire.identifiers import check_id
 from bridge.wire.settings import BRIDGE_SETTINGS, DEFAULTS, parse_value
 
@@ -77,7 +78,8 @@ def refresh_console(store: Store, site_id: str, console_id: str) -> bool:
     payload = wanted or _payload(store, {})
     if last is not None and last.revision >= reported and last.payload == {**payload, "revision": last.revision}:
         return False
-    revision = max(last.revision if last else 0, reported) + 1
+    highest = max(last.revision if last else 0, reported)
+    revision = min(highest + 1, REVISION_MAX)  # where there is none above, consoles take other content under the same
     table.send(store, site_id, console_id, {"revision": revision, **payload})
     return True
 

@@ -9,9 +9,12 @@ from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_SCOPE_S
 
 if TYPE_CHECKING:
     from bridge.model.periods import Timeline
+    from bridge.wire.contract import Stamp
 
 ConsoleName = tuple[str, str]
 """(site_id, console_id)."""
+Place = tuple[int, int]
+"""(boot, up_ms): when a console said something, in an epoch."""
 Whereabouts = tuple[str | None, str | None, str]
 """(seller on shift, checkout point, local hour)."""
 
@@ -30,6 +33,12 @@ class ConsoleRecords(Protocol):
 
     def ask_every(self, revision: int) -> int | None:
         """Return `ask_every` of these settings; None if they are not known."""
+
+    def proved(self) -> dict[str, Place]:
+        """Return when the last proved word of each epoch was said, the latest epoch last."""
+
+    def has_proved_event(self, epoch: str) -> bool:
+        """Return whether an event of this epoch is proved to be the console's."""
 
 
 class KnownConsole:
@@ -52,6 +61,41 @@ class KnownConsole:
         self._from_ms = self._to_ms = 0  # how long these whereabouts hold
         self._scope_ms: int | None = None
         self._ask_every: dict[int, int] = {}
+        self._proved_words: dict[str, Place] | None = None  # by epoch, the latest last
+        self.signed_epochs: set[str] = set()  # whose events came proved since this was read
+
+    @property
+    def _proved(self) -> dict[str, Place]:
+        if self._proved_words is None:
+            self._proved_words = self._records.proved()
+        return self._proved_words
+
+    @property
+    def proves_words(self) -> bool:
+        """True if a word of the console about itself was ever proved: from then on, the others count for nothing."""
+        return bool(self._proved)
+
+    def is_later(self, stamp: Stamp) -> bool:
+        """Return whether a word is later than those proved before, so that it is no recording of one.
+
+        Each epoch has its own order. One without a proved word is later if its numbers are, or if an event of it is
+        proved: then the console has begun it, as after its flash was wiped, and may count from 1 again.
+        """
+        place = stamp.boot, stamp.up_ms
+        epoch = self._epoch_of(stamp)
+        if not self._proved or place > self._proved.get(epoch, self._proved[next(reversed(self._proved))]):
+            return True
+        return epoch not in self._proved and (epoch in self.signed_epochs or self._records.has_proved_event(epoch))
+
+    def prove(self, stamp: Stamp) -> tuple[str, Place]:
+        """Note that a word is proved; return its epoch and its place there."""
+        epoch, place = self._epoch_of(stamp), (stamp.boot, stamp.up_ms)
+        self._proved.pop(epoch, None)
+        self._proved[epoch] = place
+        return epoch, place
+
+    def _epoch_of(self, stamp: Stamp) -> str:
+        return stamp.epoch or next(reversed(self._proved), "")
 
     def whereabouts_at(self, at_ms: int) -> Whereabouts:
         """Return who is on shift, where the console stands, and the local hour; the last answer is kept."""

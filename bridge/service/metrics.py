@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from bridge.service.vitals import COMMIT_SECONDS, UNPROVED
+from bridge.service.vitals import COMMIT_SECONDS, UNPROVED, UNPROVED_WORDS
 from bridge.store.faults import WRITE_ERRORS, sidecar
+from bridge.wire.signature import Mac
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,6 +99,14 @@ class BridgeCollector:
         for mac in UNPROVED:
             unproved.add_metric([mac.name.lower()], vitals.unproved[mac.name.lower()])
         yield unproved
+        words = CounterMetricFamily(
+            "trivox_words_unproved",
+            "What consoles say about themselves and do not prove (`stale`: it came again), by reason.",
+            labels=["reason"],
+        )
+        for mac in (*UNPROVED_WORDS, Mac.STALE):
+            words.add_metric([mac.name.lower()], vitals.unproved_words[mac.name.lower()])
+        yield words
         buckets = list(accumulate(vitals.commit_counts))
         bounds = [*map(str, COMMIT_SECONDS), "+Inf"]
         commits = HistogramMetricFamily(

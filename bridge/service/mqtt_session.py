@@ -80,7 +80,11 @@ class MqttSession:
         self._claim = claim
         self._keys = Keyring(store.path).folder
         self.vitals = Vitals(
-            started_at_ms=time.time_ns() // 1_000_000, broker=broker.address, instance=claim.instance, sites=claim.sites
+            started_at_ms=time.time_ns() // 1_000_000,
+            broker=broker.address,
+            instance=claim.instance,
+            sites=claim.sites,
+            signed_only=signed_only,
         )
         self._writer = Writer(
             store, self._on_commit, enrolled_only=enrolled_only, signed_only=signed_only, vitals=self.vitals

@@ -49,6 +49,6 @@ class TransactionOutcome:
                     raise  # the transaction itself has failed
                 log.error("a subscriber failed: report this", trace=True, subscriber=type(subscriber).__name__)
 
-    def publish(self, publication: Publication) -> None:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish a message once the transaction is committed; not for recorded messages, whose senders are gone."""
-        self.publications.append(publication)
+        self.publications.append(Publication(topic, payload, retain))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from bridge.admin import firmware_updates
 from bridge.admin.firmware_updates import CheckedBundles
 from bridge.admin.settings import refresh_console
-from bridge.service.outcome import Publication
 from bridge.service.retained import clearing
 from bridge.surveys.facts import (
     ConsoleCameOnline,
@@ -45,11 +44,15 @@ class UpdatesSubscriber:
         if isinstance(fact, ConsoleCameOnline) and fact.is_live:
             firmware_updates.note_online(self._store, fact.console)
         elif isinstance(fact, HealthReported) and fact.sent_at_ms is not None:
-            for message in firmware_updates.note_health(self._store, fact.console, fact.figures):
-                outcome.publish(Publication(*message))
+            for message in firmware_updates.note_health(
+                self._store, fact.console, fact.figures, is_proved=fact.is_proved
+            ):
+                outcome.publish(*message)
         elif isinstance(fact, ReplyReceived):
-            for message in firmware_updates.take_reply(self._store, self._bundles, fact.console, fact.reply):
-                outcome.publish(Publication(*message))
+            for message in firmware_updates.take_reply(
+                self._store, self._bundles, fact.console, fact.reply, is_proved=fact.is_proved
+            ):
+                outcome.publish(*message)
 
 
 class SettingsSubscriber:
@@ -70,4 +73,5 @@ class GoneConsolesSubscriber:
     def handle(self, fact: Fact, outcome: TransactionOutcome) -> None:
         """Have the broker forget the message."""
         if isinstance(fact, GoneConsoleHeard):
-            outcome.publish(clearing(fact.console, fact.leaf))
+            topic, payload, retain = clearing(fact.console, fact.leaf)
+            outcome.publish(topic, payload, retain=retain)

@@ -28,6 +28,7 @@ from bridge.surveys.facts import (
     SettingsRenewed,
     StrangerRefused,
     SurveysChanged,
+    WordsUnproved,
 )
 from bridge.wire.signature import Mac
 
@@ -50,6 +51,14 @@ UNPROVED = {
     Mac.MISSING: "a console that signs its events sent some without a MAC: somebody else may be sending in its name",
 }
 
+UNPROVED_WORDS = {
+    Mac.FAILED: "the MAC of what a console says about itself is wrong: it has another key, or somebody else sends in "
+    "its name",
+    Mac.NO_KEY: "a console signs what it says about itself, but its key is missing here or cannot be read",
+    Mac.MISSING: "a console that signs what it says about itself said something without a MAC: somebody else may be "
+    "sending in its name",
+}
+
 
 @dataclass
 class ConsoleVitals:
@@ -68,11 +77,12 @@ class ConsoleVitals:
     flood_count: int = 0  # messages in the current window
     is_flooding: bool = False
 
-    def note_health(self, figures: HealthFigures, sent_at_ms: int | None) -> None:
+    def note_health(self, figures: HealthFigures, sent_at_ms: int | None, *, is_proved: bool = False) -> None:
         """Take the figures of a health message; `sent_at_ms` is None if the broker had retained it."""
         self.outbox, self.heap_free, self.loop_lag_max_ms = figures.outbox, figures.heap_free, figures.loop_lag_max_ms
         self.faults, self.rssi_dbm = len(figures.faults), figures.rssi_dbm
         if sent_at_ms is not None:
+            self.online = True if is_proved else self.online
             self.clock_offset_ms = None if figures.at_ms is None else figures.at_ms - sent_at_ms
 
 
@@ -86,6 +96,7 @@ class Vitals:
     refused: str = ""  # why the broker refuses the bridge
     instance: str = ""  # how this run of the bridge names itself to others
     sites: tuple[str, ...] = ()  # the only ones that it serves; empty: all
+    signed_only: bool = False  # whether it takes only events that are signed
     can_claim: bool = True  # whether the broker lets it tell other bridges that it serves
     connections: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -99,6 +110,7 @@ class Vitals:
     clock_step_ms: int = 0
     clock_stepped_at_ms: int = 0
     unproved: Counter[str] = field(default_factory=Counter)  # events not proved to come from their console, by reason
+    unproved_words: Counter[str] = field(default_factory=Counter)  # … and what consoles say about themselves
     consoles: dict[ConsoleName, ConsoleVitals] = field(default_factory=dict)
     # Messages of consoles that are not enrolled, in the current window.
     strangers: Counter[ConsoleName] = field(default_factory=Counter)
@@ -203,12 +215,16 @@ class Vitals:
             case EventsUnproved(console, mac, count):
                 self.unproved[mac.name.lower()] += count
                 self._warn(UNPROVED[mac], console)
+            case WordsUnproved(console, mac, count):
+                self.unproved_words[mac.name.lower()] += count
+                if mac in UNPROVED_WORDS:  # else it came again, as messages may
+                    self._warn(UNPROVED_WORDS[mac], console)
             case EventsLost(console, epoch, count):
                 self._note_loss(console, epoch, count)
             case StrangerRefused(console, messages):
                 self._note_stranger(console, messages)
-            case HealthReported(console, figures, sent_at_ms):
-                self.console(console).note_health(figures, sent_at_ms)
+            case HealthReported(console, figures, sent_at_ms, is_proved):
+                self.console(console).note_health(figures, sent_at_ms, is_proved=is_proved)
             case ConsoleCameOnline(console):
                 self.console(console).online = True
             case ConsoleWentOffline(console):
@@ -219,7 +235,7 @@ class Vitals:
     def _note_messages(self, name: ConsoleName, last_at_ms: int, count: int) -> None:
         self._begin_window_if_due()
         console = self.console(name)
-        console.last_seen_at_ms = last_at_ms
+        console.last_seen_at_ms = last_at_ms or console.last_seen_at_ms
         console.messages += count
         console.flood_count += count
         if console.flood_count > FLOOD_MESSAGES:
@@ -293,6 +309,7 @@ class Vitals:
             "instance": self.instance,
             "sites": list(self.sites),
             "can_claim": self.can_claim,
+            "signed_only": self.signed_only,
             "write_error": self.write_error,
             "failing_s": round(time.monotonic() - self.failing_since_s) if self.write_error else 0,
             "backlog": self.backlog(),

@@ -26,6 +26,8 @@ class ConsoleRow(NamedTuple):
     health: str | None
     health_at_ms: int | None
     settings_revision_reported: int
+    ignored_revision: int | None
+    ignored_revision_at_ms: int | None
 
     @property
     def was_heard(self) -> bool:
@@ -68,8 +70,17 @@ def _by_console(rows: list[Any], row_type: Callable[..., Row]) -> dict[int, list
 
 def macs(store: Store) -> dict[int, dict[Mac, MacCount]]:
     """Return how many events of each console came with which MAC, by `console_key`; only consoles that ever signed."""
+    return _by_mac(store.all("SELECT console_key, mac, events, last_at_ms FROM console_mac"))
+
+
+def word_macs(store: Store) -> dict[int, dict[Mac, MacCount]]:
+    """Return how many words of each console about itself came with which MAC, as `macs` does."""
+    return _by_mac(store.all("SELECT console_key, mac, words, last_at_ms FROM word_mac"))
+
+
+def _by_mac(rows: list[Any]) -> dict[int, dict[Mac, MacCount]]:
     found: dict[int, dict[Mac, MacCount]] = {}
-    for console_key, mac, *came in store.all("SELECT console_key, mac, events, last_at_ms FROM console_mac"):
+    for console_key, mac, *came in rows:
         found.setdefault(console_key, {})[Mac(mac)] = MacCount(*came)
     return found
 
@@ -87,7 +98,8 @@ def consoles(store: Store) -> list[ConsoleRow]:
     """Return all consoles heard of or named, by site and id."""
     rows = store.all(
         "SELECT console_key, site_id, console_id, enrolled, online, last_seen_at_ms, health, health_at_ms,"
-        " settings_revision_reported FROM console ORDER BY site_id, console_id"
+        " settings_revision_reported, ignored_revision, ignored_revision_at_ms"
+        " FROM console ORDER BY site_id, console_id"
     )
     return [ConsoleRow(*row) for row in rows]
 

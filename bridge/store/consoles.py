@@ -9,11 +9,12 @@ import msgspec
 from bridge.model.console import KnownConsole
 from bridge.model.periods import EVER, Timeline
 from bridge.store import places
-from bridge.wire.contract import REVISION_MAX
+from bridge.wire.settings import MAX_REVISIONS_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bridge.model.console import Place
     from bridge.store.connection import Store
 
 MAX_BOARDS = 50  # of a console: what somebody invents beyond these tells no more
@@ -51,6 +52,19 @@ class _StoredConsoleRecords:
             (self._site_id, self._console_id, revision),
         )
         return int(msgspec.json.decode(row[0])["ask_every"]) if row else None
+
+    def proved(self) -> dict[str, Place]:
+        rows = self._store.all(
+            "SELECT epoch, boot, up_ms FROM proved_word WHERE console_key = ? ORDER BY proved_at_ms", (self._key,)
+        )
+        return {epoch: (boot, up_ms) for epoch, boot, up_ms in rows}
+
+    def has_proved_event(self, epoch: str) -> bool:
+        row = self._store.one(
+            "SELECT 1 FROM epoch JOIN event USING (epoch_key) WHERE console_key = ? AND epoch = ? AND mac = 1 LIMIT 1",
+            (self._key, epoch),
+        )
+        return row is not None
 
 
 def find_console(store: Store, site_id: str, console_id: str) -> KnownConsole | None:
@@ -121,8 +135,8 @@ def note_status(store: Store, console: KnownConsole, *, online: bool) -> None:
     store.run("UPDATE console SET online = ? WHERE console_key = ?", (int(online), console.key))
 
 
-def note_health(store: Store, console: KnownConsole, raw: str, revision: int, at_ms: int | None) -> None:
-    """Store the latest health message, and the highest settings revision that the console ever reported.
+def note_health(store: Store, console: KnownConsole, raw: str, at_ms: int | None) -> None:
+    """Store the latest health message.
 
     `at_ms` is None if it is unknown when the message was sent: the broker had kept it.
     """
@@ -132,7 +146,6 @@ def note_health(store: Store, console: KnownConsole, raw: str, revision: int, at
         " AND (?2 IS NULL OR coalesce(health_at_ms, 0) <= ?2 OR health_at_ms > ?4)",  # … before the clock was set back
         (raw, at_ms, console.key, store.now_ms),
     )
-    note_revision(store, console, revision)
 
 
 def note_board(store: Store, console: KnownConsole, hardware_id: str, at_ms: int) -> None:
@@ -162,14 +175,40 @@ def note_macs(store: Store, counted: Iterable[tuple[int, int, int]], at_ms: int)
     )
 
 
-def note_revision(store: Store, console: KnownConsole, revision: int) -> None:
-    """Note a settings revision that the console reported: new ones must lie above it, so the highest one is ignored."""
-    if revision >= REVISION_MAX:
-        return
-    store.run(
-        "UPDATE console SET settings_revision_reported = max(settings_revision_reported, ?) WHERE console_key = ?",
-        (revision, console.key),
+def note_word_macs(store: Store, counted: Iterable[tuple[int, int, int]], at_ms: int) -> None:
+    """Add to the counts of words by MAC: each is (console_key, mac, how many)."""
+    store.run_many(
+        "INSERT INTO word_mac VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET words = words + ?3, last_at_ms = ?4",
+        [(console_key, mac, count, at_ms) for console_key, mac, count in counted],
     )
+
+
+def note_proved(store: Store, console: KnownConsole, proved: tuple[str, Place]) -> None:
+    """Note the last proved word of an epoch."""
+    epoch, place = proved
+    store.run("INSERT OR REPLACE INTO proved_word VALUES (?, ?, ?, ?, ?)", (console.key, epoch, *place, store.now_ms))
+
+
+def note_revision(store: Store, console: KnownConsole, revision: int) -> None:
+    """Note a settings revision that the console reported: new ones must lie above it.
+
+    One that is far above all that were sent is only kept to be told: it would leave no room for new ones.
+    """
+    row = store.one(
+        "SELECT max(revision) FROM settings_sent WHERE site_id = ? AND console_id = ?",
+        (console.site_id, console.console_id),
+    )
+    highest_sent = row[0] if row and row[0] else 0
+    if revision <= highest_sent + MAX_REVISIONS_AHEAD:
+        store.run(
+            "UPDATE console SET settings_revision_reported = max(settings_revision_reported, ?) WHERE console_key = ?",
+            (revision, console.key),
+        )
+    else:
+        store.run(
+            "UPDATE console SET ignored_revision = ?, ignored_revision_at_ms = ? WHERE console_key = ?",
+            (revision, store.now_ms, console.key),
+        )
 
 
 def latest_settings(store: Store) -> list[tuple[str, str, int, str]]:

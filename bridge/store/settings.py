@@ -161,7 +161,8 @@ def send(store: Store, site_id: str, console_id: str, payload: dict[str, Any]) -
         (site_id, console_id),
     )
     store.run(
-        "INSERT INTO settings_sent (site_id, console_id, revision, payload, created_at_ms) VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO settings_sent (site_id, console_id, revision, payload, created_at_ms)"
+        " VALUES (?, ?, ?, ?, ?)",
         (site_id, console_id, payload["revision"], json.dumps(payload, ensure_ascii=False), store.now_ms),
     )
 

@@ -63,6 +63,14 @@ def put(store: Store, order: UpdateOrder) -> None:
     )
 
 
+def proved_returns(store: Store, version: str) -> int:
+    """Return how many consoles have proved that they fell back from a version."""
+    row = store.one(
+        "SELECT count(*) FROM update_order WHERE version = ? AND state = ? AND return_is_proved", (version, RETURNED)
+    )
+    return int(row[0]) if row else 0
+
+
 def stop(store: Store, version: str | None, states: tuple[str, ...], reason: str) -> int:
     """Stop all orders for a version (None: any) that are in one of these states; return how many there were."""
     marks = ", ".join("?" * len(states))

@@ -49,6 +49,7 @@ class HealthReported(Fact, frozen=True):
     console: ConsoleName
     figures: HealthFigures
     sent_at_ms: int | None
+    is_proved: bool = False
 
 
 class ReplyReceived(Fact, frozen=True):
@@ -56,6 +57,7 @@ class ReplyReceived(Fact, frozen=True):
 
     console: ConsoleName
     reply: Reply
+    is_proved: bool = False
 
 
 class SurveysChanged(Fact, frozen=True):
@@ -107,8 +109,16 @@ class EventsUnproved(Fact, frozen=True):
     count: int
 
 
+class WordsUnproved(Fact, frozen=True):
+    """`count` words of a console about itself came without proof that the console said them now."""
+
+    console: ConsoleName
+    mac: Mac
+    count: int
+
+
 class ConsoleHeard(Fact, frozen=True):
-    """A console sent this number of messages in the transaction, the last at `last_at_ms`."""
+    """This number of messages came in a console's name; at `last_at_ms` the last that counts as its own (0: none)."""
 
     console: ConsoleName
     last_at_ms: int

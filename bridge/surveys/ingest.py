@@ -19,21 +19,18 @@ from bridge.store import consoles, events, gone_consoles, kept, rejects, surveys
 from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
 from bridge.surveys.counts import CountsIntake
 from bridge.surveys.facts import (
-    ConsoleCameOnline,
     ConsoleDiscovered,
     ConsoleHeard,
-    ConsoleWentOffline,
     EpochBegan,
     EpochResumed,
     EventsLost,
     EventsUnproved,
     GoneConsoleHeard,
-    HealthReported,
     Rejected,
-    ReplyReceived,
     StrangerRefused,
 )
 from bridge.surveys.fold import Fold
+from bridge.surveys.words import WordsIntake
 from bridge.wire import contract
 from bridge.wire.contract import (
     Booted,
@@ -45,7 +42,6 @@ from bridge.wire.contract import (
     SurveyOpened,
     Unreadable,
 )
-from bridge.wire.health import read_figures
 from bridge.wire.signature import Mac, verify_mac
 
 if TYPE_CHECKING:
@@ -79,13 +75,14 @@ class IntakeResult:
 class EpochInTransaction:
     """An epoch as this transaction found it, and the boots whose events may have to be dated again."""
 
-    __slots__ = ("boots", "epoch", "fresh", "highest_before")
+    __slots__ = ("boots", "epoch", "fresh", "highest_before", "moves_settings")
 
     def __init__(self, epoch: Epoch, fresh: dict[int, DecidingEvents]) -> None:
         self.epoch = epoch
         self.fresh = fresh
         self.highest_before = epoch.received.highest
         self.boots: set[int] = set()
+        self.moves_settings = False  # whether the batch that is being taken may say which settings are in use
 
 
 class Intake:
@@ -108,6 +105,7 @@ class Intake:
         self._signed_only = signed_only
         self._fold = Fold(store, emit)
         self._counts = CountsIntake(store)
+        self._words = WordsIntake(store, emit, self._keys)
         self._values: list[Any] = []
         self._touched: dict[int, EpochInTransaction] = {}
         self._seen: dict[int, tuple[KnownConsole, int, int]] = {}
@@ -148,6 +146,7 @@ class Intake:
         name = site_id, console_id
         if leaf == "events":
             batch = contract.read_batch(payload)
+            self._check_enrolled(name)
             mac = None if batch.mac is UNSET else self._check_mac(name, batch, payload)
             if (self._signed_only or signed_only) and mac is not Mac.VALID:
                 raise Unreadable(f"{NOT_SIGNED}: its MAC is missing or wrong, or there is no key to check it with")
@@ -162,9 +161,11 @@ class Intake:
         elif payload:  # an empty payload only clears what the broker retained
             if leaf in contract.RETAINED_LEAVES and gone_consoles.is_gone(self._store, name):
                 self._gone.add((name, leaf))
-            is_there = self._take_report(name, leaf, payload, arrived_at_ms, is_live=not is_retained)
-            if is_there and not is_retained:
-                self._note_heard(self._console(name, arrived_at_ms), arrived_at_ms)
+            word = contract.read_word(leaf, payload)
+            console = self._console(name, arrived_at_ms)
+            is_there = self._words.take(console, leaf, word, payload, arrived_at_ms, is_live=not is_retained)
+            if not is_retained:
+                self._note_heard(console, arrived_at_ms if is_there else 0)
 
     def finish(self) -> IntakeResult:
         """Update everything that depends on the new events, and report the facts that sum up the transaction."""
@@ -181,12 +182,13 @@ class Intake:
             self._count_losses(epoch)
         events.save_epochs(self._store, [touched.epoch for touched in self._touched.values()])
         self._save_macs()
-        consoles.note_seen(self._store, [(console, at_ms) for console, at_ms, _ in self._seen.values()])
+        consoles.note_seen(self._store, [(console, at_ms) for console, at_ms, _ in self._seen.values() if at_ms])
         self._fold.finish()
         self._sum_up()
         return self.result
 
     def _sum_up(self) -> None:
+        self._words.finish()
         for (console, mac), count in self._macs.items():
             if mac is not Mac.VALID:
                 self._emit(EventsUnproved(console.name, mac, count))
@@ -217,42 +219,22 @@ class Intake:
         counted = [(console.key, mac, count) for (console, mac), count in self._macs.items()]
         consoles.note_macs(self._store, counted, self._store.now_ms)
 
+    def _check_enrolled(self, name: ConsoleName) -> None:
+        if self._enrolled_only:
+            console = consoles.find_console(self._store, *name)
+            if console is None or not console.enrolled:
+                raise Unreadable(f"{NOT_ENROLLED}: enrol the console, or run the bridge without --enrolled-only")
+
     def _console(self, name: ConsoleName, arrived_at_ms: int) -> KnownConsole:
+        self._check_enrolled(name)
         console = consoles.find_console(self._store, *name)
-        if self._enrolled_only and (console is None or not console.enrolled):
-            raise Unreadable(f"{NOT_ENROLLED}: enrol the console, or run the bridge without --enrolled-only")
         if console is None:
             console = consoles.add_console(self._store, *name, arrived_at_ms)
             self._emit(ConsoleDiscovered(name))
         return console
 
-    def _take_report(self, name: ConsoleName, leaf: str, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> bool:
-        """Take in a `status`, a `health` or a `reply`; return whether it shows that the console is there."""
-        if leaf == "status":
-            is_online = contract.read_status(payload).state == "online"
-            consoles.note_status(self._store, self._console(name, arrived_at_ms), online=is_online)
-            self._emit(ConsoleCameOnline(name, is_live) if is_online else ConsoleWentOffline(name))
-            return is_online
-        if leaf == "health":
-            self._take_health(name, payload, arrived_at_ms, is_live=is_live)
-        else:
-            reply = contract.read_reply(payload)
-            self._console(name, arrived_at_ms)
-            self._emit(ReplyReceived(name, reply))
-        return True
-
-    def _take_health(self, name: ConsoleName, payload: bytes, arrived_at_ms: int, *, is_live: bool) -> None:
-        """Take in a console's health; when it was sent is unknown where the broker had kept the message."""
-        health, figures = contract.read_health(payload), read_figures(payload)
-        console = self._console(name, arrived_at_ms)
-        sent_at_ms = arrived_at_ms if is_live else None
-        consoles.note_health(self._store, console, payload.decode(), health.settings_revision, sent_at_ms)
-        if is_live and health.hardware_id:
-            consoles.note_board(self._store, console, health.hardware_id, arrived_at_ms)
-        self._emit(HealthReported(name, figures, sent_at_ms))
-
     def _note_heard(self, console: KnownConsole, arrived_at_ms: int) -> None:
-        """Note a message that shows that the console is there."""
+        """Note a message, and when it came if it shows that the console is there (else 0)."""
         _, before, count = self._seen.get(console.key, (console, 0, 0))
         self._seen[console.key] = console, max(before, arrived_at_ms), count + 1
 
@@ -265,7 +247,9 @@ class Intake:
             self._emit(EpochResumed(console.name, epoch.epoch))
         console.newest_epoch_key = max(console.newest_epoch_key, epoch.key)
         touched = self.touched(epoch)
-        self._note_heard(console, arrived_at_ms)
+        touched.moves_settings = mac is Mac.VALID or not (console.enrolled or console.proves_words)
+        if mac is Mac.VALID:
+            console.signed_epochs.add(batch.epoch)
         if mac not in {Mac.FAILED, Mac.MISSING}:  # a stranger must not make the console drop events that it still holds
             epoch.first = max(epoch.first, batch.first)
         if batch.extra:
@@ -288,6 +272,8 @@ class Intake:
         if mac is not None:
             self._macs[console, mac] += len(batch.events)
         received.add(base, base + len(batch.events) - 1)
+        is_there = not console.proves_words or (mac is Mac.VALID and bool(judged))  # … and no recording
+        self._note_heard(console, arrived_at_ms if is_there else 0)
 
     def _keepable(self, topic: str, event: AnyEvent, raw: bytes) -> bytes:
         """Return the text of an event to keep: as sent, or without unknown fields where these take too much room."""
@@ -380,7 +366,8 @@ class Intake:
         between = touched.epoch.note_applied(seq, event.revision)
         if between is not None:
             self._fold.mark_all(surveys.surveys_between(self._store, touched.epoch.key, *between))
-        consoles.note_revision(self._store, touched.epoch.console, event.revision)
+        if touched.moves_settings:
+            consoles.note_revision(self._store, touched.epoch.console, event.revision)
 
     def _mark_booted(self, touched: EpochInTransaction, seq: int, event: Booted, _at_ms: int) -> None:
         touched.epoch.last_opener = max(touched.epoch.last_opener, seq)

@@ -173,6 +173,7 @@ class Status(Struct):
     state: Literal["online", "offline"]
     epoch: Epoch | None = None
     hardware_id: HardwareId | None = None
+    mac: Any = UNSET
 
 
 class Health(Struct):
@@ -181,6 +182,7 @@ class Health(Struct):
     epoch: Epoch | None = None
     hardware_id: Word | None = None
     settings_revision: Natural = 0
+    mac: Any = UNSET
 
 
 class FetchRequest(Struct, rename={"from_": "from", "bytes_": "bytes"}):
@@ -199,6 +201,19 @@ class Reply(Struct):
     reason: str = ""
     fetch: FetchRequest | None = None
     trial_failed: bool = False
+    mac: Any = UNSET
+
+
+ConsoleWord = Status | Health | Reply
+"""What a console says about itself."""
+
+
+class Stamp(Struct):
+    """When a console said a word: in which epoch (None: that of its last word), boot, and how long after its start."""
+
+    boot: Natural
+    up_ms: Natural
+    epoch: Epoch | None = None
 
 
 class Ack(Struct):
@@ -214,8 +229,9 @@ _kind_decoders = {kind: msgspec.json.Decoder(kind) for kind in get_args(AnyEvent
 _batch_decoder = msgspec.json.Decoder(Batch)
 _fields_decoder = msgspec.json.Decoder(dict[str, Raw])
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (Status, Health, Reply)
+    kind: msgspec.json.Decoder(kind) for kind in (Status, Health, Reply, Stamp)
 }
+_WORDS: dict[str, type] = {"status": Status, "health": Health, "reply": Reply}
 _encoder = msgspec.json.Encoder()
 DIGEST = "whole_sha256"  # of an event some of whose fields are not kept
 _CHOICES = ("button", "buttons", "lamps", "outcome", "reason", "source")  # fields whose value is one of a few words
@@ -292,6 +308,21 @@ def read_reply(payload: bytes) -> Reply:
     """Read a reply to a command. Raises Unreadable."""
     reply: Reply = _read(payload, Reply)
     return reply
+
+
+def read_stamp(payload: bytes) -> Stamp | None:
+    """Read when a word was said; None if it does not say so."""
+    try:
+        stamp: Stamp = _read(payload, Stamp)
+    except Unreadable:
+        return None
+    return stamp
+
+
+def read_word(leaf: str, payload: bytes) -> ConsoleWord:
+    """Read a word of a console about itself. Raises Unreadable."""
+    word: ConsoleWord = _read(payload, _WORDS[leaf])
+    return word
 
 
 def _read(payload: bytes, kind: type) -> Any:

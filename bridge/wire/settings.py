@@ -32,6 +32,7 @@ RANGES = {
     "force_majeure_scope_s": Range(0, 86_400, DEFAULT_FORCE_MAJEURE_SCOPE_S),
 }
 PROMPT = re.compile(r"none|tone|track:([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])", re.ASCII)
+MAX_REVISIONS_AHEAD = 1_000  # of the last one sent: a console that reports more does not say what it uses
 BRIDGE_SETTINGS = ("force_majeure_scope_s", "force_majeure_level_max")
 DEFAULTS: dict[str, Any] = {
     **{name: range_.default for name, range_ in RANGES.items() if name not in BRIDGE_SETTINGS},

@@ -245,6 +245,16 @@ def reply(command_id, reason=None):
     return {"id": command_id, "ok": False, "reason": reason}
 
 
+def stamp(message, epoch, boot, up_ms):
+    """Write into a console's word about itself (status, health or reply) when it is sent."""
+    message["epoch"], message["boot"], message["up_ms"] = epoch, boot, up_ms
+
+
+def seal(text, mac):
+    """Return the JSON text of such a message with its MAC, which is the last member."""
+    return text[:-1] + ', "mac": "%s"}' % mac
+
+
 def hello(site_id, console_id, hardware_id):
     """Return the payload of `hello`, the first line on a serial line."""
     return {"site_id": site_id, "console_id": console_id, "hardware_id": hardware_id}

@@ -115,7 +115,8 @@ class Link:
         self._key = unhexlify(config.pop("key", None) or "")
         self._radio = Wifi(config.get("wifi") or {}) if app.board.RADIO else None
         self._wake = asyncio.Event()
-        self._outgoing = []  # (leaf, payload, QoS, retained)
+        self._outgoing = []  # (leaf, message, QoS, retained)
+        self._said_ms = 0  # the stamp of the last word
         self._delivery = None
         self._status_epoch = None
         self._address = None
@@ -131,12 +132,12 @@ class Link:
         """Look again at what there is to send: something was put into the outbox."""
         self._wake.set()
 
-    def send(self, leaf, payload, qos=0, retain=False):
-        """Queue a message, to be sent as soon as possible; a full queue drops its oldest one."""
+    def send(self, leaf, message, qos=0, retain=False):
+        """Queue a `health` or a `reply`, to be sent as soon as possible; a full queue drops its oldest message."""
         if len(self._outgoing) >= _OUTGOING_MAX:
             self._outgoing.pop(0)
             self.dropped += 1
-        self._outgoing.append((leaf, [json.dumps(payload).encode()], qos, retain))
+        self._outgoing.append((leaf, message, qos, retain))
         self._wake.set()
 
     def is_down(self):
@@ -195,7 +196,8 @@ class Link:
         tasks = []
         self._error = None
         try:
-            await transport.open(self._address, self._status(False, epoch))
+            will = events.status(False, epoch, self._app.hardware_id)
+            await transport.open(self._address, json.dumps(will))
             self._status_epoch = None
             self._delivery = None
             self._wake.set()
@@ -247,11 +249,11 @@ class Link:
             self._wake.clear()
             if self._status_epoch != self._app.outbox.epoch:
                 self._status_epoch = self._app.outbox.epoch
-                status = self._status(True, self._status_epoch)
-                await transport.publish("status", [status.encode()], 1, True)
+                status = events.status(True, self._status_epoch, self._app.hardware_id)
+                await self._say(transport, "status", status, 1, True)
             while self._outgoing:
                 message = self._outgoing[0]
-                await transport.publish(*message)
+                await self._say(transport, *message)
                 if self._outgoing and self._outgoing[0] is message:  # else it was dropped meanwhile, from a full queue
                     self._outgoing.pop(0)
             await self._deliver(transport)
@@ -283,8 +285,24 @@ class Link:
             report("link", error)
         return None
 
-    def _status(self, is_online, epoch):
-        return json.dumps(events.status(is_online, epoch, self._app.hardware_id))
+    async def _say(self, transport, leaf, message, qos, retain):
+        """Publish a word of the console about itself, signed if there is a key.
+
+        It is stamped and signed now, not when it was queued: the bridge believes only what is later than the last word.
+        """
+        if self._key:
+            outbox = self._app.outbox
+            self._said_ms = max(self._app.clock.up_ms(), self._said_ms + 1)
+            events.stamp(message, outbox.epoch, outbox.boot, self._said_ms)
+        text = json.dumps(message)
+        if self._key:
+            from console.hmac import Hmac
+
+            await asyncio.sleep_ms(0)  # as spelling it and signing it each take a board some ms
+            mac = Hmac(self._key)
+            mac.update((leaf + "\n" + text).encode())
+            text = events.seal(text, mac.hexdigest())
+        await transport.publish(leaf, [text.encode()], qos, retain)
 
     async def _on_message(self, leaf, payload):
         try:

@@ -18,6 +18,7 @@ from simulator.console.console import Console
 from tests.schema import schemas
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until
+from tests.support.words import hmac_of
 
 FROM_CONSOLES = ("events", "status", "health", "reply")
 SETTINGS: dict[str, Any] = {
@@ -41,6 +42,8 @@ class JudgingListener:
         self.send: Callable[[str, str, bool], None] = lambda *_: None
         self.heard: list[tuple[str, Any]] = []
         self.wrong: list[str] = []
+        self.key: str | None = None  # that the console signs with
+        self._said = (0, 0)
         self._judges = {leaf: schemas.validator(leaf) for leaf in (*FROM_CONSOLES, "ack", "settings", "command")}
         self._lock = threading.Lock()
 
@@ -53,12 +56,21 @@ class JudgingListener:
         errors = [f"{leaf}: {error.json_path} {error.message}" for error in self._judges[leaf].iter_errors(payload)]
         if leaf == "events":
             errors += self._judge_as_bridge(text)
+        elif self.key is not None and payload.get("state") != "offline":
+            errors += self._judge_proof(leaf, text.decode(), payload)
         with self._lock:
             self.heard.append((leaf, payload))
             self.wrong += errors
         if leaf == "events":
             through = payload["base"] + len(payload["events"]) - 1
             self.tell("ack", {"epoch": payload["epoch"], "through": through, "at_ms": int(time.time() * 1000)})
+
+    def _judge_proof(self, leaf: str, text: str, word: dict[str, Any]) -> list[str]:
+        """Judge a signed word: its MAC is the last member, and it is later than the one before."""
+        unsigned = text[: text.rindex(', "mac"')] + "}"
+        earlier, self._said = self._said, (word["boot"], word["up_ms"])
+        is_right = hmac_of(leaf, unsigned, str(self.key)) == word.pop("mac") and json.loads(unsigned) == word
+        return [] if is_right and self._said > earlier else [f"{leaf}: not proved: {text}"]
 
     @staticmethod
     def _judge_as_bridge(text: bytes) -> list[str]:
@@ -177,7 +189,8 @@ def judge_all(listener: JudgingListener) -> None:
 
 
 def test_every_message_over_mqtt_is_valid(by_mqtt: JudgingListener, broker: Mosquitto, tmp_path: Path) -> None:
-    with Console(tmp_path / "console", broker=broker.url()) as console:
+    by_mqtt.key = "5a" * 32
+    with Console(tmp_path / "console", broker=broker.url(), key=by_mqtt.key) as console:
         go_through_all(console, by_mqtt)
     wait_until("the last will", lambda: by_mqtt.payloads("status")[-1]["state"] == "offline")
     judge_all(by_mqtt)

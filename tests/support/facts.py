@@ -124,6 +124,11 @@ def macs(db: Database, *names: str, **where: Any) -> list[Any]:
     return _facts(db, "console_mac", names, where)
 
 
+def word_macs(db: Database, *names: str, **where: Any) -> list[Any]:
+    """Return how many `words` of a console about itself came with which `mac`."""
+    return _facts(db, "word_mac", names, where)
+
+
 # What is derived --------------------------------------------------------------------------------------------------
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import apsw
 
+from bridge import store as store_package
 from bridge.store import Store
 
 PAGE = 4096
 BUSY_MS = 60_000
 GARBAGE = b"\xa5"
+MIGRATIONS = Path(store_package.__file__).parent / "migrations"
 
 
 # Locks of other programs ------------------------------------------------------------------------------------------
@@ -145,3 +147,22 @@ def rejects(store: Store, reasons: Iterable[str]) -> None:
 def rejected_was(store: Store, event: dict[str, Any]) -> None:
     """Put this event into the stored reject, as if this bridge were newer than the one that rejected it."""
     store.connection.execute("UPDATE reject SET raw = ?", (json.dumps(event).encode(),))
+
+
+def settings_ended(database: Path, reported: int, sent: Iterable[int]) -> None:
+    """Make a database of version 6 in which console demo/till-1 reported a far too high settings revision."""
+    with closing(apsw.Connection(str(database))) as connection:
+        for file in sorted(MIGRATIONS.glob("000[1-6]_*.sql")):
+            connection.execute(file.read_text("utf-8"))
+        connection.execute("PRAGMA user_version = 6")
+        connection.execute("INSERT INTO site (site_id, first_seen_at_ms) VALUES ('demo', 1)")
+        connection.execute(
+            "INSERT INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms, settings_revision_reported)"
+            " VALUES ('demo', 'till-1', 1, 1, ?)",
+            (reported,),
+        )
+        for revision in sent:
+            connection.execute(
+                "INSERT INTO settings_sent VALUES ('demo', 'till-1', ?, ?, 1, 1)",
+                (revision, f'{{"revision":{revision}}}'),
+            )

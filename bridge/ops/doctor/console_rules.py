@@ -13,6 +13,7 @@ from enum import IntEnum
 from bridge.model.local_time import DAY_MS, MINUTE_MS
 from bridge.text import ago, plural, utc
 from bridge.wire.health import HealthFigures
+from bridge.wire.settings import MAX_REVISIONS_AHEAD
 from bridge.wire.signature import Mac, MacCount
 
 LATE_HEARTBEATS = 3
@@ -82,6 +83,9 @@ class ConsoleStatus:
     id_conflicts: tuple[IdConflict, ...] = ()
     has_key: bool = False  # whether credentials were issued for it
     events_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # its events since it began to sign
+    words_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # what it says about itself, likewise
+    ignored_revision: int | None = None  # of settings: the last one that was too high to be believed
+    ignored_revision_at_ms: int = 0
 
     @property
     def name(self) -> str:
@@ -98,7 +102,13 @@ class ConsoleStatus:
         """Return how many events are not proved to be its own, or None if it never signed."""
         if not self.events_by_mac:
             return None
-        return sum(came.events for mac, came in self.events_by_mac.items() if mac is not Mac.VALID)
+        return sum(came.total for mac, came in self.events_by_mac.items() if mac is not Mac.VALID)
+
+    @property
+    def words_proved_at_ms(self) -> int | None:
+        """Return when the console last proved what it says about itself, or None if it never did."""
+        proved = self.words_by_mac.get(Mac.VALID)
+        return None if proved is None else proved.last_at_ms
 
     @property
     def clock_offset_ms(self) -> int | None:
@@ -112,7 +122,7 @@ def rules_that_apply(console: ConsoleStatus, now_ms: int) -> list[Finding]:
     """Return all findings about a console, the deciding one first; an empty list if all is well."""
     rules = (
         *(_flash, _id_conflicts, _stuck, _last_seen, _outbox, _losses, _unproved, _clock, _settings, _other_faults),
-        *(_signal, _signing),
+        *(_unproved_words, _ignored_revision, _signal, _signing),
     )
     findings = [finding for rule in rules for finding in rule(console, now_ms)]
     return sorted(findings, key=lambda finding: (finding.health is not ConsoleHealth.GREY, -finding.health))
@@ -241,15 +251,54 @@ def _signing(console: ConsoleStatus, _: int) -> Iterator[Finding]:
             "no_key",
             ConsoleHealth.AMBER,
             "signs, but its key is not known",
-            f"{plural(unknown.events, 'event')} of console {console.name} came signed, but there was no key to check "
+            f"{plural(unknown.total, 'event')} of console {console.name} came signed, but there was no key to check "
             f"them with, last at {utc(unknown.last_at_ms)}: restore the folder of keys from its copy, or {repair}.",
         )
-    elif console.has_key and not console.events_by_mac and console.last_seen_at_ms:
+    elif console.has_key and not console.events_by_mac and not console.words_by_mac and console.last_seen_at_ms:
         yield Finding(
             "not_signed",
             ConsoleHealth.AMBER,
             "does not sign its events",
             f"Console {console.name} has a key, but does not sign its events: put its credentials on the board.",
+        )
+
+
+def _unproved_words(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
+    """Yield findings about words that somebody else may have said in the console's name; they moved nothing."""
+    for mac, how in ((Mac.FAILED, "with a wrong MAC"), (Mac.MISSING, "without a MAC, unlike earlier ones")):
+        if mac in console.words_by_mac:
+            words, last_at_ms = console.words_by_mac[mac]
+            is_recent = now_ms - last_at_ms <= DAY_MS
+            yield Finding(
+                "words_not_proved",
+                ConsoleHealth.RED if is_recent else ConsoleHealth.GREEN,
+                f"{'' if is_recent else 'once '}{plural(words, 'word')} that its key does not prove",
+                f"{plural(words, 'word')} of console {console.name} about itself (health, status or reply) came {how}, "
+                f"last at {utc(last_at_ms)}, which its key does not prove: put its current credentials and firmware on "
+                "the board; if it has them, somebody else is sending in its name.",
+            )
+    firmware, has_proved = console.figures.firmware, console.words_proved_at_ms is not None
+    if console.has_key and Mac.VALID in console.events_by_mac and firmware is not None and not has_proved:
+        yield Finding(
+            "words_not_signed",
+            ConsoleHealth.AMBER,
+            "does not sign its health",
+            f"Console {console.name} signs its events, but not what it says about itself, as its firmware ({firmware}) "
+            "is older, so its health is not proved: update it with `trivox console update`, or flash it again.",
+        )
+
+
+def _ignored_revision(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
+    if console.ignored_revision is not None:
+        is_recent = now_ms - console.ignored_revision_at_ms <= DAY_MS
+        yield Finding(
+            "revision_ignored",
+            ConsoleHealth.AMBER if is_recent else ConsoleHealth.GREEN,
+            f"{'' if is_recent else 'once '}settings revision {console.ignored_revision} ignored",
+            f"Settings revision {console.ignored_revision} was reported in the name of console {console.name}, last "
+            f"at {utc(console.ignored_revision_at_ms)}. It is over {MAX_REVISIONS_AHEAD:,} above the highest sent to "
+            "it, and was ignored: if the console does use it, as after a change of databases, flash it again with "
+            "--wipe; else somebody else is sending in its name.",
         )
 
 

@@ -27,7 +27,8 @@ def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
     """Return the status of all consoles, in the order of their names."""
     epochs, boards = console_status.epochs(store), console_status.boards(store)
     lost_last_day, heartbeats = console_status.lost_since(store, now_ms - DAY_MS), console_status.heartbeats(store)
-    shifts, events_by_mac = console_status.shifts_around(store, now_ms), console_status.macs(store)
+    shifts = console_status.shifts_around(store, now_ms)
+    events_by_mac, words_by_mac = console_status.macs(store), console_status.word_macs(store)
     have_keys = set(Keyring(store.path).consoles())
     statuses = []
     for console in console_status.consoles(store):
@@ -50,6 +51,9 @@ def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
                 is_staffed=_is_staffed(*shifts[key], now_ms),
                 has_key=name in have_keys,
                 events_by_mac=events_by_mac.get(key, {}),
+                words_by_mac=words_by_mac.get(key, {}),
+                ignored_revision=console.ignored_revision,
+                ignored_revision_at_ms=console.ignored_revision_at_ms or 0,
                 id_conflicts=tuple(_id_conflicts("/".join(name), own_epochs, boards.get(key, []))),
             )
         )

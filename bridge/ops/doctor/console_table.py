@@ -65,6 +65,7 @@ def _object(console: ConsoleStatus, findings: list[Finding]) -> dict[str, Any]:
         "lost_event_count": console.lost,
         "lost_last_day_event_count": console.lost_last_day,
         "unproved_event_count": console.unproved_count,
+        "words_proved_at_ms": console.words_proved_at_ms,
     }
 
 

@@ -111,6 +111,11 @@ def _console(console: ConsoleStatus, now_ms: int) -> Iterator[Diagnosis]:
         yield Diagnosis(
             f"Every event of console {console.name} since its first MAC is proved to be its own.", needs_action=False
         )
+    if console.words_proved_at_ms is not None:
+        yield Diagnosis(
+            f"Console {console.name} last proved what it says about itself {ago(now_ms - console.words_proved_at_ms)}.",
+            needs_action=False,
+        )
 
 
 def _shared_clock_offset(consoles: list[ConsoleStatus]) -> Iterator[Diagnosis]:

@@ -13,6 +13,7 @@ CREATE TABLE proved_word (              -- the last word proved in each epoch: w
   epoch TEXT NOT NULL,
   boot INTEGER NOT NULL,
   up_ms INTEGER NOT NULL,
+  proved_at_ms INTEGER NOT NULL,
   PRIMARY KEY (console_key, epoch)
 ) STRICT, WITHOUT ROWID;
 

@@ -21,6 +21,7 @@ from bridge.keyring import Keyring
 from bridge.store import open_store
 from tests.bridge.office import Office, at
 from tests.schema import schemas
+from tests.support import facts, words
 from tests.support.intake import take_in
 from tests.support.seeds import seeded
 
@@ -59,11 +60,12 @@ def states(office: Office) -> dict[str, str]:
     return {row[2].strip(): row[4].strip() for row in rows}
 
 
-def say(office: Office, console: str, leaf: str, payload: dict[str, Any], at_ms: int = NINE) -> list[Any]:
-    """Have the bridge take in a message; return what it publishes about updates, as (topic, message)."""
+def say(office: Office, console: str, leaf: str, payload: dict[str, Any] | str, at_ms: int = NINE) -> list[Any]:
+    """Have the bridge take in a message (a text as it is); return what it publishes about updates (topic, message)."""
     store = open_store(office.database, writing=True)
     try:
-        message = (f"trivox/v1/demo/{console}/{leaf}", json.dumps(payload).encode(), at_ms)
+        text = payload if isinstance(payload, str) else json.dumps(payload)
+        message = (f"trivox/v1/demo/{console}/{leaf}", text.encode(), at_ms)
         found = take_in(store, [message], at_ms)[1].publications
     finally:
         store.close()
@@ -163,16 +165,65 @@ def test_orders_follow_health_messages_and_replies(office: Office) -> None:
     found = states(office)
     assert (found["till-3"], found["till-4"], found["till-5"], found["till-6"]) == ("done", "done", "failed", "waiting")
     assert "\x1b" not in office.do("console", "update")
-    back = {"ok": False, "reason": "1.0.0 runs again", "trial_failed": True}
-    say(office, "till-6", "reply", {"id": offered(office, "till-6")["id"], **back})
-    found = states(office)
-    assert found["till-6"] == "returned"
-    assert found["till-7"] == "stopped"
-    assert found["till-4"] == "done"
     assert four["id"] != three["id"]
+
+
+BACK = {"ok": False, "reason": "1.0.0 runs again", "trial_failed": True}
+
+
+def fall_back(office: Office, console: str, *, is_asked: bool = True, is_signed: bool = True) -> str:
+    """Have a console that was offered its update, and may have asked for a piece, say that its trial failed.
+
+    Returns the state of its order.
+    """
+    offer = offered(office, console)
+    if is_asked:
+        say(office, console, "reply", {"id": offer["id"], "ok": True, "fetch": {"from": 0, "bytes": 10}})
+    credentials = Keyring(office.database).get("demo", console)
+    assert credentials is not None
+    place = {"epoch": "0000abcd", "boot": 2, "up_ms": 900}
+    said = words.reply(credentials.key if is_signed else None, id=offer["id"], **BACK, **place)
+    say(office, console, "reply", said)
+    return states(office)[console]
+
+
+def test_only_consoles_that_prove_that_they_fell_back_stop_the_others(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--all")
+    assert fall_back(office, "till-3", is_asked=False) == "waiting", "it was sent nothing that it could have tried"
+    for console in ("till-4", "till-5", "till-6"):
+        assert fall_back(office, console, is_signed=False) == "returned"
+    assert states(office)["till-9"] == "waiting", "what nobody proves stops nobody else"
+    assert fall_back(office, "till-7") == "returned"
+    assert states(office)["till-9"] == "waiting", "one console stops no other"
+    say(office, "till-7", "reply", words.reply(None, id="u-0", **BACK))
+    assert states(office)["till-9"] == "waiting"
+    assert fall_back(office, "till-8") == "returned"
+    assert states(office)["till-9"] == "stopped"
+    assert "stopped, because 2 consoles fell back to their old version, the last of them demo/till-8" in facts.updates(
+        office.database, "reason", console_id="till-9"
+    )
     again = office.do("console", "update", "--to", "1.1.0", "--all")
-    assert f"{CONSOLES - 3} consoles to be updated" in again
-    assert "demo/till-6" in again
+    assert f"{CONSOLES - 5} consoles to be updated" in again
+    assert "demo/till-7" in again
+
+
+def test_what_a_console_says_moves_its_order_only_if_proved_once_it_proves_anything(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--all")
+    offer = offered(office, "till-3")
+    say(office, "till-3", "reply", {"id": offer["id"], "ok": True, "fetch": {"from": 0, "bytes": 10}})
+    key = Keyring(office.database).issue("demo", "till-3").key
+    trial = {"epoch": "0000abcd", "boot": 2, "firmware": "1.1.0", "on_trial": True}
+    say(office, "till-3", "health", words.health(key, **trial))
+    for leaf, forged in (
+        ("reply", words.reply(None, id=offer["id"], ok=True)),
+        ("reply", words.reply("ab" * 32, id=offer["id"], **BACK, epoch="0000abcd", boot=3, up_ms=1)),
+        ("health", words.health(None, **trial | {"firmware": "1.0.0", "faults": ["update"], "boot": 3})),
+        ("health", words.health(None, **trial | {"on_trial": False, "boot": 3})),
+    ):
+        say(office, "till-3", leaf, forged)
+        assert states(office)["till-3"] == "trial"
+    say(office, "till-3", "reply", words.reply(key, id=offer["id"], ok=True, boot=2, up_ms=9000))
+    assert states(office)["till-3"] == "done"
 
 
 def test_an_offer_is_repeated_while_the_console_does_nothing(office: Office) -> None:

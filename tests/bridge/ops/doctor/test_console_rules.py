@@ -38,6 +38,11 @@ def health_and_rule(**facts: Any) -> tuple[str, str | None]:
 
 
 WELL = ("green", None)
+OLDER_FIRMWARE: dict[str, Any] = {
+    "has_key": True,
+    "events_by_mac": {Mac.VALID: MacCount(5, NOW_MS)},
+    "firmware": "1.0.0",
+}
 LIMITS: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
     ({}, WELL),
     ({"last_seen_at_ms": 0, "online": None}, ("grey", "never_heard")),
@@ -92,6 +97,15 @@ LIMITS: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
     ({"events_by_mac": {Mac.NO_KEY: MacCount(5, NOW_MS)}}, ("amber", "no_key")),
     ({"events_by_mac": {Mac.NO_KEY: MacCount(5, NOW_MS), Mac.VALID: MacCount(1, NOW_MS + 1)}}, WELL),
     ({"has_key": True}, ("amber", "not_signed")),
+    ({"has_key": True, "words_by_mac": {Mac.VALID: MacCount(1, NOW_MS)}}, WELL),
+    ({"words_by_mac": {Mac.FAILED: MacCount(5, NOW_MS - DAY_MS)}}, ("red", "words_not_proved")),
+    ({"words_by_mac": {Mac.MISSING: MacCount(5, NOW_MS - DAY_MS)}}, ("red", "words_not_proved")),
+    ({"words_by_mac": {Mac.MISSING: MacCount(5, NOW_MS - DAY_MS - 1)}}, WELL),
+    ({"words_by_mac": {Mac.STALE: MacCount(5, NOW_MS)}}, WELL),
+    (OLDER_FIRMWARE, ("amber", "words_not_signed")),
+    (OLDER_FIRMWARE | {"words_by_mac": {Mac.VALID: MacCount(1, NOW_MS)}}, WELL),
+    ({"ignored_revision": 5000, "ignored_revision_at_ms": NOW_MS - DAY_MS}, ("amber", "revision_ignored")),
+    ({"ignored_revision": 5000, "ignored_revision_at_ms": NOW_MS - DAY_MS - 1}, WELL),
     ({"has_key": True, "last_seen_at_ms": 0}, ("grey", "never_heard")),
 ]
 
