@@ -18,7 +18,8 @@ from typing import Self
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from tests.support import forked
+from tests.bridge.shop import EPOCH, batch
+from tests.support import forked, words
 from tests.support.bridge import READY
 from tests.support.mosquitto import READS_AS_ROOT, MosquittoProcess
 from tests.support.programs import free_port, wait_until
@@ -51,8 +52,9 @@ def run(database: Path, *words: str) -> subprocess.CompletedProcess[str]:
 class SecuredShop:
     """A shop in `folder`: consoles till-1 and till-2, the people counter door, the viewers boss and aide."""
 
-    def __init__(self, folder: Path, *, is_forked: bool = True) -> None:
+    def __init__(self, folder: Path, *, is_forked: bool = True, takes_unsigned: bool = False) -> None:
         self.folder = folder
+        self._without = {"--signed-only"} if takes_unsigned else set()
         self._is_forked = is_forked
         self.database = folder / DATABASE
         self.keys = folder / f"{DATABASE}-keys"
@@ -108,9 +110,13 @@ class SecuredShop:
         self._broker.reload()
 
     def start_bridge(self, *options: str) -> None:
-        """Start the bridge with the command of its systemd unit; if not forked, by the program that the unit names."""
+        """Start the bridge with the command of its systemd unit; if not forked, by the program that the unit names.
+
+        A shop that takes unsigned events leaves out --signed-only, as units that an earlier version wrote do.
+        """
         unit = (self.files / "systemd" / "trivox-bridge.service").read_text()
         command = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).partition("=")[2].split()
+        command = [word for word in command if word not in self._without]
         self._bridge.start(
             *command[1:], *options, "--metrics-port", "0", program=() if self._is_forked else command[:1]
         )
@@ -141,6 +147,11 @@ class SecuredShop:
         path = self.keys / (name if "." in name else f"{name}.json")
         credentials: dict[str, str] = json.loads(path.read_text())
         return credentials
+
+    def signed(self, name: str, base: int, count: int = 2, epoch: str = EPOCH) -> bytes:
+        """Return a batch with the MAC of that console."""
+        events = json.loads(batch(base, count))["events"]
+        return words.batch(self.credentials(name)["key"], base, *events, epoch=epoch).encode()
 
     # -- at the broker -----------------------------------------------------------------------------------------------
 

@@ -241,5 +241,10 @@ def _write_units(folder: Path, database: Path, bridge_port: int, report: Report)
             f"The bridge's unit has changed: run `sudo cp {home / systemd.BRIDGE_UNIT} /etc/systemd/system/ && sudo "
             f"systemctl daemon-reload && sudo systemctl restart {systemd.BRIDGE_UNIT}`"
         )
+        if systemd.SIGNED_ONLY not in old_unit:
+            report(
+                f"With it the bridge takes only signed events ({systemd.SIGNED_ONLY}); consoles that do not sign keep "
+                "theirs. First see with `trivox doctor` that every console signs."
+            )
     for name, text in ((systemd.BROKER_UNIT, unit), (systemd.BRIDGE_UNIT, bridge_unit)):
         private_files.write(home / name, text.encode(), mode=private_files.OPEN)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BROKER_UNIT, BRIDGE_UNIT = "trivox-broker.service", "trivox-bridge.service"
+SIGNED_ONLY = "--signed-only"
 HOMES = ("/home/", "/root/", "/run/user/")
 
 _HARDENING = """\
@@ -92,7 +93,7 @@ RequiresMountsFor={service.database.parent}
 
 [Service]
 User={service.user}
-ExecStart={command} --config {service.config} --enrolled-only
+ExecStart={command} --config {service.config} --enrolled-only {SIGNED_ONLY}
 Restart=always
 RestartSec=2
 TimeoutStopSec=60

@@ -14,6 +14,7 @@ from bridge.keyring import Keyring
 from bridge.model.local_time import DAY_MS
 from bridge.ops.doctor.broker import check_broker
 from bridge.ops.doctor.database import Diagnosis, examine
+from bridge.ops.doctor.signed_only import check_signed_only, consoles_that_do_not_sign
 from bridge.service.control import describe_bridge
 from bridge.service.retained import find_due
 from bridge.store import open_store
@@ -56,6 +57,7 @@ class DatabaseFacts:
 
     path: Path
     retained: dict[str, bytes] = field(default_factory=dict)
+    unsigned: list[str] | None = None  # see `signed_only.py`
     can_serve: bool = True
 
 
@@ -71,7 +73,7 @@ def diagnose(
     try:
         store = open_store(database)
         yield from examine(store, now_ms)
-        facts = DatabaseFacts(database, _retained(store))
+        facts = DatabaseFacts(database, _retained(store), consoles_that_do_not_sign(store))
     except (apsw.BusyError, apsw.LockedError):
         yield Diagnosis(f"Another program has locked the database {database}: end that program.")
         facts = DatabaseFacts(database)
@@ -112,6 +114,8 @@ def diagnose_host(
         yield Diagnosis(str(error))
     else:
         yield from _running_bridge(vitals, now_ms) if vitals else _no_bridge(facts)
+        if vitals:
+            yield from check_signed_only(facts.unsigned, is_signed_only=vitals["signed_only"])
     yield from _disk_space(facts.path)
     yield from _leftovers(facts.path)
     yield from _key_files(facts.path)

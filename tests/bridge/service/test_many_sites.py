@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.secured import SecuredShop
-from tests.bridge.shop import batch
 from tests.support import forked
 from tests.support.programs import wait_until
 
@@ -28,7 +27,7 @@ def test_a_bridge_for_very_many_sites_works_at_the_broker_as_written(tmp_path: P
         shop.start_bridge("--site", "shop", *options(count, length))
         with shop.known("shop/till-1") as console, shop.known("boss.viewer") as viewer:
             console.listen("trivox/v1/shop/till-1/ack")
-            console.say(EVENTS, batch(1, 2))
+            console.say(EVENTS, shop.signed("shop/till-1", 1))
             wait_until("it is acknowledged", lambda: [text for _, text in console.heard if b"through" in text])
             viewer.listen("trivox/v1/bridge/+")
             claim = wait_until("the claim", lambda: [text for topic, text in viewer.heard if "/bridge/" in topic])[0]

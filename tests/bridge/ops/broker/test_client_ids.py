@@ -10,7 +10,6 @@ import pytest
 from bridge.broker_login import BrokerLogin
 from bridge.ops.flash.wait_online import OnlineWatch
 from tests.bridge.secured import SecuredShop
-from tests.bridge.shop import batch
 from tests.support import facts
 from tests.support.bridge import READY
 from tests.support.programs import wait_until
@@ -47,7 +46,7 @@ def test_the_bridge_is_not_cut_off(shop: SecuredShop, name: str) -> None:
     attack(shop, name, session(shop))
     with shop.known("shop/till-1") as honest:
         honest.listen("trivox/v1/shop/till-1/ack")
-        honest.say(EVENTS, batch(1, 2))
+        honest.say(EVENTS, shop.signed("shop/till-1", 1))
         wait_until("it is acknowledged", lambda: any("through" in json.loads(text) for _, text in honest.heard))
     assert shop.bridge_said().count(READY) == connections
 
@@ -58,7 +57,7 @@ def test_what_waits_for_the_bridge_is_not_deleted(shop: SecuredShop, name: str) 
     first = 3 + 2 * (seen // 2)
     shop.stop_bridge()
     with shop.known("shop/till-1") as honest:
-        honest.say(EVENTS, batch(first, 2))
+        honest.say(EVENTS, shop.signed("shop/till-1", first))
     attack(shop, name, session(shop))
     shop.start_bridge()
     wait_until("it comes, and nobody sent it again", lambda: facts.newest(shop.database) == seen + 2)

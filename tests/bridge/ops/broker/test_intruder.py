@@ -14,7 +14,6 @@ import pytest
 
 from bridge.ops.broker import certificates
 from tests.bridge.secured import SecuredShop
-from tests.bridge.shop import batch
 from tests.support import facts, forked
 from tests.support.programs import TRIVOX, free_port, wait_until
 
@@ -106,8 +105,8 @@ def test_a_client_that_subscribes_to_others_topics_receives_nothing(shop: Secure
         for topic in ("#", "trivox/v1/#", f"{ONE}/+"):
             spy.listen(topic)
         spy.listen(f"{OTHER}/ack")
-        teller.say(f"{ONE}/events", batch(1, 2, epoch="0000000b"))
-        spy.say(f"{OTHER}/events", batch(1, 2, epoch="0000000c"))
+        teller.say(f"{ONE}/events", shop.signed("shop/till-1", 1, epoch="0000000b"))
+        spy.say(f"{OTHER}/events", shop.signed("shop/till-2", 1, epoch="0000000c"))
         wait_until("its own is acknowledged", lambda: any(topic == f"{OTHER}/ack" for topic, _ in spy.heard))
         assert {topic for topic, _ in spy.heard} <= {f"{OTHER}/ack", f"{OTHER}/settings"}
     shop.wait_broker_says("\ttrivox/v1/# (QoS 1)")

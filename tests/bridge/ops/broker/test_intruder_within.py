@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import socket
 import subprocess
@@ -25,7 +23,6 @@ from tests.support.gateway import RunningGateway
 from tests.support.programs import wait_until
 
 ONE, OTHER = "trivox/v1/shop/till-1", "trivox/v1/shop/till-2"
-EPOCH = "0000000a"
 CHECK = """
 import socket, tls
 link = socket.socket()
@@ -47,13 +44,10 @@ def shop(tmp_path: Path) -> Iterator[SecuredShop]:
         yield running
 
 
-def signed(shop: SecuredShop, name: str, base: int, count: int = 2) -> bytes:
-    """Return a batch with the MAC of that console."""
-    message = json.loads(batch(base, count))
-    events = json.dumps(message["events"])
-    text = f'"{EPOCH}"\n1\n{base}\n{events}'.encode()
-    mac = hmac.new(bytes.fromhex(shop.credentials(name)["key"]), text, hashlib.sha256).hexdigest()
-    return f'{{"mac":"{mac}","epoch":"{EPOCH}","first":1,"base":{base},"events":{events}}}'.encode()
+@pytest.fixture
+def lenient(tmp_path: Path) -> Iterator[SecuredShop]:
+    with SecuredShop(tmp_path, takes_unsigned=True) as running:
+        yield running
 
 
 def board(shop: SecuredShop, name: str, folder: Path, **options: Any) -> Console:
@@ -107,44 +101,57 @@ def test_a_console_goes_on_with_renewed_credentials(shop: SecuredShop, tmp_path:
         wait_until("the events that it kept arrive", lambda: events(shop, "survey_opened") == [1])
 
 
-def test_a_replay_changes_nothing(shop: SecuredShop) -> None:
-    recorded = [signed(shop, "shop/till-1", base) for base in (1, 3, 5)]
-    with shop.known("shop/till-1") as console:
+def test_a_replay_changes_nothing(lenient: SecuredShop) -> None:
+    recorded = [lenient.signed("shop/till-1", base) for base in (1, 3, 5)]
+    with lenient.known("shop/till-1") as console:
         console.listen(f"{ONE}/ack")
         for payload in (*recorded, recorded[0], recorded[2], recorded[0]):
             console.say(f"{ONE}/events", payload)
         wait_until(
             "all are acknowledged", lambda: 6 in [json.loads(payload)["through"] for _, payload in console.heard]
         )
-        assert len(events(shop, "survey_closed")) == 3
-    with shop.known("shop/till-2") as other:
+        assert len(events(lenient, "survey_closed")) == 3
+    with lenient.known("shop/till-2") as other:
         other.say(f"{OTHER}/events", recorded[0])
-        wait_until("it is no proof for another console", lambda: facts.events(shop.database, mac=0))
-    assert Counter(facts.events(shop.database, "mac")) == {0: 2, 1: 6}
-    wait_until("the bridge logs it", lambda: "events is wrong" in shop.bridge_said())
+        wait_until("it is no proof for another console", lambda: facts.events(lenient.database, mac=0))
+    assert Counter(facts.events(lenient.database, "mac")) == {0: 2, 1: 6}
+    wait_until("the bridge logs it", lambda: "events is wrong" in lenient.bridge_said())
 
 
-def test_events_without_the_key_are_kept_marked_and_reported(shop: SecuredShop) -> None:
-    with shop.known("shop/till-1") as console:
-        console.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
+def test_events_without_the_key_are_kept_marked_and_reported(lenient: SecuredShop) -> None:
+    with lenient.known("shop/till-1") as console:
+        console.say(f"{ONE}/events", lenient.signed("shop/till-1", 1))
         console.say(f"{ONE}/events", batch(3, 2))
-        forged = signed(shop, "shop/till-1", 5).replace(b'"outcome": "yes"', b'"outcome": "no"')
+        forged = lenient.signed("shop/till-1", 5).replace(b'"outcome": "yes"', b'"outcome": "no"')
         console.say(f"{ONE}/events", forged)
-        wait_until("all are in", lambda: events(shop, "survey_closed") == [1, 3, 0])
-    wait_until("one is logged", lambda: "sent some without a MAC" in shop.bridge_said())
-    wait_until("so is the other", lambda: "MAC of a console's events is wrong" in shop.bridge_said())
-    text = shop.do("doctor")
+        wait_until("all are in", lambda: events(lenient, "survey_closed") == [1, 3, 0])
+    wait_until("one is logged", lambda: "sent some without a MAC" in lenient.bridge_said())
+    wait_until("so is the other", lambda: "MAC of a console's events is wrong" in lenient.bridge_said())
+    text = lenient.do("doctor")
     assert "! 2 events of console shop/till-1 came with a wrong MAC" in text
     assert "! 2 events of console shop/till-1 came without a MAC, unlike earlier ones" in text
     rows = json.loads(
-        shop.do("report", "--from", "2025-11-01", "--to", "2025-12-01", "--by", "console", "--format", "json")
+        lenient.do("report", "--from", "2025-11-01", "--to", "2025-12-01", "--by", "console", "--format", "json")
     )
     assert any("not proved to be their console's: 2" in note for note in rows[0]["notes"])
 
 
+def test_the_bridge_of_the_written_unit_takes_only_what_is_signed(shop: SecuredShop) -> None:
+    with shop.known("shop/till-1") as console:
+        console.listen(f"{ONE}/ack")
+        console.say(f"{ONE}/events", batch(1, 2))
+        console.say(f"{ONE}/events", shop.signed("shop/till-1", 1).replace(b'"outcome": "yes"', b'"outcome": "no"'))
+        wait_until("they are refused", lambda: "not signed" in shop.bridge_said())
+        console.say(f"{ONE}/events", shop.signed("shop/till-1", 3))
+        wait_until("the signed ones are in", lambda: events(shop, "survey_closed") == [1])
+        throughs = [json.loads(payload)["through"] for _, payload in console.heard]
+    assert throughs == [0], "the console keeps what was not signed"
+    assert "! Rejected as not signed: 2" in shop.do("doctor")
+
+
 def test_a_revoked_console_is_disconnected_and_stays_out(shop: SecuredShop) -> None:
     with shop.known("shop/till-1") as stolen, shop.known("shop/till-2") as honest:
-        stolen.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
+        stolen.say(f"{ONE}/events", shop.signed("shop/till-1", 1))
         wait_until("it is in", lambda: events(shop, "survey_closed"))
         assert "1 console revoked" in shop.do("console", "revoke", "shop/till-1")
         stolen.say(f"{ONE}/events", batch(3, 2))  # the broker does not know yet; the bridge does
@@ -163,7 +170,7 @@ def test_a_revoked_console_is_disconnected_and_stays_out(shop: SecuredShop) -> N
 def test_messages_that_wait_for_the_bridge_survive_a_broker_restart(shop: SecuredShop) -> None:
     shop.stop_bridge()
     with shop.known("shop/till-1") as console:
-        console.say(f"{ONE}/events", signed(shop, "shop/till-1", 1))
+        console.say(f"{ONE}/events", shop.signed("shop/till-1", 1))
     shop.stop_broker()
     shop.start_broker()
     shop.start_bridge()
@@ -216,7 +223,15 @@ def test_a_gateway_logs_each_board_in_as_its_own_console(shop: SecuredShop, tmp_
     shop.do("console", "keys", str(keys), "shop/till-1")
     with ExitStack() as stack:
         picos = [
-            stack.enter_context(Console(tmp_path / console_id, site_id=SITE, console_id=console_id, board="pico"))
+            stack.enter_context(
+                Console(
+                    tmp_path / console_id,
+                    site_id=SITE,
+                    console_id=console_id,
+                    board="pico",
+                    key=shop.credentials(f"{SITE}/{console_id}")["key"],
+                )
+            )
             for console_id in ("till-1", "till-2")
         ]
         ports = [pico.serial_port for pico in picos]
