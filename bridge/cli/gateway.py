@@ -62,13 +62,13 @@ def gateway(
 
 
 def _accept_board(keys: Path | None, console: str) -> None:
-    from bridge.ops.flash.credentials import issuer_from_file  # noqa: PLC0415 - see below
+    from bridge.ops.flash.credentials import FileIssuer  # noqa: PLC0415 - see below
     from bridge.service.gateway.board_bindings import BoardBindings  # noqa: PLC0415 - see below
 
     name = check_name("console", console)
     if keys is None:
         raise UsageError("--accept-board is about the consoles of a file of keys: give it with --keys.")
-    issuer_from_file(keys)(*name)
+    FileIssuer(keys)(*name)
     BoardBindings(keys).accept_another("/".join(name))
     print_line(f"The next board at a gateway with {keys} that says that it is {console} is accepted, and kept to.")
 
