@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from bridge.errors import TrivoxError, UsageError
 from bridge.input_file import cannot_read, read_toml
 from bridge.private_files import is_open_to_others
+from bridge.text import is_visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,9 @@ def read_broker(
         port = parts.port
     except ValueError:
         port = 0
-    if parts.scheme not in PORTS or not parts.hostname or port == 0 or parts.path.strip("/") or parts.query:
+    host = parts.hostname or ""
+    is_host = host and is_visible(host) and not any(char.isspace() for char in host)
+    if parts.scheme not in PORTS or not is_host or port == 0 or parts.path.strip("/") or parts.query:
         raise UsageError(f"{url!r} is not a broker's address: give mqtt://HOST:PORT or mqtts://HOST:PORT.")
     if parts.username is not None or parts.password is not None:
         raise UsageError(
@@ -62,7 +65,7 @@ def read_broker(
             f"There is no file {ca_file}: give the certificate of the authority that signed the broker's certificate."
         )
     return BrokerLogin(
-        parts.hostname,
+        host,
         port or PORTS[parts.scheme],
         tls=parts.scheme == "mqtts",
         user=environment.get("TRIVOX_MQTT_USER") or settings.get("user"),

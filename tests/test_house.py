@@ -8,6 +8,7 @@ import subprocess
 from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import typer
@@ -16,6 +17,9 @@ from bridge.cli.command_table import COMMANDS as BRIDGE_COMMANDS
 from bridge.cli.main import build
 from simulator.cli.command_table import COMMANDS as SIMULATOR_COMMANDS
 from tests.support.command import trivox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("bridge", "simulator", "firmware", "tests")
@@ -93,3 +97,34 @@ def test_each_top_level_command_is_listed() -> None:
     application = typer.main.get_command(build())
     built = set(getattr(application, "commands", {}))
     assert built == {name.split()[0] for name in COMMANDS}
+
+
+def used_names(path: Path) -> Iterator[str]:
+    """Yield each dotted name that a module imports or uses, such as `sys.stdout.write` or `rich.console.Console`."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Attribute | ast.Name):
+            yield ast.unparse(node)
+
+
+@pytest.mark.parametrize(
+    ("folder", "door", "names"),
+    [
+        ("bridge", "rich_terminal.py", {"rich.console.Console", "rich.get_console", "rich.print", "rich.markup"}),
+        ("bridge", "rich_terminal.py", {"Text.from_markup", "rich.markup.render", "rich.markup.escape"}),
+        ("bridge/cli", "output.py", {"sys.stdout.write", "sys.stderr.write", "print", "typer.echo", "typer.secho"}),
+        ("bridge/reports", "", {"sys.stdout.write", "sys.stderr.write", "print"}),
+        ("bridge", "data_formats.py", {"csv.writer", "csv.DictWriter"}),
+    ],
+)
+def test_text_goes_out_through_one_door_for_each_output(folder: str, door: str, names: set[str]) -> None:
+    around = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path.name != door
+        for name in names & set(used_names(path))
+    ]
+    assert not around, f"use {door or 'bridge/cli/output.py'} instead:\n" + "\n".join(around)

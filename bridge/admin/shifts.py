@@ -11,6 +11,7 @@ from bridge.model.local_time import instant_ms
 from bridge.model.periods import Shift
 from bridge.store import imports, places
 from bridge.store.consoles import find_console
+from bridge.text import is_visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def import_shifts(store: Store, command: ImportShifts) -> Steps:
 def _read_line(store: Store, line: Line) -> ShiftLine:
     site_id, console_id = line.identifier("site_id"), line.identifier("console_id")
     seller_id = line["seller_id"]
-    if not 0 < len(seller_id) <= MAX_SELLER_ID or not seller_id.isprintable():
+    if not 0 < len(seller_id) <= MAX_SELLER_ID or not is_visible(seller_id):
         raise ValueError(f"seller_id {seller_id!r} must be 1 to {MAX_SELLER_ID} printable characters")
     timezone = places.timezone(store, site_id) or "UTC"
     started_at_ms, ended_at_ms = (instant_ms(line.moment(column), timezone) for column in ("started_at", "ended_at"))

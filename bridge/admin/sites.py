@@ -13,6 +13,7 @@ from bridge.model.periods import EVER
 from bridge.store import places
 from bridge.store.history import record_change
 from bridge.surveys.refold import stage_refold_of_console, stage_refold_of_site
+from bridge.text import is_visible
 from bridge.wire.identifiers import check_id
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _read_line(line: Line) -> WantedPlacement:
 
 
 def _is_valid_point(checkout_point_id: str) -> bool:
-    return 0 < len(checkout_point_id) <= MAX_CHECKOUT_POINT_ID and checkout_point_id.isprintable()
+    return 0 < len(checkout_point_id) <= MAX_CHECKOUT_POINT_ID and is_visible(checkout_point_id)
 
 
 def _place(store: Store, wanted: WantedPlacement) -> int:

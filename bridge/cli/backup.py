@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bridge.cli.options import DATABASE, Database
+from bridge.cli.output import print_line
 from bridge.errors import DatabaseError
 from bridge.ops.restore import restore as put_back
 from bridge.store import open_store
@@ -39,7 +39,7 @@ def backup(
     finally:
         partial.unlink(missing_ok=True)
         store.close()
-    sys.stdout.write(f"Copied {database} to {file} ({file.stat().st_size} bytes).\n")
+    print_line(f"Copied {database} to {file} ({file.stat().st_size} bytes).")
 
 
 def restore(
@@ -57,8 +57,8 @@ def restore(
     taken = f" and the log {done.taken_log}" if done.taken_log else ""
     old = f"; the old database is kept as {done.old_database}" if done.old_database else ""
     log = f"; a log that does not belong to it is kept as {done.kept_log}" if done.kept_log else ""
-    sys.stdout.write(
-        f"Restored {database} from {copy}{taken}{old}{log}. Start the bridge: consoles send again what they hold.\n"
+    print_line(
+        f"Restored {database} from {copy}{taken}{old}{log}. Start the bridge: consoles send again what they hold."
     )
 
 

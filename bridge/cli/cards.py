@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from bridge.admin.commands import ALL_CONSOLES, Scope
 from bridge.admin.questions import MAX_TEXT
 from bridge.cli.options import DATABASE, ConsoleOption, Database, Site, scope
+from bridge.cli.output import print_line
 from bridge.cli.shared_groups import join, question_app
 from bridge.errors import TrivoxError, UsageError
 from bridge.reports.cards.sheet import PAPERS_MM, Card, Format, render
@@ -97,7 +97,7 @@ def question_card(
         file.write_bytes(content)
     except OSError as error:
         raise TrivoxError(f"{file} cannot be written ({error.strerror}): check its folder and permissions.") from error
-    sys.stdout.write(f"{file} is written: print it on {paper} at actual size.\n")
+    print_line(f"{file} is written: print it on {paper} at actual size.")
 
 
 def _refuse_options(audience: str, options: dict[str, str | None]) -> None:

@@ -14,6 +14,7 @@ import typer
 from bridge.cli import flash_options as options
 from bridge.cli.flash_screen import Screen
 from bridge.cli.options import DATABASE, Database, table_of
+from bridge.cli.output import print_line, warn
 from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
 from bridge.ops.flash import SOURCE, assignments, credentials, flash_log
@@ -25,7 +26,7 @@ from bridge.ops.flash.flash_session import FlashRun, FlashSession
 from bridge.ops.flash.install import FirmwareImage
 from bridge.ops.flash.label import check_folder
 from bridge.ops.flash.wait_online import OnlineWatch
-from bridge.text import plural
+from bridge.text import escaped, plural
 from bridge.wire.identifiers import check_id
 
 _VERSION = re.compile(r'^VERSION = "([^"]+)"', re.MULTILINE)
@@ -110,9 +111,9 @@ def console_keys(
     issue = credentials.DatabaseIssuer(database, _report_enrolled)
     issued = {f"{site_id}/{console_id}": issue(site_id, console_id) for site_id, console_id in names}
     credentials.write_file(file, issued)
-    sys.stdout.write(
+    print_line(
         f"Written to {file}: the keys of {plural(len(issued), 'console')}. Delete it once they are flashed, unless a "
-        "gateway uses it.\n"
+        "gateway uses it."
     )
 
 
@@ -144,12 +145,13 @@ def _ask(screen: Screen, site: str | None, board: BoardInfo) -> assignments.Assi
         previous = "/".join(board.identity) if board.identity else None
         while True:
             answer = typer.prompt(
-                f"Which console is the {board.kind} {board.hardware_id} to become (SITE/CONSOLE)", default=previous
+                escaped(f"Which console is the {board.kind} {board.hardware_id} to become (SITE/CONSOLE)"),
+                default=previous and escaped(previous),
             )
             try:
                 return assignments.Assignment(*_identity(answer if "/" in answer or not site else f"{site}/{answer}"))
             except UsageError as error:
-                typer.echo(str(error))
+                print_line(str(error))
 
 
 def _issuer(keys: Path | None, database: Path | None) -> credentials.Issuer:
@@ -161,9 +163,7 @@ def _issuer(keys: Path | None, database: Path | None) -> credentials.Issuer:
 
 
 def _report_enrolled(name: str) -> None:
-    sys.stderr.write(
-        f"{name} is enrolled: run `trivox broker-config` and reload the broker, so that it knows the new login.\n"
-    )
+    warn(f"{name} is enrolled: run `trivox broker-config` and reload the broker, so that it knows the new login.")
 
 
 def _version() -> str:

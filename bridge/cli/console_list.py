@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from typing import Annotated
 
 import typer
-from rich.console import Console as Terminal
 
 from bridge.cli.options import DATABASE, Database
+from bridge.cli.output import print_document
 from bridge.cli.shared_groups import console_app, join
+from bridge.data_formats import to_json
 from bridge.errors import TrivoxError
 from bridge.ops.doctor.console_rules import health_of, rules_that_apply
 from bridge.ops.doctor.console_status import read_console_statuses
 from bridge.ops.doctor.console_table import ConsoleEntry, as_objects, as_text
+from bridge.rich_terminal import RichTerminal
 from bridge.store import open_store
 from bridge.store.consoles import site_ids
 from bridge.text import printable
@@ -44,9 +44,7 @@ def console_list(
     entries = [ConsoleEntry(console, rules_that_apply(console, now_ms)) for console in consoles]
     entries.sort(key=lambda entry: (-health_of(entry.findings), entry.console.site_id, entry.console.console_id))
     if as_json:
-        sys.stdout.write(json.dumps(as_objects(entries), indent=1) + "\n")
+        print_document(to_json(as_objects(entries), indent=1) + "\n")
         return
-    terminal = Terminal()
-    width = terminal.width if terminal.is_terminal else None
-    coloured = terminal.is_terminal and terminal.color_system is not None and not terminal.no_color
-    sys.stdout.write(as_text(entries, now_ms, width=width, coloured=coloured))
+    terminal = RichTerminal()
+    terminal.print(as_text(entries, now_ms, width=terminal.width if terminal.is_terminal else None), soft_wrap=True)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console as Terminal
 from rich.table import Table
-from rich.text import Text
 
 from bridge.admin.commands import ALL_CONSOLES, OrderUpdate, StopUpdates
 from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope
+from bridge.cli.output import print_line
 from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
+from bridge.rich_terminal import RichTerminal
 from bridge.service.control import perform
 from bridge.store import open_store, updates
 from bridge.store.updates import FAILED, FETCHING, RETURNED, UpdateOrder
@@ -66,7 +66,7 @@ def console_update(
         raise UsageError("Give --to or --stop, not both.")
     if stop:
         stopped = perform(database, StopUpdates())["stopped"]
-        sys.stdout.write(f"{plural(stopped, 'update')} stopped.\n")
+        print_line(f"{plural(stopped, 'update')} stopped.")
     if to is not None:
         if selected is None and percent is None:
             raise UsageError("Say which consoles: --site, --console, --percent or --all.")
@@ -79,12 +79,12 @@ def console_update(
 
 def _order(database: Path, command: OrderUpdate) -> None:
     result = perform(database, command)
-    sys.stdout.write(f"{plural(len(result['ordered']), 'console')} to be updated to {command.version}.\n")
+    print_line(f"{plural(len(result['ordered']), 'console')} to be updated to {command.version}.")
     for key, reason in NOT_ORDERED.items():
         names = result[key]
         if names:
             more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-            sys.stdout.write(f"Not {', '.join(names[:NAMES_SHOWN])}{more}: they {reason}.\n")
+            print_line(f"Not {', '.join(names[:NAMES_SHOWN])}{more}: they {reason}.")
 
 
 def _orders(database: Path) -> list[UpdateOrder]:
@@ -103,8 +103,8 @@ def _show(orders: list[UpdateOrder]) -> None:
     for order in orders:
         since = ago(max(now_ms - (order.changed_at_ms or order.ordered_at_ms), 0))
         cells = (order.site_id, order.console_id, order.version, _state(order), since, order.reason)
-        table.add_row(*map(Text, cells))
-    Terminal(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
+        table.add_row(*cells)
+    RichTerminal(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
 
 
 def _state(order: UpdateOrder) -> str:
@@ -121,7 +121,7 @@ def _watch(database: Path) -> None:
             line += f": {order.reason}" if order.reason else ""
             if shown.get(order.console_key) != line:
                 shown[order.console_key] = line
-                sys.stdout.write(f"{line}\n")
+                print_line(line)
         sys.stdout.flush()
         if not any(order.is_open for order in orders):
             break

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 
 from bridge.broker_login import read_broker, read_config
 from bridge.cli.options import DATABASE, CaFile, Database
+from bridge.cli.output import print_line
 from bridge.text import plural, printable
 
 MAX_DIAGNOSIS = 2_000  # characters
@@ -38,8 +38,8 @@ def doctor(
     diagnoses = diagnose(database, now_ms, named_broker, lambda url: read_broker(url, os.environ, config, ca_file))
     for diagnosis in diagnoses:
         to_do_count += diagnosis.needs_action
-        sys.stdout.write(f"{'!' if diagnosis.needs_action else ' '} {printable(diagnosis.sentence, MAX_DIAGNOSIS)}\n")
-    sys.stdout.write(f"{plural(to_do_count, 'thing')} to look at.\n" if to_do_count else "All is well.\n")
+        print_line(f"{'!' if diagnosis.needs_action else ' '} {printable(diagnosis.sentence, MAX_DIAGNOSIS)}")
+    print_line(f"{plural(to_do_count, 'thing')} to look at." if to_do_count else "All is well.")
 
 
 def register(app: typer.Typer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from bridge.admin.bundle_folder import Bundles
 from bridge.admin.firmware_bundle import make_key, read_key
 from bridge.cli.options import DATABASE, Database
+from bridge.cli.output import print_line
 from bridge.errors import TrivoxError
 from bridge.ops.flash import SOURCE
 from bridge.ops.flash.build_bundle import build
@@ -29,7 +29,7 @@ def firmware_key(
 ) -> None:
     """Make a key to sign versions with. Its public half is written to FILE.pub."""
     public = make_key(file)
-    sys.stdout.write(f"Keep {file} secret; make bridges trust {public} with `trivox firmware trust`.\n")
+    print_line(f"Keep {file} secret; make bridges trust {public} with `trivox firmware trust`.")
 
 
 @firmware_app.command("trust")
@@ -38,7 +38,7 @@ def firmware_trust(
 ) -> None:
     """Trust versions signed with this key from now on."""
     name = Bundles(database).trust(public_key)
-    sys.stdout.write(f"Firmware signed with {public_key} is now trusted (key {name}).\n")
+    print_line(f"Firmware signed with {public_key} is now trusted (key {name}).")
 
 
 @firmware_app.command("build")
@@ -54,20 +54,18 @@ def firmware_build(
         out.write_bytes(bundle)
     except OSError as error:
         raise TrivoxError(f"{out} cannot be written ({error.strerror}): choose another with --out.") from error
-    sys.stdout.write(f"Firmware {version} is in {out}; add it to a bridge with: trivox firmware add {out}\n")
+    print_line(f"Firmware {version} is in {out}; add it to a bridge with: trivox firmware add {out}")
 
 
 @firmware_app.command("add")
 def firmware_add(bundle: Annotated[Path, typer.Argument(readable=False)], database: Database = DATABASE) -> None:
     """Add a version that consoles may be updated to. It must be signed with a trusted key."""
     version = Bundles(database).add(bundle).version
-    sys.stdout.write(
-        f"Firmware {version} is added; update consoles with: trivox console update --to {version} --percent 10\n"
-    )
+    print_line(f"Firmware {version} is added; update consoles with: trivox console update --to {version} --percent 10")
 
 
 @firmware_app.command("list")
 def firmware_list(database: Database = DATABASE) -> None:
     """List the versions that consoles may be updated to."""
     for version in Bundles(database).versions():
-        sys.stdout.write(f"{version}\n")
+        print_line(f"{version}")

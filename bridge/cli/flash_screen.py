@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import Self
 
 import typer
-from rich.console import Console as Terminal
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.text import Text
 
+from bridge.cli.output import warn
 from bridge.errors import TrivoxError
-from bridge.text import printable
+from bridge.rich_terminal import RichTerminal
+from bridge.text import escaped, printable
 
 PLAIN_WIDTH = 160  # columns, if the output is not a terminal
 LONGEST = 1000  # characters of an error
@@ -25,8 +25,12 @@ class Screen:
 
     def __init__(self) -> None:
         self.is_terminal = sys.stdout.isatty()
-        self._terminal = Terminal(width=None if self.is_terminal else PLAIN_WIDTH, highlight=False)
-        columns = (TextColumn("{task.fields[board]}"), BarColumn(24), TextColumn("{task.fields[stage]}"))
+        self._terminal = RichTerminal(width=None if self.is_terminal else PLAIN_WIDTH)
+        columns = (
+            TextColumn("{task.fields[board]}", markup=False),
+            BarColumn(24),
+            TextColumn("{task.fields[stage]}", markup=False),
+        )
         self._progress = Progress(*columns, console=self._terminal)
         self._lock = threading.RLock()
 
@@ -51,12 +55,12 @@ class Screen:
     def say(self, sentence: str) -> None:
         """Print a line above the bars; control codes in the text have no effect."""
         with self._lock:
-            self._terminal.print(Text(sentence), soft_wrap=True)
+            self._terminal.print(sentence, soft_wrap=True)
 
     def fail(self, sentence: str) -> None:
         """Print an error; beside bars, it comes above them."""
         with self._lock:
-            sys.stderr.write(f"trivox: {printable(sentence, LONGEST)}\n")
+            warn(printable(sentence, LONGEST))
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -102,6 +106,6 @@ class BoardDisplay:
         """Ask the technician a yes-or-no question. Raises TrivoxError if nobody answers."""
         with self._screen.asking():
             try:
-                return typer.confirm(f"{self._board}: {question}", default=True)
+                return typer.confirm(escaped(f"{self._board}: {question}"), default=True)
             except typer.Abort as error:
                 raise TrivoxError("Nobody answered: run this in a terminal, or give --no-self-test.") from error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bridge.cli.options import DATABASE, Database
-from bridge.cli.output import print_line
+from bridge.cli.output import print_document, print_line
+from bridge.data_formats import to_json
 from bridge.errors import UsageError
 from bridge.model.local_time import day_starts_ms
 from bridge.store import history as table
@@ -43,9 +43,7 @@ def history(
     finally:
         store.close()
     if as_json:
-        sys.stdout.write(
-            json.dumps([_as_object(recorded) for recorded in changes], indent=1, ensure_ascii=False) + "\n"
-        )
+        print_document(to_json([_as_object(recorded) for recorded in changes], indent=1) + "\n")
         return
     if not changes:
         print_line("No such change is known.")

@@ -12,13 +12,14 @@ from tempfile import TemporaryFile, gettempdir
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.admin.commands import IngestMessages, Rebuild
 from bridge.cli.options import DATABASE, Database
+from bridge.cli.output import print_line, warn
 from bridge.errors import TrivoxError
 from bridge.input_file import called, open_input
+from bridge.rich_terminal import RichTerminal
 from bridge.service.control import open_writer
 from bridge.store.connection import require
 from bridge.surveys.recorded_messages import checked_lines
@@ -58,10 +59,10 @@ def ingest(
         task = bar.add_task("taking in", total=None)
         command = IngestMessages(name=called(file))
         totals = writer.perform(command, lambda done, of: bar.update(task, completed=done, total=of), messages)
-    sys.stdout.write(
+    print_line(
         f"{totals.get('messages', 0)} messages: {totals.get('stored', 0)} events stored,"
         f" {totals.get('duplicates', 0)} known before, {totals.get('conflicts', 0)} in conflict,"
-        f" {totals.get('rejected', 0)} rejected; {totals.get('unreadable', 0)} messages could not be read.\n"
+        f" {totals.get('rejected', 0)} rejected; {totals.get('unreadable', 0)} messages could not be read."
     )
     others.warn(file)
 
@@ -81,9 +82,9 @@ class OtherLines:
     def warn(self, file: Path) -> None:
         """Say what became of such lines, if there were any."""
         if self._count:
-            sys.stderr.write(
-                f"trivox: {called(file)}: {plural(self._count, 'line')} of it went among the rejects, as no recorded "
-                f"message is there ({self._first}); correct that and take the file in again, which doubles nothing.\n"
+            warn(
+                f"{called(file)}: {plural(self._count, 'line')} of it went among the rejects, as no recorded "
+                f"message is there ({self._first}); correct that and take the file in again, which doubles nothing."
             )
 
 
@@ -121,7 +122,7 @@ def rebuild(database: Database = DATABASE) -> None:
     with open_writer(database) as writer, _bar() as bar:
         task = bar.add_task("recomputing", total=None)
         result = writer.perform(Rebuild(), lambda done, of: bar.update(task, completed=done, total=of))
-    sys.stdout.write(f"{result['surveys']} surveys recomputed; {result['taken']} rejects taken in.\n")
+    print_line(f"{result['surveys']} surveys recomputed; {result['taken']} rejects taken in.")
 
 
 @contextmanager
@@ -137,6 +138,6 @@ def _rare_garbage_collection() -> Iterator[None]:
 
 def _bar() -> Progress:
     """Make a progress bar on standard error, shown only if that is a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = RichTerminal(sys.stderr)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)

@@ -17,8 +17,11 @@ import apsw
 import typer
 
 from bridge.cli.options import DATABASE
-from bridge.errors import TrivoxError
+from bridge.cli.output import print_error, print_line
+from bridge.errors import TrivoxError, UsageError
+from bridge.safe_stream import safe_output
 from bridge.store.faults import DAMAGED, cannot_use
+from bridge.text import printable
 
 INTERRUPTED = 130
 
@@ -65,25 +68,40 @@ def _options(
 
 def _print_version(*, wanted: bool) -> None:
     if wanted:
-        sys.stdout.write(f"trivox {version('trivox')}\n")
+        print_line(f"trivox {version('trivox')}")
         raise typer.Exit
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status."""
+    with safe_output():
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(words: list[str]) -> int:
     try:
-        words = sys.argv[1:] if arguments is None else arguments
-        status = typer.main.get_command(build(*words)).main(args=arguments, prog_name="trivox", standalone_mode=False)
+        _check_encoding(words)
+        status = typer.main.get_command(build(*words)).main(args=words, prog_name="trivox", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads the output any more: end quietly
         return 1
     except (TrivoxError, typer.TyperException, apsw.Error, OSError) as error:
-        sentence, status = _describe_error(error, sys.argv[1:] if arguments is None else arguments)
-        sys.stderr.write(sentence if sentence.startswith("Usage:") else f"trivox: {sentence}\n")
+        sentence, status = _describe_error(error, words)
+        print_error(sentence)
         return status
     return status if isinstance(status, int) else 0
+
+
+def _check_encoding(words: list[str]) -> None:
+    """Raise UsageError if a word was typed in another encoding than the locale's, for example by an old terminal."""
+    for word in words:
+        if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
+            raise UsageError(
+                f"The argument {printable(word)} is not text in {sys.getfilesystemencoding().upper()}: set the "
+                "terminal, and LANG, to UTF-8."
+            )
 
 
 def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:

@@ -1,10 +1,44 @@
-"""Print to standard output."""
+"""Print what a command has to say: lines for people, documents for programs, drawings for terminals."""
 
 from __future__ import annotations
 
+import re
 import sys
+
+from bridge.safe_stream import below
+from bridge.text import escaped, escaped_lines
+
+_OTHER_LINE_FEED = re.compile(r"\n(?!line [0-9]+: |and [0-9]+ more$)")  # it came with a name from outside
+_ESCAPED_LINE_FEED = r"\\n"
 
 
 def print_line(text: str) -> None:
-    """Print one line."""
-    sys.stdout.write(f"{text}\n")
+    """Print one line, whatever the text holds."""
+    sys.stdout.write(f"{escaped(text)}\n")
+
+
+def print_error(text: str) -> None:
+    """Print an error to standard error: one line, or a heading and one line for each wrong line of a file.
+
+    An error that begins with `Usage:` is the help of a command that was given without words.
+    """
+    if text.startswith("Usage:"):
+        sys.stderr.write(text)
+        return
+    sys.stderr.write(f"trivox: {escaped_lines(_OTHER_LINE_FEED.sub(_ESCAPED_LINE_FEED, text))}\n")
+
+
+def warn(sentence: str) -> None:
+    """Print a line to standard error."""
+    sys.stderr.write(f"trivox: {escaped(sentence)}\n")
+
+
+def print_document(text: str) -> None:
+    """Print JSON or CSV of bridge/data_formats.py."""
+    sys.stdout.write(text)
+
+
+def print_drawing(text: str) -> None:
+    """Print what a `RichTerminal` drew."""
+    sys.stdout.flush()
+    below(sys.stdout).write(text)

@@ -13,6 +13,7 @@ import typer
 
 from bridge.admin.commands import Sweep
 from bridge.cli.options import DATABASE, Database
+from bridge.cli.output import print_document, print_drawing, warn
 from bridge.errors import TrivoxError, UsageError
 from bridge.reports.formats import as_csv, as_json
 from bridge.reports.rows import COLUMNS_OF, report_rows
@@ -80,14 +81,14 @@ def report(
     store.close()
     columns = tuple(dict.fromkeys(column for name in groups for column in COLUMNS_OF[name]))
     if output is ReportFormat.json:
-        sys.stdout.write(as_json(rows))
+        print_document(as_json(rows))
     elif output is ReportFormat.csv:
-        sys.stdout.write(as_csv(rows, columns))
+        print_document(as_csv(rows, columns))
     else:
         from bridge.reports.table import as_text  # noqa: PLC0415 - JSON and CSV are faster without it
 
         width = os.get_terminal_size().columns if sys.stdout.isatty() else None
-        sys.stdout.write(as_text(rows, columns, terminal_width=width))
+        print_drawing(as_text(rows, columns, terminal_width=width))
 
 
 def _groups(by: str) -> tuple[str, ...]:
@@ -115,7 +116,7 @@ def _close_lost_surveys(database: Path) -> None:
         try:
             perform(database, Sweep())
         except (TrivoxError, apsw.Error, OSError) as error:
-            sys.stderr.write(f"trivox: surveys open for over 24 h may be missing from this report: {error}\n")
+            warn(f"surveys open for over 24 h may be missing from this report: {error}")
 
 
 def register(app: typer.Typer) -> None:

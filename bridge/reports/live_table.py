@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console as Terminal
 from rich.console import Group
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from bridge.reports.rows import report_rows
+from bridge.rich_terminal import RichTerminal
 from bridge.store import open_store
 from bridge.store.watch_queries import figures, live_consoles, timezones
-from bridge.text import printable
+from bridge.text import escaped, printable
 from bridge.wire.health import read_figures
 
 if TYPE_CHECKING:
@@ -88,8 +87,8 @@ def _consoles(snapshot: Snapshot) -> Table:
             _online(console.online),
             _ago(snapshot.at_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never",
             "?" if health.outbox is None else str(health.outbox),
-            Text(f"{health.firmware or '?'} {health.board or ''}"),
-            Text(faults, style="" if faults == "none" else "red"),
+            f"{health.firmware or '?'} {health.board or ''}",
+            Text(escaped(faults), style="" if faults == "none" else "red"),
         )
     if len(snapshot.consoles) > CONSOLES_SHOWN:
         table.caption = f"and {len(snapshot.consoles) - CONSOLES_SHOWN} more"
@@ -105,9 +104,8 @@ def _surveys(snapshot: Snapshot) -> Table:
     for row in snapshot.rows:
         value, bounds = _index(row)
         counts = [str(row[name]) for name in ("surveys", "yes", "no", "cant_say", "silent", "error", "force_majeures")]
-        name_of_question = escape(printable(f"{row['site_id']}/{row['question_id']} {row['question_revision']}"))
-        question = f"{name_of_question}\n[dim]{row['kind']}[/dim]"
-        table.add_row(question, *counts, value, bounds)
+        question = printable(f"{row['site_id']}/{row['question_id']} {row['question_revision']}")
+        table.add_row(Text.assemble(question, "\n", (row["kind"], "dim")), *counts, value, bounds)
     return table
 
 
@@ -153,18 +151,18 @@ def _ago(ms: int) -> str:
     return f"{seconds} s ago"
 
 
-def _index(row: dict[str, Any]) -> tuple[str, str]:
+def _index(row: dict[str, Any]) -> tuple[Text, Text]:
     """Return the index with its interval, and its silent bounds; without an index, why there is none, and nothing."""
     if row["kind"] not in INDEX_OF:
-        return "unknown question", ""
+        return Text("unknown question"), Text()
     name, word = INDEX_OF[row["kind"]]
     index = row[name]
     if index is None:
-        return f"too few, {row['surveys']}\n[dim]{word}[/dim]", ""
-    interval = escape(f"[{index['low']:.2f}, {index['high']:.2f}]")
-    flag = "" if row["assessable"] else "\n[red]not assessable[/red]"
-    value = f"{index['value']:.2f} {interval}\n[dim]{word}[/dim]{flag}"
-    return value, f"{index['at_k0']:.2f} to {index['at_k1']:.2f}\n[dim]k = 0 to 1[/dim]"
+        return Text.assemble(f"too few, {row['surveys']}\n", (word, "dim")), Text()
+    value = f"{index['value']:.2f} [{index['low']:.2f}, {index['high']:.2f}]\n"
+    flag = "" if row["assessable"] else "\nnot assessable"
+    bounds = f"{index['at_k0']:.2f} to {index['at_k1']:.2f}\n"
+    return Text.assemble(value, (word, "dim"), (flag, "red")), Text.assemble(bounds, ("k = 0 to 1", "dim"))
 
 
 def _clock(at_ms: int) -> str:
@@ -215,7 +213,7 @@ def watch(database: Path, *, once: bool, svg: Path | None) -> None:
             _live(watcher) if sys.stdout.isatty() else _lines(watcher)
         last = watcher.read()
         if once:
-            Terminal().print(draw(last))
+            RichTerminal().print(draw(last))
         if svg is not None:
             _save(last, svg)
     finally:
@@ -223,16 +221,17 @@ def watch(database: Path, *, once: bool, svg: Path | None) -> None:
 
 
 def _live(watcher: Watcher) -> None:
-    with _signals_held(), Live(draw(watcher.read()), auto_refresh=False) as live:
+    with _signals_held(), Live(draw(watcher.read()), console=RichTerminal(), auto_refresh=False) as live:
         while not _ended_within(REFRESH_S):
             live.update(draw(watcher.read()), refresh=True)
 
 
 def _lines(watcher: Watcher) -> None:
     with _signals_held():
-        print(status_line(watcher.read()), flush=True)  # noqa: T201 - its output
+        terminal = RichTerminal()
+        terminal.print(status_line(watcher.read()), soft_wrap=True)
         while not _ended_within(LINE_S):
-            print(status_line(watcher.read()), flush=True)  # noqa: T201 - its output
+            terminal.print(status_line(watcher.read()), soft_wrap=True)
 
 
 @contextmanager
@@ -251,7 +250,7 @@ def _ended_within(seconds: float) -> bool:
 
 
 def _save(snapshot: Snapshot, file: Path) -> None:
-    terminal = Terminal(record=True, width=WIDTH, file=io.StringIO())
+    terminal = RichTerminal(io.StringIO(), record=True, width=WIDTH)
     terminal.print(draw(snapshot))
     svg = terminal.export_svg(title="trivox watch")
     # The picture must fetch nothing from elsewhere: any monospaced font will do.

@@ -6,8 +6,9 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from bridge.rich_terminal import RichTerminal
 
 if TYPE_CHECKING:
     from bridge.reports.rows import Row
@@ -36,7 +37,7 @@ def as_text(rows: list[Row], columns: tuple[str, ...], *, terminal_width: int | 
         return EMPTY
     out = io.StringIO()
     width = terminal_width or PLAIN_WIDTH
-    console = Console(file=out, width=width, force_terminal=terminal_width is not None, highlight=False)
+    console = RichTerminal(out, width=width, force_terminal=terminal_width is not None)
     notes: dict[str, int] = {}
     for row in rows:
         for note in row["notes"]:
@@ -45,12 +46,12 @@ def as_text(rows: list[Row], columns: tuple[str, ...], *, terminal_width: int | 
     if console.measure(table, options=console.options.update(width=UNLIMITED_WIDTH)).maximum <= width:
         console.print(table)
         for note, number in notes.items():
-            console.print(f"({number}) {note}", markup=False)
+            console.print(f"({number}) {note}")
     else:
         for row in rows:
-            console.print("\n".join(_paragraph(row, columns)) + "\n", markup=False)
+            console.print("\n".join(_paragraph(row, columns)) + "\n")
     for line in _settings_lines(rows):
-        console.print(line, markup=False)
+        console.print(line)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 

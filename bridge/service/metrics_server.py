@@ -14,11 +14,13 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from bridge import log
 from bridge.service.open_connections import OpenConnections
+from bridge.text import escaped
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from prometheus_client.core import Metric
     from prometheus_client.registry import Collector
 
 LOOPBACK = "127.0.0.1"
@@ -85,6 +87,21 @@ def _wsgi_application(registry: CollectorRegistry) -> Callable[..., Iterable[byt
     return answer
 
 
+class _EscapedLabels:
+    """Collects metrics whose labels steer no terminal; quotes and line feeds are escaped by Prometheus' library."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._collector.collect():
+            metric.samples = [
+                sample._replace(labels={name: escaped(value) for name, value in sample.labels.items()})
+                for sample in metric.samples
+            ]
+            yield metric
+
+
 class MetricsServer:
     """Answers Prometheus on loopback until `close`. If the port is in use it logs that and does nothing."""
 
@@ -92,7 +109,7 @@ class MetricsServer:
         self._server: Any = None
         self._thread: Any = None
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(collector)
+        registry.register(_EscapedLabels(collector))
         if not port:
             return
         try:

@@ -12,7 +12,7 @@ from bridge.model.periods import Placement, Timeline
 from bridge.store import counts as table
 from bridge.store import kept, places
 from bridge.store.cache import SitePlaces
-from bridge.text import printable
+from bridge.text import is_visible, printable
 from bridge.wire.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable, valid_id
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bridge.store import Store
 
-Text = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+Text = Annotated[str, Meta(min_length=1, max_length=64)]
 LATEST_MS = 253_402_300_799_999
 ASSIGNED_AT_ONCE = 2_000
 
@@ -29,7 +29,7 @@ ASSIGNED_AT_ONCE = 2_000
 class CountMessage(Struct, omit_defaults=True):
     """A count of transactions or visitors from `from_ms` to `to_ms`, its end not included."""
 
-    id: Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+    id: Annotated[str, Meta(min_length=1, max_length=256)]
     kind: Literal["transactions", "visitors"]
     from_ms: AtMs
     to_ms: AtMs
@@ -69,6 +69,9 @@ class CountsIntake:
         """Take in a count. Raises Unreadable with the reason."""
         if message.to_ms < message.from_ms:
             raise Unreadable("impossible value: to is before from")
+        for field in ("id", "checkout_point_id", "seller_id"):
+            if not is_visible(getattr(message, field) or ""):
+                raise Unreadable(f"impossible value: {field} holds characters that cannot be seen")
         if not (valid_id(site_id) and valid_id(source_id)):
             raise Unreadable("impossible value: the site or source is not a valid id")
         count = table.CountRow(

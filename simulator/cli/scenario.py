@@ -97,11 +97,11 @@ def _differences(run: Run, database: Path, by: str, force_majeure: ForceMajeure)
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator["_Bar"]:
     """Yield a progress bar on standard error, if that is a terminal; call it with (events, done of the total)."""
-    screen = Screen(stderr=True)
+    screen = Screen(file=getattr(sys.stderr, "below", sys.stderr))  # the command's own escapes what steers a terminal
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[events]:,} events"),
+        TextColumn("{task.fields[events]:,} events", markup=False),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=screen, disable=not screen.is_terminal, transient=True) as bar:

@@ -6,12 +6,18 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
+from rich.text import Text
 
 from bridge.ops.doctor.console_rules import ConsoleHealth, ConsoleStatus, Finding, deciding_finding, health_of
-from bridge.text import ago
+from bridge.text import ago, escaped
 
-EMPTY = "No console has been heard yet: check the broker's address, and that a bridge is running.\n"
-COLOURS = {ConsoleHealth.RED: "31", ConsoleHealth.AMBER: "33", ConsoleHealth.GREEN: "32", ConsoleHealth.GREY: "90"}
+EMPTY = "No console has been heard yet: check the broker's address, and that a bridge is running."
+COLOURS = {
+    ConsoleHealth.RED: "red",
+    ConsoleHealth.AMBER: "yellow",
+    ConsoleHealth.GREEN: "green",
+    ConsoleHealth.GREY: "bright_black",
+}
 MARKS = {ConsoleHealth.RED: "!!", ConsoleHealth.AMBER: "!", ConsoleHealth.GREEN: "", ConsoleHealth.GREY: "?"}
 """Shown beside the colour's name, so that the worst stand out without colours too."""
 
@@ -69,27 +75,27 @@ def _object(console: ConsoleStatus, findings: list[Finding]) -> dict[str, Any]:
     }
 
 
-def as_text(entries: list[ConsoleEntry], now_ms: int, *, width: int | None, coloured: bool) -> str:
+def as_text(entries: list[ConsoleEntry], now_ms: int, *, width: int | None) -> Text:
     """Return the list for people, fitted to `width` columns; a table of any width if that is None."""
     if not entries:
-        return EMPTY
+        return Text(EMPTY)
     healths = [health_of(entry.findings) for entry in entries]
     is_enrolling = any(entry.console.enrolled for entry in entries)
     rows = [_cells(*entry, now_ms, is_enrolling=is_enrolling) for entry in entries]
     columns = _columns(rows, width)
-    lines = _table(rows, columns, healths, coloured=coloured) if columns else []
+    lines = _table(rows, columns, healths) if columns else []
     if not columns:
         for row, health in zip(rows, healths, strict=True):
-            lines += _paragraph(row, health, coloured=coloured)
+            lines += _paragraph(row, health)
     counts = Counter(healths)
     total = ", ".join(f"{counts[health]} {health.word}" for health in sorted(counts, reverse=True))
-    return "\n".join([*lines, "", f"{total}."]) + "\n"
+    return Text("\n").join([*lines, Text(), Text(f"{total}.")])
 
 
 def _cells(console: ConsoleStatus, findings: list[Finding], now_ms: int, *, is_enrolling: bool) -> dict[str, str]:
     figures, health = console.figures, health_of(findings)
     offset_ms = console.clock_offset_ms
-    return {
+    cells = {
         "health": f"{health.word} {MARKS[health]}".rstrip(),
         "site": console.site_id,
         "console": console.console_id + (" (not enrolled)" if is_enrolling and not console.enrolled else ""),
@@ -106,6 +112,7 @@ def _cells(console: ConsoleStatus, findings: list[Finding], now_ms: int, *, is_e
         "hardware": console.hardware_id or "-",
         "settings": str(console.settings_revision or "-"),
     }
+    return {heading: escaped(text) for heading, text in cells.items()}
 
 
 def _figure(value: int | None, unit: str = "") -> str:
@@ -129,14 +136,13 @@ def _excess(sizes: dict[str, int], width: int) -> int:
     return sum(sizes.values()) + len(GAP) * (len(sizes) - 1) - width
 
 
-def _table(
-    rows: list[dict[str, str]], columns: dict[str, int], healths: list[ConsoleHealth], *, coloured: bool
-) -> list[str]:
-    lines = [GAP.join(heading.ljust(size) for heading, size in columns.items()).rstrip()]
+def _table(rows: list[dict[str, str]], columns: dict[str, int], healths: list[ConsoleHealth]) -> list[Text]:
+    lines = [Text(GAP.join(heading.ljust(size) for heading, size in columns.items()).rstrip())]
     for row, health in zip(rows, healths, strict=True):
         cells = [_fitted(row[heading], size) for heading, size in columns.items()]
-        cells[0] = _coloured(cells[0], health, coloured=coloured)
-        lines.append(GAP.join(cells).rstrip())
+        line = Text(GAP.join(cells).rstrip())
+        line.stylize(COLOURS[health], 0, len(cells[0]))
+        lines.append(line)
     return lines
 
 
@@ -144,12 +150,8 @@ def _fitted(text: str, size: int) -> str:
     return set_cell_size(text if cell_len(text) <= size else f"{set_cell_size(text, size - 1)}…", size)
 
 
-def _paragraph(row: dict[str, str], health: ConsoleHealth, *, coloured: bool) -> list[str]:
-    word = _coloured(row["health"], health, coloured=coloured)
+def _paragraph(row: dict[str, str], health: ConsoleHealth) -> list[Text]:
     why = "" if row["why"] == "-" else f": {row['why']}"
     details = [f"{heading} {row[heading]}" for heading in HEADINGS[4:] if row[heading] != "-"]
-    return [f"{row['site']}/{row['console']}  {word}{why}", f"  {', '.join(details)}"]
-
-
-def _coloured(text: str, health: ConsoleHealth, *, coloured: bool) -> str:
-    return f"\x1b[{COLOURS[health]}m{text}\x1b[0m" if coloured else text
+    name = f"{row['site']}/{row['console']}  "
+    return [Text.assemble(name, (row["health"], COLOURS[health]), why), Text(f"  {', '.join(details)}")]

@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 import segno
 
 from bridge.errors import TrivoxError
+from bridge.text import escaped
 
 _WIDTH, _HEIGHT = 54, 25  # mm, a common label size
 _LINE = 27  # mm beside the code
@@ -62,4 +63,4 @@ def _line(text: str, size: float, y: float) -> str:
     fits = len(text) * _LETTER * size <= _LINE
     size = size if fits else _LINE / _LETTER / len(text)
     fixed_length = "" if fits else f' textLength="{_LINE}" lengthAdjust="spacingAndGlyphs"'
-    return f'<text x="25" y="{y}" font-size="{size:.2f}"{fixed_length}>{escape(text)}</text>'
+    return f'<text x="25" y="{y}" font-size="{size:.2f}"{fixed_length}>{escape(escaped(text))}</text>'

