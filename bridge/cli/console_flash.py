@@ -157,7 +157,7 @@ def _ask(screen: Screen, site: str | None, board: BoardInfo) -> assignments.Assi
 def _issuer(keys: Path | None, database: Path | None) -> credentials.Issuer:
     if keys:
         if database:
-            sys.stderr.write(f"{database} is not used: the consoles' keys come from {keys}.\n")
+            warn(f"{database} is not used: the consoles' keys come from {keys}.")
         return credentials.FileIssuer(keys)
     return credentials.DatabaseIssuer(database, _report_enrolled) if database else credentials.Issuer()
 
