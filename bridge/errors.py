@@ -17,6 +17,12 @@ class DatabaseError(TrivoxError):
     """The database cannot be used as it is."""
 
 
+class MissingDatabaseError(DatabaseError):
+    """There is no database of that name."""
+
+    exit_status = 2
+
+
 class NoRoomError(DatabaseError):
     """The disk that holds the database is full."""
 

@@ -19,9 +19,15 @@ ALL_CONSOLES = Scope("", "")
 
 
 class BridgeCommand(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="command", tag=True):
-    """Base of all commands; each is carried out as a whole or not at all."""
+    """Base of all commands; each is carried out as a whole or not at all.
+
+    What it names must be known, unless it is `new`: then it makes the sites, consoles and checkout points that are not.
+    """
 
     words: ClassVar[str]  # after `trivox`, for the history
+    makes_database: ClassVar[bool] = False  # also if it is not `new`
+
+    new: bool = False
 
 
 class SetQuestion(BridgeCommand, frozen=True):
@@ -46,9 +52,10 @@ class SetSettings(BridgeCommand, frozen=True):
 
 
 class SetSite(BridgeCommand, frozen=True):
-    """Set a site's time zone."""
+    """Set a site's time zone; the site may be new."""
 
     words = "site set"
+    makes_database = True
     site_id: str
     timezone: str
 
@@ -93,9 +100,10 @@ class ImportCounts(_Import, frozen=True):
 
 
 class EnrollConsoles(BridgeCommand, frozen=True):
-    """Mark consoles, each named SITE/CONSOLE, as enrolled: all or none."""
+    """Mark consoles, each named SITE/CONSOLE, as enrolled, all or none; they and their sites may be new."""
 
     words = "console enroll"
+    makes_database = True
     consoles: list[str]
 
 
@@ -104,6 +112,13 @@ class RevokeConsoles(BridgeCommand, frozen=True):
 
     words = "console revoke"
     consoles: list[str]
+
+
+class EnrollSources(BridgeCommand, frozen=True):
+    """Check that the sites of tills and people counters, each named SITE/SOURCE, are known."""
+
+    words = "source enroll"
+    sources: list[str]
 
 
 class OrderUpdate(BridgeCommand, frozen=True):
@@ -126,6 +141,7 @@ class IngestMessages(BridgeCommand, frozen=True):
     """Take in recorded messages as if they had arrived by MQTT; the open file goes with the command."""
 
     words = "ingest"
+    makes_database = True
     name: str  # of the file, for error sentences
 
 
@@ -158,6 +174,7 @@ AnyCommand = (
     | ImportCounts
     | EnrollConsoles
     | RevokeConsoles
+    | EnrollSources
     | OrderUpdate
     | StopUpdates
     | IngestMessages

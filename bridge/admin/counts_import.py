@@ -8,6 +8,7 @@ import msgspec
 
 from bridge.admin.csv_file import CsvFile, Line
 from bridge.admin.imports import ROWS_AT_ONCE, accept
+from bridge.admin.known_names import KnownNames
 from bridge.model.local_time import instant_ms
 from bridge.store import imports, places
 from bridge.surveys.counts import CountMessage, CountsIntake
@@ -27,6 +28,7 @@ MORE_COLUMNS = ("id", "checkout_point_id", "seller_id")
 def import_counts(store: Store, command: ImportCounts) -> Steps:
     """Store the counts of a CSV file, all or none, in steps. Raises TrivoxError."""
     file = CsvFile(command.name, command.text, COLUMNS, MORE_COLUMNS)
+    names = KnownNames(store, new=command.new)
     seen: set[tuple[str, str, str]] = set()
     imports.begin(store)
     intake = CountsIntake(store)
@@ -34,6 +36,9 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
     for count, line in enumerate(file, 1):
         with line.reporting():
             site_id, source_id = line.identifier("site_id"), line.identifier("source_id")
+            names.check_site(site_id)
+            if line.get("checkout_point_id"):
+                names.check_checkout_point(site_id, line["checkout_point_id"])
             message = _message(line, places.timezone(store, site_id) or "UTC")
             if not line.get("id") and (site_id, source_id, message.id) in seen:
                 raise ValueError("an earlier line has the same source, kind and `from`: give each an id")
@@ -44,8 +49,9 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
             yield
     intake.stage()
     file.check()
+    made = names.make_new()
     accept(store)
-    return {"counts": count}
+    return {"counts": count, "made": made}
 
 
 def _message(line: Line, timezone: str) -> CountMessage:

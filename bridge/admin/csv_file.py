@@ -11,6 +11,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bridge.admin.known_names import UnknownNameError
 from bridge.errors import TrivoxError
 from bridge.model.cell_values import read_day, read_moment, read_whole_number
 from bridge.text import plural
@@ -31,21 +32,31 @@ _TOTAL = re.compile(
 )
 
 
+class LineErrors(list[str]):
+    """The errors of a file, each beginning with its line's number."""
+
+    exit_status = TrivoxError.exit_status
+
+
 class Line(dict[str, str]):
     """The values of a line by column, without surrounding spaces; `number` is its line number in the file."""
 
-    def __init__(self, number: int, values: dict[str, str], errors: list[str]) -> None:
+    def __init__(self, number: int, values: dict[str, str], errors: LineErrors) -> None:
         super().__init__(values)
         self.number = number
         self._errors = errors
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
-        """Add a ValueError raised inside the context to the errors of the file."""
+        """Add a ValueError or UnknownNameError raised inside the context to the errors of the file."""
         try:
             yield
         except ValueError as error:
             self._errors.append(f"line {self.number}: {error}")
+        except UnknownNameError as error:
+            sentence = str(error).removesuffix(".")
+            self._errors.append(f"line {self.number}: {sentence[0].lower()}{sentence[1:]}")
+            self._errors.exit_status = error.exit_status
 
     def identifier(self, column: str) -> str:
         """Read the id of a site, console or source. Raises ValueError."""
@@ -86,8 +97,9 @@ class CsvFile:
     def __init__(self, name: str, text: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
         """Read the first line. Raises TrivoxError if the columns are not the expected ones."""
         self.name = name
-        self.errors: list[str] = []
+        self.errors = LineErrors()
         self._columns = columns
+        self._known = {*columns, *optional}
         text = text.removeprefix("\ufeff")
         said = _SEPARATOR_LINE.match(text)
         separator = said[1] if said else _separator(text, (*columns, *optional))
@@ -113,6 +125,8 @@ class CsvFile:
 
     def _what_is_wrong(self, line: Line, values: list[str]) -> str | None:
         """Judge the line as a whole; blank values at its end may be there or not, as spreadsheets do both."""
+        if all(_heading(value) in self._known for value in values):
+            return "it names the columns again, as where two files were joined: delete this line"
         is_short = any(column in self._columns for column in self._header[len(values) :])
         is_whole = all(line[column] for column in self._columns)
         names = [line[column] for column in self._header if column.endswith("_id") or column in {"id", "kind"}]
@@ -146,13 +160,18 @@ class CsvFile:
         """Raise TrivoxError if a line had an error."""
         if not self.errors:
             return
+        error = TrivoxError(self._sentence())
+        error.exit_status = self.errors.exit_status
+        raise error
+
+    def _sentence(self) -> str:
         ordered = sorted(self.errors, key=lambda error: int(error.removeprefix("line ").partition(":")[0]))
         shown = ordered[:MAX_ERRORS_SHOWN]
         hidden = len(ordered) - len(shown)
         rest = [f"and {hidden} more"] if hidden else []
         if len(ordered) == 1:
-            raise TrivoxError(f"{self.name}: nothing was imported; correct {shown[0]}")
-        raise TrivoxError("\n".join([f"{self.name}: nothing was imported; correct these lines:", *shown, *rest]))
+            return f"{self.name}: nothing was imported; correct {shown[0]}"
+        return "\n".join([f"{self.name}: nothing was imported; correct these lines:", *shown, *rest])
 
 
 def _separator(text: str, columns: tuple[str, ...]) -> str:

@@ -1,10 +1,12 @@
-"""Enrol consoles and revoke their enrolment."""
+"""Enrol consoles and sources, and revoke the enrolment of consoles."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bridge.admin.known_names import KnownNames
 from bridge.admin.settings import refresh_console
+from bridge.keyring import Keyring
 from bridge.model.history import HistoryChange
 from bridge.store import consoles, gone_consoles, places
 from bridge.store.history import record_change
@@ -13,28 +15,37 @@ from bridge.wire.identifiers import check_name
 if TYPE_CHECKING:
     from typing import Any
 
-    from bridge.admin.commands import EnrollConsoles, RevokeConsoles
+    from bridge.admin.commands import EnrollConsoles, EnrollSources, RevokeConsoles
     from bridge.store import Store
 
 
 def enroll_consoles(store: Store, command: EnrollConsoles) -> dict[str, Any]:
-    """Mark consoles as enrolled, all or none; they may be new here. Raises UsageError if a name is not valid."""
-    for name in command.consoles:
-        site_id, console_id = check_name("console", name)
-        known = consoles.find_console(store, site_id, console_id)
+    """Mark consoles as enrolled, all or none; return what was `made`. Raises UsageError if a name is not valid."""
+    names, given = KnownNames(store, new=True), [check_name("console", name) for name in command.consoles]
+    for name in given:
+        names.check_console(*name)
+    before = {name: consoles.find_console(store, *name) for name in given}
+    made = names.make_new()
+    for site_id, console_id in given:
+        known = before[site_id, console_id]
         _record(store, site_id, console_id, was_enrolled=known.enrolled if known else None, enrolled=True)
         places.set_enrolled(store, places.ensure_console(store, site_id, console_id), enrolled=True)
         gone_consoles.note_back(store, site_id, console_id)
         store.forget()
         refresh_console(store, site_id, console_id)
-    return {}
+    return {"made": made}
 
 
 def revoke_consoles(store: Store, command: RevokeConsoles) -> dict[str, Any]:
-    """Mark consoles as not enrolled, all or none; return as `revoked` those that were enrolled."""
-    revoked = []
+    """Mark consoles as not enrolled, all or none; return as `revoked` those that were enrolled.
+
+    Raises UsageError for one that neither the database knows nor the keyring.
+    """
+    names, keyring, revoked = KnownNames(store), Keyring(store.path), []
     for name in command.consoles:
         site_id, console_id = check_name("console", name)
+        if keyring.stamp(site_id, console_id) is None:
+            names.check_console(site_id, console_id)
         known = consoles.find_console(store, site_id, console_id)
         if known is not None and known.enrolled:
             _record(store, site_id, console_id, was_enrolled=True, enrolled=False)
@@ -48,3 +59,11 @@ def revoke_consoles(store: Store, command: RevokeConsoles) -> dict[str, Any]:
 def _record(store: Store, site_id: str, console_id: str, *, was_enrolled: bool | None, enrolled: bool) -> None:
     before = None if was_enrolled is None else {"enrolled": was_enrolled}
     record_change(store, HistoryChange("console", site_id, console_id, before, {"enrolled": enrolled}))
+
+
+def enroll_sources(store: Store, command: EnrollSources) -> dict[str, Any]:
+    """Check that the sites of sources are known; return what was `made`. Raises UsageError."""
+    names = KnownNames(store, new=command.new)
+    for name in command.sources:
+        names.check_site(check_name("source", name)[0])
+    return {"made": names.make_new()}

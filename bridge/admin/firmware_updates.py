@@ -11,6 +11,7 @@ import secrets
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from bridge.admin.known_names import KnownNames
 from bridge.admin.settings import scope_of
 from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import Keyring
@@ -69,7 +70,7 @@ def order_update(store: Store, command: OrderUpdate) -> dict[str, Any]:
 
     The keys are "ordered", "already", "newer", "returned" and "keyless"; each name is SITE/CONSOLE. Raises TrivoxError.
     """
-    site_id, console_id = scope_of(command.scope)
+    site_id, console_id = scope_of(command.scope, KnownNames(store))
     version = command.version
     bundle = CheckedBundles(store.path).get(version)
     names: dict[str, list[str]] = {"ordered": [], "already": [], "newer": [], "returned": [], "keyless": []}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import UsageError
 from bridge.store import consoles, names, places
+from bridge.store.settings import newest_revision, questions
 from bridge.text import printable
 
 if TYPE_CHECKING:
@@ -76,6 +77,19 @@ class KnownNames:
             "`trivox question list`",
         )
 
+    def check_defined_question(self, question_id: str) -> None:
+        """Check the id of a key question that consoles are to ask."""
+        if newest_revision(self._store, question_id) is None:
+            raise UnknownNameError(
+                f"There is no key question {printable(question_id)}: {self.hint_of_question(question_id)}define it "
+                "with `trivox question set`."
+            )
+
+    def hint_of_question(self, question_id: str) -> str:
+        """Return a question that asks whether the nearest defined question was meant; empty if there is none."""
+        nearest = _nearest(question_id, questions(self._store))
+        return f"did you mean {nearest}? Else " if nearest else ""
+
     def check_seller(self, seller_id: str) -> None:
         """Check a seller's id."""
         self._check(
@@ -126,10 +140,13 @@ class KnownNames:
         return _nearest(site_id, consoles.site_ids(self._store))
 
     def _nearest_in_site(self, site_id: str, id_: str, ids_of: Callable[[Store, str], list[str]]) -> str | None:
-        """Return the nearest SITE/ID: of that site, or of the nearest one if it is unknown."""
-        known_site = site_id if names.has_site(self._store, site_id) else self._nearest_site(site_id)
+        """Return the nearest SITE/ID: of that site, or of the nearest one if it is unknown; then at least that one."""
+        is_known = names.has_site(self._store, site_id)
+        known_site = site_id if is_known else self._nearest_site(site_id)
         nearest = _nearest(id_, ids_of(self._store, known_site)) if known_site else None
-        return f"{known_site}/{nearest}" if nearest else None
+        if nearest is not None:
+            return f"{known_site}/{nearest}"
+        return None if is_known or known_site is None else f"site {known_site}"
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from bridge.admin import settings
+from bridge.admin.known_names import KnownNames
 from bridge.errors import UsageError
 from bridge.model.history import HistoryChange
 from bridge.model.local_time import utc_date
@@ -32,15 +33,19 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
     """Define or change a key question, inside the transaction; consoles that use it get new settings.
 
     A changed text or kind makes a new revision, above any that a console ever reported; surveys keep the kind and text
-    that they were asked with. Returns the revision and, as `renewed`, how many consoles get settings. Raises
-    UsageError.
+    that they were asked with. Returns the revision, as `renewed` how many consoles get settings, and what was `made`.
+    Raises UsageError.
     """
+    names = KnownNames(store, new=command.new)
     question_id = check_id("question", command.question_id)
     before = table.questions(store).get(question_id)
     revision = table.newest_revision(store, question_id)
     kind, texts = command.kind or (revision and revision.kind), command.texts or (revision and revision.texts)
     if not (kind and texts):
-        raise UsageError(f"There is no key question {question_id!r} yet: give --kind and --text to define it.")
+        raise UsageError(
+            f"There is no key question {question_id} yet: {names.hint_of_question(question_id)}give --kind and --text "
+            "to define it."
+        )
     if kind not in KINDS:
         raise UsageError(f"A question's kind must be one of {', '.join(KINDS)}, not {kind!r}.")
     after = _with_weight(before or table.KeyQuestion(question_id, 0.5, "not estimated", None), command, store.now_ms)
@@ -55,9 +60,10 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
         revision = new
         table.keep_revision(store, question_id, revision)
     if command.assign is not None:
-        site_id, console_id = settings.scope_of(command.assign)
+        site_id, console_id = settings.scope_of(command.assign, names)
         settings.choose(store, site_id, console_id, "question_id", question_id)
-    return {"question_revision": revision.question_revision, "renewed": settings.refresh_all(store)}
+    made = names.make_new()
+    return {"question_revision": revision.question_revision, "renewed": settings.refresh_all(store), "made": made}
 
 
 def _with_weight(question: table.KeyQuestion, command: SetQuestion, now_ms: int) -> table.KeyQuestion:

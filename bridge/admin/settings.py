@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bridge.admin.known_names import KnownNames
 from bridge.errors import UsageError
 from bridge.model.history import HistoryChange
 from bridge.model.periods import EVER
@@ -25,21 +26,25 @@ if TYPE_CHECKING:
 
 
 def set_settings(store: Store, command: SetSettings) -> dict[str, Any]:
-    """Choose settings, inside the transaction; return as `renewed` how many consoles get some. Raises UsageError."""
-    site_id, console_id = scope_of(command.scope)
+    """Choose settings, inside the transaction; return as `renewed` how many consoles get some, and what was `made`.
+
+    Raises UsageError.
+    """
+    names = KnownNames(store, new=command.new)
+    site_id, console_id = scope_of(command.scope, names)
+    made = names.make_new()
     values = {name: parse_value(name, text) for name, text in command.values.items()}
-    known = table.questions(store)
     for name, value in values.items():
         if name in BRIDGE_SETTINGS and site_id:
             raise UsageError(f"{name} applies to all consoles: give --all instead of --site or --console.")
-        if name == "question_id" and value is not None and value not in known:
-            raise UsageError(f"There is no key question {value!r}: define it with `trivox question set`.")
+        if name == "question_id" and value is not None:
+            names.check_defined_question(value)
         choose(store, site_id, console_id, name, value)
     _refuse_short_stuck(store)
     renewed = refresh_all(store)
     if "force_majeure_scope_s" in values:
         stage_refold_of_all(store)
-    return {"renewed": renewed}
+    return {"renewed": renewed, "made": made}
 
 
 def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -> None:
@@ -50,12 +55,13 @@ def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -
     table.choose(store, site_id, console_id, name, value)
 
 
-def scope_of(scope: Scope) -> tuple[str, str]:
-    """Check a scope's ids; return (site_id, console_id). Raises UsageError."""
+def scope_of(scope: Scope, names: KnownNames) -> tuple[str, str]:
+    """Check that a scope's ids are valid and known; return (site_id, console_id). Raises UsageError."""
     if scope.site_id:
         check_id("site", scope.site_id)
     if scope.console_id:
         check_id("console", scope.console_id)
+    names.check_scope(scope.site_id, scope.console_id)
     return scope.site_id, scope.console_id
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.admin.csv_file import CsvFile, Line
 from bridge.admin.imports import ROWS_AT_ONCE, accept
+from bridge.admin.known_names import KnownNames
 from bridge.model.local_time import instant_ms
 from bridge.model.periods import Shift
 from bridge.store import imports, places
@@ -37,10 +38,12 @@ class ShiftLine(NamedTuple):
 def import_shifts(store: Store, command: ImportShifts) -> Steps:
     """Set the shifts of a CSV file, all or none, in steps; update surveys and counts. Raises TrivoxError."""
     file = CsvFile(command.name, command.text, COLUMNS)
+    names = KnownNames(store, new=command.new)
     given: list[ShiftLine] = []
     for line in file:
         with line.reporting():
             given.append(_read_line(store, line))
+            names.check_console(given[-1].site_id, given[-1].console_id)
         if line.number % ROWS_AT_ONCE == 0:
             yield
     yield from _refuse_overlaps(store, file, given)
@@ -51,8 +54,9 @@ def import_shifts(store: Store, command: ImportShifts) -> Steps:
         places.stage_shifts(store, [(line.site_id, line.console_id, line.shift) for line in some])
         places.stage_sellers(store, [(line.shift.seller_id, line.seller_name) for line in some])
         yield
+    made = names.make_new()
     accept(store)
-    return {"shifts": len(given)}
+    return {"shifts": len(given), "made": made}
 
 
 def _read_line(store: Store, line: Line) -> ShiftLine:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.admin.csv_file import CsvFile, Line
+from bridge.admin.known_names import KnownNames
 from bridge.errors import UsageError
 from bridge.model.history import HistoryChange
 from bridge.model.local_time import day_starts_ms, today_starts_ms, zone
@@ -17,6 +18,7 @@ from bridge.text import is_visible
 from bridge.wire.identifiers import check_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from bridge.admin.commands import ImportCheckoutPoints, ImportSites, SetCheckoutPoint, SetSite
@@ -37,10 +39,13 @@ class WantedPlacement(NamedTuple):
 
 
 def set_site(store: Store, command: SetSite) -> dict[str, Any]:
-    """Set a site's time zone; stage that local hours and days follow. Raises UsageError."""
+    """Set a site's time zone; stage that local hours and days follow; return what was `made`. Raises UsageError."""
     zone(command.timezone)
-    _set_site(store, check_id("site", command.site_id), command.timezone)
-    return {}
+    names = KnownNames(store, new=True)
+    names.check_site(check_id("site", command.site_id))
+    made = names.make_new()
+    _set_site(store, command.site_id, command.timezone)
+    return {"made": made}
 
 
 def import_sites(store: Store, command: ImportSites) -> dict[str, Any]:
@@ -55,9 +60,13 @@ def import_sites(store: Store, command: ImportSites) -> dict[str, Any]:
                 raise ValueError(f"site {site_id} is also in an earlier line: give it once")
             timezones[site_id] = line["timezone"]
     lines.check()
+    names = KnownNames(store, new=True)
+    for site_id in timezones:
+        names.check_site(site_id)
+    made = names.make_new()
     for site_id, timezone in timezones.items():
         _set_site(store, site_id, timezone)
-    return {"sites": len(timezones)}
+    return {"sites": len(timezones), "made": made}
 
 
 def _check_timezone(name: str) -> None:
@@ -81,22 +90,27 @@ def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any
     """Place a console at a checkout point; stage that surveys and counts follow. Raises UsageError.
 
     Without a day the placement holds since the console's first event if it had none before, else since today's local
-    midnight. Returns `from_ms`, the instant from which it holds.
+    midnight. Returns `from_ms`, the instant from which it holds, and what was `made`.
     """
     site_id, console_id = check_id("site", command.site_id), check_id("console", command.console_id)
     checkout_point_id = command.checkout_point_id.strip()
     if not _is_valid_point(checkout_point_id):
         raise UsageError(f"A checkout point's id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters.")
-    return {"from_ms": _place(store, WantedPlacement(site_id, checkout_point_id, console_id, command.from_day))}
+    KnownNames(store, new=command.new).check_console(site_id, console_id)
+    wanted = WantedPlacement(site_id, checkout_point_id, console_id, command.from_day)
+    made = _make_places(store, [wanted])
+    return {"from_ms": _place(store, wanted), "made": made}
 
 
 def import_checkout_points(store: Store, command: ImportCheckoutPoints) -> dict[str, Any]:
     """Place many consoles, all or none, inside the transaction. Raises TrivoxError."""
     lines = CsvFile(command.name, command.text, CHECKOUT_POINT_COLUMNS, ("from",))
     wanted: dict[tuple[str, str, date | None], WantedPlacement] = {}
+    names = KnownNames(store, new=command.new)
     for line in lines:
         with line.reporting():
             placement = _read_line(line)
+            names.check_console(placement.site_id, placement.console_id)
             key = placement.site_id, placement.console_id, placement.from_day
             if key in wanted:
                 name = f"{placement.site_id}/{placement.console_id}"
@@ -104,9 +118,19 @@ def import_checkout_points(store: Store, command: ImportCheckoutPoints) -> dict[
                 raise ValueError(f"console {name} is also in an earlier line {same}: give it once")
             wanted[key] = placement
     lines.check()
+    made = _make_places(store, wanted.values())
     for placement in sorted(wanted.values(), key=lambda placement: placement.from_day or date.min):
         _place(store, placement)
-    return {"checkout_points": len(wanted)}
+    return {"checkout_points": len(wanted), "made": made}
+
+
+def _make_places(store: Store, wanted: Iterable[WantedPlacement]) -> list[str]:
+    """Make the consoles and checkout points that are new; return what was made."""
+    names = KnownNames(store, new=True)
+    for placement in wanted:
+        names.check_console(placement.site_id, placement.console_id)
+        names.check_checkout_point(placement.site_id, placement.checkout_point_id)
+    return names.make_new()
 
 
 def _read_line(line: Line) -> WantedPlacement:
@@ -124,8 +148,8 @@ def _is_valid_point(checkout_point_id: str) -> bool:
 def _place(store: Store, wanted: WantedPlacement) -> int:
     """Place a console, and stage that its surveys and counts follow; return since when, in ms."""
     site_id, console_id = wanted.site_id, wanted.console_id
-    timezone = places.ensure_site(store, site_id)
     console_key = places.ensure_console(store, site_id, console_id)
+    timezone = places.ensure_site(store, site_id)
     if wanted.from_day is not None:
         from_ms = day_starts_ms(wanted.from_day, timezone)
     elif places.was_ever_placed(store, console_key):

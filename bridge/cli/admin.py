@@ -21,8 +21,8 @@ from bridge.admin.commands import (
     SetSettings,
     SetSite,
 )
-from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, Site, scope, table_of
-from bridge.cli.output import print_line
+from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, New, Site, scope, table_of
+from bridge.cli.output import print_line, print_made
 from bridge.cli.shared_groups import join, question_app, settings_app
 from bridge.errors import UsageError
 from bridge.service.control import perform
@@ -73,7 +73,8 @@ def question_set(
     ] = None,
     site: Site = None,
     console: ConsoleOption = None,
-    for_all: ForAll = False,  # noqa: FBT002 - an option of the command line
+    for_all: ForAll = False,  # noqa: FBT002 - options of the command line
+    new: New = False,  # noqa: FBT002
     database: Database = DATABASE,
 ) -> None:
     """Define or change a key question, and assign it to consoles."""
@@ -87,8 +88,10 @@ def question_set(
             silent_weight_origin=silent_weight_origin,
             silent_weight_on=silent_weight_on,
             assign=scope(site, console, for_all=for_all),
+            new=new,
         ),
     )
+    print_made(result)
     print_line(f"Key question {question_id} has revision {result['question_revision']}; {_renewed(result)}")
 
 
@@ -99,7 +102,8 @@ def settings_set(
     ],
     site: Site = None,
     console: ConsoleOption = None,
-    for_all: ForAll = False,  # noqa: FBT002 - an option of the command line
+    for_all: ForAll = False,  # noqa: FBT002 - options of the command line
+    new: New = False,  # noqa: FBT002
     database: Database = DATABASE,
 ) -> None:
     """Choose settings for a console, a site or all. The value `default` removes a choice."""
@@ -107,7 +111,8 @@ def settings_set(
     if selected is None:
         raise UsageError("Say which consoles: --console SITE/CONSOLE, --site SITE or --all.")
     pairs = _pairs(values, "NAME=VALUE, such as survey_window_ms=15000")
-    result = perform(database, SetSettings(scope=selected, values=pairs))
+    result = perform(database, SetSettings(scope=selected, values=pairs, new=new))
+    print_made(result)
     print_line(f"Settings chosen; {_renewed(result)}")
 
 
@@ -118,19 +123,22 @@ def site_set(
     database: Database = DATABASE,
 ) -> None:
     """Set a site's time zone."""
-    perform(database, SetSite(site_id=site_id, timezone=timezone))
+    print_made(perform(database, SetSite(site_id=site_id, timezone=timezone)))
     print_line(f"Site {site_id} is now in time zone {timezone}.")
 
 
 @site_app.command("import")
 def site_import(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)],
+    new: New = False,  # noqa: FBT002 - an option of the command line
+    database: Database = DATABASE,
 ) -> None:
     """Set the time zones of many sites from a CSV file.
 
     Columns: site_id,timezone.
     """
-    result = perform(database, ImportSites(name=file.name, text=table_of(file)))
+    result = perform(database, ImportSites(name=file.name, text=table_of(file), new=new))
+    print_made(result)
     print_line(f"{plural(result['sites'], 'site')} imported.")
 
 
@@ -147,6 +155,7 @@ def checkout_point_set(
             help="The first local day. [default: its first event if it was placed nowhere before, else today]",
         ),
     ] = None,
+    new: New = False,  # noqa: FBT002 - an option of the command line
     database: Database = DATABASE,
 ) -> None:
     """Place a console at a checkout point."""
@@ -155,46 +164,55 @@ def checkout_point_set(
     except ValueError as error:
         raise UsageError(f"--from {from_day!r} is not a date: give it as 2026-11-01.") from error
     console_id = console.removeprefix(f"{site_id}/")
-    perform(
-        database,
-        SetCheckoutPoint(site_id=site_id, checkout_point_id=checkout_point_id, console_id=console_id, from_day=day),
+    command = SetCheckoutPoint(
+        site_id=site_id, checkout_point_id=checkout_point_id, console_id=console_id, from_day=day, new=new
     )
+    print_made(perform(database, command))
     print_line(f"Console {site_id}/{console_id} is placed at checkout point {checkout_point_id}.")
 
 
 @checkout_point_app.command("import")
 def checkout_point_import(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)],
+    new: New = False,  # noqa: FBT002 - an option of the command line
+    database: Database = DATABASE,
 ) -> None:
     """Place many consoles from a CSV file.
 
     Columns: site_id,checkout_point_id,console_id and, optionally, from (see `set`).
     """
-    result = perform(database, ImportCheckoutPoints(name=file.name, text=table_of(file)))
+    result = perform(database, ImportCheckoutPoints(name=file.name, text=table_of(file), new=new))
+    print_made(result)
     print_line(f"{plural(result['checkout_points'], 'checkout point')} imported.")
 
 
 @shift_app.command("import")
 def shift_import(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)],
+    new: New = False,  # noqa: FBT002 - an option of the command line
+    database: Database = DATABASE,
 ) -> None:
     """Import shifts from a CSV file.
 
     Columns: site_id,console_id,seller_id,seller_name,started_at,ended_at.
     """
-    result = perform(database, ImportShifts(name=file.name, text=table_of(file)))
+    result = perform(database, ImportShifts(name=file.name, text=table_of(file), new=new))
+    print_made(result)
     print_line(f"{plural(result['shifts'], 'shift')} imported.")
 
 
 @counts_app.command("import")
 def counts_import(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)], database: Database = DATABASE
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", readable=False)],
+    new: New = False,  # noqa: FBT002 - an option of the command line
+    database: Database = DATABASE,
 ) -> None:
     """Import transactions and visitors from a CSV file.
 
     Columns: site_id,source_id,kind,from,to,count and, optionally, id,checkout_point_id,seller_id.
     """
-    result = perform(database, ImportCounts(name=file.name, text=table_of(file)))
+    result = perform(database, ImportCounts(name=file.name, text=table_of(file), new=new))
+    print_made(result)
     print_line(f"{plural(result['counts'], 'count')} imported.")
 
 

@@ -15,12 +15,14 @@ import apsw
 import typer
 
 from bridge import log
+from bridge.admin.known_names import KnownNames
 from bridge.broker_login import read_broker
 from bridge.cli.options import DATABASE, DEFAULT_BROKER, BrokerConfig, BrokerUrl, CaFile, Database
 from bridge.errors import NoRoomError, UsageError
 from bridge.service.control import take_lock_to_serve
 from bridge.service.control_server import ControlServer
 from bridge.store import open_store
+from bridge.store.consoles import site_ids
 from bridge.store.integrity import IntegrityCheck
 from bridge.wire.bridge_claim import fits_a_claim
 from bridge.wire.contract import MAX_MESSAGE_BYTES
@@ -70,6 +72,9 @@ def bridge(
             metavar="SITE", help="Serve only this site, repeatable: another bridge may serve others. [default: all]"
         ),
     ] = None,
+    new: Annotated[  # noqa: FBT002 - an option of the command line
+        bool, typer.Option("--new", help="A --site may be one that the database does not know yet.")
+    ] = False,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="The port on loopback where Prometheus finds metrics; 0: none.")
     ] = METRICS_PORT,
@@ -81,7 +86,7 @@ def bridge(
     log.set_up()
     login = read_broker(broker, os.environ, config, ca_file)
     admission = Admission(enrolled_only, signed_only, _check_sites(site or []))
-    run_bridge(login, database, admission, (metrics_port, metrics_consoles))
+    run_bridge(login, database, admission, (metrics_port, metrics_consoles), new=new)
 
 
 def _check_sites(names: list[str]) -> tuple[str, ...]:
@@ -95,10 +100,12 @@ def _check_sites(names: list[str]) -> tuple[str, ...]:
     return sites
 
 
-def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metrics: tuple[int, int]) -> None:
+def run_bridge(
+    broker: BrokerLogin, database: Path, admission: Admission, metrics: tuple[int, int], *, new: bool = False
+) -> None:
     """Run until SIGTERM or Ctrl-C, as the only process that writes this database. Raises TrivoxError.
 
-    `metrics` are the port, and the number of consoles that have metrics of their own.
+    `metrics` are the port, and the number of consoles that have metrics of their own. The sites may be `new`.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # nothing was received yet
@@ -108,6 +115,7 @@ def run_bridge(broker: BrokerLogin, database: Path, admission: Admission, metric
     check = IntegrityCheck(database)
     try:
         check.wait()
+        _make_sites(store, admission.sites, new=new)
         facts = admission._asdict() | {"sites": ",".join(admission.sites) or None}
         log.info("the bridge starts", version=version("trivox"), database=database, **facts)
         _serve(_make_session(broker, store, admission), store, check, *metrics)
@@ -131,6 +139,16 @@ def _open(database: Path) -> Store:
         if logged != sentence:
             log.warning(sentence, database=database)
         logged = sentence
+
+
+def _make_sites(store: Store, sites: tuple[str, ...], *, new: bool) -> None:
+    """Make the sites to be served, if they may be new, as where the database knows none yet. Raises UsageError."""
+    names = KnownNames(store, new=new or not site_ids(store))
+    for site_id in sites:
+        names.check_site(site_id)
+    with store.transaction(time.time_ns() // 1_000_000):
+        for name in names.make_new():
+            log.info(f"made {name}")
 
 
 def _make_session(broker: BrokerLogin, store: Store, admission: Admission) -> MqttSession:

@@ -10,9 +10,10 @@ import typer
 
 from bridge.cli.options import DATABASE, Database
 from bridge.cli.output import print_line
-from bridge.errors import TrivoxError, UsageError
+from bridge.errors import UsageError
 from bridge.ops.broker.systemd import BRIDGE_UNIT, BROKER_UNIT
 from bridge.private_files import owner_of
+from bridge.store.connection import require
 
 LOWEST_PORT = 1024  # below it a broker would need more rights than the unit gives it
 
@@ -56,8 +57,7 @@ def broker_config(
     folder = out.absolute()
     _check_path(folder)
     _check_path(database.absolute())
-    if not database.absolute().parent.is_dir():
-        raise TrivoxError(f"There is no folder {database.absolute().parent}: create it first, or give --database.")
+    require(database)
     write_folder(folder, database, host or [], port, bridge_port, datetime.now(UTC), print_line, log_denied=log_denied)
     _print_next_steps(folder, database)
 

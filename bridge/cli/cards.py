@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bridge.admin.commands import ALL_CONSOLES, Scope
+from bridge.admin.known_names import KnownNames
 from bridge.admin.questions import MAX_TEXT
 from bridge.cli.options import DATABASE, ConsoleOption, Database, Site, scope
 from bridge.cli.output import print_line
@@ -17,7 +18,6 @@ from bridge.errors import TrivoxError, UsageError
 from bridge.reports.cards.sheet import PAPERS_MM, Card, Format, render
 from bridge.reports.cards.texts import Texts, Timings, check_language, one_line, read_texts
 from bridge.store import Store, open_store
-from bridge.store.consoles import site_ids
 from bridge.store.settings import chosen_for, newest_revision
 from bridge.text import printable
 from bridge.wire.identifiers import check_id
@@ -125,11 +125,12 @@ def _question_text(database: Path, question_id: str, language: str | None) -> tu
     """Return the question's newest text and its language. Raises TrivoxError."""
     store = open_store(database)
     try:
+        KnownNames(store).check_question(question_id)
         revision = newest_revision(store, question_id)
     finally:
         store.close()
     if revision is None:
-        raise TrivoxError(f"There is no key question {question_id!r}: see `trivox question list`.")
+        raise UsageError(f"Key question {question_id} has no text here: define it with `trivox question set`.")
     by_tag = {tag.lower(): (text, tag) for tag, text in revision.texts.items()}
     wanted = (language or (FIRST_LANGUAGE if FIRST_LANGUAGE in by_tag else next(iter(by_tag)))).lower()
     if wanted not in by_tag:
@@ -146,8 +147,7 @@ def _seller_texts(words: Texts, database: Path, selected: Scope | None) -> dict[
     store: Store = open_store(database)
     try:
         consoles = selected or ALL_CONSOLES
-        if consoles.site_id and consoles.site_id not in site_ids(store):
-            raise TrivoxError(f"There is no site {consoles.site_id!r}: see `trivox console list`.")
+        KnownNames(store).check_scope(consoles.site_id, consoles.console_id)
         settings = DEFAULTS | chosen_for(store, consoles.site_id, consoles.console_id)
     finally:
         store.close()

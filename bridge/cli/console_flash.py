@@ -13,7 +13,7 @@ import typer
 
 from bridge.cli import flash_options as options
 from bridge.cli.flash_screen import Screen
-from bridge.cli.options import DATABASE, Database, table_of
+from bridge.cli.options import DATABASE, Database, New, table_of
 from bridge.cli.output import print_line, warn
 from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
@@ -53,6 +53,7 @@ def console_flash(
     config: options.Config = None,
     database: options.EnrollingDatabase = None,
     keys: options.Keys = None,
+    new: New = False,  # noqa: FBT002 - options of the command line
     base: options.BaseFile = None,
     base_sha256: options.BaseHash = None,
     wipe: options.Wipe = False,  # noqa: FBT002
@@ -63,6 +64,8 @@ def console_flash(
 ) -> None:
     """Turn boards into consoles as they are plugged in. Each gets firmware, configuration, self-test and label."""
     rows = _rows(site, console, table, count)
+    if database and not keys and not new:
+        credentials.check_names(database, {row.site_id for row in rows} or {name for name in [site] if name})
     done = flash_log.read_done(log_file)
     check_folder(labels)
     login = options.broker(broker, config, ca_file)
@@ -100,14 +103,17 @@ def console_flash(
 def console_keys(
     file: Annotated[Path, typer.Argument(help="The file to write; only you may read it.")],
     consoles: Annotated[list[str], typer.Argument(metavar="SITE/CONSOLE…")],
+    new: New = False,  # noqa: FBT002 - an option of the command line
     database: Database = DATABASE,
 ) -> None:
-    """Write consoles' logins and keys to a file, in place of an older one. New consoles are enrolled.
+    """Write consoles' logins and keys to a file, in place of an older one, and enrol those consoles.
 
     The file is for a technician or a gateway.
     """
     names = [_identity(name) for name in consoles]
     credentials.check_target(file)
+    if not new:
+        credentials.check_names(database, [], names)
     issue = credentials.DatabaseIssuer(database, _report_enrolled)
     issued = {f"{site_id}/{console_id}": issue(site_id, console_id) for site_id, console_id in names}
     credentials.write_file(file, issued)

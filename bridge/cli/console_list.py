@@ -7,18 +7,16 @@ from typing import Annotated
 
 import typer
 
+from bridge.admin.known_names import KnownNames
 from bridge.cli.options import DATABASE, Database
 from bridge.cli.output import print_document
 from bridge.cli.shared_groups import console_app, join
 from bridge.data_formats import to_json
-from bridge.errors import TrivoxError
 from bridge.ops.doctor.console_rules import health_of, rules_that_apply
 from bridge.ops.doctor.console_status import read_console_statuses
 from bridge.ops.doctor.console_table import ConsoleEntry, as_objects, as_text
 from bridge.rich_terminal import RichTerminal
 from bridge.store import open_store
-from bridge.store.consoles import site_ids
-from bridge.text import printable
 
 
 def register(app: typer.Typer) -> None:
@@ -36,9 +34,9 @@ def console_list(
     now_ms = time.time_ns() // 1_000_000
     store = open_store(database)
     try:
+        if site is not None:
+            KnownNames(store).check_site(site)
         consoles = [console for console in read_console_statuses(store, now_ms) if site in {None, console.site_id}]
-        if site is not None and not consoles and site not in site_ids(store):
-            raise TrivoxError(f"There is no site {printable(site)!r}: leave out --site to see all.")
     finally:
         store.close()
     entries = [ConsoleEntry(console, rules_that_apply(console, now_ms)) for console in consoles]

@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from bridge import private_files
-from bridge.admin.commands import EnrollConsoles, RevokeConsoles
-from bridge.cli.options import DATABASE, Database
-from bridge.cli.output import print_line
+from bridge.admin.commands import EnrollConsoles, EnrollSources, RevokeConsoles
+from bridge.cli.options import DATABASE, Database, New
+from bridge.cli.output import print_line, print_made
 from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import OWN_USERS, Account, Credentials, Keyring
 from bridge.service.control import perform
+from bridge.store.connection import require
 from bridge.text import plural
 from bridge.wire.identifiers import check_id, check_name
 
@@ -53,7 +54,7 @@ def console_enroll(
     for name in names:
         _refuse_source(name, keyring)
     _check_out(out, names)
-    perform(database, EnrollConsoles(consoles=names))
+    print_made(perform(database, EnrollConsoles(consoles=names)))
     print_line(f"{plural(len(names), 'console')} enrolled; run `trivox rebuild` to take in what was refused before.")
     for name in names:
         site_id, console_id = check_name("console", name)
@@ -86,7 +87,8 @@ def console_revoke(consoles: Consoles, database: Database = DATABASE) -> None:
 @source_app.command("enroll")
 def source_enroll(
     sources: Sources,
-    renew: Renew = False,  # noqa: FBT002 - an option of the command line
+    renew: Renew = False,  # noqa: FBT002 - options of the command line
+    new: New = False,  # noqa: FBT002
     out: Out = None,
     database: Database = DATABASE,
 ) -> None:
@@ -96,6 +98,7 @@ def source_enroll(
         site_id, source_id = check_name("source", name)
         if keyring.stamp(site_id, source_id) is not None:
             raise TrivoxError(f"{name} is a console: give the source another id.")
+    print_made(perform(database, EnrollSources(sources=sources, new=new)))
     _issue(sources, keyring, out, renew=renew)
 
 
@@ -104,6 +107,7 @@ def source_revoke(sources: Sources, database: Database = DATABASE) -> None:
     """Revoke sources' credentials; counts that they have sent stay."""
     for name in sources:
         check_name("source", name)
+    require(database)
     _remove(sources, Keyring(database))
 
 
@@ -119,6 +123,7 @@ def viewer_enroll(
         check_id("viewer", name)
         if name in OWN_USERS:
             raise UsageError(f"{name!r} is {OWN_USERS[name]} own user: give the viewer another name.")
+    require(database)
     _issue(viewers, Keyring(database), out, renew=renew)
 
 
@@ -129,6 +134,7 @@ def viewer_revoke(viewers: Viewers, database: Database = DATABASE) -> None:
         check_id("viewer", name)
         if name in OWN_USERS:
             raise UsageError(f"{name!r} is {OWN_USERS[name]} own user, which cannot be revoked: name a viewer.")
+    require(database)
     _remove(viewers, Keyring(database))
 
 

@@ -14,6 +14,7 @@ from bridge.cli.output import print_line
 from bridge.errors import TrivoxError
 from bridge.ops.flash import SOURCE
 from bridge.ops.flash.build_bundle import build
+from bridge.store.connection import require
 
 firmware_app = typer.Typer(help="Make, sign, trust and add firmware versions.", no_args_is_help=True)
 
@@ -37,6 +38,7 @@ def firmware_trust(
     public_key: Annotated[Path, typer.Argument(readable=False, metavar="FILE.pub")], database: Database = DATABASE
 ) -> None:
     """Trust versions signed with this key from now on."""
+    require(database)
     name = Bundles(database).trust(public_key)
     print_line(f"Firmware signed with {public_key} is now trusted (key {name}).")
 
@@ -60,6 +62,7 @@ def firmware_build(
 @firmware_app.command("add")
 def firmware_add(bundle: Annotated[Path, typer.Argument(readable=False)], database: Database = DATABASE) -> None:
     """Add a version that consoles may be updated to. It must be signed with a trusted key."""
+    require(database)
     version = Bundles(database).add(bundle).version
     print_line(f"Firmware {version} is added; update consoles with: trivox console update --to {version} --percent 10")
 
@@ -67,5 +70,6 @@ def firmware_add(bundle: Annotated[Path, typer.Argument(readable=False)], databa
 @firmware_app.command("list")
 def firmware_list(database: Database = DATABASE) -> None:
     """List the versions that consoles may be updated to."""
+    require(database)
     for version in Bundles(database).versions():
         print_line(f"{version}")

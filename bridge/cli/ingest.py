@@ -21,7 +21,6 @@ from bridge.errors import TrivoxError
 from bridge.input_file import called, open_input
 from bridge.rich_terminal import RichTerminal
 from bridge.service.control import open_writer
-from bridge.store.connection import require
 from bridge.surveys.recorded_messages import checked_lines
 from bridge.text import plural
 
@@ -53,7 +52,7 @@ def ingest(
     with ExitStack() as stack:
         source = stack.enter_context(open_input(file))
         messages = stack.enter_context(_checked(source, file, others))
-        writer = stack.enter_context(open_writer(database))
+        writer = stack.enter_context(open_writer(database, makes_database=True))
         bar = stack.enter_context(_bar())
         stack.enter_context(_rare_garbage_collection())
         task = bar.add_task("taking in", total=None)
@@ -118,7 +117,6 @@ def _checked(source: IO[bytes], file: Path, others: OtherLines) -> Iterator[IO[b
 
 def rebuild(database: Database = DATABASE) -> None:
     """Recompute all surveys from what was received. Rejects are judged again."""
-    require(database)
     with open_writer(database) as writer, _bar() as bar:
         task = bar.add_task("recomputing", total=None)
         result = writer.perform(Rebuild(), lambda done, of: bar.update(task, completed=done, total=of))

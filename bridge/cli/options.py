@@ -40,6 +40,10 @@ Site = Annotated[str | None, typer.Option("--site", help="For the consoles of th
 ConsoleOption = Annotated[
     str | None, typer.Option("--console", help="For this console: SITE/CONSOLE, or CONSOLE together with --site.")
 ]
+New = Annotated[
+    bool,
+    typer.Option("--new", help="Make what is named and not known yet: database, site, console, checkout point."),
+]
 ForAll = Annotated[bool, typer.Option("--all", help="For all consoles.")]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import Any
 
 from bridge.safe_stream import below
 from bridge.text import escaped, escaped_lines
 
+MADE_SHOWN = 20
 _OTHER_LINE_FEED = re.compile(r"\n(?!line [0-9]+: |and [0-9]+ more$)")  # it came with a name from outside
 _ESCAPED_LINE_FEED = r"\\n"
 
@@ -42,3 +44,12 @@ def print_drawing(text: str) -> None:
     """Print what a `RichTerminal` drew."""
     sys.stdout.flush()
     below(sys.stdout).write(text)
+
+
+def print_made(result: dict[str, Any]) -> None:
+    """Say which sites, consoles and checkout points a command has made."""
+    made = result["made"]
+    for name in made[:MADE_SHOWN]:
+        print_line(f"Made {name}.")
+    if len(made) > MADE_SHOWN:
+        print_line(f"Made {len(made) - MADE_SHOWN} more.")

@@ -26,6 +26,7 @@ from bridge.errors import TrivoxError, WriterBusyError
 from bridge.model.history import Origin
 from bridge.os_user import current_user
 from bridge.store import open_store
+from bridge.store.connection import require
 from bridge.store.lock import Lock, take_lock
 from bridge.store.open_files import FilesChangedError
 from bridge.store.rescue import rescue
@@ -171,14 +172,19 @@ def peer_of(connection: socket.socket) -> tuple[int, int]:
 
 
 @contextmanager
-def open_writer(database: Path) -> Iterator[LocalWriter | RemoteWriter]:
-    """Open a writer: this process if it gets the lock, else the process that holds it. Raises TrivoxError."""
+def open_writer(database: Path, *, makes_database: bool = False) -> Iterator[LocalWriter | RemoteWriter]:
+    """Open a writer: this process if it gets the lock, else the process that holds it.
+
+    Raises TrivoxError, also where there is no database, unless this `makes_database`; then no file is left behind.
+    """
+    if not (makes_database or database.exists() or _is_served(database)):
+        require(database)
     end_s = time.monotonic() + WAIT_S
     while True:
         lock = take_lock(database)
         if lock is not None:
             try:
-                with _open_store(database) as store:
+                with _open_store(database, makes_new=makes_database) as store:
                     yield LocalWriter(store)
             finally:
                 lock.release()
@@ -194,8 +200,8 @@ def open_writer(database: Path) -> Iterator[LocalWriter | RemoteWriter]:
 
 
 @contextmanager
-def _open_store(database: Path) -> Iterator[Store]:
-    store = open_store(database, writing=True)
+def _open_store(database: Path, *, makes_new: bool) -> Iterator[Store]:
+    store = open_store(database, writing=True, makes_new=makes_new)
     try:
         yield store
     except FilesChangedError as error:
@@ -225,6 +231,14 @@ def _connect(database: Path) -> socket.socket | None:
     return connection
 
 
+def _is_served(database: Path) -> bool:
+    """Return whether a bridge runs: it knows best what became of a database that is not at its place."""
+    connection = _connect(database)
+    if connection is not None:
+        connection.close()
+    return connection is not None
+
+
 def describe_bridge(database: Path) -> dict[str, Any] | None:
     """Ask the running bridge for its condition; return None if no bridge is running. Raises TrivoxError."""
     connection = _connect(database)
@@ -240,5 +254,5 @@ def perform(database: Path, command: BridgeCommand) -> dict[str, Any]:
 
     Raises TrivoxError with the command's own sentence and exit status if it fails.
     """
-    with open_writer(database) as writer:
+    with open_writer(database, makes_database=command.new or command.makes_database) as writer:
         return writer.perform(command)

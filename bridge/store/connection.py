@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from bridge.errors import DatabaseError
+from bridge.errors import DatabaseError, MissingDatabaseError
 from bridge.model.history import BRIDGE_ITSELF
 from bridge.store.cache import Cache
 from bridge.store.faults import DAMAGED, cannot_use, damage_or_disk
@@ -31,6 +31,7 @@ BUSY_MS = 5_000
 NAME_COMMIT = "UPDATE last_commit SET previous = current, current = randomblob(16) RETURNING current"
 ROWS_AT_ONCE = 32  # inserted by one statement: a third less work for SQLite than one by one
 WAL_KEPT_BYTES = 64 * 1024 * 1024
+GIVE_OR_MAKE = "give --database FILE, or make one with `trivox site set`, `trivox console enroll`, or a bridge"
 
 
 class Store:
@@ -175,21 +176,24 @@ class Store:
         self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(keep))
 
 
-def open_store(path: Path, *, writing: bool = False, busy_ms: int = BUSY_MS) -> Store:
-    """Open the database at `path`; with `writing`, create and migrate it (the caller holds the writer's lock).
+def open_store(path: Path, *, writing: bool = False, makes_new: bool = True, busy_ms: int = BUSY_MS) -> Store:
+    """Open the database at `path`; with `writing`, migrate it (the caller holds the writer's lock).
 
-    Each statement waits up to `busy_ms` for a lock of another program. Raises DatabaseError where the database is
-    missing (and not `writing`), damaged, newer than this program, or cannot be written; apsw.BusyError where it stays
-    locked.
+    Where there is none, `writing` makes one, unless not `makes_new`. Each statement waits up to `busy_ms` for a lock of
+    another program. Raises DatabaseError where the database is missing, damaged, newer than this program, or cannot be
+    written; apsw.BusyError where it stays locked.
     """
+    makes_new = writing and makes_new
+    if writing and not makes_new:
+        require(path)
     check_files_beside(path, writing=writing)
-    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if makes_new else 0)
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
         _set_pragmas(connection, busy_ms, writing=writing)
         store = Store(connection, path)
         store.keep_log()  # of a database just begun: without it, it would be taken for one moved without its log
-        _migrate(store, writing=writing)
+        _migrate(store, writing=writing, makes_new=makes_new)
         store.keep_log(keep=False)
         store.files = OpenFiles(path) if writing else None
     except (apsw.BusyError, apsw.LockedError):
@@ -211,7 +215,7 @@ def require(path: Path) -> None:
     """Raise DatabaseError where there is no database at `path`."""
     check_log(path)
     if not path.exists():
-        raise DatabaseError(f"There is no database at {path}: give --database, or start a bridge to make one.")
+        raise MissingDatabaseError(f"There is no database {path}: {GIVE_OR_MAKE}.")
 
 
 def _set_pragmas(connection: apsw.Connection, busy_ms: int, *, writing: bool) -> None:
@@ -239,7 +243,7 @@ def newest_version() -> int:
     return _migrations()[-1][0]
 
 
-def _migrate(store: Store, *, writing: bool) -> None:
+def _migrate(store: Store, *, writing: bool, makes_new: bool) -> None:
     """Run the missing migrations, each in a transaction together with the note that it ran."""
     known = _migrations()
     row = store.one("PRAGMA user_version")
@@ -250,7 +254,7 @@ def _migrate(store: Store, *, writing: bool) -> None:
         return
     if version == 0 and store.one("SELECT 1 FROM sqlite_schema LIMIT 1"):
         raise DatabaseError(f"The database {store.path} was not made by Trivox: give another file with --database.")
-    if version == 0 and not writing:
+    if version == 0 and not makes_new:
         raise DatabaseError(
             f"The database {store.path} is empty: start the bridge to begin a new one, or put back a copy with "
             "`trivox restore COPY`."

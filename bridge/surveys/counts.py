@@ -94,7 +94,7 @@ class CountsIntake:
         """Store the counts that differ from what is in force."""
         changed = self._changed()
         received = [(*count[:3], self._store.now_ms, raw) for count, raw in changed]
-        self._ensure_sites(changed)
+        self._ensure_places(changed)
         table.keep(self._store, received, list({count[:3]: count for count, _ in changed}.values()))
 
     def stage(self) -> None:
@@ -111,9 +111,11 @@ class CountsIntake:
         self._given.clear()
         return changed
 
-    def _ensure_sites(self, changed: list[tuple[table.CountRow, str]]) -> None:
-        for site_id in {count.site_id for count, _ in changed}:
+    def _ensure_places(self, changed: list[tuple[table.CountRow, str]]) -> None:
+        for site_id, checkout_point_id in {(count.site_id, count.checkout_point_id) for count, _ in changed}:
             places.ensure_site(self._store, site_id)
+            if checkout_point_id is not None:
+                places.ensure_checkout_point(self._store, site_id, checkout_point_id)
 
 
 def assign(store: Store, site_id: str, from_ms: int = 0, to_ms: int = LATEST_MS) -> None:

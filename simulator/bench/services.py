@@ -41,7 +41,7 @@ class BenchServices:
         if ca and not ca.is_file():
             raise SimulatorError(f"{ca} does not exist; give the file of the authority that signed the certificate.")
         self.broker = broker
-        self.run_trivox(["settings", "set", "--all", f"heartbeat_ms={HEARTBEAT_MS}"])
+        self.run_trivox(["settings", "set", "--all", "--new", f"heartbeat_ms={HEARTBEAT_MS}"])
         wait_for_port(address.hostname, address.port or _PORTS[address.scheme], children)
         words = ["bridge", "--broker", broker, "--database", str(self.database), "--metrics-port", "0"]
         words += ["--ca-file", str(ca)] if ca else []
@@ -67,7 +67,7 @@ class BenchServices:
     def change_settings(self, site_id: str, console_id: str, pairs: list[str]) -> None:
         """Change the console's settings, each as NAME=VALUE; raises SimulatorError with the bridge's message."""
         try:
-            self.run_trivox(["settings", "set", "--console", f"{site_id}/{console_id}", *pairs])
+            self.run_trivox(["settings", "set", "--console", f"{site_id}/{console_id}", "--new", *pairs])
         except ProcessError as error:
             raise SimulatorError(str(error).rpartition(" failed: ")[2]) from error
 

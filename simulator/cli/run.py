@@ -138,13 +138,15 @@ def _prepare(database: Path, consoles: int) -> None:
             "settings",
             "set",
             "--all",
+            "--new",
             *(f"{name}={value}" for name, value in settings.items()),
             *database_option,
         ]
     )
     for post in demo_posts(consoles):
         console = f"{SITE}/{post.console_id}"
-        run([*_trivox(), "settings", "set", "--console", console, f"question_id={post.question_id}", *database_option])
+        question = ["--console", console, "--new", f"question_id={post.question_id}"]
+        run([*_trivox(), "settings", "set", *question, *database_option])
     file = database.parent / "shifts.csv"
     write_shifts(file, consoles, datetime.now(UTC))
     run([*_trivox(), "shift", "import", str(file), *database_option])

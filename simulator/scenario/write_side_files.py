@@ -65,18 +65,18 @@ def _write_csv(file: Path, columns: list[str], values: Iterable[list[str]]) -> N
 
 def setting_commands(scenario: ScenarioFile, plan: ScenarioPlan) -> list[list[str]]:
     """Return the commands, without `trivox`, that set key questions and settings before the files are imported."""
-    commands = [["question", "set", name, *_question_words(name, scenario)] for name in scenario.questions]
+    commands = [["question", "set", name, "--new", *_question_words(name, scenario)] for name in scenario.questions]
     settings = scenario.settings
     console_names = ("survey_window_ms", "long_press_ms", "reopen_guard_ms", "stuck_ms")
     report_names = ("force_majeure_scope_s", "force_majeure_level_max")
     values = [f"{name}={getattr(settings, name)}" for name in console_names + report_names]
-    commands.append(["settings", "set", "--all", *values])
+    commands.append(["settings", "set", "--all", "--new", *values])
     for site in plan.sites:
         for post in site.posts:
             values = [] if post.question_id == "staff" else [f"question_id={post.question_id}"]
             values += [] if post.rules.ask_every == 1 else [f"ask_every={post.rules.ask_every}"]
             if values:
-                commands.append(["settings", "set", "--console", f"{post.site_id}/{post.console_id}", *values])
+                commands.append(["settings", "set", "--console", f"{post.site_id}/{post.console_id}", "--new", *values])
     return commands
 
 
@@ -107,8 +107,8 @@ def write_script(file: Path, scenario: ScenarioFile, plan: ScenarioPlan, shift_f
     lines += ["trivox " + " ".join(shlex.quote(word) for word in words) for words in setting_commands(scenario, plan)]
     lines += [
         'trivox site import "$folder/sites.csv"',
-        'trivox checkout-point import "$folder/checkout_points.csv"',
-        *(f'trivox shift import "$folder/{name}"' for name in shift_files),
+        'trivox checkout-point import "$folder/checkout_points.csv" --new',
+        *(f'trivox shift import "$folder/{name}" --new' for name in shift_files),
         "",
     ]
     file.write_text("\n".join(lines), encoding="utf-8")

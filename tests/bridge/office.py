@@ -142,7 +142,7 @@ class Office:
         path.write_bytes(text.encode())
         return path
 
-    def shifts(self, *lines: str) -> CommandResult:
+    def shifts(self, *lines: str, options: tuple[str, ...] = ()) -> CommandResult:
         """Import shifts."""
         head = "site_id,console_id,seller_id,seller_name,started_at,ended_at"
-        return self.run("shift", "import", self.file("shifts.csv", "\n".join([head, *lines]) + "\n"))
+        return self.run("shift", "import", self.file("shifts.csv", "\n".join([head, *lines]) + "\n"), *options)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bridge import private_files
 from bridge.admin.commands import EnrollConsoles
+from bridge.admin.known_names import KnownNames
 from bridge.errors import TrivoxError
 from bridge.keyring import Credentials, Keyring, is_printed
 from bridge.private_files import is_open_to_others
 from bridge.service.control import perform
+from bridge.store import open_store
 
 
 class Issuer:
@@ -73,6 +75,19 @@ class FileIssuer(Issuer):
                 "too."
             )
         return self._by_name[name]
+
+
+def check_names(database: Path, sites: Iterable[str], consoles: Iterable[tuple[str, str]] = ()) -> None:
+    """Check that the database knows these sites and consoles. Raises UnknownNameError."""
+    store = open_store(database)
+    try:
+        names = KnownNames(store, new=False)
+        for site_id in sites:
+            names.check_site(site_id)
+        for console in consoles:
+            names.check_console(*console)
+    finally:
+        store.close()
 
 
 def _read_file(path: Path) -> dict[str, Credentials]:

@@ -170,7 +170,7 @@ def test_a_revision_is_made_only_if_something_changes(office: Office) -> None:
 
 
 def test_a_console_that_comes_later_gets_its_settings_at_once(office: Office) -> None:
-    office.do("settings", "set", "--site", "shop", "ask_every=4")
+    office.do("settings", "set", "--site", "shop", "ask_every=4", "--new")
     assert settings_of(office, "shop/till-1") is None
     heard(office, "shop", "till-1")
     assert (settings_of(office, "shop/till-1") or {})["ask_every"] == 4
@@ -178,15 +178,15 @@ def test_a_console_that_comes_later_gets_its_settings_at_once(office: Office) ->
 
 def test_a_console_first_named_by_a_shift_or_a_place_gets_its_settings_too(office: Office) -> None:
     office.do("settings", "set", "--all", "ask_every=4")
-    office.shifts("shop,till-1,elena,Elena,2026-11-02T08:00,2026-11-02T17:00")
-    office.do("checkout-point", "set", "shop", "cash", "--console", "till-2")
+    office.shifts("shop,till-1,elena,Elena,2026-11-02T08:00,2026-11-02T17:00", options=("--new",))
+    office.do("checkout-point", "set", "shop", "cash", "--console", "till-2", "--new")
     for console in ("till-1", "till-2"):
         heard(office, "shop", console)
         assert (settings_of(office, f"shop/{console}") or {})["ask_every"] == 4
 
 
 def test_settings_wait_for_a_console_that_was_never_heard(office: Office) -> None:
-    office.do("settings", "set", "--console", "shop/till-5", "ask_every=4")
+    office.do("settings", "set", "--console", "shop/till-5", "ask_every=4", "--new")
     first = settings_of(office, "shop/till-5")
     assert first is not None
     heard(office, "shop", "till-5")
@@ -239,7 +239,7 @@ def test_wrong_settings_are_refused_in_one_sentence(office: Office, arguments: t
 
 
 def test_a_stuck_time_too_short_at_some_site_is_refused_for_all(office: Office) -> None:
-    office.do("settings", "set", "--site", "shop", "long_press_ms=9000")
+    office.do("settings", "set", "--site", "shop", "long_press_ms=9000", "--new")
     result = office.run("settings", "set", "--all", "stuck_ms=8000")
     assert result.status == 2
     assert "shop" in result.err
@@ -295,7 +295,7 @@ def test_a_placement_with_a_day_holds_since_that_local_day(office: Office) -> No
 
 
 def test_a_placement_may_come_before_the_console_is_heard(office: Office) -> None:
-    office.do("checkout-point", "set", "shop", "cash", "--console", "till-1")
+    office.do("checkout-point", "set", "shop", "cash", "--console", "till-1", "--new")
     heard(office, "shop", "till-1")
     assert points(office) == [(None, 1), ("cash", 1)]
 
@@ -334,6 +334,7 @@ def test_the_same_console_and_start_replaces_a_shift(office: Office) -> None:
 def test_shifts_may_touch_but_not_overlap(office: Office) -> None:
     assert office.shifts("demo,till-1,elena,Elena,2026-11-02T08:00,2026-11-02T12:00").status == 0
     assert office.shifts("demo,till-1,ivan,Ivan,2026-11-02T12:00,2026-11-02T17:00").status == 0
+    heard(office, "demo", "till-2")
     assert office.shifts("demo,till-2,ivan,Ivan,2026-11-02T09:00,2026-11-02T17:00").status == 0
     result = office.shifts("demo,till-1,maria,Maria,2026-11-02T11:59,2026-11-02T12:00")
     assert result.status == 1

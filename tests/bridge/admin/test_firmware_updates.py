@@ -275,7 +275,7 @@ def test_a_bundle_that_is_gone_fails_only_the_order(office: Office) -> None:
         (["--to", "1.1.0"], 2, "Say which consoles"),
         (["--all"], 2, "Give --to VERSION"),
         (["--to", "1.1.0", "--stop"], 2, "--to or --stop"),
-        (["--to", "1.1.0", "--site", "nowhere"], 2, "There is no such console"),
+        (["--to", "1.1.0", "--site", "nowhere"], 2, "There is no site nowhere"),
         (["--to", "1.1.0", "--percent", "0"], 2, "--percent"),
     ],
 )

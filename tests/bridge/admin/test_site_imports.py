@@ -28,7 +28,7 @@ def sites(office: Office, *lines: str) -> Any:
 
 
 def points(office: Office, *lines: str, head: str = "site_id,checkout_point_id,console_id,from") -> Any:
-    return office.run("checkout-point", "import", office.file("points.csv", "\n".join([head, *lines])))
+    return office.run("checkout-point", "import", office.file("points.csv", "\n".join([head, *lines])), "--new")
 
 
 def zones(office: Office) -> dict[str, str]:
@@ -41,7 +41,7 @@ def at_points(office: Office) -> dict[str | None, int]:
 
 def test_sites_get_their_time_zones_and_surveys_follow(office: Office) -> None:
     result = sites(office, "demo,Asia/Tokyo", "new,Europe/Sofia")
-    assert (result.status, result.out) == (0, "2 sites imported.\n")
+    assert (result.status, result.out) == (0, "Made site new.\n2 sites imported.\n")
     assert zones(office) == {"demo": "Asia/Tokyo", "new": "Europe/Sofia"}
     assert [row["hour"] for row in office.rows("hour")] == ["2026-11-02T18:00+09:00", "2026-11-12T18:00+09:00"]
     assert sites(office, "demo,UTC").out == "1 site imported.\n"
@@ -67,7 +67,8 @@ def test_a_bad_site_is_named_and_none_is_set(office: Office, line: str, words: s
 
 def test_consoles_are_placed_where_and_since_when_the_file_says(office: Office) -> None:
     result = points(office, "demo,cash,till-1,", "demo,desk,till-1,2026-11-10", "shop,cash,till-1,")
-    assert (result.status, result.out) == (0, "3 checkout points imported.\n")
+    assert result.status == 0
+    assert result.out.endswith("Made checkout point shop/cash.\n3 checkout points imported.\n")
     assert at_points(office) == {"cash": 1, "desk": 1}
     assert points(office, "demo,door,till-1,2026-11-10").status == 0
     assert at_points(office) == {"cash": 1, "door": 1}

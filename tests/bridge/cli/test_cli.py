@@ -27,7 +27,7 @@ def test_the_program_itself_ends_with_the_right_status(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     wrong = run_program("report", "--by", "nothing")
     assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
-    could_not = run_program("doctor", "--database", str(tmp_path / "other.db"))
+    could_not = run_program("console", "enroll", "demo/till-1", "--database", str(tmp_path / "nowhere" / "other.db"))
     assert (could_not.returncode, could_not.stdout, could_not.stderr.count("\n")) == (1, "", 1)
     assert run_program("--version").stdout.startswith("trivox ")
 

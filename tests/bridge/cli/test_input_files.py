@@ -259,7 +259,7 @@ def test_a_table_in_another_format_is_named(office: Office, command: str, words:
 
 def test_a_table_comes_from_a_pipe_too(office: Office) -> None:
     for name, data in (("-", SHIFTS.encode()), ("/dev/stdin", BOM + SHIFTS.replace("\n", "\r\n").encode())):
-        done = piped(office, data, "shift", "import", name)
+        done = piped(office, data, "shift", "import", name, "--new")
         assert b"1 shift imported" in done.stdout, done
     assert facts.sellers(office.database, "seller_name") == ["Елена"]
 

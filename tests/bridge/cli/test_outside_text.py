@@ -125,7 +125,7 @@ def test_metrics_count_what_commands_take_in(office: Office) -> None:
         json.dumps({"topic": "trivox/v1/demo/till-1/events", "payload": "no batch", "received_at_ms": NINE}),
     ]
     recording = office.file("recorded.ndjson", "\n".join(lines))
-    point = SetCheckoutPoint(site_id="demo", checkout_point_id="p", console_id="named-only")
+    point = SetCheckoutPoint(site_id="demo", checkout_point_id="p", console_id="named-only", new=True)
     with writing(office.database) as writer, recording.open("rb") as file:
         writer.perform(IngestMessages(name=recording.name), file=file)
         writer.perform(point)

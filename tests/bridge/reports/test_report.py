@@ -293,6 +293,6 @@ def test_wrong_usage_is_one_sentence(office: Office, arguments: tuple[str, ...])
 
 def test_without_a_database_it_says_so_and_makes_none(office: Office) -> None:
     result = office.run("report", "--from", "2026-11-01", "--to", "2026-12-01")
-    assert (result.status, result.out) == (1, "")
+    assert (result.status, result.out) == (2, "")
     assert "no database" in result.err
     assert not office.database.exists()

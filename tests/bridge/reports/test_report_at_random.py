@@ -67,7 +67,7 @@ def test_every_grouping_counts_every_survey_once(tmp_path: Path) -> None:
                 )
             tills.append(till)
     office.take(*tills[:3])
-    assert office.shifts(*shifts).status == 0
+    assert office.shifts(*shifts, options=("--new",)).status == 0
     office.take(*tills[3:])
     for by in ASKED:
         expected: Counter[tuple[Any, ...]] = Counter()

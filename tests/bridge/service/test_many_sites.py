@@ -24,7 +24,7 @@ def test_a_bridge_for_very_many_sites_works_at_the_broker_as_written(tmp_path: P
     shop = SecuredShop(tmp_path)
     try:
         shop.start_broker()
-        shop.start_bridge("--site", "shop", *options(count, length))
+        shop.start_bridge("--new", "--site", "shop", *options(count, length))
         with shop.known("shop/till-1") as console, shop.known("boss.viewer") as viewer:
             console.listen("trivox/v1/shop/till-1/ack")
             console.say(EVENTS, shop.signed("shop/till-1", 1))

@@ -185,7 +185,7 @@ def test_bridges_with_sites_of_their_own_work_side_by_side(shops: Shops) -> None
     shops.send_acknowledged("s2")
     copied_database(shops)
     assert both.end() == 0
-    one, other = shops.bridge("a", "--site", "s1"), shops.bridge("b", "--site", "s2", "--site", "s3")
+    one, other = shops.bridge("a", "--site", "s1"), shops.bridge("b", "--site", "s2", "--site", "s3", "--new")
     one.start()
     other.start()
     shops.send_acknowledged("s1", 1 + EVENTS)
@@ -362,7 +362,7 @@ def test_a_claim_obeys_its_schema_and_goes_with_the_bridge(shops: Shops) -> None
 def test_copied_keys_are_named_where_each_bridge_has_its_own_sites(shops: Shops) -> None:
     shops.bridge("a", "--site", "s1").start()
     copied_folder(shops)
-    twin = shops.bridge("b", "--site", "s2")
+    twin = shops.bridge("b", "--site", "s2", "--new")
     twin.start(wait=False)
     assert twin.wait() == 1
     assert "delete bridge.session from the copy's folder" in twin.output()

@@ -127,7 +127,7 @@ def test_a_count_belongs_to_the_only_console_of_its_checkout_point(office: Offic
     office.count("shop", sold(7, checkout_point_id="cash", from_ms=NINE, to_ms=NINE + HOUR_MS))
     assert office.rows("console", **ONE_DAY)[0]["transactions"] == 7
     assert office.rows("checkout_point", **ONE_DAY)[0]["transactions"] == 7
-    office.do("checkout-point", "set", "demo", "cash", "--console", "till-9", "--from", "2026-11-02")
+    office.do("checkout-point", "set", "demo", "cash", "--console", "till-9", "--from", "2026-11-02", "--new")
     assert office.rows("console", **ONE_DAY)[0]["transactions"] is None
     assert office.rows("checkout_point", **ONE_DAY)[0]["transactions"] == 7
 
@@ -201,7 +201,7 @@ def test_two_lines_that_would_get_the_same_id_are_refused(office: Office) -> Non
         office,
         f"{HEAD},checkout_point_id",
         "demo,shop,transactions,2026-11-02T00:00,2026-11-03T00:00,80,cash",
-        "demo,shop,transactions,2026-11-02T00:00,2026-11-03T00:00,70,desk",
+        "demo,shop,transactions,2026-11-02T00:00,2026-11-03T00:00,70,cash",
     )
     assert result.status == 1
     assert "give each an id" in result.err

@@ -36,8 +36,8 @@ SHIFTS = (
 )
 CHANGES: list[BridgeCommand] = [
     SetSite(site_id="s1", timezone="Europe/Sofia"),
-    ImportShifts(name="shifts.csv", text=SHIFTS),
-    SetCheckoutPoint(site_id="s1", checkout_point_id="p1", console_id="c1", from_day=date(2025, 11, 21)),
+    ImportShifts(name="shifts.csv", text=SHIFTS, new=True),
+    SetCheckoutPoint(site_id="s1", checkout_point_id="p1", console_id="c1", from_day=date(2025, 11, 21), new=True),
     SetSettings(scope=ALL_CONSOLES, values={"force_majeure_scope_s": "3000"}),
 ]
 KEY = ("console_id", "checkout_point_id", "seller_id", "question_id", "question_revision", "affected")
@@ -50,7 +50,7 @@ def fill(folder: Path, name: str, groups: list[list[Message]], changes: dict[int
     with store.transaction(NOW_MS):
         for console_id in ("c1", "c2"):
             for ask_every in ("2", "4", "6"):  # in the revisions 1, 2 and 3
-                execute(store, SetSettings(scope=Scope("s1", console_id), values={"ask_every": ask_every}))
+                execute(store, SetSettings(scope=Scope("s1", console_id), values={"ask_every": ask_every}, new=True))
     for index, group in enumerate([*groups, []]):
         for change in changes.get(index, []):
             with store.transaction(NOW_MS):

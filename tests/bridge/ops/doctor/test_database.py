@@ -125,6 +125,7 @@ def test_a_file_without_read_permission_is_not_a_usage_error(office: Office, mon
 
 def test_counts_use_singular_and_plural(office: Office) -> None:
     line = "demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T17:00"
+    office.do("console", "enroll", "demo/till-1")
     assert office.shifts(line).out == "1 shift imported.\n"
 
 

@@ -16,7 +16,7 @@ from tests.support.command import trivox
 
 
 def keys(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return trivox("console", "keys", *words, "--database", str(folder / "shop.db"), folder=folder)
+    return trivox("console", "keys", *words, "--new", "--database", str(folder / "shop.db"), folder=folder)
 
 
 def a_board(kind: str, hardware_id: str, console_id: str | None = None) -> BoardInfo:

@@ -58,7 +58,7 @@ def test_a_board_becomes_a_console_that_the_bridge_knows(
     plugged: PlugIn, tmp_path: Path, trivox_broker: Broker, trivox_bridge: Bridge, kind: str
 ) -> None:
     board = plugged(kind)
-    at = ("--broker", trivox_broker.url, "--database", str(trivox_bridge.database))
+    at = ("--broker", trivox_broker.url, "--new", "--database", str(trivox_bridge.database))
     with Fingers(board):
         done = flash_by_program(tmp_path, *TILL, "--port", board.port, *WIFI, *at, says="y\n")
     assert done.returncode == 0, done.stdout + done.stderr
