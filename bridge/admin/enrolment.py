@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.admin.known_names import KnownNames
+from bridge.admin.retirement import set_retired
 from bridge.admin.settings import refresh_console
 from bridge.keyring import Keyring
 from bridge.model.history import HistoryChange
@@ -30,6 +31,7 @@ def enroll_consoles(store: Store, command: EnrollConsoles) -> dict[str, Any]:
         known = before[site_id, console_id]
         _record(store, site_id, console_id, was_enrolled=known.enrolled if known else None, enrolled=True)
         places.set_enrolled(store, places.ensure_console(store, site_id, console_id), enrolled=True)
+        set_retired(store, site_id, console_id, retired=False)
         gone_consoles.note_back(store, site_id, console_id)
         store.forget()
         refresh_console(store, site_id, console_id)

@@ -77,10 +77,12 @@ def order_update(store: Store, command: OrderUpdate) -> dict[str, Any]:
     consoles = [
         console
         for console in console_status.consoles(store)
-        if (not site_id or console.site_id == site_id) and (not console_id or console.console_id == console_id)
+        if console.retired_at_ms is None
+        and (not site_id or console.site_id == site_id)
+        and (not console_id or console.console_id == console_id)
     ]
     if not consoles:
-        raise UsageError("There is no such console: see `trivox console list`.")
+        raise UsageError("There is no such console in service: see `trivox console list --all`.")
     if command.percent < 100:  # noqa: PLR2004 - a share of the consoles that can be updated
         keys = Keyring(store.path)
         consoles = [console for console in consoles if keys.get(console.site_id, console.console_id) is not None]

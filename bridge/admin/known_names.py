@@ -99,20 +99,26 @@ class KnownNames:
             "`trivox seller list`",
         )
 
-    def make_new(self) -> list[str]:
-        """Make the sites, consoles and checkout points that were new; return what was made, as `site sofia-1`."""
-        made: dict[str, None] = {}
+    def new_names(self) -> list[str]:
+        """Return the sites, consoles and checkout points that are new, as `site sofia-1`."""
+        found: dict[str, None] = {}
         for kind, site_id, *rest in self._unknown:
             if not names.has_site(self._store, site_id):
-                made[f"site {site_id}"] = None
+                found[f"site {site_id}"] = None
+            found[f"{kind} {'/'.join((site_id, *rest))}"] = None
+        return [printable(name) for name in found]
+
+    def make_new(self) -> list[str]:
+        """Make the sites, consoles and checkout points that are new; return what was made."""
+        made = self.new_names()
+        for kind, site_id, *rest in self._unknown:
             places.ensure_site(self._store, site_id)
             if kind == "console":
                 places.ensure_console(self._store, site_id, *rest)
             elif kind == "checkout point":
                 places.ensure_checkout_point(self._store, site_id, *rest)
-            made[f"{kind} {'/'.join((site_id, *rest))}"] = None
         self._unknown.clear()
-        return [printable(name) for name in made]
+        return made
 
     def _check(
         self, name: tuple[str, ...], is_known: Callable[[], bool], nearest: Callable[[], str | None], where: str

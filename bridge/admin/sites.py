@@ -43,7 +43,7 @@ def set_site(store: Store, command: SetSite) -> dict[str, Any]:
     zone(command.timezone)
     names = KnownNames(store, new=True)
     names.check_site(check_id("site", command.site_id))
-    made = names.make_new()
+    made = names.new_names()
     _set_site(store, command.site_id, command.timezone)
     return {"made": made}
 
@@ -63,7 +63,7 @@ def import_sites(store: Store, command: ImportSites) -> dict[str, Any]:
     names = KnownNames(store, new=True)
     for site_id in timezones:
         names.check_site(site_id)
-    made = names.make_new()
+    made = names.new_names()
     for site_id, timezone in timezones.items():
         _set_site(store, site_id, timezone)
     return {"sites": len(timezones), "made": made}

@@ -23,15 +23,18 @@ from bridge.admin.commands import (
 )
 from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, New, Site, scope, table_of
 from bridge.cli.output import print_line, print_made
-from bridge.cli.shared_groups import join, question_app, settings_app
+from bridge.cli.shared_groups import (
+    checkout_point_app,
+    counts_app,
+    join,
+    question_app,
+    settings_app,
+    shift_app,
+    site_app,
+)
 from bridge.errors import UsageError
 from bridge.service.control import perform
 from bridge.text import plural
-
-site_app = typer.Typer(help="Set sites' time zones.", no_args_is_help=True)
-checkout_point_app = typer.Typer(help="Place consoles at checkout points.", no_args_is_help=True)
-shift_app = typer.Typer(help="Import who was on shift.", no_args_is_help=True)
-counts_app = typer.Typer(help="Import transactions and visitors.", no_args_is_help=True)
 
 
 def _renewed(result: dict[str, Any]) -> str:
@@ -220,7 +223,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     join(app, "question", question_app)
     join(app, "settings", settings_app)
-    app.add_typer(site_app, name="site")
-    app.add_typer(checkout_point_app, name="checkout-point")
-    app.add_typer(shift_app, name="shift")
-    app.add_typer(counts_app, name="counts")
+    join(app, "site", site_app)
+    join(app, "checkout-point", checkout_point_app)
+    join(app, "shift", shift_app)
+    join(app, "counts", counts_app)

@@ -27,16 +27,21 @@ def register(app: typer.Typer) -> None:
 @console_app.command("list")
 def console_list(
     site: Annotated[str | None, typer.Option("--site", help="Only the consoles of this site.")] = None,
+    retired: Annotated[bool, typer.Option("--all", help="Also those that are retired.")] = False,  # noqa: FBT002 - an option of the command line
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects, for programs.")] = False,  # noqa: FBT002 - an option of the command line
     database: Database = DATABASE,
 ) -> None:
-    """List every console, the worst first, and why. Red comes before amber, grey (never heard) and green."""
+    """List every console in service, the worst first, and why. Red comes before amber, grey (never heard) and green."""
     now_ms = time.time_ns() // 1_000_000
     store = open_store(database)
     try:
         if site is not None:
             KnownNames(store).check_site(site)
-        consoles = [console for console in read_console_statuses(store, now_ms) if site in {None, console.site_id}]
+        consoles = [
+            console
+            for console in read_console_statuses(store, now_ms)
+            if site in {None, console.site_id} and (retired or console.is_awaited)
+        ]
     finally:
         store.close()
     entries = [ConsoleEntry(console, rules_that_apply(console, now_ms)) for console in consoles]

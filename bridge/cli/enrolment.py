@@ -12,16 +12,13 @@ from bridge import private_files
 from bridge.admin.commands import EnrollConsoles, EnrollSources, RevokeConsoles
 from bridge.cli.options import DATABASE, Database, New
 from bridge.cli.output import print_line, print_made
-from bridge.cli.shared_groups import console_app, join
+from bridge.cli.shared_groups import console_app, join, source_app, viewer_app
 from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import OWN_USERS, Account, Credentials, Keyring
 from bridge.service.control import perform
 from bridge.store.connection import require
 from bridge.text import plural
 from bridge.wire.identifiers import check_id, check_name
-
-source_app = typer.Typer(help="Enrol tills and people counters, and revoke them.", no_args_is_help=True)
-viewer_app = typer.Typer(help="Enrol people and programs that may only read.", no_args_is_help=True)
 
 Consoles = Annotated[list[str], typer.Argument(metavar="SITE/CONSOLE…")]
 Sources = Annotated[list[str], typer.Argument(metavar="SITE/SOURCE…")]
@@ -37,8 +34,8 @@ UPDATE_BROKER = "Now update the broker: run `trivox broker-config`, then reload 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     join(app, "console", console_app)
-    app.add_typer(source_app, name="source")
-    app.add_typer(viewer_app, name="viewer")
+    join(app, "source", source_app)
+    join(app, "viewer", viewer_app)
 
 
 @console_app.command("enroll")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from typing import Any
 
 from bridge.safe_stream import below
-from bridge.text import escaped, escaped_lines
+from bridge.text import escaped, escaped_lines, printable
 
 MADE_SHOWN = 20
 _OTHER_LINE_FEED = re.compile(r"\n(?!line [0-9]+: |and [0-9]+ more$)")  # it came with a name from outside
@@ -53,3 +54,24 @@ def print_made(result: dict[str, Any]) -> None:
         print_line(f"Made {name}.")
     if len(made) > MADE_SHOWN:
         print_line(f"Made {len(made) - MADE_SHOWN} more.")
+
+
+def print_rows(rows: list[dict[str, Any]], empty: str, *, as_json: bool) -> None:
+    """Print rows with the same keys as a table, or as a JSON list of objects; `empty` is what to say of none."""
+    if as_json:
+        sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        return
+    if not rows:
+        print_line(empty)
+        return
+    from rich.cells import cell_len  # noqa: PLC0415 - programs and errors are served faster without it
+
+    lines = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
+        print_line("  ".join(cells).rstrip())
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else printable(str(value))

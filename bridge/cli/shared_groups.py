@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import typer
 
-console_app = typer.Typer(help="Enrol, flash, update and list consoles.", no_args_is_help=True)
-question_app = typer.Typer(help="Define key questions, list them, and print them as cards.", no_args_is_help=True)
+site_app = typer.Typer(help="Set sites' time zones, list sites, and remove them.", no_args_is_help=True)
+checkout_point_app = typer.Typer(help="Place consoles at checkout points.", no_args_is_help=True)
+shift_app = typer.Typer(help="Import who was on shift, list shifts, and remove them.", no_args_is_help=True)
+counts_app = typer.Typer(help="Import transactions and visitors, list them, and remove them.", no_args_is_help=True)
+seller_app = typer.Typer(help="List sellers, and remove those without shifts.", no_args_is_help=True)
+source_app = typer.Typer(help="Enrol tills and people counters, list and revoke them.", no_args_is_help=True)
+viewer_app = typer.Typer(
+    help="Enrol people and programs that may only read, list and revoke them.", no_args_is_help=True
+)
+console_app = typer.Typer(help="Enrol, flash, update, list, retire and remove consoles.", no_args_is_help=True)
+question_app = typer.Typer(
+    help="Define key questions, list them, remove them, and print them as cards.", no_args_is_help=True
+)
 settings_app = typer.Typer(help="Choose consoles' settings, and list them.", no_args_is_help=True)
 
 

@@ -17,6 +17,16 @@ from bridge.admin.enrolment import enroll_consoles, enroll_sources, revoke_conso
 from bridge.admin.firmware_updates import order_update, stop_updates
 from bridge.admin.imports import accept, finish
 from bridge.admin.questions import set_question
+from bridge.admin.removal import (
+    remove_checkout_point,
+    remove_consoles,
+    remove_counts,
+    remove_questions,
+    remove_sellers,
+    remove_shifts,
+    remove_sites,
+)
+from bridge.admin.retirement import retire_consoles
 from bridge.admin.settings import set_settings
 from bridge.admin.shifts import import_shifts
 from bridge.admin.sites import import_checkout_points, import_sites, set_checkout_point, set_site
@@ -143,6 +153,7 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.EnrollConsoles: _simple(enroll_consoles),
     commands.RevokeConsoles: _simple(revoke_consoles),
     commands.EnrollSources: _simple(enroll_sources),
+    commands.RetireConsoles: _simple(retire_consoles),
     commands.OrderUpdate: _simple(order_update),
     commands.StopUpdates: _simple(stop_updates),
     commands.Sweep: _sweep,
@@ -153,6 +164,13 @@ LONG_OPERATIONS: dict[type[BridgeCommand], LongOperation] = {
     commands.SetSettings: _change(set_settings),
     commands.SetSite: _change(set_site),
     commands.SetCheckoutPoint: _change(set_checkout_point),
+    commands.RemoveConsoles: _change(remove_consoles),
+    commands.RemoveSites: _change(remove_sites),
+    commands.RemoveCheckoutPoint: _change(remove_checkout_point),
+    commands.RemoveShifts: _change(remove_shifts),
+    commands.RemoveCounts: _change(remove_counts),
+    commands.RemoveSellers: _change(remove_sellers),
+    commands.RemoveQuestions: _change(remove_questions),
     commands.ImportSites: _change(import_sites),
     commands.ImportCheckoutPoints: _change(import_checkout_points),
     commands.ImportShifts: _import(import_shifts),

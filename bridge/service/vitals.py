@@ -112,6 +112,7 @@ class Vitals:
     unproved: Counter[str] = field(default_factory=Counter)  # events not proved to come from their console, by reason
     unproved_words: Counter[str] = field(default_factory=Counter)  # … and what consoles say about themselves
     consoles: dict[ConsoleName, ConsoleVitals] = field(default_factory=dict)
+    retired: set[ConsoleName] = field(default_factory=set)  # they are not counted
     # Messages of consoles that are not enrolled, in the current window.
     strangers: Counter[ConsoleName] = field(default_factory=Counter)
     flooding_strangers: set[ConsoleName] = field(default_factory=set)
@@ -128,9 +129,13 @@ class Vitals:
 
     def load(self, store: Store) -> None:
         """Load what the database knows about consoles."""
-        for console in console_status.consoles(store):
-            if not console.was_heard:
-                continue  # somebody named it in a command, but it never sent anything
+        known = console_status.consoles(store)
+        self.retired = {(row.site_id, row.console_id) for row in known if row.retired_at_ms is not None}
+        names = {(row.site_id, row.console_id) for row in known} - self.retired
+        self.consoles = {name: vitals for name, vitals in self.consoles.copy().items() if name in names}
+        for console in known:
+            if not console.was_heard or console.retired_at_ms is not None:
+                continue  # somebody named it in a command, but it never sent anything; or it is out of service
             vitals = self.console((console.site_id, console.console_id))
             vitals.last_seen_at_ms = console.last_seen_at_ms
             vitals.online = None if console.online is None else bool(console.online)
@@ -199,6 +204,10 @@ class Vitals:
 
     def handle(self, fact: Fact) -> None:  # noqa: C901, PLR0912 - one case for each fact
         """Count and log a committed fact."""
+        if getattr(fact, "console", None) in self.retired:
+            if isinstance(fact, ConsoleHeard):
+                self._warn("a retired console is heard: unplug it, or put it back into service", fact.console)
+            return
         match fact:
             case ConsoleHeard(console, last_at_ms, messages):
                 self._note_messages(console, last_at_ms, messages)

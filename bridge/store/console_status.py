@@ -28,6 +28,7 @@ class ConsoleRow(NamedTuple):
     settings_revision_reported: int
     ignored_revision: int | None
     ignored_revision_at_ms: int | None
+    retired_at_ms: int | None
 
     @property
     def was_heard(self) -> bool:
@@ -98,10 +99,21 @@ def consoles(store: Store) -> list[ConsoleRow]:
     """Return all consoles heard of or named, by site and id."""
     rows = store.all(
         "SELECT console_key, site_id, console_id, enrolled, online, last_seen_at_ms, health, health_at_ms,"
-        " settings_revision_reported, ignored_revision, ignored_revision_at_ms"
+        " settings_revision_reported, ignored_revision, ignored_revision_at_ms, retired_at_ms"
         " FROM console ORDER BY site_id, console_id"
     )
     return [ConsoleRow(*row) for row in rows]
+
+
+def is_retired(store: Store, console_key: int) -> bool:
+    """Return whether a console is out of service."""
+    row = store.one("SELECT retired_at_ms FROM console WHERE console_key = ?", (console_key,))
+    return row is not None and row[0] is not None
+
+
+def set_retired_at(store: Store, console_key: int, at_ms: int | None) -> None:
+    """Store since when a console is out of service; None: it is in service."""
+    store.run("UPDATE console SET retired_at_ms = ? WHERE console_key = ?", (at_ms, console_key))
 
 
 def epochs(store: Store) -> dict[int, list[EpochRow]]:

@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.model.console import KnownConsole
 from bridge.model.periods import EVER, Timeline
-from bridge.store import places
+from bridge.store import gone_consoles, places
 from bridge.wire.settings import MAX_REVISIONS_AHEAD
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def add_console(store: Store, site_id: str, console_id: str, at_ms: int) -> Know
         "INSERT INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms) VALUES (?, ?, ?, 0)",
         (site_id, console_id, at_ms),
     )
+    gone_consoles.note_back(store, site_id, console_id)
     console = find_console(store, site_id, console_id)
     if console is None:
         raise LookupError(console_id)

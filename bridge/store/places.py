@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.model.periods import EVER, Placement, Shift
-from bridge.store import imports
+from bridge.store import gone_consoles, imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,6 +33,8 @@ def ensure_console(store: Store, site_id: str, console_id: str) -> int:
         "INSERT OR IGNORE INTO console (site_id, console_id, first_seen_at_ms, last_seen_at_ms) VALUES (?, ?, ?, 0)",
         (site_id, console_id, store.now_ms),
     )
+    if store.changes():
+        gone_consoles.note_back(store, site_id, console_id)
     row = store.one("SELECT console_key FROM console WHERE site_id = ? AND console_id = ?", (site_id, console_id))
     return int(row[0]) if row else 0
 

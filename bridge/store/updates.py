@@ -40,8 +40,11 @@ class UpdateOrder(NamedTuple):
 
 
 def orders(store: Store) -> list[UpdateOrder]:
-    """Return all orders, by site and console."""
-    rows = store.all(f"SELECT {_COLUMNS} FROM update_order JOIN console USING (console_key) ORDER BY 2, 3")  # noqa: S608
+    """Return all orders to consoles in service, by site and console."""
+    rows = store.all(
+        f"SELECT {_COLUMNS} FROM update_order JOIN console USING (console_key)"  # noqa: S608
+        " WHERE retired_at_ms IS NULL ORDER BY 2, 3"
+    )
     return [UpdateOrder(*row) for row in rows]
 
 
@@ -80,3 +83,13 @@ def stop(store: Store, version: str | None, states: tuple[str, ...], reason: str
         (STOPPED, reason, store.now_ms, *states, version, version),
     )
     return store.changes()
+
+
+def stop_of_console(store: Store, console_key: int, reason: str) -> None:
+    """Stop a console's order, if it is not done."""
+    marks = ", ".join("?" * len(OPEN))
+    store.run(
+        f"UPDATE update_order SET state = ?, reason = ?, changed_at_ms = ? WHERE state IN ({marks})"  # noqa: S608
+        " AND console_key = ?",
+        (STOPPED, reason, store.now_ms, *OPEN, console_key),
+    )

@@ -28,10 +28,10 @@ class WatchFigures(NamedTuple):
 
 
 def live_consoles(store: Store) -> list[WatchedConsole]:
-    """Return all consoles, by site and id."""
+    """Return all consoles in service, by site and id."""
     rows = store.all(
         "SELECT site_id, console_id, enrolled, last_seen_at_ms, online, health FROM console"
-        " ORDER BY site_id, console_id"
+        " WHERE retired_at_ms IS NULL ORDER BY site_id, console_id"
     )
     return [WatchedConsole(*row) for row in rows]
 

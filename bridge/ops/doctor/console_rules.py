@@ -81,6 +81,7 @@ class ConsoleStatus:
     is_staffed: bool | None = None  # whether a seller is on shift; None: no shifts are known
     settings_revision: int = 0  # the highest that it ever reported
     id_conflicts: tuple[IdConflict, ...] = ()
+    retired_at_ms: int | None = None  # since when it is out of service
     has_key: bool = False  # whether credentials were issued for it
     events_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # its events since it began to sign
     words_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # what it says about itself, likewise
@@ -91,6 +92,11 @@ class ConsoleStatus:
     def name(self) -> str:
         """Return SITE/CONSOLE."""
         return f"{self.site_id}/{self.console_id}"
+
+    @property
+    def is_awaited(self) -> bool:
+        """False if it is out of service, and keeps to that."""
+        return self.retired_at_ms is None or self.last_seen_at_ms > self.retired_at_ms
 
     @property
     def is_proved(self) -> bool:
@@ -120,6 +126,8 @@ class ConsoleStatus:
 
 def rules_that_apply(console: ConsoleStatus, now_ms: int) -> list[Finding]:
     """Return all findings about a console, the deciding one first; an empty list if all is well."""
+    if console.retired_at_ms is not None:
+        return [_retired(console, console.retired_at_ms, now_ms)]
     rules = (
         *(_flash, _id_conflicts, _stuck, _last_seen, _outbox, _losses, _unproved, _clock, _settings, _other_faults),
         *(_unproved_words, _ignored_revision, _signal, _signing),
@@ -136,6 +144,19 @@ def health_of(findings: list[Finding]) -> ConsoleHealth:
 def deciding_finding(findings: list[Finding]) -> Finding | None:
     """Return the finding that decided the health, or None if the console is green."""
     return findings[0] if findings and findings[0].health else None
+
+
+def _retired(console: ConsoleStatus, retired_at_ms: int, now_ms: int) -> Finding:
+    if not console.is_awaited:
+        since = f"Console {console.name} is out of service since {utc(retired_at_ms)}."
+        return Finding("retired", ConsoleHealth.GREY, "retired", since)
+    return Finding(
+        "retired_heard",
+        ConsoleHealth.AMBER,
+        "retired, yet heard",
+        f"Console {console.name} is retired, but was heard {ago(now_ms - console.last_seen_at_ms)}: unplug it, or put "
+        f"it back into service with `trivox console retire --undo {console.name}`.",
+    )
 
 
 def _flash(console: ConsoleStatus, _: int) -> Iterator[Finding]:

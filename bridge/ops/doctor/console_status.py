@@ -24,7 +24,7 @@ SHIFT_PLAN_MS = 7 * DAY_MS  # without a shift this near, a console's shifts are 
 
 
 def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
-    """Return the status of all consoles, in the order of their names."""
+    """Return the status of all consoles, in the order of their names; also of those that are not awaited."""
     epochs, boards = console_status.epochs(store), console_status.boards(store)
     lost_last_day, heartbeats = console_status.lost_since(store, now_ms - DAY_MS), console_status.heartbeats(store)
     shifts = console_status.shifts_around(store, now_ms)
@@ -49,6 +49,7 @@ def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
                 lost=sum(epoch.lost for epoch in own_epochs),
                 lost_last_day=lost_last_day.get(key, 0),
                 is_staffed=_is_staffed(*shifts[key], now_ms),
+                retired_at_ms=console.retired_at_ms,
                 has_key=name in have_keys,
                 events_by_mac=events_by_mac.get(key, {}),
                 words_by_mac=words_by_mac.get(key, {}),

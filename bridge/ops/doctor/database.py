@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FAULTS_SHOWN = 3
 REASONS_SHOWN = 20  # older bridges let senders choose the reasons
 SAME_CLOCK_CONSOLES = 3
-LAST_SEEN_RULES = ("never_heard", "host_clock", "off_shift", "silent", "offline", "late")
+LAST_SEEN_RULES = ("never_heard", "host_clock", "off_shift", "silent", "offline", "late", "retired_heard")
 
 ADVICE = {
     NOT_SIGNED: "the bridge runs with --signed-only: put the console's current credentials on its board; it keeps its "
@@ -52,7 +52,7 @@ def examine(store: Store, now_ms: int) -> Iterator[Diagnosis]:
     rejects = console_status.rejects(store)
     yield from _rejects(rejects)
     yield from _not_kept(kept.not_kept(store))
-    consoles = read_console_statuses(store, now_ms)
+    consoles = [console for console in read_console_statuses(store, now_ms) if console.is_awaited]
     if not consoles and all(reason != NOT_ENROLLED for reason, *_ in rejects):
         yield Diagnosis("No console has been heard yet: check the broker's address, and that a bridge is running.")
     yield from _shared_clock_offset(consoles)
