@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from typing import Any
 
+from bridge.data_formats import to_json
 from bridge.safe_stream import below
 from bridge.text import escaped, escaped_lines, printable
 
@@ -59,7 +59,7 @@ def print_made(result: dict[str, Any]) -> None:
 def print_rows(rows: list[dict[str, Any]], empty: str, *, as_json: bool) -> None:
     """Print rows with the same keys as a table, or as a JSON list of objects; `empty` is what to say of none."""
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        print_document(to_json(rows))
         return
     if not rows:
         print_line(empty)
