@@ -80,8 +80,8 @@ def remove_sites(store: Store, command: RemoveSites) -> dict[str, Any]:
         count = removals.count_of_counts(store, site_id)
         if count:
             raise TrivoxError(
-                f"Site {site_id} has {plural(count, 'count')}: remove them first with `trivox counts remove --site "
-                f"{site_id}`."
+                f"Site {site_id} has {plural(count, 'count')}: run `trivox counts remove --site {site_id}` first, if "
+                "they are wrong."
             )
         timezone = places.timezone(store, site_id)
         for console_id in consoles.console_ids(store, site_id):
@@ -144,6 +144,8 @@ def remove_shifts(store: Store, command: RemoveShifts) -> dict[str, Any]:
             found = removals.shifts_beginning(store, console.console_key, command.seller_id, *period)
             _remove_shifts(store, found)
             count += len(found)
+    if not count:
+        raise UsageError("There is no such shift: see `trivox shift list`.")
     store.forget()
     return {"shifts": count}
 
@@ -174,15 +176,19 @@ def remove_counts(store: Store, command: RemoveCounts) -> dict[str, Any]:
     period = _period(store, site_id, command.from_day, command.to_day)
     wanted = command.source_id, command.kind, command.count_id
     found = removals.counts_beginning(store, site_id, wanted, *period)
-    record_changes(store, [_removed_count(site_id, count) for count in found])
+    if not found:
+        raise UsageError(f"There is no such count: see `trivox counts list --site {site_id} --each`.")
+    timezone = places.timezone(store, site_id) or "UTC"
+    record_changes(store, [_removed_count(site_id, count, timezone) for count in found])
     removals.delete_counts(store, site_id, found)
     return {"counts": len(found), "sum": sum(count.figure for count in found)}
 
 
-def _removed_count(site_id: str, count: RemovedCount) -> HistoryChange:
-    fields = count._asdict()
-    named = {name: fields[name] for name in ("kind", "from_ms", "to_ms", "checkout_point_id", "seller_id")}
-    before = {name: value for name, value in named.items() if value is not None} | {"count": count.figure}
+def _removed_count(site_id: str, count: RemovedCount, timezone: str) -> HistoryChange:
+    from_, to = (local(at_ms, timezone).isoformat() for at_ms in (count.from_ms, count.to_ms))
+    before = {"kind": count.kind, "from": from_, "to": to, "count": count.figure}
+    named = {"checkout_point_id": count.checkout_point_id, "seller_id": count.seller_id}
+    before |= {name: value for name, value in named.items() if value is not None}
     return HistoryChange("count", site_id, f"{count.source_id}/{count.id}", before, None, count.from_ms, count.to_ms)
 
 
@@ -200,11 +206,13 @@ def remove_sellers(store: Store, command: RemoveSellers) -> dict[str, Any]:
         shifts, counts = removals.uses_of_seller(store, seller_id)
         if shifts:
             raise TrivoxError(
-                f"Seller {seller_id} has {plural(shifts, 'shift')}: remove them first with `trivox shift remove "
-                f"--seller {seller_id}`, if they are wrong."
+                f"Seller {seller_id} has {plural(shifts, 'shift')}: run `trivox shift remove --seller {seller_id}` "
+                "first, if they are wrong."
             )
         if counts:
-            raise TrivoxError(f"Seller {seller_id} is named by {plural(counts, 'count')}: import them again first.")
+            raise TrivoxError(
+                f"Seller {seller_id} is named by {plural(counts, 'count')}: import them again with the right one first."
+            )
         name = removals.seller_name(store, seller_id)
         record_change(store, HistoryChange("seller", "", seller_id, {"seller_name": name}, None))
         removals.delete_seller(store, seller_id)

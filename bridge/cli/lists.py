@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bridge.admin.known_names import KnownNames
-from bridge.cli.options import DATABASE, ConsoleOption, Database, scope
+from bridge.cli.options import DATABASE, ConsoleOption, Database, FromDay, ToDay, day_of, scope
 from bridge.cli.output import print_line, print_rows
 from bridge.cli.shared_groups import (
     checkout_point_app,
@@ -88,11 +88,13 @@ def shift_list(
     site: OfSite = None,
     console: ConsoleOption = None,
     seller: Annotated[str | None, typer.Option("--seller", help="Only of this seller.")] = None,
+    from_day: FromDay = None,
+    to_day: ToDay = None,
     as_json: AsJson = False,  # noqa: FBT002 - an option of the command line
     database: Database = DATABASE,
 ) -> None:
     """List who is and was on shift, the earliest first."""
-    selected = scope(site, console, for_all=False)
+    selected, days = scope(site, console, for_all=False), (day_of("--from", from_day), day_of("--to", to_day))
     site_id, console_id = (selected.site_id, selected.console_id) if selected else ("", "")
     with _opened(database) as store:
         _check(store, site_id, console_id)
@@ -111,6 +113,10 @@ def shift_list(
                 store, (site_id, console_id, seller)
             )
         ]
+    first, after = (day.isoformat() if day else None for day in days)
+    rows = [
+        row for row in rows if (not first or row["started_at"] >= first) and (not after or row["started_at"] < after)
+    ]
     print_rows(rows, "No such shift is known: import some with `trivox shift import`.", as_json=as_json)
 
 

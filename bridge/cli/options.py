@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,10 @@ Site = Annotated[str | None, typer.Option("--site", help="For the consoles of th
 ConsoleOption = Annotated[
     str | None, typer.Option("--console", help="For this console: SITE/CONSOLE, or CONSOLE together with --site.")
 ]
+FromDay = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="Only those that begin on this local day or later.")
+]
+ToDay = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only those that begin before this local day.")]
 New = Annotated[
     bool,
     typer.Option("--new", help="Make what is named and not known yet: database, site, console, checkout point."),
@@ -55,6 +60,14 @@ def text_of(path: Path) -> str:
 def table_of(path: Path) -> str:
     """Read a CSV file that the user named. Raises TrivoxError if it is too large, not text or not readable."""
     return read_table(path, MAX_FILE_BYTES)
+
+
+def day_of(option: str, text: str | None) -> date | None:
+    """Read a date, if the option was given. Raises UsageError."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} is not a date: give it as 2026-11-01.") from error
 
 
 def scope(site: str | None, console: str | None, *, for_all: bool) -> Scope | None:

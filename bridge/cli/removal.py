@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 import typer
@@ -18,7 +17,7 @@ from bridge.admin.commands import (
     RemoveSites,
     RetireConsoles,
 )
-from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, scope
+from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, FromDay, ToDay, day_of, scope
 from bridge.cli.output import print_line
 from bridge.cli.shared_groups import (
     checkout_point_app,
@@ -37,10 +36,6 @@ from bridge.text import plural
 from bridge.wire.identifiers import check_name
 
 Consoles = Annotated[list[str], typer.Argument(metavar="SITE/CONSOLE…")]
-FromDay = Annotated[
-    str | None, typer.Option("--from", metavar="DATE", help="Only those that begin on this local day or later.")
-]
-ToDay = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only those that begin before this local day.")]
 
 
 @console_app.command("retire")
@@ -112,7 +107,7 @@ def shift_remove(
     selected = scope(site, console, for_all=for_all)
     if selected is None and seller is None:
         raise UsageError("Say which shifts: --console SITE/CONSOLE, --site SITE, --seller ID or --all.")
-    days = _day("--from", from_day), _day("--to", to_day)
+    days = day_of("--from", from_day), day_of("--to", to_day)
     command = RemoveShifts(scope=selected or ALL_CONSOLES, seller_id=seller, from_day=days[0], to_day=days[1])
     print_line(f"{plural(perform(database, command)['shifts'], 'shift')} removed.")
 
@@ -130,7 +125,7 @@ def counts_remove(
     """Remove counts of transactions and visitors. Those that a till sends again come back."""
     if kind not in {None, "transactions", "visitors"}:
         raise UsageError(f"--kind must be transactions or visitors, not {kind!r}.")
-    days = _day("--from", from_day), _day("--to", to_day)
+    days = day_of("--from", from_day), day_of("--to", to_day)
     result = perform(
         database,
         RemoveCounts(site_id=site, source_id=source, kind=kind, count_id=count_id, from_day=days[0], to_day=days[1]),
@@ -156,13 +151,6 @@ def question_remove(
     perform(database, RemoveQuestions(questions=list(dict.fromkeys(questions))))
     for question_id in dict.fromkeys(questions):
         print_line(f"Key question {question_id} is removed.")
-
-
-def _day(option: str, text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{option} {text!r} is not a date: give it as 2026-11-01.") from error
 
 
 def register(app: typer.Typer) -> None:

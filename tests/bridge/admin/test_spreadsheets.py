@@ -28,7 +28,7 @@ def office(tmp_path: Path) -> Office:
 def imported(office: Office, command: str, data: bytes) -> CommandResult:
     path = office.folder / "table.csv"
     path.write_bytes(data)
-    return office.run(command, "import", path)
+    return office.run(command, "import", path, "--new")
 
 
 def counted(office: Office, line: str, head: str = COUNTS, mark: str = ";") -> CommandResult:
@@ -57,6 +57,7 @@ def counted(office: Office, line: str, head: str = COUNTS, mark: str = ";") -> C
 )
 def test_a_table_is_read_as_a_spreadsheet_saves_it(office: Office, text: str, encode: str) -> None:
     data = b"\xfe\xff" + text.encode("utf-16-be") if encode == "utf-16-be-sig" else text.encode(encode)
+    office.do("console", "enroll", "demo/till-1")
     assert imported(office, "shift", data) == (0, "1 shift imported.\n", "")
     assert facts.sellers(office.database, "seller_name") == ["Мария Иванова"]
     assert facts.shifts(office.database, "started_at_ms") == [at("2026-11-02T00:00+00:00")]
