@@ -147,8 +147,9 @@ def _make_sites(store: Store, sites: tuple[str, ...], *, new: bool) -> None:
     for site_id in sites:
         names.check_site(site_id)
     with store.transaction(time.time_ns() // 1_000_000):
-        for name in names.make_new():
-            log.info(f"made {name}")
+        made = names.make_new()
+    for name in made:
+        log.info(f"made {name}")
 
 
 def _make_session(broker: BrokerLogin, store: Store, admission: Admission) -> MqttSession:

@@ -186,6 +186,8 @@ def open_store(path: Path, *, writing: bool = False, makes_new: bool = True, bus
     makes_new = writing and makes_new
     if writing and not makes_new:
         require(path)
+        if path.stat().st_size == 0:  # opening it for writing would make it a database
+            raise _empty(path)
     check_files_beside(path, writing=writing)
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if makes_new else 0)
     try:
@@ -216,6 +218,13 @@ def require(path: Path) -> None:
     check_log(path)
     if not path.exists():
         raise MissingDatabaseError(f"There is no database {path}: {GIVE_OR_MAKE}.")
+
+
+def _empty(path: Path) -> DatabaseError:
+    return DatabaseError(
+        f"The database {path} is empty: start the bridge to begin a new one, or put back a copy with `trivox restore "
+        "COPY`."
+    )
 
 
 def _set_pragmas(connection: apsw.Connection, busy_ms: int, *, writing: bool) -> None:
@@ -255,10 +264,7 @@ def _migrate(store: Store, *, writing: bool, makes_new: bool) -> None:
     if version == 0 and store.one("SELECT 1 FROM sqlite_schema LIMIT 1"):
         raise DatabaseError(f"The database {store.path} was not made by Trivox: give another file with --database.")
     if version == 0 and not makes_new:
-        raise DatabaseError(
-            f"The database {store.path} is empty: start the bridge to begin a new one, or put back a copy with "
-            "`trivox restore COPY`."
-        )
+        raise _empty(store.path)
     if not writing:
         raise DatabaseError(
             f"The database {store.path} was made by an older Trivox: start the bridge once to upgrade it."

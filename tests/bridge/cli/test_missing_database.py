@@ -1,0 +1,131 @@
+"""A database that is not there is made by a few commands alone; all others say so and leave no file behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.cli.command_table import COMMANDS
+from tests.bridge.office import Office
+from tests.support import facts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHIFTS = "site_id,console_id,seller_id,seller_name,started_at,ended_at\n"
+REFUSED = {
+    "backup": ("copy.db",),
+    "broker-config": ("--out", "broker", "--host", "a"),
+    "checkout-point import": ("points.csv",),
+    "checkout-point list": (),
+    "checkout-point remove": ("sofia-1", "desk"),
+    "checkout-point set": ("sofia-1", "desk", "--console", "till-1"),
+    "console flash": ("--site", "sofia-1", "--console", "till-1"),
+    "console keys": ("keys.json", "sofia-1/till-1"),
+    "console list": (),
+    "console remove": ("sofia-1/till-1",),
+    "console retire": ("sofia-1/till-1",),
+    "console revoke": ("sofia-1/till-1",),
+    "console update": ("--to", "1.1.0", "--all"),
+    "counts import": ("counts.csv",),
+    "counts list": (),
+    "counts remove": ("--site", "sofia-1"),
+    "doctor": (),
+    "firmware add": ("some.bundle",),
+    "firmware list": (),
+    "firmware trust": ("some.pub",),
+    "history": (),
+    "question card": ("staff",),
+    "question list": (),
+    "question remove": ("office",),
+    "question set": ("staff", "--silent-weight", "0.4"),
+    "rebuild": (),
+    "report": ("--from", "2026-11-01", "--to", "2026-12-01"),
+    "seller list": (),
+    "seller remove": ("anna",),
+    "settings list": (),
+    "settings set": ("--all", "ask_every=2"),
+    "shift import": ("shifts.csv",),
+    "shift list": (),
+    "shift remove": ("--all",),
+    "site import": ("sites.csv",),
+    "site list": (),
+    "site remove": ("sofia-1",),
+    "source enroll": ("sofia-1/door",),
+    "source list": (),
+    "source revoke": ("sofia-1/door",),
+    "viewer enroll": ("boss",),
+    "viewer list": (),
+    "viewer revoke": ("boss",),
+    "watch": ("--once",),
+}
+MAKE_ONE = {"bridge", "console enroll", "ingest", "site set", "restore"}
+NEED_NONE = {"broker", "gateway"}
+TABLES = {
+    "shifts.csv": SHIFTS,
+    "counts.csv": "site_id,source_id,kind,from,to,count\n",
+    "points.csv": "site_id,checkout_point_id,console_id\n",
+    "sites.csv": "site_id,timezone\n",
+    "recorded.ndjson": '{"topic":"trivox/v1/sofia-1/till-1/status","payload":{"state":"offline"},"received_at_ms":1}\n',
+}
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    monkeypatch.chdir(tmp_path)
+    office = Office(tmp_path)
+    for name, text in TABLES.items():
+        office.file(name, text)
+    return office
+
+
+def test_every_command_is_here() -> None:
+    names = {name for name in {*REFUSED, *MAKE_ONE, *NEED_NONE} if not name.startswith("firmware ")}
+    assert names == set(COMMANDS) - {"firmware"}
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_a_missing_database_is_said_and_nothing_is_left(office: Office, command: str) -> None:
+    files = set(office.folder.rglob("*"))
+    for database in (office.database, office.folder / "nowhere" / "shop.db"):
+        result = Office.run(office_at(database), *command.split(), *REFUSED[command])
+        assert (result.status, result.out, result.err.count("\n")) == (2, "", 1), result
+        assert result.err.startswith(f"trivox: There is no database {database}: give --database")
+        assert set(office.folder.rglob("*")) == files
+
+
+def office_at(database: Path) -> Office:
+    office = Office(database.parent)
+    office.database = database
+    return office
+
+
+def test_an_empty_file_is_no_database(office: Office) -> None:
+    office.database.touch()
+    result = office.run("settings", "set", "--all", "ask_every=2")
+    assert result.status == 1
+    assert "is empty" in result.err
+    assert office.database.stat().st_size == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("settings", "set", "--all", "ask_every=2", "--new"),
+        ("question", "set", "staff", "--silent-weight", "0.4", "--new"),
+        ("checkout-point", "set", "sofia-1", "desk", "--console", "till-1", "--new"),
+        ("source", "enroll", "sofia-1/door", "--new"),
+        ("shift", "import", "shifts.csv", "--new"),
+        ("counts", "import", "counts.csv", "--new"),
+        ("checkout-point", "import", "points.csv", "--new"),
+        ("site", "import", "sites.csv", "--new"),
+        ("console", "keys", "keys.json", "sofia-1/till-1", "--new"),
+        ("site", "set", "sofia-1", "--timezone", "UTC"),
+        ("console", "enroll", "sofia-1/till-1"),
+        ("ingest", "recorded.ndjson"),
+    ],
+)
+def test_a_database_is_made_where_that_is_wanted(office: Office, words: tuple[str, ...]) -> None:
+    office.do(*words)
+    assert isinstance(facts.sites(office.database), list)
