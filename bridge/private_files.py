@@ -54,7 +54,11 @@ def make_folder(path: Path, owner: Owner | None = None) -> None:
         return
     try:
         path.mkdir(mode=0o700)
-        make_private(path)
+        try:
+            make_private(path)
+        except OSError:
+            path.rmdir()
+            raise
         if owner is not None:
             give_to(owner, path)
     except OSError as error:

@@ -5,6 +5,7 @@ A choice is made by what Python offers on this system, not by the system's name.
 
 from __future__ import annotations
 
+import errno
 import getpass
 import os
 import subprocess
@@ -75,9 +76,13 @@ def make_private(path: Path) -> None:
         return
     flags = "(OI)(CI)" if path.is_dir() else ""  # what is made in the folder inherits them
     words = ["icacls", str(path), "/inheritance:r", "/grant:r", f"{OWNER_RIGHTS}:{flags}F"]
-    done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    except FileNotFoundError as error:
+        raise PermissionError(errno.EPERM, "without the program icacls others can't be kept from it") from error
     if done.returncode:
-        raise PermissionError(0, f"others can't be kept from it: {' '.join(done.stdout.split() + done.stderr.split())}")
+        answer = " ".join((done.stdout + done.stderr).split())
+        raise PermissionError(errno.EPERM, f"icacls could not keep others from it: {answer}")
 
 
 # -- files -----------------------------------------------------------------------------------------------------------

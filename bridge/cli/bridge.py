@@ -20,7 +20,7 @@ from bridge.broker_login import read_broker
 from bridge.cli.options import DATABASE, DEFAULT_BROKER, BrokerConfig, BrokerUrl, CaFile, Database
 from bridge.errors import NoRoomError, UsageError
 from bridge.service.control import take_lock_to_serve
-from bridge.service.control_server import ControlServer
+from bridge.service.control_server import serve_commands
 from bridge.store import open_store
 from bridge.store.consoles import site_ids
 from bridge.store.integrity import IntegrityCheck
@@ -169,14 +169,15 @@ def _serve(session: MqttSession, store: Store, check: IntegrityCheck, port: int,
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: session.stop())
-    server = ControlServer(store.path, session.perform, lambda: session.vitals.snapshot(time.time_ns() // 1_000_000))
+    server = serve_commands(store.path, session.perform, lambda: session.vitals.snapshot(time.time_ns() // 1_000_000))
     metrics = MetricsServer(port, BridgeCollector(session.vitals, store.path, version("trivox"), consoles))
     check.on_damage(session.fail)
     try:
         session.run()
     finally:
         metrics.close()
-        server.close()
+        if server is not None:
+            server.close()
         log.info("the bridge ends", waiting_messages=session.vitals.backlog())
 
 

@@ -16,6 +16,7 @@ from bridge.broker_login import read_broker
 from bridge.cli.options import DEFAULT_BROKER, BrokerConfig, BrokerUrl, CaFile
 from bridge.cli.output import print_line
 from bridge.errors import UsageError
+from bridge.serial_port import is_port
 from bridge.wire.identifiers import check_name
 
 if TYPE_CHECKING:
@@ -79,12 +80,11 @@ def run_gateway(broker: BrokerLogin, keys: Path | None, paths: list[str], metric
     from bridge.service.gateway.board_bindings import BoardBindings  # noqa: PLC0415 - see above
     from bridge.service.gateway.counters import GatewayCollector  # noqa: PLC0415 - see above
     from bridge.service.gateway.gateway import Gateway  # noqa: PLC0415 - see above; it loads paho
-    from bridge.service.gateway.tty import is_port  # noqa: PLC0415 - see above; it loads pyserial
     from bridge.service.metrics_server import MetricsServer  # noqa: PLC0415 - see above
 
     for path in paths:
         if not is_port(path):
-            raise UsageError(f"{path} is not a serial port: give a board's, such as /dev/ttyACM0.")
+            raise UsageError(f"{path} is not a serial port: give a board's, such as /dev/ttyACM0 or COM5.")
     if keys is not None:
         credentials.FileIssuer(keys)  # reports now what is wrong with the file
         _check_login_of_boards(broker)

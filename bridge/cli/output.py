@@ -59,7 +59,7 @@ def print_made(result: dict[str, Any]) -> None:
 def print_rows(rows: list[dict[str, Any]], empty: str, *, as_json: bool) -> None:
     """Print rows with the same keys as a table, or as a JSON list of objects; `empty` is what to say of none."""
     if as_json:
-        print_document(to_json(rows))
+        print_document(to_json(rows, indent=1) + "\n")
         return
     if not rows:
         print_line(empty)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+import select
 import signal
+import socket
 import sys
 import time
 from collections import deque
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from rich.box import SIMPLE_HEAD
@@ -28,7 +29,6 @@ from bridge.text import escaped, printable
 from bridge.wire.health import read_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import date
     from pathlib import Path
 
@@ -221,32 +221,43 @@ def watch(database: Path, *, once: bool, svg: Path | None) -> None:
 
 
 def _live(watcher: Watcher) -> None:
-    with _signals_held(), Live(draw(watcher.read()), console=RichTerminal(), auto_refresh=False) as live:
-        while not _ended_within(REFRESH_S):
+    with EndSignals() as end, Live(draw(watcher.read()), console=RichTerminal(), auto_refresh=False) as live:
+        while not end.comes_within(REFRESH_S):
             live.update(draw(watcher.read()), refresh=True)
 
 
 def _lines(watcher: Watcher) -> None:
-    with _signals_held():
+    with EndSignals() as end:
         terminal = RichTerminal()
         terminal.print(status_line(watcher.read()), soft_wrap=True)
-        while not _ended_within(LINE_S):
+        while not end.comes_within(LINE_S):
             terminal.print(status_line(watcher.read()), soft_wrap=True)
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Hold back Ctrl-C and SIGTERM until `_ended_within` asks for them, so that the terminal is always left tidy."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+class EndSignals:
+    """Holds back Ctrl-C and SIGTERM until `comes_within` asks for them, so that the terminal is always left tidy."""
 
+    def __enter__(self) -> Self:
+        self._told, self._tell = socket.socketpair()
+        self._tell.settimeout(0)
+        self._handlers = {number: signal.signal(number, lambda *_: None) for number in END_SIGNALS}
+        self._wakeup = signal.set_wakeup_fd(self._tell.fileno(), warn_on_full_buffer=False)
+        return self
 
-def _ended_within(seconds: float) -> bool:
-    """Wait `seconds`; return True as soon as Ctrl-C or SIGTERM comes, else False."""
-    return signal.sigtimedwait(END_SIGNALS, seconds) is not None
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._told.close()
+        self._tell.close()
+
+    def comes_within(self, seconds: float) -> bool:
+        """Wait `seconds`; return True as soon as Ctrl-C or SIGTERM comes, else False."""
+        end_s = time.monotonic() + seconds
+        while select.select([self._told], [], [], max(0.0, end_s - time.monotonic()))[0]:
+            if set(self._told.recv(4096)) & set(END_SIGNALS):  # a byte for each signal
+                return True
+        return False
 
 
 def _save(snapshot: Snapshot, file: Path) -> None:

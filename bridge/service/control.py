@@ -17,6 +17,7 @@ import struct
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -30,10 +31,10 @@ from bridge.store.connection import require
 from bridge.store.lock import Lock, take_lock
 from bridge.store.open_files import FilesChangedError
 from bridge.store.rescue import rescue
+from bridge.system import user_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from bridge.admin.commands import BridgeCommand
     from bridge.store import Store
@@ -45,6 +46,12 @@ POLL_S = 0.05
 ANSWER_LIMIT_S = 30.0  # a bridge that works gives a sign of life more often
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 MAX_NAME_BYTES = 60  # longer names do not fit into a socket's address
+MAX_ADDRESS_BYTES = 100
+OPEN_FOLDERS = Path("/proc/self/fd")
+CAN_ASK = hasattr(socket, "AF_UNIX")
+"""Whether commands can be handed to a running bridge; not on Windows, where Python has no local sockets."""
+CANNOT_ASK = "A bridge or another command has {database} open, and takes no commands here: end it, then try again."
+COMMAND_WRITES = "Another trivox command is writing {database}: try again when it has finished."
 STOPPED = "The bridge stopped before the command was done: start it and try again."
 
 _CREDENTIALS = struct.Struct("3i")  # pid, user id, group id
@@ -62,7 +69,7 @@ def take_lock_to_serve(database: Path) -> Lock:
             connection.close()
             raise WriterBusyError(f"Another bridge is writing {database}: stop it first, or use another database.")
         if time.monotonic() > end_s:
-            raise WriterBusyError(f"Another trivox command is writing {database}: try again when it has finished.")
+            raise WriterBusyError((COMMAND_WRITES if CAN_ASK else CANNOT_ASK).format(database=database))
         time.sleep(POLL_S)
     return lock
 
@@ -74,11 +81,20 @@ def socket_address(database: Path) -> Iterator[str]:
     name = path.name
     if len(os.fsencode(name)) > MAX_NAME_BYTES:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    if not OPEN_FOLDERS.is_dir():  # macOS
+        yield _whole_address(path.with_name(f"{name}.sock"))
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)  # type: ignore[attr-defined, unused-ignore]
     try:
-        yield f"/proc/self/fd/{folder}/{name}.sock"
+        yield f"{OPEN_FOLDERS}/{folder}/{name}.sock"
     finally:
         os.close(folder)
+
+
+def _whole_address(path: Path) -> str:
+    if len(os.fsencode(path)) > MAX_ADDRESS_BYTES:
+        raise TrivoxError(f"The path of {path.parent} is too long for the bridge's socket: choose a shorter folder.")
+    return str(path)
 
 
 class LocalWriter:
@@ -127,7 +143,7 @@ class RemoteWriter:
         # `json` also encodes text that is not valid UTF-8, which a terminal may give.
         request = json.dumps(msgspec.to_builtins(command)).encode() + b"\n"
         try:
-            sent = 0 if file is None else socket.send_fds(self._connection, [request], [file.fileno()])
+            sent = 0 if file is None else socket.send_fds(self._connection, [request], [file.fileno()])  # type: ignore[attr-defined, unused-ignore]
             self._connection.sendall(request[sent:])
             for line in self._answers:
                 answer = json.loads(line)
@@ -145,7 +161,7 @@ class RemoteWriter:
         waited_s = self._connection.gettimeout()
         pid, _ = peer_of(self._connection)
         sentence = (
-            f"The bridge (pid {pid}) has not answered for {waited_s:g} s: it is stopped, or its "
+            f"The bridge{f' (pid {pid})' if pid else ''} has not answered for {waited_s:g} s: it is stopped, or its "
             "disk hangs; let it go on, or end it and start it again."
         )
         if isinstance(command, DescribeBridge):
@@ -165,9 +181,14 @@ class RemoteWriter:
 
 
 def peer_of(connection: socket.socket) -> tuple[int, int]:
-    """Return the process at the other end and its user, as the kernel knows them: (pid, user id)."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid, uid, _ = _CREDENTIALS.unpack(credentials)
+    """Return the process at the other end and its user, as the kernel knows them: (pid, user id).
+
+    Where the kernel does not tell, the pid is 0 and the user is ours, as nobody else can open the socket.
+    """
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return 0, user_id() or 0
+    pid, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size))
     return int(pid), int(uid)
 
 
@@ -195,7 +216,7 @@ def open_writer(database: Path, *, makes_database: bool = False) -> Iterator[Loc
                 yield RemoteWriter(connection, answers)
             return
         if time.monotonic() > end_s:
-            raise WriterBusyError(f"Another trivox command is writing {database}: try again when it has finished.")
+            raise WriterBusyError((COMMAND_WRITES if CAN_ASK else CANNOT_ASK).format(database=database))
         time.sleep(POLL_S)
 
 
@@ -211,7 +232,9 @@ def _open_store(database: Path, *, makes_new: bool) -> Iterator[Store]:
 
 
 def _connect(database: Path) -> socket.socket | None:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if not CAN_ASK:
+        return None
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # type: ignore[attr-defined, unused-ignore]
     # With a timeout of Python's, connecting would not wait for a bridge with many clients, but fail at once.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", int(WAIT_S), 0))
     try:
@@ -241,6 +264,11 @@ def _is_served(database: Path) -> bool:
 
 def describe_bridge(database: Path) -> dict[str, Any] | None:
     """Ask the running bridge for its condition; return None if no bridge is running. Raises TrivoxError."""
+    if not CAN_ASK and database.exists():
+        lock = take_lock(database)
+        if lock is None:
+            raise WriterBusyError(CANNOT_ASK.format(database=database))
+        lock.release()
     connection = _connect(database)
     if connection is None:
         return None

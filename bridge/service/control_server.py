@@ -19,7 +19,7 @@ from bridge import log
 from bridge.admin import commands
 from bridge.errors import TrivoxError
 from bridge.os_user import user_of
-from bridge.service.control import ANSWER_LIMIT_S, MAX_REQUEST_BYTES, peer_of, socket_address
+from bridge.service.control import ANSWER_LIMIT_S, CAN_ASK, MAX_REQUEST_BYTES, peer_of, socket_address
 from bridge.service.open_connections import OpenConnections
 from bridge.store.faults import NO_MEMORY
 from bridge.text import printable
@@ -42,6 +42,14 @@ READ_BYTES = 256 * 1024
 SIGN_OF_LIFE_S = 1.0
 
 
+def serve_commands(database: Path, perform: Perform, describe: Describe) -> ControlServer | None:
+    """Start the bridge's end of the local socket; return None, and log that, where the system has no such sockets."""
+    if CAN_ASK:
+        return ControlServer(database, perform, describe)
+    log.warning("this system has no local sockets: end the bridge before you run a command that writes")
+    return None
+
+
 class ControlServer:
     """The bridge's end of the local socket, open until `close`; calls both functions in one thread per client."""
 
@@ -52,7 +60,7 @@ class ControlServer:
         self._describe = describe
         self._connections = OpenConnections(MAX_CLIENTS)
         self._is_closed = False
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # type: ignore[attr-defined, unused-ignore]
         with socket_address(database) as address:
             Path(address).unlink(missing_ok=True)  # left by a process that was killed: we hold the lock, so it is gone
             umask = os.umask(0o177)
@@ -167,7 +175,7 @@ def _requests(connection: socket.socket) -> Iterator[_Request]:
     end_s = time.monotonic() + REQUEST_LIMIT_S
     try:
         while len(data) < MAX_REQUEST_BYTES and time.monotonic() < end_s:
-            piece, descriptors, flags, _ = socket.recv_fds(connection, READ_BYTES, 1)
+            piece, descriptors, flags, _ = socket.recv_fds(connection, READ_BYTES, 1)  # type: ignore[attr-defined, unused-ignore]
             lost_file |= bool(flags & socket.MSG_CTRUNC)
             for descriptor in descriptors:
                 file = _replace(file, descriptor)
@@ -198,9 +206,9 @@ def _replace(file: IO[bytes] | None, descriptor: int | None) -> IO[bytes] | None
 
 
 def _has_hung_up(connection: socket.socket) -> bool:
-    poll = select.poll()
+    poll = select.poll()  # type: ignore[attr-defined, unused-ignore]
     poll.register(connection, 0)
-    return any(happened & select.POLLHUP for _, happened in poll.poll(0))
+    return any(happened & select.POLLHUP for _, happened in poll.poll(0))  # type: ignore[attr-defined, unused-ignore]
 
 
 def _error(sentence: str, exit_status: int = 1) -> dict[str, Any]:

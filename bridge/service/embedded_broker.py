@@ -30,7 +30,7 @@ async def _serve(port: int) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
     broker = Broker(_config(port))
     try:
         await broker.start()

@@ -52,8 +52,7 @@ def command(
     """Run broker, bridge and busy simulated consoles here. Everything is on this machine."""
     seed = random.randrange(1_000_000) if seed is None else seed
     try:
-        _say("Preparing MicroPython (the first time it is downloaded) ...")
-        micropython.command()
+        micropython.prepare("amd64", _say)
         with _supervised(database.parent) as children:
             shop = _start(children, database, broker, consoles, seed, port)
             try:

@@ -1,31 +1,31 @@
-"""Find MicroPython for the simulated consoles, or fetch it: `python -m simulator.console.micropython amd64 i386`.
+"""Find MicroPython for the simulated consoles, or fetch it: `trivox micropython` does so beforehand.
 
 A `micropython` on PATH is used if it is 1.25 or newer, has the word size asked for and what the stand-ins need.
-Otherwise Debian trixie's package is unpacked into `.cache/micropython/`, without touching the system's own packages:
-apt fetches it from a mirror that this machine's apt knows, and checks its signature.
+Otherwise Debian trixie's package is unpacked into the folder `CACHE`, without touching the system's own packages: apt
+fetches it from a mirror that this machine's apt knows, and checks its signature.
 """
 
-import argparse
-import fcntl
 import functools
 import os
-import pwd
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal, get_args
+from typing import IO, Literal
 
+from simulator.console.files import cache_folder
 from simulator.errors import MicroPythonError
 
 Architecture = Literal["amd64", "i386"]
 
-CACHE = Path(__file__).resolve().parents[2] / ".cache" / "micropython"
+Say = Callable[[str], None]
+"""Called with a sentence about what is done."""
+
+CACHE = cache_folder() / "micropython"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 RELEASE = "trixie"
 OLDEST = (1, 25)
@@ -47,15 +47,25 @@ def command(architecture: Architecture = "amd64") -> list[str]:
 
     Raises MicroPythonError with a sentence that says what to do.
     """
+    return prepare(architecture, lambda _: None)
+
+
+def prepare(architecture: Architecture, say: Say) -> list[str]:
+    """Return what `command` returns, and say where MicroPython is or what is fetched, from where and to where."""
+    if os.name != "posix":
+        raise MicroPythonError("Simulated consoles need Linux: use another machine, or on Windows its WSL.")
+    name = f"MicroPython of {_BITS[architecture]} bits"
     on_path = shutil.which("micropython")
     if on_path and _is_suitable([on_path], architecture):
+        say(f"{name}: {on_path}, which is on PATH.")
         return [on_path]
     folder = CACHE / architecture
     words = _unpacked_command(folder, architecture)
     if not _is_suitable(words, architecture):
         with _lock(architecture):
             if not _is_suitable(words, architecture):  # another process may have fetched it meanwhile
-                _fetch(folder, architecture)
+                _fetch(folder, architecture, say)
+    say(f"{name}: {words[-1]}.")
     return words
 
 
@@ -96,6 +106,8 @@ def _lock(architecture: Architecture) -> Iterator[None]:
 
 
 def _is_taken(file: IO[str]) -> bool:
+    import fcntl  # noqa: PLC0415 - Windows lacks it, and shows the commands' help all the same
+
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -103,7 +115,7 @@ def _is_taken(file: IO[str]) -> bool:
     return True
 
 
-def _fetch(folder: Path, architecture: Architecture) -> None:
+def _fetch(folder: Path, architecture: Architecture, say: Say) -> None:
     for program in ("apt-get", "dpkg-deb"):
         if not shutil.which(program):
             raise MicroPythonError(
@@ -114,7 +126,8 @@ def _fetch(folder: Path, architecture: Architecture) -> None:
         raise MicroPythonError(f"Debian's keys are missing ({KEYRING}); run: apt-get install debian-archive-keyring.")
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{architecture}-") as name:
         work = Path(name)
-        packages = download(work, architecture)
+        packages = download(work, architecture, say)
+        say(f"Unpacking {len(packages)} packages into {folder}.")
         for package in packages:
             _run(["dpkg-deb", "-x", str(package), str(work / "root")], f"Can't unpack {package.name}")
         shutil.rmtree(work / "root/usr/share", ignore_errors=True)
@@ -127,7 +140,7 @@ def _fetch(folder: Path, architecture: Architecture) -> None:
         (work / "root").rename(folder)
 
 
-def download(work: Path, architecture: Architecture) -> list[Path]:
+def download(work: Path, architecture: Architecture, say: Say) -> list[Path]:
     """Download MicroPython and all that it depends on from the first mirror that has them; return the packages."""
     candidates = mirrors()
     if not candidates:
@@ -142,6 +155,10 @@ def download(work: Path, architecture: Architecture) -> list[Path]:
         (state / "status").touch()
         (state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {RELEASE} main\n")
         apt = _apt(state, architecture)
+        say(
+            f"Fetching Debian {RELEASE}'s package micropython for {architecture}, and what it needs, from {mirror}; "
+            "apt checks Debian's signature."
+        )
         try:
             _run([*apt, "update"], f"Can't use {mirror}")
             _run([*apt, "--yes", "--no-install-recommends", "--download-only", "install", "micropython"], mirror)
@@ -154,6 +171,8 @@ def download(work: Path, architecture: Architecture) -> list[Path]:
 
 def _apt(state: Path, architecture: Architecture) -> list[str]:
     """Return the command of an apt with a state of its own, which uses this machine's proxies and certificates."""
+    import pwd  # noqa: PLC0415 - see `_is_taken`
+
     options = {
         "APT::Architecture": architecture,
         "APT::Architectures": architecture,
@@ -195,23 +214,3 @@ def _run(words: list[str], problem: str) -> str:
         reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
         raise MicroPythonError(f"{problem}: {reason}")
     return done.stdout
-
-
-def main() -> int:
-    """Find or fetch MicroPython for the architectures named on the command line; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m simulator.console.micropython", description=__doc__.split("\n", 1)[0]
-    )
-    parser.add_argument("architecture", nargs="+", choices=get_args(Architecture))
-    for architecture in parser.parse_args().architecture:
-        try:
-            words = command(architecture)
-        except MicroPythonError as error:
-            sys.stderr.write(f"micropython: {error}\n")
-            return 1
-        sys.stdout.write(f"{architecture}: {words[-1]}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

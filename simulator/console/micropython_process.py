@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -15,7 +14,8 @@ from simulator.errors import ConsoleError, ConsoleGoneError
 BOARD = Path(__file__).resolve().parents[1] / "board"
 REPLY_LIMIT_S = 30.0
 _FRAME_LIMIT = 65535
-_RESETS = {71: "hard", 72: "soft", 74: "power_cut", -signal.SIGALRM: "watchdog"}
+_SIGALRM = 14  # Windows lacks the name, and loads this module only to show a command's help
+_RESETS = {71: "hard", 72: "soft", 74: "power_cut", -_SIGALRM: "watchdog"}
 
 
 class BoardProcess:

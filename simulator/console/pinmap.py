@@ -4,9 +4,10 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulator.console.files import project_folder
 from simulator.errors import ConsoleError
 
-FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
+FIRMWARE = project_folder("firmware")
 BUTTONS = ("yes", "no", "cant_say", "seller")
 
 
@@ -31,8 +32,7 @@ def pin_map(board: str, firmware: Path) -> PinMap:
     path = next((path for path in paths if path.exists()), None)
     if not FIRMWARE.exists():
         raise ConsoleError(
-            f"The firmware is not beside {FIRMWARE.parent / 'simulator'}: install trivox from a clone, with "
-            "pip install --editable."
+            f"There is no firmware in {FIRMWARE}: install trivox again, from a wheel that `make wheel` has made."
         )
     if path is None:
         raise ConsoleError(f"There is no board {board}; choose one of firmware/boards.")

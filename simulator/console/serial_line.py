@@ -1,13 +1,11 @@
 """Simulate the USB serial line of a board without radio: a pty that the host opens, and pipes to the process."""
 
 import contextlib
-import fcntl
 import os
 import queue
 import random
 import select
 import threading
-import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +13,18 @@ _PIECE = 4096
 _PIPE_BYTES = 4096  # the smallest size that a pipe can have; a board holds less
 _LOOK_MS = 20  # how often to check whether a host has opened the port
 _LIMIT_S = 10.0
+
+
+def _set_raw(terminal: int) -> None:
+    import tty  # noqa: PLC0415 - Windows lacks it, and loads this module only to show a command's help
+
+    tty.setraw(terminal)
+
+
+def _limit_pipe(end: int) -> None:
+    import fcntl  # noqa: PLC0415 - see above
+
+    fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 class SerialLine:
@@ -47,7 +57,7 @@ class SerialLine:
         with self._lock:
             self._to_board, self._from_board, self._wake = os.pipe(), os.pipe(), os.pipe()
             os.set_blocking(self._to_board[1], False)
-            fcntl.fcntl(self._from_board[1], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            _limit_pipe(self._from_board[1])
             self._is_over = False
             if self._is_plugged:
                 self._appear()
@@ -103,7 +113,7 @@ class SerialLine:
     def _appear(self) -> None:
         if self._master < 0:
             self._master, slave = os.openpty()
-            tty.setraw(slave)
+            _set_raw(slave)
             os.set_blocking(self._master, False)
             self.port.unlink(missing_ok=True)
             self.port.symlink_to(os.ttyname(slave))

@@ -1,6 +1,5 @@
 """Run child processes that end together, each with its own log."""
 
-import fcntl
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ from simulator.errors import SimulatorError
 STOP_LIMIT_S = 10.0
 POLL_S = 0.05
 REFUSALS = ("speaks TLS", "without TLS", "the broker refuses", "is not trusted", "does not let the bridge subscribe")
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class ProcessError(SimulatorError):
@@ -179,6 +178,8 @@ def wait_for_port(host: str, port: int, children: Children, limit_s: float = 30.
 
 def lock(file: Path, command: str = "trivox run") -> int:
     """Lock a file until this process ends, and return its descriptor; raises ProcessError if another holds the lock."""
+    import fcntl  # noqa: PLC0415 - Windows lacks it, and shows the command's help all the same
+
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import signal
 import socket
 import ssl
@@ -255,6 +254,10 @@ class Hub:
 
 def allow_files(count: int) -> None:
     """Raise this process's limit of open files for `count` connections; raises LiveError if the system forbids it."""
+    try:
+        import resource  # noqa: PLC0415 - Windows lacks it, and has no such limit
+    except ImportError:
+        return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count + SPARE_FILES
     if hard != resource.RLIM_INFINITY and hard < wanted:

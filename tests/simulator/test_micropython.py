@@ -110,16 +110,16 @@ def test_the_mirror_of_this_machine_comes_first(apt: Path, sources: str, first: 
 def test_a_mirror_that_fails_is_followed_by_the_next(apt: Path, tmp_path: Path) -> None:
     sources = [f"'http://{name}.example/debian/dists/trixie/InRelease' x 0 \n" for name in ("one", "two")]
     apt.write_text("".join(sources))
-    assert [path.name for path in micropython.download(tmp_path, "amd64")] == ["micropython.deb"]
+    assert [path.name for path in micropython.download(tmp_path, "amd64", print)] == ["micropython.deb"]
     apt.write_text(sources[0])
     with pytest.raises(MicroPythonError, match=r"Can't use \S+one\.example/debian: not signed"):
-        micropython.download(tmp_path / "again", "amd64")
+        micropython.download(tmp_path / "again", "amd64", print)
 
 
 def test_a_machine_without_mirror_is_told_what_to_do(apt: Path, tmp_path: Path) -> None:
     apt.write_text("")
     with pytest.raises(MicroPythonError, match="no Debian mirror; add one"):
-        micropython.download(tmp_path, "amd64")
+        micropython.download(tmp_path, "amd64", print)
 
 
 def test_a_machine_without_apt_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,7 @@ def nothing(monkeypatch, tmp_path):
 
 def test_no_firmware_is_reported_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pinmap, "FIRMWARE", tmp_path / "firmware")
-    with pytest.raises(ConsoleError, match=r"The firmware is not beside .*: install trivox from a clone"):
+    with pytest.raises(ConsoleError, match=r"There is no firmware in .*: install trivox again"):
         pinmap.pin_map("unix", tmp_path)
 
 

@@ -31,6 +31,8 @@ LATE = (  # modules that commands import only when they need them
     *("ops.flash.credentials", "service.gateway.counters", "service.gateway.gateway", "service.metrics"),
     *("service.mqtt_session", "surveys.rebuild", "surveys.recorded_messages"),
 )
+WITHOUT_UNIX = "TESTS_WITHOUT_UNIX"
+"""A variable: a command in whose environment it is runs without what only Unix has (see `without_unix.py`)."""
 MESSAGE_BYTES = 1 << 18
 NUMBER_BYTES = 8
 PR_SET_PDEATHSIG = 1
@@ -43,9 +45,14 @@ class Forked:
         self, *words: str, out: IO[bytes], err: IO[bytes], environment: Mapping[str, str] | None = None
     ) -> None:
         self.returncode: int | None = None
-        message = {"words": words, "environment": {**(environment or os.environ)}, "folder": str(Path.cwd())}
+        message: dict[str, Any] = {
+            "words": words,
+            "environment": {**(environment or os.environ)},
+            "folder": str(Path.cwd()),
+        }
         self._numbers, write_end = os.pipe()
-        socket.send_fds(_forker(), [json.dumps(message).encode()], [out.fileno(), err.fileno(), write_end])
+        forker = _forker(without_unix=WITHOUT_UNIX in message["environment"])
+        socket.send_fds(forker, [json.dumps(message).encode()], [out.fileno(), err.fileno(), write_end])
         os.close(write_end)
         self.pid = self._read_number()
 
@@ -110,11 +117,11 @@ def run(
 
 
 @cache
-def _forker() -> socket.socket:
+def _forker(*, without_unix: bool) -> socket.socket:
     """Return the socket to the program below, which starts when first needed and ends with this process."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        words = [sys.executable, "-P", __file__, str(theirs.fileno())]
+        words = [sys.executable, "-P", __file__, str(theirs.fileno()), *([WITHOUT_UNIX] if without_unix else [])]
         program = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
 
     def end() -> None:
@@ -144,6 +151,12 @@ def serve(link: socket.socket) -> None:
             _watch(json.loads(text), *files)
         for file in files:
             os.close(file)
+
+
+def _hide_unix() -> None:
+    """Make modules that are loaded from now on find what Windows has."""
+    sys.path.append(str(Path(__file__).parents[2]))
+    import_module("tests.support.without_unix").install()
 
 
 def _load() -> None:
@@ -196,4 +209,6 @@ def _be_trivox(message: dict[str, Any], out: int, err: int) -> None:
 
 
 if __name__ == "__main__":
+    if WITHOUT_UNIX in sys.argv:
+        _hide_unix()
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -21,6 +21,7 @@ from bridge.store import open_store
 from bridge.store.faults import UnreadableError, sidecar
 from bridge.store.leftovers import rescued_advice
 from bridge.store.write_ahead_log import kept_logs, rescued_copies
+from bridge.system import HAS_MODES
 from bridge.text import ago, plural
 
 if TYPE_CHECKING:
@@ -196,16 +197,20 @@ def _host_clock(vitals: dict[str, Any], now_ms: int) -> Iterator[Diagnosis]:
             f"{ago(now_ms - vitals['clock_stepped_at_ms'])}: events that came without a date around then may be dated "
             "wrongly; let a time server set the clock."
         )
-    if is_clock_synchronised():
+    is_set = is_clock_synchronised()
+    if is_set:
         yield Diagnosis("A time server sets this machine's clock.", needs_action=False)
-    else:
+    elif is_set is not None:
         yield Diagnosis(
             "No time server sets this machine's clock, which dates events that come without a date: run "
             "`sudo timedatectl set-ntp true`."
         )
 
 
-def is_clock_synchronised() -> bool:
-    """Return whether the kernel says that a time server sets this machine's clock."""
+def is_clock_synchronised() -> bool | None:
+    """Return whether the kernel says that a time server sets this machine's clock; None if it does not say."""
+    kernel = ctypes.CDLL(None) if HAS_MODES else None
+    if kernel is None or not hasattr(kernel, "adjtimex"):  # macOS, Windows
+        return None
     timex = ctypes.create_string_buffer(512)  # all zero: reads, and sets nothing
-    return int(ctypes.CDLL(None).adjtimex(timex)) not in {TIME_ERROR, -1}
+    return int(kernel.adjtimex(timex)) not in {TIME_ERROR, -1}

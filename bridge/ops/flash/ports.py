@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import errno
 import os
+from fnmatch import fnmatch
 from glob import glob
 from pathlib import Path
+from string import ascii_uppercase
 from typing import NamedTuple
 
-from serial.tools import list_ports  # type: ignore[import-untyped]  # pyserial brings no types
+import serial  # type: ignore[import-untyped]  # pyserial brings no types
+from serial.tools import list_ports  # type: ignore[import-untyped]
 
 from bridge.ops.flash.errors import BoardGoneError, FlashingError
+from bridge.serial_port import PORT_ERRORS, error_number
 
 # USB vendor ids of the boards' makers, and of the makers of their USB-to-serial chips.
 MAKERS = {0x2E8A: "Raspberry Pi", 0x303A: "Espressif", 0x10C4: "Silicon Labs", 0x1A86: "WCH", 0x0403: "FTDI"}
 MOUNTS = Path("/proc/mounts")
 VOLUMES = Path("/Volumes")  # on a Mac
+DRIVES = [Path(f"{letter}:/") for letter in ascii_uppercase] if os.name == "nt" else []  # on Windows
 INFO_FILE = "INFO_UF2.TXT"
+OPEN_QUIETLY = os.O_RDWR | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_NONBLOCK", 0)  # does not raise DTR
 
 
 class Port(NamedTuple):
@@ -29,9 +35,14 @@ class Port(NamedTuple):
 def find_ports(patterns: list[str]) -> list[Port]:
     """Return the ports that match these names or patterns; without any, the ports of known makers."""
     if patterns:
-        paths = {path for pattern in patterns for path in glob(pattern)}  # noqa: PTH207 - patterns have roots
+        paths = {path for pattern in patterns for path in (*glob(pattern), *_listed(pattern))}  # noqa: PTH207 - patterns have roots
         return [Port(path) for path in sorted(paths)]
     return [Port(port.device, port.serial_number) for port in sorted(list_ports.comports()) if port.vid in MAKERS]
+
+
+def _listed(pattern: str) -> list[str]:
+    """Return the ports in the system's list that match; on Windows they are no files, and COM5 is com5."""
+    return [port.device for port in list_ports.comports() if fnmatch(port.device.casefold(), pattern.casefold())]
 
 
 def find_again(port: Port) -> Port:
@@ -45,7 +56,7 @@ def find_again(port: Port) -> Port:
 
 def find_boot_volumes(mounts: Path = MOUNTS) -> list[Path]:
     """Return the mounted volumes of boards that wait for a UF2 file."""
-    folders = list(VOLUMES.glob("*"))
+    folders = [*VOLUMES.glob("*"), *DRIVES]
     if mounts.exists():
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
         folders += [
@@ -64,22 +75,40 @@ def _is_boot_volume(folder: Path) -> bool:
 def check_access(path: str) -> None:
     """Raise FlashingError, saying what to do, if the port cannot be opened as a serial port."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-    except PermissionError as error:
-        raise FlashingError(
-            f"You may not open {path}: run `sudo usermod -aG dialout $USER`, log out and in again, and try once more."
+        _open_and_close(path)
+    except PORT_ERRORS as error:
+        number = error_number(error)
+        why = os.strerror(number) if number else str(error)
+        if number in {errno.EACCES, errno.EPERM}:
+            raise FlashingError(
+                f"You may not open {path}: run `sudo usermod -aG dialout $USER`, log out and in again, and try once "
+                "more."
+            ) from error
+        if number == errno.EBUSY:
+            raise FlashingError(
+                f"Another program has {path} open: end it (Thonny, a terminal, trivox gateway), and try again."
+            ) from error
+        if number == errno.ENOENT:
+            raise BoardGoneError(
+                f"There is no port {path}: check that the cable is plugged in, and that it is not a charging cable."
+            ) from error
+        if number == errno.ENOTTY:
+            raise FlashingError(
+                f"{path} is not a serial port: give the board's, such as /dev/ttyACM0, /dev/ttyUSB0 or COM5."
+            ) from error
+        is_gone = number in {errno.ENXIO, errno.EIO, errno.ENODEV}
+        raise (BoardGoneError if is_gone else FlashingError)(
+            f"{path} cannot be opened ({why}): pull the cable out and plug it in again."
         ) from error
-    except FileNotFoundError as error:
-        raise BoardGoneError(
-            f"There is no port {path}: check that the cable is plugged in, and that it is not a charging cable."
-        ) from error
-    except OSError as error:
-        sentence = f"{path} cannot be opened ({error.strerror}): pull the cable out and plug it in again."
-        raise (BoardGoneError if error.errno in {errno.ENXIO, errno.EIO, errno.ENODEV} else FlashingError)(
-            sentence
-        ) from error
+
+
+def _open_and_close(path: str) -> None:
+    if not hasattr(os, "O_NOCTTY"):
+        serial.Serial(path).close()
+        return
+    descriptor = os.open(path, OPEN_QUIETLY)
     try:
         if not os.isatty(descriptor):
-            raise FlashingError(f"{path} is not a serial port: give the board's, such as /dev/ttyACM0 or /dev/ttyUSB0.")
+            raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
     finally:
         os.close(descriptor)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import select
+import socket
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serial.tools import list_ports  # type: ignore[import-untyped]  # pyserial brings no types
 
 from bridge import log
+from bridge.serial_port import is_plugged_in
 from bridge.service.gateway.claims import Claims
 from bridge.service.gateway.counters import PortCounters
 from bridge.service.gateway.relay import Relay
@@ -45,27 +45,26 @@ class Gateway:
         self._threads: dict[str, threading.Thread] = {}
         self._resting_until_s: dict[str, float] = {}
         self._failure: BaseException | None = None
-        self._stopped, self._stop = os.pipe()  # closing `_stop` wakes everybody who polls `_stopped`
+        self._stopped, stop = socket.socketpair()  # closing `_stop` wakes everybody who waits for `_stopped`
+        self._stop: socket.socket | None = stop
 
     def run(self) -> None:
         """Work until `stop`; raise the error that made a port's thread fail, if one did."""
-        poll = select.poll()
-        poll.register(self._stopped, 0)
-        while not poll.poll(LOOK_S * 1000):
+        while not select.select([self._stopped], [], [], LOOK_S)[0]:
             self._serve_new_ports()
         self.stop()
         end_s = time.monotonic() + STOP_LIMIT_S
         for thread in self._threads.values():
             thread.join(max(0.0, end_s - time.monotonic()))
-        os.close(self._stopped)
+        self._stopped.close()
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
         """Make `run` end soon, with a last status for each board; may be called from a signal handler."""
-        stop, self._stop = self._stop, -1
-        if stop >= 0:
-            os.close(stop)
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop.close()
 
     def _serve_new_ports(self) -> None:
         """Start a thread for each port that has been plugged in."""
@@ -102,11 +101,3 @@ class Gateway:
         except BaseException as error:  # noqa: BLE001 - raised by run
             self._failure = error
             self.stop()
-
-
-def is_plugged_in(path: str) -> bool:
-    """Return whether the port is plugged in."""
-    try:
-        return Path(path).exists()
-    except OSError:
-        return False

@@ -8,7 +8,6 @@ events.
 from __future__ import annotations
 
 import json
-import select
 import ssl
 import time
 from collections import deque
@@ -21,10 +20,13 @@ from bridge.errors import TrivoxError
 from bridge.service.broker_protocol import wrong_scheme
 from bridge.service.gateway.broker_session import STATUS, BrokerSession, RefusedError
 from bridge.service.gateway.tty import PortError, SilentError, Tty
+from bridge.service.gateway.waiting import wait
 from bridge.wire.contract import LEAVES_TO_BRIDGE, Unreadable, read_status
 from bridge.wire.serial_line import HELLO, Identity, LineReader, Message, encode_line, read_hello
 
 if TYPE_CHECKING:
+    import socket
+
     from bridge.service.gateway.claims import Claims
     from bridge.service.gateway.counters import PortCounters
 
@@ -45,9 +47,11 @@ SAID_ONCE = ("boot", "up_ms", "mac")  # in a status: when it was said, and the p
 
 
 class Relay:
-    """Relays for the board at a port, whichever that is at the time; ends when the file descriptor `stop` hangs up."""
+    """Relays for the board at a port, whichever that is at the time; ends when the other end of `stop` is closed."""
 
-    def __init__(self, path: str, broker_of: BrokerOf, claims: Claims, counters: PortCounters, stop: int) -> None:
+    def __init__(
+        self, path: str, broker_of: BrokerOf, claims: Claims, counters: PortCounters, stop: socket.socket
+    ) -> None:
         self._path = path
         self._broker_of = broker_of
         self._claims = claims
@@ -85,32 +89,24 @@ class Relay:
 
     def _wait(self) -> bool:
         """Wait until there is something to do, and read what arrived; return False when it is time to end."""
-        poll = select.poll()
-        poll.register(self._stop, 0)
         is_reading = not self._from_board
-        writes = select.POLLOUT if self._tty.has_unsent() else 0
-        poll.register(self._tty.fileno(), (select.POLLIN if is_reading else 0) | writes)
         session = self._session
-        if session is not None and session.fileno() >= 0:
-            reads = select.POLLIN if self._tty.has_room() else 0
-            poll.register(session.fileno(), reads | (select.POLLOUT if session.wants_write() else 0))
-        ready = dict(poll.poll(self._poll_timeout_s() * 1000))
-        if self._stop in ready:
+        ready = wait(self._stop, self._tty, session, self._limit_s(), reads_port=is_reading)
+        if ready.is_ending:
             return False
-        events = ready.get(self._tty.fileno(), 0)
-        if events & select.POLLIN:
+        if ready.port_reads:
             self._read_lines(self._tty.read())
-        elif events & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
+        elif ready.is_port_gone:
             raise PortError("the board is gone")
-        if events & select.POLLOUT:
+        if ready.port_writes:
             self._tty.flush()
         if not is_reading:
             self._last_heard_s = time.monotonic()  # nobody reads it, so it is not silent
         if session is not None:
-            self._run_session(session, readable=bool(ready.get(session.fileno(), 0) & ~select.POLLOUT))
+            self._run_session(session, readable=ready.session_reads)
         return True
 
-    def _poll_timeout_s(self) -> float:
+    def _limit_s(self) -> float:
         if self._session is not None or not self._is_board_present:
             return TICK_S
         return min(TICK_S, max(0.01, self._next_attempt_s - time.monotonic()))

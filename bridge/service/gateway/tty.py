@@ -6,16 +6,17 @@ import errno
 import os
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import serial  # type: ignore[import-untyped]  # pyserial brings no types
 
-from bridge.serial_port import PORT_ERRORS, error_number
+from bridge.serial_port import CAN_WAIT_FOR_PORTS, PORT_ERRORS, error_number
 
 # USB ignores the rate, with one exception: the RP2040 takes 1200 as a request to be flashed.
 BAUD = 115_200
 READ_BYTES = 4096
 UNSENT_BYTES_MAX = 65_536
+# Where nothing tells that a port accepts bytes, they are written in pieces, each of which is waited for.
+WRITE_LIMIT_S, PIECE_BYTES = (0, UNSENT_BYTES_MAX) if CAN_WAIT_FOR_PORTS else (0.05, 256)
 
 CAUSES = {
     errno.ENOENT: "the port is not there: waiting for the board to be plugged in",
@@ -50,7 +51,7 @@ class Tty:
 
     def __init__(self, path: str) -> None:
         try:
-            self._port = serial.Serial(path, BAUD, timeout=0, write_timeout=0, exclusive=True)
+            self._port = serial.Serial(path, BAUD, timeout=0, write_timeout=WRITE_LIMIT_S, exclusive=True)
         except PORT_ERRORS as error:
             number = error_number(error)
             raise PortError(CAUSES.get(number, OTHER_CAUSE), os.strerror(number) if number else error) from error
@@ -61,6 +62,13 @@ class Tty:
     def fileno(self) -> int:
         """Return the file descriptor for poll."""
         return int(self._port.fileno())
+
+    def has_arrived(self) -> bool:
+        """Return whether there is something to `read`. Raises PortError if the board is gone."""
+        try:
+            return bool(self._port.in_waiting)
+        except PORT_ERRORS as error:
+            raise PortError("the board is gone") from error
 
     def read(self) -> bytes:
         """Return what has arrived; call this when there is something. Raises PortError if the board is gone."""
@@ -90,7 +98,9 @@ class Tty:
     def flush(self) -> None:
         """Write as much as the port accepts; call this when it accepts some. Raises PortError if the board is gone."""
         try:
-            count = self._port.write(self._unsent)
+            count = self._port.write(self._unsent[:PIECE_BYTES])
+        except serial.SerialTimeoutException:
+            return  # a part may have been written: the board finds that line damaged, and is sent it again
         except PORT_ERRORS as error:
             raise PortError("the board is gone") from error
         if count:
@@ -109,9 +119,3 @@ class Tty:
         with suppress(*PORT_ERRORS):
             self._port.reset_output_buffer()
         self._port.close()
-
-
-def is_port(path: str) -> bool:
-    """Return whether this can be a serial port, or become one: a file or folder cannot."""
-    device = Path(path)
-    return not device.exists() or device.is_char_device()

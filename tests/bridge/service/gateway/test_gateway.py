@@ -326,7 +326,7 @@ def test_a_file_of_keys_that_cannot_be_used_is_reported_at_once(
 def test_a_file_is_not_a_port(tmp_path: Path) -> None:
     done = forked.run("gateway", "--port", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"trivox: {tmp_path} is not a serial port: give a board's, such as /dev/ttyACM0.\n"
+    assert done.stderr == f"trivox: {tmp_path} is not a serial port: give a board's, such as /dev/ttyACM0 or COM5.\n"
 
 
 def test_without_a_port_boards_are_found_by_their_usb_ids(
