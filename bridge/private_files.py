@@ -48,6 +48,18 @@ def write(path: Path, data: bytes, owner: Owner | None = None, mode: int = SECRE
         raise TrivoxError(f"{path} cannot be written ({error.strerror}): check its folder and permissions.") from error
 
 
+def create(path: Path, data: bytes) -> None:
+    """Write `data` to a new file. Raises OSError, also if there is one of this name already."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, SECRET)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            make_private(path)
+            file.write(data)
+    except BaseException:
+        path.unlink()
+        raise
+
+
 def make_folder(path: Path, owner: Owner | None = None) -> None:
     """Make a folder that only its owner may look into; an existing one stays as it is. Raises TrivoxError."""
     if path.is_dir():

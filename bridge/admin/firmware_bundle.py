@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 import struct
 import zipfile
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from bridge.errors import TrivoxError
+from bridge.private_files import create, is_open_to_others
 
 MAX_BYTES = 512 * 1024  # more than any board has room for
 MANIFEST_MAX_BYTES = 8192  # the firmware's own limit
@@ -59,13 +59,14 @@ def make_key(path: Path) -> Path:
     )
     public = path.with_name(f"{path.name}.pub")
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(private)
+        create(path, private)
         public.write_bytes(to_pem(key.public_key()))
     except FileExistsError as error:
         raise TrivoxError(f"{path} is there already: keys are never replaced, give another name.") from error
     except OSError as error:
-        raise TrivoxError(f"{error.filename} cannot be written ({error.strerror}): check the folder.") from error
+        raise TrivoxError(
+            f"{error.filename or path} cannot be written ({error.strerror}): check the folder."
+        ) from error
     return public
 
 
@@ -77,7 +78,7 @@ def to_pem(key: Ed25519PublicKey) -> bytes:
 def read_key(path: Path) -> Ed25519PrivateKey:
     """Read the signing key. Raises TrivoxError."""
     data = read_small_file(path)
-    if path.stat().st_mode & 0o077:
+    if is_open_to_others(path):
         raise TrivoxError(
             f"{path} can be read by others: run `chmod 600 {path}`, and consider whether it is still a secret."
         )

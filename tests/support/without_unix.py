@@ -66,15 +66,16 @@ def install() -> None:
     given["msvcrt"] = _msvcrt()
     real_import = builtins.__import__
 
-    def import_(name: str, caller: Any = None, local: Any = None, wanted: Any = (), level: int = 0) -> Any:
-        if level == 0 and ((caller or {}).get("__name__") or "").partition(".")[0] in OURS:
+    def import_(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:  # noqa: A002 - as Python calls them
+        if level == 0 and ((globals or {}).get("__name__") or "").partition(".")[0] in OURS:
             if name in MODULES:
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
             if name in given:
                 return given[name]
-        return real_import(name, caller, local, wanted, level)
+        return real_import(name, globals, locals, fromlist, level)
 
     builtins.__import__ = import_
+    _let_pyserial_raise_only_os_errors()
     for name in ("rename", "replace", "unlink"):
         setattr(Path, name, _as_on_windows(getattr(Path, name), refuses_existing=name == "rename"))
 
@@ -114,6 +115,25 @@ def _msvcrt() -> ModuleType:
 
     module.locking = locking
     return module  # type: ignore[no-any-return]
+
+
+def _let_pyserial_raise_only_os_errors() -> None:
+    import termios  # noqa: PLC0415 - see above
+
+    from serial import serialposix  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            try:
+                return function(*arguments)
+            except termios.error as error:
+                raise OSError(*error.args) from error
+
+        return call
+
+    serialposix.termios = ModuleType("termios")
+    for name, value in vars(termios).items():
+        setattr(serialposix.termios, name, wrapped(value) if name.startswith("tc") else value)
 
 
 def _as_on_windows(real: Callable[..., Any], *, refuses_existing: bool) -> Callable[..., Any]:
