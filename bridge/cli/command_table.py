@@ -21,6 +21,7 @@ COMMANDS = {
     "counts list": "bridge.cli.lists",
     "counts remove": "bridge.cli.removal",
     "doctor": "bridge.cli.doctor",
+    "files": "bridge.cli.files",
     "firmware": "bridge.cli.firmware",
     "gateway": "bridge.cli.gateway",
     "history": "bridge.cli.history",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -17,9 +16,9 @@ from bridge.cli.options import DATABASE, Database, New, table_of
 from bridge.cli.output import print_line, warn
 from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
-from bridge.ops.flash import SOURCE, assignments, credentials, flash_log
+from bridge.ops.flash import assignments, credentials, flash_log
 from bridge.ops.flash.board_info import BoardInfo
-from bridge.ops.flash.compile import compile_firmware
+from bridge.ops.flash.compile import compiled, version_of
 from bridge.ops.flash.console_json import SharedConfig, read_der
 from bridge.ops.flash.flash_board import FlashJob
 from bridge.ops.flash.flash_session import FlashRun, FlashSession
@@ -28,8 +27,6 @@ from bridge.ops.flash.label import check_folder
 from bridge.ops.flash.wait_online import OnlineWatch
 from bridge.text import escaped, plural
 from bridge.wire.identifiers import check_id
-
-_VERSION = re.compile(r'^VERSION = "([^"]+)"', re.MULTILINE)
 
 
 def register(app: typer.Typer) -> None:
@@ -86,9 +83,9 @@ def console_flash(
         watch = stack.enter_context(OnlineWatch(login)) if login else None
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="trivox-firmware-"))
         stack.enter_context(screen)
-        firmware = FirmwareImage(compile_firmware(Path(folder) / "firmware"))
+        firmware = FirmwareImage(compiled(Path(folder) / "firmware"))
         job = FlashJob(firmware, pool, common, micropython, may_wipe=wipe, runs_self_test=self_test, watch=watch)
-        flash_run = FlashRun(port or [], wanted, wait, log_file, labels, _version())
+        flash_run = FlashRun(port or [], wanted, wait, log_file, labels, version_of())
         screen.say(f"Plug in {plural(wanted, 'board')}{', one after the other or together' if wanted > 1 else ''}.")
         session = FlashSession(job, flash_run, screen.add_board)
         all_done = session.run()
@@ -170,11 +167,6 @@ def _issuer(keys: Path | None, database: Path | None) -> credentials.Issuer:
 
 def _report_enrolled(name: str) -> None:
     warn(f"{name} is enrolled: run `trivox broker-config` and reload the broker, so that it knows the new login.")
-
-
-def _version() -> str:
-    match = _VERSION.search((SOURCE / "console" / "version.py").read_text(encoding="utf-8"))
-    return match[1] if match else ""
 
 
 def _summary(session: FlashSession, wanted: int, log_file: Path) -> str:

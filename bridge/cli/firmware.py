@@ -47,9 +47,9 @@ def firmware_trust(
 def firmware_build(
     key: Annotated[Path, typer.Option(readable=False, help="The private key made by `trivox firmware key`.")],
     out: Annotated[Path | None, typer.Option(help="The file to write. [default: trivox-VERSION.bundle]")] = None,
-    source: Annotated[Path, typer.Option(help="The folder of the firmware.", show_default=False)] = SOURCE,
+    source: Annotated[Path, typer.Option(help="Another firmware's folder.", show_default=False)] = SOURCE,
 ) -> None:
-    """Compile the firmware of this clone into one signed file, a bundle."""
+    """Put the compiled firmware into one signed file, a bundle."""
     version, bundle = build(read_key(key), source)
     out = out or Path(f"trivox-{version}.bundle")
     try:

@@ -1,5 +1,5 @@
 """Compile the firmware, bundle it for updates over the air, and flash boards with it."""
 
-from pathlib import Path
+from bridge.project_files import project_folder
 
-SOURCE = Path(__file__).parents[3] / "firmware"  # the root of a board's filesystem; in a clone, beside the bridge
+SOURCE = project_folder("firmware")  # the root of a board's filesystem

