@@ -43,8 +43,7 @@ class BuildWithFiles(build_py):
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, target / path)
         sys.path.insert(0, str(ROOT))
-        from bridge.ops.flash.build_bundle import version_of  # noqa: PLC0415 - the project is not installed here
-        from bridge.ops.flash.compile import compile_firmware  # noqa: PLC0415 - see above
+        from bridge.ops.flash.compile import compile_firmware, version_of  # noqa: PLC0415 - it is not installed here
 
         compile_firmware(target / "compiled" / version_of(ROOT / "firmware"), ROOT / "firmware")
 

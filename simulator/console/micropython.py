@@ -127,7 +127,7 @@ def _fetch(folder: Path, architecture: Architecture, say: Say) -> None:
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{architecture}-") as name:
         work = Path(name)
         packages = download(work, architecture, say)
-        say(f"Unpacking {len(packages)} packages into {folder}.")
+        say(f"Unpacking {', '.join(package.name for package in packages)} into {folder}.")
         for package in packages:
             _run(["dpkg-deb", "-x", str(package), str(work / "root")], f"Can't unpack {package.name}")
         shutil.rmtree(work / "root/usr/share", ignore_errors=True)

@@ -7,15 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.installed import Installed
 from tests.support.programs import TRIVOX, free_port
 
 LIMIT_S = 240
 
 
-def headless(script: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a script on a fresh console."""
-    words = [TRIVOX, "simulate", "--headless", *options]
-    return subprocess.run(words, input=script, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+def headless(script: str, *options: str, place: Installed | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a script on a fresh console, by a trivox from a wheel if a `place` is given."""
+    words = [str(place.trivox) if place else TRIVOX, "simulate", "--headless", *options]
+    return subprocess.run(
+        words,
+        input=script,
+        env=place.environment if place else None,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
 
 
 @contextmanager

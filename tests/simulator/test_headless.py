@@ -9,6 +9,7 @@ import pytest
 
 from tests.simulator.bench_program import LIMIT_S, headless
 from tests.support.certificates import make_certificates
+from tests.support.installed import installed
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import TRIVOX
 
@@ -234,10 +235,10 @@ def test_a_recording_is_kept_when_the_folder_is_deleted(tmp_path: Path, monkeypa
     assert "\npress seller\n" in file.read_text()
 
 
-def test_the_readmes_script_holds() -> None:
+def test_the_readmes_script_holds(tmp_path_factory: pytest.TempPathFactory) -> None:
     readme = (Path(__file__).parents[2] / "simulator/README.md").read_text("utf-8")
     (script,) = re.findall(r"--headless <<'END'\n(.*?)END\n", readme, re.DOTALL)
-    done = headless(script)
+    done = headless(script, place=installed(tmp_path_factory))
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -1,8 +1,6 @@
 """MicroPython is taken from PATH, found in the cache, or fetched; what goes wrong is reported in a sentence."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 from simulator import MicroPythonError
 from simulator.console import micropython
+from tests.support.command import trivox
 
 
 @pytest.fixture(autouse=True)
@@ -136,8 +135,21 @@ def test_a_cache_that_can_not_be_written_is_reported(tmp_path: Path, monkeypatch
         micropython.command("amd64")
 
 
+def test_the_command_says_what_it_fetches_and_from_where(apt: Path, tmp_path: Path) -> None:
+    apt.write_text("'http://two.example/debian/dists/trixie/InRelease' x 0 \n")
+    done = trivox("micropython", "i386")
+    package = "Debian trixie's package micropython for i386"
+    assert f"Fetching {package}, and what it needs, from http://two.example/debian; apt" in done.stdout
+    assert f"Unpacking micropython.deb into {tmp_path / 'cache' / 'i386'}." in done.stdout
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)  # this package is empty
+    assert "Can't unpack micropython.deb" in done.stderr
+
+
+def test_the_command_says_where_micropython_is(on_path: Callable[[str], str]) -> None:
+    program = on_path("1 25 64")
+    done = trivox("micropython", "amd64")
+    assert (done.returncode, done.stdout) == (0, f"MicroPython of 64 bits: {program}, which is on PATH.\n")
+
+
 def test_an_unknown_architecture_is_wrong_usage() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "simulator.console.micropython", "arm"], capture_output=True, check=False
-    )
-    assert done.returncode == 2
+    assert trivox("micropython", "arm").returncode == 2

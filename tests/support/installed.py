@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from simulator.console.files import ROOT
 from tests.support.once import one_worker
 
+BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
 NO_BUILDING = ("--no-deps", "--no-index", "--disable-pip-version-check", "-q")
 
 
@@ -52,21 +55,37 @@ def installed(factory: pytest.TempPathFactory) -> Installed:
 
 
 def _make(place: Installed) -> None:
-    source = place.folder / "source"
-    _copy_clone(source)
-    pip = (sys.executable, "-m", "pip")
-    _run(*pip, "wheel", *NO_BUILDING, "--no-build-isolation", "-w", str(place.wheel.parent), str(source))
-    shutil.rmtree(source)
-    (wheel,) = place.wheel.parent.iterdir()
     venv.create(place.folder / "venv", symlinks=True)
-    _run(*pip, "--python", str(place.python), "install", *NO_BUILDING, "--no-compile", str(wheel))
+    ours = Path(sysconfig.get_path("purelib"))
+    packages = place.folder / "venv" / ours.relative_to(sys.prefix)
+    wheel = _build(place, ours, packages)
+    pip = (sys.executable, "-m", "pip", "--python", str(place.python))
+    _run(*pip, "install", *NO_BUILDING, "--no-compile", str(wheel))
     wheel.rename(place.wheel)
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    packages = place.folder / "venv" / "lib" / version / "site-packages"
     # A line with a folder: its own `.pth` files, such as that of this clone, do not count.
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (packages / "dependencies.pth").write_text(f"{ours}\n")
+    place.trivox.with_name("sqlite-utils").symlink_to(Path(sys.executable).with_name("sqlite-utils"))
     (place.folder / "cache" / "trivox").mkdir(parents=True)
     (place.folder / "cache" / "trivox" / "micropython").symlink_to(ROOT / ".cache" / "micropython")
+
+
+def _build(place: Installed, ours: Path, packages: Path) -> Path:
+    """Build the wheel with what the project says that it needs for that, and nothing else."""
+    source = place.folder / "source"
+    _copy_clone(source)
+    needed = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
+    modules = [re.split("[>=]", name)[0].replace("-", "_") for name in needed]
+    found = [path for name in (*modules, "_distutils_hack") for path in ours.glob(f"{name}*")]  # with its .dist-info
+    links = [packages / path.name for path in found]
+    for link, path in zip(links, found, strict=True):
+        link.symlink_to(path)
+    place.wheel.parent.mkdir()
+    _run(str(place.python), "-c", BUILD, str(place.wheel.parent), cwd=source)
+    for link in links:
+        link.unlink()
+    shutil.rmtree(source)
+    (wheel,) = place.wheel.parent.iterdir()
+    return wheel
 
 
 def _copy_clone(target: Path) -> None:
@@ -83,6 +102,6 @@ def _copy_clone(target: Path) -> None:
             shutil.copy(ROOT / name, target / name)
 
 
-def _run(*words: str) -> None:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+def _run(*words: str, cwd: Path | None = None) -> None:
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import command, facts
+from tests.support.installed import Installed, installed
 from tests.support.once import one_worker
 from tests.support.programs import LIMIT_S, TRIVOX, free_port, wait_until
 
@@ -22,16 +23,18 @@ DATABASE = Path("trivox-data/trivox.db")
 class TrivoxRun:
     """A `trivox run` in its own folder, so that whatever it leaves behind can be found."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, place: Installed | None = None) -> None:
+        """Start it, from an installed wheel if a `place` is given."""
         self.folder = folder
         self.bridge_log = folder / "trivox-data/logs/bridge.log"
         self.bridge_log.unlink(missing_ok=True)
         self.output = folder / "output.txt"
-        words = [TRIVOX, "run", "--port", str(free_port()), "--seed", "1", *options]
+        words = [str(place.trivox) if place else TRIVOX, "run", "--port", str(free_port()), "--seed", "1", *options]
         with self.output.open("wb") as file:
             self.process = subprocess.Popen(
                 words,
                 cwd=folder,
+                env=place.environment if place else None,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -98,9 +101,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Start a run in a folder, one at a time: two that start at the same moment would take the same port."""
     started: list[TrivoxRun] = []
 
-    def start_one(folder: Path, *options: str) -> TrivoxRun:
+    def start_one(folder: Path, *options: str, place: Installed | None = None) -> TrivoxRun:
         with one_worker(tmp_path_factory, "trivox-run"):
-            run = TrivoxRun(folder, *options)
+            run = TrivoxRun(folder, *options, place=place)
             started.append(run)
             run.wait_for_ports()
         return run
@@ -112,8 +115,10 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         run.process.wait()
 
 
-def test_it_ends_by_itself_and_prints_how_to_query_its_database(tmp_path: Path, start: Start) -> None:
-    run = start(tmp_path, "--seconds", "20")
+def test_it_ends_by_itself_and_prints_how_to_query_its_database(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, start: Start
+) -> None:
+    run = start(tmp_path, "--seconds", "20", place=installed(tmp_path_factory))
     assert run.process.wait(LIMIT_S) == 0, run.said
     assert not run.processes()
     assert set(facts.surveys(tmp_path / DATABASE, "outcome")) - {"open"}

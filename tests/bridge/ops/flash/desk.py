@@ -1,7 +1,6 @@
 """A technician's desk: bare boards plugged in, fingers on their buttons, and the command that he runs."""
 
 import json
-import os
 import re
 import subprocess
 import threading
@@ -11,7 +10,7 @@ from typing import Any, Self
 
 from simulator.console.bare_board import BareBoard
 from tests.support.command import trivox
-from tests.support.programs import TRIVOX
+from tests.support.installed import Installed
 
 LIMIT_S = 200
 STEP_MS = 16_000  # a console gives 15 s to each step
@@ -58,13 +57,12 @@ def flash(folder: Path, *words: str, says: str = "") -> subprocess.CompletedProc
     return trivox("console", "flash", *words, folder=folder, environment=SECRET, says=says)
 
 
-def flash_by_program(folder: Path, *words: str, says: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the installed command in a process of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRIVOX")}
+def flash_by_program(place: Installed, folder: Path, *words: str, says: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command of a trivox that was installed from a wheel, in a process of its own."""
     return subprocess.run(
-        [TRIVOX, "console", "flash", *words],
+        [place.trivox, "console", "flash", *words],
         cwd=folder,
-        env={**environment, **SECRET},
+        env={**place.environment, **SECRET},
         input=says,
         capture_output=True,
         text=True,

@@ -26,6 +26,7 @@ from tests.bridge.ops.flash.desk import (
     last_message,
     log_of,
 )
+from tests.support.installed import installed
 from tests.support.programs import LIMIT_S, wait_until
 
 PlugIn = Callable[..., BareBoard]
@@ -55,12 +56,18 @@ def held_open(board: BareBoard) -> None:
 
 @pytest.mark.parametrize("kind", ["pico_w", "esp32"])
 def test_a_board_becomes_a_console_that_the_bridge_knows(
-    plugged: PlugIn, tmp_path: Path, trivox_broker: Broker, trivox_bridge: Bridge, kind: str
+    plugged: PlugIn,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    trivox_broker: Broker,
+    trivox_bridge: Bridge,
+    kind: str,
 ) -> None:
+    place = installed(tmp_path_factory)
     board = plugged(kind)
     at = ("--broker", trivox_broker.url, "--new", "--database", str(trivox_bridge.database))
     with Fingers(board):
-        done = flash_by_program(tmp_path, *TILL, "--port", board.port, *WIFI, *at, says="y\n")
+        done = flash_by_program(place, tmp_path, *TILL, "--port", board.port, *WIFI, *at, says="y\n")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"sofia-1/till-1\n{kind}\n{board.hardware_id}" in done.stdout
     (line,) = log_of(tmp_path)
