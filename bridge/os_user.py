@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from contextlib import suppress
 from pathlib import Path
+
+from bridge.system import HAS_MODES, name_of_user
 
 NOBODY_LOGGED_IN = 2**32 - 1  # the kernel's word for a process that no login began
 
 
 def current_user() -> str:
     """Return who runs this process: `anna`; `anna as root` where anna became root by sudo."""
-    if not hasattr(os, "getuid"):
-        return getpass.getuser()
-    uid = os.getuid()
+    uid = os.getuid() if HAS_MODES else None  # type: ignore[attr-defined, unused-ignore]
     login = _login_of(os.getpid())
     if login is None and uid == 0:  # else anybody could give another name here
         login = os.environ.get("SUDO_USER")
-    return _described(_name_of(uid), login)
+    return _described(name_of_user(uid), login)
 
 
 def user_of(pid: int, uid: int) -> str:
     """Return who runs another process, by what the kernel knows of it."""
-    return _described(_name_of(uid), _login_of(pid))
+    return _described(name_of_user(uid), _login_of(pid))
 
 
 def _described(name: str, login: str | None) -> str:
@@ -35,14 +34,5 @@ def _login_of(pid: int) -> str | None:
     with suppress(OSError, ValueError):
         uid = int(Path(f"/proc/{pid}/loginuid").read_text("ascii"))
         if uid != NOBODY_LOGGED_IN:
-            return _name_of(uid)
+            return name_of_user(uid)
     return None
-
-
-def _name_of(uid: int) -> str:
-    import pwd  # noqa: PLC0415 - only where there are such users
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

@@ -54,8 +54,13 @@ def user_id() -> int | None:
 
 
 def name_of_user(number: int | None) -> str:
-    """Return the name of the user with this id; that of the present user where users have no numbers."""
-    return getpass.getuser() if pwd is None or number is None else str(pwd.getpwuid(number).pw_name)
+    """Return the name of the user with this id, else the id; that of the present user where users have no numbers."""
+    if pwd is None or number is None:
+        return getpass.getuser()
+    try:
+        return str(pwd.getpwuid(number).pw_name)
+    except KeyError:
+        return str(number)
 
 
 def find_user(name: str) -> tuple[int, int] | None:
