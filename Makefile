@@ -1,6 +1,6 @@
 # `make run` shows everything running on this machine; `make test` runs every test. Both install what they need first.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run test chaos flash-cuts chip image lint bench lock clean
+.PHONY: help setup setup-tests run test wheel chaos flash-cuts chip image lint bench lock clean
 PYTHON := .venv/bin/python
 # Let Python cache bytecode: tests start programs hundreds of times.
 unexport PYTHONDONTWRITEBYTECODE
@@ -21,12 +21,20 @@ lint: setup ## Check style, types and import rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 -p bridge
+	.venv/bin/mypy --platform darwin --cache-dir .mypy_cache/darwin -p bridge
 	.venv/bin/pyright --project firmware/pyright-esp32.json
 	.venv/bin/pyright --project firmware/pyright-rp2.json
 	PYTHONPATH=firmware .venv/bin/lint-imports
 
 test: setup-tests ## Check style, types and import rules, and run every test (TRIVOX_SEED=N draws other random cases)
 	@.ci/check
+
+wheel: setup ## Build what is installed on other machines, and a list of the versions it was tested with, into build/wheel
+	@mkdir -p build/wheel
+	@.venv/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/wheel .
+	@grep -oE '^[a-z0-9-]+==[^ ;]+' .ci/lock/host.txt >build/wheel/constraints.txt
+	@ls build/wheel/*
 
 chaos: setup-tests ## Break everything and prove that nothing is lost: with all saved seeds, or with SEED= (MINUTES=, CONSOLES=, PICOS=)
 	$(if $(SEED),,$(PYTHON) -m tests.chaos.virtual --seeds 300)

@@ -41,7 +41,7 @@ def build(*words: str) -> typer.Typer:
         try:
             import_module(module).register(app)
         except (ImportError, AttributeError) as error:
-            raise TrivoxError(f"{module} can't be loaded ({error}): run `make setup`.") from error
+            raise TrivoxError(f"{module} can't be loaded ({error}): install trivox again.") from error
     return app
 
 

