@@ -39,7 +39,9 @@ def prose(text: str) -> str:
 
 def commands_of(text: str) -> list[str]:
     """List the `trivox` commands of a page, in blocks and in sentences, each without `trivox`."""
-    in_blocks = re.findall(r"(?:\.venv/bin/|^)trivox ([^\n#<|>]*)", blocks(text), re.MULTILINE)
+    in_blocks = re.findall(
+        r"(?:\.venv/bin/|/opt/trivox/bin/|^|\| |\w=\S+ )trivox ([^\n#<|>]*)", blocks(text), re.MULTILINE
+    )
     in_prose = re.findall(r"`(?:\.venv/bin/)?trivox ([^`]*)`", prose(text))
     return [" ".join(line.split()) for line in (*in_blocks, *in_prose)]
 
