@@ -236,7 +236,8 @@ def _connect(database: Path) -> socket.socket | None:
         return None
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # type: ignore[attr-defined, unused-ignore]
     # With a timeout of Python's, connecting would not wait for a bridge with many clients, but fail at once.
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", int(WAIT_S), 0))
+    limit = struct.pack("@ll", int(WAIT_S), int(WAIT_S % 1 * 1_000_000))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
     try:
         with socket_address(database) as address:
             connection.connect(address)

@@ -61,7 +61,7 @@ REFUSED = {
     "watch": ("--once",),
 }
 MAKE_ONE = {"bridge", "console enroll", "ingest", "site set", "restore"}
-NEED_NONE = {"broker", "gateway"}
+NEED_NONE = {"broker", "files", "gateway"}
 TABLES = {
     "shifts.csv": SHIFTS,
     "counts.csv": "site_id,source_id,kind,from,to,count\n",

@@ -48,7 +48,9 @@ SCRIPTS = (
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
+    office = Office(tmp_path)
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    return office
 
 
 def raw_controls(text: str) -> list[str]:

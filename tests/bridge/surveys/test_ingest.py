@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from bridge.admin.commands import EnrollConsoles, IngestMessages, Sweep
-from bridge.service.outcome import Publication, TransactionOutcome
+from bridge.service.outcome import TransactionOutcome
 from bridge.store import Store
 from bridge.surveys.facts import Fact, ForceMajeuresChanged, SurveysChanged
 from bridge.surveys.ingest import Intake, IntakeResult
@@ -120,7 +120,7 @@ class Alarm:
                 after.outcome == "no" and (before is None or before.outcome != "no") for before, after in fact.changes
             )
             if self.noes == 3:
-                outcome.publish(Publication(f"alarm/{fact.console[0]}", b"3"))
+                outcome.publish(f"alarm/{fact.console[0]}", b"3")
         elif isinstance(fact, ForceMajeuresChanged):
             self.force_majeures += sum(before is None for before, _ in fact.changes)
 
