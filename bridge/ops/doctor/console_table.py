@@ -55,6 +55,7 @@ def _object(console: ConsoleStatus, findings: list[Finding]) -> dict[str, Any]:
             {"rule": finding.rule, "health": finding.health.word, "reason": finding.reason} for finding in findings
         ],
         "enrolled": console.enrolled,
+        "retired_at_ms": console.retired_at_ms,
         "online": console.online,
         "last_seen_at_ms": console.last_seen_at_ms or None,
         "health_at_ms": console.health_at_ms,

@@ -162,7 +162,7 @@ def on_terminal(office: Office, *words: str, **environment: str) -> str:
 
 @pytest.mark.parametrize("text", SCRIPTS)
 def test_letters_of_every_script_are_shown_as_they_are(office: Office, text: str) -> None:
-    office.do("question", "set", "staff", "--text", f"en={text}", "--silent-weight-origin", text)
+    office.do("question", "set", "staff", "--text", f"en={text}", "--silent-weight-origin", text, "--new")
     listed = office.do("question", "list")
     assert f"  en: {text}\n" in listed
     assert f"({text})" in listed
@@ -172,7 +172,7 @@ def test_letters_of_every_script_are_shown_as_they_are(office: Office, text: str
 
 @pytest.mark.parametrize("char", [*CONTROLS, "\n", "\u200d", "\u3164", "\ue000", "\U000e0100"])
 def test_what_cannot_be_seen_is_shown_by_its_number(office: Office, char: str) -> None:
-    office.do("question", "set", "staff", "--text", f"en=a{char}b")
+    office.do("question", "set", "staff", "--text", f"en=a{char}b", "--new")
     shown = char.encode("unicode_escape").decode()
     assert f"  en: a{shown}b\n" in office.do("question", "list")
 

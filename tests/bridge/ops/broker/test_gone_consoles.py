@@ -1,4 +1,4 @@
-"""What the broker retains of a console that was revoked: nothing, whether the bridge ran then or not."""
+"""What the broker retains of a console that was revoked or retired: nothing, whether the bridge ran then or not."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def test_nothing_stays_retained_of_a_revoked_console(shop: SecuredShop) -> None:
         speak(stolen, ONE)  # its session ends only when the broker reads its files again
         wait_until("it is cleared again", lambda: retained(shop) == ours)
         shop.stop_bridge()
-        shop.do("console", "revoke", "shop/till-2")
+        shop.do("console", "retire", "shop/till-2")
         speak(stolen, ONE)
         assert "The broker still retains 5 messages of consoles that are gone" in shop.do(*doctor)
         shop.start_bridge()
         wait_until("the next bridge clears it", lambda: not retained(shop))
         assert "still retains" not in shop.do(*doctor)
-        shop.do("console", "enroll", "shop/till-2")
+        shop.do("console", "retire", "--undo", "shop/till-2")
         wait_until("its settings are back", lambda: retained(shop) == {f"{OTHER}/settings"})

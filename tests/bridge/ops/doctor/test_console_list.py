@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from simulator.programs import Bridge
 
 OBJECT = {
-    *("site_id", "console_id", "health", "rule", "reason", "signs", "enrolled", "online", "last_seen_at_ms"),
+    *(
+        "site_id",
+        "console_id",
+        "health",
+        "rule",
+        "reason",
+        "signs",
+        "enrolled",
+        "retired_at_ms",
+        "online",
+        "last_seen_at_ms",
+    ),
     *("health_at_ms", "firmware", "board", "hardware_id", "outbox_event_count", "clock_offset_ms", "rssi_dbm"),
     *("heap_free_bytes", "loop_lag_max_ms", "settings_revision", "faults", "lost_event_count"),
     *("lost_last_day_event_count", "unproved_event_count", "words_proved_at_ms"),

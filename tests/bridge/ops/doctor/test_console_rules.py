@@ -83,6 +83,9 @@ LIMITS: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
     ({"at_ms": NOW_MS - 60_001, "health_at_ms": NOW_MS}, ("amber", "clock_off")),
     ({"at_ms": 0, "health_at_ms": None}, WELL),
     ({"at_ms": None, "health_at_ms": NOW_MS}, WELL),
+    # out of service
+    ({"quiet_ms": 3 * HOUR_MS, "retired_at_ms": NOW_MS - 3 * HOUR_MS, "faults": ("flash",)}, ("grey", "retired")),
+    ({"quiet_ms": 3 * HOUR_MS - 1, "retired_at_ms": NOW_MS - 3 * HOUR_MS}, ("amber", "retired_heard")),
     # signal
     ({"rssi_dbm": -80}, WELL),
     ({"rssi_dbm": -81}, ("amber", "signal")),
