@@ -150,7 +150,11 @@ def test_a_bridge_runs_and_commands_say_that_they_must_wait_for_its_end(office: 
 
 
 @pytest.mark.parametrize("name", ["com5", "COM5", "COM?"])
-def test_ports_are_found_by_the_names_that_windows_gives_them(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_ports_are_found_by_the_names_that_windows_gives_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("com5").touch()  # there each name of a port is in every folder
     there = [list_ports_common.ListPortInfo(device) for device in ("COM5", "COM12")]
     monkeypatch.setattr(list_ports, "comports", lambda: there)
     assert ports.find_ports([name]) == [ports.Port("COM5")]

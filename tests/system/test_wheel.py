@@ -41,9 +41,8 @@ COMMANDS = (
     ("firmware", "list"),
     ("console", "enroll", "demo/till-1"),
     ("question", "card", "staff", "--out", "card.pdf"),
-    ("simulate", "quiet_branch", "--days", "1", "--jobs", "1", "--database", "trivox.db"),
+    ("simulate", "quiet_branch", "--days", "1", "--jobs", "1"),
     ("ingest", "quiet_branch/messages.ndjson"),
-    ("simulate", "quiet_branch", "--check", "trivox.db"),
     ("report", "--from", "2026-01-01", "--to", "2027-01-01", "--by", "site", "--format", "json"),
 )
 

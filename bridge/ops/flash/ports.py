@@ -35,14 +35,15 @@ class Port(NamedTuple):
 def find_ports(patterns: list[str]) -> list[Port]:
     """Return the ports that match these names or patterns; without any, the ports of known makers."""
     if patterns:
-        paths = {path for pattern in patterns for path in (*glob(pattern), *_listed(pattern))}  # noqa: PTH207 - patterns have roots
-        return [Port(path) for path in sorted(paths)]
+        return [Port(path) for path in sorted({path for pattern in patterns for path in _matching(pattern)})]
     return [Port(port.device, port.serial_number) for port in sorted(list_ports.comports()) if port.vid in MAKERS]
 
 
-def _listed(pattern: str) -> list[str]:
-    """Return the ports in the system's list that match; on Windows they are no files, and COM5 is com5."""
-    return [port.device for port in list_ports.comports() if fnmatch(port.device.casefold(), pattern.casefold())]
+def _matching(pattern: str) -> list[str]:
+    """Return the ports that match, as files or in the system's list; on Windows COM5 is there too, and is com5."""
+    listed = [port.device for port in list_ports.comports() if fnmatch(port.device.casefold(), pattern.casefold())]
+    known = {path.casefold() for path in listed}
+    return [*listed, *(path for path in glob(pattern) if path.casefold() not in known)]  # noqa: PTH207 - it has a root
 
 
 def find_again(port: Port) -> Port:
