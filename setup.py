@@ -51,10 +51,9 @@ class BuildWithFiles(build_py):
 class SourceWithFiles(sdist):
     """Makes a source distribution from which the same wheel can be built."""
 
-    def add_defaults(self) -> None:
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
         """Add the files."""
-        super().add_defaults()
-        self.filelist.extend([str(path) for path in shipped_files()])
+        super().make_release_tree(base_dir, sorted({*files, *map(str, shipped_files())}))
 
 
 setup(cmdclass={"build_py": BuildWithFiles, "sdist": SourceWithFiles})

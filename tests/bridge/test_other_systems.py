@@ -80,6 +80,10 @@ def test_reports_lists_cards_and_keys_are_made(office: Office, windows: Path) ->
     for secret in (f"{office.database}-keys", f"{office.database}-keys/demo", "till-2.json.new", "keys.json.new"):
         assert f"{secret} /inheritance:r /grant:r *S-1-3-4:" in words
     assert "No bridge is running" in forked.run("doctor", *db).stdout
+    assert "demo" in run("watch", "--once", *db)
+    run("firmware", "key", "release.key")
+    Path("release.key").chmod(0o666)  # as Windows shows each file
+    run("firmware", "build", "--key", "release.key")
     run("backup", "copy.db", *db)
     run("restore", "copy.db", *db)
     assert json.loads(run(*REPORT, "--by", "site", *db)) == office.rows("site")

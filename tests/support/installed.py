@@ -17,7 +17,16 @@ import pytest
 from simulator.console.files import ROOT
 from tests.support.once import one_worker
 
-BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+BUILD = """
+import os, shutil, sys
+from setuptools import build_meta
+
+target = sys.argv[1]
+name = build_meta.build_sdist(".")
+shutil.unpack_archive(name, "unpacked")
+os.chdir(os.path.join("unpacked", name.removesuffix(".tar.gz")))
+build_meta.build_wheel(target)
+"""
 NO_BUILDING = ("--no-deps", "--no-index", "--disable-pip-version-check", "-q")
 
 
@@ -70,7 +79,7 @@ def _make(place: Installed) -> None:
 
 
 def _build(place: Installed, ours: Path, packages: Path) -> Path:
-    """Build the wheel with what the project says that it needs for that, and nothing else."""
+    """Build the wheel, from a source distribution, with what the project says that it needs and nothing else."""
     source = place.folder / "source"
     _copy_clone(source)
     needed = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
