@@ -60,8 +60,8 @@ class ControlServer:
         self._describe = describe
         self._connections = OpenConnections(MAX_CLIENTS)
         self._is_closed = False
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # type: ignore[attr-defined, unused-ignore]
         with socket_address(database) as address:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # type: ignore[attr-defined, unused-ignore]
             Path(address).unlink(missing_ok=True)  # left by a process that was killed: we hold the lock, so it is gone
             umask = os.umask(0o177)
             try:

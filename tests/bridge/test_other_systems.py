@@ -9,7 +9,10 @@ from __future__ import annotations
 import errno
 import json
 import re
+import shutil
 import signal
+import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +20,11 @@ import pytest
 import serial
 from serial.tools import list_ports, list_ports_common
 
+from bridge.errors import TrivoxError
 from bridge.ops.flash import ports
 from bridge.serial_port import error_number, is_plugged_in
+from bridge.service import control
+from bridge.service.control_server import ControlServer
 from simulator.console.bare_board import BareBoard
 from tests.bridge.office import Office, OfficeTill, at
 from tests.bridge.ops.flash.desk import NOWHERE, SECRET, TILL, UNTESTED
@@ -188,3 +194,20 @@ def test_what_windows_says_of_a_port_is_understood(
     monkeypatch.setattr(ports, "_open_and_close", refuse)
     with pytest.raises(ports.FlashingError, match=sentence):
         ports.check_access("COM5")
+
+
+def test_on_a_mac_the_bridge_has_a_socket_beside_its_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "OPEN_FOLDERS", tmp_path / "proc")
+    monkeypatch.delattr(socket, "SO_PEERCRED")
+    (folder := Path(tempfile.mkdtemp(prefix="mac-"))).chmod(0o700)
+    try:
+        server = ControlServer(folder / "a.db", lambda *_: {"done": True}, lambda: {"is_connected": True})
+        assert (folder / "a.db.sock").is_socket()
+        assert control.describe_bridge(folder / "a.db") == {"is_connected": True}
+        server.close()
+    finally:
+        shutil.rmtree(folder)
+    deep = tmp_path / ("deep" * 30)
+    deep.mkdir()
+    with pytest.raises(TrivoxError, match="is too long for the bridge's socket: choose a shorter folder"):
+        ControlServer(deep / "a.db", lambda *_: {}, dict)
