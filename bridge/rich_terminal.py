@@ -26,6 +26,11 @@ class RichTerminal(Console):
         file = below(sys.stdout) if file is None else below(file)
         super().__init__(file=file, markup=False, emoji=False, highlight=False, **options)
 
+    @property
+    def encoding(self) -> str:
+        """The encoding of the file, or of standard output for what is printed later: boxes need UTF-8."""
+        return str(getattr(self.file, "encoding", None) or getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+
     def render_str(self, text: str, **options: Any) -> Text:
         """Make a text of a cell or line, escaped before its width is measured."""
         return super().render_str(escaped_lines(text), **{**options, "markup": False, "emoji": False})

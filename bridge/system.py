@@ -82,7 +82,7 @@ def make_private(path: Path) -> None:
     flags = "(OI)(CI)" if path.is_dir() else ""  # what is made in the folder inherits them
     words = ["icacls", str(path), "/inheritance:r", "/grant:r", f"{OWNER_RIGHTS}:{flags}F"]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace", check=False)
     except FileNotFoundError as error:
         raise PermissionError(errno.EPERM, "without the program icacls others can't be kept from it") from error
     if done.returncode:

@@ -128,3 +128,27 @@ def test_text_goes_out_through_one_door_for_each_output(folder: str, door: str, 
         for name in names & set(used_names(path))
     ]
     assert not around, f"use {door or 'bridge/cli/output.py'} instead:\n" + "\n".join(around)
+
+
+def test_no_text_is_read_or_written_in_the_locales_encoding() -> None:
+    forgotten = []
+    for path in (path for package in ("bridge", "simulator") for path in (ROOT / package).rglob("*.py")):
+        if path.is_relative_to(ROOT / "simulator" / "board"):
+            continue  # MicroPython knows UTF-8 alone
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = ast.unparse(node.func).rpartition(".")[2]
+            options = {keyword.arg for keyword in node.keywords}
+            words = {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+            is_text = {
+                "read_text": not node.args,
+                "write_text": len(node.args) == 1,
+                "open": bool({"w", "r", "a"} & words),
+                "fdopen": bool({"w", "r", "a"} & words),
+                "run": "text" in options,
+                "Popen": "text" in options,
+            }
+            if is_text.get(name) and "encoding" not in options:
+                forgotten.append(f"{path.relative_to(ROOT)}:{node.lineno}: {name}")
+    assert not forgotten, "name the encoding:\n" + "\n".join(forgotten)

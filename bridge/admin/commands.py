@@ -36,7 +36,8 @@ class SetQuestion(BridgeCommand, frozen=True):
     words = "question set"
     question_id: str
     kind: str | None = None
-    texts: dict[str, str] | None = None  # by language; replaces all texts of the revision before
+    texts: dict[str, str] | None = None  # by language; those of other languages stay as they are
+    drop_languages: list[str] | None = None
     silent_weight: float | None = None
     silent_weight_origin: str | None = None
     silent_weight_on: str | None = None  # an ISO date

@@ -40,8 +40,8 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
     question_id = check_id("question", command.question_id)
     before = table.questions(store).get(question_id)
     revision = table.newest_revision(store, question_id)
-    kind, texts = command.kind or (revision and revision.kind), command.texts or (revision and revision.texts)
-    if not (kind and texts):
+    kind, texts = command.kind or (revision and revision.kind), _texts(revision.texts if revision else {}, command)
+    if not (kind and (revision or texts)):
         raise UsageError(
             f"There is no key question {question_id} yet: {names.hint_of_question(question_id)}give --kind and --text "
             "to define it."
@@ -64,6 +64,23 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
         settings.choose(store, site_id, console_id, "question_id", question_id)
     made = names.make_new()
     return {"question_revision": revision.question_revision, "renewed": settings.refresh_all(store), "made": made}
+
+
+def _texts(before: dict[str, str], command: SetQuestion) -> dict[str, str]:
+    """Return the texts of the revision before with the changes of the command. Raises UsageError."""
+    tags = {language.lower(): language for language in before}  # in language tags, capitals mean nothing
+    changed = {tags.get(language.lower(), language): text for language, text in (command.texts or {}).items()}
+    dropped = {tags.get(language.lower(), language) for language in command.drop_languages or []}
+    for language in sorted(dropped):
+        if language in changed:
+            raise UsageError(f"{language!r} gets a text and is dropped at once: give --text or --drop-language for it.")
+        if language not in before:
+            known = ", ".join(before) or "no language"
+            raise UsageError(f"There is no text in {language!r} to drop: the question has {known}.")
+    texts = {language: text for language, text in {**before, **changed}.items() if language not in dropped}
+    if before and not texts:
+        raise UsageError("A key question needs a text in at least one language: give another one by --text first.")
+    return texts
 
 
 def _with_weight(question: table.KeyQuestion, command: SetQuestion, now_ms: int) -> table.KeyQuestion:
@@ -107,10 +124,13 @@ def _date(text: str) -> str:
 
 def _check_texts(texts: dict[str, str]) -> None:
     if len(texts) > MAX_LANGUAGES:
-        raise UsageError(f"A key question can have at most {MAX_LANGUAGES} languages: leave some out.")
+        raise UsageError(f"A key question can have at most {MAX_LANGUAGES} languages: drop some by --drop-language.")
     size = sum(len(language.encode()) + len(text.encode()) for language, text in texts.items())
     if size > MAX_BYTES:
-        raise UsageError(f"The texts have {size} bytes together, but consoles take at most {MAX_BYTES}: shorten them.")
+        raise UsageError(
+            f"The texts have {size} bytes together, but consoles take at most {MAX_BYTES}: shorten "
+            "them, or drop one by --drop-language."
+        )
     for language, text in texts.items():
         if not 0 < len(language) <= MAX_LANGUAGE_TAG:
             raise UsageError(f"{language!r} is not a language tag: give one such as en.")

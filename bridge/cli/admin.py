@@ -64,8 +64,12 @@ def question_set(
         list[str] | None,
         typer.Option(
             metavar="LANGUAGE=TEXT",
-            help="The text in a language; repeat it to give all languages. A changed text makes a new revision.",
+            help="The text in a language; repeat it for several. Other languages keep theirs. "
+            "A changed text makes a new revision.",
         ),
+    ] = None,
+    drop_language: Annotated[
+        list[str] | None, typer.Option(metavar="LANGUAGE", help="A language to have no text in any more; repeatable.")
     ] = None,
     silent_weight: Annotated[
         float | None, typer.Option(help="How much a silent counts as dissatisfied, from 0 to 1.")
@@ -87,6 +91,7 @@ def question_set(
             question_id=question_id,
             kind=kind,
             texts=_pairs(text or [], 'LANGUAGE=TEXT, such as en="Are you satisfied?"'),
+            drop_languages=drop_language or [],
             silent_weight=silent_weight,
             silent_weight_origin=silent_weight_origin,
             silent_weight_on=silent_weight_on,

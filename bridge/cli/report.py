@@ -87,7 +87,7 @@ def report(
     else:
         from bridge.reports.table import as_text  # noqa: PLC0415 - JSON and CSV are faster without it
 
-        width = os.get_terminal_size().columns if sys.stdout.isatty() else None
+        width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
         print_drawing(as_text(rows, columns, terminal_width=width))
 
 

@@ -87,7 +87,7 @@ def _differences(run: Run, database: Path, by: str, force_majeure: ForceMajeure)
     command = [str(Path(sys.executable).with_name("trivox")), "report", "--database", str(database), "--format", "json"]
     command += ["--from", run.from_on, "--to", run.to_on, "--by", by]
     command += [] if force_majeure == "default" else ["--force-majeure", force_majeure]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode:
         raise ScenarioError(done.stderr.strip().removeprefix("trivox: "))
     sentences = run.differences(json.loads(done.stdout), by, force_majeure)

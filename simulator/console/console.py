@@ -362,7 +362,7 @@ class Console:
     def output(self) -> str:
         """Return what the console wrote to its serial line, over all power-ons."""
         path = self._serial_path
-        return path.read_text(errors="replace") if path.exists() else ""
+        return path.read_text("utf-8", errors="replace") if path.exists() else ""
 
     def wait_output(self, text: str, timeout_s: float = 30.0) -> str:
         """Wait until the serial output contains `text`; return the whole output.

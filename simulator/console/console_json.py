@@ -42,7 +42,7 @@ def files(config: dict[str, Any], ca: Path | None) -> dict[str, str]:
     """Return the content of the files that make a board a console, by file name."""
     contents = {"console.json": json.dumps(config)}
     if ca:
-        contents["ca.pem"] = ca.read_text()
+        contents["ca.pem"] = ca.read_text("utf-8")
     return contents
 
 

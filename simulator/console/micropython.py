@@ -72,7 +72,9 @@ def prepare(architecture: Architecture, say: Say) -> list[str]:
 def _is_suitable(words: list[str], architecture: Architecture) -> bool:
     """Return whether this MicroPython runs here, is new enough, and has the word size and the modules needed."""
     try:
-        probe = subprocess.run([*words, "-c", _PROBE], capture_output=True, text=True, timeout=20, check=False)
+        probe = subprocess.run(
+            [*words, "-c", _PROBE], capture_output=True, encoding="utf-8", errors="replace", timeout=20, check=False
+        )
         major, minor, bits = map(int, probe.stdout.split())
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return False
@@ -91,7 +93,7 @@ def _lock(architecture: Architecture) -> Iterator[None]:
     """Keep other processes from fetching at the same time."""
     try:
         CACHE.mkdir(parents=True, exist_ok=True)
-        file = (CACHE / f"{architecture}.lock").open("w")
+        file = (CACHE / f"{architecture}.lock").open("w", encoding="utf-8")
     except OSError as error:
         raise MicroPythonError(f"Can't store MicroPython in {CACHE}: {error.strerror}; make it writable.") from error
     with file:
@@ -153,7 +155,7 @@ def download(work: Path, architecture: Architecture, say: Say) -> list[Path]:
         for part in ("lists/partial", "archives/partial"):
             (state / part).mkdir(parents=True)
         (state / "status").touch()
-        (state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {RELEASE} main\n")
+        (state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {RELEASE} main\n", "utf-8")
         apt = _apt(state, architecture)
         say(
             f"Fetching Debian {RELEASE}'s package micropython for {architecture}, and what it needs, from {mirror}; "
@@ -207,7 +209,9 @@ def mirrors() -> list[str]:
 def _run(words: list[str], problem: str) -> str:
     """Run a command and return its output; raises MicroPythonError, which begins with `problem`, if it fails."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=FETCH_LIMIT_S, check=False)
+        done = subprocess.run(
+            words, capture_output=True, encoding="utf-8", errors="replace", timeout=FETCH_LIMIT_S, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise MicroPythonError(f"{problem}: no answer in {FETCH_LIMIT_S} s; check the network.") from error
     if done.returncode:

@@ -81,7 +81,7 @@ class BoardProcess:
     def waited_ms(self) -> int:
         """Return how long the firmware's thread has waited for a processor; 0 where the system does not report it."""
         try:
-            _, waited_ns, _ = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()
+            _, waited_ns, _ = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text("ascii").split()
         except OSError:  # it has ended, or the system does not report it
             return 0
         return int(waited_ns) // 1_000_000

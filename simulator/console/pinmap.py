@@ -37,7 +37,7 @@ def pin_map(board: str, firmware: Path) -> PinMap:
     if path is None:
         raise ConsoleError(f"There is no board {board}; choose one of firmware/boards.")
     values = {}
-    for statement in ast.parse(path.read_text()).body:
+    for statement in ast.parse(path.read_text("utf-8")).body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             values[statement.targets[0].id] = ast.literal_eval(statement.value)
     return PinMap(

@@ -80,7 +80,9 @@ class Bridge:
         """
         command = [trivox(), *words, "--database", str(self.database)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_LIMIT_S, check=False)
+            done = subprocess.run(
+                command, capture_output=True, encoding="utf-8", errors="replace", timeout=COMMAND_LIMIT_S, check=False
+            )
         except subprocess.TimeoutExpired as error:
             raise ProgramError(f"`trivox {' '.join(words)}` did not end in {COMMAND_LIMIT_S:g} s.") from error
         if done.returncode:

@@ -93,7 +93,7 @@ class Broker:
         if os.geteuid() == 0:
             lines.append("user root")  # otherwise it could not read files that only root may read
         config = self._folder / "mosquitto.conf"
-        config.write_text("\n".join(lines) + "\n")
+        config.write_text("\n".join(lines) + "\n", "utf-8")
         return [str(self._mosquitto), "-c", str(config)], " running"
 
     @staticmethod

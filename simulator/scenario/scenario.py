@@ -142,7 +142,9 @@ class Scenario:
         if database is None:
             return
         words = [str(folder / "prepare.sh"), str(database)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=PREPARE_LIMIT_S, check=False)
+        done = subprocess.run(
+            words, capture_output=True, encoding="utf-8", errors="replace", timeout=PREPARE_LIMIT_S, check=False
+        )
         if done.returncode:
             raise ScenarioError(f"{database} could not be prepared: {' '.join(done.stderr.split())}")
 

