@@ -21,7 +21,7 @@ FILES = {
 def commands(page: str) -> list[list[str]]:
     """Return the words of each `trivox` command in the blocks of a page, in order, without where its output goes."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    lines = re.findall(r"^\.venv/bin/trivox (.*)$", "\n".join(blocks), re.MULTILINE)
+    lines = re.findall(r"^(?:\.venv/bin/)?trivox (.*)$", "\n".join(blocks), re.MULTILINE)
     return [shlex.split(line.partition(" > ")[0], comments=True) for line in lines]
 
 
