@@ -22,7 +22,6 @@ lint: setup ## Check style, types and import rules
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 -p bridge
-	.venv/bin/mypy --platform darwin --cache-dir .mypy_cache/darwin -p bridge
 	.venv/bin/pyright --project firmware/pyright-esp32.json
 	.venv/bin/pyright --project firmware/pyright-rp2.json
 	PYTHONPATH=firmware .venv/bin/lint-imports
