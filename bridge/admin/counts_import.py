@@ -9,7 +9,9 @@ import msgspec
 from bridge.admin.csv_file import CsvFile, Line
 from bridge.admin.imports import ROWS_AT_ONCE, accept
 from bridge.admin.known_names import KnownNames
+from bridge.model.feed_faults import find_faults, in_words
 from bridge.model.local_time import instant_ms
+from bridge.store import counts as table
 from bridge.store import imports, places
 from bridge.surveys.counts import CountMessage, CountsIntake
 
@@ -50,8 +52,18 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
     intake.stage()
     file.check()
     made = names.make_new()
+    notes = _notes(store)
     accept(store)
-    return {"counts": count, "made": made}
+    return {"counts": count, "made": made, "notes": notes}
+
+
+def _notes(store: Store) -> list[str]:
+    """Say what the file counts twice, together with what is stored, and which of its sources are silent."""
+    faults = []
+    for site_id, first_day, last_day in table.days_of_staged(store):
+        hours = first_day, f"{last_day}T~"  # after the last hour, whatever its offset
+        faults += find_faults(table.intervals(store, hours, site_id, with_staged=True))
+    return in_words(faults)
 
 
 def _message(line: Line, timezone: str) -> CountMessage:

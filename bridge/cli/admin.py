@@ -222,6 +222,8 @@ def counts_import(
     result = perform(database, ImportCounts(name=file.name, text=table_of(file), new=new))
     print_made(result)
     print_line(f"{plural(result['counts'], 'count')} imported.")
+    for note in result["notes"]:
+        print_line(f"Note: {note}.")
 
 
 def register(app: typer.Typer) -> None:

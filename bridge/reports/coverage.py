@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from bridge.model.feed_faults import in_words
 from bridge.model.local_time import day_starts_ms, period_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
+    from bridge.model.feed_faults import FeedFault
     from bridge.store.report_queries import Feed, Group
 
 KINDS = ("transactions", "visitors")
@@ -129,6 +131,16 @@ def notes(kind: str, total: FeedTotal, periods: ReportPeriods, group: Group, sit
     if beyond:
         sentences.append(f"some {kind} were counted over an interval that reaches beyond the period")
     return sentences
+
+
+def fault_notes(faults: list[FeedFault], periods: ReportPeriods, group: Group, sites: set[str]) -> list[str]:
+    """Return notes for a row: what its sites' feeds count twice, or leave out, within its period."""
+    spans = {site_id: periods.row_span(group, site_id) for site_id in sites} if faults else {}
+    return in_words(
+        fault
+        for fault in faults
+        if fault.site_id in spans and fault.from_ms < spans[fault.site_id][1] and spans[fault.site_id][0] < fault.to_ms
+    )
 
 
 def _overlap_ms(spans: list[Span], from_ms: int, to_ms: int) -> int:

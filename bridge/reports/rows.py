@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from bridge.model.feed_faults import FeedFault, find_faults
 from bridge.reports import coverage, kpi
-from bridge.store import places, report_queries
+from bridge.store import counts as counts_table
+from bridge.store import imports, places, report_queries
 from bridge.store import settings as settings_table
 from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_LEVEL_MAX, DEFAULT_FORCE_MAJEURE_SCOPE_S
 
@@ -161,11 +163,15 @@ def report_rows(
         if row_counts := counts.get(context.key(group, question, revision)):
             row_counts.unproved += count
     feeds = coverage.total_feeds(report_queries.feeds(store, columns, from_text, to_text), columns)
+    intervals = counts_table.intervals(store, (from_text, to_text), with_staged=imports.is_visible(store))
+    faults = find_faults(intervals) if feeds else []
     periods = coverage.ReportPeriods(from_day, to_day, columns, context.timezones)
     if "seller_id" in columns and feeds:
         periods = periods.with_shifts(places.shifts_of_sellers(store, *periods.outer_span()))
     return [
-        _row(context, key, counts[key], {kind: feeds.get((key.group, kind)) for kind in coverage.KINDS}, periods)
+        _row(
+            context, key, counts[key], {kind: feeds.get((key.group, kind)) for kind in coverage.KINDS}, periods, faults
+        )
         for key in sorted(counts, key=lambda key: _order(columns, key))
     ]
 
@@ -200,6 +206,7 @@ def _row(
     counts: RowCounts,
     feeds: dict[str, coverage.FeedTotal | None],
     periods: coverage.ReportPeriods,
+    faults: list[FeedFault],
 ) -> Row:
     group, question_id, revision, kind = key
     question = context.questions.get(question_id)
@@ -219,6 +226,7 @@ def _row(
     for name, total in feeds.items():
         if total:
             row["notes"] += coverage.notes(name, total, periods, group, counts.sites)
+    row["notes"] += coverage.fault_notes(faults, periods, group, counts.sites)
     return row
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bridge.model.feed_faults import CountedInterval
 from bridge.store import imports
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ NOT_REPLACED = (
 _RECEIVED = "INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw)"
 
 NAMES_AT_ONCE = 32
+_QUARTER_MS = 15 * 60_000
 Name = tuple[str, str, str]
 """(site_id, source_id, id)."""
 
@@ -84,6 +86,33 @@ def merge_some(store: Store, limit: int) -> bool:
         "DELETE FROM counts_change WHERE site_id = ? AND source_id = ? AND id = ?", [row[:3] for row in rows]
     )
     return bool(rows)
+
+
+def intervals(
+    store: Store, hours: tuple[str, str], site_id: str | None = None, *, with_staged: bool
+) -> Iterator[CountedInterval]:
+    """Yield the counts whose local hour is in [from, to), in the order that `find_faults` needs; of a site, or of all.
+
+    Sources without any interval of a quarter of an hour, tills that send each sale, are left out.
+    """
+    table = "counts"
+    if with_staged:
+        columns = _COLUMNS
+        table = f"(SELECT {columns} FROM counts_change UNION ALL SELECT {columns} FROM counts WHERE {NOT_REPLACED})"  # noqa: S608
+    where = "hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR site_id = ?3)"
+    sql = (  # composed only of this module's own words
+        "SELECT site_id, kind, source_id, substr(hour, 1, 10), from_ms, to_ms, count, checkout_point_id, seller_id"  # noqa: S608
+        f" FROM {table} WHERE {where} AND (site_id, kind, source_id) IN (SELECT site_id, kind, source_id FROM {table}"
+        f" WHERE {where} AND to_ms - from_ms >= {_QUARTER_MS})"
+        " ORDER BY site_id, kind, source_id, from_ms, to_ms DESC, checkout_point_id, seller_id"
+    )
+    yield from (CountedInterval(*row) for row in store.each(sql, (*hours, site_id)))
+
+
+def days_of_staged(store: Store) -> list[tuple[str, str, str]]:
+    """Return (site_id, first local day, last local day) of each site with staged counts."""
+    days = "min(substr(hour, 1, 10)), max(substr(hour, 1, 10))"
+    return store.all(f"SELECT site_id, {days} FROM counts_change GROUP BY 1")  # noqa: S608 - no outside text
 
 
 def in_force(store: Store, names: list[Name]) -> dict[Name, CountRow]:
