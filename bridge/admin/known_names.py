@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bridge.store import Store
 
 
+NEAREST_SOUGHT = 20  # for so many names, as many as an import shows errors: each takes a look at all known ones
+
+
 class UnknownNameError(UsageError):
     """A command names something that is not known."""
 
@@ -133,7 +136,8 @@ class KnownNames:
                 self._accepted.add(name)
                 self._unknown[name] = None
                 return
-            self._refused[name] = self._sentence(name, nearest(), where)
+            is_sought = len(self._refused) < NEAREST_SOUGHT
+            self._refused[name] = self._sentence(name, nearest() if is_sought else None, where)
         raise UnknownNameError(self._refused[name])
 
     def _sentence(self, name: tuple[str, ...], nearest: str | None, where: str) -> str:

@@ -17,6 +17,7 @@ from bridge.admin.commands import (
     RemoveSites,
     RetireConsoles,
 )
+from bridge.cli.enrolment import UPDATE_BROKER
 from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, FromDay, ToDay, day_of, scope
 from bridge.cli.output import print_line
 from bridge.cli.shared_groups import (
@@ -57,9 +58,11 @@ def console_remove(consoles: Consoles, database: Database = DATABASE) -> None:
     names = [check_name("console", name) for name in dict.fromkeys(consoles)]
     perform(database, RemoveConsoles(consoles=list(dict.fromkeys(consoles))))
     keyring = Keyring(database)
+    had_login = [name for name in names if keyring.remove(*name)]
     for name in names:
-        had_login = keyring.remove(*name)
-        print_line(f"Console {'/'.join(name)} is removed{', and its credentials' if had_login else ''}.")
+        print_line(f"Console {'/'.join(name)} is removed{', and its credentials' if name in had_login else ''}.")
+    if had_login:
+        print_line(UPDATE_BROKER)
 
 
 @site_app.command("remove")
@@ -67,11 +70,12 @@ def site_remove(sites: Annotated[list[str], typer.Argument(metavar="SITE…")], 
     """Remove sites that nothing was received from, with all that was decided about them."""
     perform(database, RemoveSites(sites=list(dict.fromkeys(sites))))
     keyring = Keyring(database)
-    for site_id, console_id in list(keyring.consoles()):
-        if site_id in sites:
-            keyring.remove(site_id, console_id)
+    logins = [keyring.remove(*console) for console in list(keyring.consoles()) if console[0] in sites]
+    logins += [keyring.remove_account(name) for name in keyring.sources() if name.partition("/")[0] in sites]
     for site_id in dict.fromkeys(sites):
         print_line(f"Site {site_id} is removed.")
+    if logins:
+        print_line(UPDATE_BROKER)
 
 
 @checkout_point_app.command("remove")

@@ -51,7 +51,10 @@ def test_a_retired_console_is_neither_red_nor_counted(office: Office) -> None:
     assert consoles(office) == [("till-2", "green", None)]
     assert consoles(office, "--all") == [("till-1", "grey", "retired"), ("till-2", "green", None)]
     assert [row["retired_at_ms"] is None for row in listed(office, "--all")] == [False, True]
-    assert "till-1" not in office.do("doctor")
+    office.do("settings", "set", "--site", "demo", "ask_every=2")
+    told = office.do("doctor")
+    assert "till-1" not in told
+    assert "New settings for 1 console are" in told, "… of the other one"
     assert "till-1" not in office.do("watch", "--once")
     assert json.loads(office.do("site", "list", "--json"))[0]["retired"] == 1
     assert len(facts.surveys(office.database, console_id="till-1")) == 1, "what it sent stays"
