@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,16 +64,25 @@ UNKNOWN_FOR_EVER = [  # nothing could be made of these names
 ]
 
 
-@pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
-    """Make an office that knows sofia-1/till-1 at the checkout point `counter`, and the seller anna."""
-    monkeypatch.chdir(tmp_path)
-    office = Office(tmp_path)
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """Make an office that knows sofia-1/till-1 at the checkout point `counter`, and the seller anna.
+
+    It is made once: what is refused changes nothing.
+    """
+    office = Office(tmp_path_factory.mktemp("office"))
     office.do("site", "set", "sofia-1", "--timezone", "UTC")
     office.do("console", "enroll", "sofia-1/till-1")
     office.do("checkout-point", "set", "sofia-1", "counter", "--console", "till-1")
     office.shifts("sofia-1,till-1,anna,Anna,2026-10-02T08:00,2026-10-02T17:00")
     return office
+
+
+@pytest.fixture
+def office(unchanged: Office, tmp_path: Path) -> Office:
+    """Copy that office."""
+    shutil.copytree(unchanged.folder, tmp_path, dirs_exist_ok=True)
+    return Office(tmp_path)
 
 
 def known(office: Office) -> tuple[object, ...]:
@@ -96,15 +106,15 @@ def file(office: Office, name: str, *, lines: int = 1, **wrong: str) -> Path:
 
 @pytest.mark.parametrize(("words", "unknown", "nearest"), UNKNOWN + UNKNOWN_FOR_EVER)
 def test_an_unknown_name_is_refused_with_the_nearest(
-    office: Office, words: tuple[str, ...], unknown: str, nearest: str
+    unchanged: Office, words: tuple[str, ...], unknown: str, nearest: str
 ) -> None:
-    before = known(office)
-    result = office.run(*words)
+    before = known(unchanged)
+    result = unchanged.run(*words)
     assert (result.status, result.out, result.err.count("\n")) == (2, "", 1), result
     assert result.err.startswith(f"trivox: There is no {unknown}")
     assert f"did you mean {nearest}?" in result.err
     assert ("--new" in result.err) == ((words, unknown, nearest) in UNKNOWN)
-    assert known(office) == before
+    assert known(unchanged) == before
 
 
 @pytest.mark.parametrize(
@@ -119,21 +129,21 @@ def test_an_unknown_name_is_refused_with_the_nearest(
     ],
 )
 def test_an_unknown_name_in_a_file_is_refused_with_its_line(
-    office: Office, command: str, name: str, wrong: dict[str, str], unknown: str, nearest: str
+    unchanged: Office, command: str, name: str, wrong: dict[str, str], unknown: str, nearest: str
 ) -> None:
-    before = known(office)
-    result = office.run(command, "import", file(office, name, lines=2, **wrong))
+    before = known(unchanged)
+    result = unchanged.run(command, "import", file(unchanged, name, lines=2, **wrong))
     assert (result.status, result.out, result.err.count("\n")) == (2, "", 1), result
     assert (
         f"{name}: nothing was imported; correct line 3: there is no {unknown}: did you mean {nearest}? " in result.err
     )
     assert "If it is new, give --new" in result.err
-    assert known(office) == before
+    assert known(unchanged) == before
 
 
-def test_the_nearest_site_is_named_where_no_console_of_it_is_near(office: Office) -> None:
-    assert "did you mean site sofia-1?" in office.run("settings", "set", "a=1", "--console", "sofya-1/kiosk").err
-    assert "see `trivox site list`" in office.run("settings", "set", "a=1", "--site", "zzzz").err
+def test_the_nearest_site_is_named_where_no_console_of_it_is_near(unchanged: Office) -> None:
+    assert "did you mean site sofia-1?" in unchanged.run("settings", "set", "a=1", "--console", "sofya-1/kiosk").err
+    assert "see `trivox site list`" in unchanged.run("settings", "set", "a=1", "--site", "zzzz").err
 
 
 # -- what makes names --------------------------------------------------------------------------------------------------
@@ -200,12 +210,12 @@ def test_a_bridge_makes_the_sites_that_it_is_to_serve_if_it_is_told_to(office: O
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("again", ["{head}", "\ufeff{head}", "{spaced}"])
-def test_a_second_first_line_is_refused(office: Office, name: str, again: str) -> None:
+def test_a_second_first_line_is_refused(unchanged: Office, name: str, again: str) -> None:
     command = {"shifts.csv": "shift", "counts.csv": "counts", "points.csv": "checkout-point"}[name]
     head, line = FILES[name]
     second = again.format(head=head, spaced=", ".join(head.upper().split(",")))
     text = "\n".join([head, line.format(**RIGHT), second])
-    result = office.run(command, "import", office.file(name, text), "--new")
+    result = unchanged.run(command, "import", unchanged.file(name, text), "--new")
     assert result.status == 1
     assert "correct line 3: it names the columns again, as where two files were joined" in result.err
-    assert facts.consoles(office.database, "console_id") == ["till-1"]
+    assert facts.consoles(unchanged.database, "console_id") == ["till-1"]

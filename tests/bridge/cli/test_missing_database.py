@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from bridge.cli.command_table import COMMANDS
 from tests.bridge.office import Office
 from tests.support import facts
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHIFTS = "site_id,console_id,seller_id,seller_name,started_at,ended_at\n"
 REFUSED = {
@@ -87,18 +84,21 @@ def test_every_command_is_here() -> None:
 
 @pytest.mark.parametrize("command", REFUSED)
 def test_a_missing_database_is_said_and_nothing_is_left(office: Office, command: str) -> None:
+    check_refused(office, command)
+
+
+def test_a_missing_folder_is_not_made(office: Office) -> None:
+    office.database = office.folder / "nowhere" / "shop.db"
+    for command in ("settings set", "report", "viewer enroll", "broker-config"):
+        check_refused(office, command)
+
+
+def check_refused(office: Office, command: str) -> None:
     files = set(office.folder.rglob("*"))
-    for database in (office.database, office.folder / "nowhere" / "shop.db"):
-        result = Office.run(office_at(database), *command.split(), *REFUSED[command])
-        assert (result.status, result.out, result.err.count("\n")) == (2, "", 1), result
-        assert result.err.startswith(f"trivox: There is no database {database}: give --database")
-        assert set(office.folder.rglob("*")) == files
-
-
-def office_at(database: Path) -> Office:
-    office = Office(database.parent)
-    office.database = database
-    return office
+    result = office.run(*command.split(), *REFUSED[command])
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1), result
+    assert result.err.startswith(f"trivox: There is no database {office.database}: give --database")
+    assert set(office.folder.rglob("*")) == files
 
 
 def test_an_empty_file_is_no_database(office: Office) -> None:
