@@ -6,7 +6,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,9 @@ from bridge.ops.flash.label import check_folder
 from bridge.ops.flash.wait_online import OnlineWatch
 from bridge.text import escaped, plural
 from bridge.wire.identifiers import check_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def register(app: typer.Typer) -> None:
@@ -61,8 +64,8 @@ def console_flash(
 ) -> None:
     """Turn boards into consoles as they are plugged in. Each gets firmware, configuration, self-test and label."""
     rows = _rows(site, console, table, count)
-    if database and not keys and not new:
-        credentials.check_names(database, {row.site_id for row in rows} or {name for name in [site] if name})
+    check = _check_of_sites(None if keys or new else database)
+    check({row.site_id for row in rows} or {name for name in [site] if name})
     done = flash_log.read_done(log_file)
     check_folder(labels)
     login = options.broker(broker, config, ca_file)
@@ -74,7 +77,7 @@ def console_flash(
     micropython = options.base(base, base_sha256)
     screen = Screen()
     done = {} if again or not (table or count) else done
-    pool = assignments.AssignmentPool(rows, done, None if rows else lambda board: _ask(screen, site, board))
+    pool = assignments.AssignmentPool(rows, done, None if rows else lambda board: _ask(screen, site, board, check))
     wanted = min(count or pool.remaining, pool.remaining) if table else count or 1
     if not wanted:
         screen.say(f"All consoles of {table} are done, according to {log_file}: to flash them again, add --again.")
@@ -142,8 +145,10 @@ def _rows(site: str | None, console: str | None, table: Path | None, count: int 
     return []
 
 
-def _ask(screen: Screen, site: str | None, board: BoardInfo) -> assignments.Assignment:
-    """Ask which console a board is to become; offer what it was before."""
+def _ask(
+    screen: Screen, site: str | None, board: BoardInfo, check: Callable[[set[str]], None]
+) -> assignments.Assignment:
+    """Ask which console a board is to become, until its site passes the check; offer what it was before."""
     with screen.asking():
         previous = "/".join(board.identity) if board.identity else None
         while True:
@@ -152,9 +157,21 @@ def _ask(screen: Screen, site: str | None, board: BoardInfo) -> assignments.Assi
                 default=previous and escaped(previous),
             )
             try:
-                return assignments.Assignment(*_identity(answer if "/" in answer or not site else f"{site}/{answer}"))
+                identity = _identity(answer if "/" in answer or not site else f"{site}/{answer}")
+                check({identity[0]})
+                return assignments.Assignment(*identity)
             except UsageError as error:
                 print_line(str(error))
+
+
+def _check_of_sites(database: Path | None) -> Callable[[set[str]], None]:
+    """Return a check that the database knows sites, which raises UsageError; without a database it does nothing."""
+
+    def check(sites: set[str]) -> None:
+        if database is not None:
+            credentials.check_names(database, sites)
+
+    return check
 
 
 def _issuer(keys: Path | None, database: Path | None) -> credentials.Issuer:

@@ -17,6 +17,7 @@ from bridge.ops.doctor.console_status import read_console_statuses
 from bridge.ops.doctor.console_table import ConsoleEntry, as_objects, as_text
 from bridge.rich_terminal import RichTerminal
 from bridge.store import open_store
+from bridge.text import plural
 
 
 def register(app: typer.Typer) -> None:
@@ -37,17 +38,17 @@ def console_list(
     try:
         if site is not None:
             KnownNames(store).check_site(site)
-        consoles = [
-            console
-            for console in read_console_statuses(store, now_ms)
-            if site in {None, console.site_id} and (retired or console.is_awaited)
-        ]
+        known = [console for console in read_console_statuses(store, now_ms) if site in {None, console.site_id}]
     finally:
         store.close()
+    consoles = [console for console in known if retired or console.is_awaited]
     entries = [ConsoleEntry(console, rules_that_apply(console, now_ms)) for console in consoles]
     entries.sort(key=lambda entry: (-health_of(entry.findings), entry.console.site_id, entry.console.console_id))
     if as_json:
         print_document(to_json(as_objects(entries), indent=1) + "\n")
         return
     terminal = RichTerminal()
-    terminal.print(as_text(entries, now_ms, width=terminal.width if terminal.is_terminal else None), soft_wrap=True)
+    if entries or not known:
+        terminal.print(as_text(entries, now_ms, width=terminal.width if terminal.is_terminal else None), soft_wrap=True)
+    if hidden := len(known) - len(consoles):
+        terminal.print(f"{plural(hidden, 'console')} out of service: see them with --all.", soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bridge.admin.known_names import KnownNames
 from bridge.cli.options import DATABASE, Database
 from bridge.cli.output import print_document, print_line
 from bridge.data_formats import to_json
@@ -40,6 +41,8 @@ def history(
     store = open_store(database)
     try:
         changes = table.changes(store, site_id=site, kind=kind, **period)
+        if site is not None and all(recorded.change.site_id != site for recorded in changes):
+            KnownNames(store).check_site(site)  # a removed one is known by its history alone
     finally:
         store.close()
     if as_json:

@@ -52,8 +52,9 @@ def examine(store: Store, now_ms: int) -> Iterator[Diagnosis]:
     rejects = console_status.rejects(store)
     yield from _rejects(rejects)
     yield from _not_kept(kept.not_kept(store))
-    consoles = [console for console in read_console_statuses(store, now_ms) if console.is_awaited]
-    if not consoles and all(reason != NOT_ENROLLED for reason, *_ in rejects):
+    known = read_console_statuses(store, now_ms)
+    consoles = [console for console in known if console.is_awaited]
+    if not known and all(reason != NOT_ENROLLED for reason, *_ in rejects):
         yield Diagnosis("No console has been heard yet: check the broker's address, and that a bridge is running.")
     yield from _shared_clock_offset(consoles)
     for console in consoles:

@@ -43,6 +43,7 @@ UNKNOWN = [
     (("source", "enroll", "sofya-1/door"), "site sofya-1", "sofia-1"),
     (("console", "keys", "keys.json", "sofia-1/tll-1"), "console sofia-1/tll-1", "sofia-1/till-1"),
     (("bridge", "--site", "sofya-1"), "site sofya-1", "sofia-1"),
+    (("console", "flash", "--site", "sofya-1", "--console", "till-1"), "site sofya-1", "sofia-1"),
 ]
 UNKNOWN_FOR_EVER = [  # nothing could be made of these names
     (("settings", "set", "--all", "question_id=staf"), "key question staf", "staff"),
@@ -60,6 +61,8 @@ UNKNOWN_FOR_EVER = [  # nothing could be made of these names
     (("shift", "list", "--console", "sofia-1/tll-1"), "console sofia-1/tll-1", "sofia-1/till-1"),
     (("shift", "remove", "--seller", "ana"), "seller ana", "anna"),
     (("seller", "remove", "ana"), "seller ana", "anna"),
+    (("console", "update", "--to", "1.0.0", "--site", "sofya-1"), "site sofya-1", "sofia-1"),
+    (("history", "--site", "sofya-1"), "site sofya-1", "sofia-1"),
     (("counts", "remove", "--site", "sofya-1"), "site sofya-1", "sofia-1"),
 ]
 

@@ -49,6 +49,7 @@ def test_a_retired_console_is_neither_red_nor_counted(office: Office) -> None:
     assert consoles(office) == [("till-1", "red", "silent"), ("till-2", "green", None)]
     assert office.do("console", "retire", "demo/till-1") == "Console demo/till-1 is retired.\n"
     assert consoles(office) == [("till-2", "green", None)]
+    assert office.do("console", "list").endswith("1 green.\n1 console out of service: see them with --all.\n")
     assert consoles(office, "--all") == [("till-1", "grey", "retired"), ("till-2", "green", None)]
     assert [row["retired_at_ms"] is None for row in listed(office, "--all")] == [False, True]
     office.do("settings", "set", "--site", "demo", "ask_every=2")
