@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bridge import private_files
 from bridge.errors import TrivoxError
+from bridge.privileges import acting_for, owner_of
 from bridge.system import sync
+from bridge.text import valid_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,8 @@ _KEY_BYTES = 32  # of HMAC-SHA256: as long as its result (RFC 2104, section 3)
 _PASSWORD_BYTES = 24
 _KEY = re.compile(rf"[0-9a-f]{{{2 * _KEY_BYTES}}}")
 _PRINTED = re.compile(r"[\x21-\x7e]+")  # what a line of mosquitto's files can hold
+_MAX_BYTES = 4096
+_FILES = ("*/*.json", "*/*.source", "*.viewer")  # … of consoles, sources and viewers
 _NO_KEY = "00" * _KEY_BYTES  # for accounts, which need none
 
 T = TypeVar("T", "Credentials", "Account", "BridgeSession")
@@ -75,7 +79,7 @@ class Keyring:
 
     def get(self, site_id: str, console_id: str) -> Credentials | None:
         """Return a console's credentials, or None if it has none. Raises TrivoxError if its file can't be used."""
-        return self._read(self.path(site_id, console_id), Credentials)
+        return self._read(self.path(site_id, console_id), Credentials, f"{site_id}.{console_id}")
 
     def stamp(self, site_id: str, console_id: str) -> tuple[int, int] | None:
         """Return a value that changes whenever a console's file does; None if the file is missing or out of reach."""
@@ -97,8 +101,7 @@ class Keyring:
 
     def consoles(self) -> Iterator[tuple[str, str]]:
         """Yield the (site, console) ids of all consoles that have credentials, in order."""
-        for path in sorted(self.folder.glob("*/*.json")):
-            yield path.parent.name, path.stem
+        yield from ((site_id, console_id) for site_id, console_id in self._names("*/*.json"))
 
     def path(self, site_id: str, console_id: str) -> Path:
         """Return the file for a console's credentials."""
@@ -108,11 +111,11 @@ class Keyring:
 
     def account(self, name: str) -> Account | None:
         """Return the account of a source, a viewer or one of OWN_USERS, or None. Raises TrivoxError as `get` does."""
-        return self._read(self.account_path(name), Account)
+        return self._read(self.account_path(name), Account, _user(name))
 
     def issue_account(self, name: str) -> Account:
         """Make a new account, in place of any of this name; it is on the disk when this returns."""
-        account = Account(name.replace("/", "."), _new_password())
+        account = Account(_user(name), _new_password())
         self._write(self.account_path(name), account)
         return account
 
@@ -122,11 +125,11 @@ class Keyring:
 
     def sources(self) -> list[str]:
         """Return the names of all sources that have an account, in order."""
-        return [f"{path.parent.name}/{path.stem}" for path in sorted(self.folder.glob("*/*.source"))]
+        return ["/".join(names) for names in self._names("*/*.source")]
 
     def viewers(self) -> list[str]:
         """Return the names of all viewers, in order."""
-        return [path.stem for path in sorted(self.folder.glob("*.viewer"))]
+        return [name for (name,) in self._names("*.viewer")]
 
     def account_path(self, name: str) -> Path:
         """Return the file for an account."""
@@ -146,20 +149,36 @@ class Keyring:
         return client_id
 
     def open_to_others(self) -> list[Path]:
-        """Return the files that another user of this machine may read or write."""
-        return [path for path in sorted(self.folder.glob("**/*.*")) if private_files.is_open_to_others(path)]
+        """Return the folders that another user of this machine may enter, and the files that one may read or write."""
+        files = [self.folder, *sorted(self.folder.glob("**/*"))] if self.folder.is_dir() else []
+        return [path for path in files if private_files.is_open_to_others(path)]
+
+    def strange_files(self) -> list[Path]:
+        """Return files with the name of nobody who could be enrolled, which give no rights to anybody."""
+        paths = (path for pattern in _FILES for path in sorted(self.folder.glob(pattern)))
+        return [path for path in paths if not _is_issued(self._name_of(path))]
+
+    def _names(self, pattern: str) -> Iterator[tuple[str, ...]]:
+        """Yield the ids in the names of files, in order: only ids that can be enrolled."""
+        yield from filter(_is_issued, map(self._name_of, sorted(self.folder.glob(pattern))))
+
+    def _name_of(self, path: Path) -> tuple[str, ...]:
+        return path.relative_to(self.folder).with_suffix("").parts
 
     # -- files -----------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def _read(path: Path, kind: type[T]) -> T | None:
+    def _read(path: Path, kind: type[T], user: str | None = None) -> T | None:
         try:
-            login = kind(**json.loads(path.read_bytes()))
-            is_whole = all(is_printed(text) for text in login)
+            login = kind(**json.loads(private_files.read(path, _MAX_BYTES)))
+            is_whole = all(is_printed(text) for text in login) and getattr(login, "user", None) == user
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise TrivoxError(f"{path} cannot be read ({error.strerror}): run this as the bridge's user.") from error
+            raise TrivoxError(
+                f"{path} cannot be read ({error.strerror}): run this as the bridge's user; if it is no file of ours, "
+                "remove it."
+            ) from error
         except (ValueError, TypeError) as error:
             raise _damaged(path) from error
         if not is_whole or not _KEY.fullmatch(getattr(login, "key", _NO_KEY)):
@@ -167,7 +186,7 @@ class Keyring:
         return login
 
     def _write(self, path: Path, login: Credentials | Account | BridgeSession) -> None:
-        owner = private_files.owner_of(self._database)
+        owner = owner_of(self._database)
         for folder in (self.folder, path.parent):
             private_files.make_folder(folder, owner)
         private_files.write(path, (json.dumps(login._asdict()) + "\n").encode(), owner)
@@ -176,6 +195,15 @@ class Keyring:
 def is_printed(text: object) -> bool:
     """Return whether this is a text that mosquitto's files can hold: printed ASCII without spaces."""
     return isinstance(text, str) and _PRINTED.fullmatch(text) is not None
+
+
+def _is_issued(names: tuple[str, ...]) -> bool:
+    return all(map(valid_id, names)) and names not in {(user,) for user in OWN_USERS}
+
+
+def _user(name: str) -> str:
+    """Return the name that an account has at the broker."""
+    return name.replace("/", ".")
 
 
 def _damaged(path: Path) -> TrivoxError:
@@ -188,7 +216,7 @@ def _new_password() -> str:
 
 
 def _remove(path: Path) -> bool:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError), acting_for(path.parent):
         path.unlink()
         sync(path.parent)
         return True

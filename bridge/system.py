@@ -63,6 +63,14 @@ def name_of_user(number: int | None) -> str:
         return str(number)
 
 
+def user_record(number: int) -> Any:
+    """Return what the system knows about the user with this id; None if there is none."""
+    try:
+        return pwd.getpwuid(number)
+    except (AttributeError, KeyError):
+        return None
+
+
 def find_user(name: str) -> tuple[int, int] | None:
     """Return the user id and group id of a user; None if there is no such user."""
     try:
@@ -70,6 +78,16 @@ def find_user(name: str) -> tuple[int, int] | None:
     except (AttributeError, KeyError):
         return None
     return user.pw_uid, user.pw_gid
+
+
+def may_write(path: Path) -> bool:
+    """Return whether the user that this process acts as may write a file, or change what is in a folder."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def may_read(path: Path) -> bool:
+    """Return whether the user that this process acts as may read a file."""
+    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def make_private(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Short texts for people: outside text made safe to print, counts with their noun, ages and instants."""
+"""Short texts: ids, outside text made safe to print, counts with their noun, ages and instants."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ _UNSAFE = re.compile(
     "|(?<![\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"  # … and of Chinese characters
 )
 
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def valid_id(text: str) -> bool:
+    """Return whether this can be the id of a site, a console, a source of counts or a viewer."""
+    return _ID.fullmatch(text) is not None
 
 
 def replace_unsafe(text: str, escape: Callable[[str], str]) -> str:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
-from bridge.admin.firmware_bundle import VERSION, read_bundle, read_public_key, read_small_file, to_pem
+from bridge import private_files
+from bridge.admin.firmware_bundle import (
+    MAX_FILE_BYTES,
+    VERSION,
+    read_bundle,
+    read_public_key,
+    read_small_file,
+    to_pem,
+    to_public_key,
+)
 from bridge.errors import TrivoxError
-from bridge.private_files import folder_beside, give_to_owner_of
+from bridge.privileges import owner_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,13 +27,14 @@ if TYPE_CHECKING:
     from bridge.admin.firmware_bundle import Bundle
 
 _KEY_NAME_DIGITS = 16
+_KEY_NAME = re.compile(rf"[0-9a-f]{{{_KEY_NAME_DIGITS}}}")
 
 
 class Bundles:
     """The bundles beside `database`, in the folder DATABASE-firmware; its subfolder `trusted` holds trusted keys."""
 
     def __init__(self, database: Path) -> None:
-        self.folder = folder_beside(database, "-firmware")
+        self.folder = private_files.folder_beside(database, "-firmware")
         self._trusted = self.folder / "trusted"
         self._database = database
 
@@ -50,10 +61,10 @@ class Bundles:
     def get(self, version: str) -> Bundle:
         """Read and check the bundle of a version. Raises TrivoxError."""
         path = self._path(version)
-        if not VERSION.match(version) or not path.is_file():
+        if version not in self.versions():
             available = ", ".join(self.versions()) or "none yet"
             raise TrivoxError(f"There is no firmware {version} here ({available}): run `trivox firmware add BUNDLE`.")
-        bundle = read_bundle(path, read_small_file(path), self._keys())
+        bundle = read_bundle(path, _read(path), self._keys())
         if bundle.version != version:
             raise TrivoxError(f"{path} holds firmware {bundle.version}: remove it, and add the right bundle again.")
         return bundle
@@ -68,26 +79,34 @@ class Bundles:
 
     def versions(self) -> list[str]:
         """List all versions that are here, oldest first."""
-        return sorted((path.stem for path in self.folder.glob("*.bundle")), key=rank)
+        return sorted((path.stem for path in self.folder.glob("*.bundle") if VERSION.fullmatch(path.stem)), key=rank)
+
+    def strange_files(self) -> list[Path]:
+        """Return files with a name that no command gives, which are not used."""
+        bundles = (path for path in self.folder.glob("*.bundle") if not VERSION.fullmatch(path.stem))
+        keys = (path for path in self._trusted.glob("*.pub") if not _KEY_NAME.fullmatch(path.stem))
+        return sorted((*bundles, *keys))
 
     def _keys(self) -> list[Ed25519PublicKey]:
-        return [read_public_key(path) for path in sorted(self._trusted.glob("*.pub"))]
+        paths = (path for path in sorted(self._trusted.glob("*.pub")) if _KEY_NAME.fullmatch(path.stem))
+        return [to_public_key(path, _read(path)) for path in paths]
 
     def _path(self, version: str) -> Path:
         return self.folder / f"{version}.bundle"
 
     def _write(self, path: Path, data: bytes) -> None:
-        try:
-            self._trusted.mkdir(parents=True, exist_ok=True)
-            new = path.with_suffix(".new")
-            new.write_bytes(data)
-            new.replace(path)
-            for written in (self.folder, self._trusted, path):
-                give_to_owner_of(self._database, written)
-        except OSError as error:
-            raise TrivoxError(
-                f"{error.filename} cannot be written ({error.strerror}): check its permissions and the disk."
-            ) from error
+        owner = owner_of(self._database)
+        for folder in (self.folder, self._trusted):
+            private_files.make_folder(folder, owner)
+        private_files.write(path, data, owner)
+
+
+def _read(path: Path) -> bytes:
+    """Read a file of the folder. Raises TrivoxError."""
+    try:
+        return private_files.read(path, MAX_FILE_BYTES)
+    except OSError as error:
+        raise TrivoxError(f"{path} cannot be read ({error.strerror}): remove it, or add it again.") from error
 
 
 def rank(version: str) -> tuple[int, ...]:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from bridge.admin.known_names import UnknownNameError
 from bridge.errors import TrivoxError
 from bridge.model.cell_values import read_day, read_moment, read_whole_number
-from bridge.text import plural
-from bridge.wire.contract import valid_id
+from bridge.text import plural, valid_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,10 +19,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from bridge import private_files
 from bridge.errors import TrivoxError
-from bridge.private_files import create, is_open_to_others
+from bridge.private_files import is_open_to_others
 
 MAX_BYTES = 512 * 1024  # more than any board has room for
+MAX_FILE_BYTES = 2 * MAX_BYTES
 MANIFEST_MAX_BYTES = 8192  # the firmware's own limit
 VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}\Z", re.ASCII)
 PATH = re.compile(r"(console|boards)/[a-z0-9_]+\.mpy\Z", re.ASCII)
@@ -59,14 +61,12 @@ def make_key(path: Path) -> Path:
     )
     public = path.with_name(f"{path.name}.pub")
     try:
-        create(path, private)
-        public.write_bytes(to_pem(key.public_key()))
+        private_files.create(path, private)
     except FileExistsError as error:
         raise TrivoxError(f"{path} is there already: keys are never replaced, give another name.") from error
     except OSError as error:
-        raise TrivoxError(
-            f"{error.filename or path} cannot be written ({error.strerror}): check the folder."
-        ) from error
+        raise TrivoxError(f"{path} cannot be written ({error.strerror}): check the folder.") from error
+    private_files.write(public, to_pem(key.public_key()), mode=private_files.OPEN)
     return public
 
 
@@ -93,8 +93,13 @@ def read_key(path: Path) -> Ed25519PrivateKey:
 
 def read_public_key(path: Path) -> Ed25519PublicKey:
     """Read a public key. Raises TrivoxError."""
+    return to_public_key(path, read_small_file(path))
+
+
+def to_public_key(path: Path, data: bytes) -> Ed25519PublicKey:
+    """Decode a public key that was read from `path`. Raises TrivoxError."""
     try:
-        key = serialization.load_pem_public_key(read_small_file(path))
+        key = serialization.load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise TrivoxError(f"{path} is not a public key: give the .pub file made by `trivox firmware key`.") from error
     if not isinstance(key, Ed25519PublicKey):
@@ -103,13 +108,13 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
 
 
 def read_small_file(path: Path) -> bytes:
-    """Read a key or a bundle. Raises TrivoxError if the file cannot be read or is too large for one."""
+    """Read a key or a bundle that the user named. Raises TrivoxError if that cannot be read or is too large."""
     try:
         with path.open("rb") as file:
-            data = file.read(2 * MAX_BYTES + 1)
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise TrivoxError(f"{path} cannot be read ({error.strerror}): check its name and permissions.") from error
-    if len(data) > 2 * MAX_BYTES:
+    if len(data) > MAX_FILE_BYTES:
         raise TrivoxError(f"{path} is too large for a key or a bundle: check its name.")
     return data
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,36 +9,35 @@ from typing import Annotated
 import typer
 
 from bridge.cli.options import DATABASE, Database
-from bridge.cli.output import print_line
-from bridge.errors import DatabaseError
+from bridge.cli.output import print_line, warn
+from bridge.ops.backup import back_up, dated, remove_older
 from bridge.ops.restore import restore as put_back
-from bridge.store import open_store
-from bridge.store.backup import copy_to, make_file
-from bridge.store.faults import SIDECAR_SUFFIXES, sidecar
-from bridge.system import sync
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="The copy to write; it must not exist yet.")],
+    file: Annotated[Path, typer.Argument(help="The copy to write; without --keep it must not exist yet.")],
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Put the date into the copy's name, and remove all dated copies of FILE but the newest N.",
+        ),
+    ] = None,
     database: Database = DATABASE,
 ) -> None:
-    """Copy the database, even while the bridge writes."""
-    for taken in (file, *(sidecar(file, ending) for ending in SIDECAR_SUFFIXES)):
-        if taken.exists():
-            raise DatabaseError(f"{taken} is there already: give another name, or move it away.")
-    if not file.absolute().parent.is_dir():
-        raise DatabaseError(f"There is no folder {file.absolute().parent}: create it first.")
-    store = open_store(database)
-    partial = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        make_file(partial)
-        copy_to(store.connection, database, partial)
-        sync(partial)
-        partial.rename(file)
-    finally:
-        partial.unlink(missing_ok=True)
-        store.close()
-    print_line(f"Copied {database} to {file} ({file.stat().st_size} bytes).")
+    """Copy the database with its keys and firmware, even while the bridge writes.
+
+    The copy FILE holds the database; FILE-keys and FILE-firmware are the folders that lie beside it. With --keep the
+    copy is named like FILE-2026-11-30T031500Z (UTC), so that a timer can make one each day.
+    """
+    done = back_up(database, dated(file, datetime.now(UTC)) if keep else file)
+    folders = "".join(f", and {folder.name}" for folder in done.folders)
+    print_line(f"Copied {database} to {done.file} ({done.size} bytes){folders}.")
+    for sentence in done.missing:
+        warn(f"a folder beside the database is not in the copy: {sentence}")
+    for removed in remove_older(file, done.file, keep) if keep else ():
+        print_line(f"Removed {removed}.")
 
 
 def restore(
@@ -51,15 +49,22 @@ def restore(
     """Put a copy in the database's place. End the bridge first; the old database is kept aside.
 
     A log (`-wal`) whose database was moved away is taken in if it belongs to the copy, and else kept. A copy that the
-    bridge saved (`.rescued-`) becomes the database: nothing is left under its old name.
+    bridge saved (`.rescued-`) becomes the database: nothing is left under its old name. The folders of keys and
+    firmware beside the copy come back where there are none; those that are there stay.
     """
     done = put_back(copy, database, datetime.now(UTC))
+    for thing in done.left_out:
+        warn(f"{thing} was left out: no Trivox has made it, so it is not trusted.")
     taken = f" and the log {done.taken_log}" if done.taken_log else ""
     old = f"; the old database is kept as {done.old_database}" if done.old_database else ""
     log = f"; a log that does not belong to it is kept as {done.kept_log}" if done.kept_log else ""
     print_line(
         f"Restored {database} from {copy}{taken}{old}{log}. Start the bridge: consoles send again what they hold."
     )
+    for folder in done.folders:
+        print_line(f"{folder} is put back too.")
+    for folder in done.kept_folders:
+        print_line(f"{folder} stays as it is, as it may be newer than the copy's.")
 
 
 def register(app: typer.Typer) -> None:

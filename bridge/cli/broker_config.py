@@ -12,7 +12,7 @@ from bridge.cli.options import DATABASE, Database
 from bridge.cli.output import print_line
 from bridge.errors import UsageError
 from bridge.ops.broker.systemd import BRIDGE_UNIT, BROKER_UNIT
-from bridge.private_files import owner_of
+from bridge.privileges import owner_of
 from bridge.store.connection import require
 
 LOWEST_PORT = 1024  # below it a broker would need more rights than the unit gives it

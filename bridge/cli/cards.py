@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bridge import private_files
 from bridge.admin.commands import ALL_CONSOLES, Scope
 from bridge.admin.known_names import KnownNames
 from bridge.admin.questions import MAX_TEXT
@@ -93,10 +94,7 @@ def question_card(
         card = replace(card, answers={key: _checked(word) for key, word in answers.items()}, notes=words.notes())
     file = out or Path(f"{question_id}-{audience}-{tag}.{form}")
     content = render(card, form)
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise TrivoxError(f"{file} cannot be written ({error.strerror}): check its folder and permissions.") from error
+    private_files.write(file, content)
     print_line(f"{file} is written: print it on {paper} at actual size.")
 
 

@@ -166,7 +166,7 @@ def _check_out(out: Path | None, names: list[str]) -> None:
         return
     if len(names) != 1:
         raise UsageError("--out holds the credentials of one name: give only one.")
-    if out.exists():
+    if private_files.is_taken(out):
         raise TrivoxError(f"{out} is there already: give another name, or move it away.")
     if not out.absolute().parent.is_dir():
         raise TrivoxError(f"{out} cannot be written, as there is no folder {out.parent}: make it first.")

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from bridge import private_files
 from bridge.admin.bundle_folder import Bundles
 from bridge.admin.firmware_bundle import make_key, read_key
 from bridge.cli.options import DATABASE, Database
-from bridge.cli.output import print_line
-from bridge.errors import TrivoxError
+from bridge.cli.output import print_line, warn
 from bridge.ops.flash import SOURCE
 from bridge.ops.flash.build_bundle import build
 from bridge.store.connection import require
@@ -52,10 +52,7 @@ def firmware_build(
     """Put the compiled firmware into one signed file, a bundle."""
     version, bundle = build(read_key(key), source)
     out = out or Path(f"trivox-{version}.bundle")
-    try:
-        out.write_bytes(bundle)
-    except OSError as error:
-        raise TrivoxError(f"{out} cannot be written ({error.strerror}): choose another with --out.") from error
+    private_files.write(out, bundle)
     print_line(f"Firmware {version} is in {out}; add it to a bridge with: trivox firmware add {out}")
 
 
@@ -71,5 +68,8 @@ def firmware_add(bundle: Annotated[Path, typer.Argument(readable=False)], databa
 def firmware_list(database: Database = DATABASE) -> None:
     """List the versions that consoles may be updated to."""
     require(database)
-    for version in Bundles(database).versions():
-        print_line(f"{version}")
+    bundles = Bundles(database)
+    for version in bundles.versions():
+        print_line(version)
+    for path in bundles.strange_files():
+        warn(f"{path} is not used, as no command gives a file that name: remove it.")

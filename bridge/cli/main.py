@@ -16,6 +16,7 @@ from typing import Annotated
 import apsw
 import typer
 
+from bridge import private_files
 from bridge.cli.options import DATABASE
 from bridge.cli.output import print_error, print_line
 from bridge.errors import TrivoxError, UsageError
@@ -74,7 +75,7 @@ def _print_version(*, wanted: bool) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status."""
-    with safe_output():
+    with private_files.umask(), safe_output():
         return _run(sys.argv[1:] if arguments is None else arguments)
 
 

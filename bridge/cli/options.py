@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Escaped as JSON a file may be three times as long, and must fit into one request to the bridge.
 MAX_FILE_BYTES = 16 * 1024 * 1024
 
+
 # readable=False: the code that reads a file reports if it cannot, with exit status 1 instead of wrong usage.
 Database = Annotated[
     Path,

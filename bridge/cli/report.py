@@ -15,10 +15,12 @@ from bridge.admin.commands import Sweep
 from bridge.cli.options import DATABASE, Database
 from bridge.cli.output import print_document, print_drawing, warn
 from bridge.errors import TrivoxError, UsageError
+from bridge.privileges import acting_for
 from bridge.reports.formats import as_csv, as_json
 from bridge.reports.rows import COLUMNS_OF, report_rows
 from bridge.service.control import perform
 from bridge.store import open_store
+from bridge.system import may_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +114,9 @@ def _day(option: str, text: str) -> date:
 
 def _close_lost_surveys(database: Path) -> None:
     """Close surveys that have been open for over a day as lost, if the database may be written."""
-    if os.access(database, os.W_OK) and os.access(database.absolute().parent, os.W_OK):
+    with acting_for(database):
+        is_writable = may_write(database) and may_write(database.resolve().parent)
+    if is_writable:
         try:
             perform(database, Sweep())
         except (TrivoxError, apsw.Error, OSError) as error:

@@ -13,11 +13,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import DatabaseError, WriterBusyError
-from bridge.private_files import owner_of
+from bridge.ops.side_folders import put_back_folders
+from bridge.private_files import SECRET
+from bridge.privileges import acting_as_caller, acting_for
 from bridge.service.control import describe_bridge
-from bridge.store.backup import copy_to, make_file, read_copy, read_joined
+from bridge.store.backup import copy_to, drop_strangers, read_copy, read_joined
+from bridge.store.connection import newest_version
 from bridge.store.faults import SIDECAR_SUFFIXES, sidecar
 from bridge.store.lock import take_lock
+from bridge.store.sqlite_file import acting_for_owner, check_kinds
 from bridge.store.write_ahead_log import KEPT, absent, belongs, has_frames, is_own_log, kept_logs, rescued_copies
 from bridge.system import HAS_MODES, sync
 
@@ -28,29 +32,34 @@ if TYPE_CHECKING:
 
     import apsw
 
-NEW_MODE = 0o600
-
 
 class Restored(NamedTuple):
-    """The places of the old database and of a log of another one, and the log that was taken in."""
+    """The places of the old database and of a log of another one, the log that was taken in, and more.
+
+    `left_out` is what no Trivox has made; `folders` came back, and `kept_folders` stay as they were.
+    """
 
     old_database: Path | None
     taken_log: Path | None
     kept_log: Path | None
+    left_out: list[str]
+    folders: list[Path]
+    kept_folders: list[Path]
 
 
 def restore(copy: Path, database: Path, now: datetime) -> Restored:
     """Put `copy` in the database's place. Raises TrivoxError."""
-    database = database.resolve()
-    if database.exists() and not database.is_file():
-        raise DatabaseError(f"{database} is not a file: give the database's file with --database.")
-    lock = take_lock(database)
-    if lock is None:
-        raise WriterBusyError(_why_busy(database))
-    try:
-        return _replace(copy.resolve(), database, now)
-    finally:
-        lock.release()
+    newest_version()  # this program's own files are read before it acts as another user
+    with acting_for_owner(database):
+        database = database.resolve()
+        check_kinds(database)
+        lock = take_lock(database)
+        if lock is None:
+            raise WriterBusyError(_why_busy(database))
+        try:
+            return _replace(copy.absolute(), database, now)
+        finally:
+            lock.release()
 
 
 def _why_busy(database: Path) -> str:
@@ -71,7 +80,9 @@ def _replace(copy: Path, database: Path, now: datetime) -> Restored:
     try:
         _create(partial, database)
         copy_to(source, copy, partial)
+        left_out = drop_strangers(partial)
         sync(partial)
+        folders, kept_folders = put_back_folders(copy, database)
         own_log = sidecar(database, "-wal")
         kept = _keep(own_log, database, now) if own_log in lost_logs else None
         aside = _set_aside(database, now)
@@ -88,17 +99,25 @@ def _replace(copy: Path, database: Path, now: datetime) -> Restored:
         source.close()
         _clear(partial)
         _clear(scratch)
-    return Restored(aside, taken, None if taken == own_log else kept)
+    return Restored(aside, taken, None if taken == own_log else kept, left_out, folders, kept_folders)
 
 
 def _read(copy: Path, lost_logs: list[Path], scratch: Path) -> tuple[apsw.Connection, Path | None]:
     """Open the copy to be read, together with the one of the lost logs that belongs to it, which is returned too."""
     _clear(scratch)
-    if copy.is_file() and not has_frames(sidecar(copy, "-wal")):
-        for log in lost_logs:
-            if belongs(copy, log):
-                return read_joined(copy, log, scratch), log
-    return read_copy(copy), None
+    with acting_for(copy):
+        is_alone = copy.is_file() and not has_frames(sidecar(copy, "-wal"))
+    for log in lost_logs if is_alone else ():
+        if _belongs(copy, log):
+            return read_joined(copy, log, scratch), log
+    with acting_for(copy):
+        return read_copy(copy), None
+
+
+def _belongs(copy: Path, log: Path) -> bool:
+    """Return whether a log belongs to a copy, which another user than the log's may own."""
+    with acting_as_caller():
+        return belongs(copy, log)
 
 
 def _logs_without_database(database: Path) -> Iterator[Path]:
@@ -118,12 +137,15 @@ def _keep(log: Path, database: Path, now: datetime) -> Path:
 def _create(partial: Path, database: Path) -> None:
     """Create the new file, empty, with the owner and the permissions of the old database."""
     _clear(partial)
-    mode = database.stat().st_mode & 0o777 if database.exists() else NEW_MODE
-    make_file(partial)
-    with suppress(PermissionError):  # the database is another user's; the copy then belongs to this user
-        if HAS_MODES:
-            os.chown(partial, *owner_of(database))  # type: ignore[attr-defined, unused-ignore]
-    partial.chmod(mode)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET)
+    try:
+        if database.exists() and HAS_MODES:
+            old = database.stat()
+            with suppress(PermissionError):  # the database is another user's; the copy then belongs to this user
+                os.fchown(descriptor, old.st_uid, old.st_gid)  # type: ignore[attr-defined, unused-ignore]
+            os.fchmod(descriptor, old.st_mode & 0o777)  # type: ignore[attr-defined, unused-ignore]
+    finally:
+        os.close(descriptor)
 
 
 def _clear(partial: Path) -> None:

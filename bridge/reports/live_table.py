@@ -21,6 +21,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from bridge import private_files
 from bridge.reports.rows import report_rows
 from bridge.rich_terminal import RichTerminal
 from bridge.store import open_store
@@ -181,8 +182,15 @@ class Watcher:
 
     def read(self) -> Snapshot:
         """Read a snapshot of today."""
+        if self._store.is_outdated():
+            self.close()
+            self._store = open_store(self._store.path)
         with self._store.snapshot():
             return self._read()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._store.close()
 
     def _read(self) -> Snapshot:
         now = datetime.now(UTC)
@@ -206,9 +214,8 @@ class Watcher:
 
 def watch(database: Path, *, once: bool, svg: Path | None) -> None:
     """Show the table until Ctrl-C or SIGTERM, or only `once`; with `svg`, also save the last snapshot as a picture."""
-    store = open_store(database)
+    watcher = Watcher(open_store(database))
     try:
-        watcher = Watcher(store)
         if not once:
             _live(watcher) if sys.stdout.isatty() else _lines(watcher)
         last = watcher.read()
@@ -217,7 +224,7 @@ def watch(database: Path, *, once: bool, svg: Path | None) -> None:
         if svg is not None:
             _save(last, svg)
     finally:
-        store.close()
+        watcher.close()
 
 
 def _live(watcher: Watcher) -> None:
@@ -265,4 +272,4 @@ def _save(snapshot: Snapshot, file: Path) -> None:
     terminal.print(draw(snapshot))
     svg = terminal.export_svg(title="trivox watch")
     # The picture must fetch nothing from elsewhere: any monospaced font will do.
-    file.write_text(re.sub(r"@font-face {.*?}", "", svg, flags=re.DOTALL), encoding="utf-8")
+    private_files.write(file, re.sub(r"@font-face {.*?}", "", svg, flags=re.DOTALL).encode())

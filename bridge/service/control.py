@@ -26,6 +26,7 @@ from bridge.admin.commands import DescribeBridge
 from bridge.errors import TrivoxError, WriterBusyError
 from bridge.model.history import Origin
 from bridge.os_user import current_user
+from bridge.privileges import acting_for
 from bridge.store import open_store
 from bridge.store.connection import require
 from bridge.store.lock import Lock, take_lock
@@ -76,19 +77,23 @@ def take_lock_to_serve(database: Path) -> Lock:
 
 @contextmanager
 def socket_address(database: Path) -> Iterator[str]:
-    """Give a short address for the writer's socket, which lies beside the database, however long the path is."""
-    path = database.resolve()
-    name = path.name
-    if len(os.fsencode(name)) > MAX_NAME_BYTES:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-    if not OPEN_FOLDERS.is_dir():  # macOS
-        yield _whole_address(path.with_name(f"{name}.sock"))
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)  # type: ignore[attr-defined, unused-ignore]
-    try:
-        yield f"{OPEN_FOLDERS}/{folder}/{name}.sock"
-    finally:
-        os.close(folder)
+    """Give a short address for the writer's socket, which lies beside the database, however long the path is.
+
+    Meanwhile root acts as the database's owner.
+    """
+    with acting_for(database):
+        path = database.resolve()
+        name = path.name
+        if len(os.fsencode(name)) > MAX_NAME_BYTES:
+            name = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+        if not OPEN_FOLDERS.is_dir():  # macOS
+            yield _whole_address(path.with_name(f"{name}.sock"))
+            return
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)  # type: ignore[attr-defined, unused-ignore]
+        try:
+            yield f"{OPEN_FOLDERS}/{folder}/{name}.sock"
+        finally:
+            os.close(folder)
 
 
 def _whole_address(path: Path) -> str:

@@ -10,9 +10,12 @@ import apsw
 
 from bridge.errors import DatabaseError
 from bridge.private_files import SECRET
-from bridge.store.connection import newest_version
+from bridge.privileges import acting_for
+from bridge.store.connection import SCHEMA, newest_version, schema_of
+from bridge.store.copied_files import CopiedFiles, can_read_in_place
 from bridge.store.faults import UnreadableError, cannot_use, damage_or_disk, is_read_error, sidecar, unreadable
 from bridge.store.integrity import integrity_faults
+from bridge.store.sqlite_file import check_kinds, connect
 from bridge.store.write_ahead_log import is_own_log
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ def copy_to(source: apsw.Connection, database: Path, target: Path) -> None:
 
     Raises DatabaseError where the copy is damaged or does not fit on the disk.
     """
-    destination = apsw.Connection(str(target))
+    destination = apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         with destination.backup("main", source, "main") as backup:
             while not backup.done:
@@ -41,6 +44,31 @@ def copy_to(source: apsw.Connection, database: Path, target: Path) -> None:
         raise DatabaseError(f"{target.parent} has no room for the copy: make room there, or check its disk.") from error
     finally:
         destination.close()
+
+
+def drop_strangers(file: Path) -> list[str]:
+    """Remove from a copy what no Trivox has made, such as triggers, which would act on our data; return what it was.
+
+    Raises DatabaseError where it cannot be removed, or something of ours is missing.
+    """
+    refusal = DatabaseError(f"{file} is not what `trivox backup` has made, and cannot be put right: give another copy.")
+    connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+        ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+        made = schema_of(int(str(version)))
+        found = set(connection.execute(SCHEMA).fetchall())
+        for kind in ("trigger", "view", "index", "table"):
+            for _, name in sorted(thing for thing in found - made if thing[0] == kind):
+                quoted = str(name).replace('"', '""')
+                connection.execute(f'DROP {kind} IF EXISTS "{quoted}"')  # IF EXISTS: an index goes with its table
+    except apsw.Error as error:
+        raise refusal from error
+    finally:
+        connection.close()
+    if made - found:
+        raise refusal
+    return [f"{kind} {name}" for kind, name in sorted(found - made)]
 
 
 def read_copy(copy: Path) -> apsw.Connection:
@@ -59,8 +87,11 @@ def read_copy(copy: Path) -> apsw.Connection:
 def read_joined(copy: Path, log: Path, scratch: Path) -> apsw.Connection:
     """Read a copy together with a log that belongs to it, both copied to `scratch`. Raises DatabaseError."""
     try:
-        shutil.copyfile(copy, scratch)
-        shutil.copyfile(log, sidecar(scratch, "-wal"))
+        with acting_for(copy):
+            opened = copy.open("rb")
+        with opened, scratch.open("xb") as target:
+            shutil.copyfileobj(opened, target)
+        shutil.copyfile(log, sidecar(scratch, "-wal"), follow_symlinks=False)
     except OSError as error:
         raise DatabaseError(
             f"{copy} and {log} cannot be copied to {scratch.parent} ({error.strerror}): make room there, or check the "
@@ -73,7 +104,9 @@ def _open_copy(file: Path, copy: Path) -> apsw.Connection:
     refusal = DatabaseError(f"{copy} is not a copy made by `trivox backup`: give one that is.")
     connection = None
     try:
-        connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
+        check_kinds(file)
+        in_place = can_read_in_place(file)
+        connection = connect(file, apsw.SQLITE_OPEN_READONLY) if in_place else CopiedFiles(file).connection
         _check_copy(connection, copy, refusal)
     except apsw.CantOpenError as error:
         raise DatabaseError(f"{copy} cannot be read: check its permissions.") from error

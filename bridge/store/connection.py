@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import resources
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -11,10 +13,14 @@ import apsw
 
 from bridge.errors import DatabaseError, MissingDatabaseError
 from bridge.model.history import BRIDGE_ITSELF
+from bridge.private_files import open_plain
+from bridge.privileges import acting_for
 from bridge.store.cache import Cache
+from bridge.store.copied_files import CopiedFiles, can_read_in_place
 from bridge.store.faults import DAMAGED, cannot_use, damage_or_disk
 from bridge.store.leftovers import check_left_behind, check_rescued
 from bridge.store.open_files import OpenFiles
+from bridge.store.sqlite_file import acting_for_owner, check_kinds, connect
 from bridge.store.write_ahead_log import check_log
 
 if TYPE_CHECKING:
@@ -29,6 +35,8 @@ CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 4_000
 BUSY_MS = 5_000
 NAME_COMMIT = "UPDATE last_commit SET previous = current, current = randomblob(16) RETURNING current"
+SCHEMA = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+STATEMENTS_KEPT = 200
 ROWS_AT_ONCE = 32  # inserted by one statement: a third less work for SQLite than one by one
 WAL_KEPT_BYTES = 64 * 1024 * 1024
 GIVE_OR_MAKE = "give --database FILE, or make one with `trivox site set`, `trivox console enroll`, or a bridge"
@@ -39,13 +47,15 @@ class Store:
 
     All writing happens inside `transaction(now_ms)`; meanwhile `now_ms` is its time, the only one there is, and
     `origin` who makes its changes. The cache is emptied as soon as a transaction is rolled back. With `files`, a
-    transaction ends well only if the path still names the files that it was written to.
+    transaction ends well only if the path still names the files that it was written to. With `copied`, it reads a copy,
+    as the files may not be read in their place.
     """
 
-    def __init__(self, connection: apsw.Connection, path: Path, files: OpenFiles | None = None) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path, copied: CopiedFiles | None = None) -> None:
         self.connection = connection
         self.path = path
-        self.files = files
+        self.files: OpenFiles | None = None
+        self.copied = copied
         self.now_ms = 0
         self.origin = BRIDGE_ITSELF
         self.cache = Cache()
@@ -99,6 +109,10 @@ class Store:
     def changes(self) -> int:
         """Return how many rows the last statement changed."""
         return self.connection.changes()
+
+    def is_outdated(self) -> bool:
+        """Return whether this reads a copy of a database that has changed since."""
+        return self.copied is not None and not self.copied.is_current()
 
     def forget(self) -> None:
         """Empty the cache: what it was read from has changed."""
@@ -169,6 +183,11 @@ class Store:
         with suppress(
             apsw.Error
         ):  # what is committed is in the log beside the file, whatever keeps SQLite from tidying up
+            self._close_as_owner()
+
+    def _close_as_owner(self) -> None:
+        """Close the connection, which may delete the log and its index."""
+        with acting_for(self.path):
             self.connection.close()
 
     def keep_log(self, *, keep: bool = True) -> None:
@@ -184,29 +203,46 @@ def open_store(path: Path, *, writing: bool = False, makes_new: bool = True, bus
     written; apsw.BusyError where it stays locked.
     """
     makes_new = writing and makes_new
-    if writing and not makes_new:
-        require(path)
-        if path.stat().st_size == 0:  # opening it for writing would make it a database
-            raise _empty(path)
-    check_files_beside(path, writing=writing)
+    _migrations()  # this program's own files are read before it acts as another user
+    with acting_for_owner(path):
+        if writing and not makes_new:
+            require(path)
+            if path.stat().st_size == 0:  # opening it for writing would make it a database
+                raise _empty(path)
+        check_files_beside(path, writing=writing)
+        if makes_new:
+            _begin(path)
+        try:
+            return _open(path, busy_ms, writing=writing, makes_new=makes_new)
+        except (apsw.BusyError, apsw.LockedError):
+            raise
+        except apsw.Error as error:
+            raise cannot_use(path, error) from error
+
+
+def _open(path: Path, busy_ms: int, *, writing: bool, makes_new: bool) -> Store:
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if makes_new else 0)
-    try:
-        connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
-        _set_pragmas(connection, busy_ms, writing=writing)
-        store = Store(connection, path)
-        store.keep_log()  # of a database just begun: without it, it would be taken for one moved without its log
-        _migrate(store, writing=writing, makes_new=makes_new)
-        store.keep_log(keep=False)
-        store.files = OpenFiles(path) if writing else None
-    except (apsw.BusyError, apsw.LockedError):
-        raise
-    except apsw.Error as error:
-        raise cannot_use(path, error) from error
+    copied = None if writing or can_read_in_place(path) else CopiedFiles(path)
+    connection = copied.connection if copied else connect(path, flags, STATEMENTS_KEPT)
+    _set_pragmas(connection, busy_ms, writing=writing)
+    store = Store(connection, path, copied)
+    store.keep_log()  # of a database just begun: without it, it would be taken for one moved without its log
+    _migrate(store, writing=writing, makes_new=makes_new)
+    store.keep_log(keep=False)
+    store.files = OpenFiles(path) if writing else None
     return store
+
+
+def _begin(path: Path) -> None:
+    """Make a new database's file, empty and private: SQLite would let others read it, if the umask does."""
+    if not path.exists():
+        with suppress(OSError):  # SQLite says better what is wrong
+            os.close(open_plain(path.resolve(), os.O_RDWR | os.O_CREAT))
 
 
 def check_files_beside(path: Path, *, writing: bool) -> None:
     """Raise DatabaseError where opening the database would hide that a part of it lies elsewhere, or it is missing."""
+    check_kinds(path)
     (check_log if writing else require)(path)
     check_left_behind(path)
     if writing:
@@ -240,11 +276,22 @@ def _set_pragmas(connection: apsw.Connection, busy_ms: int, *, writing: bool) ->
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")  # fewer, larger checkpoints
 
 
+@cache
 def _migrations() -> list[tuple[int, str]]:
     """Return all migrations that this program knows, as (number, SQL), in order."""
     folder = resources.files(__package__) / "migrations"
     names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
     return [(int(name.split("_", 1)[0]), (folder / name).read_text("utf-8")) for name in names]
+
+
+def schema_of(version: int) -> set[tuple[str, str]]:
+    """Return the type and name of all that a database of this version consists of."""
+    memory = apsw.Connection(":memory:")
+    for number, sql in _migrations():
+        if number <= version:
+            memory.execute(sql)
+    rows = memory.execute(SCHEMA).fetchall()
+    return {(str(kind), str(name)) for kind, name in rows}
 
 
 def newest_version() -> int:
@@ -266,8 +313,9 @@ def _migrate(store: Store, *, writing: bool, makes_new: bool) -> None:
     if version == 0 and not makes_new:
         raise _empty(store.path)
     if not writing:
+        where = "copy it and its log (`-wal`) to a folder that you may write, and " if store.copied else ""
         raise DatabaseError(
-            f"The database {store.path} was made by an older Trivox: start the bridge once to upgrade it."
+            f"The database {store.path} was made by an older Trivox: {where}start the bridge once to upgrade it."
         )
     for number, sql in known:
         if number > version:

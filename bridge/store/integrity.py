@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import apsw
 
 from bridge.store.faults import DAMAGED, damage_or_disk, is_read_error, unreadable
+from bridge.store.sqlite_file import acting_for_owner, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,9 @@ class IntegrityCheck:
         self._failure: DatabaseError | None = None
         self._tell: Callable[[BaseException], None] | None = None
         self._guard = threading.Lock()
-        self._connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+        with acting_for_owner(database):
+            self._connection = connect(database, apsw.SQLITE_OPEN_READONLY)
+            self._connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # opens log and index as well
         self._is_over = threading.Event()
         threading.Thread(target=self._run, name="integrity_faults", daemon=True).start()
 

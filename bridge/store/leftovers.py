@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 from bridge.errors import DatabaseError
 from bridge.store.descriptors import open_to_read
 from bridge.store.faults import sidecar
-from bridge.store.write_ahead_log import SINGLE_FILE, absent, belongs, has_frames, read_log, rescued_copies
+from bridge.store.write_ahead_log import (
+    SINGLE_FILE,
+    absent,
+    belongs,
+    has_frames,
+    is_single_file,
+    read_log,
+    rescued_copies,
+)
 from bridge.system import read_at
 
 if TYPE_CHECKING:
@@ -45,7 +53,7 @@ def check_left_behind(database: Path) -> None:
 def log_left_behind(database: Path) -> Path | None:
     """Return the log that is a database's own, but is named after one that is not there any more. Raises OSError."""
     database = database.resolve()
-    if absent(database) is not None or has_frames(sidecar(database, LOG_SUFFIX)) or _is_single_file(database):
+    if absent(database) is not None or has_frames(sidecar(database, LOG_SUFFIX)) or is_single_file(database):
         return None
     for log in sorted(database.parent.glob(f"*{LOG_SUFFIX}")):
         if has_frames(log) and absent(_database_of(log)) is not None:
@@ -57,11 +65,6 @@ def log_left_behind(database: Path) -> Path | None:
 
 def _database_of(log: Path) -> Path:
     return log.with_name(log.name.removesuffix(LOG_SUFFIX))
-
-
-def _is_single_file(database: Path) -> bool:
-    with open_to_read(database) as descriptor:
-        return read_at(descriptor, 2, 18) == SINGLE_FILE
 
 
 def _is_empty_without_log(database: Path) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import IO, TYPE_CHECKING
 
 from bridge.errors import TrivoxError
-from bridge.private_files import give_to_owner_of
+from bridge.private_files import open_plain
+from bridge.store.sqlite_file import acting_for_owner
 from bridge.system import try_lock
 
 if TYPE_CHECKING:
@@ -37,19 +39,21 @@ def _lock_path(database: Path) -> Path:
     return database.with_name(f"{database.name}.lock")
 
 
-def take_lock(database: Path) -> Lock | None:
-    """Take the writer's lock; return None while another process holds it. Raises TrivoxError."""
-    database = database.resolve()
-    path = _lock_path(database)
+def _open_lock(path: Path) -> IO[bytes]:
     if not path.parent.is_dir():
         raise TrivoxError(f"There is no folder {path.parent}: create it first, or give another --database.")
     try:
-        file = path.open("ab")
-        give_to_owner_of(database, file.fileno())
+        return os.fdopen(open_plain(path, os.O_WRONLY | os.O_CREAT), "wb")
     except OSError as error:
         raise TrivoxError(
             f"{path} cannot be made ({error.strerror}): check that the folder is there and yours."
         ) from error
+
+
+def take_lock(database: Path) -> Lock | None:
+    """Take the writer's lock; return None while another process holds it. Raises TrivoxError."""
+    with acting_for_owner(database):
+        file = _open_lock(_lock_path(database))
     if not try_lock(file):
         file.close()
         return None

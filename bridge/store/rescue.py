@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from bridge.errors import DatabaseError
+from bridge.errors import DatabaseError, TrivoxError
+from bridge.privileges import acting_for
 from bridge.store.backup import copy_to, make_file
 from bridge.store.descriptors import current_path, identity_of
 from bridge.store.faults import SIDECAR_SUFFIXES, UnsavedError, sidecar
@@ -101,13 +102,14 @@ def _save(store: Store, change: FilesChangedError, names: list[Path]) -> Path:
     for saved in names:
         partial = saved.with_name(f"{saved.name}.part")
         try:
-            make_file(partial)
-            copy_to(store.connection, store.path, partial)
-            sync(partial)
-            partial.rename(saved)
-            sync(saved.parent)
-        except (DatabaseError, OSError, apsw.Error) as error:
-            with suppress(OSError):
+            with acting_for(saved.parent):
+                make_file(partial)
+                copy_to(store.connection, store.path, partial)
+                sync(partial)
+                partial.rename(saved)
+                sync(saved.parent)
+        except (TrivoxError, OSError, apsw.Error) as error:
+            with suppress(OSError, TrivoxError), acting_for(saved.parent):
                 for file in (partial, *(sidecar(partial, suffix) for suffix in SIDECAR_SUFFIXES)):
                     file.unlink(missing_ok=True)
             failures.append(f"{saved.parent} ({error})")

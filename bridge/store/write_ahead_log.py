@@ -13,9 +13,10 @@ from glob import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import DatabaseError
+from bridge.private_files import open_plain
 from bridge.store.descriptors import open_to_read
 from bridge.store.faults import readable, sidecar
-from bridge.system import BINARY, read_at
+from bridge.system import read_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +109,12 @@ def is_own_log(database: Path) -> bool:
     return versions != SINGLE_FILE and belongs(database, log)
 
 
+def is_single_file(database: Path) -> bool:
+    """Return whether a database has no log, such as a copy made by `trivox backup`. Raises OSError."""
+    with open_to_read(database) as descriptor:
+        return read_at(descriptor, 2, 18) == SINGLE_FILE
+
+
 def rescued_copies(database: Path) -> list[Path]:
     """Return the copies that were saved beside a database's path when it was deleted, the newest last."""
     return sorted(database.parent.glob(f"{escape(database.name)}{RESCUED}*Z"))
@@ -174,7 +181,7 @@ def _read_names(page: bytes) -> CommitNames | None:
 def read_log(log: Path) -> Log | None:
     """Read a log up to its last commit; return None if nothing is committed in it."""
     try:
-        descriptor = os.open(log, os.O_RDONLY | BINARY)
+        descriptor = open_plain(log, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
@@ -217,7 +224,7 @@ def has_frames(log: Path) -> bool:
 
 def _read_header(log: Path) -> bytes:
     try:
-        with log.open("rb") as file:
+        with os.fdopen(open_plain(log, os.O_RDONLY), "rb") as file:
             return file.read(LOG_HEADER.size)
     except OSError:
         return b""

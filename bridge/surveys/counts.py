@@ -12,8 +12,8 @@ from bridge.model.periods import Placement, Timeline
 from bridge.store import counts as table
 from bridge.store import kept, places
 from bridge.store.cache import SitePlaces
-from bridge.text import is_visible, printable
-from bridge.wire.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable, valid_id
+from bridge.text import is_visible, printable, valid_id
+from bridge.wire.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

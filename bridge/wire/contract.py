@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from bridge.text import printable
+from bridge.text import printable, valid_id
 
 MAX_MESSAGE_BYTES = 65_536
 MAX_EVENTS = 256
@@ -23,7 +23,6 @@ LEAVES_TO_BRIDGE = ("events", "status", "health", "reply", "counts")
 RETAINED_LEAVES = ("status", "health", "settings")
 
 _TOPIC = re.compile(r"trivox/v1/([a-z0-9][a-z0-9_-]{0,31})/([a-z0-9][a-z0-9_-]{0,31})/([a-z]+)", re.ASCII)
-_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
 MAX_NUMBER = 2**53
 MAX_AT_MS = 253_402_300_799_999  # the end of the year 9999
@@ -234,11 +233,6 @@ _WORDS: dict[str, type] = {"status": Status, "health": Health, "reply": Reply}
 _encoder = msgspec.json.Encoder()
 DIGEST = "whole_sha256"  # of an event some of whose fields are not kept
 _CHOICES = ("button", "buttons", "lamps", "outcome", "reason", "source")  # fields whose value is one of a few words
-
-
-def valid_id(text: str) -> bool:
-    """Return whether this can be the id of a site, a console or a source of counts."""
-    return _ID.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=65_536)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.errors import UsageError
-from bridge.wire.contract import valid_id
+from bridge.text import valid_id
 
 
 def check_id(what: str, text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from bridge.wire.contract import valid_id
+from bridge.text import valid_id
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -116,8 +116,13 @@ def of_another_program(file: Path) -> None:
 
 def of_a_newer_version(database: Path) -> None:
     """Mark a database as made by a newer Trivox."""
+    of_version(database, 9999)
+
+
+def of_version(database: Path, number: int) -> None:
+    """Mark a database as made by another Trivox."""
     with closing(apsw.Connection(str(database))) as connection:
-        connection.execute("PRAGMA user_version = 9999")
+        connection.execute(f"PRAGMA user_version = {number}")
 
 
 # Rows -------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from bridge.broker_login import RENEW_DAYS
 from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import BRIDGE, DOCTOR, OWN_USERS, Keyring
 from bridge.ops.broker import certificates, mosquitto, systemd
-from bridge.private_files import is_root, owner_of
+from bridge.privileges import ROOT, Owner, is_root, owner_of
 from bridge.store import console_status, open_store
 from bridge.system import find_user, name_of_user, user_id
 from bridge.text import plural
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bridge.ops.broker.certificates import KeyedCertificate
-    from bridge.private_files import Owner
 
     Report = Callable[[str], None]
 
 BROKER_USER = "mosquitto"
 PORT = 8883
+MAX_FILE_BYTES = 64 * 1024 * 1024
 HIGHEST_PORT = 65_535
 _PORT = re.compile(r"^listener ([0-9]+)$", re.MULTILINE)
 _BRIDGE_PORT = re.compile(rf"^listener ([0-9]+) {re.escape(mosquitto.LOOPBACK)}$", re.MULTILINE)
@@ -62,6 +62,7 @@ def write_folder(
             f"that one with --database, or put {keyring.folder} back."
         )
     owner = _owner_of_broker()
+    _check_place(folder)
     _make_folders(folder)
     certificate_hosts = _ensure_certificate(folder, new_hosts, now, owner, report)
     if log_denied is None:
@@ -88,12 +89,21 @@ def _ports(port: int | None, bridge_port: int | None, old_settings: str) -> tupl
     return port, bridge_port
 
 
+def _check_place(folder: Path) -> None:
+    """Raise TrivoxError where root would write what other users may then replace."""
+    if is_root() and (user := owner_of(folder).user_id) != ROOT:
+        raise TrivoxError(
+            f"{folder} is in the hands of {name_of_user(user)}, who could replace what mosquitto reads: give another "
+            "--out, such as /etc/trivox, or run this as that user."
+        )
+
+
 def _make_folders(folder: Path) -> None:
     try:
         for path in (folder, folder / "consoles", folder / "systemd"):
             if not path.is_dir():
                 path.mkdir(parents=True)
-                path.chmod(0o755)  # whatever root's umask is: mosquitto's user has to read it
+                path.chmod(0o755)  # whatever our umask is: mosquitto's user has to read it
     except OSError as error:
         raise TrivoxError(
             f"{folder} cannot be made ({error.strerror}): give another --out, or run this as root."
@@ -102,7 +112,12 @@ def _make_folders(folder: Path) -> None:
 
 def _text(path: Path) -> str:
     """Return the text of a file, or "" if it is not there."""
-    return path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        return private_files.read(path, MAX_FILE_BYTES).decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise TrivoxError(f"{path} cannot be read ({error.strerror}): see what it is, and remove it.") from error
 
 
 def _belongs_to_another_database(folder: Path, keyring: Keyring) -> bool:
@@ -120,7 +135,7 @@ def _owner_of_broker() -> Owner | None:
     owner = find_user(BROKER_USER)
     if owner is None:
         raise TrivoxError(f"There is no user {BROKER_USER}: install mosquitto first.")
-    return owner
+    return Owner(*owner)
 
 
 # -- certificates ------------------------------------------------------------------------------------------------

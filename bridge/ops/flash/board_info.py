@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.ops.flash.errors import BoardRefusedError, FlashingError
 from bridge.ops.flash.repl import Repl
-from bridge.wire.contract import valid_id
+from bridge.text import valid_id
 
 OLDEST_MICROPYTHON = (1, 25)
 SLOTS = ("a", "b")

@@ -7,8 +7,9 @@ import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
+from bridge import private_files
 from bridge.errors import TrivoxError
 from bridge.ops.flash.flash_board import FlashResult
 
@@ -37,7 +38,7 @@ def append(path: Path, result: FlashResult, firmware: str, reason: str | None) -
         "reason": reason,
     }
     try:
-        with _lock, path.open("a+b") as file:
+        with _lock, private_files.appending(path) as file:
             file.write(_end_of_torn_line(file) + json.dumps(line, ensure_ascii=False).encode() + b"\n")
     except OSError as error:
         raise TrivoxError(f"{path} cannot be written ({error.strerror}): give another file with --log.") from error
@@ -67,7 +68,7 @@ def _is_torn(text: str) -> bool:
     return not text.endswith("}") and (text.startswith(_BEGINNING) or _BEGINNING.startswith(text))
 
 
-def _end_of_torn_line(file: BinaryIO) -> bytes:
+def _end_of_torn_line(file: IO[bytes]) -> bytes:
     if not file.seek(0, 2):
         return b""
     file.seek(-1, 2)

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 import segno
 
+from bridge import private_files
 from bridge.errors import TrivoxError
 from bridge.text import escaped
 
@@ -50,11 +51,8 @@ def write_label(folder: Path, site_id: str, console_id: str, board: str, hardwar
         f'fill="white"/><g transform="translate(2 2)">{code_svg.getvalue().decode()}</g>{texts}</svg>\n'
     )
     path = folder / f"{site_id}.{console_id}.svg"  # ids hold no dots
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(label, encoding="utf-8")
-    except OSError as error:
-        raise TrivoxError(f"{path} cannot be written ({error.strerror}): give another folder with --labels.") from error
+    private_files.make_folder(folder)
+    private_files.write(path, label.encode())
     return path
 
 

@@ -20,6 +20,7 @@ from tests.bridge.office import Office, OfficeTill, at
 from tests.support import planted
 from tests.support.facts import sites, stored
 from tests.support.intake import execute
+from tests.support.other_user import SERVICE_GROUP, SERVICE_USER, service_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,15 +175,18 @@ def rows(database: Path) -> tuple[int, str]:
     return stored(database), timezone
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_restore_by_root_keeps_owner_and_permissions(office: Office) -> None:
-    os.chown(office.database, 1234, 2345)
-    office.database.chmod(0o640)
-    (office.folder / "trivox.db.lock").unlink()
-    office.do("restore", copy_of(office))
-    status = office.database.stat()
-    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (1234, 2345, 0o640)
-    assert (office.folder / "trivox.db.lock").stat().st_uid == 1234
+    with service_folder() as folder:
+        shop = Office(folder)
+        shop.do("site", "set", "demo", "--timezone", "UTC")
+        shop.database.chmod(0o640)
+        shop.do("restore", copy_of(office))
+        assert stored(shop.database) == 20
+        for path in (shop.database, *folder.glob("trivox.db.replaced-*"), folder / "trivox.db.lock"):
+            status = path.stat()
+            mode = 0o600 if path.suffix == ".lock" else 0o640
+            assert (status.st_uid, status.st_gid) == (SERVICE_USER, SERVICE_GROUP)
+            assert status.st_mode & 0o777 == mode
 
 
 def test_an_empty_file_is_reported_as_empty(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from bridge.ops.broker import certificates
 from tests.bridge.office import CommandResult, Office
 from tests.bridge.secured import SecuredShop
+from tests.support.other_user import IS_ROOT, STRANGER, service_folder
 
 SECRET = 0o600
 ANALYZE = shutil.which("systemd-analyze")
@@ -293,13 +294,21 @@ def test_files_belong_to_the_user_who_reads_them(office: Office) -> None:
     for name in files:
         owner = pwd.getpwuid((folder / name).stat().st_uid).pw_name
         assert owner == ("mosquitto" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
-    if os.geteuid() == 0:
-        os.chown(office.database, 65_534, 65_534)
-        configure(office)
-        office.do("console", "enroll", "shop/till-1", "--renew")
-        assert (folder / "bridge.toml").stat().st_uid == 65_534
-        assert (keys(office) / "shop" / "till-1.json").stat().st_uid == 65_534
-        assert "User=nobody" in (folder / "systemd" / "trivox-bridge.service").read_text()
+
+
+def test_the_bridges_files_belong_to_the_databases_owner(office: Office) -> None:
+    with service_folder(user=STRANGER) as home:
+        shop = Office(home)
+        shop.do("console", "enroll", "shop/till-1")
+        folder = office.folder / "broker"
+        shop.do("broker-config", "--out", folder, "--host", "a")
+        owner = home.stat().st_uid
+        assert (folder / "bridge.toml").stat().st_uid == owner
+        assert {path.stat().st_uid for path in keys(shop).rglob("*")} == {owner}
+        assert f"User={pwd.getpwuid(owner).pw_name}" in (folder / "systemd" / "trivox-bridge.service").read_text()
+        if IS_ROOT:
+            refused = shop.run("broker-config", "--out", home / "broker", "--host", "a")
+            assert (refused.status, "could replace what mosquitto reads" in refused.err) == (1, True)
 
 
 @pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
