@@ -21,6 +21,7 @@ from bridge.errors import TrivoxError
 from bridge.os_user import user_of
 from bridge.service.control import ANSWER_LIMIT_S, CAN_ASK, MAX_REQUEST_BYTES, peer_of, socket_address
 from bridge.service.open_connections import OpenConnections
+from bridge.service.own_files import OwnFiles
 from bridge.store.faults import NO_MEMORY
 from bridge.text import printable
 
@@ -36,6 +37,7 @@ REFUSE_S = 1.0
 REFUSE_BYTES = 4_096
 TOO_LITTLE_MEMORY = "The bridge's machine has too little memory for this: end what uses it up, then try again."
 NO_MORE_FILES = "The bridge has too many files open to take another: restart it, and report this."
+OWN_FILE = "That file belongs to the database that the bridge writes: give a file of recorded messages."
 ACCEPT_AGAIN_S = 0.2
 REQUEST_LIMIT_S = 60.0  # for a whole request to arrive
 READ_BYTES = 256 * 1024
@@ -58,6 +60,7 @@ class ControlServer:
         self._database = database
         self._perform = perform
         self._describe = describe
+        self._own_files = OwnFiles(database)
         self._connections = OpenConnections(MAX_CLIENTS)
         self._is_closed = False
         with socket_address(database) as address:
@@ -76,7 +79,10 @@ class ControlServer:
         self._is_closed = True
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        with suppress(FileNotFoundError), socket_address(self._database) as address:  # the folder may have been moved
+        with (
+            suppress(FileNotFoundError, TrivoxError),
+            socket_address(self._database) as address,
+        ):  # the folder may have been moved
             Path(address).unlink(missing_ok=True)
 
     def _accept(self) -> None:
@@ -108,7 +114,7 @@ class ControlServer:
         connection.settimeout(ANSWER_LIMIT_S)
         try:
             with connection:
-                for request in _requests(connection):
+                for request in _requests(connection, self._own_files):
                     with self._connections.serving(connection) as has_place:
                         # A client that gave up waiting for us must not get its command done now.
                         if not has_place or _has_hung_up(connection):
@@ -167,7 +173,7 @@ class _Request(NamedTuple):
     lost_file: bool  # one came, but this process could not open it
 
 
-def _requests(connection: socket.socket) -> Iterator[_Request]:
+def _requests(connection: socket.socket, own_files: OwnFiles) -> Iterator[_Request]:
     """Yield each request of the client; end where it ends, goes too far, or takes too long for one request."""
     data = bytearray()
     file: IO[bytes] | None = None
@@ -175,9 +181,12 @@ def _requests(connection: socket.socket) -> Iterator[_Request]:
     end_s = time.monotonic() + REQUEST_LIMIT_S
     try:
         while len(data) < MAX_REQUEST_BYTES and time.monotonic() < end_s:
-            piece, descriptors, flags, _ = socket.recv_fds(connection, READ_BYTES, 1)  # type: ignore[attr-defined, unused-ignore]
+            piece, descriptors, flags, _ = socket.recv_fds(connection, READ_BYTES, own_files.files_taken)  # type: ignore[attr-defined, unused-ignore]
             lost_file |= bool(flags & socket.MSG_CTRUNC)
             for descriptor in descriptors:
+                if own_files.keep(descriptor):
+                    connection.sendall(_line(_error(OWN_FILE)))
+                    return
                 file = _replace(file, descriptor)
             if not piece:
                 return

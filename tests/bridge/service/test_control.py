@@ -225,6 +225,38 @@ def test_a_zone_that_cannot_be_read_is_not_called_unknown(name: str) -> None:
     assert zone(name).key == name, "the failure is not remembered"
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_the_databases_own_files_are_not_taken_from_a_client_and_its_locks_stay(tmp_path: Path, suffix: str) -> None:
+    database = tmp_path / "a.db"
+    store = open_store(database, writing=True)
+    locks = locks_of(database)
+    assert locks
+    server = serve(database)
+    opened = os.open(f"{database}{suffix}", os.O_RDONLY)  # closing it in this process would drop the locks as well
+    for _ in range(12):  # more often than such files are kept
+        with control.socket_address(database) as address:
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(address)
+        request = json.dumps(to_builtins(IngestMessages(name="a"))).encode() + b"\n"
+        socket.send_fds(client, [request], [opened])
+        with client, client.makefile("rb") as answers:
+            answer = json.loads(answers.readline())
+        assert "error" in answer or answer["progress"] == [1, 2]
+        assert locks_of(database) == locks
+    os.close(opened)
+    server.close()
+    store.close()
+
+
+def locks_of(database: Path) -> list[str]:
+    """Return the locks that this process holds on the database's files."""
+    numbers = {str(path.stat().st_ino) for path in database.parent.iterdir()}
+    lines = [line.split() for line in Path("/proc/locks").read_text("ascii").splitlines()]
+    return sorted(
+        " ".join(words[1:4] + words[5:]) for words in lines if words[1] == "POSIX" and words[5].split(":")[2] in numbers
+    )
+
+
 def test_each_command_crosses_the_socket_and_has_an_operation() -> None:
     for command in get_args(AnyCommand):
         assert command is DescribeBridge or (command in OPERATIONS) != (command in LONG_OPERATIONS)
