@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +58,7 @@ def broker_config(
     folder = out.absolute()
     _check_path(folder)
     _check_path(database.absolute())
+    _check_path(Path(sys.argv[0]).absolute())  # the program, which the bridge's unit starts
     require(database)
     write_folder(folder, database, host or [], port, bridge_port, datetime.now(UTC), print_line, log_denied=log_denied)
     _print_next_steps(folder, database)
@@ -64,7 +66,7 @@ def broker_config(
 
 def _check_path(path: Path) -> None:
     """Refuse a path that one of the written files could not hold. Raises UsageError."""
-    if any(char.isspace() or char in "%\"'\\" or not char.isprintable() for char in str(path)):
+    if any(char.isspace() or char in "%$\"'\\" or not char.isprintable() for char in str(path)):
         raise UsageError(f"{str(path)!r} has spaces or characters that mosquitto and systemd cannot use: give another.")
 
 

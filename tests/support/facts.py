@@ -286,3 +286,8 @@ def _contents(db: Database, tables: tuple[str, ...]) -> dict[str, list[Any]]:
             names = [name for name in _described(connection, table)[0] if name != ARRIVALS.get(table)]
             found[table] = sorted(_facts(connection, table, tuple(names), {}), key=repr)
     return found
+
+
+def schema_names(database: Path) -> set[str]:
+    """Return the names of all tables, indices, views and triggers."""
+    return {name for (name,) in query(database, "SELECT name FROM sqlite_schema")}

@@ -171,3 +171,27 @@ def settings_ended(database: Path, reported: int, sent: Iterable[int]) -> None:
                 "INSERT INTO settings_sent VALUES ('demo', 'till-1', ?, ?, 1, 1)",
                 (revision, f'{{"revision":{revision}}}'),
             )
+
+
+# Schema -----------------------------------------------------------------------------------------------------------
+
+STRANGE = {
+    "trigger": "CREATE TRIGGER planted AFTER INSERT ON event BEGIN DELETE FROM survey; END",
+    "trigger before": "CREATE TRIGGER planted BEFORE UPDATE ON last_commit BEGIN SELECT raise(ABORT, 'no'); END",
+    "view": "CREATE VIEW planted AS SELECT * FROM survey",
+    "index": "CREATE INDEX planted ON survey (outcome)",
+    "table": "CREATE TABLE planted (a)",
+    "generated": "CREATE TABLE planted (a, b AS (abs(a)))",
+}
+
+
+def changed_schema(database: Path, kind: str) -> None:
+    """Put something of one's own into a database, under the name `planted`."""
+    with closing(apsw.Connection(str(database))) as other:
+        other.execute(STRANGE[kind])
+
+
+def without_table(database: Path) -> None:
+    """Put a view into the place of a table."""
+    with closing(apsw.Connection(str(database))) as other:
+        other.execute("ALTER TABLE shift RENAME TO hidden; CREATE VIEW shift AS SELECT * FROM hidden")

@@ -18,7 +18,7 @@ from bridge.ops.broker import certificates, mosquitto, systemd
 from bridge.privileges import ROOT, Owner, is_root, owner_of
 from bridge.store import console_status, open_store
 from bridge.system import find_user, name_of_user, user_id
-from bridge.text import plural
+from bridge.text import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,6 +199,8 @@ def _write_broker(folder: Path, keyring: Keyring, owner: Owner | None, report: R
         (mosquitto.ACCESS, mosquitto.access(consoles, sources, viewers)),
     ):
         private_files.write(folder / name, text.encode(), owner)
+    for path in keyring.strange_files():
+        report(f"{printable(str(path))} gives no rights to anybody, as no command gives a file that name: remove it.")
     report(
         f"These may log in: the bridge, {plural(len(consoles), 'console')}, {plural(len(sources), 'source')} of "
         f"counts, {plural(len(viewers), 'viewer')}."

@@ -10,6 +10,7 @@ from bridge.keyring import Keyring
 from bridge.ops.doctor.broker_probe import probe
 from bridge.ops.doctor.client_ids import check_client_ids
 from bridge.ops.doctor.database import Diagnosis
+from bridge.ops.doctor.file_rights import check_authority
 from bridge.service.claim import describe, file_name
 from bridge.text import plural, printable
 from bridge.wire.bridge_claim import BridgeClaim, read_claim
@@ -43,6 +44,7 @@ def check_broker(
     broker = chosen_broker or read_login(vitals["broker"])
     sites = vitals.get("sites", [])
     ours = {topic: payload for topic, payload in retained.items() if not sites or topic.split("/")[2] in sites}
+    yield from check_authority(broker)
     result = probe(broker, [topic for topic, payload in ours.items() if not payload])
     if result.problem:
         # The bridge is connected and only this command lacks the login, or the refusal was reported above.

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from bridge.errors import DatabaseError, TrivoxError
-from bridge.keyring import Keyring
 from bridge.model.local_time import DAY_MS
 from bridge.ops.doctor.broker import check_broker
 from bridge.ops.doctor.database import Diagnosis, examine
+from bridge.ops.doctor.file_rights import check_file_rights
 from bridge.ops.doctor.signed_only import check_signed_only, consoles_that_do_not_sign
 from bridge.service.control import describe_bridge
 from bridge.service.retained import find_due
@@ -22,7 +22,7 @@ from bridge.store.faults import UnreadableError, sidecar
 from bridge.store.leftovers import rescued_advice
 from bridge.store.write_ahead_log import kept_logs, rescued_copies
 from bridge.system import HAS_MODES
-from bridge.text import ago, plural
+from bridge.text import ago
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,7 +119,7 @@ def diagnose_host(
             yield from check_signed_only(facts.unsigned, is_signed_only=vitals["signed_only"])
     yield from _disk_space(facts.path)
     yield from _leftovers(facts.path)
-    yield from _key_files(facts.path)
+    yield from check_file_rights(facts.path)
     yield from check_broker(facts.path, facts.retained, vitals or {}, chosen_broker, read_login, now_ms)
     yield from _host_clock(vitals or {}, now_ms)
 
@@ -177,16 +177,6 @@ def _leftovers(database: Path) -> Iterator[Diagnosis]:
         yield Diagnosis(
             f"{log} is a log with what a database that is not here had stored: run `trivox restore COPY` with that "
             "database, or move the log away."
-        )
-
-
-def _key_files(database: Path) -> Iterator[Diagnosis]:
-    keyring = Keyring(database)
-    exposed = keyring.open_to_others()
-    if exposed:
-        yield Diagnosis(
-            f"Others on this machine may read {plural(len(exposed), 'file')} of keys, for example {exposed[0]}: run "
-            f"`chmod -R go= {keyring.folder}`, and renew the keys that somebody may have seen."
         )
 
 
