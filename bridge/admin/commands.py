@@ -219,6 +219,12 @@ class Rebuild(BridgeCommand, frozen=True):
     words = "rebuild"
 
 
+class FollowZoneRules(BridgeCommand, frozen=True):
+    """Derive days and hours again where this machine has new rules for a time zone."""
+
+    words = "bridge"
+
+
 class Sweep(BridgeCommand, frozen=True):
     """Close surveys that have been open for over a day: their own close is lost."""
 
@@ -255,6 +261,7 @@ AnyCommand = (
     | StopUpdates
     | IngestMessages
     | Rebuild
+    | FollowZoneRules
     | Sweep
     | DescribeBridge
 )

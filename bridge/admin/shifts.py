@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from bridge.admin.csv_file import CsvFile, Line
 from bridge.admin.imports import ROWS_AT_ONCE, accept
 from bridge.admin.known_names import KnownNames
-from bridge.model.local_time import instant_ms
-from bridge.model.periods import Shift
+from bridge.model.local_time import as_typed, instant_ms
+from bridge.model.periods import NOT_TYPED, Shift, TypedTimes
 from bridge.store import imports, places
 from bridge.store.consoles import find_console
 from bridge.text import is_visible
@@ -33,6 +33,7 @@ class ShiftLine(NamedTuple):
     console_id: str
     seller_name: str
     shift: Shift
+    typed: TypedTimes
 
 
 def import_shifts(store: Store, command: ImportShifts) -> Steps:
@@ -51,7 +52,7 @@ def import_shifts(store: Store, command: ImportShifts) -> Steps:
     imports.begin(store)
     for start in range(0, len(given), ROWS_AT_ONCE):
         some = given[start : start + ROWS_AT_ONCE]
-        places.stage_shifts(store, [(line.site_id, line.console_id, line.shift) for line in some])
+        places.stage_shifts(store, [(line.site_id, line.console_id, line.shift, line.typed) for line in some])
         places.stage_sellers(store, [(line.shift.seller_id, line.seller_name) for line in some])
         yield
     made = names.make_new()
@@ -65,12 +66,12 @@ def _read_line(store: Store, line: Line) -> ShiftLine:
     if not 0 < len(seller_id) <= MAX_SELLER_ID or not is_visible(seller_id):
         raise ValueError(f"seller_id {seller_id!r} must be 1 to {MAX_SELLER_ID} printable characters")
     timezone = places.timezone(store, site_id) or "UTC"
-    started_at_ms, ended_at_ms = (instant_ms(line.moment(column), timezone) for column in ("started_at", "ended_at"))
+    moments = [line.moment(column) for column in ("started_at", "ended_at")]
+    started_at_ms, ended_at_ms = (instant_ms(moment, timezone) for moment in moments)
     if ended_at_ms <= started_at_ms:
         raise ValueError("the shift must end after it starts")
-    return ShiftLine(
-        line.number, site_id, console_id, line["seller_name"], Shift(started_at_ms, ended_at_ms, seller_id)
-    )
+    shift, typed = Shift(started_at_ms, ended_at_ms, seller_id), TypedTimes(*map(as_typed, moments))
+    return ShiftLine(line.number, site_id, console_id, line["seller_name"], shift, typed)
 
 
 def _refuse_overlaps(store: Store, file: CsvFile, given: list[ShiftLine]) -> Iterator[None]:
@@ -80,9 +81,26 @@ def _refuse_overlaps(store: Store, file: CsvFile, given: list[ShiftLine]) -> Ite
         by_console.setdefault((line.site_id, line.console_id), []).append(line)
     for name, lines in by_console.items():
         console = find_console(store, *name)
-        before = places.shifts(store, console.key) if console else []
-        file.errors += _overlaps(before, lines)
+        before = places.shifts_of_console(store, console.key) if console else []
+        if places.timezone_is_set(store, name[0]):
+            file.errors += _overlaps([shift for shift, _ in before], lines)
+        else:
+            file.errors += _overlaps_in_any_zone(before, lines)
         yield
+
+
+def _overlaps_in_any_zone(before: list[tuple[Shift, TypedTimes]], lines: list[ShiftLine]) -> Iterator[str]:
+    """Yield a sentence for each two shifts that would overlap whatever the time zone is that nobody has set yet."""
+    for is_typed in (False, True):
+        some = [shift for shift, typed in before if (typed != NOT_TYPED) == is_typed]
+        yield from _overlaps(some, [line for line in lines if (line.typed != NOT_TYPED) == is_typed])
+    numbers = {line.shift.started_at_ms: line.number for line in lines if line.typed == NOT_TYPED}
+    for line in lines:
+        if line.typed != NOT_TYPED and line.shift.started_at_ms in numbers:
+            yield (
+                f"line {line.number}: as long as nobody has set the time zone of {line.site_id}, the shift starts with "
+                f"the one in line {numbers[line.shift.started_at_ms]}: set it first, with `trivox site set`"
+            )
 
 
 def _overlaps(before: list[Shift], lines: list[ShiftLine]) -> Iterator[str]:

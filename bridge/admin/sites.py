@@ -6,22 +6,27 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.admin.csv_file import CsvFile, Line
+from bridge.admin.imports import accept
 from bridge.admin.known_names import KnownNames
+from bridge.admin.local_times import check_times, resolve_times
 from bridge.errors import UsageError
 from bridge.model.history import HistoryChange
-from bridge.model.local_time import day_starts_ms, today_starts_ms, zone
+from bridge.model.local_time import day_starts_ms, local, zone
 from bridge.model.periods import EVER
-from bridge.store import places
+from bridge.model.zone_rules import rules_of
+from bridge.store import imports, places
 from bridge.store.history import record_change
+from bridge.store.zone_rules import keep_rules
 from bridge.surveys.refold import stage_refold_of_console, stage_refold_of_site
 from bridge.text import is_visible
 from bridge.wire.identifiers import check_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
     from typing import Any
 
     from bridge.admin.commands import ImportCheckoutPoints, ImportSites, SetCheckoutPoint, SetSite
+    from bridge.admin.imports import Steps
     from bridge.store import Store
 
 MAX_CHECKOUT_POINT_ID = 64
@@ -38,18 +43,18 @@ class WantedPlacement(NamedTuple):
     from_day: date | None
 
 
-def set_site(store: Store, command: SetSite) -> dict[str, Any]:
-    """Set a site's time zone; stage that local hours and days follow; return what was `made`. Raises UsageError."""
+def set_site(store: Store, command: SetSite) -> Steps:
+    """Set a site's time zone, in steps; hours, days and times as typed follow. Raises TrivoxError.
+
+    Returns what was `made`.
+    """
     zone(command.timezone)
-    names = KnownNames(store, new=True)
-    names.check_site(check_id("site", command.site_id))
-    made = names.new_names()
-    _set_site(store, command.site_id, command.timezone)
+    made = yield from _set_timezones(store, {check_id("site", command.site_id): command.timezone})
     return {"made": made}
 
 
-def import_sites(store: Store, command: ImportSites) -> dict[str, Any]:
-    """Set the time zones of many sites, all or none, inside the transaction. Raises TrivoxError."""
+def import_sites(store: Store, command: ImportSites) -> Steps:
+    """Set the time zones of many sites, all or none, in steps. Raises TrivoxError."""
     lines = CsvFile(command.name, command.text, SITE_COLUMNS)
     timezones: dict[str, str] = {}
     for line in lines:
@@ -60,12 +65,7 @@ def import_sites(store: Store, command: ImportSites) -> dict[str, Any]:
                 raise ValueError(f"site {site_id} is also in an earlier line: give it once")
             timezones[site_id] = line["timezone"]
     lines.check()
-    names = KnownNames(store, new=True)
-    for site_id in timezones:
-        names.check_site(site_id)
-    made = names.new_names()
-    for site_id, timezone in timezones.items():
-        _set_site(store, site_id, timezone)
+    made = yield from _set_timezones(store, timezones)
     return {"sites": len(timezones), "made": made}
 
 
@@ -76,14 +76,32 @@ def _check_timezone(name: str) -> None:
         raise ValueError(str(error).removesuffix(".")) from error
 
 
-def _set_site(store: Store, site_id: str, timezone: str) -> None:
-    is_known = places.timezone(store, site_id) is not None
-    before = places.ensure_site(store, site_id)
-    known = {"timezone": before} if is_known else None
-    record_change(store, HistoryChange("site", site_id, "", known, {"timezone": timezone}, -EVER))
-    if before != timezone:
+def _set_timezones(store: Store, timezones: dict[str, str]) -> Generator[None, None, list[str]]:
+    """Set the time zones of sites in steps; return which sites are new."""
+    names = KnownNames(store, new=True)
+    for site_id in timezones:
+        names.check_site(site_id)
+    made = names.new_names()
+    imports.begin(store)
+    changed = {site_id: name for site_id, name in timezones.items() if places.ensure_site(store, site_id) != name}
+    for site_id, timezone in changed.items():
+        yield from check_times(store, site_id, timezone)
+    for site_id, timezone in timezones.items():
+        _record_timezone(store, site_id, timezone)
+        places.note_timezone_set(store, site_id)
+    for site_id, timezone in changed.items():
+        resolve_times(store, site_id, timezone)
+        keep_rules(store, timezone, rules_of(timezone))
         places.stage_timezone(store, site_id, timezone)
         stage_refold_of_site(store, site_id)
+    accept(store)
+    return made
+
+
+def _record_timezone(store: Store, site_id: str, timezone: str) -> None:
+    """Record a time zone; the first one corrects nothing, as reports have said that none was set."""
+    before = {"timezone": places.timezone(store, site_id)} if places.timezone_is_set(store, site_id) else None
+    record_change(store, HistoryChange("site", site_id, "", before, {"timezone": timezone}, -EVER))
 
 
 def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any]:
@@ -150,14 +168,15 @@ def _place(store: Store, wanted: WantedPlacement) -> int:
     site_id, console_id = wanted.site_id, wanted.console_id
     console_key = places.ensure_console(store, site_id, console_id)
     timezone = places.ensure_site(store, site_id)
-    if wanted.from_day is not None:
-        from_ms = day_starts_ms(wanted.from_day, timezone)
-    elif places.was_ever_placed(store, console_key):
-        from_ms = today_starts_ms(store.now_ms, timezone)
-    else:
-        from_ms = 0  # before any event, however early late clocks and late events may move the first one
+    from_day = wanted.from_day
+    if from_day is None and places.was_ever_placed(store, console_key):
+        from_day = local(store.now_ms, timezone).date()
+    # Without a day, before any event, however early late clocks and late events may move the first one.
+    from_ms = 0 if from_day is None else day_starts_ms(from_day, timezone)
     _record_placement(store, console_key, wanted, from_ms)
-    places.place(store, console_key, wanted.checkout_point_id, from_ms)
+    places.place(
+        store, console_key, wanted.checkout_point_id, from_ms, None if from_day is None else from_day.isoformat()
+    )
     stage_refold_of_console(store, site_id, console_id, from_ms)
     return from_ms
 

@@ -1,13 +1,14 @@
 """Convert between instants and a site's local hours, days, weeks and months. Pure; zones come from the tz database.
 
 An hour that comes twice in autumn is told apart by its offset; read without an offset, it is the first of the two. An
-hour that is skipped in spring does not exist and is refused.
+hour that is skipped in spring does not exist and is refused. But midnight is always the start of its day, even if the
+clock skips it.
 """
 
 from __future__ import annotations
 
 import errno
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from datetime import timezone as fixed_zone
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -52,8 +53,11 @@ def local_hour(at_ms: int, timezone: str) -> str:
 
 
 def day_starts_ms(day: date, timezone: str) -> int:
-    """Return the first instant of a local day (01:00 where summer time skips midnight)."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).timestamp() * SECOND_MS)
+    """Return the first instant of a local day: 01:00 where summer time skips midnight.
+
+    A day that is skipped as a whole ends where it begins.
+    """
+    return resolved_ms(datetime(day.year, day.month, day.day), timezone)  # noqa: DTZ001 - local to the zone
 
 
 def today_starts_ms(now_ms: int, timezone: str) -> int:
@@ -67,15 +71,61 @@ def utc_date(at_ms: int) -> str:
 
 
 def instant_ms(moment: datetime, timezone: str) -> int:
-    """Return the instant of a date and time; without an offset it is local time.
+    """Return the instant of a date and time; without an offset it is local time. Midnight is always the day's start.
 
     Raises ValueError; its text is a sentence without the full stop.
     """
+    if moment.tzinfo is None and moment.time() != time() and not _exists(moment, timezone):
+        raise ValueError(f"{moment.isoformat(' ')} does not exist in {timezone}: the clock went forward over it")
+    return resolved_ms(moment, timezone)
+
+
+def as_typed(moment: datetime) -> str | None:
+    """Return a local time as it is stored; None if it has an offset, as then it is an instant."""
+    return None if moment.tzinfo is not None else iso_text(moment)
+
+
+def iso_text(moment: datetime) -> str:
+    """Return a time in ISO 8601, as short as it can be."""
+    return moment.isoformat(timespec="auto" if moment.second or moment.microsecond else "minutes")
+
+
+def resolved_ms(moment: datetime, timezone: str) -> int:
+    """Return the instant of a local time; if the clock skips it, the first instant after. An offset goes before."""
     if moment.tzinfo is None:
-        typed, moment = moment, moment.replace(tzinfo=zone(timezone))
-        if moment.astimezone(UTC).astimezone(zone(timezone)).replace(tzinfo=None) != typed:
-            raise ValueError(f"{typed.isoformat(' ')} does not exist in {timezone}: the clock went forward over it")
+        moment = moment.replace(tzinfo=zone(timezone)) if _exists(moment, timezone) else _first_after(moment, timezone)
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+@lru_cache(maxsize=65_536)
+def typed_ms(text: str, timezone: str) -> int:
+    """Return the instant of a local time as it is stored, in ISO 8601 and without an offset."""
+    return resolved_ms(datetime.fromisoformat(text), timezone)
+
+
+def _exists(local_time: datetime, timezone: str) -> bool:
+    moment = local_time.replace(tzinfo=zone(timezone))
+    return moment.astimezone(UTC).astimezone(zone(timezone)).replace(tzinfo=None) == local_time
+
+
+def _first_after(skipped: datetime, timezone: str) -> datetime:
+    """Return the first instant after the gap that a local time falls into."""
+    in_zone = skipped.replace(tzinfo=zone(timezone))
+    before, after = (in_zone.replace(fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+    from_s, to_s = (int((skipped.replace(tzinfo=UTC) - offset).timestamp()) for offset in (after, before))
+    return datetime.fromtimestamp(first_of_offset(from_s, to_s, zone(timezone)), UTC)
+
+
+def first_of_offset(from_s: int, to_s: int, tz: ZoneInfo) -> int:
+    """Return the first second after `from_s` with the offset that holds at `to_s`; one change lies in between."""
+    wanted = datetime.fromtimestamp(to_s, tz).utcoffset()
+    while to_s - from_s > 1:
+        middle = (from_s + to_s) // 2
+        if datetime.fromtimestamp(middle, tz).utcoffset() == wanted:
+            to_s = middle
+        else:
+            from_s = middle
+    return to_s
 
 
 def period_of(unit: str, name: str, timezone: str) -> tuple[int, int]:

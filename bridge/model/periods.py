@@ -37,6 +37,16 @@ class Shift(NamedTuple):
     seller_id: str
 
 
+class TypedTimes(NamedTuple):
+    """The local times, without an offset, from which a period was resolved; None: an instant was given."""
+
+    start: str | None = None
+    end: str | None = None
+
+
+NOT_TYPED = TypedTimes()
+
+
 class Placement(NamedTuple):
     """A console that stands at a checkout point from `from_ms` up to, not including, `to_ms` (None: still)."""
 

@@ -119,7 +119,7 @@ class LocalWriter:
 
         self._execution = execution
         with store.transaction(_now_ms()):
-            operations.finish_import(store, execution())  # that a bridge which was killed has left
+            operations.catch_up(store, execution())
 
     def perform(
         self, command: BridgeCommand, progress: Progress | None = None, file: IO[bytes] | None = None

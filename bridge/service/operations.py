@@ -30,6 +30,7 @@ from bridge.admin.retirement import retire_consoles
 from bridge.admin.settings import set_settings
 from bridge.admin.shifts import import_shifts
 from bridge.admin.sites import import_checkout_points, import_sites, set_checkout_point, set_site
+from bridge.admin.zone_rules import follow_zone_rules, other_rules
 from bridge.errors import TrivoxError
 from bridge.store import events, imports
 from bridge.surveys import fold
@@ -162,7 +163,7 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
 
 LONG_OPERATIONS: dict[type[BridgeCommand], LongOperation] = {
     commands.SetSettings: _change(set_settings),
-    commands.SetSite: _change(set_site),
+    commands.SetSite: _import(set_site),
     commands.SetCheckoutPoint: _change(set_checkout_point),
     commands.RemoveConsoles: _change(remove_consoles),
     commands.RemoveSites: _change(remove_sites),
@@ -171,12 +172,13 @@ LONG_OPERATIONS: dict[type[BridgeCommand], LongOperation] = {
     commands.RemoveCounts: _change(remove_counts),
     commands.RemoveSellers: _change(remove_sellers),
     commands.RemoveQuestions: _change(remove_questions),
-    commands.ImportSites: _change(import_sites),
+    commands.ImportSites: _import(import_sites),
     commands.ImportCheckoutPoints: _change(import_checkout_points),
     commands.ImportShifts: _import(import_shifts),
     commands.ImportCounts: _import(import_counts),
     commands.IngestMessages: _ingest,
     commands.Rebuild: _rebuild,
+    commands.FollowZoneRules: _change(follow_zone_rules),
 }
 """These work in steps, each of which may be a transaction of its own, so that messages need not wait for the end."""
 
@@ -189,10 +191,23 @@ def execute(store: Store, command: BridgeCommand, execution: Execution) -> dict[
     return take_all_steps(store, LONG_OPERATIONS[type(command)](store, command, execution), execution)
 
 
-def finish_import(store: Store, execution: Execution) -> None:
-    """Finish or drop an import that an earlier process has left, inside the caller's transaction."""
+def catch_up(store: Store, execution: Execution) -> None:
+    """Do what is due before any command, inside the caller's transaction: see `due`."""
+    for command in due(store):
+        steps = (
+            LONG_OPERATIONS[type(command)](store, command, execution)
+            if command
+            else finish(store, execution.emit, execution.note)
+        )
+        take_all_steps(store, steps, execution)
+
+
+def due(store: Store) -> Iterator[BridgeCommand | None]:
+    """Yield what is due first: None, to finish or drop an import that an earlier process has left, and commands."""
     if imports.phase(store) is not None:
-        take_all_steps(store, finish(store, execution.emit, execution.note), execution)
+        yield None
+    if other_rules(store):
+        yield commands.FollowZoneRules()
 
 
 def take_all_steps(store: Store, steps: Iterator[None], execution: Execution) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from bridge.keyring import KeyCache
 from bridge.service.jobs import Job, WriterPulse, cannot_write, wait_for
 from bridge.service.last_copy import keep_last_copy
 from bridge.service.long_job import LongJob
-from bridge.service.operations import LONG_OPERATIONS, Execution, execute, ids_of
+from bridge.service.operations import LONG_OPERATIONS, Execution, due, execute, ids_of
 from bridge.service.outcome import Publication, TransactionOutcome
 from bridge.service.retained import find_due
 from bridge.service.retry import Retry, StoppedError
 from bridge.service.subscribers import subscribers
 from bridge.service.vitals import STEP_MS, Vitals
-from bridge.store import events, imports
+from bridge.store import events
 from bridge.store.faults import DAMAGED, NO_MEMORY, UnreadableError, damage_or_disk, write_error
 from bridge.store.open_files import FilesChangedError
 from bridge.surveys import fold
@@ -180,8 +180,7 @@ class Writer:
     def _loop(self) -> None:
         self._pulse.begin()
         self.vitals.load(self._store)
-        if imports.phase(self._store) is not None:
-            self._long_jobs.append(LongJob(self._store, Job(), self._subscribers))  # left by an earlier bridge
+        self._long_jobs.extend(LongJob(self._store, Job(command), self._subscribers) for command in due(self._store))
         while True:
             try:
                 item = self._queue.get(timeout=0.0 if self._long_jobs else CHECK_EVERY_S)

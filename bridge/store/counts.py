@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id, of_seller_id,"
-    " hour"
+    " hour, from_as, to_as"
 )
 _ALL_COLUMNS = _COLUMNS.split(", ")
 NOT_REPLACED = (
@@ -32,7 +32,10 @@ Name = tuple[str, str, str]
 
 
 class CountRow(NamedTuple):
-    """The count in force of (site, source, id); the last three columns say whom it is assigned to."""
+    """The count in force of (site, source, id).
+
+    `at_console_id`, `of_seller_id` and `hour` say whom it is assigned to; `from_as` and `to_as` are its times as typed.
+    """
 
     site_id: str
     source_id: str
@@ -46,6 +49,8 @@ class CountRow(NamedTuple):
     at_console_id: str | None
     of_seller_id: str | None
     hour: str
+    from_as: str | None = None
+    to_as: str | None = None
 
 
 def keep(store: Store, received: list[tuple[str, str, str, int, str]], in_force: list[CountRow]) -> None:
@@ -135,6 +140,27 @@ def some_of_site(
     _, source_id, count_id = after or (site_id, "", "")
     rows = sorted(_rows(store, where, (site_id, source_id, count_id, from_ms, to_ms, limit)))
     return [CountRow(*row) for row in rows[:limit]]
+
+
+def some_typed(store: Store, site_id: str, after: Name | None, limit: int) -> list[CountRow]:
+    """Return the next counts of a site, by name, that have times as typed."""
+    _, source_id, count_id = after or (site_id, "", "")
+    rows = store.all(
+        f"SELECT {_COLUMNS} FROM counts WHERE site_id = ? AND (source_id, id) > (?, ?)"  # noqa: S608 - no outside text
+        " AND (from_as IS NOT NULL OR to_as IS NOT NULL) ORDER BY source_id, id LIMIT ?",
+        (site_id, source_id, count_id, limit),
+    )
+    return [CountRow(*row) for row in rows]
+
+
+def id_of_nameless(store: Store, site_id: str, source_id: str, kind: str, from_ms: int) -> str | None:
+    """Return the id of the count of a source that was given none, of this kind and from this instant on."""
+    row = store.one(
+        "SELECT id FROM counts WHERE site_id = ?1 AND from_ms = ?4 AND source_id = ?2 AND kind = ?3"
+        " AND substr(id, 1, length(?3) + 1) = ?3 || ':'",
+        (site_id, source_id, kind, from_ms),
+    )
+    return str(row[0]) if row else None
 
 
 def _rows(store: Store, where: str, bindings: Sequence[Any]) -> Iterator[Row]:

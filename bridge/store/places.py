@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.model.periods import EVER, Placement, Shift
+from bridge.model.periods import EVER, Placement, Shift, TypedTimes
 from bridge.store import gone_consoles, imports
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 TIMEZONE = "coalesce((SELECT new.timezone FROM timezone_change AS new WHERE new.site_id = site.site_id), timezone)"
 _MERGED_SHIFTS = (
     "(SELECT console_key, started_at_ms, ended_at_ms, seller_id FROM shift_change JOIN console USING (site_id,"
-    " console_id) UNION ALL SELECT * FROM shift WHERE (console_key, started_at_ms) NOT IN"
+    " console_id) UNION ALL SELECT console_key, started_at_ms, ended_at_ms, seller_id FROM shift"
+    " WHERE (console_key, started_at_ms) NOT IN"
     " (SELECT console_key, started_at_ms FROM shift_change JOIN console USING (site_id, console_id)))"
 )
 
@@ -48,6 +49,21 @@ def timezone(store: Store, site_id: str) -> str | None:
     """Return a site's time zone, for those who write: the one that it is to get; None if nobody knows the site."""
     row = store.one(f"SELECT {TIMEZONE} FROM site WHERE site_id = ?", (site_id,))  # noqa: S608 - no outside text
     return str(row[0]) if row else None
+
+
+def timezone_is_set(store: Store, site_id: str) -> bool:
+    """Return whether anybody has set a site's time zone."""
+    return store.one("SELECT 1 FROM site WHERE site_id = ? AND timezone_is_set = 1", (site_id,)) is not None
+
+
+def note_timezone_set(store: Store, site_id: str) -> None:
+    """Note that somebody has set a site's time zone."""
+    store.run("UPDATE site SET timezone_is_set = 1 WHERE site_id = ?", (site_id,))
+
+
+def sites_without_timezone(store: Store) -> list[str]:
+    """Return the sites whose time zone nobody has set."""
+    return [str(row[0]) for row in store.all("SELECT site_id FROM site WHERE timezone_is_set = 0 ORDER BY 1")]
 
 
 def timezones(store: Store) -> dict[str, str]:
@@ -99,11 +115,41 @@ def shifts_of_sellers(store: Store, from_ms: int, to_ms: int) -> list[tuple[str,
     return [(str(seller), str(site), int(start), int(end)) for seller, site, start, end in rows]
 
 
-def stage_shifts(store: Store, rows: Iterable[tuple[str, str, Shift]]) -> None:
-    """Stage shifts, each (site_id, console_id, shift), as part of an import."""
+def typed_shifts(store: Store, site_id: str) -> dict[tuple[int, str], list[tuple[Shift, TypedTimes]]]:
+    """Return all shifts of each console of a site that has some with times as typed, by its key and id, in order."""
+    consoles = store.all(
+        "SELECT console_key, console_id FROM console WHERE site_id = ? AND EXISTS (SELECT 1 FROM shift WHERE"
+        " shift.console_key = console.console_key AND (started_as IS NOT NULL OR ended_as IS NOT NULL)) ORDER BY 2",
+        (site_id,),
+    )
+    return {(int(key), str(console_id)): shifts_of_console(store, key) for key, console_id in consoles}
+
+
+def shifts_of_console(store: Store, console_key: int) -> list[tuple[Shift, TypedTimes]]:
+    """Return the shifts of a console with their times as typed, in order."""
+    rows = store.all(
+        "SELECT started_at_ms, ended_at_ms, seller_id, started_as, ended_as FROM shift WHERE console_key = ?"
+        " ORDER BY started_at_ms",
+        (console_key,),
+    )
+    return [(Shift(*row[:3]), TypedTimes(*row[3:])) for row in rows]
+
+
+def replace_shifts(store: Store, console_key: int, rows: list[tuple[Shift, TypedTimes]]) -> None:
+    """Store the shifts of a console in the place of all that it had."""
+    store.run("DELETE FROM shift WHERE console_key = ?", (console_key,))
+    store.insert(
+        "INSERT INTO shift (console_key, started_at_ms, ended_at_ms, seller_id, started_as, ended_as)",
+        [(console_key, *shift, *typed) for shift, typed in rows],
+    )
+
+
+def stage_shifts(store: Store, rows: Iterable[tuple[str, str, Shift, TypedTimes]]) -> None:
+    """Stage shifts, each (site_id, console_id, shift, times as typed), as part of an import."""
     store.run_many(
-        "INSERT OR REPLACE INTO shift_change VALUES (?, ?, ?, ?, ?)",
-        [(site_id, console_id, *shift) for site_id, console_id, shift in rows],
+        "INSERT OR REPLACE INTO shift_change (site_id, console_id, started_at_ms, ended_at_ms, seller_id, started_as,"
+        " ended_as) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(site_id, console_id, *shift, *typed) for site_id, console_id, shift, typed in rows],
     )
 
 
@@ -151,7 +197,8 @@ def merge_some_shifts(store: Store, limit: int) -> bool:
     """Put some staged shifts in the place of those of the same console and start; return whether there were any."""
     keys = store.all("SELECT site_id, console_id, started_at_ms FROM shift_change LIMIT ?", (limit,))
     store.run_many(
-        "INSERT OR REPLACE INTO shift SELECT console_key, started_at_ms, ended_at_ms, seller_id FROM shift_change"
+        "INSERT OR REPLACE INTO shift (console_key, started_at_ms, ended_at_ms, seller_id, started_as, ended_as)"
+        " SELECT console_key, started_at_ms, ended_at_ms, seller_id, started_as, ended_as FROM shift_change"
         " JOIN console USING (site_id, console_id) WHERE (site_id, console_id, started_at_ms) = (?, ?, ?)",
         keys,
     )
@@ -208,10 +255,23 @@ def was_ever_placed(store: Store, console_key: int) -> bool:
     return store.one("SELECT 1 FROM placement WHERE console_key = ? LIMIT 1", (console_key,)) is not None
 
 
-def place(store: Store, console_key: int, checkout_point_id: str, from_ms: int) -> None:
-    """Store that a console stands at a checkout point from an instant on."""
+def place(store: Store, console_key: int, checkout_point_id: str, from_ms: int, from_day: str | None = None) -> None:
+    """Store that a console stands at a checkout point from an instant on, which may be the start of a local day."""
     store.run(
-        "INSERT INTO placement (console_key, from_ms, checkout_point_id) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET checkout_point_id = excluded.checkout_point_id",
-        (console_key, from_ms, checkout_point_id),
+        "INSERT OR REPLACE INTO placement (console_key, from_ms, checkout_point_id, from_day) VALUES (?, ?, ?, ?)",
+        (console_key, from_ms, checkout_point_id, from_day),
     )
+
+
+def placements_from_days(store: Store, site_id: str) -> list[tuple[int, int, str, str]]:
+    """Return (console_key, from_ms, checkout_point_id, from_day) of a site's placements that begin with a local day."""
+    return store.all(
+        "SELECT console_key, from_ms, checkout_point_id, from_day FROM placement JOIN console USING (console_key)"
+        " WHERE site_id = ? AND from_day IS NOT NULL ORDER BY console_key, from_day",
+        (site_id,),
+    )
+
+
+def remove_placement(store: Store, console_key: int, from_ms: int) -> None:
+    """Remove the placement of a console that begins at an instant."""
+    store.run("DELETE FROM placement WHERE console_key = ? AND from_ms = ?", (console_key, from_ms))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from bridge.model.local_time import hour_of
-from bridge.model.periods import Placement, Timeline
+from bridge.model.local_time import hour_of, typed_ms
+from bridge.model.periods import NOT_TYPED, Placement, Timeline, TypedTimes
 from bridge.store import counts as table
 from bridge.store import kept, places
 from bridge.store.cache import SitePlaces
@@ -65,8 +65,10 @@ class CountsIntake:
         self.keep(site_id, source_id, message, raw)
         return {"id": message.id}
 
-    def keep(self, site_id: str, source_id: str, message: CountMessage, raw: str) -> None:
-        """Take in a count. Raises Unreadable with the reason."""
+    def keep(
+        self, site_id: str, source_id: str, message: CountMessage, raw: str, typed: TypedTimes = NOT_TYPED
+    ) -> None:
+        """Take in a count, with its times as typed, if they were. Raises Unreadable with the reason."""
         if message.to_ms < message.from_ms:
             raise Unreadable("impossible value: to is before from")
         for field in ("id", "checkout_point_id", "seller_id"):
@@ -87,6 +89,7 @@ class CountsIntake:
             None,
             None,
             "",
+            *typed,
         )
         self._given.append((_assigned(count, _site_places(self._store, site_id)), raw))
 
@@ -155,7 +158,14 @@ def _site_places(store: Store, site_id: str) -> SitePlaces:
 
 
 def _assigned(count: table.CountRow, site: SitePlaces) -> table.CountRow:
-    """Assign a count to the console at its checkout point at `from_ms`, if there is one, and its seller on shift."""
+    """Assign a count to the console at its checkout point at `from_ms`, if there is one, and its seller on shift.
+
+    Times as typed are resolved anew.
+    """
+    if count.from_as is not None:
+        count = count._replace(from_ms=typed_ms(count.from_as, site.timezone))
+    if count.to_as is not None:
+        count = count._replace(to_ms=typed_ms(count.to_as, site.timezone))
     at_ms = count.from_ms
     standing = [
         placement

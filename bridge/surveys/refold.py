@@ -25,10 +25,10 @@ def stage_refold_of_console(store: Store, site_id: str, console_id: str, from_ms
     imports.stage_refold(store, site_id, console_id, from_ms, EVER)
 
 
-def stage_refold_of_site(store: Store, site_id: str) -> None:
-    """Stage that all surveys of a site are to be folded again, and its counts assigned."""
+def stage_refold_of_site(store: Store, site_id: str, from_ms: int = -EVER, to_ms: int = EVER) -> None:
+    """Stage that all surveys of a site in a period are to be folded again, and its counts assigned."""
     for console_id in ("", *console_ids(store, site_id)):
-        imports.stage_refold(store, site_id, console_id, -EVER, EVER)
+        imports.stage_refold(store, site_id, console_id, from_ms, to_ms)
 
 
 def stage_refold_of_all(store: Store) -> None:

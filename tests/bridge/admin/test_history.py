@@ -39,7 +39,7 @@ def changes(office: Office, *options: object) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize(
     ("command", "kind", "before", "after"),
     [
-        ("site set demo --timezone Asia/Tokyo", "site", {"timezone": "UTC"}, {"timezone": "Asia/Tokyo"}),
+        ("site set demo --timezone Asia/Tokyo", "site", None, {"timezone": "Asia/Tokyo"}),
         ("checkout-point set demo counter --console till-1", "placement", None, {"checkout_point_id": "counter"}),
         ("settings set --all survey_window_ms=9000", "setting", {"survey_window_ms": None}, {"survey_window_ms": 9000}),
         ("question set staff --site demo", "setting", {"question_id": None}, {"question_id": "staff"}),

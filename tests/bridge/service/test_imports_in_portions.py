@@ -191,7 +191,7 @@ def test_a_bridge_killed_in_an_import_leaves_all_of_it_or_nothing(tmp_path: Path
             ends.append(contents(killed))
     turn = ends.index(whole)
     assert ends == [untouched] * turn + [whole] * (len(ends) - turn)
-    assert (turn > 0) != (name == "zone"), "all but a new time zone, which is a single row, are staged in steps"
+    assert turn > 0, "it is staged in steps"
     assert turn < len(ends) - 3
 
 
