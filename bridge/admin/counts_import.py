@@ -60,8 +60,7 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
     file.check()
     made = names.make_new()
     notes = _notes(store)
-    accept(store)
-    return {"counts": count, "made": made, "notes": notes}
+    return {"counts": count, "made": made, "notes": notes, "replaced": accept(store)}
 
 
 def _notes(store: Store) -> list[str]:

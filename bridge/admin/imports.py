@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from bridge.admin.settings import refresh_console
@@ -9,7 +10,7 @@ from bridge.model.history import HistoryChange
 from bridge.model.local_time import local
 from bridge.store import counts as counts_table
 from bridge.store import imports, places, rollups
-from bridge.store.history import record_changes
+from bridge.store.history import record_changes, show_pending
 from bridge.store.imports import Phase
 from bridge.surveys import counts, fold
 from bridge.surveys.recorded_messages import ingest, reject
@@ -33,9 +34,16 @@ ROWS_AT_ONCE = 1_000
 MESSAGES_AT_ONCE = 100  # of 32 events each, as consoles send them
 
 
-def accept(store: Store) -> None:
-    """Take what is staged for good: from now on it will be finished, by the next bridge if need be."""
-    record_changes(store, _shift_changes(store))
+def accept(store: Store) -> int:
+    """Take what is staged for good: from now on it will be finished, by the next bridge if need be.
+
+    Return how many of the staged shifts and counts replace others.
+    """
+    record_changes(store, (change for change in _shift_changes(store) if change.before is None))
+    record_changes(store, _new_counts(store))
+    replaced = record_changes(store, (change for change in _shift_changes(store) if change.before is not None))
+    pairs = counts_table.staged_corrections(store)
+    replaced += record_changes(store, (counts.change_of_count(store, old, new) for old, new in pairs))
     for site_id, console_id, from_ms, to_ms in places.consoles_of_staged_shifts(store):
         places.ensure_console(store, site_id, console_id)
         imports.stage_refold(store, site_id, console_id, from_ms, to_ms)
@@ -43,6 +51,7 @@ def accept(store: Store) -> None:
         places.ensure_site(store, site_id)
         imports.stage_refold(store, site_id, "", from_ms, to_ms)
     imports.enter(store, Phase.APPLYING)
+    return replaced
 
 
 def _shift_changes(store: Store) -> Iterator[HistoryChange]:
@@ -60,6 +69,14 @@ def _state_of(shift: Shift, timezone: str) -> State:
     return {"seller_id": shift.seller_id, "started_at": started_at, "ended_at": ended_at}
 
 
+def _new_counts(store: Store) -> Iterator[HistoryChange]:
+    for site_id, source_id, number, from_ms, to_ms in counts_table.staged_additions(store):
+        timezone = places.timezone(store, site_id) or "UTC"
+        from_, to = (local(at_ms, timezone).isoformat() for at_ms in (from_ms, to_ms))
+        added = {"counts": number, "from": from_, "to": to}
+        yield HistoryChange("count", site_id, source_id, None, added, from_ms, to_ms)
+
+
 def finish(
     store: Store,
     emit: Emit,
@@ -68,9 +85,11 @@ def finish(
     *,
     messages_at_once: int = MESSAGES_AT_ONCE,
     spoilt: str | None = None,
+    moved: Counter[str] | None = None,
 ) -> Iterator[None]:
     """Carry out what is staged, from wherever an earlier bridge has left it; `note` gets what became of messages.
 
+    `moved` counts the surveys that have another seller, checkout point, hour or mark of force majeure by it.
     What is staged but was not accepted is dropped. `spoilt` is why the next message goes among the rejects, if it does.
     """
     if imports.phase(store) is Phase.APPLYING:
@@ -80,10 +99,11 @@ def finish(
             imports.drop_messages(store, position)
             yield
         yield from _take_messages(store, emit, note, progress, messages_at_once)
-        yield from _derive_again(store)
+        yield from _derive_again(store, Counter() if moved is None else moved)
         fold.sweep(store, emit)
         places.merge_sellers(store)
         places.merge_timezones(store)
+        show_pending(store)
         imports.enter(store, Phase.MERGING)
         yield
     if imports.phase(store) is Phase.MERGING:
@@ -106,12 +126,12 @@ def _take_messages(store: Store, emit: Emit, note: Note, progress: Progress | No
         yield
 
 
-def _derive_again(store: Store) -> Iterator[None]:
+def _derive_again(store: Store, moved: Counter[str]) -> Iterator[None]:
     """Give surveys and counts to those who are on shift, in their places and hours."""
     sites: dict[str, tuple[int, int]] = {}
     for site_id, console_id, from_ms, to_ms in imports.refolds_due(store):
         if console_id:
-            yield from refold_steps(store, site_id, console_id, from_ms, to_ms)
+            yield from refold_steps(store, site_id, console_id, from_ms, to_ms, moved)
             refresh_console(store, site_id, console_id)  # the console may be new here
         first, last = sites.get(site_id, (from_ms, to_ms))
         sites[site_id] = min(first, from_ms), max(last, to_ms)

@@ -102,7 +102,11 @@ def _with_weight(question: table.KeyQuestion, command: SetQuestion, now_ms: int)
 def _record_weight(store: Store, before: table.KeyQuestion | None, after: table.KeyQuestion) -> None:
     """Record a silent weight: reports of all time use the one in force."""
     known = _weight(before) if before else None
-    record_change(store, HistoryChange("silent_weight", "", after.question_id, known, _weight(after), -EVER))
+    corrects = (
+        before is not None and before.silent_weight != after.silent_weight and _was_asked(store, after.question_id)
+    )
+    change = HistoryChange("silent_weight", "", after.question_id, known, _weight(after), -EVER, corrects=corrects)
+    record_change(store, change)
 
 
 def _weight(question: table.KeyQuestion) -> dict[str, Any]:
@@ -110,9 +114,17 @@ def _weight(question: table.KeyQuestion) -> dict[str, Any]:
 
 
 def _record_revision(store: Store, question_id: str, before: table.Revision | None, after: table.Revision) -> None:
+    """Record a new revision. Surveys keep their kind, but reports must say if the question has another now."""
+    has_other_kind = before is not None and before.kind != after.kind and _was_asked(store, question_id)
+    known = before._asdict() if before else None
+    from_ms = -EVER if has_other_kind else None
     record_change(
-        store, HistoryChange("question", "", question_id, before._asdict() if before else None, after._asdict())
+        store, HistoryChange("question", "", question_id, known, after._asdict(), from_ms, corrects=has_other_kind)
     )
+
+
+def _was_asked(store: Store, question_id: str) -> bool:
+    return table.highest_revision_heard(store, question_id) > 0
 
 
 def _date(text: str) -> str:

@@ -12,6 +12,7 @@ from bridge.errors import UsageError
 from bridge.model.history import HistoryChange
 from bridge.model.periods import EVER
 from bridge.store import settings as table
+from bridge.store import surveys
 from bridge.store.history import record_change
 from bridge.surveys.refold import stage_refold_of_all
 from bridge.wire.contract import REVISION_MAX
@@ -50,8 +51,11 @@ def set_settings(store: Store, command: SetSettings) -> dict[str, Any]:
 def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -> None:
     """Choose a setting for a scope, and record what was chosen before; None takes the choice back."""
     before = table.choice(store, site_id, console_id, name)
-    from_ms = -EVER if name in BRIDGE_SETTINGS else None  # reports of all time use them
-    record_change(store, HistoryChange("setting", site_id, console_id, {name: before}, {name: value}, from_ms))
+    corrects = name in BRIDGE_SETTINGS and surveys.has_any(store)  # reports of all time use them
+    from_ms = -EVER if corrects else None
+    record_change(
+        store, HistoryChange("setting", site_id, console_id, {name: before}, {name: value}, from_ms, corrects=corrects)
+    )
     table.choose(store, site_id, console_id, name, value)
 
 

@@ -56,8 +56,7 @@ def import_shifts(store: Store, command: ImportShifts) -> Steps:
         places.stage_sellers(store, [(line.shift.seller_id, line.seller_name) for line in some])
         yield
     made = names.make_new()
-    accept(store)
-    return {"shifts": len(given), "made": made}
+    return {"shifts": len(given), "made": made, "replaced": accept(store)}
 
 
 def _read_line(store: Store, line: Line) -> ShiftLine:

@@ -83,16 +83,16 @@ def _set_timezones(store: Store, timezones: dict[str, str]) -> Generator[None, N
         names.check_site(site_id)
     made = names.new_names()
     imports.begin(store)
-    changed = {site_id: name for site_id, name in timezones.items() if places.ensure_site(store, site_id) != name}
+    changed = {site_id: name for site_id, name in timezones.items() if places.timezone(store, site_id) != name}
     for site_id, timezone in changed.items():
         yield from check_times(store, site_id, timezone)
     for site_id, timezone in timezones.items():
+        places.ensure_site(store, site_id)
         _record_timezone(store, site_id, timezone)
-        places.note_timezone_set(store, site_id)
+        places.stage_timezone(store, site_id, timezone)
     for site_id, timezone in changed.items():
         resolve_times(store, site_id, timezone)
         keep_rules(store, timezone, rules_of(timezone))
-        places.stage_timezone(store, site_id, timezone)
         stage_refold_of_site(store, site_id)
     accept(store)
     return made

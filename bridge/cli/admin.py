@@ -21,6 +21,7 @@ from bridge.admin.commands import (
     SetSettings,
     SetSite,
 )
+from bridge.cli.consequences import print_consequences
 from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, New, Site, scope, table_of
 from bridge.cli.output import print_line, print_made
 from bridge.cli.shared_groups import (
@@ -122,6 +123,7 @@ def settings_set(
     result = perform(database, SetSettings(scope=selected, values=pairs, new=new))
     print_made(result)
     print_line(f"Settings chosen; {_renewed(result)}")
+    print_consequences(result)
 
 
 @site_app.command("set")
@@ -131,8 +133,10 @@ def site_set(
     database: Database = DATABASE,
 ) -> None:
     """Set a site's time zone."""
-    print_made(perform(database, SetSite(site_id=site_id, timezone=timezone)))
+    result = perform(database, SetSite(site_id=site_id, timezone=timezone))
+    print_made(result)
     print_line(f"Site {site_id} is now in time zone {timezone}.")
+    print_consequences(result)
 
 
 @site_app.command("import")
@@ -148,6 +152,7 @@ def site_import(
     result = perform(database, ImportSites(name=file.name, text=table_of(file), new=new))
     print_made(result)
     print_line(f"{plural(result['sites'], 'site')} imported.")
+    print_consequences(result)
 
 
 @checkout_point_app.command("set")
@@ -175,8 +180,10 @@ def checkout_point_set(
     command = SetCheckoutPoint(
         site_id=site_id, checkout_point_id=checkout_point_id, console_id=console_id, from_day=day, new=new
     )
-    print_made(perform(database, command))
+    result = perform(database, command)
+    print_made(result)
     print_line(f"Console {site_id}/{console_id} is placed at checkout point {checkout_point_id}.")
+    print_consequences(result)
 
 
 @checkout_point_app.command("import")
@@ -192,6 +199,7 @@ def checkout_point_import(
     result = perform(database, ImportCheckoutPoints(name=file.name, text=table_of(file), new=new))
     print_made(result)
     print_line(f"{plural(result['checkout_points'], 'checkout point')} imported.")
+    print_consequences(result)
 
 
 @shift_app.command("import")
@@ -207,6 +215,7 @@ def shift_import(
     result = perform(database, ImportShifts(name=file.name, text=table_of(file), new=new))
     print_made(result)
     print_line(f"{plural(result['shifts'], 'shift')} imported.")
+    print_consequences(result, "shift")
 
 
 @counts_app.command("import")
@@ -224,6 +233,7 @@ def counts_import(
     print_line(f"{plural(result['counts'], 'count')} imported.")
     for note in result["notes"]:
         print_line(f"Note: {note}.")
+    print_consequences(result, "count")
 
 
 def register(app: typer.Typer) -> None:

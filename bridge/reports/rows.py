@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bridge.model.feed_faults import FeedFault, find_faults
-from bridge.reports import coverage, kpi
+from bridge.reports import corrections, coverage, kpi
 from bridge.store import counts as counts_table
 from bridge.store import imports, places, report_queries
 from bridge.store import settings as settings_table
@@ -168,12 +168,14 @@ def report_rows(
     periods = coverage.ReportPeriods(from_day, to_day, columns, context.timezones)
     if "seller_id" in columns and feeds:
         periods = periods.with_shifts(places.shifts_of_sellers(store, *periods.outer_span()))
-    return [
+    rows = [
         _row(
             context, key, counts[key], {kind: feeds.get((key.group, kind)) for kind in coverage.KINDS}, periods, faults
         )
         for key in sorted(counts, key=lambda key: _order(columns, key))
     ]
+    corrections.add_notes(store, rows)
+    return rows
 
 
 def _read_context(store: Store, query: ReportQuery) -> ReportContext:

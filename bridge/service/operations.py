@@ -115,7 +115,7 @@ def _import(stage: Callable[[Store, Any], Steps]) -> LongOperation:
     def carry_out(store: Store, command: BridgeCommand, execution: Execution) -> Iterator[None]:
         execution.result = yield from stage(store, command)
         yield
-        yield from finish(store, execution.emit, execution.note, execution.progress)
+        yield from _finish(store, execution)
 
     return carry_out
 
@@ -128,9 +128,16 @@ def _change(handler: Callable[[Store, Any], dict[str, Any]]) -> LongOperation:
         execution.result = handler(store, command)
         accept(store)
         yield
-        yield from finish(store, execution.emit, execution.note, execution.progress)
+        yield from _finish(store, execution)
 
     return carry_out
+
+
+def _finish(store: Store, execution: Execution) -> Iterator[None]:
+    """Carry out what was staged; add to the result how many surveys have `moved`, by what they have other now."""
+    moved: Counter[str] = Counter()
+    yield from finish(store, execution.emit, execution.note, execution.progress, moved=moved)
+    execution.result["moved"] = dict(moved)
 
 
 def _rebuild(store: Store, _command: commands.Rebuild, execution: Execution) -> Iterator[None]:

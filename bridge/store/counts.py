@@ -77,6 +77,24 @@ def stage(store: Store, counts: list[tuple[CountRow, str | None]]) -> None:
     )
 
 
+def staged_corrections(store: Store) -> Iterator[tuple[CountRow, CountRow]]:
+    """Yield each count in force for which another is staged, and that one."""
+    columns = ", ".join(f"{table}.{name}" for table in ("old", "new") for name in _ALL_COLUMNS)
+    for row in store.each(
+        f"SELECT {columns} FROM counts_change AS new JOIN counts AS old USING (site_id, source_id, id)"  # noqa: S608 - no outside text
+    ):
+        yield CountRow(*row[: len(_ALL_COLUMNS)]), CountRow(*row[len(_ALL_COLUMNS) :])
+
+
+def staged_additions(store: Store) -> list[tuple[str, str, int, int, int]]:
+    """Return (site_id, source_id, how many, from_ms, to_ms) of the staged counts that replace none."""
+    return store.all(
+        "SELECT site_id, source_id, count(*), min(from_ms), max(to_ms) FROM counts_change AS new WHERE NOT EXISTS"
+        " (SELECT 1 FROM counts AS old WHERE (old.site_id, old.source_id, old.id)"
+        " = (new.site_id, new.source_id, new.id)) GROUP BY 1, 2"
+    )
+
+
 def periods_of_staged(store: Store) -> list[tuple[str, int, int]]:
     """Return (site_id, first from_ms, last from_ms) of each site with staged counts."""
     return store.all("SELECT site_id, min(from_ms), max(from_ms) FROM counts_change GROUP BY 1")

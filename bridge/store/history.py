@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.history import HistoryChange, Origin, RecordedChange
+from bridge.store import imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,12 +30,18 @@ def record_change(store: Store, change: HistoryChange) -> bool:
 
 def record_changes(store: Store, changes: Iterable[HistoryChange]) -> int:
     """Record many changes; return how many of them change anything."""
-    rows = (_row(store, change) for change in changes if change.before != change.after)
+    pending = int(imports.phase(store) is not None)
+    rows = ((*_row(store, change), pending) for change in changes if change.before != change.after)
     count = 0
     while some := list(islice(rows, ROWS_AT_ONCE)):
-        store.insert(f"INSERT INTO history ({_COLUMNS})", some)
+        store.insert(f"INSERT INTO history ({_COLUMNS}, pending)", some)
         count += len(some)
     return count
+
+
+def show_pending(store: Store) -> None:
+    """Show the changes that were made in portions, as they are complete."""
+    store.run("UPDATE history SET pending = 0 WHERE pending = 1")
 
 
 def _row(store: Store, change: HistoryChange) -> Row:
@@ -74,7 +81,7 @@ def corrections(store: Store, from_ms: int, to_ms: int) -> list[RecordedChange]:
 
 
 def _changes(store: Store, where: str, bindings: tuple[Any, ...]) -> list[RecordedChange]:
-    rows = store.all(f"SELECT {_COLUMNS} FROM history WHERE {where} ORDER BY change_key", bindings)  # noqa: S608 - no outside text
+    rows = store.all(f"SELECT {_COLUMNS} FROM history WHERE pending = 0 AND {where} ORDER BY change_key", bindings)  # noqa: S608 - no outside text
     return [_read(row) for row in rows]
 
 

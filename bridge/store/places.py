@@ -56,11 +56,6 @@ def timezone_is_set(store: Store, site_id: str) -> bool:
     return store.one("SELECT 1 FROM site WHERE site_id = ? AND timezone_is_set = 1", (site_id,)) is not None
 
 
-def note_timezone_set(store: Store, site_id: str) -> None:
-    """Note that somebody has set a site's time zone."""
-    store.run("UPDATE site SET timezone_is_set = 1 WHERE site_id = ?", (site_id,))
-
-
 def sites_without_timezone(store: Store) -> list[str]:
     """Return the sites whose time zone nobody has set."""
     return [str(row[0]) for row in store.all("SELECT site_id FROM site WHERE timezone_is_set = 0 ORDER BY 1")]
@@ -78,7 +73,10 @@ def stage_timezone(store: Store, site_id: str, name: str) -> None:
 
 def merge_timezones(store: Store) -> None:
     """Give sites the time zones that were staged."""
-    store.run("UPDATE site SET timezone = new.timezone FROM timezone_change AS new WHERE new.site_id = site.site_id")
+    store.run(
+        "UPDATE site SET timezone = new.timezone, timezone_is_set = 1 FROM timezone_change AS new"
+        " WHERE new.site_id = site.site_id"
+    )
 
 
 def consoles(store: Store, site_id: str | None = None) -> list[tuple[str, str]]:

@@ -108,6 +108,11 @@ def surveys_opened(store: Store, console_key: int, from_ms: int, to_ms: int) -> 
     )
 
 
+def has_any(store: Store) -> bool:
+    """Return whether there is any survey."""
+    return store.one("SELECT 1 FROM survey LIMIT 1") is not None
+
+
 def open_since(store: Store, at_ms: int) -> list[Row]:
     """Return (epoch_key, survey) of the open surveys that were opened at or before this instant."""
     return store.all("SELECT epoch_key, survey FROM survey WHERE outcome = 'open' AND opened_at_ms <= ?", (at_ms,))

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from bridge.model.local_time import hour_of, typed_ms
+from bridge.model.history import HistoryChange
+from bridge.model.local_time import DAY_MS, hour_of, local, typed_ms
 from bridge.model.periods import NOT_TYPED, Placement, Timeline, TypedTimes
 from bridge.store import counts as table
 from bridge.store import kept, places
 from bridge.store.cache import SitePlaces
+from bridge.store.history import record_changes
 from bridge.text import is_visible, printable, valid_id
 from bridge.wire.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable
 
@@ -95,17 +97,26 @@ class CountsIntake:
 
     def finish(self) -> None:
         """Store the counts that differ from what is in force."""
-        changed = self._changed()
+        in_force = table.in_force(self._store, [count[:3] for count, _ in self._given])
+        before = dict(in_force)
+        changed = self._changed(in_force)
         received = [(*count[:3], self._store.now_ms, raw) for count, raw in changed]
         self._ensure_places(changed)
+        self._record_late([(old, count) for count, _ in changed if (old := before.get(count[:3]))])
         table.keep(self._store, received, list({count[:3]: count for count, _ in changed}.values()))
 
     def stage(self) -> None:
         """Stage the counts that differ from what is in force, as part of an import."""
-        table.stage(self._store, list(self._changed()))
-
-    def _changed(self) -> list[tuple[table.CountRow, str]]:
         in_force = table.in_force(self._store, [count[:3] for count, _ in self._given])
+        table.stage(self._store, list(self._changed(in_force)))
+
+    def _record_late(self, changed: list[tuple[table.CountRow, table.CountRow]]) -> None:
+        """Record corrections; for a day a source may complete what it counted."""
+        last_ms = self._store.now_ms - DAY_MS
+        late = [(old, new) for old, new in changed if old.to_ms <= last_ms]
+        record_changes(self._store, [change_of_count(self._store, old, new) for old, new in late])
+
+    def _changed(self, in_force: dict[table.Name, table.CountRow]) -> list[tuple[table.CountRow, str]]:
         changed = []
         for count, raw in self._given:
             if in_force.get(count[:3]) != count:  # a count sent again changes nothing
@@ -119,6 +130,27 @@ class CountsIntake:
             places.ensure_site(self._store, site_id)
             if checkout_point_id is not None:
                 places.ensure_checkout_point(self._store, site_id, checkout_point_id)
+
+
+def change_of_count(store: Store, old: table.CountRow, new: table.CountRow) -> HistoryChange:
+    """Return the change from one figure to another for the history."""
+    timezone = places.timezone(store, new.site_id) or "UTC"
+    before, after = (_state_of(count, timezone) for count in (old, new))
+    period = min(old.from_ms, new.from_ms), max(old.to_ms, new.to_ms)
+    return HistoryChange("count", new.site_id, f"{new.source_id}/{new.id}", before, after, *period)
+
+
+def _state_of(count: table.CountRow, timezone: str) -> dict[str, Any]:
+    from_, to = (local(at_ms, timezone).isoformat() for at_ms in (count.from_ms, count.to_ms))
+    return {
+        "kind": count.kind,
+        "from": from_,
+        "to": to,
+        "count": count.figure,
+        "checkout_point_id": count.checkout_point_id,
+        "console_id": count.at_console_id,
+        "seller_id": count.of_seller_id,
+    }
 
 
 def assign(store: Store, site_id: str, from_ms: int = 0, to_ms: int = LATEST_MS) -> None:

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 from bridge.model.periods import EVER
 from bridge.store import imports, surveys
 from bridge.store.consoles import console_ids, find_console, site_ids
+from bridge.surveys.facts import SurveysChanged
 from bridge.surveys.fold import Fold
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
     from bridge.store import Store
+    from bridge.surveys.facts import Fact
 
 SURVEYS_AT_ONCE = 1_000
+MOVES = ("seller_id", "checkout_point_id", "hour", "affected")
 
 
 def stage_refold_of_console(store: Store, site_id: str, console_id: str, from_ms: int) -> None:
@@ -37,22 +41,30 @@ def stage_refold_of_all(store: Store) -> None:
         stage_refold_of_site(store, site_id)
 
 
-def refold_steps(store: Store, site_id: str, console_id: str, from_ms: int, to_ms: int) -> Iterator[None]:
+def refold_steps(
+    store: Store, site_id: str, console_id: str, from_ms: int, to_ms: int, moved: Counter[str]
+) -> Iterator[None]:
     """Fold the surveys of a console again that were opened from `from_ms` to `to_ms`, both included, in steps.
 
-    Each step may be a transaction of its own.
+    Each step may be a transaction of its own. `moved` counts surveys by which of MOVES was known and has changed.
     """
+
+    def emit(fact: Fact) -> None:
+        if isinstance(fact, SurveysChanged):
+            for old, new in fact.changes:
+                moved.update(name for name in MOVES if getattr(old, name, None) not in {None, getattr(new, name)})
+
     store.forget()
     console = find_console(store, site_id, console_id)
     if console is None:
         return
-    fold = Fold(store)
+    fold = Fold(store, emit)
     for row in surveys.force_majeures_dated(store, console.key, from_ms, to_ms):
         fold.mark_force_majeure(row.epoch_key, row.seq)
     marked = surveys.surveys_opened(store, console.key, from_ms, to_ms)
     fold.finish()
     for start in range(0, len(marked), SURVEYS_AT_ONCE):
-        fold = Fold(store)
+        fold = Fold(store, emit)
         fold.mark_all(marked[start : start + SURVEYS_AT_ONCE])
         fold.finish()
         yield

@@ -142,6 +142,7 @@ def _prepare(database: Path, consoles: int) -> None:
             *database_option,
         ]
     )
+    run([*_trivox(), "site", "set", SITE, "--timezone", "UTC", *database_option])
     for post in demo_posts(consoles):
         console = f"{SITE}/{post.console_id}"
         question = ["--console", console, "--new", f"question_id={post.question_id}"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.ops.doctor.console_rules import CLOCK_OFF_MS, ConsoleStatus, rules_that_apply
 from bridge.ops.doctor.console_status import read_console_statuses
-from bridge.store import console_status, kept, updates
+from bridge.store import console_status, kept, places, updates
 from bridge.store.faults import damage_or_disk
 from bridge.store.integrity import integrity_faults
 from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bridge.store import Store
 
 FAULTS_SHOWN = 3
+SITES_SHOWN = 3
 REASONS_SHOWN = 20  # older bridges let senders choose the reasons
 SAME_CLOCK_CONSOLES = 3
 LAST_SEEN_RULES = ("never_heard", "host_clock", "off_shift", "silent", "offline", "late", "retired_heard")
@@ -59,10 +60,23 @@ def examine(store: Store, now_ms: int) -> Iterator[Diagnosis]:
     yield from _shared_clock_offset(consoles)
     for console in consoles:
         yield from _console(console, now_ms)
+    yield from _time_zones(places.sites_without_timezone(store))
     yield from _updates(updates.orders(store))
     unpublished = console_status.waiting_settings(store)
     if unpublished:
         yield Diagnosis(f"New settings for {plural(unpublished, 'console')} are not published yet: start the bridge.")
+
+
+def _time_zones(sites: list[str]) -> Iterator[Diagnosis]:
+    for site_id in sites[:SITES_SHOWN]:
+        yield Diagnosis(
+            f"Nobody has set the time zone of site {site_id}, so its days, hours and shifts are those of UTC: set it "
+            f"with `trivox site set {site_id} --timezone ZONE`, be it UTC."
+        )
+    if len(sites) > SITES_SHOWN:
+        yield Diagnosis(
+            f"Nor the time zones of {len(sites) - SITES_SHOWN} more sites: set them with `trivox site import`."
+        )
 
 
 def _updates(orders: list[updates.UpdateOrder]) -> Iterator[Diagnosis]:

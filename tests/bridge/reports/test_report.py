@@ -23,6 +23,7 @@ def test_counts_and_index_are_those_of_the_method(office: Office) -> None:
     till = OfficeTill()
     till.surveys(NINE, yes=12, no=6, cant_say=2, silent=80, error=3)
     office.take(till)
+    office.do("site", "set", "demo", "--timezone", "UTC")
     (row,) = office.rows("site")
     assert [row[name] for name in ("surveys", "yes", "no", "cant_say", "silent", "error")] == [100, 12, 6, 2, 80, 3]
     index = row["dissatisfaction_index"]
@@ -76,6 +77,7 @@ def test_small_numbers(office: Office, surveys: int, shown: bool, note: str | No
     till = OfficeTill()
     till.surveys(NINE, yes=surveys)
     office.take(till)
+    office.do("site", "set", "demo", "--timezone", "UTC")
     (row,) = office.rows("site")
     assert bool(row["dissatisfaction_index"]) is shown
     assert row["response_rate"]["value"] == 1

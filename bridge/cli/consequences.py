@@ -1,0 +1,34 @@
+"""Say what a command has changed beside what it was told: what it replaced, and the surveys that follow it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.cli.output import print_line
+from bridge.text import plural
+
+if TYPE_CHECKING:
+    from typing import Any
+
+MOVES = {  # one survey, and several
+    "seller_id": ("survey now belongs to another seller", "surveys now belong to other sellers"),
+    "checkout_point_id": (
+        "survey now belongs to another checkout point",
+        "surveys now belong to other checkout points",
+    ),
+    "hour": ("survey now lies in another hour", "surveys now lie in other hours"),
+    "affected": (
+        "survey is now affected by force majeure, or no longer",
+        "surveys are now affected by force majeure, or no longer",
+    ),
+}
+
+
+def print_consequences(result: dict[str, Any], thing: str = "") -> None:
+    """Print a line, if there is anything to say; `thing` names what the command sets."""
+    parts = [f"{plural(result['replaced'], thing)} replaced"] if result.get("replaced") else []
+    for name, count in result.get("moved", {}).items():
+        one, several = MOVES[name]
+        parts.append(f"1 {one}" if count == 1 else f"{count:,} {several}")
+    if parts:
+        print_line(f"{', '.join(parts)}: see `trivox history`.")

@@ -1,0 +1,144 @@
+"""Say in a report's rows what was corrected after the fact in their time, and which time zones nobody has set."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from datetime import date
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from bridge.model.history import BRIDGE_ITSELF
+from bridge.model.local_time import DAY_MS, day_starts_ms, local, period_of
+from bridge.model.periods import EVER
+from bridge.store import history, places
+from bridge.text import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.model.history import RecordedChange
+    from bridge.store import Store
+
+    Row = dict[str, Any]
+    Span = tuple[int, int]
+
+UNITS = ("hour", "day", "week", "month")
+GROUPED = {"console_id", "checkout_point_id", "seller_id"}
+LONG_MS = 8 * DAY_MS  # most corrections concern a day or less
+NAMES_SHOWN = 3
+NOUNS = {"site": "time zone", "zone_rules": "time zone with new rules", "silent_weight": "silent weight"}
+
+
+def add_notes(store: Store, rows: list[Row]) -> None:
+    """Add these notes to the rows of a report."""
+    unset = set(places.sites_without_timezone(store))
+    corrections = _Corrections(store, rows)
+    for row in rows:
+        row["notes"] += _on_time_zones(sorted(unset & row["settings"]["timezones"].keys()))
+        row["notes"] += corrections.notes(row)
+
+
+def _on_time_zones(sites: list[str]) -> Iterator[str]:
+    if sites:
+        more = f" and {len(sites) - NAMES_SHOWN} more" if len(sites) > NAMES_SHOWN else ""
+        yield (
+            f"nobody has set the time zone of {', '.join(sites[:NAMES_SHOWN])}{more}: days and hours are those of UTC "
+            "(see `trivox site set`)"
+        )
+
+
+class _Corrections:
+    """The corrections of the time that a report is about, in order of the time that they concern."""
+
+    def __init__(self, store: Store, rows: list[Row]) -> None:
+        spans = [_span(row, timezone) for row in rows for timezone in row["settings"]["timezones"].values()]
+        outer = min((start for start, _ in spans), default=0), max((end for _, end in spans), default=0)
+        found = history.corrections(store, *outer)
+        self._short = [recorded for recorded in found if _length_ms(recorded) <= LONG_MS]
+        self._short.sort(key=_from_ms)
+        self._long = [recorded for recorded in found if _length_ms(recorded) > LONG_MS]
+        self._placements = {site_id: places.placements(store, site_id) for site_id in {_site(each) for each in found}}
+
+    def notes(self, row: Row) -> Iterator[str]:
+        """Yield a note for each day and person that corrected something which the row rests on."""
+        if not (self._short or self._long):
+            return
+        told: dict[tuple[str, str], Counter[str]] = {}
+        sites = set()
+        for site_id, timezone in row["settings"]["timezones"].items():
+            for recorded in self._touching(row, site_id, _span(row, timezone)):
+                day = local(recorded.changed_at_ms, timezone).date().isoformat()
+                told.setdefault((day, recorded.origin.who), Counter())[recorded.change.kind] += 1
+                sites.add(site_id)
+        where = f" --site {sites.pop()}" if len(sites) == 1 else ""
+        for (day, who), kinds in sorted(told.items()):
+            what = ", ".join(plural(count, NOUNS.get(kind, kind)) for kind, count in sorted(kinds.items()))
+            by = "the bridge itself" if who == BRIDGE_ITSELF.who else who
+            yield f"corrected after the fact on {day} by {by}: {what} (see `trivox history{where}`)"
+
+    def _touching(self, row: Row, site_id: str, span: Span) -> Iterator[RecordedChange]:
+        from_ms, to_ms = span
+        first = bisect_left(self._short, from_ms - LONG_MS, key=_from_ms)
+        last = bisect_left(self._short, to_ms, key=_from_ms)
+        for recorded in (*self._short[first:last], *self._long):
+            is_in_span = _from_ms(recorded) < to_ms and _to_ms(recorded) > from_ms
+            if is_in_span and _site(recorded) in {"", site_id} and self._concerns(recorded, row, site_id):
+                yield recorded
+
+    def _concerns(self, recorded: RecordedChange, row: Row, site_id: str) -> bool:
+        """Return whether a correction at a row's site and time concerns its question, console, point and seller."""
+        change = recorded.change
+        if change.kind in {"question", "silent_weight"}:
+            return bool(change.name == row["question_id"])
+        if row.get("total"):
+            return True
+        states = [change.before or {}, change.after or {}]
+        values: dict[str, set[Any]] = {}
+        if change.kind in {"shift", "placement"}:
+            values["console_id"] = {change.name}
+            values["checkout_point_id"] = {state.get("checkout_point_id") for state in states}
+        if change.kind == "shift":
+            values["seller_id"] = {state.get("seller_id") for state in states}
+            values["checkout_point_id"] = self._points_of(recorded, site_id)
+        if change.kind == "count":  # whoever had it and has it, as far as that is known
+            known = [state for state in states if state.keys() >= GROUPED]
+            values = {column: {state[column] for state in known} for column in GROUPED if known}
+        return all(row[column] in allowed for column, allowed in values.items() if column in row)
+
+    def _points_of(self, recorded: RecordedChange, site_id: str) -> set[str | None]:
+        """Return the checkout points at which a shift's console stood during it; None if it stood at none."""
+        found: set[str | None] = {
+            placement.checkout_point_id
+            for placement in self._placements.get(site_id, ())
+            if placement.console_id == recorded.change.name
+            and placement.from_ms < _to_ms(recorded)
+            and (placement.to_ms is None or placement.to_ms > _from_ms(recorded))
+        }
+        return found or {None}
+
+
+def _from_ms(recorded: RecordedChange) -> int:
+    from_ms = recorded.change.from_ms
+    return -EVER if from_ms is None else from_ms
+
+
+def _to_ms(recorded: RecordedChange) -> int:
+    """Return the end of the time that was past when it was corrected."""
+    return min(recorded.change.to_ms, recorded.changed_at_ms)
+
+
+def _length_ms(recorded: RecordedChange) -> int:
+    return _to_ms(recorded) - _from_ms(recorded)
+
+
+_site = attrgetter("change.site_id")
+
+
+def _span(row: Row, timezone: str) -> Span:
+    """Return a row's time at a site, in ms: (start, end), the end not included."""
+    settings = row["settings"]
+    from_day, to_day = (date.fromisoformat(settings[name]) for name in ("from", "to"))
+    spans = [(day_starts_ms(from_day, timezone), day_starts_ms(to_day, timezone))]
+    spans += (period_of(unit, row[unit], timezone) for unit in UNITS if row.get(unit) is not None)
+    return max(start for start, _ in spans), min(end for _, end in spans)

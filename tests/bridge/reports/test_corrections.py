@@ -1,0 +1,152 @@
+"""Test that corrections made after the fact are told: by the command that makes them, and in the reports they touch."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bridge.office import Office, OfficeTill, at
+
+HEAD = "site_id,source_id,kind,from,to,count,checkout_point_id"
+ANNA, BORIS = (
+    "demo,till-1,anna,Anna,2026-11-02T08:00,2026-11-02T12:00",
+    "demo,till-1,boris,Boris,2026-11-02T12:00,2026-11-02T16:00",
+)
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """Make an office of till-1 at p1 and till-2 at p2; anna is content with nothing, and boris with all."""
+    monkeypatch.setattr("bridge.service.control.current_user", lambda: "chef")
+    office = Office(tmp_path)
+    till, other = OfficeTill(), OfficeTill(console_id="till-2", epoch="0000beef")
+    till.surveys(at("2026-11-02T09:00+00:00"), no=4)
+    till.surveys(at("2026-11-02T13:00+00:00"), yes=3)
+    till.surveys(at("2026-11-03T09:00+00:00"), yes=2)
+    other.surveys(at("2026-11-02T09:00+00:00"), silent=5)
+    office.take(till, other)
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    for number in (1, 2):
+        office.do("checkout-point", "set", "demo", f"p{number}", "--console", f"till-{number}")
+    assert office.shifts(ANNA, BORIS, ANNA.replace("till-1,anna,Anna", "till-2,vera,Vera")).status == 0
+    counts(office, 10)
+    return office
+
+
+def counts(office: Office, figure: int) -> str:
+    lines = [HEAD, f"demo,door,visitors,2026-11-02T08:00,2026-11-02T12:00,{figure},p1"]
+    return office.do("counts", "import", office.file("counts.csv", "\n".join(lines) + "\n"))
+
+
+def touched(office: Office, by: str, *, key: str | None = None, **days: str) -> dict[object, list[str]]:
+    """Return the notes on corrections of each row, by a column, or the first of its group."""
+    return {
+        row[key or next(iter(row))]: [
+            note.partition(" by ")[2] for note in row["notes"] if note.startswith("corrected after the fact on ")
+        ]
+        for row in office.rows(by, **days)
+    }
+
+
+def test_what_was_imported_once_or_again_is_no_correction(office: Office) -> None:
+    assert office.shifts(ANNA, BORIS).out == "2 shifts imported.\n"
+    assert counts(office, 10) == "1 count imported.\n"
+    for by in ("seller", "site", "checkout_point", "hour"):
+        assert not any(touched(office, by).values())
+
+
+def test_swapped_sellers_are_told(office: Office) -> None:
+    swapped = office.shifts(ANNA.replace("anna,Anna", "boris,Boris"), BORIS.replace("boris,Boris", "anna,Anna"))
+    assert swapped.out == (
+        "2 shifts imported.\n2 shifts replaced, 7 surveys now belong to other sellers: see `trivox history`.\n"
+    )
+    note = ["chef: 2 shifts (see `trivox history --site demo`)"]
+    assert touched(office, "seller") == {"anna": note, "boris": note, "vera": [], None: []}
+    assert touched(office, "day") == {"2026-11-02": note, "2026-11-03": []}
+    assert touched(office, "console", key="console_id") == {"till-1": note, "till-2": []}
+    assert touched(office, "checkout_point", key="checkout_point_id") == {"p1": note, "p2": []}
+    assert touched(office, "site", from_day="2026-11-03") == {"demo": []}
+    hours = touched(office, "hour")
+    assert [hour for hour, notes in hours.items() if notes] == ["2026-11-02T09:00+00:00", "2026-11-02T13:00+00:00"]
+
+
+def test_a_shift_put_in_behind_is_told(office: Office) -> None:
+    late = ANNA.replace("T08", "T06").replace("T12", "T08").replace("anna,Anna", "olga,Olga")
+    assert office.shifts(late).status == 0
+    assert touched(office, "day") == {
+        "2026-11-02": ["chef: 1 shift (see `trivox history --site demo`)"],
+        "2026-11-03": [],
+    }
+
+
+def test_shifts_of_tomorrow_and_of_nobody_yet_are_no_corrections(office: Office) -> None:
+    for seller in ("anna,Anna", "boris,Boris"):
+        assert office.shifts(f"demo,till-1,{seller},2099-11-02T08:00,2099-11-02T12:00").status == 0
+    assert office.shifts("demo,till-2,olga,Olga,2026-11-03T08:00,2026-11-03T12:00").status == 0
+    assert not any(touched(office, "seller", to_day="2099-12-01").values())
+
+
+def test_a_corrected_count_is_told(office: Office) -> None:
+    assert counts(office, 30) == "1 count imported.\n1 count replaced: see `trivox history`.\n"
+    note = ["chef: 1 count (see `trivox history --site demo`)"]
+    assert touched(office, "seller") == {"anna": note, "boris": [], "vera": [], None: []}
+    assert {row["checkout_point_id"]: row["visitors"] for row in office.rows("checkout_point")} == {
+        "p1": 30,
+        "p2": None,
+    }
+    assert touched(office, "week") == {"2026-W45": note}
+
+
+def test_a_till_that_corrects_an_old_count_is_told(office: Office) -> None:
+    span = {"from_ms": at("2026-11-02T08:00+00:00"), "to_ms": at("2026-11-02T09:00+00:00")}
+    for figure in (4, 4, 6):
+        office.count("pos", {"id": "a", "kind": "transactions", "count": figure, **span})
+    assert touched(office, "site") == {"demo": ["chef: 1 count (see `trivox history --site demo`)"]}
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "told"),
+    [
+        ("site set demo --timezone Asia/Tokyo", "1 time zone", "14 surveys now lie in other hours"),
+        (
+            "checkout-point set demo p9 --console till-1 --from 2026-11-02",
+            "1 placement",
+            "9 surveys now belong to other",
+        ),
+        ("question set staff --silent-weight 0.2", "1 silent weight", ""),
+        ("question set staff --kind office", "1 question", ""),
+        ("settings set --all force_majeure_scope_s=60", "1 setting", ""),
+        ("settings set --all force_majeure_level_max=0.5", "1 setting", ""),
+    ],
+)
+def test_other_corrections_are_told(office: Office, command: str, kind: str, told: str) -> None:
+    said = office.do(*command.split())
+    assert told in said
+    office.do(*command.split())
+    (row,) = office.rows("site")
+    (note,) = [note for note in row["notes"] if "corrected after the fact" in note]
+    assert f" by chef: {kind} (see `trivox history" in note
+    assert not any(
+        "corrected" in note
+        for row in office.rows("site", from_day="2026-12-01", to_day="2027-01-01")
+        for note in row["notes"]
+    )
+
+
+def test_settings_for_the_time_to_come_correct_nothing(office: Office) -> None:
+    office.do("settings", "set", "--all", "survey_window_ms=9000", "ask_every=2")
+    office.do("question", "set", "office", "--silent-weight", "0.2")
+    office.do("checkout-point", "set", "demo", "p9", "--console", "till-2", "--from", "2099-11-02")
+    assert not any(touched(office, "site").values())
+
+
+def test_a_zone_that_nobody_has_set_is_told_until_it_is(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    till = OfficeTill()
+    till.surveys(at("2026-11-02T09:00+00:00"), no=4)
+    office.take(till)
+    sentence = "nobody has set the time zone of demo: days and hours are those of UTC (see `trivox site set`)"
+    assert all(sentence in row["notes"] for by in ("site", "seller", "hour", "question") for row in office.rows(by))
+    assert "Nobody has set the time zone of site demo" in office.do("doctor")
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    assert all("time zone" not in note for row in office.rows("hour") for note in row["notes"])
+    assert "Nobody has set" not in office.do("doctor")
