@@ -101,6 +101,7 @@ def finish(
         yield from _take_messages(store, emit, note, progress, messages_at_once)
         yield from _derive_again(store, Counter() if moved is None else moved)
         fold.sweep(store, emit)
+        places.drop_replaced_shifts(store)
         places.merge_sellers(store)
         places.merge_timezones(store)
         show_pending(store)

@@ -25,7 +25,7 @@ MAX_FAULTS = 5  # that a sentence names
 def check_times(store: Store, site_id: str, timezone: str) -> Iterator[None]:
     """Check in steps that all times of a site that were typed have a meaning in a zone. Raises TrivoxError."""
     faults: list[str] = []
-    for (_, console_id), rows in places.typed_shifts(store, site_id).items():
+    for console_id, rows in places.typed_shifts(store, site_id).items():
         faults += (f"shift at {site_id}/{console_id}: {fault}" for fault in _faults_of_shifts(rows, timezone))
     yield
     last: counts.Name | None = None
@@ -86,19 +86,20 @@ def _resolved(rows: TypedShifts, timezone: str) -> TypedShifts:
 
 
 def resolve_times(store: Store, site_id: str, timezone: str) -> list[str]:
-    """Resolve the shifts and placements of a site in a zone; its counts follow when they are assigned again.
+    """Resolve the shifts and placements of a site in a zone, as part of a change to all its surveys.
 
-    Return the consoles whose shifts would overlap or be empty then: they stay as they were.
+    Its counts follow when they are assigned again. Return the consoles whose shifts would overlap or be empty then:
+    they stay as they were.
     """
     kept = []
-    for (console_key, console_id), rows in places.typed_shifts(store, site_id).items():
+    for console_id, rows in places.typed_shifts(store, site_id).items():
         resolved = _resolved(rows, timezone)
         if any(earlier.ended_at_ms > later.started_at_ms for (earlier, _), (later, _) in pairwise(resolved)) or any(
             shift.ended_at_ms <= shift.started_at_ms for shift, _ in resolved
         ):
             kept.append(console_id)
         elif resolved != rows:
-            places.replace_shifts(store, console_key, resolved)
+            places.stage_all_shifts(store, site_id, console_id, resolved)
     placements = places.placements_from_days(store, site_id)
     for console_key, from_ms, _, _ in placements:
         places.remove_placement(store, console_key, from_ms)

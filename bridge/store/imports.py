@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from bridge.store.connection import Store
 
-_STAGED = ("staged_message", "refold_due", "shift_change", "seller_change", "counts_change", "timezone_change")
+_STAGED = (
+    "staged_message",
+    "refold_due",
+    "shift_change",
+    "shifts_replaced",
+    "seller_change",
+    "counts_change",
+    "timezone_change",
+)
 
 
 class Phase(StrEnum):

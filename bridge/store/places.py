@@ -91,7 +91,11 @@ def consoles(store: Store, site_id: str | None = None) -> list[tuple[str, str]]:
 
 def shifts(store: Store, console_key: int) -> list[Shift]:
     """Return a console's shifts, in order, for those who write: as they are once an accepted import is done."""
-    rows = store.all("SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ?", (console_key,))
+    rows = store.all(
+        "SELECT started_at_ms, ended_at_ms, seller_id FROM shift WHERE console_key = ?"
+        " AND console_key NOT IN (SELECT console_key FROM shifts_replaced)",
+        (console_key,),
+    )
     if imports.is_accepted(store):
         rows += store.all(
             "SELECT started_at_ms, ended_at_ms, shift_change.seller_id FROM shift_change"
@@ -113,14 +117,14 @@ def shifts_of_sellers(store: Store, from_ms: int, to_ms: int) -> list[tuple[str,
     return [(str(seller), str(site), int(start), int(end)) for seller, site, start, end in rows]
 
 
-def typed_shifts(store: Store, site_id: str) -> dict[tuple[int, str], list[tuple[Shift, TypedTimes]]]:
-    """Return all shifts of each console of a site that has some with times as typed, by its key and id, in order."""
+def typed_shifts(store: Store, site_id: str) -> dict[str, list[tuple[Shift, TypedTimes]]]:
+    """Return all shifts of each console of a site that has some with times as typed, by its id and in order."""
     consoles = store.all(
         "SELECT console_key, console_id FROM console WHERE site_id = ? AND EXISTS (SELECT 1 FROM shift WHERE"
         " shift.console_key = console.console_key AND (started_as IS NOT NULL OR ended_as IS NOT NULL)) ORDER BY 2",
         (site_id,),
     )
-    return {(int(key), str(console_id)): shifts_of_console(store, key) for key, console_id in consoles}
+    return {str(console_id): shifts_of_console(store, key) for key, console_id in consoles}
 
 
 def shifts_of_console(store: Store, console_key: int) -> list[tuple[Shift, TypedTimes]]:
@@ -133,13 +137,18 @@ def shifts_of_console(store: Store, console_key: int) -> list[tuple[Shift, Typed
     return [(Shift(*row[:3]), TypedTimes(*row[3:])) for row in rows]
 
 
-def replace_shifts(store: Store, console_key: int, rows: list[tuple[Shift, TypedTimes]]) -> None:
-    """Store the shifts of a console in the place of all that it had."""
-    store.run("DELETE FROM shift WHERE console_key = ?", (console_key,))
-    store.insert(
-        "INSERT INTO shift (console_key, started_at_ms, ended_at_ms, seller_id, started_as, ended_as)",
-        [(console_key, *shift, *typed) for shift, typed in rows],
+def stage_all_shifts(store: Store, site_id: str, console_id: str, rows: list[tuple[Shift, TypedTimes]]) -> None:
+    """Stage the shifts of a console in the place of all that it has."""
+    store.run(
+        "INSERT INTO shifts_replaced SELECT console_key FROM console WHERE site_id = ? AND console_id = ?",
+        (site_id, console_id),
     )
+    stage_shifts(store, [(site_id, console_id, *row) for row in rows])
+
+
+def drop_replaced_shifts(store: Store) -> None:
+    """Drop the shifts of consoles of which all are staged anew."""
+    store.run("DELETE FROM shift WHERE console_key IN (SELECT console_key FROM shifts_replaced)")
 
 
 def stage_shifts(store: Store, rows: Iterable[tuple[str, str, Shift, TypedTimes]]) -> None:
@@ -170,13 +179,17 @@ def consoles_of_staged_shifts(store: Store) -> list[tuple[str, str, int, int]]:
 
 
 def staged_shift_changes(store: Store) -> Iterator[Row]:
-    """Yield (site_id, console_id, new shift, old shift or None, whether later ones are known) of each staged shift."""
+    """Yield (site_id, console_id, new shift, old shift or None, whether later ones are known) of each staged shift.
+
+    Those that were only resolved anew are left out.
+    """
     for site_id, console_id, start, end, seller, old_end, old_seller, has_later in store.each(
         "SELECT new.site_id, new.console_id, new.started_at_ms, new.ended_at_ms, new.seller_id, old.ended_at_ms,"
         " old.seller_id, EXISTS (SELECT 1 FROM shift AS later WHERE later.console_key = console.console_key"
         "  AND later.started_at_ms > new.started_at_ms) FROM shift_change AS new"
         " LEFT JOIN console USING (site_id, console_id)"
         " LEFT JOIN shift AS old ON old.console_key = console.console_key AND old.started_at_ms = new.started_at_ms"
+        " WHERE coalesce(console.console_key, 0) NOT IN (SELECT console_key FROM shifts_replaced)"
     ):
         old = None if old_end is None else Shift(start, old_end, old_seller)
         yield site_id, console_id, Shift(start, end, seller), old, bool(has_later)

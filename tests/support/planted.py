@@ -195,3 +195,12 @@ def without_table(database: Path) -> None:
     """Put a view into the place of a table."""
     with closing(apsw.Connection(str(database))) as other:
         other.execute("ALTER TABLE shift RENAME TO hidden; CREATE VIEW shift AS SELECT * FROM hidden")
+
+
+def forget_typed_times(database: Path) -> None:
+    """Leave shifts, counts and placements as versions stored them that kept only instants."""
+    with locked(database) as connection:
+        connection.execute("UPDATE shift SET started_as = NULL, ended_as = NULL")
+        connection.execute("UPDATE placement SET from_day = NULL")
+        connection.execute("UPDATE counts SET id = kind || ':' || from_ms, from_as = NULL, to_as = NULL")
+        connection.execute("COMMIT; BEGIN")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bridge.admin.zone_rules import other_rules
 from bridge.ops.doctor.console_rules import CLOCK_OFF_MS, ConsoleStatus, rules_that_apply
 from bridge.ops.doctor.console_status import read_console_statuses
 from bridge.store import console_status, kept, places, updates
@@ -61,6 +62,7 @@ def examine(store: Store, now_ms: int) -> Iterator[Diagnosis]:
     for console in consoles:
         yield from _console(console, now_ms)
     yield from _time_zones(places.sites_without_timezone(store))
+    yield from _zone_rules(store)
     yield from _updates(updates.orders(store))
     unpublished = console_status.waiting_settings(store)
     if unpublished:
@@ -77,6 +79,15 @@ def _time_zones(sites: list[str]) -> Iterator[Diagnosis]:
         yield Diagnosis(
             f"Nor the time zones of {len(sites) - SITES_SHOWN} more sites: set them with `trivox site import`."
         )
+
+
+def _zone_rules(store: Store) -> Iterator[Diagnosis]:
+    for timezone, (before, _) in other_rules(store).items():
+        if before is not None:
+            yield Diagnosis(
+                f"This machine has new rules for the time zone {timezone}: start the bridge again, so that days and "
+                "hours follow them."
+            )
 
 
 def _updates(orders: list[updates.UpdateOrder]) -> Iterator[Diagnosis]:

@@ -5,6 +5,9 @@ ALTER TABLE shift ADD COLUMN started_as TEXT;
 ALTER TABLE shift ADD COLUMN ended_as TEXT;
 ALTER TABLE shift_change ADD COLUMN started_as TEXT;
 ALTER TABLE shift_change ADD COLUMN ended_as TEXT;
+CREATE TABLE shifts_replaced (         -- shift_change has all shifts of these consoles, not only those that are new
+  console_key INTEGER PRIMARY KEY
+) STRICT;
 ALTER TABLE counts ADD COLUMN from_as TEXT;
 ALTER TABLE counts ADD COLUMN to_as TEXT;
 ALTER TABLE counts_change ADD COLUMN from_as TEXT;

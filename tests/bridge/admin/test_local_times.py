@@ -13,7 +13,7 @@ import pytest
 from bridge.admin.commands import Rebuild
 from bridge.model import local_time, zone_rules
 from tests.bridge.office import Office, OfficeTill, at
-from tests.support import facts
+from tests.support import facts, planted
 from tests.support.writing import writing
 
 ZONE = ("site", "set", "demo", "--timezone", "Europe/Sofia")
@@ -177,6 +177,16 @@ def test_a_day_that_does_not_begin_at_midnight(
     assert (row["day"], row["seller_id"], row["surveys"], row["visitors"]) == (begins[:10], "anna", 2, 5)
 
 
+def test_files_imported_by_an_older_version_double_nothing(office: Office) -> None:
+    do(office, "zone shifts counts place")
+    before = state(office)
+    planted.forget_typed_times(office.database)
+    do(office, "shifts counts place")
+    assert state(office) == before
+    do(office, "tokyo zone")
+    assert state(office) == before, "now they are kept as typed"
+
+
 @contextmanager
 def zone_file(folder: Path, source: str) -> Iterator[None]:
     """Have this machine use the rules of another zone for Europe/Sofia."""
@@ -207,6 +217,7 @@ def test_new_rules_of_a_zone_are_followed_and_told(
         do(office, "zone shifts counts place")
         assert facts.shifts(office.database, "started_at_ms")[0] == at("2026-11-03T09:00+03:00")
         assert not caplog.messages
+    assert "new rules for the time zone Europe/Sofia: start the bridge again" in office.do("doctor")
     if who == "bridge":
         with writing(office.database) as writer:
             writer.perform(Rebuild())
