@@ -33,8 +33,8 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
     """Define or change a key question, inside the transaction; consoles that use it get new settings.
 
     A changed text or kind makes a new revision, above any that a console ever reported; surveys keep the kind and text
-    that they were asked with. Returns the revision, as `renewed` how many consoles get settings, and what was `made`.
-    Raises UsageError.
+    that they were asked with. Returns the revision, as `renewed` how many consoles get settings, what was `made`, and
+    whether it `corrects` past reports. Raises UsageError.
     """
     names = KnownNames(store, new=command.new)
     question_id = check_id("question", command.question_id)
@@ -49,21 +49,23 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
     if kind not in KINDS:
         raise UsageError(f"A question's kind must be one of {', '.join(KINDS)}, not {kind!r}.")
     after = _with_weight(before or table.KeyQuestion(question_id, 0.5, "not estimated", None), command, store.now_ms)
+    corrects = False
     if after != before:
-        _record_weight(store, before, after)
+        corrects = _record_weight(store, before, after)
         table.keep_question(store, after)
     _check_texts(texts)
     if revision is None or (kind, texts) != (revision.kind, revision.texts):
         number = max(revision.question_revision if revision else 0, table.highest_revision_heard(store, question_id))
         new = table.Revision(number + 1, kind, texts)
-        _record_revision(store, question_id, revision, new)
+        corrects |= _record_revision(store, question_id, revision, new)
         revision = new
         table.keep_revision(store, question_id, revision)
     if command.assign is not None:
         site_id, console_id = settings.scope_of(command.assign, names)
         settings.choose(store, site_id, console_id, "question_id", question_id)
     made = names.make_new()
-    return {"question_revision": revision.question_revision, "renewed": settings.refresh_all(store), "made": made}
+    renewed = settings.refresh_all(store)
+    return {"question_revision": revision.question_revision, "renewed": renewed, "made": made, "corrects": corrects}
 
 
 def _texts(before: dict[str, str], command: SetQuestion) -> dict[str, str]:
@@ -99,28 +101,29 @@ def _with_weight(question: table.KeyQuestion, command: SetQuestion, now_ms: int)
     return question
 
 
-def _record_weight(store: Store, before: table.KeyQuestion | None, after: table.KeyQuestion) -> None:
-    """Record a silent weight: reports of all time use the one in force."""
+def _record_weight(store: Store, before: table.KeyQuestion | None, after: table.KeyQuestion) -> bool:
+    """Record a silent weight: reports of all time use the one in force. Return whether that corrects past ones."""
+    is_other = before is not None and before.silent_weight != after.silent_weight
+    corrects = is_other and _was_asked(store, after.question_id)
     known = _weight(before) if before else None
-    corrects = (
-        before is not None and before.silent_weight != after.silent_weight and _was_asked(store, after.question_id)
-    )
     change = HistoryChange("silent_weight", "", after.question_id, known, _weight(after), -EVER, corrects=corrects)
-    record_change(store, change)
+    return record_change(store, change) and corrects
 
 
 def _weight(question: table.KeyQuestion) -> dict[str, Any]:
     return {name: value for name, value in question._asdict().items() if name.startswith("silent_weight")}
 
 
-def _record_revision(store: Store, question_id: str, before: table.Revision | None, after: table.Revision) -> None:
-    """Record a new revision. Surveys keep their kind, but reports must say if the question has another now."""
-    has_other_kind = before is not None and before.kind != after.kind and _was_asked(store, question_id)
+def _record_revision(store: Store, question_id: str, before: table.Revision | None, after: table.Revision) -> bool:
+    """Record a new revision; return whether past reports must tell of it.
+
+    Surveys keep their kind, but reports must say if the question has another now.
+    """
+    corrects = before is not None and before.kind != after.kind and _was_asked(store, question_id)
     known = before._asdict() if before else None
-    from_ms = -EVER if has_other_kind else None
-    record_change(
-        store, HistoryChange("question", "", question_id, known, after._asdict(), from_ms, corrects=has_other_kind)
-    )
+    from_ms = -EVER if corrects else None
+    change = HistoryChange("question", "", question_id, known, after._asdict(), from_ms, corrects=corrects)
+    return record_change(store, change) and corrects
 
 
 def _was_asked(store: Store, question_id: str) -> bool:

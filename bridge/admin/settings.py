@@ -29,34 +29,37 @@ if TYPE_CHECKING:
 def set_settings(store: Store, command: SetSettings) -> dict[str, Any]:
     """Choose settings, inside the transaction; return as `renewed` how many consoles get some, and what was `made`.
 
-    Raises UsageError.
+    Returns also whether it `corrects` past reports. Raises UsageError.
     """
     names = KnownNames(store, new=command.new)
     site_id, console_id = scope_of(command.scope, names)
     made = names.make_new()
     values = {name: parse_value(name, text) for name, text in command.values.items()}
+    corrects = False
     for name, value in values.items():
         if name in BRIDGE_SETTINGS and site_id:
             raise UsageError(f"{name} applies to all consoles: give --all instead of --site or --console.")
         if name == "question_id" and value is not None:
             names.check_defined_question(value)
-        choose(store, site_id, console_id, name, value)
+        corrects |= choose(store, site_id, console_id, name, value)
     _refuse_short_stuck(store)
     renewed = refresh_all(store)
     if "force_majeure_scope_s" in values:
         stage_refold_of_all(store)
-    return {"renewed": renewed, "made": made}
+    return {"renewed": renewed, "made": made, "corrects": corrects}
 
 
-def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -> None:
-    """Choose a setting for a scope, and record what was chosen before; None takes the choice back."""
+def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -> bool:
+    """Choose a setting for a scope, and record what was chosen before; None takes the choice back.
+
+    Return whether that corrects past reports.
+    """
     before = table.choice(store, site_id, console_id, name)
     corrects = name in BRIDGE_SETTINGS and surveys.has_any(store)  # reports of all time use them
     from_ms = -EVER if corrects else None
-    record_change(
-        store, HistoryChange("setting", site_id, console_id, {name: before}, {name: value}, from_ms, corrects=corrects)
-    )
     table.choose(store, site_id, console_id, name, value)
+    change = HistoryChange("setting", site_id, console_id, {name: before}, {name: value}, from_ms, corrects=corrects)
+    return record_change(store, change) and corrects
 
 
 def scope_of(scope: Scope, names: KnownNames) -> tuple[str, str]:

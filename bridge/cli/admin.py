@@ -102,6 +102,7 @@ def question_set(
     )
     print_made(result)
     print_line(f"Key question {question_id} has revision {result['question_revision']}; {_renewed(result)}")
+    print_consequences(result)
 
 
 @settings_app.command("set")

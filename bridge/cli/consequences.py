@@ -30,5 +30,8 @@ def print_consequences(result: dict[str, Any], thing: str = "") -> None:
     for name, count in result.get("moved", {}).items():
         one, several = MOVES[name]
         parts.append(f"1 {one}" if count == 1 else f"{count:,} {several}")
+    if result.get("corrects"):
+        parts.append("reports of the time past now say that this was corrected")
     if parts:
-        print_line(f"{', '.join(parts)}: see `trivox history`.")
+        told = ", ".join(parts)
+        print_line(f"{told[0].upper()}{told[1:]}: see `trivox history`.")

@@ -100,6 +100,10 @@ class _Corrections:
             values["checkout_point_id"] = {state.get("checkout_point_id") for state in states}
         if change.kind == "shift":
             values["seller_id"] = {state.get("seller_id") for state in states}
+            if len({(state.get("started_at"), state.get("ended_at")) for state in states}) > 1:
+                values["seller_id"].add(
+                    None
+                )  # who was on shift for longer, or shorter, leaves or gets nobody's surveys
             values["checkout_point_id"] = self._points_of(recorded, site_id)
         if change.kind == "count":  # whoever had it and has it, as far as that is known
             known = [state for state in states if state.keys() >= GROUPED]
