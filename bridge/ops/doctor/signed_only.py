@@ -34,7 +34,8 @@ def consoles_that_do_not_sign(store: Store) -> list[str] | None:
 
 def _signs_now(events_by_mac: dict[Mac, MacCount]) -> bool:
     valid = events_by_mac.get(Mac.VALID)
-    return valid is not None and valid.last_at_ms >= max(came.last_at_ms for came in events_by_mac.values())
+    others = [came.last_at_ms for mac, came in events_by_mac.items() if mac is not Mac.VALID]
+    return valid is not None and valid.last_at_ms > max(others, default=0)
 
 
 def check_signed_only(unsigned: list[str] | None, *, is_signed_only: bool) -> Iterator[Diagnosis]:

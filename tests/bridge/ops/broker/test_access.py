@@ -249,12 +249,14 @@ def test_files_of_an_earlier_version_are_renewed_and_what_to_do_is_said(office: 
     folder = office.folder / "broker"
     unit = folder / "systemd" / "trivox-bridge.service"
     (folder / "mosquitto.conf").write_text("listener 9999\nlog_type debug\n")  # everybody logged in at one port
-    unit.write_text(unit.read_text().replace(":10000", ":9999"))
+    unit.write_text(unit.read_text().replace(":10000", ":9999").replace(" --signed-only", ""))
     told = configure(office)
     assert "run `sudo systemctl restart trivox-broker.service`" in told
     assert f"The bridge's unit has changed: run `sudo cp {unit} /etc/systemd/system/" in told
     assert "sudo systemctl restart trivox-bridge.service`" in told
+    assert "With it the bridge takes only signed events (--signed-only)" in told
     assert "mqtts://localhost:10000" in unit.read_text()
+    assert "--enrolled-only --signed-only\n" in unit.read_text()
     assert "has changed" not in configure(office)
 
 

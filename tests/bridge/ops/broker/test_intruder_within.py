@@ -78,6 +78,8 @@ def test_an_enrolled_consoles_presses_arrive_and_are_proved_to_be_its_own(shop: 
         console.press("yes", 60)
         wait_until("the survey is closed", lambda: events(shop, "survey_closed"))
     assert set(facts.events(shop.database, "mac")) == {1}
+    assert facts.word_macs(shop.database, "mac") == [1]
+    assert "Console shop/till-1 last proved what it says about itself" in shop.do("doctor")
     assert "Every event of console shop/till-1 since its first MAC is proved" in shop.do("doctor")
     assert {
         row["console_id"]: row["unproved_event_count"] for row in json.loads(shop.do("console", "list", "--json"))
@@ -130,6 +132,13 @@ def test_events_without_the_key_are_kept_marked_and_reported(lenient: SecuredSho
     text = lenient.do("doctor")
     assert "! 2 events of console shop/till-1 came with a wrong MAC" in text
     assert "! 2 events of console shop/till-1 came without a MAC, unlike earlier ones" in text
+    assert "! The bridge also takes events that no key proves, which 1 console still needs (shop/till-1)" in text
+    with lenient.known("shop/till-1") as console:
+        console.say(f"{ONE}/events", lenient.signed("shop/till-1", 7))
+        wait_until("it signs", lambda: len(events(lenient, "survey_closed")) == 4)
+    assert "! Every console signs its events, but the bridge also takes events that no key proves" in lenient.do(
+        "doctor"
+    )
     rows = json.loads(
         lenient.do("report", "--from", "2025-11-01", "--to", "2025-12-01", "--by", "console", "--format", "json")
     )
@@ -146,7 +155,9 @@ def test_the_bridge_of_the_written_unit_takes_only_what_is_signed(shop: SecuredS
         wait_until("the signed ones are in", lambda: events(shop, "survey_closed") == [1])
         throughs = [json.loads(payload)["through"] for _, payload in console.heard]
     assert throughs == [0], "the console keeps what was not signed"
-    assert "! Rejected as not signed: 2" in shop.do("doctor")
+    told = shop.do("doctor")
+    assert "! Rejected as not signed: 2" in told
+    assert "  The bridge takes only events that are signed by their console's key." in told
 
 
 def test_a_revoked_console_is_disconnected_and_stays_out(shop: SecuredShop) -> None:
