@@ -45,7 +45,15 @@ class KnownConsole:
     """One console; each record is read when first asked for, and kept."""
 
     def __init__(
-        self, key: int, name: ConsoleName, timezone: str, records: ConsoleRecords, *, enrolled: bool, signs: bool
+        self,
+        key: int,
+        name: ConsoleName,
+        timezone: str,
+        records: ConsoleRecords,
+        *,
+        enrolled: bool,
+        signs: bool,
+        proves_words: bool = False,
     ) -> None:
         self.key = key
         self.name = name
@@ -53,6 +61,9 @@ class KnownConsole:
         self.timezone = timezone
         self.enrolled = enrolled
         self.signs = signs  # whether any of its batches ever had a MAC
+        self.proves_words = (
+            proves_words  # whether its firmware signs what it says about itself; then the rest is not its
+        )
         self.newest_epoch_key = 0  # of the epochs that sent since this was read
         self._records = records
         self._shifts: Timeline | None = None
@@ -70,11 +81,6 @@ class KnownConsole:
             self._proved_words = self._records.proved()
         return self._proved_words
 
-    @property
-    def proves_words(self) -> bool:
-        """True if a word of the console about itself was ever proved: from then on, the others count for nothing."""
-        return bool(self._proved)
-
     def is_later(self, stamp: Stamp) -> bool:
         """Return whether a word is later than those proved before, so that it is no recording of one.
 
@@ -87,8 +93,13 @@ class KnownConsole:
             return True
         return epoch not in self._proved and (epoch in self.signed_epochs or self._records.has_proved_event(epoch))
 
+    def has_proved_word(self, epoch: str, boot: int) -> bool:
+        """Return whether a word of this boot, or of a later one in the epoch, is proved."""
+        return self._proved.get(epoch, (-1, 0))[0] >= boot
+
     def prove(self, stamp: Stamp) -> tuple[str, Place]:
         """Note that a word is proved; return its epoch and its place there."""
+        self.proves_words = True
         epoch, place = self._epoch_of(stamp), (stamp.boot, stamp.up_ms)
         self._proved.pop(epoch, None)
         self._proved[epoch] = place

@@ -28,6 +28,7 @@ class ConsoleRow(NamedTuple):
     settings_revision_reported: int
     ignored_revision: int | None
     ignored_revision_at_ms: int | None
+    proves_words: int
     retired_at_ms: int | None
 
     @property
@@ -99,7 +100,7 @@ def consoles(store: Store) -> list[ConsoleRow]:
     """Return all consoles heard of or named, by site and id."""
     rows = store.all(
         "SELECT console_key, site_id, console_id, enrolled, online, last_seen_at_ms, health, health_at_ms,"
-        " settings_revision_reported, ignored_revision, ignored_revision_at_ms, retired_at_ms"
+        " settings_revision_reported, ignored_revision, ignored_revision_at_ms, proves_words, retired_at_ms"
         " FROM console ORDER BY site_id, console_id"
     )
     return [ConsoleRow(*row) for row in rows]

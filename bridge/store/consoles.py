@@ -73,17 +73,23 @@ def find_console(store: Store, site_id: str, console_id: str) -> KnownConsole | 
     console = known.get((site_id, console_id))
     if console is None:
         row = store.one(
-            f"SELECT console_key, {places.TIMEZONE}, enrolled, EXISTS (SELECT 1 FROM console_mac"  # noqa: S608 - no outside text
+            f"SELECT console_key, {places.TIMEZONE}, enrolled, proves_words, EXISTS (SELECT 1 FROM console_mac"  # noqa: S608 - no outside text
             "  WHERE console_mac.console_key = console.console_key) FROM console JOIN site USING (site_id)"
             " WHERE site_id = ? AND console_id = ?",
             (site_id, console_id),
         )
         if row is None:
             return None
-        key, timezone, enrolled, signs = row
+        key, timezone, enrolled, proves_words, signs = row
         records = _StoredConsoleRecords(store, key, site_id, console_id)
         console = known[site_id, console_id] = KnownConsole(
-            key, (site_id, console_id), timezone, records, enrolled=bool(enrolled), signs=bool(signs)
+            key,
+            (site_id, console_id),
+            timezone,
+            records,
+            enrolled=bool(enrolled),
+            signs=bool(signs),
+            proves_words=bool(proves_words),
         )
     return console
 
@@ -188,6 +194,20 @@ def note_proved(store: Store, console: KnownConsole, proved: tuple[str, Place]) 
     """Note the last proved word of an epoch."""
     epoch, place = proved
     store.run("INSERT OR REPLACE INTO proved_word VALUES (?, ?, ?, ?, ?)", (console.key, epoch, *place, store.now_ms))
+    _note_proving(store, console, proves_words=True)
+
+
+def note_started_unproved(store: Store, console: KnownConsole) -> None:
+    """Note that the console has proved a start, and no word since: its firmware may be one that does not sign them."""
+    console.proves_words = False
+    _note_proving(store, console, proves_words=False)
+
+
+def _note_proving(store: Store, console: KnownConsole, *, proves_words: bool) -> None:
+    store.run(
+        "UPDATE console SET proves_words = ?1 WHERE console_key = ?2 AND proves_words IS NOT ?1",
+        (int(proves_words), console.key),
+    )
 
 
 def note_revision(store: Store, console: KnownConsole, revision: int) -> None:

@@ -75,14 +75,15 @@ class IntakeResult:
 class EpochInTransaction:
     """An epoch as this transaction found it, and the boots whose events may have to be dated again."""
 
-    __slots__ = ("boots", "epoch", "fresh", "highest_before", "moves_settings")
+    __slots__ = ("boots", "epoch", "fresh", "highest_before", "is_proved", "moves_settings")
 
     def __init__(self, epoch: Epoch, fresh: dict[int, DecidingEvents]) -> None:
         self.epoch = epoch
         self.fresh = fresh
         self.highest_before = epoch.received.highest
         self.boots: set[int] = set()
-        self.moves_settings = False  # whether the batch that is being taken may say which settings are in use
+        self.is_proved = False  # whether the batch that is being taken is proved to be the console's
+        self.moves_settings = False  # … and whether it may say which settings are in use
 
 
 class Intake:
@@ -247,8 +248,9 @@ class Intake:
             self._emit(EpochResumed(console.name, epoch.epoch))
         console.newest_epoch_key = max(console.newest_epoch_key, epoch.key)
         touched = self.touched(epoch)
-        touched.moves_settings = mac is Mac.VALID or not (console.enrolled or console.proves_words)
-        if mac is Mac.VALID:
+        touched.is_proved = mac is Mac.VALID
+        touched.moves_settings = touched.is_proved or not (console.enrolled or console.proves_words)
+        if touched.is_proved:
             console.signed_epochs.add(batch.epoch)
         if mac not in {Mac.FAILED, Mac.MISSING}:  # a stranger must not make the console drop events that it still holds
             epoch.first = max(epoch.first, batch.first)
@@ -372,6 +374,9 @@ class Intake:
     def _mark_booted(self, touched: EpochInTransaction, seq: int, event: Booted, _at_ms: int) -> None:
         touched.epoch.last_opener = max(touched.epoch.last_opener, seq)
         touched.epoch.hardware_id = event.hardware_id
+        epoch, console = touched.epoch, touched.epoch.console
+        if touched.is_proved and console.proves_words and not console.has_proved_word(epoch.epoch, event.boot):
+            consoles.note_started_unproved(self._store, console)
 
     def _flush(self) -> None:
         if self._values:

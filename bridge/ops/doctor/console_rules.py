@@ -85,6 +85,7 @@ class ConsoleStatus:
     has_key: bool = False  # whether credentials were issued for it
     events_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # its events since it began to sign
     words_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # what it says about itself, likewise
+    proves_words: bool = False  # whether it has proved one since it last started
     ignored_revision: int | None = None  # of settings: the last one that was too high to be believed
     ignored_revision_at_ms: int = 0
 
@@ -298,8 +299,8 @@ def _unproved_words(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
                 f"last at {utc(last_at_ms)}, which its key does not prove: put its current credentials and firmware on "
                 "the board; if it has them, somebody else is sending in its name.",
             )
-    firmware, has_proved = console.figures.firmware, console.words_proved_at_ms is not None
-    if console.has_key and Mac.VALID in console.events_by_mac and firmware is not None and not has_proved:
+    firmware, signs_events = console.figures.firmware, Mac.VALID in console.events_by_mac
+    if console.has_key and signs_events and firmware is not None and not console.proves_words:
         yield Finding(
             "words_not_signed",
             ConsoleHealth.AMBER,

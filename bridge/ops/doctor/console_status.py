@@ -53,6 +53,7 @@ def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
                 has_key=name in have_keys,
                 events_by_mac=events_by_mac.get(key, {}),
                 words_by_mac=words_by_mac.get(key, {}),
+                proves_words=bool(console.proves_words),
                 ignored_revision=console.ignored_revision,
                 ignored_revision_at_ms=console.ignored_revision_at_ms or 0,
                 id_conflicts=tuple(_id_conflicts("/".join(name), own_epochs, boards.get(key, []))),

@@ -17,6 +17,9 @@ CREATE TABLE proved_word (              -- the last word proved in each epoch: w
   PRIMARY KEY (console_key, epoch)
 ) STRICT, WITHOUT ROWID;
 
+-- 1: it has proved a word since it last proved that it has started, so that its firmware signs them.
+ALTER TABLE console ADD COLUMN proves_words INTEGER NOT NULL DEFAULT 0;
+
 -- The last settings revision that was too far above those sent to be counted on from.
 ALTER TABLE console ADD COLUMN ignored_revision INTEGER;
 ALTER TABLE console ADD COLUMN ignored_revision_at_ms INTEGER;

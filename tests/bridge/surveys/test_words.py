@@ -156,6 +156,19 @@ def test_older_firmware_is_shown_and_told_but_proves_nothing(shop: Shop) -> None
     assert (shop.listed()["health"], shop.sent()) == ("green", [1, 8])
 
 
+def test_a_console_that_goes_back_to_older_firmware_is_shown_again(shop: Shop) -> None:
+    shop.hear(("health", health(shop.key, boot=2, firmware="1.2.0")), ("events", batch(shop.key, 1, booted(2))))
+    assert shop.rules() == {}
+    shop.hear(("health", health(None, boot=3)), ("events", batch(None, 2, booted(3))))
+    assert shop.listed()["firmware"] == "1.2.0", "nobody else can say that it went back"
+    shop.hear(("events", batch(shop.key, 3, booted(3))), ("health", health(None, boot=3, firmware="1.0.0")))
+    assert shop.listed()["firmware"] == "1.0.0"
+    assert "words_not_signed" in shop.rules()
+    shop.hear(("health", health(shop.key, boot=3, up_ms=9000, firmware="1.2.0")))
+    shop.hear(("health", health(None, boot=3)))
+    assert shop.listed()["firmware"] == "1.2.0", "it signs again"
+
+
 @pytest.mark.parametrize("revision", [NOBODYS, NOBODYS + 1, 1_002, 2**40])
 @pytest.mark.parametrize("enrolled", [True, False])
 def test_a_revision_far_above_those_sent_is_ignored_and_told(shop: Shop, revision: int, *, enrolled: bool) -> None:
