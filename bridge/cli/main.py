@@ -110,11 +110,10 @@ def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:
     if isinstance(error, TrivoxError):
         return str(error), error.exit_status
     if isinstance(error, typer.TyperException):
-        context = getattr(error, "ctx", None)
         message = _in_plain_words(error.format_message())
         if message.startswith("Usage:"):
             return f"{message}\n", error.exit_code
-        return f"{message}: see `{context.command_path if context else 'trivox'} --help`.", error.exit_code
+        return f"{message}: see `{_command_path(error, arguments)} --help`.", error.exit_code
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename or 'check the disk and the network'}", 1
     if isinstance(error, (*DAMAGED, apsw.IOError, apsw.FullError, apsw.ReadOnlyError, apsw.CantOpenError)):
@@ -124,10 +123,26 @@ def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:
     return locked if is_locked else f"The database cannot be used ({error}): run `trivox doctor`.", 1
 
 
+def _command_path(error: typer.TyperException, arguments: list[str]) -> str:
+    """Return the words that name the command of an error; the parser does not tell them with each."""
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        return str(context.command_path)
+    path: list[str] = ["trivox"]
+    command: object = typer.main.get_command(build(*arguments))
+    for word in arguments:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            break
+        path.append(word)
+    return " ".join(path)
+
+
 def _in_plain_words(message: str) -> str:
     """Put a message of the option parser into words that are not a programmer's."""
     message = message.removesuffix(".").removeprefix("Invalid value: ").replace("Value error, ", "")
-    message = message.replace("is not a valid float", "is not a number").replace("valid int", "whole number")
+    message = re.sub(r"is not a valid float( range)?", "is not a number", message)
+    message = re.sub(r"valid int(eger)?( range)?", "whole number", message)
     message = re.sub(r"is not in the range (-?\d+)<=x<=(-?\d+)", r"must be from \1 to \2", message)
     return re.sub(r"is not in the range x>=(-?\d+)", r"must be at least \1", message)
 

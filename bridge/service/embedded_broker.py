@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import sys
 from typing import Any
@@ -35,7 +36,11 @@ async def _serve(port: int) -> None:
     try:
         await broker.start()
     except Exception as error:
-        raise TrivoxError(f"Port {port} on {LOOPBACK} cannot be used ({error}): choose another with --port.") from error
+        cause = error.__cause__ or error.__context__ or error
+        is_busy = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
+        problem = "is in use: end the program that listens there (`ss -ltnp` names it), or"
+        problem = problem if is_busy else f"cannot be used ({error}):"
+        raise TrivoxError(f"Port {port} on {LOOPBACK} {problem} give another --port.") from error
     sys.stderr.write(f"The embedded broker listens on mqtt://{LOOPBACK}:{port} (this machine only); Ctrl-C stops it.\n")
     await stopped.wait()
     await broker.shutdown()

@@ -29,7 +29,7 @@ from simulator.bench.language import Bench
 from simulator.bench.session import BenchSession
 from simulator.bench.words import LINE_LIMIT, WORD_LIMIT
 from simulator.errors import SimulatorError
-from simulator.programs.children import EndError, free_port
+from simulator.programs.children import EndError
 
 PAGE = Path(__file__).with_name("page")
 HOSTS = ["127.0.0.1", "localhost"]
@@ -247,7 +247,6 @@ class _Server(uvicorn.Server):
 
 def serve(session: BenchSession, port: int, *, opens: bool) -> None:
     """Serve the page until the user ends it, opening a browser if `opens`; raises ProcessError if a program ends."""
-    port = free_port(port)
     tabs = Tabs(session, port)
     config = uvicorn.Config(
         application(tabs),

@@ -12,7 +12,7 @@ from simulator.bench.services import BenchServices
 from simulator.bench.session import BenchSession
 from simulator.console import micropython
 from simulator.errors import SimulatorError
-from simulator.programs.children import Children, EndError, lock, run
+from simulator.programs.children import Children, EndError, chosen_port, lock, run
 
 SITE, CONSOLE = "bench", "till-1"
 BOARDS = ("unix", "esp32", "pico_w", "pico")
@@ -34,6 +34,7 @@ def run_bench(
     board = board or BOARDS[0]
     if board not in BOARDS:
         raise SimulatorError(f"There is no board {board} for the bench; use one of {', '.join(BOARDS)}.")
+    page_port = 0 if headless else chosen_port(port, _PORT)
     micropython.command("i386")
     try:
         with _session(folder, board, broker, ca_file, temporary=headless) as session:
@@ -43,7 +44,7 @@ def run_bench(
                 return obey(session, sys.stdin)
             from simulator.bench.server import serve  # noqa: PLC0415 - see above
 
-            serve(session, port or _PORT, opens=opens)
+            serve(session, page_port, opens=opens)
     except EndError:
         if headless and not sys.stdin.isatty():  # a script was interrupted
             raise

@@ -20,7 +20,8 @@ _QUOTED_LIMIT = 200  # characters of a line that an error quotes
 def obey(session: BenchSession, source: TextIO) -> bool:
     """Carry out lines until the source or the user ends it; return whether all succeeded, expectations included.
 
-    At a terminal it shows a prompt, and returns True even if a line failed.
+    At a terminal it shows a prompt, and returns True even if a line failed. Raises EndError if the user ends it while a
+    line is carried out; between lines that is the normal end.
     """
     bench = Bench(session)
     has_succeeded = True
@@ -47,10 +48,15 @@ def _lines(session: BenchSession, source: TextIO, prompt: str) -> Iterator[str]:
     """Yield lines as they arrive; meanwhile check whether the user wants to end, or a program has ended."""
     descriptor = source.fileno()
     rest = b""
+    if not select.select([descriptor], [], [], 0)[0]:  # somebody waits for this, unlike a script
+        sys.stderr.write("The bench is ready: type a command, such as help; Ctrl-C ends it.\n")
     _show_prompt(prompt)
     while True:
-        while not select.select([descriptor], [], [], _CHECK_S)[0]:
-            session.check()
+        try:
+            while not select.select([descriptor], [], [], _CHECK_S)[0]:
+                session.check()
+        except EndError:
+            break
         piece = os.read(descriptor, _PIECE)
         if not piece:
             break

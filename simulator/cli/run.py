@@ -21,7 +21,7 @@ import typer
 from simulator.console import micropython
 from simulator.errors import SimulatorError
 from simulator.people.demo_shop import RULES, SITE, DemoShop, demo_posts
-from simulator.programs.children import Children, EndError, free_port, lock, run, wait_for_port
+from simulator.programs.children import Children, EndError, chosen_port, free_port, lock, run, wait_for_port
 from simulator.programs.program import shown
 from simulator.text import plural
 
@@ -47,11 +47,17 @@ def command(
     consoles: Annotated[int, typer.Option(min=1, max=50, help="The number of simulated consoles.")] = 3,
     seed: Annotated[int | None, typer.Option(help="Make people behave as in an earlier run with this seed.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="End after this many seconds.")] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The embedded broker's port, if free.")] = PORT,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help=f"The embedded broker's port. [default: {PORT}, or any if that is in use]"),
+    ] = None,
 ) -> None:
     """Run broker, bridge and busy simulated consoles here. Everything is on this machine."""
+    if broker is not None and port is not None:
+        raise typer.BadParameter("--port is for the embedded broker: leave it out, or leave out --broker.")
     seed = random.randrange(1_000_000) if seed is None else seed
     try:
+        port = None if broker else chosen_port(port, PORT)
         micropython.prepare("amd64", _say)
         with _supervised(database.parent) as children:
             shop = _start(children, database, broker, consoles, seed, port)
@@ -80,9 +86,10 @@ def _supervised(folder: Path) -> Iterator[Children]:
         os.close(descriptor)
 
 
-def _start(children: Children, database: Path, broker: str | None, consoles: int, seed: int, port: int) -> DemoShop:
+def _start(
+    children: Children, database: Path, broker: str | None, consoles: int, seed: int, port: int | None
+) -> DemoShop:
     if broker is None:
-        port = free_port(port)
         _say(f"Starting the embedded broker at 127.0.0.1:{port} ...")
         children.start("broker", [*_trivox(), "broker", "--port", str(port)])
         broker = f"mqtt://127.0.0.1:{port}"

@@ -58,7 +58,9 @@ Folder = Annotated[
 ]
 Port = Annotated[
     int | None,
-    typer.Option(min=1, max=65535, help="Bench: the page's port on loopback, if free. [default: 8010]"),
+    typer.Option(
+        min=1, max=65535, help="Bench: the page's port on loopback. [default: 8010, or any if that is in use]"
+    ),
 ]
 NoOpen = Annotated[bool, typer.Option("--no-open", help="Bench: do not open a browser.")]
 

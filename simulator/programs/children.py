@@ -163,6 +163,19 @@ def free_port(wanted: int) -> int:
     raise ProcessError("No port is free on loopback; end a program that listens there.")
 
 
+def chosen_port(given: int | None, usual: int) -> int:
+    """Return the port that the user gave, else the usual one if that is free, else any that is.
+
+    Raises ProcessError if the given one cannot be used.
+    """
+    port = free_port(usual if given is None else given)
+    if given not in {None, port}:
+        raise ProcessError(
+            f"Port {given} is in use: end the program that listens there (`ss -ltnp` names it), or give another --port."
+        )
+    return port
+
+
 def wait_for_port(host: str, port: int, children: Children, limit_s: float = 30.0) -> None:
     """Wait until a program listens there; raises ProcessError if none does in time or a child ends meanwhile."""
     end_s = time.monotonic() + limit_s

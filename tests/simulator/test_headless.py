@@ -150,6 +150,16 @@ expect event stray_pressed button=yes within 60s
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_who_waits_is_told_when_it_is_ready_and_may_end_it_between_lines() -> None:
+    words = [TRIVOX, "simulate", "--headless"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr
+        assert program.stderr.readline().startswith("The bench is ready: type a command")
+        program.send_signal(signal.SIGINT)
+        assert program.wait(LIMIT_S) == 0
+        assert program.stderr.read() == ""
+
+
 @pytest.mark.parametrize("line", ["wait 100s", "step 3000d", "hold yes 100s"])
 def test_a_script_that_is_interrupted_has_not_held(line: str) -> None:
     words = [TRIVOX, "simulate", "--headless"]

@@ -14,6 +14,7 @@ import pytest
 
 from simulator.cli.run import write_shifts
 from simulator.programs.children import Children, EndError, ProcessError, free_port, lock, run, wait_for_port
+from tests.support.command import trivox
 from tests.support.programs import wait_until
 
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
@@ -127,3 +128,15 @@ def test_shifts_of_a_later_run_match_those_of_the_first(tmp_path: Path) -> None:
     common = first.keys() & later.keys()
     assert len(common) > 300
     assert all(first[key] == later[key] for key in common)
+
+
+@pytest.mark.parametrize("command", ["broker", "run", "simulate --no-open"])
+def test_a_port_in_use_is_refused_and_not_replaced(tmp_path: Path, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = trivox(*command.split(), "--port", str(port), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Port {port} " in done.stderr
+    assert "is in use: end the program that listens there" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -34,7 +34,7 @@ _CAUSES = (
         "{address} cuts it off: check that this is the broker's port, and read its log",
     ),
     (
-        r"OSError\(\d|Timeout|silent",
+        r"OSError\(\d|Timeout|silent|acknowledge",
         "{address} does not answer: correct --broker, or let this Wi-Fi reach it",
     ),
     (r"", "it could not begin a session with {address}: read the broker's log"),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
 from tests.support import facts, forked, planted
+from tests.support.command import trivox
 
 NINE = at("2026-11-02T09:00+00:00")
 
@@ -45,6 +46,18 @@ def test_wrong_usage_is_one_sentence_that_says_where_to_look(office: Office, arg
     assert result.err.startswith("trivox: ")
     assert result.err.count("\n") == 1
     assert "--help" in result.err
+
+
+@pytest.mark.parametrize("command", ["report", "gateway", "console flash", "settings set", "simulate", "backup"])
+def test_a_hint_names_the_help_of_the_command_itself(command: str) -> None:
+    option = {"gateway": "--port", "console flash": "--wait", "simulate": "--seed"}.get(command, "--database")
+    mistakes: list[tuple[str, ...]] = [("--nope",), (option,)]
+    mistakes += [(option, "many")] if option in {"--wait", "--seed"} else []
+    for words in mistakes:
+        result = trivox(*command.split(), *words)
+        assert result.returncode == 2
+        assert result.stderr.endswith(f": see `trivox {command} --help`.\n")
+        assert "range" not in result.stderr
 
 
 def test_a_damaged_database_is_reported_in_one_sentence(office: Office) -> None:
