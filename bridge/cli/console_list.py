@@ -9,7 +9,7 @@ import typer
 
 from bridge.admin.known_names import KnownNames
 from bridge.cli.options import DATABASE, Database
-from bridge.cli.output import print_document
+from bridge.cli.output import print_document, print_line
 from bridge.cli.shared_groups import console_app, join
 from bridge.data_formats import to_json
 from bridge.ops.doctor.console_rules import health_of, rules_that_apply
@@ -42,6 +42,9 @@ def console_list(
     finally:
         store.close()
     consoles = [console for console in known if retired or console.is_awaited]
+    if known and not consoles and not as_json:
+        print_line("No console is in service: give --all to list those that are retired.")
+        return
     entries = [ConsoleEntry(console, rules_that_apply(console, now_ms)) for console in consoles]
     entries.sort(key=lambda entry: (-health_of(entry.findings), entry.console.site_id, entry.console.console_id))
     if as_json:

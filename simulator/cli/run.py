@@ -66,6 +66,7 @@ def command(
                 _watch(children, shop, database, seconds)
             finally:
                 shop.close()
+        _retire(database, consoles)
     except SimulatorError as error:
         typer.echo(f"trivox: {error}", err=True)
         raise typer.Exit(1) from None
@@ -138,6 +139,7 @@ def _prepare(database: Path, consoles: int) -> None:
         "force_majeure_scope_s": RULES.force_majeure_scope_s,
     }
     database_option = ["--database", str(database)]
+    was_there = database.exists()
     run(
         [
             *_trivox(),
@@ -154,9 +156,20 @@ def _prepare(database: Path, consoles: int) -> None:
         console = f"{SITE}/{post.console_id}"
         question = ["--console", console, "--new", f"question_id={post.question_id}"]
         run([*_trivox(), "settings", "set", *question, *database_option])
+    if was_there:
+        run([*_trivox(), "console", "retire", "--undo", *_names(consoles), *database_option])
     file = database.parent / "shifts.csv"
     write_shifts(file, consoles, datetime.now(UTC))
     run([*_trivox(), "shift", "import", str(file), *database_option])
+
+
+def _retire(database: Path, consoles: int) -> None:
+    """Take the consoles out of service, so that nobody misses them until the next run."""
+    run([*_trivox(), "console", "retire", *_names(consoles), "--database", str(database)])
+
+
+def _names(consoles: int) -> list[str]:
+    return [f"{SITE}/{post.console_id}" for post in demo_posts(consoles)]
 
 
 def write_shifts(file: Path, consoles: int, now: datetime) -> None:

@@ -131,6 +131,7 @@ def test_it_ends_by_itself_and_prints_how_to_query_its_database(
         )
         assert done.returncode == 0, f"{line}: {done.stderr}"
         assert done.stdout.strip(), line
+        assert "trivox doctor" not in line or done.stdout.endswith("All is well.\n"), done.stdout
 
 
 def test_a_signal_ends_everything_and_a_second_run_continues(tmp_path: Path, start: Start) -> None:

@@ -56,7 +56,9 @@ def examine(store: Store, now_ms: int) -> Iterator[Diagnosis]:
     yield from _not_kept(kept.not_kept(store))
     known = read_console_statuses(store, now_ms)
     consoles = [console for console in known if console.is_awaited]
-    if not known and all(reason != NOT_ENROLLED for reason, *_ in rejects):
+    if known and not consoles:
+        yield Diagnosis(f"No console is in service: {plural(len(known), 'console')} retired.", needs_action=False)
+    elif not consoles and all(reason != NOT_ENROLLED for reason, *_ in rejects):
         yield Diagnosis("No console has been heard yet: check the broker's address, and that a bridge is running.")
     yield from _shared_clock_offset(consoles)
     for console in consoles:
@@ -88,6 +90,12 @@ def _zone_rules(store: Store) -> Iterator[Diagnosis]:
                 f"This machine has new rules for the time zone {timezone}: start the bridge again, so that days and "
                 "hours follow them."
             )
+
+
+def are_all_retired(store: Store, now_ms: int) -> bool:
+    """Return whether consoles are known, and each is out of service."""
+    known = read_console_statuses(store, now_ms)
+    return bool(known) and not any(console.is_awaited for console in known)
 
 
 def _updates(orders: list[updates.UpdateOrder]) -> Iterator[Diagnosis]:

@@ -12,7 +12,7 @@ import apsw
 from bridge.errors import DatabaseError, TrivoxError
 from bridge.model.local_time import DAY_MS
 from bridge.ops.doctor.broker import check_broker
-from bridge.ops.doctor.database import Diagnosis, examine
+from bridge.ops.doctor.database import Diagnosis, are_all_retired, examine
 from bridge.ops.doctor.file_rights import check_file_rights
 from bridge.ops.doctor.signed_only import check_signed_only, consoles_that_do_not_sign
 from bridge.service.control import describe_bridge
@@ -60,6 +60,7 @@ class DatabaseFacts:
     retained: dict[str, bytes] = field(default_factory=dict)
     unsigned: list[str] | None = None  # see `signed_only.py`
     can_serve: bool = True
+    is_at_rest: bool = False  # every console is out of service
 
 
 def diagnose(
@@ -74,7 +75,9 @@ def diagnose(
     try:
         store = open_store(database)
         yield from examine(store, now_ms)
-        facts = DatabaseFacts(database, _retained(store), consoles_that_do_not_sign(store))
+        facts = DatabaseFacts(
+            database, _retained(store), consoles_that_do_not_sign(store), is_at_rest=are_all_retired(store, now_ms)
+        )
     except (apsw.BusyError, apsw.LockedError):
         yield Diagnosis(f"Another program has locked the database {database}: end that program.")
         facts = DatabaseFacts(database)
@@ -121,11 +124,15 @@ def diagnose_host(
     yield from _leftovers(facts.path)
     yield from check_file_rights(facts.path)
     yield from check_broker(facts.path, facts.retained, vitals or {}, chosen_broker, read_login, now_ms)
-    yield from _host_clock(vitals or {}, now_ms)
+    if vitals or not facts.is_at_rest:
+        yield from _host_clock(vitals or {}, now_ms)
 
 
 def _no_bridge(facts: DatabaseFacts) -> Iterator[Diagnosis]:
-    """Report that no bridge is running; on a damaged database none could start."""
+    """Report that no bridge is running; on a damaged database none could start, and without consoles none is needed."""
+    if facts.is_at_rest:
+        yield Diagnosis("No bridge is running; none is needed, as no console is in service.", needs_action=False)
+        return
     advice = ": start `trivox bridge`" if facts.can_serve else ""
     yield Diagnosis(f"No bridge is running{advice}.", needs_action=facts.can_serve)
 
