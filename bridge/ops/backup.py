@@ -51,8 +51,8 @@ def back_up(database: Path, file: Path) -> Backup:
                 sync(partial)
         for source, target in beside(database, file):
             try:
-                copy_folder(source, target)
-                folders.append(target)
+                if copy_folder(source, target):
+                    folders.append(target)
             except TrivoxError as error:
                 missing.append(str(error))
         with acting_for(file.parent):

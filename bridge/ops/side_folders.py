@@ -1,6 +1,7 @@
 """Copy the folders beside a database, its keys and its firmware, to where its copy lies, and back.
 
-They have the copy's name with the same endings, so that every command finds them beside the copy too.
+They have the copy's name with the same endings, so that every command finds them beside the copy too. The bridge's own
+name at the broker stays behind: a copy that is put into use beside the original must not take its place.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bridge import private_files
 from bridge.errors import TrivoxError
+from bridge.keyring import SESSION
 from bridge.privileges import acting_for
 
 if TYPE_CHECKING:
@@ -30,9 +32,12 @@ def beside(database: Path, copy: Path) -> list[tuple[Path, Path]]:
     return [(source, target) for source, target in pairs if _is_folder(source)]
 
 
-def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder to a new one. Raises TrivoxError."""
-    private_files.write_folder(target, _read_folder(source))
+def copy_folder(source: Path, target: Path) -> bool:
+    """Copy a folder to a new one, if anything is in it; return whether it was. Raises TrivoxError."""
+    files = _read_folder(source)
+    if files:
+        private_files.write_folder(target, files)
+    return bool(files)
 
 
 def put_back_folders(copy: Path, database: Path) -> tuple[list[Path], list[Path]]:
@@ -42,12 +47,21 @@ def put_back_folders(copy: Path, database: Path) -> tuple[list[Path], list[Path]
     """
     put_back, kept = [], []
     for source, target in beside(copy, database):
-        if target.exists():
-            kept.append(target)
-        else:
+        if not _is_folder(target):
             copy_folder(source, target)
             put_back.append(target)
+        elif _read_folder(target):
+            kept.append(target)
+        else:
+            _copy_into(source, target)
+            put_back.append(target)
     return put_back, kept
+
+
+def _copy_into(source: Path, target: Path) -> None:
+    for name, data in _read_folder(source).items():
+        private_files.make_folder((target / name).parent)
+        private_files.write(target / name, data)
 
 
 def _is_folder(folder: Path) -> bool:
@@ -62,7 +76,8 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
         with acting_for(folder):
             for path in sorted(folder.iterdir()):
                 for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-                    files[str(file.relative_to(folder))] = private_files.read(file, MAX_FILE_BYTES)
+                    if file.name != SESSION:
+                        files[str(file.relative_to(folder))] = private_files.read(file, MAX_FILE_BYTES)
     except OSError as error:
         raise TrivoxError(
             f"{error.filename} cannot be copied ({error.strerror}): run this as its owner; if it is no file of ours, "
