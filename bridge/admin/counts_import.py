@@ -36,7 +36,7 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
     seen: set[tuple[str, str, str, int]] = set()  # those without an id
     imports.begin(store)
     intake = CountsIntake(store)
-    count = 0
+    count = replaced = 0
     for count, line in enumerate(file, 1):
         with line.reporting():
             site_id, source_id = line.identifier("site_id"), line.identifier("source_id")
@@ -54,13 +54,14 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
             raw = msgspec.json.encode(message).decode()
             intake.keep(site_id, source_id, message, raw, TypedTimes(*map(as_typed, moments)))
         if count % ROWS_AT_ONCE == 0:
-            intake.stage()
+            replaced += intake.stage()
             yield
-    intake.stage()
+    replaced += intake.stage()
     file.check()
     made = names.make_new()
     notes = _notes(store)
-    return {"counts": count, "made": made, "notes": notes, "replaced": accept(store)}
+    accept(store)
+    return {"counts": count, "made": made, "notes": notes, "replaced": replaced}
 
 
 def _notes(store: Store) -> list[str]:

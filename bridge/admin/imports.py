@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from typing import Any
 
-    from bridge.model.history import State
-    from bridge.model.periods import Shift
     from bridge.store import Store
     from bridge.surveys.facts import Emit
     from bridge.surveys.ingest import IntakeResult
@@ -34,16 +32,9 @@ ROWS_AT_ONCE = 1_000
 MESSAGES_AT_ONCE = 100  # of 32 events each, as consoles send them
 
 
-def accept(store: Store) -> int:
-    """Take what is staged for good: from now on it will be finished, by the next bridge if need be.
-
-    Return how many of the staged shifts and counts replace others.
-    """
-    record_changes(store, (change for change in _shift_changes(store) if change.before is None))
-    record_changes(store, _new_counts(store))
-    replaced = record_changes(store, (change for change in _shift_changes(store) if change.before is not None))
-    pairs = counts_table.staged_corrections(store)
-    replaced += record_changes(store, (counts.change_of_count(store, old, new) for old, new in pairs))
+def accept(store: Store) -> None:
+    """Take what is staged for good: from now on it will be finished, by the next bridge if need be."""
+    record_changes(store, _new_counts(store), pending=True)
     for site_id, console_id, from_ms, to_ms in places.consoles_of_staged_shifts(store):
         places.ensure_console(store, site_id, console_id)
         imports.stage_refold(store, site_id, console_id, from_ms, to_ms)
@@ -51,22 +42,6 @@ def accept(store: Store) -> int:
         places.ensure_site(store, site_id)
         imports.stage_refold(store, site_id, "", from_ms, to_ms)
     imports.enter(store, Phase.APPLYING)
-    return replaced
-
-
-def _shift_changes(store: Store) -> Iterator[HistoryChange]:
-    """Yield what the staged shifts change; one that is put in before later ones corrects what was known of its time."""
-    for site_id, console_id, new, old, has_later in places.staged_shift_changes(store):
-        timezone = places.timezone(store, site_id) or "UTC"
-        before, after = (shift and _state_of(shift, timezone) for shift in (old, new))
-        to_ms = max(shift.ended_at_ms for shift in (old, new) if shift)
-        corrects = new.started_at_ms < store.now_ms and (old is not None or has_later)
-        yield HistoryChange("shift", site_id, console_id, before, after, new.started_at_ms, to_ms, corrects)
-
-
-def _state_of(shift: Shift, timezone: str) -> State:
-    started_at, ended_at = (local(at_ms, timezone).isoformat() for at_ms in shift[:2])
-    return {"seller_id": shift.seller_id, "started_at": started_at, "ended_at": ended_at}
 
 
 def _new_counts(store: Store) -> Iterator[HistoryChange]:

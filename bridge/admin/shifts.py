@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from bridge.admin.csv_file import CsvFile, Line
 from bridge.admin.imports import ROWS_AT_ONCE, accept
 from bridge.admin.known_names import KnownNames
-from bridge.model.local_time import as_typed, instant_ms
+from bridge.model.history import HistoryChange
+from bridge.model.local_time import as_typed, instant_ms, local
 from bridge.model.periods import NOT_TYPED, Shift, TypedTimes
 from bridge.store import imports, places
 from bridge.store.consoles import find_console
+from bridge.store.history import record_changes
 from bridge.text import is_visible
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from bridge.admin.commands import ImportShifts
     from bridge.admin.imports import Steps
+    from bridge.model.history import State
     from bridge.store import Store
 
 COLUMNS = ("site_id", "console_id", "seller_id", "seller_name", "started_at", "ended_at")
@@ -50,13 +53,37 @@ def import_shifts(store: Store, command: ImportShifts) -> Steps:
     yield from _refuse_overlaps(store, file, given)
     file.check()
     imports.begin(store)
+    replaced = 0
     for start in range(0, len(given), ROWS_AT_ONCE):
         some = given[start : start + ROWS_AT_ONCE]
+        changes = [_change(store, line) for line in some]
+        record_changes(store, changes, pending=True)
+        replaced += sum(change.before is not None and change.before != change.after for change in changes)
         places.stage_shifts(store, [(line.site_id, line.console_id, line.shift, line.typed) for line in some])
         places.stage_sellers(store, [(line.shift.seller_id, line.seller_name) for line in some])
         yield
     made = names.make_new()
-    return {"shifts": len(given), "made": made, "replaced": accept(store)}
+    accept(store)
+    return {"shifts": len(given), "made": made, "replaced": replaced}
+
+
+def _change(store: Store, line: ShiftLine) -> HistoryChange:
+    """Return what a line changes; a shift put in before later ones corrects what was known of its time."""
+    timezone = places.timezone(store, line.site_id) or "UTC"
+    new, (old, has_later) = (
+        line.shift,
+        places.known_shift(store, line.site_id, line.console_id, line.shift.started_at_ms),
+    )
+    before, after = (shift and state_of_shift(shift, timezone) for shift in (old, new))
+    to_ms = max(new.ended_at_ms, old.ended_at_ms if old else 0)
+    corrects = new.started_at_ms < store.now_ms and (old is not None or has_later)
+    return HistoryChange("shift", line.site_id, line.console_id, before, after, new.started_at_ms, to_ms, corrects)
+
+
+def state_of_shift(shift: Shift, timezone: str) -> State:
+    """Return a shift as the history keeps it."""
+    started_at, ended_at = (local(at_ms, timezone).isoformat() for at_ms in (shift.started_at_ms, shift.ended_at_ms))
+    return {"seller_id": shift.seller_id, "started_at": started_at, "ended_at": ended_at}
 
 
 def _read_line(store: Store, line: Line) -> ShiftLine:

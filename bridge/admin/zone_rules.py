@@ -62,7 +62,7 @@ def _stage_zone(store: Store, timezone: str, span_ms: tuple[int, int]) -> None:
             )
         stage_refold_of_site(store, site_id, from_ms - MARGIN_MS, to_ms + MARGIN_MS)
         before, after = ({"timezone": timezone, "rules": age} for age in ("as before", "as this machine has them now"))
-        record_change(store, HistoryChange("zone_rules", site_id, "", before, after, from_ms, to_ms))
+        record_change(store, HistoryChange("zone_rules", site_id, "", before, after, from_ms, to_ms), pending=True)
     log.warning(
         f"This machine has new rules for the time zone {timezone}: days and hours of {plural(len(sites), 'site')} are "
         "derived again where they are others.",

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.history import BRIDGE_ITSELF
-from bridge.model.local_time import DAY_MS, day_starts_ms, local, period_of
+from bridge.model.local_time import DAY_MS, day_starts_ms, period_of, utc_date
 from bridge.model.periods import EVER
 from bridge.store import history, places
 from bridge.text import plural
@@ -68,7 +68,7 @@ class _Corrections:
         sites = set()
         for site_id, timezone in row["settings"]["timezones"].items():
             for recorded in self._touching(row, site_id, _span(row, timezone)):
-                day = local(recorded.changed_at_ms, timezone).date().isoformat()
+                day = utc_date(recorded.changed_at_ms)  # as in the history
                 told.setdefault((day, recorded.origin.who), Counter())[recorded.change.kind] += 1
                 sites.add(site_id)
         where = f" --site {sites.pop()}" if len(sites) == 1 else ""

@@ -77,15 +77,6 @@ def stage(store: Store, counts: list[tuple[CountRow, str | None]]) -> None:
     )
 
 
-def staged_corrections(store: Store) -> Iterator[tuple[CountRow, CountRow]]:
-    """Yield each count in force for which another is staged, and that one."""
-    columns = ", ".join(f"{table}.{name}" for table in ("old", "new") for name in _ALL_COLUMNS)
-    for row in store.each(
-        f"SELECT {columns} FROM counts_change AS new JOIN counts AS old USING (site_id, source_id, id)"  # noqa: S608 - no outside text
-    ):
-        yield CountRow(*row[: len(_ALL_COLUMNS)]), CountRow(*row[len(_ALL_COLUMNS) :])
-
-
 def staged_additions(store: Store) -> list[tuple[str, str, int, int, int]]:
     """Return (site_id, source_id, how many, from_ms, to_ms) of the staged counts that replace none."""
     return store.all(

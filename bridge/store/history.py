@@ -7,7 +7,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.history import HistoryChange, Origin, RecordedChange
-from bridge.store import imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,18 +19,18 @@ ROWS_AT_ONCE = 1_000
 _COLUMNS = "changed_at_ms, who, command, kind, site_id, name, from_ms, to_ms, before, after, corrects"
 
 
-def record_change(store: Store, change: HistoryChange) -> bool:
+def record_change(store: Store, change: HistoryChange, *, pending: bool = False) -> bool:
     """Record a change, inside the transaction that makes it; return whether it changes anything at all.
 
-    When it was made, by whom and by which command are known to the transaction.
+    When it was made, by whom and by which command are known to the transaction. `pending`: it is staged, as part of a
+    change in portions, and shows only when that counts.
     """
-    return record_changes(store, [change]) > 0
+    return record_changes(store, [change], pending=pending) > 0
 
 
-def record_changes(store: Store, changes: Iterable[HistoryChange]) -> int:
+def record_changes(store: Store, changes: Iterable[HistoryChange], *, pending: bool = False) -> int:
     """Record many changes; return how many of them change anything."""
-    pending = int(imports.phase(store) is not None)
-    rows = ((*_row(store, change), pending) for change in changes if change.before != change.after)
+    rows = ((*_row(store, change), int(pending)) for change in changes if change.before != change.after)
     count = 0
     while some := list(islice(rows, ROWS_AT_ONCE)):
         store.insert(f"INSERT INTO history ({_COLUMNS}, pending)", some)
@@ -40,7 +39,7 @@ def record_changes(store: Store, changes: Iterable[HistoryChange]) -> int:
 
 
 def show_pending(store: Store) -> None:
-    """Show the changes that were made in portions, as they are complete."""
+    """Show the changes that were staged in portions, as they count now."""
     store.run("UPDATE history SET pending = 0 WHERE pending = 1")
 
 

@@ -70,6 +70,7 @@ def clear(store: Store) -> None:
     """Drop an import that was not accepted, or is merged."""
     for table in ("import_phase", *_STAGED):
         store.run(f"DELETE FROM {table}")  # noqa: S608 - the names above
+    store.run("DELETE FROM history WHERE pending = 1")
     store.forget()
 
 

@@ -8,9 +8,9 @@ from bridge.model.periods import EVER, Placement, Shift, TypedTimes
 from bridge.store import gone_consoles, imports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from bridge.store.connection import Row, Store
+    from bridge.store.connection import Store
 
 TIMEZONE = "coalesce((SELECT new.timezone FROM timezone_change AS new WHERE new.site_id = site.site_id), timezone)"
 _MERGED_SHIFTS = (
@@ -178,21 +178,18 @@ def consoles_of_staged_shifts(store: Store) -> list[tuple[str, str, int, int]]:
     )
 
 
-def staged_shift_changes(store: Store) -> Iterator[Row]:
-    """Yield (site_id, console_id, new shift, old shift or None, whether later ones are known) of each staged shift.
-
-    Those that were only resolved anew are left out.
-    """
-    for site_id, console_id, start, end, seller, old_end, old_seller, has_later in store.each(
-        "SELECT new.site_id, new.console_id, new.started_at_ms, new.ended_at_ms, new.seller_id, old.ended_at_ms,"
-        " old.seller_id, EXISTS (SELECT 1 FROM shift AS later WHERE later.console_key = console.console_key"
-        "  AND later.started_at_ms > new.started_at_ms) FROM shift_change AS new"
-        " LEFT JOIN console USING (site_id, console_id)"
-        " LEFT JOIN shift AS old ON old.console_key = console.console_key AND old.started_at_ms = new.started_at_ms"
-        " WHERE coalesce(console.console_key, 0) NOT IN (SELECT console_key FROM shifts_replaced)"
-    ):
-        old = None if old_end is None else Shift(start, old_end, old_seller)
-        yield site_id, console_id, Shift(start, end, seller), old, bool(has_later)
+def known_shift(store: Store, site_id: str, console_id: str, started_at_ms: int) -> tuple[Shift | None, bool]:
+    """Return the shift of a console that starts at an instant, or None; and whether later ones are known."""
+    row = store.one(
+        "SELECT ended_at_ms, seller_id, EXISTS (SELECT 1 FROM shift AS later WHERE later.console_key ="
+        " console.console_key AND later.started_at_ms > ?3) FROM console LEFT JOIN shift"
+        " ON shift.console_key = console.console_key AND started_at_ms = ?3 WHERE site_id = ?1 AND console_id = ?2",
+        (site_id, console_id, started_at_ms),
+    )
+    if row is None:
+        return None, False
+    ended_at_ms, seller_id, has_later = row
+    return (None if ended_at_ms is None else Shift(started_at_ms, ended_at_ms, seller_id)), bool(has_later)
 
 
 def merge_sellers(store: Store) -> None:

@@ -105,16 +105,19 @@ class CountsIntake:
         self._record_late([(old, count) for count, _ in changed if (old := before.get(count[:3]))])
         table.keep(self._store, received, list({count[:3]: count for count, _ in changed}.values()))
 
-    def stage(self) -> None:
-        """Stage the counts that differ from what is in force, as part of an import."""
+    def stage(self) -> int:
+        """Stage the counts that differ from what is in force, as part of an import; return how many replace others."""
         in_force = table.in_force(self._store, [count[:3] for count, _ in self._given])
-        table.stage(self._store, list(self._changed(in_force)))
+        before = dict(in_force)
+        changed = self._changed(in_force)
+        table.stage(self._store, list(changed))
+        changes = [_change(self._store, old, count) for count, _ in changed if (old := before.get(count[:3]))]
+        return record_changes(self._store, changes, pending=True)
 
     def _record_late(self, changed: list[tuple[table.CountRow, table.CountRow]]) -> None:
         """Record corrections; for a day a source may complete what it counted."""
         last_ms = self._store.now_ms - DAY_MS
-        late = [(old, new) for old, new in changed if old.to_ms <= last_ms]
-        record_changes(self._store, [change_of_count(self._store, old, new) for old, new in late])
+        record_changes(self._store, [_change(self._store, old, new) for old, new in changed if old.to_ms <= last_ms])
 
     def _changed(self, in_force: dict[table.Name, table.CountRow]) -> list[tuple[table.CountRow, str]]:
         changed = []
@@ -132,7 +135,7 @@ class CountsIntake:
                 places.ensure_checkout_point(self._store, site_id, checkout_point_id)
 
 
-def change_of_count(store: Store, old: table.CountRow, new: table.CountRow) -> HistoryChange:
+def _change(store: Store, old: table.CountRow, new: table.CountRow) -> HistoryChange:
     """Return the change from one figure to another for the history."""
     timezone = places.timezone(store, new.site_id) or "UTC"
     before, after = (_state_of(count, timezone) for count in (old, new))

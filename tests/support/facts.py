@@ -170,6 +170,11 @@ def questions_changed(db: Database, *names: str, **where: Any) -> list[Any]:
     return _facts(db, "question_history", names, where)
 
 
+def changes(db: Database, *names: str, **where: Any) -> list[Any]:
+    """Return what people have changed, also what does not count yet: `kind`, `name`, `before`, `after`, `pending`."""
+    return _facts(db, "history", names, where)
+
+
 def settings(db: Database, *names: str, **where: Any) -> list[Any]:
     """Return settings for all consoles, a site or a console: `name`, `value`."""
     return _facts(db, "setting", names, where)

@@ -23,6 +23,6 @@ CREATE TABLE zone_rules (              -- by which days and hours were derived, 
   rules TEXT NOT NULL                  -- JSON: [[from_s, offset_s], …]
 ) STRICT, WITHOUT ROWID;
 
--- A change that is made in portions enters the history with its first one, and shows when reports show it.
+-- A change that is made in portions enters the history with each of them, and shows when reports show it.
 ALTER TABLE history ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX history_pending ON history (pending) WHERE pending = 1;
