@@ -46,6 +46,12 @@ def check_broker(
     ours = {topic: payload for topic, payload in retained.items() if not sites or topic.split("/")[2] in sites}
     yield from check_authority(broker)
     result = probe(broker, [topic for topic, payload in ours.items() if not payload])
+    is_cut_off = bool(vitals) and not (vitals["is_connected"] or vitals["refused"] or vitals["write_error"])
+    if is_cut_off and chosen_broker is None and result.problem:
+        yield Diagnosis(f"The bridge has no connection to the broker at {broker.address}, which {result.problem}.")
+        return
+    if is_cut_off:
+        yield Diagnosis(f"The bridge has no connection to the broker at {vitals['broker']}: read the bridge's log.")
     if result.problem:
         # The bridge is connected and only this command lacks the login, or the refusal was reported above.
         is_covered = chosen_broker is None and (vitals["is_connected"] or vitals["refused"])

@@ -150,10 +150,6 @@ def _running_bridge(vitals: dict[str, Any], now_ms: int) -> Iterator[Diagnosis]:
             f"The broker at {vitals['broker']} refuses the bridge ({vitals['refused']}): correct its port, user, "
             "password and access rights."
         )
-    elif not vitals["is_connected"] and not vitals["write_error"]:
-        yield Diagnosis(
-            f"The bridge has no connection to the broker at {vitals['broker']}: start it, or repair the network."
-        )
     if vitals["backlog"] > BACKLOG_MANY:
         yield Diagnosis(f"{vitals['backlog']} messages are waiting to be written: if that lasts, use a faster disk.")
     for name in vitals["flooding"]:

@@ -66,6 +66,7 @@ def test_a_missing_bridge_and_broker_are_reported(shop: RealShop) -> None:
     text = bad(shop)
     assert "has no connection to the broker" in text
     assert "does not answer" in text
+    assert text.count("roker at mqtt://") == 1  # it is said once
 
 
 def test_a_refused_login_is_reported_to_the_person_concerned(shop: RealShop) -> None:
