@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -13,17 +14,26 @@ import typer
 
 from bridge.admin.commands import Sweep
 from bridge.cli.options import DATABASE, Database
-from bridge.cli.output import print_document, print_drawing, warn
+from bridge.cli.output import print_document, print_drawing, print_line, warn
+from bridge.cli.report_filters import limit
 from bridge.errors import TrivoxError, UsageError
 from bridge.privileges import acting_for
+from bridge.reports.days import PERIODS, days_of_period, given_days
+from bridge.reports.empty import why_empty
 from bridge.reports.formats import as_csv, as_json
-from bridge.reports.rows import COLUMNS_OF, report_rows
+from bridge.reports.full_screen import size_of
+from bridge.reports.rows import COLUMNS_OF, ReportQuery, report_rows
+from bridge.reports.sorting import check_column, sort_rows
 from bridge.service.control import perform
 from bridge.store import open_store
 from bridge.system import may_write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from bridge.reports.days import Days
+    from bridge.reports.rows import Row
 
 
 class ReportFormat(StrEnum):
@@ -42,14 +52,38 @@ class ForceMajeureFilter(StrEnum):
     only_affected = "only"
 
 
+class Period(StrEnum):
+    """The periods that a report can be asked for by name: the keys of PERIODS."""
+
+    today = "today"
+    yesterday = "yesterday"
+    this_week = "this-week"
+    last_week = "last-week"
+    this_month = "this-month"
+    last_month = "last-month"
+    last_28_days = "last-28-days"
+
+
 def report(
-    from_day: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day, such as 2026-11-01.")],
-    to_day: Annotated[str, typer.Option("--to", metavar="DATE", help="The day after the last one.")],
+    from_day: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="The first day, such as 2026-11-01.")
+    ] = None,
+    to_day: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The day after the last one.")] = None,
+    period: Annotated[
+        Period | None,
+        typer.Option(help="In place of --from and --to: each site's own days. The last 28 days end with yesterday."),
+    ] = None,
     by: Annotated[
         str,
         typer.Option(help=f"What to group by: {', '.join(COLUMNS_OF)}; or several, comma-separated.", metavar="GROUPS"),
     ] = "question",
     question: Annotated[str | None, typer.Option(help="Only this key question.", metavar="ID")] = None,
+    site: Annotated[list[str] | None, typer.Option(help="Only this site; may be repeated.", metavar="ID")] = None,
+    console: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this console, SITE/CONSOLE, or CONSOLE at any site; may be repeated.", metavar="ID"),
+    ] = None,
+    seller: Annotated[list[str] | None, typer.Option(help="Only this seller; may be repeated.", metavar="ID")] = None,
     merge_revisions: Annotated[  # noqa: FBT002 - an option of the command line
         bool, typer.Option("--merge-revisions", help="Count all revisions of a question's text together.")
     ] = False,
@@ -60,37 +94,58 @@ def report(
             "[default: out for personnel questions, in for office and loyalty]"
         ),
     ] = None,
+    total: Annotated[bool, typer.Option("--total", help="Add a total of each key question.")] = False,  # noqa: FBT002
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Sort by this column, the lowest first; with a - before it (--sort=-no), the highest first.",
+        ),
+    ] = None,
+    wide: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option("--wide", help="Show all columns of the table, also those that the terminal has no room for."),
+    ] = False,
     output: Annotated[ReportFormat, typer.Option("--format", help="The output format.")] = ReportFormat.table,
     database: Database = DATABASE,
 ) -> None:
     """Report the key figures of a period. Group them by seller, console, site, day and more."""
-    groups = _groups(by)
-    days = _day("--from", from_day), _day("--to", to_day)
-    if days[1] <= days[0]:
-        raise UsageError(f"--to {to_day} is not after --from {from_day}: --to is the first day not counted.")
+    query = ReportQuery(
+        _days(from_day, to_day, period),
+        _groups(by),
+        question,
+        merge_revisions=merge_revisions,
+        force_majeure=force_majeure.value if force_majeure else None,
+    )
+    columns = (*query.row_columns, *(("total",) if total else ()))
+    if sort is not None:
+        check_column(sort, columns)
     open_store(database).close()
     _close_lost_surveys(database)
     store = open_store(database)
-    with store.snapshot():
-        rows = report_rows(
-            store,
-            *days,
-            groups,
-            question,
-            merge_revisions=merge_revisions,
-            force_majeure=force_majeure.value if force_majeure else None,
-        )
-    store.close()
-    columns = tuple(dict.fromkeys(column for name in groups for column in COLUMNS_OF[name]))
+    try:
+        with store.snapshot():
+            query = limit(store, query, site or [], console or [], seller or [])
+            rows = report_rows(store, query, total=total)
+            empty = "" if rows else why_empty(store, query)
+    finally:
+        store.close()
+    _print(rows if sort is None else sort_rows(rows, sort), columns, output, empty, wide=wide)
+
+
+def _print(rows: list[Row], columns: tuple[str, ...], output: ReportFormat, empty: str, *, wide: bool) -> None:
     if output is ReportFormat.json:
         print_document(as_json(rows))
     elif output is ReportFormat.csv:
         print_document(as_csv(rows, columns))
-    else:
+    elif rows:
         from bridge.reports.table import as_text  # noqa: PLC0415 - JSON and CSV are faster without it
 
-        width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
-        print_drawing(as_text(rows, columns, terminal_width=width))
+        is_terminal = sys.stdout.isatty()
+        width = size_of(sys.stdout).columns if is_terminal and not wide else None
+        print_drawing(as_text(rows, columns, width=width, bold=is_terminal and "NO_COLOR" not in os.environ))
+    if empty:
+        print_line(empty) if output is ReportFormat.table else warn(empty)
 
 
 def _groups(by: str) -> tuple[str, ...]:
@@ -101,6 +156,21 @@ def _groups(by: str) -> tuple[str, ...]:
                 f"--by {name!r} is not a group: give {', '.join(COLUMNS_OF)}, or several, comma-separated."
             )
     return groups
+
+
+def _days(from_day: str | None, to_day: str | None, period: Period | None) -> Callable[[str], Days]:
+    if period is not None:
+        if from_day or to_day:
+            raise UsageError("Give --period, or --from and --to, not both.")
+        return days_of_period(period.value, time.time_ns() // 1_000_000)
+    if from_day is None or to_day is None:
+        raise UsageError(
+            f"Say which days: --from DATE and --to DATE (the first day not counted), or --period {'|'.join(PERIODS)}."
+        )
+    days = _day("--from", from_day), _day("--to", to_day)
+    if days[1] <= days[0]:
+        raise UsageError(f"--to {to_day} is not after --from {from_day}: --to is the first day not counted.")
+    return given_days(*days)
 
 
 def _day(option: str, text: str) -> date:

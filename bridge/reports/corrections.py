@@ -52,7 +52,7 @@ class _Corrections:
     """The corrections of the time that a report is about, in order of the time that they concern."""
 
     def __init__(self, store: Store, rows: list[Row]) -> None:
-        spans = [_span(row, timezone) for row in rows for timezone in row["settings"]["timezones"].values()]
+        spans = [row_span(row, timezone) for row in rows for timezone in row["settings"]["timezones"].values()]
         outer = min((start for start, _ in spans), default=0), max((end for _, end in spans), default=0)
         found = history.corrections(store, *outer)
         self._short = [recorded for recorded in found if _length_ms(recorded) <= LONG_MS]
@@ -67,7 +67,7 @@ class _Corrections:
         told: dict[tuple[str, str], Counter[str]] = {}
         sites = set()
         for site_id, timezone in row["settings"]["timezones"].items():
-            for recorded in self._touching(row, site_id, _span(row, timezone)):
+            for recorded in self._touching(row, site_id, row_span(row, timezone)):
                 day = utc_date(recorded.changed_at_ms)  # as in the history
                 told.setdefault((day, recorded.origin.who), Counter())[recorded.change.kind] += 1
                 sites.add(site_id)
@@ -139,7 +139,7 @@ def _length_ms(recorded: RecordedChange) -> int:
 _site = attrgetter("change.site_id")
 
 
-def _span(row: Row, timezone: str) -> Span:
+def row_span(row: Row, timezone: str) -> Span:
     """Return a row's time at a site, in ms: (start, end), the end not included."""
     settings = row["settings"]
     from_day, to_day = (date.fromisoformat(settings[name]) for name in ("from", "to"))

@@ -5,10 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.data_formats import to_csv, to_json
-from bridge.reports.rows import COUNTS, INDICES
 
 if TYPE_CHECKING:
     from bridge.reports.rows import Row
+
+COUNTS = (
+    *("surveys", "yes", "no", "cant_say", "silent", "error", "left_out", "affected", "force_majeures"),
+    *("transactions", "visitors"),
+)
+_ESTIMATE = ("value", "low", "high")
+_INDEX = (*_ESTIMATE, "at_k0", "at_k1")
+INDICES = {
+    "dissatisfaction_index": _INDEX,
+    "emotional_loyalty_index": _INDEX,
+    "index_with": _INDEX,
+    "index_without": _INDEX,
+    "silent_part": (),
+    "response_rate": _ESTIMATE,
+    "answered_no_share": _ESTIMATE,
+    "exact_conversion": _ESTIMATE,
+    "visitor_coverage": _ESTIMATE,
+    "force_majeure_level": _ESTIMATE,
+}
+"""Each index or ratio with the keys of its value; a plain number has none."""
 
 
 def as_json(rows: list[Row]) -> str:
@@ -21,15 +40,19 @@ def as_json(rows: list[Row]) -> str:
 def as_csv(rows: list[Row], columns: tuple[str, ...]) -> str:
     """Return the rows as CSV: an index has columns `name`, `name_low` …; settings are JSON, notes joined by `; `."""
     headings = [*columns, "question_id", "question_revision", "kind", *COUNTS]
-    flat = [(name, part) for name, parts in INDICES.items() for part in parts]
-    names = [name if part == "value" else f"{name}_{part}" for name, part in flat]
+    parts_of = [(name, part) for name, parts in INDICES.items() for part in parts or ("value",)]
+    names = [name if part == "value" else f"{name}_{part}" for name, part in parts_of]
     lines: list[list[Any]] = [[*headings, *names, "assessable", "settings", "notes"]]
     for row in rows:
-        values = [row[name][part] if row[name] else None for name, part in flat]
-        tail = [
-            str(row["assessable"]).lower(),
-            to_json(row["settings"]),
-            "; ".join(row["notes"]),
-        ]
-        lines.append([*(row[heading] for heading in headings), *values, *tail])
+        tail = [_cell(row["assessable"]), to_json(row["settings"]), "; ".join(row["notes"])]
+        values = [_part(row[name], part) for name, part in parts_of]
+        lines.append([*(_cell(row[heading]) for heading in headings), *values, *tail])
     return to_csv(lines)
+
+
+def _part(value: Any, part: str) -> Any:
+    return value[part] if isinstance(value, dict) else value
+
+
+def _cell(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value

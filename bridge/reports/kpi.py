@@ -109,6 +109,12 @@ def response_rate(answers: Answers) -> Estimate | None:
     return wilson(answers.surveys - answers.silent, answers.surveys) if answers.surveys else None
 
 
+def answered_no_share(answers: Answers) -> Estimate | None:
+    """Return the share of *no* among *yes* and *no*, with Wilson's interval; None if there are neither."""
+    decided = answers.yes + answers.no
+    return wilson(answers.no, decided) if decided else None
+
+
 def ratio(count: int, of: int | None) -> float | None:
     """Divide one count by another; None if the divisor is unknown or 0.
 

@@ -11,26 +11,24 @@ import sys
 import time
 from collections import deque
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, Self
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Self
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Group
-from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from bridge import private_files
-from bridge.reports.rows import report_rows
+from bridge.reports.days import days_of_period
+from bridge.reports.full_screen import FullScreen, size_of, write_lines
+from bridge.reports.grid import Column, lay_out
+from bridge.reports.rows import ReportQuery, report_rows
+from bridge.reports.table import survey_grid
 from bridge.rich_terminal import RichTerminal
 from bridge.store import open_store
-from bridge.store.watch_queries import figures, live_consoles, timezones
-from bridge.text import escaped, printable
+from bridge.store.watch_queries import figures, live_consoles
 from bridge.wire.health import read_figures
 
 if TYPE_CHECKING:
-    from datetime import date
     from pathlib import Path
 
     from bridge.store import Store
@@ -40,14 +38,12 @@ REFRESH_S = 1.0
 LINE_S = 5.0  # between status lines, where the output is not a terminal
 RATE_SAMPLES = 10  # number of refreshes that the rate is computed over
 CONSOLES_SHOWN = 20
-WIDTH = 100  # of the picture
+LEAST_CONSOLES_SHOWN = 3  # where the terminal is too low for more
+LATE_HEARTBEATS = 3
+PICTURE_WIDTH = 100
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-INDEX_OF = {
-    "personnel": ("dissatisfaction_index", "dissatisfaction"),
-    "office": ("dissatisfaction_index", "dissatisfaction"),
-    "loyalty": ("emotional_loyalty_index", "loyalty"),
-}
+RESIZED = tuple(filter(None, [getattr(signal, "SIGWINCH", None)]))  # Windows tells nobody
+BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,6 @@ class Snapshot:
     """The state of the database at one instant; `rows` are those of a report by site."""
 
     at_ms: int
-    since: date
     consoles: list[WatchedConsole]
     rows: list[dict[str, Any]]
     figures: WatchFigures
@@ -65,71 +60,59 @@ class Snapshot:
 # Drawing, pure ----------------------------------------------------------------------------------------------------
 
 
-def draw(snapshot: Snapshot) -> Group:
-    """Return the whole picture: consoles, surveys, and a line of totals."""
-    return Group(_consoles(snapshot), _surveys(snapshot), _footer(snapshot))
+def draw(snapshot: Snapshot, width: int | None, height: int | None = None) -> list[str]:
+    """Return the lines of the whole picture: consoles, surveys, and a line of totals.
+
+    It keeps within `width`. Where `height` is too small, it shows fewer consoles; None is no limit.
+    """
+    footer = _footer(snapshot)
+    rest = [*_surveys(snapshot, width), "", *(wrap(footer, width) if width else [footer])]
+    shown = CONSOLES_SHOWN
+    if height is not None:
+        headings = 4  # title, headings, how many more, and an empty line
+        shown = max(LEAST_CONSOLES_SHOWN, min(shown, height - len(rest) - headings))
+    return [*_consoles(snapshot, width, shown), "", *rest]
 
 
-def _consoles(snapshot: Snapshot) -> Table:
-    table = _table(
-        "Consoles",
-        ("Console", "left"),
-        ("Online", "left"),
-        ("Heard", "right"),
-        ("Outbox", "right"),
-        ("Firmware", "left"),
-        ("Faults", "left"),
-    )
-    for console in snapshot.consoles[:CONSOLES_SHOWN]:
-        health = read_figures(console.health)
-        faults = ", ".join(health.faults) or "none"
-        table.add_row(
-            f"{console.site_id}/{console.console_id}",
-            _online(console.online),
-            _ago(snapshot.at_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never",
-            "?" if health.outbox is None else str(health.outbox),
-            f"{health.firmware or '?'} {health.board or ''}",
-            Text(escaped(faults), style="" if faults == "none" else "red"),
-        )
-    if len(snapshot.consoles) > CONSOLES_SHOWN:
-        table.caption = f"and {len(snapshot.consoles) - CONSOLES_SHOWN} more"
-    return table
+def _consoles(snapshot: Snapshot, width: int | None, shown: int) -> list[str]:
+    consoles = snapshot.consoles[:shown]
+    health = [read_figures(console.health) for console in consoles]
+    columns = [
+        Column("console", [f"{console.site_id}/{console.console_id}" for console in consoles], figures=False),
+        Column("state", [_state(console, snapshot.at_ms) for console in consoles], figures=False),
+        Column("heard", [_heard(console, snapshot.at_ms) for console in consoles]),
+        Column("outbox", ["?" if figures.outbox is None else str(figures.outbox) for figures in health], 1),
+        Column("faults", [", ".join(figures.faults) or "none" for figures in health], 2, figures=False),
+        Column("firmware", [figures.firmware or "?" for figures in health], 3, figures=False),
+        Column("board", [figures.board or "?" for figures in health], 4, figures=False),
+    ]
+    more = len(snapshot.consoles) - len(consoles)
+    return _titled("Consoles", columns, width) + ([f"and {more} more"] if more else [])
 
 
-def _surveys(snapshot: Snapshot) -> Table:
-    table = _table(f"Surveys since {snapshot.since}", ("Question", "left"))
-    for name in ("Asked", "Yes", "No", "Can't say", "Silent", "Error", "Force maj."):
-        table.add_column(name, justify="right", max_width=6)
-    table.add_column("Index, 95 % interval", min_width=20)
-    table.add_column("Silent bounds", min_width=14)
-    for row in snapshot.rows:
-        value, bounds = _index(row)
-        counts = [str(row[name]) for name in ("surveys", "yes", "no", "cant_say", "silent", "error", "force_majeures")]
-        question = printable(f"{row['site_id']}/{row['question_id']} {row['question_revision']}")
-        table.add_row(Text.assemble(question, "\n", (row["kind"], "dim")), *counts, value, bounds)
-    return table
+def _surveys(snapshot: Snapshot, width: int | None) -> list[str]:
+    if not snapshot.rows:
+        return [f"{BOLD}No surveys yet today{PLAIN}"]
+    grid = survey_grid(snapshot.rows, ("site_id",), width, {})
+    return [f"{BOLD}Surveys today{PLAIN}", *(f"{BOLD}{line}{PLAIN}" for line in grid.heading), *grid.lines]
 
 
-def _table(title: str, *columns: tuple[str, Literal["left", "right"]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", expand=True, box=SIMPLE_HEAD, padding=0)
-    for name, justify in columns:
-        table.add_column(name, justify=justify)
-    return table
+def _titled(title: str, columns: list[Column], width: int | None) -> list[str]:
+    grid = lay_out(columns, width)
+    return [*(f"{BOLD}{line}{PLAIN}" for line in (title, *grid.heading)), *grid.lines]
 
 
-def _footer(snapshot: Snapshot) -> Text:
+def _footer(snapshot: Snapshot) -> str:
     rate = "" if snapshot.rate is None else f" ({snapshot.rate:.1f}/s)"
     totals = snapshot.figures
     losses = f"{totals.losses} lost" if totals.losses else "none lost"
-    return Text(
-        f"Events stored: {totals.events}{rate}   rejects: {totals.rejects}   {losses}   {_clock(snapshot.at_ms)}"
-    )
+    return f"Events stored: {totals.events}{rate}   rejects: {totals.rejects}   {losses}   {_clock(snapshot.at_ms)}"
 
 
 def status_line(snapshot: Snapshot) -> str:
     """Return the totals in one line, for logs."""
     counts = {name: sum(row[name] for row in snapshot.rows) for name in ("surveys", "yes", "no", "cant_say", "silent")}
-    online = sum(console.online == 1 for console in snapshot.consoles)
+    online = sum(_state(console, snapshot.at_ms) == "online" for console in snapshot.consoles)
     waiting = sum(read_figures(console.health).outbox or 0 for console in snapshot.consoles)
     return (
         f"{_clock(snapshot.at_ms)} {online} of {len(snapshot.consoles)} consoles online, {counts['surveys']} surveys "
@@ -139,9 +122,16 @@ def status_line(snapshot: Snapshot) -> str:
     )
 
 
-def _online(online: int | None) -> Text:
-    words = {None: Text("never", style="dim"), 1: Text("yes", style="green"), 0: Text("no", style="red")}
-    return words[online]
+def _state(console: WatchedConsole, now_ms: int) -> str:
+    """Return what a console said last, unless it should have been heard again since."""
+    if console.online is None:
+        return "never online"
+    is_late = now_ms - console.last_seen_at_ms > LATE_HEARTBEATS * console.heartbeat_ms
+    return ("no contact" if is_late else "online") if console.online else "offline"
+
+
+def _heard(console: WatchedConsole, now_ms: int) -> str:
+    return _ago(now_ms - console.last_seen_at_ms) if console.last_seen_at_ms else "never"
 
 
 def _ago(ms: int) -> str:
@@ -150,20 +140,6 @@ def _ago(ms: int) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit} ago"
     return f"{seconds} s ago"
-
-
-def _index(row: dict[str, Any]) -> tuple[Text, Text]:
-    """Return the index with its interval, and its silent bounds; without an index, why there is none, and nothing."""
-    if row["kind"] not in INDEX_OF:
-        return Text("unknown question"), Text()
-    name, word = INDEX_OF[row["kind"]]
-    index = row[name]
-    if index is None:
-        return Text.assemble(f"too few, {row['surveys']}\n", (word, "dim")), Text()
-    value = f"{index['value']:.2f} [{index['low']:.2f}, {index['high']:.2f}]\n"
-    flag = "" if row["assessable"] else "\nnot assessable"
-    bounds = f"{index['at_k0']:.2f} to {index['at_k1']:.2f}\n"
-    return Text.assemble(value, (word, "dim"), (flag, "red")), Text.assemble(bounds, ("k = 0 to 1", "dim"))
 
 
 def _clock(at_ms: int) -> str:
@@ -193,16 +169,13 @@ class Watcher:
         self._store.close()
 
     def _read(self) -> Snapshot:
-        now = datetime.now(UTC)
-        days = [now.astimezone(ZoneInfo(name)).date() for name in timezones(self._store)] or [now.date()]
-        since, until = min(days), max(days) + timedelta(days=1)
+        now_ms = time.time_ns() // 1_000_000
         totals = figures(self._store)
         self._readings.append((time.monotonic(), totals.events))
         return Snapshot(
-            at_ms=round(now.timestamp() * 1000),
-            since=since,
+            at_ms=now_ms,
             consoles=live_consoles(self._store),
-            rows=report_rows(self._store, since, until, ("site",)),
+            rows=report_rows(self._store, ReportQuery(days_of_period("today", now_ms), ("site",))),
             figures=totals,
             rate=self._rate(),
         )
@@ -216,11 +189,12 @@ def watch(database: Path, *, once: bool, svg: Path | None) -> None:
     """Show the table until Ctrl-C or SIGTERM, or only `once`; with `svg`, also save the last snapshot as a picture."""
     watcher = Watcher(open_store(database))
     try:
+        is_terminal = sys.stdout.isatty()
         if not once:
-            _live(watcher) if sys.stdout.isatty() else _lines(watcher)
+            _live(watcher) if is_terminal else _lines(watcher)
         last = watcher.read()
-        if once:
-            RichTerminal().print(draw(last))
+        if once or is_terminal:
+            _print(last, width=size_of(sys.stdout).columns if is_terminal else None)
         if svg is not None:
             _save(last, svg)
     finally:
@@ -228,9 +202,12 @@ def watch(database: Path, *, once: bool, svg: Path | None) -> None:
 
 
 def _live(watcher: Watcher) -> None:
-    with EndSignals() as end, Live(draw(watcher.read()), console=RichTerminal(), auto_refresh=False) as live:
-        while not end.comes_within(REFRESH_S):
-            live.update(draw(watcher.read()), refresh=True)
+    with EndSignals() as end, FullScreen(sys.stdout) as screen:
+        while True:
+            snapshot = watcher.read()
+            screen.draw(draw(snapshot, *screen.size))
+            if end.comes_within(REFRESH_S):
+                return
 
 
 def _lines(watcher: Watcher) -> None:
@@ -241,13 +218,18 @@ def _lines(watcher: Watcher) -> None:
             terminal.print(status_line(watcher.read()), soft_wrap=True)
 
 
+def _print(snapshot: Snapshot, width: int | None) -> None:
+    lines = draw(snapshot, width)
+    write_lines(sys.stdout, lines if width else [re.sub(r"\x1b\[\d+m", "", line) for line in lines])
+
+
 class EndSignals:
     """Holds back Ctrl-C and SIGTERM until `comes_within` asks for them, so that the terminal is always left tidy."""
 
     def __enter__(self) -> Self:
         self._told, self._tell = socket.socketpair()
         self._tell.settimeout(0)
-        self._handlers = {number: signal.signal(number, lambda *_: None) for number in END_SIGNALS}
+        self._handlers = {number: signal.signal(number, lambda *_: None) for number in (*END_SIGNALS, *RESIZED)}
         self._wakeup = signal.set_wakeup_fd(self._tell.fileno(), warn_on_full_buffer=False)
         return self
 
@@ -259,17 +241,20 @@ class EndSignals:
         self._tell.close()
 
     def comes_within(self, seconds: float) -> bool:
-        """Wait `seconds`; return True as soon as Ctrl-C or SIGTERM comes, else False."""
+        """Wait `seconds`, or until the terminal is resized; return True as soon as Ctrl-C or SIGTERM comes."""
         end_s = time.monotonic() + seconds
         while select.select([self._told], [], [], max(0.0, end_s - time.monotonic()))[0]:
-            if set(self._told.recv(4096)) & set(END_SIGNALS):  # a byte for each signal
+            signals = set(self._told.recv(4096))  # a byte for each signal
+            if signals & set(END_SIGNALS):
                 return True
+            if signals & set(RESIZED):
+                return False
         return False
 
 
 def _save(snapshot: Snapshot, file: Path) -> None:
-    terminal = RichTerminal(io.StringIO(), record=True, width=WIDTH)
-    terminal.print(draw(snapshot))
+    terminal = RichTerminal(io.StringIO(), record=True, width=PICTURE_WIDTH)
+    terminal.print(Text.from_ansi("\n".join(draw(snapshot, PICTURE_WIDTH))))
     svg = terminal.export_svg(title="trivox watch")
     # The picture must fetch nothing from elsewhere: any monospaced font will do.
     private_files.write(file, re.sub(r"@font-face {.*?}", "", svg, flags=re.DOTALL).encode())

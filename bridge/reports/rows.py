@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bridge.model.feed_faults import FeedFault, find_faults
-from bridge.reports import corrections, coverage, kpi
-from bridge.store import counts as counts_table
-from bridge.store import imports, places, report_queries
+from bridge.model.local_time import day_starts_ms, period_of
+from bridge.reports import corrections, feed_notes, kpi
+from bridge.reports.feeds import KINDS, total_feeds
+from bridge.reports.known_surveys import Totals, count_known
+from bridge.reports.notes import RATIO_OF, UNKNOWN, notes
+from bridge.reports.row_counts import RowCounts, Rule
+from bridge.reports.seller_shares import SellerShares
+from bridge.store import places, report_queries
 from bridge.store import settings as settings_table
-from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_LEVEL_MAX, DEFAULT_FORCE_MAJEURE_SCOPE_S
+from bridge.store.report_queries import Selection
+from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_SCOPE_S, SHARES_MAX
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Callable, Iterator
 
+    from bridge.reports.days import Days
     from bridge.store import Store
 
 Row = dict[str, Any]
-Rule = Literal["with", "without", "only"]
 
 COLUMNS_OF: dict[str, tuple[str, ...]] = {
     "seller": ("seller_id",),
@@ -32,29 +37,25 @@ COLUMNS_OF: dict[str, tuple[str, ...]] = {
     "week": ("week",),
     "month": ("month",),
 }
-UNKNOWN = "unknown"
+UNITS = ("hour", "day", "week", "month")
 RULES: tuple[Rule, ...] = ("with", "without", "only")
 RULE_OF_KIND: dict[str, Rule] = {"personnel": "without", "office": "with", "loyalty": "with", UNKNOWN: "with"}
-COUNTS = ("surveys", "yes", "no", "cant_say", "silent", "error", "force_majeures", "transactions", "visitors")
-INDICES = {
-    "dissatisfaction_index": ("value", "low", "high", "at_k0", "at_k1"),
-    "emotional_loyalty_index": ("value", "low", "high", "at_k0", "at_k1"),
-    "response_rate": ("value", "low", "high"),
-    "exact_conversion": ("value", "low", "high"),
-    "visitor_coverage": ("value", "low", "high"),
-    "force_majeure_level": ("value", "low", "high"),
-}
-"""Each index or ratio with the keys of its value."""
 
 
 @dataclass(frozen=True)
 class ReportQuery:
-    """A query for a report: local days from `from_day` up to but not including `to_day`, in groups `by`."""
+    """A query for a report, in groups `by` of COLUMNS_OF.
 
-    from_day: date
-    to_day: date
-    by: tuple[str, ...]
+    `days_in` gives the local days for a time zone. None is no limit; of `force_majeure`, each kind's own rule
+    (RULE_OF_KIND). A console is named SITE/CONSOLE.
+    """
+
+    days_in: Callable[[str], Days]
+    by: tuple[str, ...] = ()
     question_id: str | None = None
+    site_ids: tuple[str, ...] | None = None
+    consoles: tuple[str, ...] | None = None
+    seller_ids: tuple[str, ...] | None = None
     merge_revisions: bool = False
     force_majeure: Rule | None = None
 
@@ -62,6 +63,25 @@ class ReportQuery:
     def columns(self) -> tuple[str, ...]:
         """The group's columns, each once, in the order of `by`."""
         return tuple(dict.fromkeys(column for name in self.by for column in COLUMNS_OF[name]))
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """The columns with which a row begins: those of the group, and a seller's name beside the id."""
+        return tuple(
+            shown
+            for column in self.columns
+            for shown in ((column, "seller_name") if column == "seller_id" else (column,))
+        )
+
+    def selections(self, timezones: dict[str, str]) -> Iterator[Selection]:
+        """Yield what to count; several selections where days differ between sites, each with sites of its own."""
+        sites_by_days: dict[Days, list[str]] = {}
+        for site_id, timezone in timezones.items():
+            if self.site_ids is None or site_id in self.site_ids:
+                sites_by_days.setdefault(self.days_in(timezone), []).append(site_id)
+        for (from_day, to_day), site_ids in sites_by_days.items():
+            limit = self.site_ids if len(sites_by_days) == 1 else tuple(site_ids)
+            yield Selection(str(from_day), str(to_day), self.question_id, limit, self.consoles, self.seller_ids)
 
 
 class RowKey(NamedTuple):
@@ -73,53 +93,18 @@ class RowKey(NamedTuple):
     kind: str
 
 
-@dataclass
-class RowCounts:
-    """The counts of a row; for answers and errors, index 1 is surveys affected by force majeure, index 0 the others."""
-
-    answers: list[list[int]] = field(default_factory=lambda: [[0, 0, 0, 0], [0, 0, 0, 0]])
-    errors: list[int] = field(default_factory=lambda: [0, 0])
-    force_majeures: int = 0
-    asked: int = 0
-    ask_every_unknown: int = 0
-    unproved: int = 0
-    sites: set[str] = field(default_factory=set)
-    revisions: set[int] = field(default_factory=set)
-
-    def add(self, group_counts: report_queries.GroupCounts) -> None:
-        """Add the counts of a group."""
-        affected = group_counts.affected
-        added = (group_counts.yes, group_counts.no, group_counts.cant_say, group_counts.silent)
-        self.answers[affected] = [a + b for a, b in zip(self.answers[affected], added, strict=True)]
-        self.errors[affected] += group_counts.error
-        self.force_majeures += group_counts.force_majeures
-        self.asked += group_counts.asked
-        self.ask_every_unknown += group_counts.ask_every_unknown
-        self.sites.add(group_counts.site_id)
-        self.revisions.add(group_counts.question_revision)
-
-    def under_rule(self, rule: Rule) -> tuple[kpi.Answers, int]:
-        """Return the answers and the number of errors that count under a force-majeure rule."""
-        indices = {"with": (0, 1), "without": (0,), "only": (1,)}[rule]
-        answers = kpi.Answers(*(sum(self.answers[affected][outcome] for affected in indices) for outcome in range(4)))
-        return answers, sum(self.errors[affected] for affected in indices)
-
-    @property
-    def surveys(self) -> int:
-        """The number of all surveys, whatever the force-majeure rule."""
-        return sum(map(sum, self.answers))
-
-
 @dataclass(frozen=True)
 class ReportContext:
-    """The query, the questions and the settings that all rows of a report share."""
+    """The query, and what is chosen or named for all rows of a report."""
 
     query: ReportQuery
     questions: dict[str, settings_table.KeyQuestion]
     kinds: dict[str, dict[int, str]]
     timezones: dict[str, str]
+    seller_names: dict[str, str]
+    sampled: set[str]
     scope_s: int
-    level_max: float
+    shares_max: dict[str, float]
 
     def kind_of(self, question_id: str, revision: int) -> str:
         """Return a question's kind in a revision, or, if that is not defined, in the nearest defined one before it.
@@ -136,58 +121,75 @@ class ReportContext:
         row_revision = None if self.query.merge_revisions else revision
         return RowKey(group, question_id, row_revision, self.kind_of(question_id, revision))
 
+    def days_of(self, sites: set[str]) -> Days:
+        """Return the first day at any of these sites, and the first day that no longer counts at any."""
+        found = [self.query.days_in(self.timezones.get(site_id, "UTC")) for site_id in sites]
+        return min(first for first, _ in found), max(last for _, last in found)
 
-def report_rows(
-    store: Store,
-    from_day: date,
-    to_day: date,
-    by: tuple[str, ...],
-    question_id: str | None = None,
-    *,
-    merge_revisions: bool = False,
-    force_majeure: Rule | None = None,
-) -> list[Row]:
+    def end_ms(self, group: report_queries.Group, site_id: str) -> int:
+        """Return the instant at which a row's period ends at a site: of its hour, day, week or month, or of all."""
+        timezone = self.timezones.get(site_id, "UTC")
+        units = zip(self.query.columns, group, strict=True)
+        ends = [period_of(unit, name, timezone)[1] for unit, name in units if unit in UNITS and name is not None]
+        return min([day_starts_ms(self.query.days_in(timezone)[1], timezone), *ends])
+
+
+def report_rows(store: Store, query: ReportQuery, *, total: bool = False) -> list[Row]:
     """Return the rows of a report as `--format json` shows them, one per group, key question and revision, in order.
 
-    `by` names groups of COLUMNS_OF; `force_majeure` None takes each kind's own rule (RULE_OF_KIND).
+    With `total`, each row says whether it is a total, and a total of each key question and revision comes last.
     """
-    query = ReportQuery(from_day, to_day, by, question_id, merge_revisions, force_majeure)
-    columns = query.columns
     context = _read_context(store, query)
-    from_text, to_text = from_day.isoformat(), to_day.isoformat()
-    counts: dict[RowKey, RowCounts] = {}
-    for group_counts in report_queries.group_counts(store, columns, from_text, to_text, question_id):
-        key = context.key(group_counts.group, group_counts.question_id, group_counts.question_revision)
-        counts.setdefault(key, RowCounts()).add(group_counts)
-    for group, question, revision, count in report_queries.unproved(store, columns, from_text, to_text, question_id):
-        if row_counts := counts.get(context.key(group, question, revision)):
-            row_counts.unproved += count
-    feeds = coverage.total_feeds(report_queries.feeds(store, columns, from_text, to_text), columns)
-    intervals = counts_table.intervals(store, (from_text, to_text), with_staged=imports.is_visible(store))
-    faults = find_faults(intervals) if feeds else []
-    periods = coverage.ReportPeriods(from_day, to_day, columns, context.timezones)
-    if "seller_id" in columns and feeds:
-        periods = periods.with_shifts(places.shifts_of_sellers(store, *periods.outer_span()))
-    rows = [
-        _row(
-            context, key, counts[key], {kind: feeds.get((key.group, kind)) for kind in coverage.KINDS}, periods, faults
-        )
-        for key in sorted(counts, key=lambda key: _order(columns, key))
-    ]
+    rows = _rows(store, context)
+    if total:
+        columns = dict.fromkeys(query.row_columns)
+        totals = _rows(store, replace(context, query=replace(query, by=())))
+        rows = [row | {"total": False} for row in rows] + [columns | row | {"total": True} for row in totals]
+    feed_notes.add_notes(store, rows)
     corrections.add_notes(store, rows)
     return rows
 
 
+def _rows(store: Store, context: ReportContext) -> list[Row]:
+    query, columns = context.query, context.query.columns
+    selections = list(query.selections(context.timezones))
+    counts: dict[RowKey, RowCounts] = {}
+    for selection in selections:
+        for group_counts in report_queries.group_counts(store, columns, selection):
+            key = context.key(group_counts.group, group_counts.question_id, group_counts.question_revision)
+            counts.setdefault(key, RowCounts()).add(group_counts)
+        for group, question, revision, count in report_queries.unproved(store, columns, selection):
+            if row_counts := counts.get(context.key(group, question, revision)):
+                row_counts.unproved += count
+    feeds = _read_feeds(store, context, selections) if counts else {}
+    for selection in selections:
+        for question_key, kind, surveys, asked in count_known(store, columns, selection, feeds):
+            if row_counts := counts.get(context.key(*question_key)):
+                row_counts.known[kind].add(surveys, asked)
+    return [_row(context, key, counts[key], feeds) for key in sorted(counts, key=lambda key: _order(columns, key))]
+
+
+def _read_feeds(store: Store, context: ReportContext, selections: list[Selection]) -> Totals:
+    columns, seller_ids = context.query.columns, context.query.seller_ids
+    shares = None
+    if "seller_id" in columns or seller_ids is not None:
+        shares = SellerShares(places.shifts_at_checkout_points(store))
+    counts = (feed for selection in selections for feed in report_queries.feeds(store, columns, selection))
+    return total_feeds(counts, shares, columns.index("seller_id") if "seller_id" in columns else None, seller_ids)
+
+
 def _read_context(store: Store, query: ReportQuery) -> ReportContext:
     scope_s = settings_table.chosen_for_all(store, "force_majeure_scope_s")
-    level_max = settings_table.chosen_for_all(store, "force_majeure_level_max")
+    chosen = {name: settings_table.chosen_for_all(store, name) for name in SHARES_MAX}
     return ReportContext(
         query,
         settings_table.questions(store),
         settings_table.kinds(store),
         places.timezones(store),
+        places.seller_names(store) if "seller_id" in query.columns else {},
+        report_queries.sites_that_sampled(store),
         DEFAULT_FORCE_MAJEURE_SCOPE_S if scope_s is None else scope_s,
-        DEFAULT_FORCE_MAJEURE_LEVEL_MAX if level_max is None else level_max,
+        {name: default if chosen[name] is None else chosen[name] for name, default in SHARES_MAX.items()},
     )
 
 
@@ -202,108 +204,102 @@ def _order(columns: tuple[str, ...], key: RowKey) -> tuple[Any, ...]:
     return (*parts, key.question_id, key.revision or 0, key.kind)
 
 
-def _row(
-    context: ReportContext,
-    key: RowKey,
-    counts: RowCounts,
-    feeds: dict[str, coverage.FeedTotal | None],
-    periods: coverage.ReportPeriods,
-    faults: list[FeedFault],
-) -> Row:
+def _row(context: ReportContext, key: RowKey, counts: RowCounts, feeds: Totals) -> Row:
     group, question_id, revision, kind = key
     question = context.questions.get(question_id)
     rule = context.query.force_majeure or RULE_OF_KIND[kind]
     answers, errors = counts.under_rule(rule)
-    figures = {name: total.figure if total else None for name, total in feeds.items()}
-    row: Row = dict(zip(context.query.columns, group, strict=True))
+    row: Row = {}
+    for column, value in zip(context.query.columns, group, strict=True):
+        row[column] = value
+        if column == "seller_id":
+            row["seller_name"] = context.seller_names.get(value or "")
     row |= {"question_id": question_id, "question_revision": revision, "kind": kind, "surveys": answers.surveys}
     row |= {name: getattr(answers, name) for name in ("yes", "no", "cant_say", "silent")}
-    row |= {"error": errors, "force_majeures": counts.force_majeures, **figures}
-    row |= _indices(kind, question.silent_weight if question else 0.0, answers)
-    row |= _ratios(counts, figures)
-    level = kpi.ratio(counts.force_majeures, counts.surveys)
-    row["assessable"] = counts.force_majeures == 0 if level is None else level <= context.level_max
+    row |= {"error": errors, "left_out": counts.surveys - answers.surveys, "affected": counts.affected}
+    row |= {"force_majeures": counts.force_majeures} | _figures(context, group, counts, feeds)
+    row |= _indices(kind, question.silent_weight if question else 0.0, answers, counts)
+    row |= _ratios(counts, row)
+    row["assessable"] = _is_assessable(context, counts)
     row["settings"] = _settings(context, question, rule, counts)
-    row["notes"] = _notes(row, counts, context)
-    for name, total in feeds.items():
-        if total:
-            row["notes"] += coverage.notes(name, total, periods, group, counts.sites)
-    row["notes"] += coverage.fault_notes(faults, periods, group, counts.sites)
+    row["notes"] = notes(row, counts, context.sampled)
     return row
 
 
-def _indices(kind: str, silent_weight: float, answers: kpi.Answers) -> Row:
-    """Return the index of the question's kind, None if there are too few surveys, and the response rate."""
-    dissatisfaction = loyalty = None
-    if answers.surveys >= kpi.TOO_FEW:
-        if kind in {"personnel", "office"}:
-            dissatisfaction = kpi.dissatisfaction_index(answers, silent_weight)
-        elif kind == "loyalty":
-            loyalty = kpi.emotional_loyalty_index(answers, silent_weight)
-    rate = kpi.response_rate(answers)
+def _figures(context: ReportContext, group: report_queries.Group, counts: RowCounts, feeds: Totals) -> Row:
+    """Return transactions and visitors; put into `counts` whether an interval reaches beyond the row's period."""
+    figures: Row = {}
+    for kind in KINDS:
+        total = feeds.get((group, kind))
+        figures[kind] = total.figure if total else None
+        ends_ms = total.ends_ms.items() if total else ()
+        counts.beyond[kind] = any(end_ms > context.end_ms(group, site_id) for site_id, end_ms in ends_ms)
+    return figures
+
+
+def _indices(kind: str, silent_weight: float, answers: kpi.Answers, counts: RowCounts) -> Row:
+    """Return what rests on answers: the index of the question's kind, also under either rule, and shares."""
+    own, with_affected, without = (
+        _index(kind, silent_weight, counted)
+        for counted in (answers, counts.under_rule("with")[0], counts.under_rule("without")[0])
+    )
+    rate, answered_no = kpi.response_rate(answers), kpi.answered_no_share(answers)
     return {
-        "dissatisfaction_index": dissatisfaction._asdict() if dissatisfaction else None,
-        "emotional_loyalty_index": loyalty._asdict() if loyalty else None,
+        "dissatisfaction_index": None if kind == "loyalty" else own,
+        "emotional_loyalty_index": own if kind == "loyalty" else None,
+        "index_with": with_affected,
+        "index_without": without,
+        "silent_part": silent_weight * answers.silent / answers.surveys if own else None,
         "response_rate": rate._asdict() if rate else None,
+        "answered_no_share": answered_no._asdict() if answered_no else None,
     }
 
 
-def _ratios(counts: RowCounts, figures: dict[str, int | None]) -> Row:
+def _index(kind: str, silent_weight: float, answers: kpi.Answers) -> Row | None:
+    """Return the index of a question's kind; None if it has none, or there are too few surveys."""
+    if kind == UNKNOWN or answers.surveys < kpi.TOO_FEW:
+        return None
+    formula = kpi.emotional_loyalty_index if kind == "loyalty" else kpi.dissatisfaction_index
+    index = formula(answers, silent_weight)
+    return index._asdict() if index else None
+
+
+def _ratios(counts: RowCounts, figures: Row) -> Row:
     """Return the ratios to other counts.
 
-    All surveys count, whatever the force-majeure rule, and each for its `ask_every` customers.
+    All surveys count, whatever the force-majeure rule; of those in time that the feed knows, each for its `ask_every`
+    customers.
     """
     values = {
-        "exact_conversion": kpi.ratio(counts.asked, figures["transactions"]) if counts.surveys else None,
-        "visitor_coverage": kpi.ratio(counts.asked, figures["visitors"]) if counts.surveys else None,
-        "force_majeure_level": kpi.ratio(counts.force_majeures, counts.surveys),
+        RATIO_OF[kind]: kpi.ratio(counts.known[kind].asked, figures[kind]) if counts.surveys else None for kind in KINDS
     }
+    values["force_majeure_level"] = kpi.ratio(counts.force_majeures, counts.surveys)
     return {
         name: None if value is None else {"value": value, "low": None, "high": None} for name, value in values.items()
     }
 
 
+def _is_assessable(context: ReportContext, counts: RowCounts) -> bool:
+    level = kpi.ratio(counts.force_majeures, counts.surveys)
+    if level is None:
+        return counts.force_majeures == 0
+    limits = context.shares_max
+    return level <= limits["force_majeure_level_max"] and counts.affected_share <= limits["affected_share_max"]
+
+
 def _settings(
     context: ReportContext, question: settings_table.KeyQuestion | None, rule: Rule, counts: RowCounts
 ) -> Row:
+    from_day, to_day = context.days_of(counts.sites)
     return {
         "silent_weight": question.silent_weight if question else None,
         "silent_weight_origin": question.silent_weight_origin if question else None,
         "silent_weight_on": question.silent_weight_on if question else None,
         "force_majeure": rule,
         "force_majeure_scope_s": context.scope_s,
-        "force_majeure_level_max": context.level_max,
+        **context.shares_max,
         "merge_revisions": context.query.merge_revisions,
-        "from": context.query.from_day.isoformat(),
-        "to": context.query.to_day.isoformat(),
+        "from": from_day.isoformat(),
+        "to": to_day.isoformat(),
         "timezones": {site_id: context.timezones.get(site_id, "UTC") for site_id in sorted(counts.sites)},
     }
-
-
-def _notes(row: Row, counts: RowCounts, context: ReportContext) -> list[str]:
-    """Return what a reader must know before relying on a row."""
-    notes = []
-    surveys, level = row["surveys"], row["force_majeure_level"]
-    if row["kind"] == UNKNOWN:
-        notes.append(f"key question {row['question_id']} is not defined: no index (see `trivox question set`)")
-    if surveys < kpi.TOO_FEW:
-        notes.append(f"too few surveys ({surveys}): counts only, no index below {kpi.TOO_FEW}")
-    elif surveys < kpi.FEW:
-        notes.append(f"few surveys ({surveys}): mind the interval")
-    if not row["assessable"]:
-        why = f"force-majeure level {level['value']:.2f} is above {context.level_max:.2f}" if level else ""
-        why = why or f"force majeure declared {counts.force_majeures} times and no surveys"
-        notes.append(f"not assessable: {why}; remove the causes, then measure again")
-    for name, counted in (("exact_conversion", "transactions"), ("visitor_coverage", "visitors")):
-        if row[name] and row[name]["value"] > 1:
-            notes.append(f"{name} above 1: more surveys than {counted}, a data fault or a gamed button")
-    if counts.ask_every_unknown and (row["exact_conversion"] or row["visitor_coverage"]):
-        notes.append(f"ask_every is not known for {counts.ask_every_unknown} of {counts.surveys} surveys: taken as 1")
-    if counts.unproved:
-        notes.append(
-            f"not proved to be their console's: {counts.unproved} of its surveys and force majeures "
-            "(see `trivox doctor`)"
-        )
-    if context.query.merge_revisions and len(counts.revisions) > 1:
-        notes.append(f"revisions {', '.join(map(str, sorted(counts.revisions)))} merged")
-    return notes

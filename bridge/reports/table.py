@@ -1,26 +1,50 @@
-"""Format a report's rows as text: a table, or a paragraph for each row where the terminal is too narrow. Pure."""
+"""Format a report's rows as text: a table with footnotes, fitted to the terminal. Pure."""
 
 from __future__ import annotations
 
-import io
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
-
-from bridge.rich_terminal import RichTerminal
+from bridge.reports.grid import Column, Grid, lay_out
+from bridge.reports.notation import bounds, decimal, interval
+from bridge.reports.notes import UNKNOWN
+from bridge.text import escaped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from bridge.reports.rows import Row
 
-PLAIN_WIDTH = 200
-"""Width, in columns, where the output is not a terminal."""
-
-UNLIMITED_WIDTH = 10_000
-EMPTY = "There are no surveys in this period.\n"
-HEADINGS = ("surveys", "yes", "no", "can't say", "silent", "error", "force majeure")
-COUNT_KEYS = ("surveys", "yes", "no", "cant_say", "silent", "error", "force_majeures")
-INDEX_NAMES = {"dissatisfaction_index": "dissatisfaction", "emotional_loyalty_index": "loyalty"}
+HEADINGS = {
+    "site_id": "site",
+    "console_id": "console",
+    "checkout_point_id": "checkout point",
+    "seller_id": "seller",
+    "seller_name": "name",
+}
+NOBODY = {"seller_id": "(no seller)", "checkout_point_id": "(none)"}
+TOTAL = "total"
+COUNTS = (
+    ("surveys", "surveys", 1),
+    ("yes", "yes", 6),
+    ("no", "no", 4),
+    ("cant_say", "can't\nsay", 12),
+    ("silent", "silent", 7),
+    ("error", "error", 9),
+    ("force_majeures", "force\nmajeure", 10),
+)
+RATIOS = (
+    ("response_rate", "response\nrate", 8),
+    ("answered_no_share", "no of\nyes and no", 13),
+    ("silent_part", "silents'\npart", 14),
+    ("index_with", "index with\naffected", 15),
+    ("index_without", "index\nwithout", 16),
+)
+FEEDS = (
+    ("transactions", "exact_conversion", "exact\nconversion", 3),
+    ("visitors", "visitor_coverage", "visitor\ncoverage", 3),
+)
+NOTES_RANK, BOUNDS_RANK, FIGURE_RANK, NAME_RANK, LEFT_OUT_RANK = 1, 2, 11, 11, 17
 RULES_IN_WORDS = {
     "with": "surveys affected by force majeure counted in",
     "without": "surveys affected by force majeure left out",
@@ -28,110 +52,122 @@ RULES_IN_WORDS = {
 }
 
 
-def as_text(rows: list[Row], columns: tuple[str, ...], *, terminal_width: int | None) -> str:
-    """Return the rows with their footnotes, and below them the settings that they were computed with.
+def as_text(rows: list[Row], columns: tuple[str, ...], *, width: int | None, bold: bool = False) -> str:
+    """Return the rows as a table with its footnotes, and the settings that they were computed with.
 
-    Coloured for a terminal of `terminal_width` columns; without colour, and PLAIN_WIDTH wide, if that is None.
+    Nothing but names is folded to keep within `width`; None shows all columns.
     """
-    if not rows:
-        return EMPTY
-    out = io.StringIO()
-    width = terminal_width or PLAIN_WIDTH
-    console = RichTerminal(out, width=width, force_terminal=terminal_width is not None)
-    notes: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for row in rows:
         for note in row["notes"]:
-            notes.setdefault(note, len(notes) + 1)
-    table = _table(rows, columns, notes)
-    if console.measure(table, options=console.options.update(width=UNLIMITED_WIDTH)).maximum <= width:
-        console.print(table)
-        for note, number in notes.items():
-            console.print(f"({number}) {note}")
-    else:
-        for row in rows:
-            console.print("\n".join(_paragraph(row, columns)) + "\n")
-    for line in _settings_lines(rows):
-        console.print(line)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+            numbers.setdefault(note, len(numbers) + 1)
+    grid = survey_grid(rows, columns, width, numbers)
+    lines = [f"\x1b[1m{line}\x1b[0m" if bold else line for line in grid.heading]
+    lines += [*grid.lines, ""]
+    texts = [f"({number}) {escaped(note)}" for note, number in numbers.items()]
+    if grid.omitted:
+        texts.append(f"No room for: {', '.join(grid.omitted)}. --wide shows all columns.")
+    texts += [*_next_steps(rows), *_settings_lines(rows)]
+    lines += [line for text in texts for line in (wrap(text, width) if width else [text])]
+    return "\n".join(lines) + "\n"
 
 
-def _table(rows: list[Row], columns: tuple[str, ...], notes: dict[str, int]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1))
-    for column in (*columns, "question"):
-        table.add_column(_heading(column), no_wrap=True)
-    for heading in HEADINGS:
-        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
-    for heading in ("index (95 % interval)\nsilents none … all", "answered"):
-        table.add_column(heading, no_wrap=True)
-    fed = [name for name in ("transactions", "visitors") if any(row[name] is not None for row in rows)]
-    for name in fed:
-        table.add_column(f"asked, of\n{name}", no_wrap=True)
-    table.add_column("notes", no_wrap=True)
-    for row in rows:
-        estimate, bounds = _index(row)
-        table.add_row(
-            *(_group(row, column) for column in columns),
-            f"{row['question_id']}{_revision(row)}",
-            *(str(row[name]) for name in COUNT_KEYS),
-            f"{estimate}\n{bounds}" if bounds else estimate,
-            _percent(row["response_rate"]["value"]) if row["response_rate"] else "-",
-            *(_asked_of(row, name) for name in fed),
-            " ".join(str(notes[note]) for note in row["notes"]),
+def survey_grid(rows: list[Row], columns: tuple[str, ...], width: int | None, numbers: dict[str, int]) -> Grid:
+    """Lay out the rows, with the number of each note."""
+    laid = [_names(rows, column) for column in columns if column != TOTAL]
+    if len({_question(row) for row in rows}) > 1 or not laid:
+        laid.append(Column("question", [_question(row) for row in rows], figures=False))
+    for name, heading, rank in COUNTS:
+        laid.append(Column(heading, [str(row[name]) for row in rows], rank))
+    left_out = [str(row["left_out"]) for row in rows]
+    laid.append(Column("left\nout", left_out, LEFT_OUT_RANK if set(left_out) == {"0"} else NOTES_RANK))
+    silents = Column("silents\nnone to all", [_of_index(row, bounds) or "-" for row in rows], BOUNDS_RANK)
+    index = Column(
+        "index,\n95 % interval",
+        [_with_verdict(row, _of_index(row, interval)) for row in rows],
+        stacked=[_with_verdict(row, _of_index(row, _stacked)) for row in rows],
+    )
+    is_estimated = any(_is_estimated(row) for row in rows)
+    laid += [index, silents] if is_estimated else [silents, index]
+    for name, heading, rank in RATIOS:
+        laid.append(Column(heading, [_ratio(row[name]) for row in rows], rank))
+    for feed, name, heading, rank in FEEDS:
+        if any(row[feed] is not None for row in rows):
+            laid.append(Column(feed, [_known(row[feed]) for row in rows], FIGURE_RANK))
+            laid.append(Column(heading, [_ratio(row[name]) for row in rows], rank))
+    if numbers:
+        marks = [" ".join(str(numbers[note]) for note in row["notes"]) for row in rows]
+        laid.append(Column("notes", marks, NOTES_RANK, figures=False))
+    return lay_out(laid, width)
+
+
+def _names(rows: list[Row], column: str) -> Column:
+    heading = HEADINGS.get(column, column)
+    # A name that is known says more than the id beside it, which an import or a till made up.
+    is_second = column == "seller_id" and any(row["seller_name"] for row in rows)
+    texts = [_name(row, column) for row in rows]
+    return Column(f"{heading} id" if is_second else heading, texts, NAME_RANK if is_second else 0, figures=False)
+
+
+def _name(row: Row, column: str) -> str:
+    if row.get(TOTAL):
+        return TOTAL
+    value = row[column]
+    if column == "seller_name" and value is None:
+        value = row["seller_id"]
+        column = "seller_id"
+    return NOBODY.get(column, "-") if value is None else str(value)
+
+
+def _question(row: Row) -> str:
+    revision = "" if row["question_revision"] is None else f" r{row['question_revision']}"
+    return f"{row['question_id']}{revision}"
+
+
+def _of_index(row: Row, show: Callable[[Any], str]) -> str:
+    index = row["dissatisfaction_index"] or row["emotional_loyalty_index"]
+    return show(index) if index else ""
+
+
+def _with_verdict(row: Row, index: str) -> str:
+    text = index or ("no index" if row["kind"] == UNKNOWN else "too few")
+    return text if row["assessable"] else f"{text}\nnot assessable"
+
+
+def _stacked(index: dict[str, float]) -> str:
+    return f"{decimal(index['value'])}\n({bounds(index, 'low', 'high')})"
+
+
+def _ratio(value: dict[str, float] | float | None) -> str:
+    if value is None:
+        return "-"
+    return decimal(value["value"] if isinstance(value, dict) else value)
+
+
+def _known(figure: int | None) -> str:
+    return "unknown" if figure is None else str(figure)
+
+
+def _is_estimated(row: Row) -> bool:
+    return row["settings"]["silent_weight_origin"] not in {None, "not estimated"}
+
+
+def _next_steps(rows: Sequence[Row]) -> list[str]:
+    """Return what to do where a whole column is empty."""
+    steps = []
+    if all(row["transactions"] is None and row["visitors"] is None for row in rows):
+        steps.append(
+            "No transactions or visitors are known, so there is no exact conversion: import them with `trivox counts "
+            "import FILE.csv`."
         )
-    return table
-
-
-def _paragraph(row: Row, columns: tuple[str, ...]) -> list[str]:
-    names = [f"{_heading(column)} {_group(row, column)}" for column in columns]
-    estimate, bounds = _index(row)
-    counts = ", ".join(f"{row[name]} {heading}" for name, heading in zip(COUNT_KEYS, HEADINGS, strict=True))
-    answered = _interval(row["response_rate"]) if row["response_rate"] else "-"
-    fed = [f"  asked {_asked_of(row, name)} {name}" for name in ("transactions", "visitors") if row[name] is not None]
-    return [
-        ", ".join([*names, f"question {row['question_id']}{_revision(row)}"]),
-        f"  {estimate}" + (f", silents none … all: {bounds}" if bounds else ""),
-        f"  {counts}",
-        f"  answered {answered}",
-        *fed,
-        *(f"  note: {note}" for note in row["notes"]),
-    ]
-
-
-def _heading(column: str) -> str:
-    return column.removesuffix("_id").replace("_", " ")
-
-
-def _group(row: Row, column: str) -> str:
-    return "-" if row[column] is None else str(row[column])
-
-
-def _revision(row: Row) -> str:
-    return "" if row["question_revision"] is None else f" r{row['question_revision']}"
-
-
-def _index(row: Row) -> tuple[str, str]:
-    """Return the index with its interval, and its silent bounds; (`no index`, empty) if the row has none."""
-    for name, word in INDEX_NAMES.items():
-        if row[name]:
-            signed = name == "emotional_loyalty_index"
-            bounds = [_percent(row[name][bound], signed=signed) for bound in ("at_k0", "at_k1")]
-            return f"{word} {_interval(row[name], signed=signed)}", " … ".join(bounds)
-    return "no index", ""
-
-
-def _interval(estimate: dict[str, float], *, signed: bool = False) -> str:
-    low, high = (_percent(estimate[bound], signed=signed).removesuffix(" %") for bound in ("low", "high"))
-    return f"{_percent(estimate['value'], signed=signed)} ({low} to {high})"
-
-
-def _percent(value: float, *, signed: bool = False) -> str:
-    return f"{100 * value:{'+' if signed else ''}.1f} %"
-
-
-def _asked_of(row: Row, name: str) -> str:
-    ratio = row["exact_conversion" if name == "transactions" else "visitor_coverage"]
-    known = "unknown" if row[name] is None else str(row[name])
-    return f"{_percent(ratio['value']) if ratio else '-'} of {known}"
+    groups = [row for row in rows if not row.get(TOTAL)]
+    if groups and all("seller_id" in row and row["seller_id"] is None for row in groups):
+        steps.append("No seller was on shift: import shifts with `trivox shift import FILE.csv`.")
+    if groups and all("checkout_point_id" in row and row["checkout_point_id"] is None for row in groups):
+        steps.append(
+            "No console stood at a checkout point: place it with `trivox checkout-point set SITE POINT --console ID`."
+        )
+    return steps
 
 
 def _settings_lines(rows: list[Row]) -> list[str]:
@@ -143,11 +179,19 @@ def _settings_lines(rows: list[Row]) -> list[str]:
         if weight is not None:
             since = f", {settings['silent_weight_on']}" if settings["silent_weight_on"] else ""
             silents = f"silent weight {weight:g} ({settings['silent_weight_origin']}{since})"
-        lines[f"{row['question_id']} ({row['kind']}): {silents}; {RULES_IN_WORDS[settings['force_majeure']]}."] = None
+        named = f"{_question(row)} ({row['kind']}): {_index_name(row)}; {silents}"
+        lines[escaped(f"{named}; {RULES_IN_WORDS[settings['force_majeure']]}.")] = None
     settings = rows[0]["settings"]
-    scope, level = settings["force_majeure_scope_s"], settings["force_majeure_level_max"]
+    from_day, to_day = min(row["settings"]["from"] for row in rows), max(row["settings"]["to"] for row in rows)
     last = (
-        f"From {settings['from']} up to, not including, {settings['to']}, local days of each site; force majeure "
-        f"affects surveys for {scope} s; a period is assessable up to a force-majeure level of {level:g}."
+        f"From {from_day} up to, not including, {to_day}, local days of each site. Force majeure affects surveys for "
+        f"{settings['force_majeure_scope_s']} s. A period is assessable up to a force-majeure level of "
+        f"{settings['force_majeure_level_max']:g} and up to a share of {settings['affected_share_max']:g} of surveys "
+        "affected."
     )
     return [*lines, last]
+
+
+def _index_name(row: Row) -> str:
+    kinds = {"loyalty": "emotional loyalty index", "unknown": "no index"}
+    return kinds.get(row["kind"], "dissatisfaction index")

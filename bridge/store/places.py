@@ -106,15 +106,27 @@ def shifts(store: Store, console_key: int) -> list[Shift]:
     return [by_start[start] for start in sorted(by_start)]
 
 
-def shifts_of_sellers(store: Store, from_ms: int, to_ms: int) -> list[tuple[str, str, int, int]]:
-    """Return (seller_id, site_id, started_at_ms, ended_at_ms) of each shift that overlaps a period, for reports."""
+def shifts_at_checkout_points(store: Store) -> list[tuple[str, str, int, int, str]]:
+    """Return (site_id, checkout_point_id, from_ms, to_ms, seller_id) of each shift, for reports.
+
+    A shift ends early, or begins late, where its console was moved away from the checkout point or to it.
+    """
     shift = _MERGED_SHIFTS if imports.is_visible(store) else "shift"
-    rows = store.all(
-        f"SELECT seller_id, site_id, started_at_ms, ended_at_ms FROM {shift} JOIN console USING (console_key)"  # noqa: S608 - no outside text
-        " WHERE ended_at_ms > ? AND started_at_ms < ? ORDER BY 1, 2, 3",
-        (from_ms, to_ms),
+    return store.all(
+        "SELECT site_id, checkout_point_id, max(started_at_ms, from_ms),"  # noqa: S608 - no outside text
+        " min(ended_at_ms, coalesce(to_ms, ended_at_ms)), seller_id"
+        f" FROM {shift} JOIN console USING (console_key) JOIN (SELECT console_key, from_ms,"
+        "  lead(from_ms) OVER (PARTITION BY console_key ORDER BY from_ms) AS to_ms, checkout_point_id FROM placement)"
+        " USING (console_key) WHERE from_ms < ended_at_ms AND coalesce(to_ms, ended_at_ms) > started_at_ms"
     )
-    return [(str(seller), str(site), int(start), int(end)) for seller, site, start, end in rows]
+
+
+def seller_names(store: Store) -> dict[str, str]:
+    """Return the name of each seller, for reports."""
+    names = {str(seller): str(name) for seller, name in store.all("SELECT seller_id, seller_name FROM seller")}
+    if imports.is_visible(store):
+        names |= dict(store.all("SELECT seller_id, seller_name FROM seller_change WHERE seller_name <> ''"))
+    return names
 
 
 def typed_shifts(store: Store, site_id: str) -> dict[str, list[tuple[Shift, TypedTimes]]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.store import counts, imports
 
@@ -32,19 +33,84 @@ class GroupCounts(NamedTuple):
     ask_every_unknown: int
 
 
-class Feed(NamedTuple):
-    """One count of transactions or visitors, with the group that it belongs to."""
+class HourCounts(NamedTuple):
+    """The surveys of an hour at one console with one question and revision, errors not counted.
+
+    A checkout point or seller that there is not is empty.
+    """
 
     group: Group
     site_id: str
+    checkout_point_id: str
+    seller_id: str
+    hour: str
+    question_id: str
+    question_revision: int
+    surveys: int
+    asked: int
+
+
+class OpenedSurvey(NamedTuple):
+    """A survey that counts, with the instant at which it was opened and the hour that it is counted under."""
+
+    group: Group
+    site_id: str
+    checkout_point_id: str
+    seller_id: str
+    hour: str
+    question_id: str
+    question_revision: int
+    opened_at_ms: int
+    asked: int
+
+
+class Feed(NamedTuple):
+    """One count of transactions or visitors, with the group of the seller on shift as it began."""
+
+    group: Group
+    site_id: str
+    checkout_point_id: str  # as sent; empty: for the whole site
+    sent_seller_id: str  # empty: not sent
+    seller_id: str | None
     kind: str
     from_ms: int
     to_ms: int
     figure: int
 
 
+class Selection(NamedTuple):
+    """What a report counts: local days, `to_day` not included, and what it is limited to; None is no limit.
+
+    A console is named SITE/CONSOLE, which no other pair of ids can spell.
+    """
+
+    from_day: str
+    to_day: str
+    question_id: str | None = None
+    site_ids: tuple[str, ...] | None = None
+    consoles: tuple[str, ...] | None = None
+    seller_ids: tuple[str, ...] | None = None
+
+    def where(self, grain: str, console: str = "console_id", *, by_survey: bool = True) -> tuple[str, list[Any]]:
+        """Return the SQL condition and its bindings for a table with a column `grain`, `hour` or `day`.
+
+        Without `by_survey`, the table has neither questions nor the sellers that surveys have.
+        """
+        conditions, bindings = [f"{grain} >= ?", f"{grain} < ?"], [self.from_day, self.to_day]
+        limits = {"site_id": self.site_ids, f"site_id || '/' || {console}": self.consoles}
+        if by_survey:
+            limits["seller_id"] = self.seller_ids
+            limits["question_id"] = None if self.question_id is None else (self.question_id,)
+        for column, values in limits.items():
+            if values is not None:
+                conditions.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608 - no outside text
+                bindings.append(json.dumps(values))
+        return " AND ".join(conditions), bindings
+
+
 _COUNT_COLUMNS = (
-    "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, at_console_id, of_seller_id, hour"
+    "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id, of_seller_id,"
+    " hour"
 )
 MERGED_COUNTS = (
     f"(SELECT {_COUNT_COLUMNS} FROM counts_change UNION ALL SELECT {_COUNT_COLUMNS} FROM counts"  # noqa: S608
@@ -73,34 +139,29 @@ def _rollup(store: Store, grain: str) -> str:
     return f"(SELECT * FROM {rollup} UNION ALL SELECT * FROM {rollup}_change)" if imports.is_visible(store) else rollup  # noqa: S608
 
 
-def group_counts(
-    store: Store, columns: tuple[str, ...], from_day: str, to_day: str, question_id: str | None
-) -> Iterator[GroupCounts]:
-    """Yield the counts of surveys from `from_day` to `to_day`, its end not included, by group."""
+def group_counts(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[GroupCounts]:
+    """Yield the counts of the selected surveys by group."""
     grain = "hour" if "hour" in columns else "day"
     sql_of = _expressions(grain)
     group = [sql_of[column] for column in columns]
     keys = ", ".join([*group, "site_id", "question_id", "question_revision", "affected"])
     sums = ", ".join(f"sum({name})" for name in GroupCounts._fields[5:])
-    sql = (  # composed only of this module's own words
-        f"SELECT {keys}, {sums} FROM {_rollup(store, grain)}"  # noqa: S608
-        f" WHERE {grain} >= ? AND {grain} < ? AND (?3 IS NULL OR question_id = ?3) GROUP BY {keys}"
-    )
+    where, bindings = selection.where(grain)
+    sql = f"SELECT {keys}, {sums} FROM {_rollup(store, grain)} WHERE {where} GROUP BY {keys}"  # noqa: S608 - no outside text
     width = len(columns)
-    for row in store.each(sql, (from_day, to_day, question_id)):
+    for row in store.each(sql, bindings):
         if any(row[width + 4 :]):
             yield GroupCounts(tuple(row[:width]), *row[width:])
 
 
-def unproved(
-    store: Store, columns: tuple[str, ...], from_day: str, to_day: str, question_id: str | None
-) -> Iterator[tuple[Group, str, int, int]]:
+def unproved(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[tuple[Group, str, int, int]]:
     """Yield (group, question_id, question_revision, how many) of surveys and force majeures that are not proved.
 
     Their events came with a wrong MAC, or without one although the console had signed before.
     """
     sql_of = _expressions("hour")
     keys = ", ".join([*(sql_of[column] for column in columns), "question_id", "question_revision"])
+    where, bindings = selection.where("hour")
     sql = (  # composed only of this module's own words
         f"SELECT {keys}, count(*) FROM ("  # noqa: S608
         " SELECT s.* FROM"
@@ -110,22 +171,68 @@ def unproved(
         "   hour FROM survey WHERE outcome <> 'open') AS s USING (epoch_key, survey)"
         " UNION ALL SELECT epoch_key, f.seq, console_key, checkout_point_id, seller_id, question_id, question_revision,"
         "  hour FROM event JOIN force_majeure AS f USING (epoch_key, seq) WHERE mac IN (0, 3)"
-        ") JOIN console USING (console_key)"
-        f" WHERE hour >= ? AND hour < ? AND (?3 IS NULL OR question_id = ?3) GROUP BY {keys}"
+        f") JOIN console USING (console_key) WHERE {where} GROUP BY {keys}"
     )
     width = len(columns)
-    for row in store.each(sql, (from_day, to_day, question_id)):
+    for row in store.each(sql, bindings):
         yield tuple(row[:width]), *row[width:]
 
 
-def feeds(store: Store, columns: tuple[str, ...], from_day: str, to_day: str) -> Iterator[Feed]:
-    """Yield the counts whose local day of `from_ms` lies in the period, in order of `from_ms`."""
+def feeds(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[Feed]:
+    """Yield the counts whose local day of `from_ms` lies in the period, in order, whoever the seller is."""
     sql_of = _expressions("hour") | {"console_id": "at_console_id", "seller_id": "of_seller_id"}
     keys = ", ".join([*(sql_of[column] for column in columns), "site_id"])
     counts = MERGED_COUNTS if imports.is_visible(store) else "counts"
+    where, bindings = selection.where("hour", "at_console_id", by_survey=False)
     sql = (
-        f"SELECT {keys}, kind, from_ms, to_ms, count FROM {counts} WHERE hour >= ? AND hour < ? ORDER BY from_ms, to_ms"  # noqa: S608 - no outside text
+        f"SELECT {keys}, coalesce(checkout_point_id, ''), coalesce(seller_id, ''), of_seller_id, kind, from_ms, to_ms,"  # noqa: S608 - no outside text
+        f" count FROM {counts} WHERE {where} ORDER BY from_ms, to_ms"
     )
     width = len(columns)
-    for row in store.each(sql, (from_day, to_day)):
+    for row in store.each(sql, bindings):
         yield Feed(tuple(row[:width]), *row[width:])
+
+
+def hour_counts(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[HourCounts]:
+    """Yield the counts of the selected surveys by hour and console."""
+    sql_of = _expressions("hour")
+    keys = ", ".join(sql_of[column] for column in columns)
+    where, bindings = selection.where("hour")
+    sql = (
+        f"SELECT {keys}{', ' * bool(keys)}site_id, checkout_point_id, seller_id, hour, question_id, question_revision,"  # noqa: S608 - no outside text
+        f" yes + no + cant_say + silent, asked FROM {_rollup(store, 'hour')} WHERE {where}"
+    )
+    width = len(columns)
+    for row in store.each(sql, bindings):
+        yield HourCounts(tuple(row[:width]), *row[width:])
+
+
+def surveys_opened(
+    store: Store, columns: tuple[str, ...], selection: Selection, site_id: str, from_ms: int, to_ms: int
+) -> Iterator[OpenedSurvey]:
+    """Yield the selected surveys of a site that were opened in a span of time, one by one, and count."""
+    sql_of = _expressions("hour")
+    keys = ", ".join([*(sql_of[column] for column in columns), "site_id"])
+    where, bindings = selection.where("hour")
+    sql = (
+        f"SELECT {keys}, coalesce(checkout_point_id, ''), coalesce(seller_id, ''), hour, question_id,"  # noqa: S608 - no outside text
+        " question_revision, opened_at_ms, coalesce(ask_every, 1) FROM console JOIN survey USING (console_key)"
+        " WHERE site_id = ? AND opened_at_ms >= ? AND opened_at_ms < ? AND outcome NOT IN ('open', 'error')"
+        f" AND {where}"
+    )
+    width = len(columns)
+    for row in store.each(sql, [site_id, from_ms, to_ms, *bindings]):
+        yield OpenedSurvey(tuple(row[:width]), *row[width:])
+
+
+def days_with_surveys(store: Store, selection: Selection) -> list[str]:
+    """Return all days on which there are surveys or force majeures of what is selected, whatever its days."""
+    where, bindings = selection._replace(from_day="", to_day="a").where("day")
+    sql = f"SELECT DISTINCT day FROM {_rollup(store, 'day')} WHERE {where} ORDER BY 1"  # noqa: S608 - no outside text
+    return [str(row[0]) for row in store.all(sql, bindings)]
+
+
+def sites_that_sampled(store: Store) -> set[str]:
+    """Return the sites where some console was ever told to ask only every n-th customer."""
+    rows = store.all("SELECT DISTINCT site_id FROM settings_sent WHERE json_extract(payload, '$.ask_every') <> 1")
+    return {str(row[0]) for row in rows}

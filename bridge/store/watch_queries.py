@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from bridge.wire.settings import RANGES
+
 if TYPE_CHECKING:
     from bridge.store.connection import Store
+
+DEFAULT_HEARTBEAT_MS = RANGES["heartbeat_ms"].default
 
 
 class WatchedConsole(NamedTuple):
@@ -17,6 +21,7 @@ class WatchedConsole(NamedTuple):
     last_seen_at_ms: int
     online: int | None
     health: str | None
+    heartbeat_ms: int = DEFAULT_HEARTBEAT_MS
 
 
 class WatchFigures(NamedTuple):
@@ -30,8 +35,11 @@ class WatchFigures(NamedTuple):
 def live_consoles(store: Store) -> list[WatchedConsole]:
     """Return all consoles in service, by site and id."""
     rows = store.all(
-        "SELECT site_id, console_id, enrolled, last_seen_at_ms, online, health FROM console"
-        " WHERE retired_at_ms IS NULL ORDER BY site_id, console_id"
+        "SELECT site_id, console_id, enrolled, last_seen_at_ms, online, health,"
+        " coalesce((SELECT json_extract(payload, '$.heartbeat_ms') FROM settings_sent AS sent WHERE"
+        "  sent.site_id = console.site_id AND sent.console_id = console.console_id ORDER BY revision DESC LIMIT 1), ?)"
+        " FROM console WHERE retired_at_ms IS NULL ORDER BY site_id, console_id",
+        (DEFAULT_HEARTBEAT_MS,),
     )
     return [WatchedConsole(*row) for row in rows]
 
@@ -44,8 +52,3 @@ def figures(store: Store) -> WatchFigures:
         "   WHERE received.epoch_key = epoch.epoch_key AND low <= through)), 0) FROM epoch)"
     )
     return WatchFigures(*row) if row else WatchFigures(0, 0, 0)
-
-
-def timezones(store: Store) -> list[str]:
-    """Return the time zones of all sites."""
-    return [row[0] for row in store.all("SELECT DISTINCT timezone FROM site")]

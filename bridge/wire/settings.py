@@ -10,7 +10,8 @@ from bridge.errors import UsageError
 DEFAULT_QUESTION = "staff"
 RESET_VALUE = "default"  # typed for a value, it takes back what was set
 DEFAULT_FORCE_MAJEURE_SCOPE_S = 600
-DEFAULT_FORCE_MAJEURE_LEVEL_MAX = 0.10
+SHARES_MAX = {"force_majeure_level_max": 0.10, "affected_share_max": 0.25, "error_share_max": 0.10}
+"""Limits above which a report's row is not assessable or gets a note, each from 0 to 1, with its default."""
 
 
 class Range(NamedTuple):
@@ -33,7 +34,7 @@ RANGES = {
 }
 PROMPT = re.compile(r"none|tone|track:([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])", re.ASCII)
 MAX_REVISIONS_AHEAD = 1_000  # of the last one sent: a console that reports more does not say what it uses
-BRIDGE_SETTINGS = ("force_majeure_scope_s", "force_majeure_level_max")
+BRIDGE_SETTINGS = ("force_majeure_scope_s", *SHARES_MAX)
 DEFAULTS: dict[str, Any] = {
     **{name: range_.default for name, range_ in RANGES.items() if name not in BRIDGE_SETTINGS},
     "prompt": "tone",
@@ -53,7 +54,7 @@ def parse_value(name: str, text: str) -> Any:
         if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not low <= int(text) <= high:
             raise UsageError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
         return int(text)
-    if name == "force_majeure_level_max":
+    if name in SHARES_MAX:
         return _share(name, text)
     if name == "prompt" and not PROMPT.fullmatch(text):
         raise UsageError(f"prompt must be none, tone or track:1 to track:255, not {text!r}.")

@@ -18,7 +18,10 @@ class QuestionSpec:
 
 
 class TrueCount(NamedTuple):
-    """A count of transactions or visitors; the console or seller is None if the count belongs to none."""
+    """A count of transactions or visitors; the console or seller is None if the count belongs to none.
+
+    `to_ms` is the end of its interval, not included; None: a sale that was sent by itself.
+    """
 
     kind: Literal["transactions", "visitors"]
     site_id: str
@@ -26,6 +29,7 @@ class TrueCount(NamedTuple):
     count: int  # type: ignore[assignment]  # nobody needs the tuple's own `count`
     console_id: str | None = None
     seller_id: str | None = None
+    to_ms: int | None = None
 
 
 class TrueSurvey(NamedTuple):
@@ -62,3 +66,4 @@ class ReportSetup:
     zones: Mapping[str, str] = field(default_factory=dict)  # site to time zone; UTC if missing
     checkout_points: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (site, console) to checkout point
     force_majeure_level_max: float = 0.10
+    affected_share_max: float = 0.25

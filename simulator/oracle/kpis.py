@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from simulator.oracle.counted_time import WAYS_TO_KNOW, CountedTime
 from simulator.oracle.facts import ForceMajeure, QuestionSpec, ReportSetup, TrueCount, TrueForceMajeure, TrueSurvey
 
 FEW = 30  # below this many surveys no index is shown
@@ -17,10 +18,12 @@ ANSWERS = ("yes", "no", "cant_say")
 OUTCOMES = (*ANSWERS, "silent", "error")
 QUARTER_MS = 900_000  # local hours begin at a quarter of an hour in every time zone
 
-# Positions in a group's list of sums: outcomes of unaffected surveys first, then of surveys affected by force majeure.
+# Positions in a group's list of sums: outcomes of unaffected surveys first, then of surveys affected by force majeure,
+# then customers asked while each kind was counted: at the site and console, and for the same seller.
 _AFFECTED = len(OUTCOMES)
 _ASKED = 2 * len(OUTCOMES)
-_DECLARED = _ASKED + 1
+_ASKED_OF = {name: _ASKED + position for position, name in enumerate(WAYS_TO_KNOW)}
+_DECLARED = _ASKED + len(WAYS_TO_KNOW)
 _WIDTH = _DECLARED + 1
 _POSITION = {(outcome, False): position for position, outcome in enumerate(OUTCOMES)} | {
     (outcome, True): _AFFECTED + position for position, outcome in enumerate(OUTCOMES)
@@ -92,12 +95,15 @@ class Totals:
     def add(
         self, surveys: Iterable[TrueSurvey], force_majeures: Iterable[TrueForceMajeure], counts: Iterable[TrueCount]
     ) -> None:
-        """Add facts; call `merge` after each site's day."""
+        """Add the facts of a site's day, with all counts of the time of its surveys; then call `merge`."""
+        counts = list(counts)
+        counted = CountedTime(counts)
         for survey in surveys:
             sums = self._sums(survey, survey.opened_at_ms)
             sums[_POSITION[survey.outcome, survey.affected]] += 1
             if survey.outcome != "error":
-                sums[_ASKED] += survey.ask_every
+                for way in counted.knows(survey):
+                    sums[_ASKED_OF[way]] += survey.ask_every
         for force_majeure in force_majeures:
             self._sums(force_majeure, force_majeure.at_ms)[_DECLARED] += 1
         for count in counts:
@@ -169,10 +175,9 @@ class Totals:
         ):
             question = self._setup.questions[revision.question_id]
             row = dict(columns) | revision._asdict() | {"kind": question.kind}
-            level_max = self._setup.force_majeure_level_max
-            rows.append(
-                row | _row(groups[columns][revision], figures.get(columns, {}), question, level_max, force_majeure)
-            )
+            counts = figures.get(columns, {})
+            sums, of_seller = groups[columns][revision], "seller" in grouping
+            rows.append(row | _row(sums, counts, question, self._setup, force_majeure, of_seller=of_seller))
         return rows
 
 
@@ -183,7 +188,13 @@ def _add_sums(table: dict[Any, Sums], key: Any, sums: Sums) -> None:
 
 
 def _row(
-    sums: Sums, counts: Mapping[str, int], question: QuestionSpec, level_max: float, force_majeure: ForceMajeure
+    sums: Sums,
+    counts: Mapping[str, int],
+    question: QuestionSpec,
+    setup: ReportSetup,
+    force_majeure: ForceMajeure,
+    *,
+    of_seller: bool,
 ) -> Row:
     if force_majeure == "default":
         force_majeure = "without" if question.kind == "personnel" else "with"
@@ -192,6 +203,7 @@ def _row(
     outcomes = {"with": both, "without": unaffected, "only": affected}[force_majeure]
     surveys = sum(both[:-1])  # without errors, which come last
     row: Row = {"surveys": sum(outcomes[:-1]), **dict(zip(OUTCOMES, outcomes, strict=True))}
+    row |= {"affected": sum(affected[:-1]), "left_out": surveys - row["surveys"]}
     row |= {"force_majeures": sums[_DECLARED], "transactions": counts.get("transactions")}
     row |= {"visitors": counts.get("visitors")}
     level = _ratio(sums[_DECLARED], surveys)
@@ -199,10 +211,12 @@ def _row(
     row["dissatisfaction_index"] = None if is_loyalty else _index(row, question.silent_weight, _dissatisfaction)
     row["emotional_loyalty_index"] = _index(row, question.silent_weight, _loyalty) if is_loyalty else None
     row["response_rate"] = _ratio(row["yes"] + row["no"] + row["cant_say"], row["surveys"])
-    row["exact_conversion"] = _ratio(sums[_ASKED], row["transactions"] if surveys else None)
-    row["visitor_coverage"] = _ratio(sums[_ASKED], row["visitors"] if surveys else None)
+    row["answered_no_share"] = _ratio(row["no"], row["yes"] + row["no"])
+    for name, kind in (("exact_conversion", "transactions"), ("visitor_coverage", "visitors")):
+        row[name] = _ratio(sums[_ASKED_OF[kind, of_seller]], row[kind] if surveys else None)
     row["force_majeure_level"] = level
-    row["assessable"] = sums[_DECLARED] == 0 or (level is not None and level["value"] <= level_max)
+    is_level_low = sums[_DECLARED] == 0 or (level is not None and level["value"] <= setup.force_majeure_level_max)
+    row["assessable"] = is_level_low and row["affected"] <= setup.affected_share_max * surveys
     return row
 
 

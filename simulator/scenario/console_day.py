@@ -297,10 +297,10 @@ def local_hours(site: PlannedSite, from_ms: int, to_ms: int) -> Iterator[tuple[i
 
 def transactions(
     site: PlannedSite, post: PlannedPost, entries: Sequence[DiaryEntry], shifts: Sequence[PlannedShift]
-) -> list[tuple[int, TrueCount]]:
-    """Return the till's count for each shift and local hour, each with the end of its interval."""
+) -> list[TrueCount]:
+    """Return the till's count for each shift and local hour."""
     sales = [entry.at_ms for entry in entries if entry.bought]
-    counts: list[tuple[int, TrueCount]] = []
+    counts: list[TrueCount] = []
     index = 0
     for shift in shifts:
         for from_ms, to_ms, _ in local_hours(site, shift.from_ms, shift.to_ms):
@@ -308,17 +308,15 @@ def transactions(
             while index < len(sales) and sales[index] < to_ms:
                 index += 1
             seller_id = shift.seller.seller_id
-            count = TrueCount("transactions", post.site_id, from_ms, index - first, post.console_id, seller_id)
-            counts.append((to_ms, count))
+            where = post.console_id, seller_id
+            counts.append(TrueCount("transactions", post.site_id, from_ms, index - first, *where, to_ms=to_ms))
     return counts
 
 
-def visitors(
-    site: PlannedSite, entries: Sequence[DiaryEntry], shifts: Sequence[PlannedShift]
-) -> list[tuple[int, TrueCount]]:
-    """Return the people counter's count for each local hour of the site, each with the end of its interval."""
+def visitors(site: PlannedSite, entries: Sequence[DiaryEntry], shifts: Sequence[PlannedShift]) -> list[TrueCount]:
+    """Return the people counter's count for each local hour of the site."""
     arrivals = sorted((entry.at_ms, entry.visitors) for entry in entries if entry.visitors)
-    counts: list[tuple[int, TrueCount]] = []
+    counts: list[TrueCount] = []
     if not shifts:
         return counts
     index = 0
@@ -328,5 +326,5 @@ def visitors(
         while index < len(arrivals) and arrivals[index][0] < to_ms:
             people += arrivals[index][1]
             index += 1
-        counts.append((to_ms, TrueCount("visitors", site.site_id, from_ms, people)))
+        counts.append(TrueCount("visitors", site.site_id, from_ms, people, to_ms=to_ms))
     return counts

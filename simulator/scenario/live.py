@@ -231,7 +231,7 @@ class Hub:
             if totals is not None or day >= first_day:
                 site_day = part_of_day(plan, site, day, part)
                 day_counts = site_day.counts() if totals is None else site_day.sum_up(totals)
-                counts += [count for count in day_counts if published_ms < count[0] <= until_ms]
+                counts += [count for count in day_counts if published_ms < (count.to_ms or count.at_ms) <= until_ms]
                 await asyncio.sleep(0)
         await self._publisher.publish(counts)
         self._published_ms[site.site_id] = max(published_ms, until_ms)

@@ -21,14 +21,14 @@ class CountsPublisher:
         self._host, self._port, self._account = host, port, account
         self._setup = setup
 
-    async def publish(self, counts: Iterable[tuple[int, TrueCount]]) -> None:
-        """Publish counts, each with the end of its interval.
+    async def publish(self, counts: Iterable[TrueCount]) -> None:
+        """Publish counts.
 
         Raises OSError or TimeoutError; it may then be called again with the same counts.
         """
         by_source: dict[str, list[dict[str, Any]]] = {}
-        for to_ms, count in counts:
-            topic, payload = count_message(count, to_ms, self._setup)
+        for count in counts:
+            topic, payload = count_message(count, self._setup)
             by_source.setdefault(topic.removesuffix("counts"), []).append(payload)
         for prefix, payloads in by_source.items():
             await self._publish(prefix, payloads)

@@ -72,10 +72,10 @@ class SiteDay:
         self._shifts += shifts
         self.entries += entries
 
-    def counts(self) -> list[tuple[int, TrueCount]]:
-        """Return the counts of the tills and the people counter, each with the end of its interval."""
+    def counts(self) -> list[TrueCount]:
+        """Return the counts of the tills and the people counter."""
         site = self._site
-        counts: list[tuple[int, TrueCount]] = []
+        counts: list[TrueCount] = []
         if site.tills:
             for post, entries, shifts in self._posts:
                 counts += transactions(site, post, entries, shifts)
@@ -83,12 +83,12 @@ class SiteDay:
             counts += visitors(site, self.entries, self._shifts)
         return counts
 
-    def sum_up(self, totals: Totals) -> list[tuple[int, TrueCount]]:
+    def sum_up(self, totals: Totals) -> list[TrueCount]:
         """Add the day to the totals; return its counts."""
-        for post, entries, _ in self._posts:
-            totals.add(surveys(entries, post.rules), declarations(entries), ())
         counts = self.counts()
-        totals.add((), (), (count for _, count in counts))
+        true_surveys = [survey for post, entries, _ in self._posts for survey in surveys(entries, post.rules)]
+        declared = [declaration for _, entries, _ in self._posts for declaration in declarations(entries)]
+        totals.add(true_surveys, declared, counts)
         totals.merge()
         return counts
 
@@ -113,9 +113,9 @@ def _clipped(shifts: Sequence[PlannedShift], from_ms: int, through_ms: int) -> l
     return [shift for shift in clipped if shift.from_ms < shift.to_ms]
 
 
-def count_message(count: TrueCount, to_ms: int, setup: ReportSetup) -> tuple[str, dict[str, Any]]:
-    """Return topic and payload of the message with which a till or people counter sends a count up to `to_ms`."""
-    payload: dict[str, Any] = {"kind": count.kind, "from_ms": count.at_ms, "to_ms": to_ms, "count": count.count}
+def count_message(count: TrueCount, setup: ReportSetup) -> tuple[str, dict[str, Any]]:
+    """Return topic and payload of the message with which a till or people counter sends a count."""
+    payload: dict[str, Any] = {"kind": count.kind, "from_ms": count.at_ms, "to_ms": count.to_ms, "count": count.count}
     if count.kind == "visitors":
         return f"trivox/v1/{count.site_id}/{DOOR}/counts", {"id": f"{count.at_ms}", **payload}
     point = setup.checkout_points[count.site_id, count.console_id or ""]

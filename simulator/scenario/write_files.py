@@ -172,9 +172,12 @@ class SiteSimulation:
         events = sum(sender.console.outbox.next for sender in self._senders) - first
         return SiteDayOutput(self._lines(counts), b"".join([entry.line() for entry in site_day.entries]), events)
 
-    def _lines(self, counts: Sequence[tuple[int, TrueCount]]) -> bytes:
+    def _lines(self, counts: Sequence[TrueCount]) -> bytes:
         setup = self._plan.setup
-        lines = [(to_ms + LATER_MS, _line(*count_message(count, to_ms, setup), to_ms)) for to_ms, count in counts]
+        lines = []
+        for count in counts:
+            sent_ms = (count.to_ms or count.at_ms) + LATER_MS
+            lines.append((sent_ms, _line(*count_message(count, setup), sent_ms)))
         for sender in self._senders:
             lines += sender.lines
             sender.lines.clear()
@@ -182,8 +185,8 @@ class SiteSimulation:
         return "".join(line for _, line in lines).encode()
 
 
-def _line(topic: str, payload: dict[str, Any], to_ms: int) -> str:
-    message = {"topic": topic, "payload": payload, "received_at_ms": to_ms + LATER_MS}
+def _line(topic: str, payload: dict[str, Any], sent_ms: int) -> str:
+    message = {"topic": topic, "payload": payload, "received_at_ms": sent_ms}
     return json.dumps(message, separators=(",", ":")) + "\n"
 
 

@@ -1,18 +1,19 @@
 """Test the live table: what it shows, that it only reads, and its picture."""
 
-import io
+import fcntl
 import json
 import os
 import pty
+import re
 import signal
+import struct
 import subprocess
-from datetime import date
+import termios
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from rich.console import Console as Terminal
 from typer.testing import CliRunner
 
 from bridge.cli.watch import register
@@ -35,42 +36,73 @@ def index(**fields: float) -> dict[str, float]:
 def row(**fields: Any) -> dict[str, Any]:
     counts = {"surveys": 60, "yes": 30, "no": 5, "cant_say": 4, "silent": 21, "error": 1, "force_majeures": 2}
     names = {"site_id": "demo", "question_id": "staff", "question_revision": 1, "kind": "personnel", "assessable": True}
-    return names | counts | {"dissatisfaction_index": index(), "emotional_loyalty_index": None} | fields
+    shares = dict.fromkeys(("response_rate", "answered_no_share", "silent_part", "index_with", "index_without"))
+    counts |= {"left_out": 3, "transactions": None, "visitors": None}
+    indices = {"dissatisfaction_index": index(), "emotional_loyalty_index": None}
+    return names | counts | shares | indices | {"settings": {"silent_weight_origin": "not estimated"}} | fields
 
 
-def snapshot(rows: list[dict[str, Any]], consoles: int = 1, **fields: Any) -> live_table.Snapshot:
-    heard = [
-        WatchedConsole("demo", f"till-{number}", 0, NOW_MS - 3000, 1, json.dumps(HEALTH)) for number in range(consoles)
-    ]
-    totals: dict[str, Any] = {"figures": WatchFigures(1234, 2, 0), "rate": 3.5} | fields
-    return live_table.Snapshot(NOW_MS, date(2025, 11, 22), heard, rows, **totals)
+STORED = WatchFigures(1234, 2, 0)
 
 
-def shown(seen: live_table.Snapshot, width: int = 100) -> str:
-    terminal = Terminal(width=width, file=io.StringIO(), record=True)
-    terminal.print(live_table.draw(seen))
-    return terminal.export_text()
+def console(number: int = 0, **fields: Any) -> WatchedConsole:
+    return WatchedConsole("demo", f"till-{number}", 0, NOW_MS - 3000, 1, json.dumps(HEALTH))._replace(**fields)
+
+
+def snapshot(
+    rows: list[dict[str, Any]], *consoles: WatchedConsole, figures: WatchFigures = STORED
+) -> live_table.Snapshot:
+    return live_table.Snapshot(NOW_MS, [*consoles] or [console()], rows, figures, rate=3.5)
+
+
+def shown(seen: live_table.Snapshot, width: int = 100, height: int | None = None) -> str:
+    return re.sub("\x1b[^m]*m", "", "\n".join(live_table.draw(seen, width, height)))
 
 
 def test_a_console_is_shown_with_its_outbox_and_faults() -> None:
     text = shown(snapshot([]))
-    for word in ("demo/till-0", "yes", "3 s ago", "16", "clock", "1.0.0"):
+    for word in ("demo/till-0", "online", "3 s ago", "16", "clock", "1.0.0"):
         assert word in text
 
 
+@pytest.mark.parametrize(
+    ("online", "silent_s", "state"),
+    [(1, 170, "online"), (1, 190, "no contact"), (1, 273 * 86_400, "no contact"), (0, 190, "offline")],
+)
+def test_a_console_that_is_not_heard_is_not_called_online(online: int, silent_s: int, state: str) -> None:
+    heard = console(online=online, last_seen_at_ms=NOW_MS - silent_s * 1000)
+    text = shown(snapshot([], heard))
+    assert state in text
+    assert ("online" in text) is (state == "online")
+    known = live_table.status_line(snapshot([], heard))
+    assert ("1 of 1 consoles online" in known) is (state == "online")
+    hourly = shown(snapshot([], heard._replace(heartbeat_ms=3_600_000)))
+    assert (" online" in hourly) is (online == 1 and silent_s < 3 * 3600)
+
+
 def test_a_long_list_of_consoles_is_cut() -> None:
-    text = shown(snapshot([], consoles=30))
+    text = shown(snapshot([], *map(console, range(30))))
     assert "and 10 more" in text
     assert "till-19" in text
     assert "till-20" not in text
 
 
-def test_an_index_is_shown_with_interval_and_silent_bounds_at_100_columns() -> None:
-    text = shown(snapshot([row()]))
-    assert "0.25 [0.18, 0.34]" in text
-    assert "0.05 to 0.45" in text
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_an_index_is_shown_whole_at_any_width(width: int) -> None:
+    text = shown(snapshot([row()]), width)
+    assert "0.18 to 0.34" in text
+    assert ("0.05 to 0.45" in text) is (width > 50)
     assert "…" not in text
-    assert max(len(line) for line in text.splitlines()) <= 100
+    assert max(len(line) for line in text.splitlines()) <= width
+
+
+@pytest.mark.parametrize("height", [12, 24, 50])
+def test_a_low_terminal_shows_fewer_consoles_and_all_surveys(height: int) -> None:
+    rows = [row(site_id=f"s{number}") for number in range(3)]
+    text = shown(snapshot(rows, *map(console, range(15))), 80, height)
+    assert text.count("0.18 to 0.34") == 3
+    assert text.count("demo/till") == {12: 3, 24: 9, 50: 15}[height]
+    assert height == 12 or len(text.splitlines()) <= height
 
 
 def test_too_few_and_not_assessable_are_shown() -> None:
@@ -78,7 +110,7 @@ def test_too_few_and_not_assessable_are_shown() -> None:
         kind="loyalty", dissatisfaction_index=None, emotional_loyalty_index=index(value=-0.1), assessable=False
     )
     text = shown(snapshot([row(surveys=29, dissatisfaction_index=None), loyalty]), width=140)
-    assert "too few, 29" in text
+    assert "too few" in text
     assert "not assessable" in text
     assert "-0.10" in text
 
@@ -130,18 +162,52 @@ def test_the_rate_is_that_of_the_last_snapshots(database: Path) -> None:
     store.close()
 
 
+class DrawnTerminal:
+    """A terminal that understands what `FullScreen` sends; its second screen forgets what is drawn over."""
+
+    def __init__(self) -> None:
+        self.screens: list[list[str]] = [[], []]
+        self._rest = ""
+
+    @property
+    def text(self) -> str:
+        """What the second screen shows."""
+        return "\n".join(self.screens[1])
+
+    def take(self, output: bytes) -> None:
+        """Take what a program wrote: whole drawings only, the rest with the next."""
+        self._rest += output.decode()
+        *drawings, self._rest = self._rest.split("\x1b[J")
+        for drawing in drawings:
+            lines = drawing.split("\x1b[H", 1)[1].replace("\x1b[K", "").split("\r\n")
+            self.screens[1] = [re.sub("\x1b[^m]*m", "", line) for line in lines]
+
+
+def resize(terminal: int, columns: int, lines: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_terminal_is_left_tidy(database: Path, number: signal.Signals) -> None:
+def test_a_terminal_is_resized_and_left_tidy(database: Path, number: signal.Signals) -> None:
     ours, theirs = pty.openpty()
+    resize(ours, 100, 30)
     words = [TRIVOX, "watch", "--database", str(database)]
     process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
-    shown = b""
-    asked = False
+    terminal, shown = DrawnTerminal(), b""
+    sizes, asked = [(40, 10), (120, 12), (70, 24)], False
     try:
         while chunk := read(ours):
             shown += chunk
-            if not asked and b"Events stored" in shown:
+            terminal.take(chunk)
+            if "Events stored" not in terminal.text:
+                continue
+            assert terminal.text.count("Events stored") == 1
+            if sizes:
+                terminal.screens[1] = []
+                resize(ours, *sizes.pop())
+                process.send_signal(signal.SIGWINCH)  # as the kernel does where this is the process's own terminal
+            elif not asked:
                 process.send_signal(number)
                 asked = True
         assert process.wait(60) == 0, shown
@@ -150,6 +216,9 @@ def test_a_terminal_is_left_tidy(database: Path, number: signal.Signals) -> None
         process.wait()
         os.close(ours)
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")  # the cursor is back
+    before, after = shown.split(b"\x1b[?1049l")
+    assert b"\x1b[?1049h" in before
+    assert after.count(b"Events stored") == 1  # the last table stays
 
 
 def read(terminal: int) -> bytes:

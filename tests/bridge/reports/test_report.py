@@ -3,13 +3,14 @@
 import csv
 import io
 import json
-import re
+import unicodedata
 from math import isclose
 from pathlib import Path
 
 import jsonschema
 import pytest
 from referencing import Registry, Resource
+from rich.cells import cell_len
 
 from bridge.reports.table import as_text
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
@@ -47,8 +48,9 @@ def test_columns_are_in_the_order_of_the_schema(office: Office) -> None:
     (row,) = office.rows("console,day")
     assert list(row) == [
         *("site_id", "console_id", "day", "question_id", "question_revision", "kind", "surveys", "yes", "no"),
-        *("cant_say", "silent", "error", "force_majeures", "transactions", "visitors", "dissatisfaction_index"),
-        *("emotional_loyalty_index", "response_rate", "exact_conversion", "visitor_coverage", "force_majeure_level"),
+        *("cant_say", "silent", "error", "left_out", "affected", "force_majeures", "transactions", "visitors"),
+        *("dissatisfaction_index", "emotional_loyalty_index", "index_with", "index_without", "silent_part"),
+        *("response_rate", "answered_no_share", "exact_conversion", "visitor_coverage", "force_majeure_level"),
         *("assessable", "settings", "notes"),
     ]
 
@@ -214,12 +216,14 @@ def test_csv_says_the_same_as_json(office: Office) -> None:
     rows = office.rows("seller")
     text = office.do("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "seller", "--format", "csv")
     flat = list(csv.DictReader(io.StringIO(text)))
-    assert [line["seller_id"] for line in flat] == ["elena", ""]
+    assert [(line["seller_id"], line["seller_name"]) for line in flat] == [("elena", "Elena Ivanova"), ("", "")]
     for line, row in zip(flat, rows, strict=True):
         for name in ("surveys", "yes", "silent"):
             assert int(line[name]) == row[name]
         rate = row["response_rate"]
         assert [float(line[f"response_rate{part}"]) for part in ("", "_low", "_high")] == [*rate.values()]
+        assert line["silent_part"] == ("" if row["silent_part"] is None else str(row["silent_part"]))
+        assert line["index_without_at_k1"] == (str(row["index_without"]["at_k1"]) if row["index_without"] else "")
         assert json.loads(line["settings"]) == row["settings"]
         assert line["transactions"] == ""
         assert line["assessable"] == "true"
@@ -229,7 +233,7 @@ def test_a_period_without_surveys_gives_no_rows(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
     ask = ("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "seller,day")
     assert json.loads(office.do(*ask, "--format", "json")) == []
-    assert office.do(*ask, "--format", "csv").startswith("seller_id,day,question_id,")
+    assert office.do(*ask, "--format", "csv").startswith("seller_id,seller_name,day,question_id,")
     assert office.do(*ask, "--format", "csv").count("\n") == 1
     assert "no surveys" in office.do(*ask)
 
@@ -252,27 +256,112 @@ def test_rows_match_the_schema(office: Office) -> None:
         check.validate(row)
 
 
-def test_the_table_shows_interval_bounds_and_weight(office: Office) -> None:
+def test_left_out_surveys_are_said_with_the_index_under_both_rules(office: Office) -> None:
     till = OfficeTill()
-    till.surveys(NINE, yes=20, no=5, silent=10)
+    end = till.surveys(NINE, yes=40, no=10, silent=50)
+    till.force_majeure(end)
+    till.surveys(end, no=12, error=1)
     office.take(till)
-    text = office.do("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "seller")
-    assert "28.6 % (" in text  # (5 + 5) / 35
-    assert "14.3 % … 42.9 %" in text
-    assert "(1) few surveys (35)" in text
-    assert "silent weight 0.5 (not estimated)" in text
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    (row,) = office.rows("site")
+    assert (row["surveys"], row["left_out"], row["affected"], row["no"]) == (100, 12, 12, 10)
+    assert isclose(row["index_without"]["value"], 35 / 100)
+    assert row["index_without"] == row["dissatisfaction_index"]
+    assert isclose(row["index_with"]["value"], 47 / 112)
+    assert isclose(row["silent_part"], 0.25)
+    assert row["answered_no_share"]["value"] == 10 / 50
+    assert row["answered_no_share"]["low"] < 0.2 < row["answered_no_share"]["high"]
+    note = "12 of 112 surveys left out, affected by force majeure: index 0.42 with the affected, 0.35 without"
+    assert row["notes"] == [note]
+    (only,) = office.rows("site", "--force-majeure", "only")
+    assert (only["surveys"], only["left_out"], only["affected"]) == (12, 100, 12)
+    (both,) = office.rows("site", "--force-majeure", "with")
+    assert (both["surveys"], both["left_out"], both["affected"], both["notes"]) == (112, 0, 12, [])
+    assert both["index_with"] == both["dissatisfaction_index"]
 
 
-@pytest.mark.parametrize("width", [60, 240])
-def test_a_narrow_terminal_gets_paragraphs_with_the_same_figures(office: Office, width: int) -> None:
+@pytest.mark.parametrize(
+    ("affected", "errors", "assessable", "note"),
+    [
+        (10, 0, True, None),  # 10 of 40 are a quarter, and not more
+        (11, 0, False, "affected by force majeure 0.27 is above 0.25"),
+        (0, 3, True, None),  # 3 of 33
+        (0, 4, True, "many errors (4 of 34)"),
+    ],
+)
+def test_many_affected_surveys_or_errors(
+    office: Office,
+    affected: int,
+    errors: int,
+    assessable: bool,  # noqa: FBT001
+    note: str | None,
+) -> None:
     till = OfficeTill()
-    till.surveys(NINE, yes=20, no=5, silent=10)
+    end = till.surveys(NINE, yes=30, error=errors)
+    if affected:
+        till.force_majeure(end)
+        till.surveys(end, yes=affected)
     office.take(till)
-    office.count("shop", {"id": "a", "kind": "transactions", "from_ms": NINE, "to_ms": NINE + HOUR_MS, "count": 50})
-    text = as_text(office.rows("seller"), ("seller_id",), terminal_width=width)
-    for words in ("28.6 % (", "14.3 % … 42.9 %", "few surveys (35)", "70.0 % of 50", "silent weight 0.5"):
-        assert words in text
-    assert max(map(len, re.sub("\x1b[^m]*m", "", text).splitlines())) <= width
+    (row,) = office.rows("site")
+    assert row["assessable"] is assessable
+    told = [text for text in row["notes"] if "errors" in text or "assessable" in text]
+    assert [note in text for text in told] == ([True] if note else [])
+    if errors:
+        office.do("settings", "set", "--all", "error_share_max=0.5")
+    else:
+        office.do("settings", "set", "--all", "affected_share_max=0.5")
+    (row,) = office.rows("site")
+    assert (row["assessable"], [text for text in row["notes"] if "errors" in text]) == (True, [])
+
+
+def table(office: Office, width: int | None, by: str = "seller") -> list[str]:
+    """Return the lines of the table with its heading, without what stands below it."""
+    columns = {"seller": ("seller_id", "seller_name")}.get(by, ("site_id",))
+    text = as_text(office.rows(by), columns, width=width)
+    return text.split("\n\n", maxsplit=1)[0].splitlines()
+
+
+@pytest.fixture(scope="module")
+def many_sellers(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """An office, for reading, with sellers whose names are long, or wide, and transactions."""
+    office = Office(tmp_path_factory.mktemp("office"))
+    till = OfficeTill()
+    middle = till.surveys(NINE, yes=20, no=5, silent=10)
+    till.surveys(middle, yes=1000, no=234)
+    office.take(till)
+    office.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
+    names = ["4711,Мария Константинопольская-Задунайская", "4712,王小明王小明王小明王小明"]
+    times = "2026-11-02T09:00,2026-11-02T09:17:30", "2026-11-02T09:17:30,2026-11-03T09:00"
+    office.shifts(*(f"demo,till-1,{name},{time}" for name, time in zip(names, times, strict=True)))
+    span = {"from_ms": NINE, "to_ms": NINE + 24 * HOUR_MS, "checkout_point_id": "cash"}
+    office.count("shop", {"id": "a", "kind": "transactions", "count": 12345, **span})
+    return office
+
+
+@pytest.mark.parametrize("width", [20, 40, 50, 60, 80, 100, 120, 200, None])
+def test_the_table_is_one_at_any_width_and_cuts_no_figure(many_sellers: Office, width: int | None) -> None:
+    lines = table(many_sellers, width)
+    assert max(map(cell_len, lines)) <= max(width or 1000, 29)  # name and index are always there
+    whole = "\n".join(lines)
+    assert "…" not in whole
+    assert "0.29" in whole
+    assert "(0.19 to 0.42)" in whole
+    cyrillic = "".join(letter for letter in whole if "CYRILLIC" in unicodedata.name(letter, ""))
+    assert cyrillic == "МарияКонстантинопольскаяЗадунайская"  # folded, but whole
+    shown = {column for column in ("35", "1234", "0.14 to 0.43", "12195") if column in whole}
+    least = {20: 0, 40: 2, 50: 2, 60: 3, 80: 3, 100: 3, 120: 3}.get(width or 0, 4)
+    assert len(shown) >= least, whole
+
+
+def test_a_name_is_folded_by_the_columns_that_its_letters_take(many_sellers: Office) -> None:
+    lines = table(many_sellers, 60)
+    ends = {
+        cell_len(line[: line.index(figure)]) + len(figure)
+        for line in lines
+        for figure in ("  35 ", "1234 ")
+        if figure in line
+    }
+    assert len(ends) == 1  # Cyrillic and Chinese names leave the figures below each other
 
 
 @pytest.mark.parametrize(

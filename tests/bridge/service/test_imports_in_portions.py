@@ -18,7 +18,8 @@ import pytest
 from bridge.admin import counts_import, imports, shifts
 from bridge.admin.commands import BridgeCommand, ImportCounts, ImportShifts, IngestMessages, SetQuestion, SetSite
 from bridge.errors import TrivoxError
-from bridge.reports.rows import report_rows
+from bridge.reports.days import given_days
+from bridge.reports.rows import ReportQuery, report_rows
 from bridge.service.jobs import Job
 from bridge.service.long_job import LongJob
 from bridge.service.subscribers import subscribers
@@ -154,7 +155,7 @@ def reported(database: Path) -> list[dict[str, Any]]:
     """Make a report as another process does."""
     store = open_store(database)
     with store.snapshot():
-        rows = report_rows(store, date(2026, 11, 1), date(2026, 12, 1), ("seller", "hour"))
+        rows = report_rows(store, ReportQuery(given_days(date(2026, 11, 1), date(2026, 12, 1)), ("seller", "hour")))
     store.close()
     return rows
 

@@ -13,7 +13,8 @@ import pytest
 
 from bridge.keyring import Keyring
 from bridge.ops.doctor.database import examine
-from bridge.reports.rows import report_rows
+from bridge.reports.days import given_days
+from bridge.reports.rows import ReportQuery, report_rows
 from bridge.store import Store
 from bridge.surveys.ingest import IntakeResult
 from bridge.wire.signature import Mac, mac_of, verify_mac
@@ -196,7 +197,7 @@ def test_reports_note_what_is_not_proved(store: Store) -> None:
     take(store, batch(8, {**declared, "survey": None, **QUESTION}, key="00" * 32))
 
     def notes(*by: str, **more: Any) -> list[str]:
-        rows = report_rows(store, date(2025, 11, 1), date(2025, 12, 1), by, **more)
+        rows = report_rows(store, ReportQuery(given_days(date(2025, 11, 1), date(2025, 12, 1)), by, **more))
         return [note for row in rows for note in row["notes"] if "proved" in note]
 
     sentence = "not proved to be their console's: 2 of its surveys and force majeures (see `trivox doctor`)"

@@ -1,0 +1,72 @@
+"""The counts of a report's row. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from bridge.reports import kpi
+from bridge.reports.feeds import KINDS, Kind
+from bridge.reports.known_surveys import Known
+
+if TYPE_CHECKING:
+    from bridge.store import report_queries
+
+Rule = Literal["with", "without", "only"]
+
+
+@dataclass
+class RowCounts:
+    """The counts of a row; for answers and errors, index 1 is surveys affected by force majeure, index 0 the others."""
+
+    answers: list[list[int]] = field(default_factory=lambda: [[0, 0, 0, 0], [0, 0, 0, 0]])
+    errors: list[int] = field(default_factory=lambda: [0, 0])
+    force_majeures: int = 0
+    ask_every_unknown: int = 0
+    unproved: int = 0
+    known: dict[Kind, Known] = field(default_factory=lambda: {kind: Known() for kind in KINDS})
+    beyond: dict[Kind, bool] = field(default_factory=lambda: dict.fromkeys(KINDS, False))
+    sites: set[str] = field(default_factory=set)
+    revisions: set[int] = field(default_factory=set)
+
+    def add(self, group_counts: report_queries.GroupCounts) -> None:
+        """Add the counts of a group."""
+        affected = group_counts.affected
+        added = (group_counts.yes, group_counts.no, group_counts.cant_say, group_counts.silent)
+        self.answers[affected] = [a + b for a, b in zip(self.answers[affected], added, strict=True)]
+        self.errors[affected] += group_counts.error
+        self.force_majeures += group_counts.force_majeures
+        self.ask_every_unknown += group_counts.ask_every_unknown
+        self.sites.add(group_counts.site_id)
+        self.revisions.add(group_counts.question_revision)
+
+    def under_rule(self, rule: Rule) -> tuple[kpi.Answers, int]:
+        """Return the answers and the number of errors that count under a force-majeure rule."""
+        indices = {"with": (0, 1), "without": (0,), "only": (1,)}[rule]
+        answers = kpi.Answers(*(sum(self.answers[affected][outcome] for affected in indices) for outcome in range(4)))
+        return answers, sum(self.errors[affected] for affected in indices)
+
+    @property
+    def surveys(self) -> int:
+        """The number of all surveys, whatever the force-majeure rule."""
+        return sum(map(sum, self.answers))
+
+    @property
+    def affected(self) -> int:
+        """The number of surveys affected by force majeure."""
+        return sum(self.answers[1])
+
+    @property
+    def affected_share(self) -> float:
+        """The share of all surveys that force majeure affects."""
+        return kpi.ratio(self.affected, self.surveys) or 0.0
+
+    @property
+    def errors_of_all(self) -> int:
+        """The number of errors, whatever the force-majeure rule."""
+        return sum(self.errors)
+
+    @property
+    def error_share(self) -> float:
+        """The share of errors among all surveys that were opened."""
+        return kpi.ratio(self.errors_of_all, self.surveys + self.errors_of_all) or 0.0

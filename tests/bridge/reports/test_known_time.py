@@ -1,0 +1,211 @@
+"""Exact conversion and visitor coverage: of the time that is known, and shared out where sellers change."""
+
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.reports.seller_shares import largest_remainders
+from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
+from tests.support.seeds import seeded
+
+HOUR_MS = 60 * MINUTE_MS
+NINE = at("2026-11-02T09:00+00:00")
+DAYS = {"from_day": "2026-11-02", "to_day": "2026-11-04"}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """An office with 100 surveys, one a minute from 9:00 on, at a console of the checkout point `cash`."""
+    office = Office(tmp_path)
+    till = OfficeTill()
+    for minute in range(100):
+        till.survey(NINE + minute * MINUTE_MS, "yes")
+    office.take(till)
+    office.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
+    return office
+
+
+def counted(from_minute: float, to_minute: float, count: int, **more: Any) -> dict[str, Any]:
+    """Return a count over a part of the hours from 9:00 on."""
+    from_ms, to_ms = NINE + round(from_minute * MINUTE_MS), NINE + round(to_minute * MINUTE_MS)
+    kind = more.pop("kind", "transactions")
+    return {"id": f"{kind}{from_ms}", "kind": kind, "from_ms": from_ms, "to_ms": to_ms, "count": count, **more}
+
+
+def ratio(row: dict[str, Any], name: str = "exact_conversion") -> float | None:
+    return row[name]["value"] if row[name] else None
+
+
+def outside(row: dict[str, Any]) -> list[str]:
+    return [note for note in row["notes"] if "lie outside" in note]
+
+
+@pytest.mark.parametrize(
+    ("intervals", "inside", "is_noted"),
+    [
+        ([(0, 60)], 60, True),
+        ([(0, 96)], 96, False),  # 4 of 100 is not more than one in twenty
+        ([(0, 95)], 95, False),
+        ([(0, 94)], 94, True),
+        ([(0, 30), (60, 120)], 70, True),
+        ([(10.5, 20), (15, 30.5), (200, 300)], 20, True),  # 11 to 30 lie inside
+        ([(-300, 900)], 100, False),
+        ([(-60, 0), (100, 160)], 0, True),  # an interval ends before its last instant
+    ],
+)
+def test_only_surveys_inside_an_interval_count(
+    office: Office, intervals: list[tuple[float, float]], inside: int, *, is_noted: bool
+) -> None:
+    kind, name = ("visitors", "visitor_coverage") if inside % 4 else ("transactions", "exact_conversion")
+    for interval in intervals:
+        office.count("shop", counted(*interval, count=50, kind=kind))
+    for by in ("site", "day"):
+        (row,) = office.rows(by, **DAYS)
+        assert (row["surveys"], row[kind]) == (100, 50 * len(intervals))
+        assert ratio(row, name) == inside / (50 * len(intervals)), by
+        assert bool(outside(row)) is is_noted
+    if is_noted:
+        told = f"{100 - inside} of 100 surveys lie outside the time that {kind} are known for"
+        assert outside(row)[0].startswith(told)
+
+
+def test_an_ordinary_day_has_no_note(office: Office) -> None:
+    for hour in range(3):  # nobody counts while the shop is closed
+        office.count("door", counted(60 * hour, 60 * hour + 60, 40, kind="visitors"))
+        office.count("shop", counted(60 * hour, 60 * hour + 60, 40, checkout_point_id="cash"))
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    assert [row["notes"] for row in office.rows("site", **DAYS)] == [[]]
+
+
+def test_an_interval_of_one_checkout_point_says_nothing_of_another(office: Office) -> None:
+    other = OfficeTill(console_id="till-2", epoch="0000beef")
+    other.surveys(NINE, yes=40)
+    office.take(other)
+    office.do("checkout-point", "set", "demo", "desk", "--console", "till-2")
+    office.count("shop", counted(0, 100, 200, checkout_point_id="cash"))
+    (row,) = office.rows("site", **DAYS)
+    assert (row["surveys"], ratio(row)) == (140, 100 / 200)
+    assert outside(row)[0].startswith("40 of 140")
+    office.count("shop", counted(1, 2, 0))  # the whole site's, for a minute: two of the desk's surveys
+    assert ratio(office.rows("site", **DAYS)[0]) == 102 / 200
+
+
+def test_a_till_that_sends_each_sale_counts_around_it(office: Office) -> None:
+    for minute in (10, 40, 70):
+        office.count("shop", {**counted(minute, minute, 1), "to_ms": NINE + minute * MINUTE_MS + 1})
+    (row,) = office.rows("site", **DAYS)
+    assert ratio(row) == 100 / 3  # to half an hour after the last sale
+    office.count("shop", counted(300, 300, 1))
+    assert ratio(office.rows("site", **DAYS)[0]) == 100 / 4
+
+
+def test_no_transactions_but_surveys_is_flagged_like_a_conversion_above_one(office: Office) -> None:
+    office.count("shop", counted(0, 60, 0))
+    (row,) = office.rows("site", **DAYS)
+    assert (row["transactions"], row["exact_conversion"]) == (0, None)
+    assert "no exact conversion: 60 surveys and no transactions, a data fault or a gamed button" in row["notes"]
+    office.count("shop", counted(0, 60, 59))
+    (row,) = office.rows("site", **DAYS)
+    assert (
+        "exact conversion 1.02 is above 1.00: more asked than transactions, a data fault or a gamed button"
+        in row["notes"]
+    )
+
+
+def test_an_interval_is_shared_out_among_its_sellers_by_time(office: Office) -> None:
+    office.shifts(
+        "demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T09:20",
+        "demo,till-1,boris,Boris,2026-11-02T09:20,2026-11-02T09:40",
+        "demo,till-1,clara,Clara,2026-11-02T09:40,2026-11-02T10:30",
+    )
+    office.count("shop", counted(0, 60, 10, checkout_point_id="cash"))
+    office.count("shop", counted(60, 120, 7, checkout_point_id="cash"))  # clara leaves at half past: nobody follows
+    rows = {row["seller_id"]: row for row in office.rows("seller", **DAYS)}
+    assert {seller: row["transactions"] for seller, row in rows.items()} == {
+        "anna": 4,
+        "boris": 3,
+        "clara": 3 + 7,
+        None: None,
+    }
+    assert {seller: ratio(row) for seller, row in rows.items() if seller} == {
+        "anna": 20 / 4,
+        "boris": 20 / 3,
+        "clara": 50 / 10,
+    }
+    assert office.rows("site", **DAYS)[0]["transactions"] == 17
+    (row,) = office.rows("site", "--seller", "boris", **DAYS)
+    assert (row["surveys"], row["transactions"]) == (20, 3)
+    office.shifts("demo,till-1,anna,Anna,2026-11-02T09:20,2026-11-02T09:40")  # a correction
+    rows = {row["seller_id"]: row for row in office.rows("seller", **DAYS)}
+    assert (rows["anna"]["transactions"], "boris" in rows) == (7, False)
+
+
+def test_two_sellers_at_once_at_a_checkout_point_get_nothing(office: Office) -> None:
+    office.do("checkout-point", "set", "demo", "cash", "--console", "till-1")
+    other = OfficeTill(console_id="till-2", epoch="0000beef")
+    other.survey(NINE + 35 * MINUTE_MS, "yes")
+    office.take(other)
+    office.do("checkout-point", "set", "demo", "cash", "--console", "till-2")
+    office.shifts(
+        "demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T09:45",
+        "demo,till-2,boris,Boris,2026-11-02T09:30,2026-11-02T10:00",
+    )
+    office.count("shop", counted(0, 60, 60, checkout_point_id="cash"))
+    assert {row["seller_id"]: row["transactions"] for row in office.rows("seller", **DAYS)} == {
+        "anna": 30,
+        "boris": 15,
+        None: 15,
+    }
+    assert office.rows("site", **DAYS)[0]["transactions"] == 60
+
+
+@pytest.mark.parametrize(
+    ("total", "weights", "shares"),
+    [
+        (10, [1, 1, 1], [4, 3, 3]),
+        (1, [1, 1], [1, 0]),
+        (0, [3, 4], [0, 0]),
+        (7, [1, 2, 4], [1, 2, 4]),
+        (5, [1, 9], [1, 4]),
+    ],
+)
+def test_largest_remainders(total: int, weights: list[int], shares: list[int]) -> None:
+    assert largest_remainders(total, weights) == shares
+
+
+def test_ratios_are_those_of_a_plain_count(tmp_path: Path) -> None:
+    """Compare with surveys counted one by one, minute by minute, at two checkout points with random feeds."""
+    dice = seeded("time that is known")
+    office = Office(tmp_path)
+    minutes = range(600)
+    inside: Counter[Any] = Counter()
+    figures: Counter[Any] = Counter()
+    messages = []
+    for point, till_id in (("cash", "till-1"), ("desk", "till-2")):
+        till = OfficeTill(console_id=till_id, epoch=f"0000{till_id[-1] * 4}")
+        asked = sorted(dice.sample(minutes, 150))
+        for minute in asked:
+            till.survey(NINE + minute * MINUTE_MS + 7, "yes")
+        office.take(till)
+        office.do("checkout-point", "set", "demo", point, "--console", till_id)
+        known = set()
+        for start, end in pairwise(sorted(dice.sample(minutes, 20))):
+            if dice.random() < 0.6:
+                known.update(range(start, end))
+                count = dice.randrange(30)
+                messages.append(counted(start, end, count, id=f"{point}{start}", checkout_point_id=point))
+                figures[None] += count
+                figures[point] += count
+        for key in (None, point):
+            inside[key] += len(known.intersection(asked))
+    for message in messages:
+        office.count("shop", message)
+    (row,) = office.rows("site", **DAYS)
+    assert (row["transactions"], ratio(row)) == (figures[None], inside[None] / figures[None])
+    for by in ("checkout_point", "checkout_point,day"):
+        rows = {row["checkout_point_id"]: row for row in office.rows(by, **DAYS)}
+        for point in ("cash", "desk"):
+            assert (rows[point]["transactions"], ratio(rows[point])) == (figures[point], inside[point] / figures[point])
