@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bridge.reports.seller_shares import SellerShares
-    from bridge.store.report_queries import Feed, Group
+    from bridge.store.report_queries import FeedRun, Group
 
 Kind = Literal["transactions", "visitors"]
 KINDS: tuple[Kind, ...] = ("transactions", "visitors")
-MINUTE_MS, HOUR_MS = 60_000, 3_600_000
-AROUND_A_SALE_MS = HOUR_MS // 2
+SALE_MS = 60_000
+AROUND_A_SALE_MS = 1_800_000
 """A till that sends each sale by itself, in less than a minute, is taken to count for so long before and after it."""
 
+HOUR_MS = 3_600_000
 Span = tuple[int, int]
 Where = tuple[str, str, str]
 """(site_id, checkout_point_id, seller_id): whom a count is about; empty is anybody."""
@@ -28,25 +29,20 @@ Where = tuple[str, str, str]
 
 @dataclass
 class FeedTotal:
-    """The figure of a group, and the spans of time that it was counted in: in order, without overlaps."""
+    """The figure of a group, and the spans of time that it was counted in."""
 
     figure: int = 0
     spans: dict[Where, list[Span]] = field(default_factory=dict)
     ends_ms: dict[str, int] = field(default_factory=dict)  # by site: the end of the interval that reaches furthest
-    _found: dict[Where, list[list[Span]]] = field(default_factory=dict)
+    _united: dict[Where, list[Span]] = field(default_factory=dict)
 
-    def add(self, feed: Feed, figure: int) -> None:
-        """Add a count, or a seller's share of it; counts must be added in order of `from_ms`."""
+    def add(self, run: FeedRun, figure: int) -> None:
+        """Add a run of counts, or a seller's share of it."""
         self.figure += figure
-        self.ends_ms[feed.site_id] = max(self.ends_ms.get(feed.site_id, 0), feed.to_ms)
-        from_ms, to_ms = feed.from_ms, feed.to_ms
-        if to_ms - from_ms < MINUTE_MS:
-            from_ms, to_ms = from_ms - AROUND_A_SALE_MS, to_ms + AROUND_A_SALE_MS
-        spans = self.spans.setdefault((feed.site_id, feed.checkout_point_id, feed.sent_seller_id), [])
-        while spans and from_ms <= spans[-1][1]:
-            before = spans.pop()
-            from_ms, to_ms = min(from_ms, before[0]), max(to_ms, before[1])
-        spans.append((from_ms, to_ms))
+        end_ms = max(to_ms for _, to_ms, _ in run.parts)
+        self.ends_ms[run.site_id] = max(self.ends_ms.get(run.site_id, 0), end_ms)
+        where = run.site_id, run.checkout_point_id, run.sent_seller_id
+        self.spans.setdefault(where, []).append((run.known_from_ms, run.known_to_ms))
 
     def knows(self, where: Where, from_ms: int, to_ms: int) -> bool | None:
         """Return whether a span of time was counted for a site, checkout point and seller: None if only in part."""
@@ -60,18 +56,29 @@ class FeedTotal:
         return None if touches else False
 
     def _spans_about(self, where: Where) -> list[list[Span]]:
-        found = self._found.get(where)
-        if found is None:
-            site_id, point, seller_id = where
-            keys = dict.fromkeys(
-                (site_id, a_point, a_seller) for a_point in ("", point) for a_seller in ("", seller_id)
-            )
-            found = self._found[where] = [self.spans[key] for key in keys if key in self.spans]
-        return found
+        site_id, point, seller_id = where
+        pairs = {("", ""), (point, ""), ("", seller_id), (point, seller_id)}
+        return [self._spans_of(key) for pair in pairs if (key := (site_id, *pair)) in self.spans]
+
+    def _spans_of(self, key: Where) -> list[Span]:
+        if key not in self._united:
+            self._united[key] = unite(self.spans[key])
+        return self._united[key]
+
+
+def unite(spans: list[Span]) -> list[Span]:
+    """Return spans in order of time, joined where they touch."""
+    united: list[Span] = []
+    for from_ms, to_ms in sorted(spans):
+        if united and from_ms <= united[-1][1]:
+            united[-1] = united[-1][0], max(united[-1][1], to_ms)
+        else:
+            united.append((from_ms, to_ms))
+    return united
 
 
 def total_feeds(
-    feeds: Iterable[Feed], shares: SellerShares | None, seller: int | None, seller_ids: tuple[str, ...] | None
+    runs: Iterable[FeedRun], shares: SellerShares | None, seller: int | None, seller_ids: tuple[str, ...] | None
 ) -> dict[tuple[Group, str], FeedTotal]:
     """Sum the figures by (group, kind).
 
@@ -79,20 +86,24 @@ def total_feeds(
     of their column in a group, if there is one.
     """
     totals: dict[tuple[Group, str], FeedTotal] = {}
-    for feed in feeds:
-        for seller_id, figure in [(None, feed.figure)] if shares is None else shares.of(feed):
+    for run in runs:
+        whole: dict[str | None, int] = {None: sum(figure for _, _, figure in run.parts)}
+        for seller_id, figure in (whole if shares is None else shares.of(run)).items():
             if seller_ids is not None and seller_id not in seller_ids:
                 continue
-            group = feed.group if seller is None else (*feed.group[:seller], seller_id, *feed.group[seller + 1 :])
-            total = totals.get((group, feed.kind))
+            group = run.group if seller is None else (*run.group[:seller], seller_id, *run.group[seller + 1 :])
+            total = totals.get((group, run.kind))
             if total is None:
-                total = totals[group, feed.kind] = FeedTotal()
-            total.add(feed, figure)
+                total = totals[group, run.kind] = FeedTotal()
+            total.add(run, figure)
     return totals
 
 
+def hours_span(first_hour: str, last_hour: str) -> Span:
+    """Return the time from the start of one local hour, named as in reports, to the end of another."""
+    return _starts_ms(first_hour), _starts_ms(last_hour) + HOUR_MS
+
+
 @lru_cache(maxsize=65_536)
-def hour_span(hour: str) -> Span:
-    """Return the hour that a local hour, named as in reports, is or (where the clock was changed) lies in."""
-    from_ms = int(datetime.fromisoformat(hour).timestamp() * 1000)
-    return from_ms, from_ms + HOUR_MS
+def _starts_ms(hour: str) -> int:
+    return int(datetime.fromisoformat(hour).timestamp() * 1000)

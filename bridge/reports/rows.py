@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.model.local_time import day_starts_ms, period_of
 from bridge.reports import corrections, feed_notes, kpi
-from bridge.reports.feeds import KINDS, total_feeds
+from bridge.reports.feeds import AROUND_A_SALE_MS, KINDS, SALE_MS, total_feeds
 from bridge.reports.known_surveys import Totals, count_known
 from bridge.reports.notes import RATIO_OF, UNKNOWN, notes
 from bridge.reports.row_counts import RowCounts, Rule
@@ -174,8 +174,9 @@ def _read_feeds(store: Store, context: ReportContext, selections: list[Selection
     shares = None
     if "seller_id" in columns or seller_ids is not None:
         shares = SellerShares(places.shifts_at_checkout_points(store))
-    counts = (feed for selection in selections for feed in report_queries.feeds(store, columns, selection))
-    return total_feeds(counts, shares, columns.index("seller_id") if "seller_id" in columns else None, seller_ids)
+    how: Any = {"by_seller": shares is not None, "sale_ms": SALE_MS, "around_ms": AROUND_A_SALE_MS}
+    runs = (run for selection in selections for run in report_queries.feeds(store, columns, selection, **how))
+    return total_feeds(runs, shares, columns.index("seller_id") if "seller_id" in columns else None, seller_ids)
 
 
 def _read_context(store: Store, query: ReportQuery) -> ReportContext:

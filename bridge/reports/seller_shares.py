@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bridge.store.report_queries import Feed
+    from bridge.store.report_queries import FeedRun
 
 
 class Segment(NamedTuple):
@@ -32,25 +32,42 @@ class SellerShares:
         self._segments = {key: _without_overlaps(found) for key, found in by_point.items()}
         self._starts = {key: [segment.from_ms for segment in found] for key, found in self._segments.items()}
 
-    def of(self, feed: Feed) -> list[tuple[str | None, int]]:
-        """Return (seller_id, figure) of each seller who has a part in a count; None is for nobody in particular.
+    def of(self, run: FeedRun) -> Counter[str | None]:
+        """Return the figure of each seller who has a part in a run of counts; None is for nobody in particular.
 
-        Nobody on shift has no part, unless nobody was on shift at all: customers are not served then.
+        Nobody on shift has no part in a count, unless nobody was on shift at all: customers are not served then.
         """
-        key = feed.site_id, feed.checkout_point_id
-        starts = self._starts.get(key)
-        if feed.sent_seller_id or starts is None:
-            return [(feed.seller_id, feed.figure)]
-        to_ms = max(feed.to_ms, feed.from_ms + 1)
-        first = max(0, bisect_right(starts, feed.from_ms) - 1)
+        figures: Counter[str | None] = Counter()
+        key = run.site_id, run.checkout_point_id
+        if run.sent_seller_id or key not in self._segments:
+            figures[run.seller_id] = sum(figure for _, _, figure in run.parts)
+            return figures
+        segment = self._around(key, run.parts[0][0])
+        for from_ms, to_ms, figure in run.parts:
+            if segment is None or not segment.from_ms <= from_ms <= to_ms <= segment.to_ms:
+                segment = self._around(key, from_ms)
+            if segment is not None and to_ms <= segment.to_ms:
+                figures[segment.seller_id] += figure
+            else:
+                figures.update(self._shared(key, from_ms, max(to_ms, from_ms + 1), figure))
+        return figures
+
+    def _around(self, key: tuple[str, str], at_ms: int) -> Segment | None:
+        """Return the segment that an instant lies in."""
+        index = bisect_right(self._starts[key], at_ms) - 1
+        return self._segments[key][index] if index >= 0 and at_ms < self._segments[key][index].to_ms else None
+
+    def _shared(self, key: tuple[str, str], from_ms: int, to_ms: int, figure: int) -> dict[str | None, int]:
+        """Share a count out by the time that each seller was on shift in its interval."""
+        starts = self._starts[key]
+        first = max(0, bisect_right(starts, from_ms) - 1)
         parts: Counter[str | None] = Counter()
         for segment in self._segments[key][first : bisect_right(starts, to_ms - 1)]:
-            part_ms = min(to_ms, segment.to_ms) - max(feed.from_ms, segment.from_ms)
-            if part_ms > 0:
-                parts[segment.seller_id] += part_ms
-        if len(parts) <= 1:
-            return [(next(iter(parts), None), feed.figure)]
-        return list(zip(parts, largest_remainders(feed.figure, [*parts.values()]), strict=True))
+            parts[segment.seller_id] += max(0, min(to_ms, segment.to_ms) - max(from_ms, segment.from_ms))
+        parts = +parts
+        if not parts:
+            return {None: figure}
+        return dict(zip(parts, largest_remainders(figure, [*parts.values()]), strict=True))
 
 
 def largest_remainders(total: int, weights: list[int]) -> list[int]:

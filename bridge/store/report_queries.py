@@ -33,19 +33,20 @@ class GroupCounts(NamedTuple):
     ask_every_unknown: int
 
 
-class HourCounts(NamedTuple):
-    """The surveys of an hour at one console with one question and revision, errors not counted.
+class TimeCounts(NamedTuple):
+    """The surveys from one local hour to another, at a checkout point, of a seller, question and revision.
 
-    A checkout point or seller that there is not is empty.
+    Errors are not counted. A checkout point or seller that there is not is empty.
     """
 
     group: Group
     site_id: str
     checkout_point_id: str
     seller_id: str
-    hour: str
     question_id: str
     question_revision: int
+    first_hour: str
+    last_hour: str
     surveys: int
     asked: int
 
@@ -64,18 +65,21 @@ class OpenedSurvey(NamedTuple):
     asked: int
 
 
-class Feed(NamedTuple):
-    """One count of transactions or visitors, with the group of the seller on shift as it began."""
+class FeedRun(NamedTuple):
+    """Counts of transactions or visitors that follow each other without a gap, of one group and one seller on shift.
+
+    `parts` are their intervals and figures; `known_from_ms` and `known_to_ms` are the time that they say something of.
+    """
 
     group: Group
     site_id: str
     checkout_point_id: str  # as sent; empty: for the whole site
     sent_seller_id: str  # empty: not sent
-    seller_id: str | None
     kind: str
-    from_ms: int
-    to_ms: int
-    figure: int
+    seller_id: str | None
+    known_from_ms: int
+    known_to_ms: int
+    parts: list[tuple[int, int, int]]
 
 
 class Selection(NamedTuple):
@@ -178,33 +182,62 @@ def unproved(store: Store, columns: tuple[str, ...], selection: Selection) -> It
         yield tuple(row[:width]), *row[width:]
 
 
-def feeds(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[Feed]:
-    """Yield the counts whose local day of `from_ms` lies in the period, in order, whoever the seller is."""
+def feeds(
+    store: Store, columns: tuple[str, ...], selection: Selection, *, by_seller: bool, sale_ms: int, around_ms: int
+) -> Iterator[FeedRun]:
+    """Yield the counts whose local day of `from_ms` lies in the period, whoever the seller is, in runs.
+
+    An interval shorter than `sale_ms` stands for the time `around_ms` before and after it. Without `by_seller`, a run
+    goes on where the seller changes.
+    """
     sql_of = _expressions("hour") | {"console_id": "at_console_id", "seller_id": "of_seller_id"}
-    keys = ", ".join([*(sql_of[column] for column in columns), "site_id"])
+    keys = [sql_of[column] for column in columns] + ["site_id", "checkout_point_id", "seller_id", "kind"]
+    keys.append("of_seller_id" if by_seller else "NULL")
     counts = MERGED_COUNTS if imports.is_visible(store) else "counts"
     where, bindings = selection.where("hour", "at_console_id", by_survey=False)
+    around = "iif(to_ms - from_ms < ?, ?, 0)"
     sql = (
-        f"SELECT {keys}, coalesce(checkout_point_id, ''), coalesce(seller_id, ''), of_seller_id, kind, from_ms, to_ms,"  # noqa: S608 - no outside text
-        f" count FROM {counts} WHERE {where} ORDER BY from_ms, to_ms"
+        f"SELECT {', '.join(keys)}, from_ms - {around} AS known_from_ms, to_ms + {around}, from_ms, to_ms, count"  # noqa: S608 - no outside text
+        f" FROM {counts} WHERE {where} ORDER BY {', '.join(map(str, range(1, len(keys) + 1)))}, known_from_ms"
     )
-    width = len(columns)
-    for row in store.each(sql, bindings):
-        yield Feed(tuple(row[:width]), *row[width:])
+    width, key, run = len(columns), None, None
+    for row in store.each(sql, [*[sale_ms, around_ms] * 2, *bindings]):
+        *_, from_ms, to_ms, begins_ms, ends_ms, figure = row
+        if run is not None and row[:-5] == key and from_ms <= run[1]:
+            run[2].append((begins_ms, ends_ms, figure))
+            run[1] = max(run[1], to_ms)
+            continue
+        if run is not None and key is not None:
+            yield _run(key, width, run)
+        key, run = row[:-5], [from_ms, to_ms, [(begins_ms, ends_ms, figure)]]
+    if run is not None and key is not None:
+        yield _run(key, width, run)
 
 
-def hour_counts(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[HourCounts]:
-    """Yield the counts of the selected surveys by hour and console."""
+def _run(key: tuple[Any, ...], width: int, run: list[Any]) -> FeedRun:
+    site_id, point, sent_seller, kind, seller = key[width:]
+    return FeedRun(key[:width], site_id, point or "", sent_seller or "", kind, seller, *run)
+
+
+def counts_in_time(
+    store: Store, columns: tuple[str, ...], selection: Selection, *, by_hour: bool
+) -> Iterator[TimeCounts]:
+    """Yield the counts of the selected surveys on each day, or in each hour, with the first and last hour of them."""
     sql_of = _expressions("hour")
-    keys = ", ".join(sql_of[column] for column in columns)
+    keys = ", ".join(
+        [
+            *(sql_of[column] for column in columns),
+            "site_id, checkout_point_id, seller_id, question_id, question_revision",
+        ]
+    )
     where, bindings = selection.where("hour")
     sql = (
-        f"SELECT {keys}{', ' * bool(keys)}site_id, checkout_point_id, seller_id, hour, question_id, question_revision,"  # noqa: S608 - no outside text
-        f" yes + no + cant_say + silent, asked FROM {_rollup(store, 'hour')} WHERE {where}"
+        f"SELECT {keys}, min(hour), max(hour), sum(yes + no + cant_say + silent), sum(asked)"  # noqa: S608 - no outside text
+        f" FROM {_rollup(store, 'hour')} WHERE {where} GROUP BY {keys}, {'hour' if by_hour else 'substr(hour, 1, 10)'}"
     )
     width = len(columns)
     for row in store.each(sql, bindings):
-        yield HourCounts(tuple(row[:width]), *row[width:])
+        yield TimeCounts(tuple(row[:width]), *row[width:])
 
 
 def surveys_opened(
