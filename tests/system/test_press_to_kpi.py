@@ -133,7 +133,7 @@ def configure(database: Path) -> None:
     for till in TILLS:
         console = f"{till.site_id}/{till.console_id}"
         values = (f"question_id={till.question_id}", f"ask_every={till.ask_every}")
-        trivox("settings", "set", "--console", console, *values, *where)
+        trivox("settings", "set", "--console", console, *values, "--new", *where)
         trivox("checkout-point", "set", till.site_id, till.point, "--console", till.console_id, *where)
 
 
