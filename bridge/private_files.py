@@ -220,7 +220,7 @@ def _give(descriptor: int, owner: Owner | None) -> None:
 def _give_folder(path: Path, owner: Owner | None) -> None:
     if owner is None or not is_acting_as_root():
         return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)  # type: ignore[attr-defined, unused-ignore]
     try:
         _give(descriptor, owner)
     finally:

@@ -84,7 +84,7 @@ def _way(path: str) -> Iterator[_Step]:
 
 def is_root() -> bool:
     """Return whether root runs this process, whoever it acts as now."""
-    return HAS_MODES and os.getuid() == ROOT
+    return HAS_MODES and os.getuid() == ROOT  # type: ignore[attr-defined, unused-ignore]
 
 
 def is_acting_as_root() -> bool:
@@ -105,7 +105,7 @@ def acting_for(path: Path) -> Iterator[None]:
 @contextmanager
 def acting_as_caller() -> Iterator[None]:
     """Act as the user who runs this process, within a passage that acts as another one."""
-    with acting_as(Owner(os.getuid(), os.getgid()) if is_root() else None):
+    with acting_as(Owner(os.getuid(), os.getgid()) if is_root() else None):  # type: ignore[attr-defined, unused-ignore]
         yield
 
 
@@ -115,8 +115,8 @@ def acting_as(owner: Owner | None) -> Iterator[None]:
     if owner is None or not is_root() or owner.user_id == user_id():
         yield
         return
-    before = Owner(os.geteuid(), os.getegid())
-    groups = os.getgroups()
+    before = Owner(os.geteuid(), os.getegid())  # type: ignore[attr-defined, unused-ignore]
+    groups = os.getgroups()  # type: ignore[attr-defined, unused-ignore]
     try:
         _become(owner.user_id, *_groups_of(owner))
     except PermissionError as error:
@@ -130,10 +130,10 @@ def acting_as(owner: Owner | None) -> Iterator[None]:
 
 
 def _become(user_id: int, group_id: int, groups: list[int]) -> None:
-    os.seteuid(ROOT)  # only root may change the groups
-    os.setgroups(groups)
-    os.setegid(group_id)
-    os.seteuid(user_id)
+    os.seteuid(ROOT)  # type: ignore[attr-defined, unused-ignore] # only root may change the groups
+    os.setgroups(groups)  # type: ignore[attr-defined, unused-ignore]
+    os.setegid(group_id)  # type: ignore[attr-defined, unused-ignore]
+    os.seteuid(user_id)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _groups_of(owner: Owner) -> tuple[int, list[int]]:
@@ -141,5 +141,5 @@ def _groups_of(owner: Owner) -> tuple[int, list[int]]:
     user = user_record(owner.user_id)
     if user is None:
         return owner.group_id, [owner.group_id]
-    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)  # type: ignore[attr-defined, unused-ignore]
     return (owner.group_id if owner.group_id in groups else user.pw_gid), groups

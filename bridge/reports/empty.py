@@ -30,4 +30,4 @@ def why_empty(store: Store, query: ReportQuery) -> str:
         return f"{none}: there are some on {', '.join(found[-MOST_RANGES:])}{more}."
     if query.question_id or query.site_ids or query.consoles or query.seller_ids:
         return f"{none}, nor on other days, of what you named: ask for less."
-    return f"{none}, nor on any other day: no console has sent one yet (see `trivox doctor`)."
+    return f"{none}, nor on any other day: none has arrived yet that counts (see `trivox doctor`)."

@@ -217,6 +217,7 @@ def open_writer(database: Path, *, makes_database: bool = False) -> Iterator[Loc
             return
         connection = _connect(database)
         if connection is not None:
+            connection.settimeout(ANSWER_LIMIT_S)
             with connection, connection.makefile("rb") as answers:
                 yield RemoteWriter(connection, answers)
             return

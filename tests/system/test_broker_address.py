@@ -61,14 +61,14 @@ def test_the_gateway_says_which_url_to_give(tmp_path: Path, wrong: WrongUrl) -> 
 
 
 def test_a_gateway_sends_no_console_s_password_there(tmp_path: Path, wrong: WrongUrl) -> None:
-    trivox("console", "keys", "keys.json", "shop/till-1", "--database", "t.db", folder=tmp_path)
+    trivox("console", "keys", "keys.json", "shop/till-1", "--new", "--database", "t.db", folder=tmp_path)
     done = trivox("gateway", "--broker", wrong.url, *wrong.options, "--keys", "keys.json", folder=tmp_path)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"trivox: No board could log in at {wrong.url}: {wrong.told}")
 
 
 def test_a_gateway_says_which_login_it_does_not_use(tmp_path: Path, broker: Mosquitto) -> None:
-    trivox("console", "keys", "keys.json", "shop/till-1", "--database", "t.db", folder=tmp_path)
+    trivox("console", "keys", "keys.json", "shop/till-1", "--new", "--database", "t.db", folder=tmp_path)
     url, keys = f"mqtt://127.0.0.1:{broker.port}", ("--keys", str(tmp_path / "keys.json"))
     with RunningGateway(tmp_path, url, tmp_path / "none", options=keys, account=("gateway", "secret")) as gateway:
         assert "user and password of environment and --config are not used" in gateway.output()

@@ -74,7 +74,7 @@ def asking(question_id: str) -> OfficeTill:
 def test_a_question_id_is_judged_by_the_pattern_of_ids(office: Office, question_id: str) -> None:
     office.take(asking(question_id))
     assert facts.rejects(office.database, "reason") == ["impossible value: question_id is not a valid id"] * 3
-    assert office.do("report", "--from", "2026-11-01", "--to", "2026-12-01") == "There are no surveys in this period.\n"
+    assert office.do("report", "--from", "2026-11-01", "--to", "2026-12-01").startswith("There are no surveys from")
     assert "Rejected as impossible value: 3" in office.do("doctor")
     till = OfficeTill()
     till.events, till.sent = [*asking(question_id).events], 3
@@ -136,7 +136,7 @@ def test_nothing_hostile_reaches_a_terminal(older: Office) -> None:
     for words in (OUTPUTS[0], ("watch", "--once"), ("console", "list"), ("question", "list")):
         received = on_terminal(older, *words)
         assert raw_controls(re.sub(r"\x1b\[[0-9;]*m", "", received).replace("\r\n", "\n")) == [], words
-        assert "http://a" in received
+        assert "[/x]" in received
         assert "\x1b]" not in received, "no link"
 
 

@@ -242,19 +242,19 @@ def test_the_databases_own_files_are_not_taken_from_a_client_and_its_locks_stay(
         with client, client.makefile("rb") as answers:
             answer = json.loads(answers.readline())
         assert "error" in answer or answer["progress"] == [1, 2]
-        assert locks_of(database) == locks
+        assert locks <= locks_of(database), "a reader's lock may be there as well"
     os.close(opened)
     server.close()
     store.close()
 
 
-def locks_of(database: Path) -> list[str]:
+def locks_of(database: Path) -> set[str]:
     """Return the locks that this process holds on the database's files."""
     numbers = {str(path.stat().st_ino) for path in database.parent.iterdir()}
     lines = [line.split() for line in Path("/proc/locks").read_text("ascii").splitlines()]
-    return sorted(
+    return {
         " ".join(words[1:4] + words[5:]) for words in lines if words[1] == "POSIX" and words[5].split(":")[2] in numbers
-    )
+    }
 
 
 def test_each_command_crosses_the_socket_and_has_an_operation() -> None:

@@ -4,6 +4,7 @@ from tests.bridge.office import Office
 
 
 def test_all_is_well_where_every_console_is_retired(office: Office) -> None:
+    office.do("site", "set", "demo", "--timezone", "UTC")
     office.do("console", "enroll", "demo/till-1", "demo/till-2")
     assert "! No bridge is running: start `trivox bridge`." in office.do("doctor")
     office.do("console", "retire", "demo/till-1")
