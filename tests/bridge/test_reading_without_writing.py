@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,21 +49,27 @@ def office(tmp_path: Path) -> Iterator[Office]:
         yield office
 
 
-def temporary_files() -> set[str]:
-    return {path.name for path in Path(tempfile.gettempdir()).glob("trivox-*")}
+@contextmanager
+def own_temporary_folder() -> Iterator[Path]:
+    """Have temporary files made in a folder that no other test uses, and that every user may use."""
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched:
+        Path(name).chmod(0o1777)
+        patched.setattr(tempfile, "tempdir", name)
+        yield Path(name)
 
 
 def read_all(office: Office, outside: Path) -> None:
     """Run all commands that read; check that they tell of the stored surveys, and that no file comes or goes."""
-    before, litter = sorted(office.folder.iterdir()), temporary_files()
-    for words in READING:
-        result = office.run(*(word.format(outside=outside) for word in words))
-        assert (result.status, result.err) == (0, ""), (words, result)
-        if words == REPORT:
-            assert ",6,4,2,0,0," in result.out
+    before = sorted(office.folder.iterdir())
+    with own_temporary_folder() as temporary:
+        for words in READING:
+            result = office.run(*(word.format(outside=outside) for word in words))
+            assert (result.status, result.err) == (0, ""), (words, result)
+            if words == REPORT:
+                assert ",6,4,2,0,0," in result.out
+        assert list(temporary.iterdir()) == []
     assert stored(outside / "copy.db") == 12
     assert sorted(office.folder.iterdir()) == before
-    assert temporary_files() <= litter
 
 
 def test_in_a_folder_that_may_not_be_written(office: Office, tmp_path: Path) -> None:
