@@ -31,7 +31,7 @@ from bridge.surveys.facts import (
 )
 from bridge.surveys.fold import Fold
 from bridge.surveys.words import WordsIntake
-from bridge.wire import contract
+from bridge.wire import contract, json_content
 from bridge.wire.contract import (
     Booted,
     ClockSet,
@@ -281,7 +281,7 @@ class Intake:
         """Return the text of an event to keep: as sent, or without unknown fields where these take too much room."""
         if len(raw) <= kept.FREE_BYTES or kept.reserve(self._store, topic, kept.UNKNOWN_FIELDS, len(raw)):
             return raw
-        return contract.without_unknown_fields(event, raw)
+        return json_content.without_unknown_fields(event, raw)
 
     def touched(self, epoch: Epoch) -> EpochInTransaction:
         """Return the epoch as this transaction found it."""
@@ -294,7 +294,7 @@ class Intake:
         """Take in a number that was received before: a duplicate, or a conflict, in which the first content stays."""
         self._flush()
         first = events.first_content(self._store, epoch.key, seq)
-        if first is None or contract.same_content(first, raw):
+        if first is None or json_content.same_content(first, raw):
             self.result.duplicates += 1
             if mac is Mac.VALID:
                 events.note_valid(self._store, epoch.key, seq)
@@ -308,7 +308,7 @@ class Intake:
         self, epoch: Epoch, seq: int, reason: str, raw: bytes, topic: str, arrived_at_ms: int, mac: Mac | None
     ) -> None:
         self._count_reject(reason, topic)
-        hash_ = hashlib.sha256(contract.canonical(raw)).hexdigest()
+        hash_ = hashlib.sha256(json_content.canonical(raw)).hexdigest()
         rejects.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms, mac)
 
     def store_events(

@@ -6,7 +6,6 @@ since 1970-01-01 UTC.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from functools import lru_cache
@@ -231,7 +230,6 @@ _decoders: dict[type, msgspec.json.Decoder[Any]] = {
 }
 _WORDS: dict[str, type] = {"status": Status, "health": Health, "reply": Reply}
 _encoder = msgspec.json.Encoder()
-DIGEST = "whole_sha256"  # of an event some of whose fields are not kept
 _CHOICES = ("button", "buttons", "lamps", "outcome", "reason", "source")  # fields whose value is one of a few words
 
 
@@ -408,41 +406,6 @@ def _reason(error: msgspec.ValidationError) -> str:
     if re.search(r">=|<=|length|out of range", text):
         return f"impossible value: {details}"
     return f"ill-typed field: {details}"
-
-
-def without_unknown_fields(event: AnyEvent, raw: bytes) -> bytes:
-    """Return the event's text with its known fields alone, and a digest by which `same_content` knows the whole."""
-    return _encoder.encode(event)[:-1] + f',"{DIGEST}":"{_digest(raw)}"}}'.encode()
-
-
-def same_content(first: bytes, second: bytes) -> bool:
-    """Return whether two JSON texts hold the same content, however they are written."""
-    if first == second or canonical(first) == canonical(second):
-        return True
-    return DIGEST.encode() in first and msgspec.json.decode(first).get(DIGEST) == _digest(second)
-
-
-def _digest(raw: bytes) -> str:
-    return hashlib.sha256(canonical(raw)).hexdigest()
-
-
-def canonical(text: bytes) -> bytes:
-    """Return one form for all JSON texts of the same content; a text that cannot be read is returned as it is."""
-    try:
-        return msgspec.json.encode(_with_whole_numbers(msgspec.json.decode(text)), order="sorted")
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return text
-
-
-def _with_whole_numbers(value: Any) -> Any:
-    """Return the value with each 1.0 as 1, which is the same number in JSON."""
-    if isinstance(value, dict):
-        return {key: _with_whole_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_whole_numbers(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
 
 
 def ack_payload(epoch: str, through: int, at_ms: int) -> bytes:

@@ -13,8 +13,8 @@ from bridge.wire.contract import (
     parse_event,
     read_batch,
     read_topic,
-    same_content,
 )
+from bridge.wire.json_content import same_content
 
 CLOSED: dict[str, Any] = {
     "boot": 17,
