@@ -44,6 +44,8 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Wsgi(ThreadingWSGIServer):
+    request_queue_size = 128  # with 5, a client among many silent ones would try again after a second
+
     def __init__(self, *arguments: Any) -> None:
         self._connections = OpenConnections(MAX_CLIENTS)
         super().__init__(*arguments)
