@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("site_id", "console_id", "seller_id", "seller_name", "started_at", "ended_at")
 MAX_SELLER_ID = 64
+NOTES = 10  # about single lines of a file
+LONGEST_DAY_MS = 25 * 3_600_000  # when summer time ends
 
 
 class ShiftLine(NamedTuple):
@@ -62,9 +64,31 @@ def import_shifts(store: Store, command: ImportShifts) -> Steps:
         places.stage_shifts(store, [(line.site_id, line.console_id, line.shift, line.typed) for line in some])
         places.stage_sellers(store, [(line.shift.seller_id, line.seller_name) for line in some])
         yield
+    renamed = record_changes(store, _renames(store), pending=True)
     made = names.make_new()
     accept(store)
-    return {"shifts": len(given), "made": made, "replaced": replaced}
+    return {"shifts": len(given), "made": made, "replaced": replaced, "renamed": renamed, "notes": _notes(given)}
+
+
+def _renames(store: Store) -> list[HistoryChange]:
+    return [
+        HistoryChange("seller", "", seller_id, {"seller_name": before}, {"seller_name": after}, corrects=False)
+        for seller_id, before, after in places.staged_renames(store)
+    ]
+
+
+def _notes(given: list[ShiftLine]) -> list[str]:
+    """Say which shifts are longer than people work, and who has several names."""
+    names: dict[str, str] = {}
+    notes = []
+    for line in given:
+        shift = line.shift
+        if shift.ended_at_ms - shift.started_at_ms > LONGEST_DAY_MS:
+            notes.append(f"line {line.number}: this shift of {shift.seller_id} lasts longer than a day")
+        if names.setdefault(shift.seller_id, line.seller_name) != line.seller_name and line.seller_name:
+            notes.append(f"line {line.number}: {shift.seller_id} is called otherwise above; the last name is kept")
+            names[shift.seller_id] = line.seller_name
+    return notes[:NOTES]
 
 
 def _change(store: Store, line: ShiftLine) -> HistoryChange:
@@ -131,7 +155,11 @@ def _overlaps_in_any_zone(before: list[tuple[Shift, TypedTimes]], lines: list[Sh
 
 def _overlaps(before: list[Shift], lines: list[ShiftLine]) -> Iterator[str]:
     """Yield a sentence for each two shifts of a console that would overlap."""
-    numbers = {line.shift.started_at_ms: line.number for line in lines}
+    numbers: dict[int, int] = {}
+    for line in lines:
+        first = numbers.setdefault(line.shift.started_at_ms, line.number)
+        if first != line.number:
+            yield f"line {line.number}: the shift overlaps the one in line {first}"
     after = {shift.started_at_ms: shift for shift in before} | {line.shift.started_at_ms: line.shift for line in lines}
     ordered = [after[start] for start in sorted(after)]
     for earlier, later in pairwise(ordered):

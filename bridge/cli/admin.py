@@ -216,6 +216,7 @@ def shift_import(
     result = perform(database, ImportShifts(name=file.name, text=table_of(file), new=new))
     print_made(result)
     print_line(f"{plural(result['shifts'], 'shift')} imported.")
+    _print_notes(result)
     print_consequences(result, "shift")
 
 
@@ -232,9 +233,13 @@ def counts_import(
     result = perform(database, ImportCounts(name=file.name, text=table_of(file), new=new))
     print_made(result)
     print_line(f"{plural(result['counts'], 'count')} imported.")
+    _print_notes(result)
+    print_consequences(result, "count")
+
+
+def _print_notes(result: dict[str, Any]) -> None:
     for note in result["notes"]:
         print_line(f"Note: {note}.")
-    print_consequences(result, "count")
 
 
 def register(app: typer.Typer) -> None:

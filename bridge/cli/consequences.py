@@ -27,6 +27,8 @@ MOVES = {  # one survey, and several
 def print_consequences(result: dict[str, Any], thing: str = "") -> None:
     """Print a line, if there is anything to say; `thing` names what the command sets."""
     parts = [f"{plural(result['replaced'], thing)} replaced"] if result.get("replaced") else []
+    if result.get("renamed"):
+        parts.append(f"{plural(result['renamed'], 'seller')} renamed, in reports of the time past too")
     for name, count in result.get("moved", {}).items():
         one, several = MOVES[name]
         parts.append(f"1 {one}" if count == 1 else f"{count:,} {several}")

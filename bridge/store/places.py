@@ -179,6 +179,14 @@ def stage_sellers(store: Store, names: Iterable[tuple[str, str]]) -> None:
     )
 
 
+def staged_renames(store: Store) -> list[tuple[str, str, str]]:
+    """Return (seller_id, name before, name after) of each seller whose name the staged one replaces."""
+    return store.all(
+        "SELECT seller_id, old.seller_name, new.seller_name FROM seller_change AS new JOIN seller AS old"
+        " USING (seller_id) WHERE new.seller_name NOT IN ('', old.seller_name) ORDER BY 1"
+    )
+
+
 def consoles_of_staged_shifts(store: Store) -> list[tuple[str, str, int, int]]:
     """Return (site_id, console_id, from_ms, to_ms) of each console with staged shifts, and when its sellers change."""
     return store.all(
