@@ -344,6 +344,9 @@ def test_shifts_may_touch_but_not_overlap(office: Office) -> None:
         "demo,till-1,maria,Maria,2026-11-03T11:00,2026-11-03T13:00",
     )
     assert "line 3: the shift overlaps the one in line 2" in result.err
+    morning = "2026-11-03T08:00,2026-11-03T12:00"
+    result = office.shifts(f"demo,till-1,maria,Maria,{morning}", f"demo,till-1,vera,Vera,{morning}")
+    assert "line 3: the shift overlaps the one in line 2" in result.err, "no line takes another's place in silence"
     assert len(facts.shifts(office.database)) == 3
 
 

@@ -72,6 +72,19 @@ def test_a_shift_replaced_is_kept_with_what_was_before(office: Office) -> None:
     assert swapped["is_correction"]
 
 
+def test_a_new_name_of_a_seller_is_told_and_kept(office: Office) -> None:
+    office.shifts(ANNA, BORIS)
+    told = office.shifts(ANNA.replace(",Anna,", ",Boris,"), BORIS.replace(",Boris,", ",Anna,")).out
+    assert "2 sellers renamed, in reports of the time past too" in told
+    assert changes(office, "--kind", "seller") == [
+        ("seller", {"seller_name": "Anna"}, {"seller_name": "Boris"}),
+        ("seller", {"seller_name": "Boris"}, {"seller_name": "Anna"}),
+    ]
+    told = office.shifts(ANNA, ANNA.replace("11-02", "11-03").replace(",Anna,", ",Anja,")).out
+    assert "Note: line 3: anna is called otherwise above; the last name is kept." in told
+    assert "lasts longer than a day" in office.shifts(BORIS.replace("02T", "04T").replace("04T16", "06T16")).out
+
+
 def test_a_question_keeps_its_texts_and_weights(office: Office) -> None:
     office.do("question", "set", "staff", "--kind", "office")
     office.do("question", "set", "staff", "--silent-weight", 0.25)
