@@ -179,7 +179,7 @@ class Writer:
 
     def _loop(self) -> None:
         self._pulse.begin()
-        self.vitals.load(self._store)
+        self._attempt(lambda: self.vitals.load(self._store))
         self._long_jobs.extend(LongJob(self._store, Job(command), self._subscribers) for command in due(self._store))
         while True:
             try:
@@ -210,7 +210,7 @@ class Writer:
             self._publish_retained()
         if time.monotonic() >= self._sweep_at_s or self.vitals.write_error is not None:
             self._sweep_at_s = time.monotonic() + SWEEP_EVERY_S
-            self._sweep()
+            self._attempt(self._sweep)
 
     def _watch_clock(self) -> None:
         """Report when this machine's clock was stepped: no wait here depends on it, but dates follow it."""
@@ -290,9 +290,7 @@ class Writer:
 
     def _reject(self, message: ReceivedMessage, failure: Exception) -> tuple[IntakeResult, TransactionOutcome]:
         """Keep a message among the rejects; its console is not acknowledged, and goes on sending it."""
-        if isinstance(
-            failure, NO_MEMORY
-        ):  # it may be the machine that has none, and not the message that needs too much
+        if isinstance(failure, NO_MEMORY):  # perhaps not the message needs too much, but the machine has none
             with suppress(*NO_MEMORY):
                 return self._take([message])
         outcome = TransactionOutcome(self._subscribers)
@@ -314,9 +312,10 @@ class Writer:
             with self._store.transaction(self._now_ms(), job.origin):
                 job.result = execute(self._store, job.command, execution)
                 offers = firmware_updates.first_offers(self._store)
-            self._follow(job.command, offers)
         except Exception as error:  # noqa: BLE001 - `perform` raises it
             self._fail(job, error)
+        else:
+            self._follow(job.command, offers)
         finally:
             job.done.set()
 
@@ -331,8 +330,6 @@ class Writer:
         is_over = True
         try:
             is_over = long_job.take_step(self._now_ms(), self.vitals)
-            if is_over:
-                self._follow(long_job.job.command, [])
         except Exception as error:  # noqa: BLE001 - see above
             reason = write_error(error)
             if reason is not None:
@@ -343,19 +340,35 @@ class Writer:
                 self._fail(long_job.job, error if reason is None else cannot_write(reason))
             else:
                 self._stopping.wait(PAUSE_S)
+        else:
+            if is_over:
+                self._follow(long_job.job.command, [])
         finally:
             if is_over:
                 self._long_jobs.popleft()
                 long_job.job.done.set()
 
     def _follow(self, command: BridgeCommand | None, offers: list[firmware_updates.Message]) -> None:
-        """Log a command that was carried out, and send what it leads to."""
+        """Log a command that was carried out, and send what it leads to; whatever fails here, its result stands."""
         if command is not None:
             log.info("command executed", operation=type(command).__name__, **ids_of(command))
-        self.vitals.load(self._store)
-        self._publish_retained()
+        self._attempt(lambda: self.vitals.load(self._store))
+        self._attempt(self._publish_retained)
         if offers:
             self._on_commit(Outgoing([Publication(*offer) for offer in offers], []))
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do what may fail without undoing anything; log the failure, and raise it if the bridge must end with it."""
+        try:
+            work()
+        except Exception as error:
+            reason = write_error(error)
+            if reason is not None:
+                self.vitals.note_write_error(reason, error)
+            elif isinstance(error, FATAL):
+                raise
+            elif self.vitals.limiter.allow("attempt") is not None:
+                log.error("a part of the bridge's work failed: report this", trace=True)
 
     def _publish_retained(self, *, every: bool = False) -> None:
         """Publish the retained messages that are due, or all; do it again later if that could not be recorded."""
@@ -377,19 +390,11 @@ class Writer:
             self._on_commit(Outgoing(publications[start : start + MAX_GROUP], []))
 
     def _sweep(self) -> None:
+        """Close surveys that have been open for too long."""
         outcome = TransactionOutcome(self._subscribers)
-        try:
-            with self._store.transaction(self._now_ms()):
-                fold.sweep(self._store, outcome.emit)
-            self.vitals.note_recovered()
-            self.vitals.handle_all(outcome.facts)
-            if outcome.publications:
-                self._on_commit(Outgoing(outcome.publications, []))
-        except Exception as error:
-            reason = write_error(error)
-            if reason is not None:
-                self.vitals.note_write_error(reason, error)
-            elif isinstance(error, FATAL):
-                raise
-            elif self.vitals.limiter.allow("sweep") is not None:
-                log.error("surveys open for too long could not be closed: report this", trace=True)
+        with self._store.transaction(self._now_ms()):
+            fold.sweep(self._store, outcome.emit)
+        self.vitals.note_recovered()
+        self.vitals.handle_all(outcome.facts)
+        if outcome.publications:
+            self._on_commit(Outgoing(outcome.publications, []))

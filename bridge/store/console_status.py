@@ -1,4 +1,7 @@
-"""Read the status of consoles and of their delivery, for `doctor`, `console list` and the metrics."""
+"""Read the status of consoles and of their delivery, for `doctor`, `console list` and the metrics.
+
+Consoles choose the numbers that are added up here, and `sum()` fails above 2^63: `total()` never does.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,7 @@ def rejects(store: Store) -> list[tuple[str, int, int, str]]:
     """Return (reason without details, how many, when last, topic of an example), the most frequent reason first."""
     rows = store.all(
         "SELECT CASE instr(reason, ':') WHEN 0 THEN reason ELSE substr(reason, 1, instr(reason, ':') - 1) END AS word,"
-        " sum(count), max(last_at_ms), min(topic) FROM reject GROUP BY word ORDER BY 2 DESC, 1"
+        " CAST(total(count) AS INTEGER), max(last_at_ms), min(topic) FROM reject GROUP BY word ORDER BY 2 DESC, 1"
     )
     return [(str(reason), int(count), int(last), str(topic)) for reason, count, last, topic in rows]
 
@@ -121,7 +124,7 @@ def epochs(store: Store) -> dict[int, list[EpochRow]]:
     """Return each console's epochs, by `console_key`, in the order in which they were first seen."""
     rows = store.all(
         "SELECT console_key, epoch, hardware_id,"
-        " through - (SELECT coalesce(sum(min(high, through) - low + 1), 0) FROM received"
+        " through - (SELECT CAST(total(min(high, through) - low + 1) AS INTEGER) FROM received"
         "            WHERE received.epoch_key = epoch.epoch_key AND low <= through),"
         " (SELECT arrived_at_ms FROM event WHERE event.epoch_key = epoch.epoch_key ORDER BY seq LIMIT 1),"
         " (SELECT arrived_at_ms FROM event WHERE event.epoch_key = epoch.epoch_key ORDER BY seq DESC LIMIT 1)"
@@ -135,7 +138,8 @@ def lost_since(store: Store, at_ms: int) -> dict[int, int]:
     rows = store.all(
         "WITH hole AS (SELECT epoch_key, low,"
         "  low - 1 - coalesce(lag(high) OVER (PARTITION BY epoch_key ORDER BY low), 0) AS missing FROM received)"
-        " SELECT console_key, sum(missing) FROM hole JOIN epoch USING (epoch_key) WHERE missing > 0 AND low <= through"
+        " SELECT console_key, CAST(total(missing) AS INTEGER) FROM hole JOIN epoch USING (epoch_key)"
+        " WHERE missing > 0 AND low <= through"
         " AND (SELECT arrived_at_ms FROM event WHERE event.epoch_key = hole.epoch_key AND seq >= low"
         "      ORDER BY seq LIMIT 1) >= ? GROUP BY console_key",
         (at_ms,),
@@ -168,8 +172,8 @@ def shifts_around(store: Store, at_ms: int) -> dict[int, tuple[int | None, int |
 def losses(store: Store) -> list[tuple[str, str, int]]:
     """Return (site_id, console_id, how many events are missing for good) of each console."""
     rows = store.all(
-        "SELECT site_id, console_id, coalesce(sum(through - (SELECT coalesce(sum(min(high, through) - low + 1), 0)"
-        "  FROM received WHERE received.epoch_key = epoch.epoch_key AND low <= through)), 0)"
+        "SELECT site_id, console_id, CAST(total(through - (SELECT CAST(total(min(high, through) - low + 1) AS INTEGER)"
+        "  FROM received WHERE received.epoch_key = epoch.epoch_key AND low <= through)) AS INTEGER)"
         " FROM console LEFT JOIN epoch USING (console_key) GROUP BY console_key"
     )
     return [(str(site), str(console), int(lost)) for site, console, lost in rows]

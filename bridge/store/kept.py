@@ -17,7 +17,7 @@ FREE_BYTES = 1_024  # an event or a count of this size has hardly any unknown fi
 def reserve(store: Store, topic: str, kind: str, size: int) -> bool:
     """Reserve room to keep `size` bytes from a topic; where there is none, count that and return False."""
     if store.cache.kept_bytes is None:
-        row = store.one("SELECT coalesce(sum(bytes), 0) FROM kept")
+        row = store.one("SELECT CAST(total(bytes) AS INTEGER) FROM kept")
         store.cache.kept_bytes = int(row[0]) if row else 0
     has_room = (
         store.cache.kept_bytes + size <= MAX_BYTES and _used(store, topic, kind) + size <= (MAX_BYTES_OF_TOPIC[kind])

@@ -54,8 +54,8 @@ def counts(store: Store, site_id: str | None, source_id: str | None) -> list[Row
     The last two times are when the first of them begins, and when the last one ends.
     """
     return store.all(
-        "SELECT site_id, source_id, kind, checkout_point_id, count(*), sum(count), min(from_ms), max(to_ms),"
-        " min(timezone) FROM counts JOIN site USING (site_id)"
+        "SELECT site_id, source_id, kind, checkout_point_id, count(*), CAST(total(count) AS INTEGER), min(from_ms),"
+        " max(to_ms), min(timezone) FROM counts JOIN site USING (site_id)"
         " WHERE (?1 IS NULL OR site_id = ?1) AND (?2 IS NULL OR source_id = ?2) GROUP BY 1, 2, 3, 4"
         " ORDER BY 1, 2, 3, 4",
         (site_id, source_id),

@@ -96,7 +96,7 @@ def _save_message(store: Store, topic: str, reason: str, raw: bytes, hash_: str,
 
 def _totals(store: Store) -> RejectTotals:
     row = store.one(
-        "SELECT coalesce(sum(length(raw) + 2 * octet_length(topic) + octet_length(reason) + ?), 0) FROM reject"
+        "SELECT CAST(total(length(raw) + 2 * octet_length(topic) + octet_length(reason) + ?) AS INTEGER) FROM reject"
         " WHERE epoch_key IS NULL",
         (ROW_BYTES,),
     )

@@ -43,7 +43,7 @@ class RemovedCount(NamedTuple):
 def received_from(store: Store, console_key: int) -> Received:
     """Return how much was received from a console."""
     row = store.one(
-        "SELECT (SELECT count(*) FROM epoch WHERE console_key = ?1), (SELECT coalesce(sum(high - low + 1), 0)"
+        "SELECT (SELECT count(*) FROM epoch WHERE console_key = ?1), (SELECT CAST(total(high - low + 1) AS INTEGER)"
         " FROM received JOIN epoch USING (epoch_key) WHERE console_key = ?1),"
         " (SELECT count(*) FROM survey WHERE console_key = ?1)",
         (console_key,),

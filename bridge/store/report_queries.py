@@ -149,7 +149,7 @@ def group_counts(store: Store, columns: tuple[str, ...], selection: Selection) -
     sql_of = _expressions(grain)
     group = [sql_of[column] for column in columns]
     keys = ", ".join([*group, "site_id", "question_id", "question_revision", "affected"])
-    sums = ", ".join(f"sum({name})" for name in GroupCounts._fields[5:])
+    sums = ", ".join(f"CAST(total({name}) AS INTEGER)" for name in GroupCounts._fields[5:])
     where, bindings = selection.where(grain)
     sql = f"SELECT {keys}, {sums} FROM {_rollup(store, grain)} WHERE {where} GROUP BY {keys}"  # noqa: S608 - no outside text
     width = len(columns)
@@ -232,8 +232,9 @@ def counts_in_time(
     )
     where, bindings = selection.where("hour")
     sql = (
-        f"SELECT {keys}, min(hour), max(hour), sum(yes + no + cant_say + silent), sum(asked)"  # noqa: S608 - no outside text
-        f" FROM {_rollup(store, 'hour')} WHERE {where} GROUP BY {keys}, {'hour' if by_hour else 'substr(hour, 1, 10)'}"
+        f"SELECT {keys}, min(hour), max(hour), CAST(total(yes + no + cant_say + silent) AS INTEGER),"  # noqa: S608 - no outside text
+        f" CAST(total(asked) AS INTEGER) FROM {_rollup(store, 'hour')} WHERE {where}"
+        f" GROUP BY {keys}, {'hour' if by_hour else 'substr(hour, 1, 10)'}"
     )
     width = len(columns)
     for row in store.each(sql, bindings):

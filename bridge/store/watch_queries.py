@@ -48,7 +48,7 @@ def figures(store: Store) -> WatchFigures:
     """Return the figures of the whole database. Events are never deleted, so the highest key counts them."""
     row = store.one(
         "SELECT (SELECT coalesce(max(event_key), 0) FROM event), (SELECT count(*) FROM reject),"
-        " (SELECT coalesce(sum(through - (SELECT coalesce(sum(min(high, through) - low + 1), 0) FROM received"
-        "   WHERE received.epoch_key = epoch.epoch_key AND low <= through)), 0) FROM epoch)"
+        " (SELECT CAST(total(through - (SELECT CAST(total(min(high, through) - low + 1) AS INTEGER) FROM received"
+        "   WHERE received.epoch_key = epoch.epoch_key AND low <= through)) AS INTEGER) FROM epoch)"
     )
     return WatchFigures(*row) if row else WatchFigures(0, 0, 0)

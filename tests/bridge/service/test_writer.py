@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 
-from bridge.admin.commands import SetSite, Sweep
+from bridge.admin.commands import Scope, SetSettings, SetSite, Sweep
 from bridge.errors import TrivoxError, UsageError
 from bridge.service.writer import Outgoing, ReceivedMessage, Writer
 from bridge.store import Store, open_store
@@ -182,6 +182,20 @@ def test_what_cannot_be_handed_over_after_its_commit_is_acknowledged_again(
     assert bench.acknowledged(2) == [1, 2]
     assert facts.events(bench.database, "seq") == [1, 2]
     assert bench.writer.backlog() == 0
+
+
+def test_a_command_stands_whatever_fails_after_its_commit(bench: WriterBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.put(1)
+    bench.acknowledged(1)
+
+    def failing(_store: Store) -> None:
+        raise apsw.SQLError("integer overflow")
+
+    monkeypatch.setattr(bench.writer.vitals, "load", failing)
+    command = SetSettings(Scope("s1", "c1"), {"ask_every": "3"})
+    assert bench.writer.perform(command)["renewed"] == 1
+    published = [one.topic for one in bench.released.get(timeout=LIMIT_S).publications]
+    assert "trivox/v1/s1/c1/settings" in published
 
 
 def test_what_is_rolled_back_is_not_counted(bench: WriterBench) -> None:
