@@ -13,7 +13,9 @@ from bridge.model.local_time import utc_date
 from bridge.model.periods import EVER
 from bridge.store import settings as table
 from bridge.store.history import record_change
+from bridge.wire.contract import REVISION_MAX
 from bridge.wire.identifiers import check_id
+from bridge.wire.settings import MAX_REVISIONS_AHEAD
 
 if TYPE_CHECKING:
     from typing import Any
@@ -32,8 +34,8 @@ ORIGIN_NOT_STATED = "origin not stated"
 def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
     """Define or change a key question, inside the transaction; consoles that use it get new settings.
 
-    A changed text or kind makes a new revision, above any that a console ever reported; surveys keep the kind and text
-    that they were asked with. Returns the revision, as `renewed` how many consoles get settings, what was `made`, and
+    A changed text or kind makes a new revision, above those that consoles reported; surveys keep the kind and text that
+    they were asked with. Returns the revision, as `renewed` how many consoles get settings, what was `made`, and
     whether it `corrects` past reports. Raises UsageError.
     """
     names = KnownNames(store, new=command.new)
@@ -54,9 +56,8 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
         corrects = _record_weight(store, before, after)
         table.keep_question(store, after)
     _check_texts(texts)
-    if revision is None or (kind, texts) != (revision.kind, revision.texts):
-        number = max(revision.question_revision if revision else 0, table.highest_revision_heard(store, question_id))
-        new = table.Revision(number + 1, kind, texts)
+    if revision is None or (kind, texts) != (revision.kind, revision.texts) or _is_unusable(revision):
+        new = table.Revision(_next_number(store, question_id, revision), kind, texts)
         corrects |= _record_revision(store, question_id, revision, new)
         revision = new
         table.keep_revision(store, question_id, revision)
@@ -66,6 +67,21 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
     made = names.make_new()
     renewed = settings.refresh_all(store)
     return {"question_revision": revision.question_revision, "renewed": renewed, "made": made, "corrects": corrects}
+
+
+def _is_unusable(revision: table.Revision) -> bool:
+    """Return whether consoles refuse the revision: older bridges counted on from any that was heard."""
+    return revision.question_revision > REVISION_MAX
+
+
+def _next_number(store: Store, question_id: str, newest: table.Revision | None) -> int:
+    """Return the number of a new revision.
+
+    One that was heard and lies far above those made here does not count: it would leave no room for new ones.
+    """
+    made = 0 if newest is None or _is_unusable(newest) else newest.question_revision
+    heard = table.highest_revision_heard(store, question_id, made + MAX_REVISIONS_AHEAD)
+    return min(max(made, heard) + 1, REVISION_MAX)
 
 
 def _texts(before: dict[str, str], command: SetQuestion) -> dict[str, str]:

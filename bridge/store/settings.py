@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bridge.wire.contract import REVISION_MAX
+
 if TYPE_CHECKING:
     from bridge.store.connection import Store
 
@@ -57,10 +59,14 @@ def keep_question(store: Store, question: KeyQuestion) -> None:
 
 
 def newest_revision(store: Store, question_id: str) -> Revision | None:
-    """Return a question's newest revision; None if there is no such question."""
+    """Return a question's newest revision; None if there is no such question.
+
+    One above all that consoles take, which older bridges could make, counts only where there is no other.
+    """
     row = store.one(
-        "SELECT question_revision, kind, text FROM question_revision WHERE question_id = ? ORDER BY 1 DESC LIMIT 1",
-        (question_id,),
+        "SELECT question_revision, kind, text FROM question_revision WHERE question_id = ?"
+        " ORDER BY question_revision > ?, question_revision DESC LIMIT 1",
+        (question_id, REVISION_MAX),
     )
     return Revision(int(row[0]), str(row[1]), json.loads(row[2])) if row else None
 
@@ -78,19 +84,20 @@ def kinds(store: Store) -> dict[str, dict[int, str]]:
 def keep_revision(store: Store, question_id: str, revision: Revision) -> None:
     """Store a new revision of a question."""
     store.run(
-        "INSERT INTO question_revision (question_id, question_revision, kind, text, created_at_ms)"
+        "INSERT OR REPLACE INTO question_revision (question_id, question_revision, kind, text, created_at_ms)"
         " VALUES (?, ?, ?, ?, ?)",
         (question_id, *revision[:2], json.dumps(revision.texts, ensure_ascii=False), store.now_ms),
     )
 
 
-def highest_revision_heard(store: Store, question_id: str) -> int:
-    """Return the highest revision of a question that any console used; 0 if none did."""
+def highest_revision_heard(store: Store, question_id: str, limit: int = REVISION_MAX) -> int:
+    """Return the highest revision of a question that any console used, of those up to `limit`; 0 if none did."""
     row = store.one(
-        "SELECT max((SELECT coalesce(max(question_revision), 0) FROM rollup_day WHERE question_id = ?1),"
-        " (SELECT coalesce(max(question_revision), 0) FROM rollup_day_change WHERE question_id = ?1),"
-        " (SELECT coalesce(max(question_revision), 0) FROM survey WHERE outcome = 'open' AND question_id = ?1))",
-        (question_id,),
+        "WITH heard AS (SELECT question_id, question_revision FROM rollup_day"
+        " UNION ALL SELECT question_id, question_revision FROM rollup_day_change"
+        " UNION ALL SELECT question_id, question_revision FROM survey WHERE outcome = 'open')"
+        " SELECT coalesce(max(question_revision), 0) FROM heard WHERE question_id = ? AND question_revision <= ?",
+        (question_id, limit),
     )
     return int(row[0]) if row else 0
 

@@ -173,6 +173,16 @@ def settings_ended(database: Path, reported: int, sent: Iterable[int]) -> None:
             )
 
 
+def revision_too_high(database: Path, question_id: str) -> None:
+    """Add a revision of a question that is one above all that consoles take."""
+    with closing(apsw.Connection(str(database))) as connection:
+        connection.execute(
+            "INSERT INTO question_revision SELECT question_id, 2147483648, kind, text, created_at_ms"
+            " FROM question_revision WHERE question_id = ?",
+            (question_id,),
+        )
+
+
 # Schema -----------------------------------------------------------------------------------------------------------
 
 STRANGE = {

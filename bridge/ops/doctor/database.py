@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from bridge.admin.zone_rules import other_rules
 from bridge.ops.doctor.console_rules import CLOCK_OFF_MS, ConsoleStatus, rules_that_apply
 from bridge.ops.doctor.console_status import read_console_statuses
-from bridge.store import console_status, kept, places, updates
+from bridge.store import console_status, kept, places, settings, updates
 from bridge.store.faults import damage_or_disk
 from bridge.store.integrity import integrity_faults
 from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
 from bridge.text import ago, plural, printable, utc
+from bridge.wire.settings import MAX_REVISIONS_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,12 +64,25 @@ def examine(store: Store, now_ms: int) -> Iterator[Diagnosis]:
     yield from _shared_clock_offset(consoles)
     for console in consoles:
         yield from _console(console, now_ms)
+    yield from _questions(store)
     yield from _time_zones(places.sites_without_timezone(store))
     yield from _zone_rules(store)
     yield from _updates(updates.orders(store))
     unpublished = console_status.waiting_settings(store)
     if unpublished:
         yield Diagnosis(f"New settings for {plural(unpublished, 'console')} are not published yet: start the bridge.")
+
+
+def _questions(store: Store) -> Iterator[Diagnosis]:
+    for question_id in settings.questions(store):
+        newest = settings.newest_revision(store, question_id)
+        made, heard = newest.question_revision if newest else 0, settings.highest_revision_heard(store, question_id)
+        if heard > made + MAX_REVISIONS_AHEAD:
+            yield Diagnosis(
+                f"Surveys of key question {question_id} came under revision {heard}, over {MAX_REVISIONS_AHEAD:,} "
+                "above the newest made here: somebody sends in a console's name, or this database is an old copy; see which "
+                "console with `trivox report --by console`."
+            )
 
 
 def _time_zones(sites: list[str]) -> Iterator[Diagnosis]:

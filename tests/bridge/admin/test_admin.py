@@ -11,7 +11,7 @@ from referencing import Registry, Resource
 
 from bridge.wire import settings as wire_settings
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
-from tests.support import facts
+from tests.support import facts, planted
 
 SCHEMA = Path(__file__).parents[3] / "schema"
 NINE = at("2026-11-02T09:00+00:00")
@@ -92,6 +92,21 @@ def test_a_changed_text_is_a_new_revision_above_any_reported(office: Office) -> 
     assert settings_of(office) == first
     office.do("question", "set", "staff", "--silent-weight", "0.3")
     assert settings_of(office) == first
+
+
+def test_a_revision_that_leaves_no_room_for_new_ones_is_told_and_not_counted_on_from(office: Office) -> None:
+    till = OfficeTill(epoch="0000beef")
+    till.survey(NINE, "yes", "staff", 2**31 - 1)
+    office.take(till)
+    planted.revision_too_high(office.database, "staff")  # by an older bridge
+    office.do("question", "set", "staff", "--text", "en=Are you happy with Elena?")
+    settings = settings_of(office)
+    assert settings is not None
+    assert settings["question"]["revision"] == 2
+    told = office.run("doctor").out
+    assert "key question staff came under revision 2147483647" in told
+    office.do("question", "set", "staff", "--text", "en=Are you happy with Ivan?")
+    assert "revision 3" in office.do("question", "list")
 
 
 def test_every_change_of_weight_stays_in_the_history(office: Office) -> None:
