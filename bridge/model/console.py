@@ -60,7 +60,7 @@ class KnownConsole:
         self.site_id, self.console_id = name
         self.timezone = timezone
         self.enrolled = enrolled
-        self.signs = signs  # whether any of its batches ever had a MAC
+        self.signs = signs  # whether any of its batches ever had a valid MAC
         self.proves_words = (
             proves_words  # whether its firmware signs what it says about itself; then the rest is not its
         )

@@ -74,7 +74,7 @@ def find_console(store: Store, site_id: str, console_id: str) -> KnownConsole | 
     if console is None:
         row = store.one(
             f"SELECT console_key, {places.TIMEZONE}, enrolled, proves_words, EXISTS (SELECT 1 FROM console_mac"  # noqa: S608 - no outside text
-            "  WHERE console_mac.console_key = console.console_key) FROM console JOIN site USING (site_id)"
+            "  WHERE console_mac.console_key = console.console_key AND mac = 1) FROM console JOIN site USING (site_id)"
             " WHERE site_id = ? AND console_id = ?",
             (site_id, console_id),
         )

@@ -154,7 +154,7 @@ class Intake:
             console = self._console(name, arrived_at_ms)
             if mac is None and console.signs:
                 mac = Mac.MISSING
-            console.signs |= mac is not None
+            console.signs |= mac is Mac.VALID  # anybody can send one that proves nothing
             self._take_batch(console, batch, topic, arrived_at_ms, mac)
         elif leaf == "counts":
             ack = self._counts.take(site_id, console_id, payload)

@@ -21,7 +21,7 @@ SEPARATOR = b"\n"
 class Mac(IntEnum):
     """The result of checking a MAC, as the database stores it.
 
-    None in its place: none was sent, by a console that never signed.
+    None in its place: none was sent, by a console that had not signed before.
     """
 
     FAILED = 0

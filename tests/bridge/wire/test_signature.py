@@ -170,6 +170,18 @@ def test_a_forged_first_makes_no_console_drop_its_events(store: Store) -> None:
     assert throughs(take(store, batch(3, *survey(2), key=key))) == [4]
 
 
+@pytest.mark.parametrize("has_key", [True, False])
+def test_a_forged_mac_changes_nothing_for_a_console_that_does_not_sign(store: Store, *, has_key: bool) -> None:
+    if has_key:
+        Keyring(store.path).issue("s1", "c1")
+    take(store, batch(1, *survey(1)))
+    take(store, batch(1, *survey(1), mac="00" * 32).replace(b"0000000a", b"0000000b"))
+    store.forget()
+    result = take(store, batch(9, *survey(9)).replace(b'"first": 1', b'"first": 9'))
+    assert throughs(result) == [10], "its own losses are believed as before"
+    assert [mac for mac in macs(store) if mac is not None] == [Mac.FAILED if has_key else Mac.NO_KEY] * 2
+
+
 def test_a_bridge_that_takes_only_signed_events_acknowledges_no_others(store: Store) -> None:
     keyring = Keyring(store.path)
     key = keyring.issue("s1", "c1").key
