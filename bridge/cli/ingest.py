@@ -116,11 +116,11 @@ def _checked(source: IO[bytes], file: Path, others: OtherLines) -> Iterator[IO[b
 
 
 def rebuild(database: Database = DATABASE) -> None:
-    """Recompute all surveys from what was received. Rejects are judged again."""
+    """Recompute all surveys from what was received. Rejects are judged again, by what the running bridge takes."""
     with open_writer(database) as writer, _bar() as bar:
         task = bar.add_task("recomputing", total=None)
         result = writer.perform(Rebuild(), lambda done, of: bar.update(task, completed=done, total=of))
-    print_line(f"{result['surveys']} surveys recomputed; {result['taken']} rejects taken in.")
+    print_line(f"{plural(result['surveys'], 'survey')} recomputed; {plural(result['taken'], 'reject')} taken in.")
 
 
 @contextmanager

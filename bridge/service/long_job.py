@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 class LongJob:
     """A long command under way: take its steps until one was the last."""
 
-    def __init__(self, store: Store, job: Job, subscribers: Sequence[Subscriber]) -> None:
+    def __init__(self, store: Store, job: Job, subscribers: Sequence[Subscriber], *, signed_only: bool = False) -> None:
         """Begin; first of all, finish what an earlier bridge has left. A job without a command does only that."""
         self._store = store
         self._subscribers = subscribers
         self.job = job
-        self.execution = Execution(TransactionOutcome(subscribers), job.note_progress, job.file)
+        self.execution = Execution(
+            TransactionOutcome(subscribers), job.note_progress, job.file, signed_only=signed_only
+        )
         self._is_accepted = imports.is_accepted(store)  # when the step under way began
         self._messages_at_once = MESSAGES_AT_ONCE
         self._steps = self._all_steps()

@@ -61,6 +61,7 @@ class Execution:
     progress: Progress | None = None
     file: IO[bytes] | None = None  # that came with the command
     in_one_transaction: bool = False  # as nobody waits for the writer
+    signed_only: bool = False  # whether the bridge that carries it out takes only signed events
     counts: Counter[str] = field(default_factory=Counter)  # what became of messages in the step under way
     totals: Counter[str] = field(default_factory=Counter)  # … and in those before
     result: dict[str, Any] = field(default_factory=dict)  # of a long command that takes in no messages
@@ -142,7 +143,7 @@ def _finish(store: Store, execution: Execution) -> Iterator[None]:
 
 def _rebuild(store: Store, _command: commands.Rebuild, execution: Execution) -> Iterator[None]:
     """Rebuild in one step, but not between those of an import."""
-    execution.result = dict(rebuild(store, execution.progress, execution.emit))
+    execution.result = dict(rebuild(store, execution.progress, execution.emit, signed_only=execution.signed_only))
     execution.outcome.facts.clear()  # they were counted when they were new
     yield from ()
 

@@ -302,7 +302,7 @@ class Writer:
 
     def _run_job(self, job: Job) -> None:
         if type(job.command) in LONG_OPERATIONS:
-            self._long_jobs.append(LongJob(self._store, job, self._subscribers))
+            self._long_jobs.append(LongJob(self._store, job, self._subscribers, signed_only=self._signed_only))
             return
         try:
             if job.command is None:

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from bridge.surveys.facts import Emit
 
 
-def rebuild(store: Store, progress: Callable[[int, int], None] | None, emit: Emit) -> dict[str, int]:
+def rebuild(
+    store: Store, progress: Callable[[int, int], None] | None, emit: Emit, *, signed_only: bool = False
+) -> dict[str, int]:
     """Rebuild everything, inside the transaction; `progress(done, of)` counts epochs.
+
+    With `signed_only`, messages among the rejects are taken in only if they are signed, as by the bridge that asks.
 
     Returns as `taken` how many rejects were taken in after all, and as `surveys` how many surveys there are.
     """
     store.forget()
-    taken = _judge_rejects_again(store, emit)
+    taken = _judge_rejects_again(store, emit, signed_only=signed_only)
     store.forget()
     surveys.clear(store)
     rollups.clear_rollups(store)
@@ -44,9 +48,9 @@ def rebuild(store: Store, progress: Callable[[int, int], None] | None, emit: Emi
     return {"taken": taken, "surveys": made}
 
 
-def _judge_rejects_again(store: Store, emit: Emit) -> int:
+def _judge_rejects_again(store: Store, emit: Emit, *, signed_only: bool) -> int:
     """Take in what an older bridge, or one with fewer consoles enrolled, could not; return how many."""
-    intake = Intake(store, emit)
+    intake = Intake(store, emit, signed_only=signed_only)
     taken = 0
     for reject_key, epoch_key, seq, topic, reason, raw, at_ms, mac in rejects.rejects(store):
         if epoch_key is None:

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from bridge.admin.commands import EnrollConsoles, Sweep
+from bridge.admin.commands import EnrollConsoles, Rebuild, Sweep
 from bridge.service.vitals import FLOOD_MESSAGES
 from bridge.service.writer import ReceivedMessage
 from bridge.store import open_store
@@ -68,7 +68,7 @@ def test_a_stranger_is_accepted_once_enrolled_and_its_earlier_events_by_a_rebuil
     store = open_store(office.database, writing=True)
     assert take_messages(store, messages[1:], 1, enrolled_only=True).stored == 48
     store.close()
-    assert "1 rejects taken in" in office.do("rebuild")
+    assert "1 reject taken in" in office.do("rebuild")
     assert office.rows("site")[0]["surveys"] == 40
     assert "Nothing was rejected" in office.do("doctor")
 
@@ -81,6 +81,16 @@ def test_a_running_bridge_accepts_a_console_from_its_enrolment_on(office: Office
         assert writer.vitals.counts["stored"] == 0
         writer.enqueue([second])
     assert writer.vitals.counts["stored"] == 8
+
+
+def test_a_rebuild_takes_in_only_what_its_bridge_takes(office: Office) -> None:
+    messages = [ReceivedMessage(topic, payload, NINE, 0, 1) for topic, payload, _ in strangers(office, 5)]
+    with writing(office.database, enrolled_only=True, signed_only=True) as writer:
+        writer.enqueue(messages)
+        writer.perform(EnrollConsoles(consoles=["demo/till-1"]))
+        assert writer.perform(Rebuild())["taken"] == 0, "it is not signed"
+    with writing(office.database, enrolled_only=True) as writer:
+        assert writer.perform(Rebuild())["taken"] == 1
 
 
 @pytest.mark.parametrize("name", ["till-1", "demo/", "demo/TILL", "a/b/c"])
