@@ -12,9 +12,10 @@ from bridge.cli.options import DATABASE, Database
 from bridge.cli.output import print_document, print_line
 from bridge.cli.shared_groups import console_app, join
 from bridge.data_formats import to_json
-from bridge.ops.doctor.console_rules import health_of, rules_that_apply
+from bridge.ops.doctor.console_rules import rules_that_apply
 from bridge.ops.doctor.console_status import read_console_statuses
 from bridge.ops.doctor.console_table import ConsoleEntry, as_objects, as_text
+from bridge.ops.doctor.findings import health_of
 from bridge.rich_terminal import RichTerminal
 from bridge.store import open_store
 from bridge.text import plural

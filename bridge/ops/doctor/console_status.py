@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.keyring import Keyring
 from bridge.model.local_time import DAY_MS
-from bridge.ops.doctor.console_rules import ConsoleStatus, IdConflict
+from bridge.ops.doctor.findings import ConsoleStatus, IdConflict
 from bridge.store import console_status
 from bridge.text import printable
 from bridge.wire.health import read_figures

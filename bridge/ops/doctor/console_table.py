@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from bridge.ops.doctor.console_rules import ConsoleHealth, ConsoleStatus, Finding, deciding_finding, health_of
+from bridge.ops.doctor.findings import ConsoleHealth, ConsoleStatus, Finding, deciding_finding, health_of
 from bridge.text import ago, escaped
 
 EMPTY = "No console has been heard yet: check the broker's address, and that a bridge is running."

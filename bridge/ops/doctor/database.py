@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.admin.zone_rules import other_rules
-from bridge.ops.doctor.console_rules import CLOCK_OFF_MS, ConsoleStatus, rules_that_apply
+from bridge.ops.doctor.console_rules import CLOCK_OFF_MS, rules_that_apply
 from bridge.ops.doctor.console_status import read_console_statuses
+from bridge.ops.doctor.findings import ConsoleStatus
 from bridge.store import console_status, kept, places, settings, updates
 from bridge.store.faults import damage_or_disk
 from bridge.store.integrity import integrity_faults

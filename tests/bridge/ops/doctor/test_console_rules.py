@@ -8,14 +8,8 @@ from typing import Any
 
 import pytest
 
-from bridge.ops.doctor.console_rules import (
-    ConsoleHealth,
-    ConsoleStatus,
-    IdConflict,
-    deciding_finding,
-    health_of,
-    rules_that_apply,
-)
+from bridge.ops.doctor.console_rules import rules_that_apply
+from bridge.ops.doctor.findings import ConsoleHealth, ConsoleStatus, IdConflict, deciding_finding, health_of
 from bridge.wire.health import HealthFigures
 from bridge.wire.signature import Mac, MacCount
 
