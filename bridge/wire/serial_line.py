@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LINE_BYTES_MAX = 8192 + 64  # a batch is at most 8 KiB; boards accept no longer line either
 SPACES = bytes.maketrans(b"\t\r\n", b"   ")
 HELLO = "hello"
+CUT_LINES_MAX = 3
 
 _LEAF = re.compile(rb"[a-z]+")
 _HARDWARE_ID = re.compile(r"[0-9a-f]{1,32}", re.ASCII)
@@ -55,7 +56,7 @@ def read_hello(payload: bytes) -> Identity | None:
     """Read who says hello; None if the identity is invalid."""
     try:
         identity = msgspec.json.decode(payload, type=Identity)
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return None
     is_named = valid_id(identity.site_id) and valid_id(identity.console_id)
     return identity if is_named and _HARDWARE_ID.fullmatch(identity.hardware_id) else None
@@ -80,14 +81,15 @@ def decode_line(line: bytes) -> Message | None:
 class LineReader:
     """Cuts the arriving bytes into messages; `bad` counts the lines that are not messages, by reason.
 
-    The first line after a port was opened may have begun before that: it counts as `cut_at_start`.
+    Until the first message, a few may be what an earlier program left in the port, and the end of a line that began
+    before it was opened: they count as `cut_at_start`.
     """
 
     def __init__(self, bad: Counter[str]) -> None:
         self._bad = bad
         self._rest = b""
         self._is_too_long = False
-        self._is_first = True
+        self._cut_lines_left = CUT_LINES_MAX
 
     def feed(self, data: bytes) -> list[Message]:
         """Take the next bytes; return the messages that they complete."""
@@ -100,7 +102,6 @@ class LineReader:
 
     def _message(self, line: bytes) -> Message | None:
         line = line.removesuffix(b"\r")
-        is_first, self._is_first = self._is_first, False
         is_too_long, self._is_too_long = self._is_too_long or len(line) > LINE_BYTES_MAX, False
         if not line and not is_too_long:
             return None  # an empty line only ends what was left unfinished before it
@@ -108,6 +109,11 @@ class LineReader:
             self._bad["too_long"] += 1
             return None
         message = decode_line(line)
-        if message is None:
-            self._bad["cut_at_start" if is_first else "crc"] += 1
+        if message is not None:
+            self._cut_lines_left = 0
+        elif self._cut_lines_left:
+            self._cut_lines_left -= 1
+            self._bad["cut_at_start"] += 1
+        else:
+            self._bad["crc"] += 1
         return message

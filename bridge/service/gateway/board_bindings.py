@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bridge.wire.serial_line import Identity
 
 ANY_BOARD = ""  # the next one to be seen
+OTHER_THAN = "not "  # … and then the hardware id of the board that is no longer wanted
 
 
 class BoardBindings:
@@ -35,28 +36,34 @@ class BoardBindings:
         name, hardware_id = "/".join(identity.name), identity.hardware_id
         with self._lock:
             boards = self._read()
-            if boards.get(name) == hardware_id:
+            bound = boards.get(name)
+            if bound == hardware_id:
                 return
             other = next((console for console, board in boards.items() if board == hardware_id), None)
-            if name not in boards and other is None:
-                self._write({**boards, name: hardware_id})
-            elif boards.get(name) == ANY_BOARD:
-                kept = {console: board for console, board in boards.items() if board != hardware_id}
-                self._write({**kept, name: hardware_id})
-            else:
-                raise TrivoxError(self._refusal(name, hardware_id, boards.get(name), other))
+            is_free = bound is None and other is None
+            if not is_free and not _is_awaited(hardware_id, bound):
+                raise TrivoxError(self._refusal(name, hardware_id, bound, other))
+            self._write({**boards, name: hardware_id})
 
     def _refusal(self, name: str, hardware_id: str, bound: str | None, other: str | None) -> str:
-        was = f"that console's board is {bound}" if bound else f"that board is {other}'s"
+        if bound is None:
+            was = f"that board is {other}'s"
+        elif bound.startswith(OTHER_THAN):
+            was = "another board is awaited in its place"
+        else:
+            was = f"that console's board is {bound}"
         return (
             f"the board {hardware_id} says that it is {name}, but {was}: it is refused; correct its console.json, or, "
             f"if you mean it, run `trivox gateway --keys {self._keys} --accept-board {name}`"
         )
 
     def accept_another(self, name: str) -> None:
-        """Let the next board that says that it is this console be its board. Raises TrivoxError."""
+        """Let the next board that is refused now as this console be its board. Raises TrivoxError."""
         with self._lock:
-            self._write({**self._read(), name: ANY_BOARD})
+            boards = self._read()
+            bound = boards.get(name, ANY_BOARD)
+            is_board = bound != ANY_BOARD and not bound.startswith(OTHER_THAN)
+            self._write({**boards, name: f"{OTHER_THAN}{bound}" if is_board else ANY_BOARD})
 
     def _read(self) -> dict[str, str]:
         try:
@@ -78,3 +85,10 @@ class BoardBindings:
 
     def _write(self, boards: dict[str, str]) -> None:
         private_files.write(self.path, (json.dumps(boards, indent=1, sort_keys=True) + "\n").encode())
+
+
+def _is_awaited(hardware_id: str, bound: str | None) -> bool:
+    """Return whether the binding waits for a board, which may be this one."""
+    if bound is None or bound == ANY_BOARD:
+        return bound == ANY_BOARD
+    return bound.startswith(OTHER_THAN) and bound != f"{OTHER_THAN}{hardware_id}"

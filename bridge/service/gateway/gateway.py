@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RP2040_MICROPYTHON = (0x2E8A, 0x0005)  # USB vendor and product ids; boards with radio have them too
 LOOK_S = 0.5
-REST_S = 30.0  # how long a silent port is left alone, so that a technician's tools can use it
+REST_S = 30.0  # how long a silent or failed port is left alone, so that a technician's tools can use it
 STOP_LIMIT_S = 15.0
 
 
@@ -44,12 +44,11 @@ class Gateway:
         self._claims = Claims()
         self._threads: dict[str, threading.Thread] = {}
         self._resting_until_s: dict[str, float] = {}
-        self._failure: BaseException | None = None
         self._stopped, stop = socket.socketpair()  # closing `_stop` wakes everybody who waits for `_stopped`
         self._stop: socket.socket | None = stop
 
     def run(self) -> None:
-        """Work until `stop`; raise the error that made a port's thread fail, if one did."""
+        """Work until `stop`."""
         while not select.select([self._stopped], [], [], LOOK_S)[0]:
             self._serve_new_ports()
         self.stop()
@@ -57,8 +56,6 @@ class Gateway:
         for thread in self._threads.values():
             thread.join(max(0.0, end_s - time.monotonic()))
         self._stopped.close()
-        if self._failure is not None:
-            raise self._failure
 
     def stop(self) -> None:
         """Make `run` end soon, with a last status for each board; may be called from a signal handler."""
@@ -98,6 +95,7 @@ class Gateway:
                 self._resting_until_s[path] = time.monotonic() + REST_S
             if self._claims.limiter.allow((path, str(error))) is not None:
                 log.warning(str(error), port=path, **(relay.log_facts() if relay else {}), error=error.cause)
-        except BaseException as error:  # noqa: BLE001 - raised by run
-            self._failure = error
-            self.stop()
+        except Exception:  # noqa: BLE001 - whatever one board sends, the others are served
+            self._resting_until_s[path] = time.monotonic() + REST_S
+            if self._claims.limiter.allow((path, "failed")) is not None:
+                log.error("the gateway failed at this port, and tries again: report this", trace=True, port=path)

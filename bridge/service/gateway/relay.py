@@ -7,12 +7,14 @@ events.
 
 from __future__ import annotations
 
-import json
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from bridge import log
 from bridge.broker_login import BrokerLogin
@@ -37,6 +39,7 @@ TICK_S = 1.0
 STATUS_WAIT_S = 1.0  # after its hello a board sends its status, which the last will needs
 SILENT_S = 45.0  # a board says hello every 10 s; the broker gives up any other console after the same time
 STUCK_S = 20.0  # how long a board may accept nothing
+CHECK_S = 5.0  # how often a board that has a session is checked to be still the console's
 # Events that the broker took and no bridge acknowledged: MQTT 3.1.1 does not report missing rights.
 UNANSWERED_S = 60.0
 RETRY_S = (0.2, 0.5, 1.0, 1.0, 2.0)
@@ -68,6 +71,7 @@ class Relay:
         self._session: BrokerSession | None = None
         self._next_attempt_s = 0.0
         self._login: BrokerLogin | None = None  # of the session
+        self._next_check_s = 0.0
         self._unanswered_since_s: float | None = None  # events passed on, and no acknowledgement since
         self._last_heard_s = time.monotonic()
         self._attempt = 0
@@ -75,15 +79,16 @@ class Relay:
 
     def run(self) -> None:
         """Pass messages on until the port is gone (raises PortError) or it is time to end."""
-        try:
-            while self._wait():
-                self._begin_session()
-                self._pass_up()
-                self._pass_down()
-                self._check_timeouts()
-        finally:
-            self._end_session()
-            self._tty.close()
+        with closing(self._tty):
+            try:
+                while self._wait():
+                    self._begin_session()
+                    self._pass_up()
+                    self._pass_down()
+                    self._check_timeouts()
+                    self._check_board()
+            finally:
+                self._end_session()
 
     # -- waiting and reading -------------------------------------------------------------------------------------
 
@@ -228,6 +233,7 @@ class Relay:
             self._retry(str(error), REFUSED_RETRY_S)
             return
         self._login = broker
+        self._next_check_s = time.monotonic() + CHECK_S
         try:
             self._session = BrokerSession(broker, identity, self._offline_status())
         except ssl.SSLCertVerificationError as error:
@@ -289,6 +295,17 @@ class Relay:
                 self._end_session()
                 self._next_attempt_s = 0.0
 
+    def _check_board(self) -> None:
+        """End the session of a board that may no longer speak as this console, as another was accepted meanwhile."""
+        if self._session is None or self._identity is None or time.monotonic() < self._next_check_s:
+            return
+        self._next_check_s = time.monotonic() + CHECK_S
+        try:
+            self._broker_of(self._identity)
+        except TrivoxError as error:
+            self._end_session()
+            self._retry(str(error), REFUSED_RETRY_S)
+
     def _has_new_login(self) -> bool:
         try:
             return self._identity is not None and self._broker_of(self._identity) != self._login
@@ -297,18 +314,18 @@ class Relay:
 
     def _end_session(self) -> None:
         session, self._session = self._session, None
+        self._claims.release(self._path)
         self._unanswered_since_s = None
         if session is not None:
             self._unconfirmed += session.unconfirmed()
             session.close(self._offline_status())
             self._counters.console = ""
-        self._claims.release(self._path)
 
     def _offline_status(self) -> bytes:
         """Make the status that says that the board is offline."""
         status = {} if self._status is None else _lasting(self._status)
         hardware_id = self._identity.hardware_id if self._identity else None
-        return json.dumps({"hardware_id": hardware_id, **status, "state": "offline"}, separators=(",", ":")).encode()
+        return msgspec.json.encode({"hardware_id": hardware_id, **status, "state": "offline"})
 
     # -- logging -------------------------------------------------------------------------------------------------
 
@@ -328,6 +345,7 @@ class Relay:
         write(message, port=self._path, **self.log_facts(), **facts, count=unlogged if unlogged > 1 else None)
 
 
-def _lasting(status: bytes) -> dict[str, Any]:
-    """Return what a status says, without what changes each time."""
-    return {name: value for name, value in json.loads(status).items() if name not in SAID_ONCE}
+def _lasting(status: bytes) -> dict[str, msgspec.Raw]:
+    """Return what a status says, each value as it was sent, without what changes each time."""
+    said = msgspec.json.decode(status, type=dict[str, msgspec.Raw])
+    return {name: value for name, value in said.items() if name not in SAID_ONCE}

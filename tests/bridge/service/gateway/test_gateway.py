@@ -114,7 +114,7 @@ def test_json_with_line_breaks_stays_one_line(
 def test_invalid_lines_are_counted_and_spoil_nothing(
     subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway
 ) -> None:
-    board.write(b"7,8]}\tdeadbeef\n")  # begun before the port was opened
+    board.write(b"\n\n7,8]}\tdeadbeef\nhello\t{\n")  # begun before the port was opened
     board.say("health", {"too": "soon"})
     greet(board, ONE)
     good = board.line("events", batch(1))
@@ -125,7 +125,7 @@ def test_invalid_lines_are_counted_and_spoil_nothing(
     board.say("settings", {"revision": 1})
     subscriber.wait_last("till-1/reply", id="r")
     assert subscriber.payloads("till-1/events") == [batch(1), batch(2)]
-    assert gateway.counted("bad_lines_total", reason="cut_at_start") == 1
+    assert gateway.counted("bad_lines_total", reason="cut_at_start") == 2
     assert gateway.counted("bad_lines_total", reason="crc") == 4
     assert gateway.counted("bad_lines_total", reason="too_long") == 1
     assert gateway.counted("dropped_messages_total", reason="before_hello") == 1
@@ -136,7 +136,7 @@ def test_invalid_lines_are_counted_and_spoil_nothing(
 
 @pytest.mark.parametrize(
     "hello",
-    [b"{}", b"[]", b"\xff", b'{"site_id":"shop/+","console_id":"#","hardware_id":"1"}', {**ONE, "hardware_id": "A\n"}],
+    [b"[" * 7000, b"\xff", b'{"site_id":"shop/+","console_id":"#","hardware_id":"1"}', {**ONE, "hardware_id": "A\n"}],
 )
 def test_a_board_without_a_valid_identity_is_not_connected(
     subscriber: MqttSubscriber, board: SerialBoard, gateway: RunningGateway, hello: object
@@ -156,8 +156,11 @@ def test_a_repeated_hello_changes_nothing_and_a_different_one_is_another_console
     board.say("events", batch(1))
     subscriber.wait_last("till-1/events", base=1)
     assert len(subscriber.all("till-1/status")) == 1
+    board.say("status", json.dumps(status(ONE)).encode()[:-1] + b',"boot":' + b"9" * 6000 + b"}")
+    board.say("status", b'{"state":"online","more":' + b"[" * 3900 + b"]" * 3900 + b"}")
     greet(board, ONE, epoch="00000001")
     subscriber.wait_last("till-1/status", **status(ONE, epoch="00000001"))
+    assert gateway.counted("dropped_messages_total", reason="status") == 1
     greet(board, OTHER)
     subscriber.wait_last("till-1/status", **status(ONE, "offline", "00000001"))
     subscriber.wait_last("till-2/status", **status(OTHER))
@@ -363,6 +366,26 @@ def in_this_process(
     assert not running.is_alive()
 
 
+def test_an_error_at_one_port_ends_neither_the_gateway_nor_the_port(
+    broker: Mosquitto,
+    subscriber: MqttSubscriber,
+    board: SerialBoard,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("bridge.service.gateway.gateway.REST_S", 0.1)
+    with in_this_process(broker, board.port):
+        board.wait_opened()
+        with monkeypatch.context() as faulty:
+            faulty.setattr("bridge.service.gateway.relay.read_hello", lambda _: {}["a fault in the code"])
+            board.say("hello", ONE)
+            wait_until("it is told", lambda: "the gateway failed at this port" in caplog.text)
+        board.hear("")
+        board.wait_opened()
+        greet(board, ONE)
+        subscriber.wait_last("till-1/status", state="online")
+
+
 def test_a_silent_port_is_released_for_a_while(
     broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -436,8 +459,14 @@ def test_a_corrected_login_is_used_where_nothing_is_acknowledged(
 
 
 def test_each_console_of_a_file_of_keys_keeps_its_board(
-    tmp_path: Path, broker: Mosquitto, subscriber: MqttSubscriber, board: SerialBoard
+    tmp_path: Path,
+    broker: Mosquitto,
+    subscriber: MqttSubscriber,
+    board: SerialBoard,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("bridge.service.gateway.relay.CHECK_S", 0.1)
+    monkeypatch.setattr("bridge.service.gateway.relay.REFUSED_RETRY_S", 0.2)
     keys = tmp_path / "keys.json"
     login = {"user": "a", "password": "b", "key": "00" * 32}
     keys.write_text(json.dumps({f"shop/till-{number}": login for number in (1, 2, 3)}), "utf-8")
@@ -470,6 +499,14 @@ def test_each_console_of_a_file_of_keys_keeps_its_board(
         wait_until("it is refused after a restart too", lambda: gateway.output().count("is refused") > 2)
         assert "that it is shop/till-2 is accepted" in accept("shop/till-2")
         subscriber.wait_last("till-2/status", state="online", hardware_id=ONE["hardware_id"])
-    assert json.loads(file.read_text("utf-8")) == {"shop/till-2": ONE["hardware_id"]}
+        accept("shop/till-2")
+        subscriber.wait_last("till-2/status", state="offline", hardware_id=ONE["hardware_id"])
+        gateway.wait_told("but another board is awaited in its place: it is refused")
+        greet(board, {**OTHER, "console_id": "till-1"})  # that one is still the first board's
+        wait_until("it is refused", lambda: gateway.output().count(f"board is {ONE['hardware_id']}: it is refused") > 1)
+        greet(board, OTHER)
+        subscriber.wait_last("till-2/status", state="online", hardware_id=OTHER["hardware_id"])
+    bound = {"shop/till-1": ONE["hardware_id"], "shop/till-2": OTHER["hardware_id"]}
+    assert json.loads(file.read_text("utf-8")) == bound
     assert "has no keys for shop/till-9" in forked.run("gateway", *options, "--accept-board", "shop/till-9").stderr
     assert "give it with --keys" in forked.run("gateway", "--accept-board", "shop/till-1").stderr
