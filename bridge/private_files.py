@@ -150,10 +150,15 @@ def make_folder(path: Path, owner: Owner | None = None) -> None:
 def folder_beside(database: Path, ending: str) -> Path:
     """Return the folder that is named after a database and lies beside it, not beside a link to it.
 
-    Raises TrivoxError if there is one beside the link, whose files would be passed over.
+    Raises TrivoxError if it is a link itself, or if there is one beside the link, whose files would be passed over.
     """
     real = database.resolve()
     folder, beside_link = real.with_name(real.name + ending), database.with_name(database.name + ending)
+    if folder.is_symlink():
+        raise TrivoxError(
+            f"{folder} is a link, and links are not followed here: remove the link, and move the folder that it leads "
+            "to, if there is one, into its place."
+        )
     if beside_link.exists() and beside_link.resolve() != folder:
         raise TrivoxError(
             f"{beside_link} lies beside a link, and its files belong beside the database: move them to {folder}, and "

@@ -10,7 +10,8 @@ import typer
 
 from bridge.cli.options import DATABASE, Database
 from bridge.cli.output import print_line, warn
-from bridge.ops.backup import back_up, dated, remove_older
+from bridge.errors import TrivoxError
+from bridge.ops.backup import back_up, dated, refuse_folder, remove_older
 from bridge.ops.restore import restore as put_back
 
 
@@ -29,13 +30,18 @@ def backup(
     """Copy the database with its keys and firmware, even while the bridge writes.
 
     The copy FILE holds the database; FILE-keys and FILE-firmware are the folders that lie beside it. With --keep the
-    copy is named like FILE-2026-11-30T031500Z (UTC), so that a timer can make one each day.
+    copy is named like FILE-2026-11-30T031500Z (UTC), so that a timer can make one each day. A file of keys or firmware
+    that cannot be read is named, and then no older copy is removed.
     """
+    refuse_folder(file, database)
     done = back_up(database, dated(file, datetime.now(UTC)) if keep else file)
     folders = "".join(f", and {folder.name}" for folder in done.folders)
     print_line(f"Copied {database} to {done.file} ({done.size} bytes){folders}.")
     for sentence in done.missing:
-        warn(f"a folder beside the database is not in the copy: {sentence}")
+        warn(f"not in the copy: {sentence}")
+    if done.missing:
+        kept = ", which removed no older one" if keep else ""
+        raise TrivoxError(f"The copy is not complete{kept}: put right what is named above, and make another.")
     for removed in remove_older(file, done.file, keep) if keep else ():
         print_line(f"Removed {removed}.")
 

@@ -8,8 +8,8 @@ import shutil
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.errors import DatabaseError, TrivoxError
-from bridge.ops.side_folders import SUFFIXES, beside, copy_folder, side_folders
+from bridge.errors import DatabaseError, UsageError
+from bridge.ops.side_folders import SUFFIXES, copy_beside, side_folders
 from bridge.private_files import is_taken
 from bridge.privileges import acting_for
 from bridge.store import open_store
@@ -27,7 +27,7 @@ DATE_PATTERN = r"\d{4}-\d\d-\d\dT\d{6}Z"
 
 
 class Backup(NamedTuple):
-    """The copy with its size in bytes, the folders beside it, and why others are not there."""
+    """The copy with its size in bytes, the folders beside it, and a sentence for each thing that is not in them."""
 
     file: Path
     size: int
@@ -49,12 +49,10 @@ def back_up(database: Path, file: Path) -> Backup:
                 make_file(partial)
                 copy_to(store.connection, database, partial)
                 sync(partial)
-        for source, target in beside(database, file):
-            try:
-                if copy_folder(source, target):
-                    folders.append(target)
-            except TrivoxError as error:
-                missing.append(str(error))
+        for suffix in SUFFIXES:
+            copied = copy_beside(database, file, suffix)
+            folders += [copied.folder] if copied.folder else []
+            missing += copied.missing
         with acting_for(file.parent):
             size = partial.stat().st_size
             partial.rename(file)
@@ -65,6 +63,14 @@ def back_up(database: Path, file: Path) -> Backup:
     finally:
         store.close()
     return Backup(file, size, folders, missing)
+
+
+def refuse_folder(file: Path, database: Path) -> None:
+    """Raise UsageError where a folder is given instead of the copy's name."""
+    with acting_for(file.parent):
+        is_folder = file.is_dir()
+    if is_folder:
+        raise UsageError(f"{file} is a folder: name a file in it, such as {file / database.name}.")
 
 
 def dated(file: Path, now: datetime) -> Path:

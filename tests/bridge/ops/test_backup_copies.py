@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from bridge.admin.firmware_bundle import make_key
 from bridge.cli import backup as command
 from bridge.keyring import SESSION
+from bridge.ops.side_folders import MAX_FILE_BYTES
 from tests.bridge.office import Office, OfficeTill, at
 from tests.support import planted
 from tests.support.facts import schema_names, stored
@@ -129,14 +131,35 @@ def test_keys_and_firmware_are_in_the_copy_and_come_back(office: Office) -> None
     assert not (office.folder / "new" / "shop.db-keys" / "boss.viewer").exists(), "who was revoked stays so"
 
 
-def test_a_copy_without_the_keys_says_so(office: Office) -> None:
-    keys = office.folder / "trivox.db-keys"
+def test_what_is_not_in_a_copy_is_named_and_older_copies_stay(office: Office, clock: BackupClock) -> None:
+    copies, keys = office.folder / "copies", office.folder / "trivox.db-keys"
+    office.do("backup", copies / "shop.db", "--keep", "1")
+    older = names(copies)
+    clock.at += timedelta(days=1)
     (keys / "demo" / "till-2.json").symlink_to("/etc/hostname")
-    done = office.run("backup", office.folder / "copies" / "shop.db")
-    assert (done.status, done.err.count("\n")) == (0, 1)
-    assert "is not in the copy" in done.err
-    assert "till-2.json" in done.err
-    assert names(office.folder / "copies") == ["shop.db", "shop.db-firmware"]
+    (keys / "demo" / "till-3.json").mkdir()
+    os.mkfifo(keys / "demo" / "till-4.json")
+    (keys / "big.viewer").write_bytes(bytes(MAX_FILE_BYTES + 1))
+    done = office.run("backup", copies / "shop.db", "--keep", "1")
+    assert (done.status, done.err.count("\n")) == (1, 5)
+    for name in ("demo/till-2.json", "demo/till-3.json", "demo/till-4.json", "big.viewer"):
+        assert f"trivox: not in the copy: {keys}/{name} cannot be copied (it is " in done.err
+    assert "The copy is not complete, which removed no older one: put right" in done.err
+    new = copies / "shop-2026-12-01T031500Z.db"
+    assert set(names(copies)) == {*older, *(f"{new.name}{suffix}" for suffix in ("", "-keys", "-firmware"))}
+    assert sorted(contents(copies / f"{new.name}-keys")) == ["boss.viewer", "demo/till-1.json"]
+    keys.rename(office.folder / "elsewhere")
+    keys.symlink_to(office.folder / "elsewhere")
+    done = office.run("backup", copies / "plain.db")
+    assert (done.status, f"not in the copy: {keys} is a link" in done.err) == (1, True)
+    assert stored(copies / "plain.db") == 2
+
+
+def test_a_folder_is_no_name_for_a_copy(office: Office) -> None:
+    for options in ((), ("--keep", "1")):
+        refused = office.run("backup", office.folder / "copies", *options)
+        assert (refused.status, "is a folder: name a file in it" in refused.err) == (2, True)
+    assert names(office.folder / "copies") == []
 
 
 @pytest.mark.parametrize("kind", planted.STRANGE)

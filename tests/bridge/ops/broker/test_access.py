@@ -155,6 +155,13 @@ def test_a_link_to_a_database_leads_to_its_keys(office: Office, tmp_path: Path) 
         refused = linked.run(*words)
         assert (refused.status, f"move them to {keys(office)}" in refused.err) == (1, True)
     assert not (keys(office) / "shop" / "till-2.json").exists()
+    away = keys(office).rename(tmp_path / "away")
+    keys(office).symlink_to(away)
+    refused = office.run("console", "enroll", "shop/till-2")
+    assert (refused.status, f"{keys(office)} is a link" in refused.err) == (1, True)
+    away.rename(tmp_path / "nowhere")
+    assert office.run("console", "enroll", "shop/till-2").err == refused.err
+    assert "till-2" not in office.do("history")
 
 
 def test_sources_and_viewers_are_enrolled_and_revoked(office: Office) -> None:
