@@ -58,7 +58,7 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
     _check_texts(texts)
     if revision is None or (kind, texts) != (revision.kind, revision.texts) or _is_unusable(revision):
         new = table.Revision(_next_number(store, question_id, revision), kind, texts)
-        corrects |= _record_revision(store, question_id, revision, new)
+        _record_revision(store, question_id, revision, new)
         revision = new
         table.keep_revision(store, question_id, revision)
     if command.assign is not None:
@@ -130,16 +130,10 @@ def _weight(question: table.KeyQuestion) -> dict[str, Any]:
     return {name: value for name, value in question._asdict().items() if name.startswith("silent_weight")}
 
 
-def _record_revision(store: Store, question_id: str, before: table.Revision | None, after: table.Revision) -> bool:
-    """Record a new revision; return whether past reports must tell of it.
-
-    Surveys keep their kind, but reports must say if the question has another now.
-    """
-    corrects = before is not None and before.kind != after.kind and _was_asked(store, question_id)
+def _record_revision(store: Store, question_id: str, before: table.Revision | None, after: table.Revision) -> None:
+    """Record a new revision; it corrects nothing, as surveys keep the kind and text that they were asked with."""
     known = before._asdict() if before else None
-    from_ms = -EVER if corrects else None
-    change = HistoryChange("question", "", question_id, known, after._asdict(), from_ms, corrects=corrects)
-    return record_change(store, change) and corrects
+    record_change(store, HistoryChange("question", "", question_id, known, after._asdict(), corrects=False))
 
 
 def _was_asked(store: Store, question_id: str) -> bool:

@@ -13,6 +13,7 @@ from bridge.model.periods import EVER
 from bridge.store import console_status, consoles, gone_consoles, imports, places, removals
 from bridge.store.history import record_change, record_changes
 from bridge.store.settings import newest_revision
+from bridge.surveys.counts import state_of_count
 from bridge.surveys.refold import stage_refold_of_console
 from bridge.text import plural
 from bridge.wire.identifiers import check_id, check_name
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
         RemoveSites,
     )
     from bridge.store import Store
-    from bridge.store.removals import RemovedCount, RemovedShift
+    from bridge.store.counts import CountRow
+    from bridge.store.removals import RemovedShift
 
 
 def remove_consoles(store: Store, command: RemoveConsoles) -> dict[str, Any]:
@@ -184,12 +186,9 @@ def remove_counts(store: Store, command: RemoveCounts) -> dict[str, Any]:
     return {"counts": len(found), "sum": sum(count.figure for count in found)}
 
 
-def _removed_count(site_id: str, count: RemovedCount, timezone: str) -> HistoryChange:
-    from_, to = (local(at_ms, timezone).isoformat() for at_ms in (count.from_ms, count.to_ms))
-    before = {"kind": count.kind, "from": from_, "to": to, "count": count.figure}
-    named = {"checkout_point_id": count.checkout_point_id, "seller_id": count.seller_id}
-    before |= {name: value for name, value in named.items() if value is not None}
-    return HistoryChange("count", site_id, f"{count.source_id}/{count.id}", before, None, count.from_ms, count.to_ms)
+def _removed_count(site_id: str, count: CountRow, timezone: str) -> HistoryChange:
+    name, before = f"{count.source_id}/{count.id}", state_of_count(count, timezone)
+    return HistoryChange("count", site_id, name, before, None, count.from_ms, count.to_ms)
 
 
 def _period(store: Store, site_id: str, from_day: date | None, to_day: date | None) -> tuple[int, int]:

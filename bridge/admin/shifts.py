@@ -13,7 +13,7 @@ from bridge.model.local_time import as_typed, instant_ms, local
 from bridge.model.periods import NOT_TYPED, Shift, TypedTimes
 from bridge.store import imports, places
 from bridge.store.consoles import find_console
-from bridge.store.history import record_changes
+from bridge.store.history import CorrectedTimes, record_changes
 from bridge.text import is_visible
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ def import_shifts(store: Store, command: ImportShifts) -> Steps:
     yield from _refuse_overlaps(store, file, given)
     file.check()
     imports.begin(store)
-    replaced = 0
+    replaced, corrected = 0, CorrectedTimes(store, "shift")
     for start in range(0, len(given), ROWS_AT_ONCE):
         some = given[start : start + ROWS_AT_ONCE]
-        changes = [_change(store, line) for line in some]
+        changes = [_change(store, line, corrected) for line in some]
         record_changes(store, changes, pending=True)
         replaced += sum(change.before is not None and change.before != change.after for change in changes)
         places.stage_shifts(store, [(line.site_id, line.console_id, line.shift, line.typed) for line in some])
@@ -91,17 +91,19 @@ def _notes(given: list[ShiftLine]) -> list[str]:
     return notes[:NOTES]
 
 
-def _change(store: Store, line: ShiftLine) -> HistoryChange:
-    """Return what a line changes; a shift put in before later ones corrects what was known of its time."""
+def _change(store: Store, line: ShiftLine, corrected: CorrectedTimes) -> HistoryChange:
+    """Return what a line changes.
+
+    A shift corrects what was known of its time if it takes the place of another, be it one of a longer time or one
+    that was removed, or is put in before later ones.
+    """
     timezone = places.timezone(store, line.site_id) or "UTC"
-    new, (old, has_later) = (
-        line.shift,
-        places.known_shift(store, line.site_id, line.console_id, line.shift.started_at_ms),
-    )
+    new, console = line.shift, (line.site_id, line.console_id)
+    old, is_known_on = places.known_shift(store, *console, new.started_at_ms)
     before, after = (shift and state_of_shift(shift, timezone) for shift in (old, new))
-    to_ms = max(new.ended_at_ms, old.ended_at_ms if old else 0)
-    corrects = new.started_at_ms < store.now_ms and (old is not None or has_later)
-    return HistoryChange("shift", line.site_id, line.console_id, before, after, new.started_at_ms, to_ms, corrects)
+    period = new.started_at_ms, max(new.ended_at_ms, old.ended_at_ms if old else 0)
+    was_known = old is not None or is_known_on or corrected.touch(*console, *period)
+    return HistoryChange("shift", *console, before, after, *period, new.started_at_ms < store.now_ms and was_known)
 
 
 def state_of_shift(shift: Shift, timezone: str) -> State:

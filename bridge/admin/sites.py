@@ -15,7 +15,7 @@ from bridge.model.local_time import day_starts_ms, local, zone
 from bridge.model.periods import EVER
 from bridge.model.zone_rules import rules_of
 from bridge.store import imports, places
-from bridge.store.history import record_change
+from bridge.store.history import CorrectedTimes, record_change
 from bridge.store.zone_rules import keep_rules
 from bridge.surveys.refold import stage_refold_of_console, stage_refold_of_site
 from bridge.text import is_visible
@@ -117,7 +117,7 @@ def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any
     KnownNames(store, new=command.new).check_console(site_id, console_id)
     wanted = WantedPlacement(site_id, checkout_point_id, console_id, command.from_day)
     made = _make_places(store, [wanted])
-    return {"from_ms": _place(store, wanted), "made": made}
+    return {"from_ms": _place(store, wanted, CorrectedTimes(store, "placement")), "made": made}
 
 
 def import_checkout_points(store: Store, command: ImportCheckoutPoints) -> dict[str, Any]:
@@ -137,8 +137,9 @@ def import_checkout_points(store: Store, command: ImportCheckoutPoints) -> dict[
             wanted[key] = placement
     lines.check()
     made = _make_places(store, wanted.values())
+    corrected = CorrectedTimes(store, "placement")
     for placement in sorted(wanted.values(), key=lambda placement: placement.from_day or date.min):
-        _place(store, placement)
+        _place(store, placement, corrected)
     return {"checkout_points": len(wanted), "made": made}
 
 
@@ -163,7 +164,7 @@ def _is_valid_point(checkout_point_id: str) -> bool:
     return 0 < len(checkout_point_id) <= MAX_CHECKOUT_POINT_ID and is_visible(checkout_point_id)
 
 
-def _place(store: Store, wanted: WantedPlacement) -> int:
+def _place(store: Store, wanted: WantedPlacement, corrected: CorrectedTimes) -> int:
     """Place a console, and stage that its surveys and counts follow; return since when, in ms."""
     site_id, console_id = wanted.site_id, wanted.console_id
     console_key = places.ensure_console(store, site_id, console_id)
@@ -173,7 +174,7 @@ def _place(store: Store, wanted: WantedPlacement) -> int:
         from_day = local(store.now_ms, timezone).date()
     # Without a day, before any event, however early late clocks and late events may move the first one.
     from_ms = 0 if from_day is None else day_starts_ms(from_day, timezone)
-    _record_placement(store, console_key, wanted, from_ms)
+    _record_placement(store, console_key, wanted, from_ms, corrected)
     places.place(
         store, console_key, wanted.checkout_point_id, from_ms, None if from_day is None else from_day.isoformat()
     )
@@ -181,9 +182,15 @@ def _place(store: Store, wanted: WantedPlacement) -> int:
     return from_ms
 
 
-def _record_placement(store: Store, console_key: int, wanted: WantedPlacement, from_ms: int) -> None:
+def _record_placement(
+    store: Store, console_key: int, wanted: WantedPlacement, from_ms: int, corrected: CorrectedTimes
+) -> None:
+    """Record a placement; it corrects another that held then, be it one that was removed."""
+    console = wanted.site_id, wanted.console_id
     point, to_ms = places.placement_at(store, console_key, from_ms)
     before, after = (
         None if point_id is None else {"checkout_point_id": point_id} for point_id in (point, wanted.checkout_point_id)
     )
-    record_change(store, HistoryChange("placement", wanted.site_id, wanted.console_id, before, after, from_ms, to_ms))
+    was_known = point is not None or corrected.touch(*console, from_ms, to_ms)
+    corrects = from_ms < store.now_ms and was_known
+    record_change(store, HistoryChange("placement", *console, before, after, from_ms, to_ms, corrects))

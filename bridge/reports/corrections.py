@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
     Span = tuple[int, int]
+    Thing = tuple[object, ...]
 
 UNITS = ("hour", "day", "week", "month")
 GROUPED = {"console_id", "checkout_point_id", "seller_id"}
 LONG_MS = 8 * DAY_MS  # most corrections concern a day or less
 NAMES_SHOWN = 3
-NOUNS = {"site": "time zone", "zone_rules": "time zone with new rules", "silent_weight": "silent weight"}
+NOUNS = {"site": "time zone", "zone_rules": "time zone", "silent_weight": "silent weight"}
 
 
 def add_notes(store: Store, rows: list[Row]) -> None:
@@ -54,7 +55,7 @@ class _Corrections:
     def __init__(self, store: Store, rows: list[Row]) -> None:
         spans = [row_span(row, timezone) for row in rows for timezone in row["settings"]["timezones"].values()]
         outer = min((start for start, _ in spans), default=0), max((end for _, end in spans), default=0)
-        found = history.corrections(store, *outer)
+        found = list(_not_taken_back(history.corrections(store, *outer)))
         self._short = [recorded for recorded in found if _length_ms(recorded) <= LONG_MS]
         self._short.sort(key=_from_ms)
         self._long = [recorded for recorded in found if _length_ms(recorded) > LONG_MS]
@@ -64,16 +65,17 @@ class _Corrections:
         """Yield a note for each day and person that corrected something which the row rests on."""
         if not (self._short or self._long):
             return
-        told: dict[tuple[str, str], Counter[str]] = {}
+        told: dict[tuple[str, str], set[Thing]] = {}
         sites = set()
         for site_id, timezone in row["settings"]["timezones"].items():
             for recorded in self._touching(row, site_id, row_span(row, timezone)):
                 day = utc_date(recorded.changed_at_ms)  # as in the history
-                told.setdefault((day, recorded.origin.who), Counter())[recorded.change.kind] += 1
+                told.setdefault((day, recorded.origin.who), set()).add(_thing(recorded))
                 sites.add(site_id)
         where = f" --site {sites.pop()}" if len(sites) == 1 else ""
-        for (day, who), kinds in sorted(told.items()):
-            what = ", ".join(plural(count, NOUNS.get(kind, kind)) for kind, count in sorted(kinds.items()))
+        for (day, who), things in sorted(told.items()):
+            kinds = Counter(kind for kind, *_ in things)
+            what = ", ".join(_number_of(kind, count) for kind, count in sorted(kinds.items()))
             by = "the bridge itself" if who == BRIDGE_ITSELF.who else who
             yield f"corrected after the fact on {day} by {by}: {what} (see `trivox history{where}`)"
 
@@ -89,8 +91,10 @@ class _Corrections:
     def _concerns(self, recorded: RecordedChange, row: Row, site_id: str) -> bool:
         """Return whether a correction at a row's site and time concerns its question, console, point and seller."""
         change = recorded.change
-        if change.kind in {"question", "silent_weight"}:
+        if change.kind == "silent_weight":
             return bool(change.name == row["question_id"])
+        if change.kind == "question":  # as older versions recorded it: surveys keep the kind that they were asked with
+            return False
         if row.get("total"):
             return True
         states = [change.before or {}, change.after or {}]
@@ -120,6 +124,30 @@ class _Corrections:
             and (placement.to_ms is None or placement.to_ms > _from_ms(recorded))
         }
         return found or {None}
+
+
+def _not_taken_back(found: list[RecordedChange]) -> Iterator[RecordedChange]:
+    """Yield the corrections, oldest first, of what is not again as it was before all of them."""
+    first: dict[Thing, RecordedChange] = {}
+    last: dict[Thing, RecordedChange] = {}
+    for recorded in found:
+        first.setdefault(_thing(recorded), recorded)
+        last[_thing(recorded)] = recorded
+    for recorded in found:
+        thing = _thing(recorded)
+        if first[thing].change.before != last[thing].change.after:
+            yield recorded
+
+
+def _thing(recorded: RecordedChange) -> Thing:
+    """Return what was corrected: two shifts of a console are told apart by their start, two settings by their names."""
+    change = recorded.change
+    return change.kind, change.site_id, change.name, change.from_ms, *sorted(change.before or change.after or {})
+
+
+def _number_of(kind: str, count: int) -> str:
+    number = plural(count, NOUNS.get(kind, kind))
+    return f"new rules of {number}" if kind == "zone_rules" else number
 
 
 def _from_ms(recorded: RecordedChange) -> int:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from bridge.store.connection import Row, Store
 
 
-_COLUMNS = (
+COUNT_COLUMNS = (
     "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id, of_seller_id,"
     " hour, from_as, to_as"
 )
-_ALL_COLUMNS = _COLUMNS.split(", ")
+_ALL_COLUMNS = COUNT_COLUMNS.split(", ")
 NOT_REPLACED = (
     "NOT EXISTS (SELECT 1 FROM counts_change AS new WHERE new.site_id = counts.site_id"
     " AND new.source_id = counts.source_id AND new.id = counts.id)"
@@ -64,14 +64,14 @@ def put_in_force(store: Store, rows: list[CountRow]) -> None:
     if imports.is_accepted(store):
         stage(store, [(row, None) for row in rows])
     else:
-        store.insert(f"INSERT OR REPLACE INTO counts ({_COLUMNS})", rows)
+        store.insert(f"INSERT OR REPLACE INTO counts ({COUNT_COLUMNS})", rows)
 
 
 def stage(store: Store, counts: list[tuple[CountRow, str | None]]) -> None:
     """Stage counts, each with its text as received, or None if that is kept already."""
     replaced = ", ".join(f"{name} = excluded.{name}" for name in _ALL_COLUMNS[3:])
     store.run_many(
-        f"INSERT INTO counts_change ({_COLUMNS}, raw) VALUES ({', '.join('?' * (len(_ALL_COLUMNS) + 1))})"  # noqa: S608 - no outside text
+        f"INSERT INTO counts_change ({COUNT_COLUMNS}, raw) VALUES ({', '.join('?' * (len(_ALL_COLUMNS) + 1))})"  # noqa: S608 - no outside text
         f" ON CONFLICT DO UPDATE SET {replaced}, raw = coalesce(excluded.raw, raw)",
         [(*row, raw) for row, raw in counts],
     )
@@ -93,9 +93,9 @@ def periods_of_staged(store: Store) -> list[tuple[str, int, int]]:
 
 def merge_some(store: Store, limit: int) -> bool:
     """Put some of the staged counts in force; return whether there were any."""
-    rows = store.all(f"SELECT {_COLUMNS}, raw FROM counts_change LIMIT ?", (limit,))  # noqa: S608 - no outside text
+    rows = store.all(f"SELECT {COUNT_COLUMNS}, raw FROM counts_change LIMIT ?", (limit,))  # noqa: S608 - no outside text
     store.insert(_RECEIVED, [(*row[:3], store.now_ms, row[-1]) for row in rows if row[-1] is not None])
-    store.insert(f"INSERT OR REPLACE INTO counts ({_COLUMNS})", [row[:-1] for row in rows])
+    store.insert(f"INSERT OR REPLACE INTO counts ({COUNT_COLUMNS})", [row[:-1] for row in rows])
     store.run_many(
         "DELETE FROM counts_change WHERE site_id = ? AND source_id = ? AND id = ?", [row[:3] for row in rows]
     )
@@ -111,7 +111,7 @@ def intervals(
     """
     table = "counts"
     if with_staged:
-        columns = _COLUMNS
+        columns = COUNT_COLUMNS
         table = f"(SELECT {columns} FROM counts_change UNION ALL SELECT {columns} FROM counts WHERE {NOT_REPLACED})"  # noqa: S608
     where = "hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR site_id = ?3)"
     sql = (  # composed only of this module's own words
@@ -155,7 +155,7 @@ def some_typed(store: Store, site_id: str, after: Name | None, limit: int) -> li
     """Return the next counts of a site, by name, that have times as typed."""
     _, source_id, count_id = after or (site_id, "", "")
     rows = store.all(
-        f"SELECT {_COLUMNS} FROM counts WHERE site_id = ? AND (source_id, id) > (?, ?)"  # noqa: S608 - no outside text
+        f"SELECT {COUNT_COLUMNS} FROM counts WHERE site_id = ? AND (source_id, id) > (?, ?)"  # noqa: S608 - no outside text
         " AND (from_as IS NOT NULL OR to_as IS NOT NULL) ORDER BY source_id, id LIMIT ?",
         (site_id, source_id, count_id, limit),
     )
@@ -175,7 +175,7 @@ def id_of_nameless(store: Store, site_id: str, source_id: str, kind: str, from_m
 def _rows(store: Store, where: str, bindings: Sequence[Any]) -> Iterator[Row]:
     """Yield the counts in force for those who write: with an accepted import, those that it does not replace first."""
     if not imports.is_accepted(store):
-        yield from store.all(f"SELECT {_COLUMNS} FROM counts WHERE {where}", bindings)  # noqa: S608 - no outside text
+        yield from store.all(f"SELECT {COUNT_COLUMNS} FROM counts WHERE {where}", bindings)  # noqa: S608 - no outside text
         return
-    yield from store.all(f"SELECT {_COLUMNS} FROM counts WHERE {NOT_REPLACED} AND {where}", bindings)  # noqa: S608
-    yield from store.all(f"SELECT {_COLUMNS} FROM counts_change WHERE {where}", bindings)  # noqa: S608
+    yield from store.all(f"SELECT {COUNT_COLUMNS} FROM counts WHERE {NOT_REPLACED} AND {where}", bindings)  # noqa: S608
+    yield from store.all(f"SELECT {COUNT_COLUMNS} FROM counts_change WHERE {where}", bindings)  # noqa: S608

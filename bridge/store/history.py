@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,34 @@ def corrections(store: Store, from_ms: int, to_ms: int) -> list[RecordedChange]:
     """Return the changes that correct what was known of a period, oldest first."""
     where = "corrects = 1 AND from_ms < ?2 AND min(to_ms, changed_at_ms) > ?1"
     return _changes(store, where, (from_ms, to_ms))
+
+
+class CorrectedTimes:
+    """The times for which what was known of the things of a kind was corrected before."""
+
+    def __init__(self, store: Store, kind: str) -> None:
+        self._spans: dict[tuple[str, str], list[tuple[int, int]]] = {}  # in order, those that touch as one
+        rows = store.each(
+            "SELECT site_id, name, from_ms, to_ms FROM history WHERE corrects = 1 AND pending = 0 AND kind = ?"
+            " ORDER BY from_ms",
+            (kind,),
+        )
+        for site_id, name, from_ms, to_ms in rows:
+            spans = self._spans.setdefault((site_id, name), [])
+            before = spans.pop() if spans and from_ms <= spans[-1][1] else (from_ms, to_ms)
+            spans.append((before[0], max(before[1], to_ms)))
+
+    def touch(self, site_id: str, name: str, from_ms: int, to_ms: int) -> bool:
+        """Return whether any of them lies in a period of a thing, its end not included."""
+        spans = self._spans.get((site_id, name), [])
+        index = bisect_left(spans, (to_ms,))
+        return index > 0 and spans[index - 1][1] > from_ms
+
+
+def was_removed(store: Store, kind: str, site_id: str, name: str, from_ms: int) -> bool:
+    """Return whether a thing whose time begins at an instant was corrected before, as by its removal."""
+    where = "corrects = 1 AND from_ms = ? AND kind = ? AND site_id = ? AND name = ?"
+    return store.one(f"SELECT 1 FROM history WHERE {where}", (from_ms, kind, site_id, name)) is not None  # noqa: S608
 
 
 def _changes(store: Store, where: str, bindings: tuple[Any, ...]) -> list[RecordedChange]:

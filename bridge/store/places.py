@@ -199,17 +199,17 @@ def consoles_of_staged_shifts(store: Store) -> list[tuple[str, str, int, int]]:
 
 
 def known_shift(store: Store, site_id: str, console_id: str, started_at_ms: int) -> tuple[Shift | None, bool]:
-    """Return the shift of a console that starts at an instant, or None; and whether later ones are known."""
+    """Return the shift of a console that starts at an instant, or None; and whether any is known that ends after it."""
     row = store.one(
-        "SELECT ended_at_ms, seller_id, EXISTS (SELECT 1 FROM shift AS later WHERE later.console_key ="
-        " console.console_key AND later.started_at_ms > ?3) FROM console LEFT JOIN shift"
+        "SELECT ended_at_ms, seller_id, coalesce((SELECT last.ended_at_ms FROM shift AS last WHERE last.console_key ="
+        " console.console_key ORDER BY last.started_at_ms DESC LIMIT 1) > ?3, 0) FROM console LEFT JOIN shift"
         " ON shift.console_key = console.console_key AND started_at_ms = ?3 WHERE site_id = ?1 AND console_id = ?2",
         (site_id, console_id, started_at_ms),
     )
     if row is None:
         return None, False
-    ended_at_ms, seller_id, has_later = row
-    return (None if ended_at_ms is None else Shift(started_at_ms, ended_at_ms, seller_id)), bool(has_later)
+    ended_at_ms, seller_id, is_known_on = row
+    return (None if ended_at_ms is None else Shift(started_at_ms, ended_at_ms, seller_id)), bool(is_known_on)
 
 
 def merge_sellers(store: Store) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from bridge.store.counts import COUNT_COLUMNS, CountRow
+
 if TYPE_CHECKING:
     from bridge.store.connection import Row, Store
 
@@ -25,19 +27,6 @@ class RemovedShift(NamedTuple):
     started_at_ms: int
     ended_at_ms: int
     seller_id: str
-
-
-class RemovedCount(NamedTuple):
-    """A count to be removed."""
-
-    source_id: str
-    id: str
-    kind: str
-    from_ms: int
-    to_ms: int
-    figure: int
-    checkout_point_id: str | None
-    seller_id: str | None
 
 
 def received_from(store: Store, console_key: int) -> Received:
@@ -128,18 +117,18 @@ def delete_shifts(store: Store, shifts: list[RemovedShift]) -> None:
 
 def counts_beginning(
     store: Store, site_id: str, wanted: tuple[str | None, str | None, str | None], from_ms: int, to_ms: int
-) -> list[RemovedCount]:
+) -> list[CountRow]:
     """Return a site's counts that begin in a period, its end not included; `wanted`: source, kind and id, or all."""
     rows = store.all(
-        "SELECT source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id FROM counts"
+        f"SELECT {COUNT_COLUMNS} FROM counts"  # noqa: S608 - no outside text
         " WHERE site_id = ?1 AND from_ms >= ?2 AND from_ms < ?3 AND (?4 IS NULL OR source_id = ?4)"
         " AND (?5 IS NULL OR kind = ?5) AND (?6 IS NULL OR id = ?6) ORDER BY from_ms, source_id, id",
         (site_id, from_ms, to_ms, *wanted),
     )
-    return [RemovedCount(*row) for row in rows]
+    return [CountRow(*row) for row in rows]
 
 
-def delete_counts(store: Store, site_id: str, counts: list[RemovedCount]) -> None:
+def delete_counts(store: Store, site_id: str, counts: list[CountRow]) -> None:
     """Take counts out of force; as received they stay."""
     store.run_many(
         "DELETE FROM counts WHERE site_id = ? AND source_id = ? AND id = ?",

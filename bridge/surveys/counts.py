@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -13,7 +14,7 @@ from bridge.model.periods import NOT_TYPED, Placement, Timeline, TypedTimes
 from bridge.store import counts as table
 from bridge.store import kept, places
 from bridge.store.cache import SitePlaces
-from bridge.store.history import record_changes
+from bridge.store.history import record_changes, was_removed
 from bridge.text import is_visible, printable, valid_id
 from bridge.wire.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bridge.store import Store
+
+    Pair = tuple[table.CountRow | None, table.CountRow]
+    """The count in force and the next one of its name."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=64)]
 LATEST_MS = 253_402_300_799_999
@@ -102,7 +106,7 @@ class CountsIntake:
         changed = self._changed(in_force)
         received = [(*count[:3], self._store.now_ms, raw) for count, raw in changed]
         self._ensure_places(changed)
-        self._record_late([(old, count) for count, _ in changed if (old := before.get(count[:3]))])
+        self._record_late([(before.get(count[:3]), count) for count, _ in changed])
         table.keep(self._store, received, list({count[:3]: count for count, _ in changed}.values()))
 
     def stage(self) -> int:
@@ -111,13 +115,16 @@ class CountsIntake:
         before = dict(in_force)
         changed = self._changed(in_force)
         table.stage(self._store, list(changed))
-        changes = [_change(self._store, old, count) for count, _ in changed if (old := before.get(count[:3]))]
-        return record_changes(self._store, changes, pending=True)
+        pairs = [(before.get(count[:3]), count) for count, _ in changed]
+        replaced = record_changes(self._store, _replacements(self._store, pairs), pending=True)
+        record_changes(self._store, _returns(self._store, pairs), pending=True)
+        return replaced
 
-    def _record_late(self, changed: list[tuple[table.CountRow, table.CountRow]]) -> None:
+    def _record_late(self, pairs: list[Pair]) -> None:
         """Record corrections; for a day a source may complete what it counted."""
         last_ms = self._store.now_ms - DAY_MS
-        record_changes(self._store, [_change(self._store, old, new) for old, new in changed if old.to_ms <= last_ms])
+        late = [(old, new) for old, new in pairs if (old or new).to_ms <= last_ms]
+        record_changes(self._store, chain(_replacements(self._store, late), _returns(self._store, late)))
 
     def _changed(self, in_force: dict[table.Name, table.CountRow]) -> list[tuple[table.CountRow, str]]:
         changed = []
@@ -135,15 +142,27 @@ class CountsIntake:
                 places.ensure_checkout_point(self._store, site_id, checkout_point_id)
 
 
-def _change(store: Store, old: table.CountRow, new: table.CountRow) -> HistoryChange:
-    """Return the change from one figure to another for the history."""
-    timezone = places.timezone(store, new.site_id) or "UTC"
-    before, after = (_state_of(count, timezone) for count in (old, new))
-    period = min(old.from_ms, new.from_ms), max(old.to_ms, new.to_ms)
-    return HistoryChange("count", new.site_id, f"{new.source_id}/{new.id}", before, after, *period)
+def _replacements(store: Store, pairs: list[Pair]) -> Iterator[HistoryChange]:
+    """Yield the change from each figure in force to the next one."""
+    for old, new in pairs:
+        if old is not None:
+            timezone = places.timezone(store, new.site_id) or "UTC"
+            before, after = (state_of_count(count, timezone) for count in (old, new))
+            period = min(old.from_ms, new.from_ms), max(old.to_ms, new.to_ms)
+            yield HistoryChange("count", new.site_id, f"{new.source_id}/{new.id}", before, after, *period)
 
 
-def _state_of(count: table.CountRow, timezone: str) -> dict[str, Any]:
+def _returns(store: Store, pairs: list[Pair]) -> Iterator[HistoryChange]:
+    """Yield each count that takes the place of one that was removed: that corrects what its removal has left."""
+    for old, new in pairs:
+        thing = "count", new.site_id, f"{new.source_id}/{new.id}"
+        if old is None and was_removed(store, *thing, new.from_ms):
+            after = state_of_count(new, places.timezone(store, new.site_id) or "UTC")
+            yield HistoryChange(*thing, None, after, new.from_ms, new.to_ms, corrects=True)
+
+
+def state_of_count(count: table.CountRow, timezone: str) -> dict[str, Any]:
+    """Return a count as the history keeps it."""
     from_, to = (local(at_ms, timezone).isoformat() for at_ms in (count.from_ms, count.to_ms))
     return {
         "kind": count.kind,

@@ -91,7 +91,7 @@ def test_a_question_keeps_its_texts_and_weights(office: Office) -> None:
     (kind, weight) = history(office)
     assert (kind["before"]["kind"], kind["after"]["kind"]) == ("personnel", "office")
     assert (weight["before"]["silent_weight"], weight["after"]["silent_weight"]) == (0.5, 0.25)
-    assert [change["is_correction"] for change in (kind, weight)] == [True, True]
+    assert [change["is_correction"] for change in (kind, weight)] == [False, True]
 
 
 def test_a_command_that_fails_leaves_no_history(office: Office) -> None:

@@ -86,6 +86,40 @@ def test_a_shift_put_in_behind_is_told(office: Office) -> None:
     }
 
 
+def test_shifts_that_take_the_place_of_removed_ones_are_told(office: Office) -> None:
+    office.do("shift", "remove", "--seller", "anna")
+    office.shifts(ANNA)
+    assert not any(touched(office, "hour,seller", key="seller_id").values()), "all is as it was"
+    office.do("shift", "remove", "--seller", "anna")
+    office.shifts(ANNA.replace("anna,Anna", "olga,Olga"))
+    notes = touched(office, "hour,seller", key="seller_id")
+    assert notes == {"olga": ["chef: 1 shift (see `trivox history --site demo`)"], "boris": [], "vera": [], None: []}
+
+
+def test_a_shift_that_takes_the_rest_of_another_is_told(office: Office) -> None:
+    office.shifts(BORIS.replace("T16:00", "T13:01"), "demo,till-1,dan,Dan,2026-11-02T13:01,2026-11-02T16:00")
+    note = ["chef: 1 shift (see `trivox history --site demo`)"]
+    notes = touched(office, "seller")
+    assert (notes["anna"], notes["boris"], notes["dan"]) == ([], note, note)
+
+
+def test_a_placement_that_takes_the_place_of_a_removed_one_is_told(office: Office) -> None:
+    office.do("checkout-point", "remove", "demo", "p1", "--console", "till-1")
+    office.do("checkout-point", "set", "demo", "p3", "--console", "till-1")
+    note = ["chef: 1 placement (see `trivox history --site demo`)"]
+    assert touched(office, "checkout_point", key="checkout_point_id") == {"p2": [], "p3": note}
+
+
+def test_what_was_swapped_back_is_told_no_more_and_what_was_swapped_often_once(office: Office) -> None:
+    swapped = ANNA.replace("anna,Anna", "boris,Boris"), BORIS.replace("boris,Boris", "anna,Anna")
+    for lines in (swapped, (ANNA, BORIS)):
+        office.shifts(*lines)
+    assert not any(touched(office, "seller").values())
+    for lines in (swapped, (ANNA, BORIS), swapped):
+        office.shifts(*lines)
+    assert touched(office, "seller")["anna"] == ["chef: 2 shifts (see `trivox history --site demo`)"]
+
+
 def test_shifts_of_tomorrow_and_of_nobody_yet_are_no_corrections(office: Office) -> None:
     for seller in ("anna,Anna", "boris,Boris"):
         assert office.shifts(f"demo,till-1,{seller},2099-11-02T08:00,2099-11-02T12:00").status == 0
@@ -110,6 +144,19 @@ def test_a_corrected_count_is_told(office: Office) -> None:
     assert touched(office, "week") == {"2026-W45": note}
 
 
+def test_a_removed_count_is_told_only_where_it_counted(office: Office) -> None:
+    office.do("counts", "remove", "--site", "demo")
+    note = ["chef: 1 count (see `trivox history --site demo`)"]
+    assert touched(office, "seller") == {"anna": note, "boris": [], "vera": [], None: []}
+    assert touched(office, "checkout_point", key="checkout_point_id") == {"p1": note, "p2": []}
+    text = (office.folder / "counts.csv").read_text("utf-8")
+    office.do("counts", "import", office.file("moved.csv", text.replace("p1", "p2")))
+    assert touched(office, "checkout_point", key="checkout_point_id") == {"p1": note, "p2": note}
+    office.do("counts", "remove", "--site", "demo")
+    counts(office, 10)
+    assert not any(touched(office, "seller").values()), "all is as it was"
+
+
 def test_a_till_that_corrects_an_old_count_is_told(office: Office) -> None:
     span = {"from_ms": at("2026-11-02T08:00+00:00"), "to_ms": at("2026-11-02T09:00+00:00")}
     for figure in (4, 4, 6):
@@ -127,7 +174,6 @@ def test_a_till_that_corrects_an_old_count_is_told(office: Office) -> None:
             "9 surveys now belong to other",
         ),
         ("question set staff --silent-weight 0.2", "1 silent weight", CORRECTED),
-        ("question set staff --kind office", "1 question", CORRECTED),
         ("settings set --all force_majeure_scope_s=60", "1 setting", CORRECTED),
         ("settings set --all force_majeure_level_max=0.5", "1 setting", CORRECTED),
     ],
@@ -149,6 +195,7 @@ def test_other_corrections_are_told(office: Office, command: str, kind: str, tol
 def test_settings_for_the_time_to_come_correct_nothing(office: Office) -> None:
     office.do("settings", "set", "--all", "survey_window_ms=9000", "ask_every=2")
     office.do("question", "set", "office", "--silent-weight", "0.2")
+    assert CORRECTED not in office.do("question", "set", "staff", "--kind", "office"), "surveys keep their kind"
     office.do("checkout-point", "set", "demo", "p9", "--console", "till-2", "--from", "2099-11-02")
     assert not any(touched(office, "site").values())
 
