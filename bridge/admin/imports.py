@@ -10,7 +10,7 @@ from bridge.model.history import HistoryChange
 from bridge.model.local_time import local
 from bridge.store import counts as counts_table
 from bridge.store import imports, places, rollups
-from bridge.store.history import record_changes, show_pending
+from bridge.store.history import correct_by_first_timezone, record_changes, show_pending
 from bridge.store.imports import Phase
 from bridge.surveys import counts, fold
 from bridge.surveys.recorded_messages import ingest, reject
@@ -107,7 +107,12 @@ def _derive_again(store: Store, moved: Counter[str]) -> Iterator[None]:
     sites: dict[str, tuple[int, int]] = {}
     for site_id, console_id, from_ms, to_ms in imports.refolds_due(store):
         if console_id:
-            yield from refold_steps(store, site_id, console_id, from_ms, to_ms, moved)
+            moved_here: Counter[str] = Counter()
+            for _ in refold_steps(store, site_id, console_id, from_ms, to_ms, moved_here):
+                if moved_here["seller_id"] or moved_here["day"]:
+                    correct_by_first_timezone(store, site_id)
+                yield
+            moved.update(moved_here)
             refresh_console(store, site_id, console_id)  # the console may be new here
         first, last = sites.get(site_id, (from_ms, to_ms))
         sites[site_id] = min(first, from_ms), max(last, to_ms)

@@ -99,7 +99,7 @@ def _set_timezones(store: Store, timezones: dict[str, str]) -> Generator[None, N
 
 
 def _record_timezone(store: Store, site_id: str, timezone: str) -> None:
-    """Record a time zone; the first one corrects nothing, as reports have said that none was set."""
+    """Record a time zone; the first one corrects only if it moves surveys to others: see imports.py."""
     before = {"timezone": places.timezone(store, site_id)} if places.timezone_is_set(store, site_id) else None
     record_change(store, HistoryChange("site", site_id, "", before, {"timezone": timezone}, -EVER), pending=True)
 

@@ -16,6 +16,7 @@ MOVES = {  # one survey, and several
         "survey now belongs to another checkout point",
         "surveys now belong to other checkout points",
     ),
+    "day": ("survey now lies on another day", "surveys now lie on other days"),
     "hour": ("survey now lies in another hour", "surveys now lie in other hours"),
     "affected": (
         "survey is now affected by force majeure, or no longer",

@@ -1,4 +1,4 @@
-"""Say in a report's rows what was corrected after the fact in their time, and which time zones nobody has set."""
+"""Say in a report's rows what was corrected after the fact in their time, renamed, or not set: a time zone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
     Span = tuple[int, int]
-    Thing = tuple[object, ...]
+    Thing = tuple[Any, ...]
 
 UNITS = ("hour", "day", "week", "month")
 GROUPED = {"console_id", "checkout_point_id", "seller_id"}
@@ -35,9 +35,11 @@ def add_notes(store: Store, rows: list[Row]) -> None:
     """Add these notes to the rows of a report."""
     unset = set(places.sites_without_timezone(store))
     corrections = _Corrections(store, rows)
+    former_names = _former_names(store) if any(row.get("seller_id") for row in rows) else {}
     for row in rows:
         row["notes"] += _on_time_zones(sorted(unset & row["settings"]["timezones"].keys()))
         row["notes"] += corrections.notes(row)
+        row["notes"] += _on_names(row, former_names.get(row.get("seller_id"), []))
 
 
 def _on_time_zones(sites: list[str]) -> Iterator[str]:
@@ -47,6 +49,23 @@ def _on_time_zones(sites: list[str]) -> Iterator[str]:
             f"nobody has set the time zone of {', '.join(sites[:NAMES_SHOWN])}{more}: days and hours are those of UTC "
             "(see `trivox site set`)"
         )
+
+
+def _former_names(store: Store) -> dict[str | None, list[tuple[int, str]]]:
+    """Return (until_ms, name) of each name that sellers had before."""
+    found: dict[str | None, list[tuple[int, str]]] = {}
+    for changed_at_ms, _, change in history.changes(store, kind="seller"):
+        if change.before and change.after:
+            found.setdefault(change.name, []).append((changed_at_ms, change.before["seller_name"]))
+    return found
+
+
+def _on_names(row: Row, former: list[tuple[int, str]]) -> Iterator[str]:
+    """Say what a seller was called in the row's time, or after it, as earlier reports show that name."""
+    timezone = next(iter(row["settings"]["timezones"].values()), "UTC")
+    for until_ms, name in former:
+        if row_span(row, timezone)[0] < until_ms and name != row["seller_name"]:
+            yield f"was called {name} until {utc_date(until_ms)} (see `trivox history --kind seller`)"
 
 
 class _Corrections:

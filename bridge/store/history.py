@@ -39,6 +39,14 @@ def record_changes(store: Store, changes: Iterable[HistoryChange], *, pending: b
     return count
 
 
+def correct_by_first_timezone(store: Store, site_id: str) -> None:
+    """Have the first time zone of a site, which is about to be set, count as a correction."""
+    store.run(
+        "UPDATE history SET corrects = 1 WHERE pending = 1 AND kind = 'site' AND site_id = ? AND before IS NULL",
+        (site_id,),
+    )
+
+
 def show_pending(store: Store) -> None:
     """Show the changes that were staged in portions, as they count now."""
     store.run("UPDATE history SET pending = 0 WHERE pending = 1")

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
 
+    from bridge.model.survey import SurveyRow
     from bridge.store import Store
     from bridge.surveys.facts import Fact
 
 SURVEYS_AT_ONCE = 1_000
-MOVES = ("seller_id", "checkout_point_id", "hour", "affected")
+DAY_LENGTH = len("2026-11-22")  # at the beginning of an hour
+MOVES = ("seller_id", "checkout_point_id", "day", "hour", "affected")
 
 
 def stage_refold_of_console(store: Store, site_id: str, console_id: str, from_ms: int) -> None:
@@ -41,6 +43,12 @@ def stage_refold_of_all(store: Store) -> None:
         stage_refold_of_site(store, site_id)
 
 
+def _get(row: SurveyRow | None, name: str) -> object:
+    if row is None:
+        return None
+    return row.hour[:DAY_LENGTH] if name == "day" else getattr(row, name)
+
+
 def refold_steps(
     store: Store, site_id: str, console_id: str, from_ms: int, to_ms: int, moved: Counter[str]
 ) -> Iterator[None]:
@@ -52,7 +60,7 @@ def refold_steps(
     def emit(fact: Fact) -> None:
         if isinstance(fact, SurveysChanged):
             for old, new in fact.changes:
-                moved.update(name for name in MOVES if getattr(old, name, None) not in {None, getattr(new, name)})
+                moved.update(name for name in MOVES if _get(old, name) not in {None, _get(new, name)})
 
     store.forget()
     console = find_console(store, site_id, console_id)

@@ -77,6 +77,13 @@ def test_swapped_sellers_are_told(office: Office) -> None:
     assert [hour for hour, notes in hours.items() if notes] == ["2026-11-02T09:00+00:00", "2026-11-02T13:00+00:00"]
 
 
+def test_a_seller_who_was_renamed_is_told(office: Office) -> None:
+    office.shifts(ANNA.replace("Anna", "Maria"))
+    notes = {row["seller_id"]: [note for note in row["notes"] if "was called" in note] for row in office.rows("seller")}
+    assert notes.pop("anna")[0].startswith("was called Anna until ")
+    assert not any(notes.values())
+
+
 def test_a_shift_put_in_behind_is_told(office: Office) -> None:
     late = ANNA.replace("T08", "T06").replace("T12", "T08").replace("anna,Anna", "olga,Olga")
     assert office.shifts(late).status == 0
@@ -211,3 +218,16 @@ def test_a_zone_that_nobody_has_set_is_told_until_it_is(tmp_path: Path) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
     assert all("time zone" not in note for row in office.rows("hour") for note in row["notes"])
     assert "Nobody has set" not in office.do("doctor")
+    assert not any(touched(office, "hour").values())
+
+
+def test_a_first_zone_that_moves_surveys_to_another_day_is_told_after_it(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    till = OfficeTill()
+    till.surveys(at("2026-11-02T23:00+00:00"), no=4)
+    office.take(till)
+    assert "4 surveys now lie on other days, 4 surveys now lie in other hours" in office.do(
+        "site", "set", "demo", "--timezone", "Europe/Sofia"
+    )
+    (note,) = touched(office, "site")["demo"]
+    assert note.endswith(": 1 time zone (see `trivox history --site demo`)")
