@@ -7,10 +7,12 @@ not know the time, two held buttons have the same effect (`firmware/console/star
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import secrets
 import time
+from collections.abc import Iterator
 
 from bridge.ops.flash.board_info import RESTART_FILE, BoardInfo, read_board_info
 from bridge.ops.flash.console_output import ConsoleOutput
@@ -41,33 +43,66 @@ except OSError:
     pass
 """
 
+RESUME = f"""
+import machine, sys
+if WAS_SERVING or "console.app" in sys.modules:
+    try:
+        with open("{RESTART_FILE}", "w") as file:
+            file.write("restart")
+    except OSError:
+        pass
+    machine.reset()
+"""
+
 
 def open_repl(port: Port, *, may_wipe: bool) -> tuple[Repl, BoardInfo]:
     """Stop the board at `port`, and return its REPL and what it is. Raises FlashingError.
 
-    `may_wipe` says whether a filesystem that can't be mounted may be replaced.
+    `may_wipe` says whether a filesystem that can't be mounted may be replaced. Whoever gets the REPL hands the board
+    back with `handing_back`; `serving` of the board says whether it was in service.
     """
-    repl = _interrupt(port)
-    try:
+    repl, was_serving = _interrupt(port)
+    with handing_back(repl, was_serving=was_serving):
         board = ensure_filesystem(repl, read_board_info(repl), may_wipe=may_wipe)
-        has_lost_files = board.lost_files
-        if board.serving or "trial" in board.slots:
-            slots = {"slot": board.slot}  # without the trial, which would start its watchdog
-            repl.restart(RESTART_AT_PROMPT.replace("SLOTS", repr(json.dumps(slots))))
-            repl = _wait_for_prompt(port)
-            board = dataclasses.replace(read_board_info(repl), lost_files=has_lost_files)
+        was_serving = was_serving or board.serving
+        if not board.serving and "trial" not in board.slots:
+            repl.run(REMOVE_RESTART_FILE)
+            return repl, dataclasses.replace(board, serving=was_serving)
+        slots = {"slot": board.slot}  # without the trial, which would start its watchdog
+        repl.restart(RESTART_AT_PROMPT.replace("SLOTS", repr(json.dumps(slots))))
+    has_lost_files = board.lost_files
+    repl = _wait_for_prompt(port)
+    with handing_back(repl, was_serving=was_serving):
+        board = dataclasses.replace(read_board_info(repl), lost_files=has_lost_files, serving=was_serving)
         repl.run(REMOVE_RESTART_FILE)
-    except BaseException:
-        repl.close()
-        raise
     return repl, board
 
 
-def _interrupt(port: Port) -> Repl:
+@contextlib.contextmanager
+def handing_back(repl: Repl, *, was_serving: bool) -> Iterator[None]:
+    """Close the port if an error ends the context; a board that was in service goes on serving."""
+    try:
+        yield
+    except BaseException as error:
+        if not resume(repl, was_serving=was_serving) and not isinstance(error, BoardGoneError):
+            raise FlashingError(f"{error} The board is still stopped: unplug it and plug it in again.") from error
+        raise
+
+
+def resume(repl: Repl, *, was_serving: bool) -> bool:
+    """Restart a board that was serving, which would else stay at its prompt, and close the port.
+
+    Return whether the board has understood.
+    """
+    return repl.restart(RESUME.replace("WAS_SERVING", repr(was_serving)))
+
+
+def _interrupt(port: Port) -> tuple[Repl, bool]:
+    """Return the REPL of the board, and whether the board was serving, as far as is known by now."""
     repl = Repl(port.path)
     try:
         if repl.enter():
-            return repl
+            return repl, False
     except BaseException:
         repl.close()
         raise
@@ -78,7 +113,7 @@ def _interrupt(port: Port) -> Repl:
             "board needs MicroPython: give --base. To stop a Pico in service, hold No and the seller's button while "
             "you plug it in."
         )
-    return _wait_for_prompt(port)
+    return _wait_for_prompt(port), True
 
 
 def _wait_for_prompt(port: Port) -> Repl:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from bridge.ops.flash.assignments import Assignment, AssignmentPool
 from bridge.ops.flash.board_info import RESTART_FILE, BoardInfo, waiting_event_count
 from bridge.ops.flash.console_json import WITHOUT_RADIO, SharedConfig, add_credentials, console_config
 from bridge.ops.flash.console_output import ConsoleOutput
-from bridge.ops.flash.enter_repl import open_repl
+from bridge.ops.flash.enter_repl import handing_back, open_repl
 from bridge.ops.flash.errors import BoardGoneError, FlashingError
 from bridge.ops.flash.filesystem import write_copy
 from bridge.ops.flash.install import CONSOLE_FILE, FirmwareImage, console_files, install, replace_file, wipe
@@ -56,7 +58,10 @@ class TechnicianPrompt(Protocol):
 
 @dataclass(frozen=True)
 class FlashJob:
-    """The work to do on each board of a run; `watch` hears consoles come online, and is None without a broker."""
+    """The work to do on each board of a run; `watch` hears consoles come online, and is None without a broker.
+
+    Once `stopped` is set, boards that are not flashed yet are handed back.
+    """
 
     firmware: FirmwareImage
     assignments: AssignmentPool
@@ -65,6 +70,7 @@ class FlashJob:
     may_wipe: bool = False
     runs_self_test: bool = True
     watch: OnlineWatch | None = None
+    stopped: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
@@ -84,17 +90,34 @@ class FlashResult:
     unheard: str = ""
     self_test: SelfTestResult | None = None
     becomes_volume: bool = False
+    is_stopped: bool = False
+    asking: Repl | None = None
 
 
 def flash_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: FlashResult) -> None:
-    """Turn the board at `port` into a console, and fill in `result`. Raises TrivoxError."""
-    prompt.stage("checking the board")
+    """Turn the board at `port` into a console, and fill in `result`. Raises TrivoxError.
+
+    A board that can't be flashed goes on as it was: one that was in service serves again.
+    """
+    result.is_stopped = True
+    try:
+        config = _write_board(port, job, prompt, result)
+    finally:
+        result.is_stopped = False
+    if config is not None:
+        _check_console(port, config, job, prompt, result)
+
+
+def _write_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: FlashResult) -> dict[str, Any] | None:
+    """Make a board a console, and restart it. Return its `console.json`; None if it becomes a volume."""
+    report = partial(_report, job, prompt)
+    report("checking the board")
     repl, board = _open_board(port, job, prompt, result)
     if repl is None or board is None:
-        return
+        return None
     result.board = board
-    try:
-        result.assignment = assignment = job.assignments.take(board)
+    with handing_back(repl, was_serving=board.serving):
+        result.assignment = assignment = _take_assignment(repl, board, job, result)
         prompt.show_name(assignment.name)
         prompt.note(f"{port.path}: {board.kind} {board.hardware_id} becomes {assignment.name}.")
         config = console_config(assignment, board, job.shared_config)
@@ -103,12 +126,30 @@ def flash_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: Fla
         if result.wiped_count != 0:
             lost = "an unknown number of events" if result.wiped_count is None else plural(result.wiped_count, "event")
             prompt.note(f"{port.path}: wiped {lost} of {_previous_console(board)}, which the bridge will never get.")
-        prompt.stage("configuring")
+        report("configuring")
         _write_console_files(repl, assignment, config, job)
-        install(repl, board, job.firmware, prompt.stage)
-        _start_console(repl, port, config, job, prompt, result)
+        install(repl, board, job.firmware, report)
+        result.unheard = _why_unheard(config, job)
+        if job.watch:
+            job.watch.expect(assignment.identity)
+        report("restarting")
+    repl.restart(START.replace("WORD", repr("self_test" if job.runs_self_test else "flashed")))
+    return config
+
+
+def _report(job: FlashJob, prompt: TechnicianPrompt, what: str, done: int = 0, total: int = 0) -> None:
+    """Show a stage of the work on a stopped board. Raises FlashingError if the technician wants no more of it."""
+    if job.stopped.is_set():
+        raise FlashingError("Interrupted before the board was flashed: run this again.")
+    prompt.stage(what, done, total)
+
+
+def _take_assignment(repl: Repl, board: BoardInfo, job: FlashJob, result: FlashResult) -> Assignment:
+    result.asking = repl  # it may take long, and nothing can interrupt the question
+    try:
+        return job.assignments.take(board)
     finally:
-        repl.close()
+        result.asking = None
 
 
 def _write_console_files(repl: Repl, assignment: Assignment, config: dict[str, Any], job: FlashJob) -> None:
@@ -140,7 +181,8 @@ def _open_board(
         return repl, board
     if repl and board:
         result.board = board
-        _check_image(repl, board, micropython)
+        with handing_back(repl, was_serving=board.serving):
+            micropython.check_for(board)
         if board.kind != "esp32":
             prompt.stage("restarting as the volume RPI-RP2; mount it if that does not happen by itself")
             repl.restart(BOOTLOADER)
@@ -150,14 +192,6 @@ def _open_board(
     erase = job.may_wipe and (board is None or board.names is None)
     write_by_esptool(micropython, port.path, lambda done: prompt.stage("writing MicroPython", done, 100), erase=erase)
     return open_repl(port, may_wipe=job.may_wipe)
-
-
-def _check_image(repl: Repl, board: BoardInfo, micropython: MicroPythonImage) -> None:
-    try:
-        micropython.check_for(board)
-    except FlashingError:
-        repl.close()
-        raise
 
 
 def _clear_events(repl: Repl, board: BoardInfo, assignment: Assignment, job: FlashJob) -> int | None:
@@ -181,18 +215,13 @@ def _previous_console(board: BoardInfo) -> str:
     return "/".join(board.identity) if board.identity else "an unknown console"
 
 
-def _start_console(
-    repl: Repl, port: Port, config: dict[str, Any], job: FlashJob, prompt: TechnicianPrompt, result: FlashResult
+def _check_console(
+    port: Port, config: dict[str, Any], job: FlashJob, prompt: TechnicianPrompt, result: FlashResult
 ) -> None:
-    """Restart the board, then check that it serves, passes its self-test, and is online at the broker."""
+    """Check that the restarted console serves, passes its self-test, and is online at the broker."""
     assert result.assignment is not None  # noqa: S101 - for the type checker
-    result.unheard = _why_unheard(config, job)
-    if job.watch:
-        job.watch.expect(result.assignment.identity)
     output = ConsoleOutput(port)
     try:
-        prompt.stage("restarting")
-        repl.restart(START.replace("WORD", repr("self_test" if job.runs_self_test else "flashed")))
         result.boot = _wait_for_boot(output)
         if job.runs_self_test:
             result.self_test = run_self_test(output, prompt.stage, prompt.confirm)

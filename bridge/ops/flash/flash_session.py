@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from bridge.errors import TrivoxError
 from bridge.ops.flash import flash_log
+from bridge.ops.flash.enter_repl import resume
 from bridge.ops.flash.flash_board import FlashJob, FlashResult, TechnicianPrompt, flash_board
 from bridge.ops.flash.label import label_text, write_label
 from bridge.ops.flash.micropython_image import write_to_volume
@@ -19,6 +20,7 @@ from bridge.ops.flash.ports import Port, find_boot_volumes, find_ports
 
 POLL_S = 0.3
 GONE_S = 3.0  # a board that restarts is away for less time
+STOP_LIMIT_S = 15.0
 
 Target = TypeVar("Target", Port, Path)
 OpenPrompt = Callable[[str], AbstractContextManager[TechnicianPrompt]]
@@ -52,6 +54,7 @@ class FlashSession:
         self.done_count = self.unheard_count = self.failed_count = 0
         self._job, self._flash_run, self._open_prompt = job, flash_run, open_prompt
         self._busy: dict[str, threading.Thread] = {}
+        self._results: list[FlashResult] = []
         self._finished_s: dict[str, float] = {}  # finished boards, and when they were last seen
         self._lock = threading.Lock()
         self._last_active_s = time.monotonic()
@@ -59,12 +62,27 @@ class FlashSession:
 
     def run(self) -> bool:
         """Flash boards until `count` are done or none comes any more. Return whether all are done."""
-        while not self._is_over():  # Ctrl-C leaves boards as a pulled cable would, which they withstand
-            self._start_new()
-            time.sleep(POLL_S)
+        try:
+            while not self._is_over():
+                self._start_new()
+                time.sleep(POLL_S)
+        except KeyboardInterrupt:  # the next one leaves boards as they are
+            self._hand_back_boards()
+            raise
         if self._internal_error:
             raise self._internal_error
         return self.done_count >= self._flash_run.count
+
+    def _hand_back_boards(self) -> None:
+        """Have each board that is not flashed yet go on as it was."""
+        self._job.stopped.set()
+        end_s = time.monotonic() + STOP_LIMIT_S
+        for result in list(self._results):
+            while result.is_stopped and time.monotonic() < end_s:
+                if result.asking and result.board:
+                    resume(result.asking, was_serving=result.board.serving)
+                    break
+                time.sleep(POLL_S)
 
     def _start_new(self) -> None:
         for port in self._ports():
@@ -122,6 +140,7 @@ class FlashSession:
     def _flash_one(self, port: Port) -> bool:
         """Flash one board. Return whether it is finished; else it comes back as a volume, and then as a board."""
         result = FlashResult(port.path)
+        self._results.append(result)
         with self._open_prompt(port.path) as prompt:
             try:
                 flash_board(port, self._job, prompt, result)

@@ -99,11 +99,14 @@ class Repl:
                 f"The flash of the board on {self.path} cannot be written: replace the board."
             ) from error
 
-    def restart(self, source: str) -> None:
-        """Run a program that ends in the board's restart, and close the port."""
+    def restart(self, source: str) -> bool:
+        """Run a program that ends in the board's restart, and close the port. Return whether the board has taken it."""
+        is_taken = False
         with contextlib.suppress(BoardGoneError), self._translated_errors():  # it may be gone before it has confirmed
             self._transport.exec_raw_no_follow(source)
+            is_taken = True
         self.close()
+        return is_taken
 
     @contextlib.contextmanager
     def _translated_errors(self) -> Any:

@@ -3,15 +3,20 @@
 import fcntl
 import json
 import re
+import threading
 import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
 import serial
 
+from bridge.cli.main import INTERRUPTED
+from bridge.ops.flash import flash_session
+from bridge.ops.flash.errors import FlashingError
 from bridge.ops.flash.repl import Repl
 from simulator.console.bare_board import BareBoard
 from simulator.programs import Bridge, Broker
@@ -46,6 +51,10 @@ def on_board(board: BareBoard, program: str) -> str:
 def config_of(board: BareBoard) -> dict[str, Any]:
     config: dict[str, Any] = json.loads(on_board(board, "print(open('/console.json').read())"))
     return config
+
+
+def serves(board: BareBoard) -> bool:
+    return "boot: " in board.runs()[-1].output
 
 
 def held_open(board: BareBoard) -> None:
@@ -142,6 +151,7 @@ def test_events_of_another_console_stay_unless_wiped(in_service: PlugIn, tmp_pat
     assert refused.returncode == 1
     assert "still holds" in refused.stderr
     assert "events of sofia-1/till-1: let it deliver them" in refused.stderr
+    wait_until("it serves again", lambda: serves(board))
     assert config_of(board)["console_id"] == "till-1"
     wiped = flash(tmp_path, *other, "--wipe")
     assert wiped.returncode == 0, wiped.stdout + wiped.stderr
@@ -149,6 +159,39 @@ def test_events_of_another_console_stay_unless_wiped(in_service: PlugIn, tmp_pat
     assert count >= 2  # started, and pressed
     assert f"wiped {count} events of sofia-1/till-1," in wiped.stdout
     assert config_of(board)["console_id"] == "till-9"
+
+
+@pytest.mark.long
+def test_ctrl_c_puts_a_board_back_into_service(
+    in_service: PlugIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = in_service("pico_w")
+    at_work, answered = threading.Event(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        if at_work.is_set():
+            at_work.clear()
+            raise KeyboardInterrupt
+        time.sleep(seconds)
+
+    def take(*_: object) -> None:
+        at_work.set()
+        answered.wait()
+        raise FlashingError("too late")
+
+    def install(_repl: object, _board: object, _firmware: object, report: Callable[[str], None]) -> None:
+        at_work.set()
+        while True:
+            report("copying")
+            time.sleep(0.01)
+
+    monkeypatch.setattr(flash_session, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    for place, work in (("assignments.AssignmentPool.take", take), ("flash_board.install", install)):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"bridge.ops.flash.{place}", work)
+            assert flash(tmp_path, *TILL, "--port", board.port, *NOWHERE, UNTESTED).returncode == INTERRUPTED
+            wait_until("it serves again", lambda: serves(board))
+            answered.set()
 
 
 def test_the_same_console_keeps_its_events_and_what_is_not_given(in_service: PlugIn, tmp_path: Path) -> None:
