@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # has commas, a cell begins after each semicolon too.
 _FORMULA = re.compile(r"(^|;)(\s*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001 - their wide forms count, too
 
+_JSON_ESCAPES = "trivox.json"
+
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """Return the value as JSON; letters of all scripts are written as they are."""
@@ -24,8 +27,23 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     return "\n".join(replace_unsafe(line, _json_escape) for line in lines)
 
 
+def json_in(text: str, encoding: str) -> str:
+    """Return JSON with JSON's own escapes for the letters that an encoding lacks."""
+    return text.encode(encoding, _JSON_ESCAPES).decode(encoding)
+
+
 def _json_escape(text: str) -> str:
     return json.dumps(text)[1:-1]
+
+
+def _escape_missing(error: UnicodeError) -> tuple[str, int]:
+    """Say for the codec named `_JSON_ESCAPES` what to write in place of letters that cannot be encoded."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return _json_escape(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_JSON_ESCAPES, _escape_missing)
 
 
 def to_csv(rows: Iterable[Iterable[Any]]) -> str:

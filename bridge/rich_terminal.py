@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
 
-from bridge.safe_stream import below
+from bridge.safe_stream import MISSING_LETTERS, below
 from bridge.text import escaped_lines
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class RichTerminal(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Make a text of a cell or line, escaped before its width is measured."""
-        return super().render_str(escaped_lines(text), **{**options, "markup": False, "emoji": False})
+        shown = escaped_lines(text).encode(self.encoding, MISSING_LETTERS).decode(self.encoding)
+        return super().render_str(shown, **{**options, "markup": False, "emoji": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the parts of a drawing; what is not a control sequence of rich itself is escaped."""

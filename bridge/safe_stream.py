@@ -11,10 +11,12 @@ import sys
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import IO, TYPE_CHECKING, Any
 
-from bridge.text import escaped_lines
+from bridge.text import escaped, escaped_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MISSING_LETTERS = "backslashreplace"
 
 
 class SafeStream(io.TextIOBase):
@@ -26,7 +28,7 @@ class SafeStream(io.TextIOBase):
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """The encoding of the stream below."""
-        return getattr(self.below, "encoding", None) or "utf-8"
+        return encoding_of(self.below)
 
     def writable(self) -> bool:
         """Return True."""
@@ -53,6 +55,17 @@ class SafeStream(io.TextIOBase):
         """Leave the stream below open: it belongs to the process."""
 
 
+def encoding_of(stream: Any) -> str:
+    """Return the encoding of a stream; what tests put in its place may have none."""
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def displayed(text: str) -> str:
+    """Return a text on one line as standard output shows it: measure this, for escapes take more room than letters."""
+    encoding = encoding_of(sys.stdout)
+    return escaped(text).encode(encoding, MISSING_LETTERS).decode(encoding)
+
+
 def below(stream: Any) -> Any:
     """Return the stream below a safe one."""
     return stream.below if isinstance(stream, SafeStream) else stream
@@ -75,5 +88,5 @@ def _use_utf_8(stream: Any) -> None:
     """Write files and pipes in UTF-8, whatever the locale; a terminal gets escapes for what its encoding lacks."""
     if isinstance(stream, io.TextIOWrapper):
         encoding = stream.encoding if stream.isatty() else "utf-8"
-        if (stream.encoding, stream.errors) != (encoding, "backslashreplace"):
-            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+        if (stream.encoding, stream.errors) != (encoding, MISSING_LETTERS):
+            stream.reconfigure(encoding=encoding, errors=MISSING_LETTERS)

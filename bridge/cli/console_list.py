@@ -9,7 +9,7 @@ import typer
 
 from bridge.admin.known_names import KnownNames
 from bridge.cli.options import DATABASE, Database
-from bridge.cli.output import print_document, print_line
+from bridge.cli.output import print_json, print_line
 from bridge.cli.shared_groups import console_app, join
 from bridge.data_formats import to_json
 from bridge.ops.doctor.console_rules import rules_that_apply
@@ -49,7 +49,7 @@ def console_list(
     entries = [ConsoleEntry(console, rules_that_apply(console, now_ms)) for console in consoles]
     entries.sort(key=lambda entry: (-health_of(entry.findings), entry.console.site_id, entry.console.console_id))
     if as_json:
-        print_document(to_json(as_objects(entries), indent=1) + "\n")
+        print_json(to_json(as_objects(entries), indent=1) + "\n")
         return
     terminal = RichTerminal()
     if entries or not known:

@@ -10,7 +10,7 @@ import typer
 
 from bridge.admin.known_names import KnownNames
 from bridge.cli.options import DATABASE, Database
-from bridge.cli.output import print_document, print_line
+from bridge.cli.output import print_aligned, print_json, print_line
 from bridge.data_formats import to_json
 from bridge.errors import UsageError
 from bridge.model.local_time import day_starts_ms
@@ -46,12 +46,11 @@ def history(
     finally:
         store.close()
     if as_json:
-        print_document(to_json([_as_object(recorded) for recorded in changes], indent=1) + "\n")
+        print_json(to_json([_as_object(recorded) for recorded in changes], indent=1) + "\n")
         return
     if not changes:
         print_line("No such change is known.")
-    for line in _aligned([_cells(recorded) for recorded in changes]):
-        print_line(line)
+    print_aligned([_cells(recorded) for recorded in changes])
 
 
 def _instant(option: str, text: str | None) -> int | None:
@@ -106,11 +105,6 @@ def _value(value: Any) -> str:
     if value is None:
         return "none"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def register(app: typer.Typer) -> None:

@@ -6,8 +6,8 @@ import re
 import sys
 from typing import Any
 
-from bridge.data_formats import to_json
-from bridge.safe_stream import below
+from bridge.data_formats import json_in, to_json
+from bridge.safe_stream import below, displayed, encoding_of
 from bridge.text import escaped, escaped_lines, printable
 
 MADE_SHOWN = 20
@@ -36,8 +36,13 @@ def warn(sentence: str) -> None:
     sys.stderr.write(f"trivox: {escaped(sentence)}\n")
 
 
-def print_document(text: str) -> None:
-    """Print JSON or CSV of bridge/data_formats.py."""
+def print_json(text: str) -> None:
+    """Print JSON of bridge/data_formats.py; it stays JSON on a terminal that lacks some of its letters."""
+    sys.stdout.write(json_in(text, encoding_of(sys.stdout)))
+
+
+def print_csv(text: str) -> None:
+    """Print CSV of bridge/data_formats.py."""
     sys.stdout.write(text)
 
 
@@ -59,14 +64,19 @@ def print_made(result: dict[str, Any]) -> None:
 def print_rows(rows: list[dict[str, Any]], empty: str, *, as_json: bool) -> None:
     """Print rows with the same keys as a table, or as a JSON list of objects; `empty` is what to say of none."""
     if as_json:
-        print_document(to_json(rows, indent=1) + "\n")
+        print_json(to_json(rows, indent=1) + "\n")
         return
     if not rows:
         print_line(empty)
         return
+    print_aligned([list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)])
+
+
+def print_aligned(lines: list[list[str]]) -> None:
+    """Print lines of as many cells each, in columns."""
     from rich.cells import cell_len  # noqa: PLC0415 - programs and errors are served faster without it
 
-    lines = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    lines = [[displayed(cell) for cell in line] for line in lines]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))

@@ -14,7 +14,7 @@ import typer
 
 from bridge.admin.commands import Sweep
 from bridge.cli.options import DATABASE, Database
-from bridge.cli.output import print_document, print_drawing, print_line, warn
+from bridge.cli.output import print_csv, print_drawing, print_json, print_line, warn
 from bridge.cli.report_filters import limit
 from bridge.errors import TrivoxError, UsageError
 from bridge.privileges import acting_for
@@ -24,6 +24,7 @@ from bridge.reports.formats import as_csv, as_json
 from bridge.reports.full_screen import size_of
 from bridge.reports.rows import COLUMNS_OF, ReportQuery, report_rows
 from bridge.reports.sorting import check_column, sort_rows
+from bridge.safe_stream import displayed
 from bridge.service.control import perform
 from bridge.store import open_store
 from bridge.system import may_write
@@ -135,17 +136,22 @@ def report(
 
 def _print(rows: list[Row], columns: tuple[str, ...], output: ReportFormat, empty: str, *, wide: bool) -> None:
     if output is ReportFormat.json:
-        print_document(as_json(rows))
+        print_json(as_json(rows))
     elif output is ReportFormat.csv:
-        print_document(as_csv(rows, columns))
+        print_csv(as_csv(rows, columns))
     elif rows:
         from bridge.reports.table import as_text  # noqa: PLC0415 - JSON and CSV are faster without it
 
         is_terminal = sys.stdout.isatty()
         width = size_of(sys.stdout).columns if is_terminal and not wide else None
-        print_drawing(as_text(rows, columns, width=width, bold=is_terminal and "NO_COLOR" not in os.environ))
+        bold = is_terminal and "NO_COLOR" not in os.environ
+        print_drawing(as_text([_displayed(row) for row in rows], columns, width=width, bold=bold))
     if empty:
         print_line(empty) if output is ReportFormat.table else warn(empty)
+
+
+def _displayed(row: Row) -> Row:
+    return {name: displayed(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _groups(by: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from tests.support.programs import TRIVOX
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAME = "Мария-ζ שרה"  # some of its letters are in no encoding but Unicode's
+NAME = "Мария-é 😀 שרה"  # some of it is in no encoding but Unicode's
 REPORT = ("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "seller")
 LOCALES = {
     "CP1251": {"LC_ALL": "bg_BG.CP1251", "PYTHONIOENCODING": "cp1251", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
@@ -78,7 +78,13 @@ def test_a_pipe_is_in_utf_8_whatever_its_encoding_was(office: Office, encoding: 
         assert json.loads(text)[0]["seller_id"] == NAME
 
 
-@pytest.mark.parametrize("words", [REPORT, ("question", "list"), ("watch", "--once"), ("doctor",), ("frobnicate-Ж…",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *((*REPORT, "--wide"), (*REPORT, "--format", "json"), ("shift", "list"), ("shift", "list", "--json")),
+        *(("history",), ("question", "list"), ("watch", "--once"), ("doctor",), ("frobnicate-Ж…",)),
+    ],
+)
 @pytest.mark.parametrize("encoding", ["cp1251", "ascii"])
 def test_a_terminal_of_another_encoding_gets_escapes(office: Office, encoding: str, words: tuple[str, ...]) -> None:
     ours, theirs = pty.openpty()
@@ -92,7 +98,13 @@ def test_a_terminal_of_another_encoding_gets_escapes(office: Office, encoding: s
     os.close(ours)
     assert status == (2 if words[0].startswith("frobnicate") else 0)
     text = received.decode(encoding)
-    if words == REPORT:
+    if "--wide" in words:
         assert ("Мария" if encoding == "cp1251" else "\\u041c\\u0430\\u0440\\u0438\\u044f") in text
         assert "\\u05e9\\u05e8\\u05d4" in text
         assert "\\u2500" not in text, "lines are drawn in ASCII"
+    if "json" in words[-1]:
+        assert json.loads(text.removesuffix("the end\r\n"))[0]["seller_name"] == NAME
+    if words == ("shift", "list"):
+        heading, line = text.splitlines()[:2]
+        assert heading.index("seller_name") == line.rindex("Мария" if encoding == "cp1251" else "\\u041c")
+        assert line[heading.index("started_at") :].startswith("2026-11-0"), "columns are as wide as the escapes in them"
