@@ -15,7 +15,7 @@ from bridge.store.connection import SCHEMA, newest_version, schema_of
 from bridge.store.copied_files import CopiedFiles, can_read_in_place
 from bridge.store.faults import UnreadableError, cannot_use, damage_or_disk, is_read_error, sidecar, unreadable
 from bridge.store.integrity import integrity_faults
-from bridge.store.sqlite_file import check_kinds, connect
+from bridge.store.sqlite_file import check_kinds, connect, open_file
 from bridge.store.write_ahead_log import is_own_log
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def copy_to(source: apsw.Connection, database: Path, target: Path) -> None:
 
     Raises DatabaseError where the copy is damaged or does not fit on the disk.
     """
-    destination = apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)
+    destination = open_file(target, apsw.SQLITE_OPEN_READWRITE)
     try:
         with destination.backup("main", source, "main") as backup:
             while not backup.done:
@@ -52,7 +52,7 @@ def drop_strangers(file: Path) -> list[str]:
     Raises DatabaseError where it cannot be removed, or something of ours is missing.
     """
     refusal = DatabaseError(f"{file} is not what `trivox backup` has made, and cannot be put right: give another copy.")
-    connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = open_file(file, apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
         ((version,),) = connection.execute("PRAGMA user_version").fetchall()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import apsw
 
@@ -54,11 +56,19 @@ def _check_reach(database: Path, user: str) -> None:
 
 def connect(file: Path, flags: int, statement_count: int = 100) -> apsw.Connection:
     """Open a database without running triggers, views or functions that somebody has planted in it."""
-    connection = apsw.Connection(str(file), flags=flags, statementcachesize=statement_count)
+    connection = open_file(file, flags, statement_count)
     for setting, value in SAFE:
         connection.config(setting, value)
     connection.execute("PRAGMA cell_size_check = ON")
     return connection
+
+
+def open_file(file: Path, flags: int, statement_count: int = 100) -> apsw.Connection:
+    """Open a file that holds nothing of others. Where the system's names aren't in UTF-8, SQLite gets their bytes."""
+    name, in_system = str(file), os.fsencode(file)
+    if name.encode("utf-8", "surrogatepass") != in_system:
+        name, flags = f"file://{quote(os.fsencode(file.absolute()))}", flags | apsw.SQLITE_OPEN_URI
+    return apsw.Connection(name, flags=flags, statementcachesize=statement_count)
 
 
 def check_kinds(database: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import subprocess
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
@@ -108,3 +109,23 @@ def test_a_terminal_of_another_encoding_gets_escapes(office: Office, encoding: s
         heading, line = text.splitlines()[:2]
         assert heading.index("seller_name") == line.rindex("Мария" if encoding == "cp1251" else "\\u041c")
         assert line[heading.index("started_at") :].startswith("2026-11-0"), "columns are as wide as the escapes in them"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its names are in UTF-8 alone")
+def test_files_may_have_names_in_another_encoding(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = office.folder / os.fsdecode("магазин 50%?.db".encode("cp1251"))
+    monkeypatch.setenv("TRIVOX_DATABASE", str(database))
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(out):
+        statuses = [
+            main.run(words)
+            for words in (
+                ["site", "set", "sofia", "--timezone", "UTC"],
+                ["backup", str(office.folder / "copy.db")],
+                ["restore", str(office.folder / "copy.db")],
+                ["site", "list"],
+            )
+        ]
+    assert statuses == [0, 0, 0, 0], out.getvalue()
+    assert database.is_file()
+    assert "sofia" in out.getvalue()
