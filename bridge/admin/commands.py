@@ -108,6 +108,13 @@ class EnrollConsoles(BridgeCommand, frozen=True):
     consoles: list[str]
 
 
+class NoteNewKeys(BridgeCommand, frozen=True):
+    """Note that consoles, each named SITE/CONSOLE, have new keys: what was proved with earlier ones counts no more."""
+
+    words = "console enroll"
+    consoles: list[str]
+
+
 class RevokeConsoles(BridgeCommand, frozen=True):
     """Mark consoles, each named SITE/CONSOLE, as not enrolled: all or none."""
 
@@ -247,6 +254,7 @@ AnyCommand = (
     | ImportShifts
     | ImportCounts
     | EnrollConsoles
+    | NoteNewKeys
     | RevokeConsoles
     | RetireConsoles
     | RemoveConsoles

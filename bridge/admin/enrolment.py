@@ -16,7 +16,7 @@ from bridge.wire.identifiers import check_name
 if TYPE_CHECKING:
     from typing import Any
 
-    from bridge.admin.commands import EnrollConsoles, EnrollSources, RevokeConsoles
+    from bridge.admin.commands import EnrollConsoles, EnrollSources, NoteNewKeys, RevokeConsoles
     from bridge.store import Store
 
 
@@ -36,6 +36,16 @@ def enroll_consoles(store: Store, command: EnrollConsoles) -> dict[str, Any]:
         store.forget()
         refresh_console(store, site_id, console_id)
     return {"made": made}
+
+
+def note_new_keys(store: Store, command: NoteNewKeys) -> dict[str, Any]:
+    """Forget what consoles proved with earlier keys: whoever had one may have left marks above all that is to come."""
+    for name in command.consoles:
+        console = consoles.find_console(store, *check_name("console", name))
+        if console is not None:
+            consoles.forget_proofs(store, console.key)
+    store.forget()
+    return {}
 
 
 def revoke_consoles(store: Store, command: RevokeConsoles) -> dict[str, Any]:

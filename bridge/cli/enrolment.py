@@ -16,6 +16,7 @@ from bridge.cli.shared_groups import console_app, join, source_app, viewer_app
 from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import OWN_USERS, Account, Credentials, Keyring
 from bridge.service.control import perform
+from bridge.service.new_keys import issue_credentials
 from bridge.store.connection import require
 from bridge.text import plural
 from bridge.wire.identifiers import check_id, check_name
@@ -53,13 +54,14 @@ def console_enroll(
     _check_out(out, names)
     print_made(perform(database, EnrollConsoles(consoles=names)))
     print_line(f"{plural(len(names), 'console')} enrolled; run `trivox rebuild` to take in what was refused before.")
-    for name in names:
-        site_id, console_id = check_name("console", name)
-        existing = None if renew else keyring.get(site_id, console_id)
-        credentials = existing or keyring.issue(site_id, console_id)
-        print_line(f"{name}: {'unchanged' if existing else 'new'} credentials in {keyring.path(site_id, console_id)}")
+    given = [check_name("console", name) for name in names]
+    existing = {console: None if renew else keyring.get(*console) for console in given}
+    issued = issue_credentials(database, [console for console in given if existing[console] is None])
+    for console, unchanged in existing.items():
+        kept = "unchanged" if unchanged else "new"
+        print_line(f"{'/'.join(console)}: {kept} credentials in {keyring.path(*console)}")
         if out is not None:
-            _write(out, _console_json(site_id, console_id, credentials))
+            _write(out, _console_json(*console, unchanged or issued[console]))
     print_line("Put them into each board's console.json: `key`, and `user` and `password` under `broker`.")
     print_line(UPDATE_BROKER)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from bridge.model.local_time import hour_at
 from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_SCOPE_S
@@ -17,6 +17,16 @@ Place = tuple[int, int]
 """(boot, up_ms): when a console said something, in an epoch."""
 Whereabouts = tuple[str | None, str | None, str]
 """(seller on shift, checkout point, local hour)."""
+
+
+class EarlyWord(NamedTuple):
+    """A signed word of an epoch of which nothing is proved yet."""
+
+    epoch: str
+    leaf: str
+    payload: bytes
+    arrived_at_ms: int
+    is_live: bool
 
 
 class ConsoleRecords(Protocol):
@@ -74,6 +84,7 @@ class KnownConsole:
         self._ask_every: dict[int, int] = {}
         self._proved_words: dict[str, Place] | None = None  # by epoch, the latest last
         self.signed_epochs: set[str] = set()  # whose events came proved since this was read
+        self.early_word: EarlyWord | None = None  # the last one that came before any proved event of its epoch
 
     @property
     def _proved(self) -> dict[str, Place]:

@@ -13,7 +13,7 @@ import msgspec
 
 from bridge.admin import commands
 from bridge.admin.counts_import import import_counts
-from bridge.admin.enrolment import enroll_consoles, enroll_sources, revoke_consoles
+from bridge.admin.enrolment import enroll_consoles, enroll_sources, note_new_keys, revoke_consoles
 from bridge.admin.firmware_updates import order_update, stop_updates
 from bridge.admin.imports import accept, finish
 from bridge.admin.questions import set_question
@@ -160,6 +160,7 @@ def _simple(handler: Callable[[Store, Any], dict[str, Any]]) -> Operation:
 OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.SetQuestion: _simple(set_question),
     commands.EnrollConsoles: _simple(enroll_consoles),
+    commands.NoteNewKeys: _simple(note_new_keys),
     commands.RevokeConsoles: _simple(revoke_consoles),
     commands.EnrollSources: _simple(enroll_sources),
     commands.RetireConsoles: _simple(retire_consoles),

@@ -10,6 +10,7 @@ from bridge.model.console import KnownConsole
 from bridge.model.periods import EVER, Timeline
 from bridge.store import gone_consoles, places
 from bridge.wire.settings import MAX_REVISIONS_AHEAD
+from bridge.wire.signature import Mac
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -195,6 +196,14 @@ def note_proved(store: Store, console: KnownConsole, proved: tuple[str, Place]) 
     epoch, place = proved
     store.run("INSERT OR REPLACE INTO proved_word VALUES (?, ?, ?, ?, ?)", (console.key, epoch, *place, store.now_ms))
     _note_proving(store, console, proves_words=True)
+
+
+def forget_proofs(store: Store, console_key: int) -> None:
+    """Forget which words a console's earlier key proved, and when; what failed stays counted."""
+    store.run("DELETE FROM proved_word WHERE console_key = ?", (console_key,))
+    store.run(
+        "DELETE FROM word_mac WHERE console_key = ? AND mac IN (?, ?)", (console_key, int(Mac.VALID), int(Mac.STALE))
+    )
 
 
 def note_started_unproved(store: Store, console: KnownConsole) -> None:

@@ -252,6 +252,7 @@ class Intake:
         touched.moves_settings = touched.is_proved or not (console.enrolled or console.proves_words)
         if touched.is_proved:
             console.signed_epochs.add(batch.epoch)
+            self._words.judge_early(console, batch.epoch)
         if mac not in {Mac.FAILED, Mac.MISSING}:  # a stranger must not make the console drop events that it still holds
             epoch.first = max(epoch.first, batch.first)
         if batch.extra:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from bridge.model.console import EarlyWord
 from bridge.store import consoles
 from bridge.surveys.facts import (
     ConsoleCameOnline,
@@ -52,6 +53,10 @@ class WordsIntake:
         mac = self._check(console, leaf, word, payload)
         if mac is not None and is_live:  # what the broker retained was counted when it came, or is from before
             self._macs[console, mac] += 1
+        if mac is Mac.STALE:
+            stamp = contract.read_stamp(payload)
+            if stamp is not None and stamp.epoch is not None and not console.has_proved_word(stamp.epoch, 0):
+                console.early_word = EarlyWord(stamp.epoch, leaf, payload, arrived_at_ms, is_live)
         is_proved = mac is Mac.VALID
         if console.proves_words and not is_proved:
             return False
@@ -64,6 +69,16 @@ class WordsIntake:
         else:
             self._emit(ReplyReceived(console.name, word, is_proved))
         return True
+
+    def judge_early(self, console: KnownConsole, epoch: str) -> None:
+        """Judge a word that came too early again, as an event of its epoch is proved now.
+
+        A console says that it is online before it sends events, also the first ones after its flash was wiped.
+        """
+        early, console.early_word = console.early_word, None
+        if early is not None and early.epoch == epoch:
+            word = contract.read_word(early.leaf, early.payload)
+            self.take(console, early.leaf, word, early.payload, early.arrived_at_ms, is_live=early.is_live)
 
     def finish(self) -> None:
         """Store how many words came with which MAC."""

@@ -10,10 +10,12 @@ from bridge.text import plural, utc
 from bridge.wire.settings import MAX_REVISIONS_AHEAD
 from bridge.wire.signature import Mac
 
+UNPROVED = ((Mac.FAILED, "with a wrong MAC"), (Mac.MISSING, "without a MAC, unlike earlier ones"))
+
 
 def unproved_events(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
     """Yield findings about events that somebody else may have sent in the console's name."""
-    for mac, how in ((Mac.FAILED, "with a wrong MAC"), (Mac.MISSING, "without a MAC, unlike earlier ones")):
+    for mac, how in UNPROVED:
         if mac in console.events_by_mac:
             events, last_at_ms = console.events_by_mac[mac]
             is_recent = now_ms - last_at_ms <= DAY_MS
@@ -49,18 +51,27 @@ def unsigned_events(console: ConsoleStatus, _: int) -> Iterator[Finding]:
 
 def unproved_words(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
     """Yield findings about words that somebody else may have said in the console's name; they moved nothing."""
-    for mac, how in ((Mac.FAILED, "with a wrong MAC"), (Mac.MISSING, "without a MAC, unlike earlier ones")):
+    for mac, how in UNPROVED:
         if mac in console.words_by_mac:
-            words, last_at_ms = console.words_by_mac[mac]
-            is_recent = now_ms - last_at_ms <= DAY_MS
-            yield Finding(
-                "words_not_proved",
-                ConsoleHealth.RED if is_recent else ConsoleHealth.GREEN,
-                f"{'' if is_recent else 'once '}{plural(words, 'word')} that its key does not prove",
-                f"{plural(words, 'word')} of console {console.name} about itself (health, status or reply) came {how}, "
-                f"last at {utc(last_at_ms)}, which its key does not prove: put its current credentials and firmware on "
-                "the board; if it has them, somebody else is sending in its name.",
+            yield _unproved_words(
+                console,
+                mac,
+                how,
+                now_ms,
+                "put its current credentials and firmware on the board; if it has them, "
+                "somebody else is sending in its name",
             )
+    stale, proved = console.words_by_mac.get(Mac.STALE), console.words_by_mac.get(Mac.VALID)
+    if stale and (proved is None or stale.last_at_ms > proved.last_at_ms):
+        yield _unproved_words(
+            console,
+            Mac.STALE,
+            "that are no later than one proved before",
+            now_ms,
+            "somebody sends recordings, or "
+            "whoever had its key has proved words that lie above all of its own; if it is not heard any more, renew "
+            f"its key with `trivox console enroll --renew {console.name}`, and put it on the board",
+        )
     firmware, signs_events = console.figures.firmware, Mac.VALID in console.events_by_mac
     if console.has_key and signs_events and firmware is not None and not console.proves_words:
         yield Finding(
@@ -70,6 +81,18 @@ def unproved_words(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
             f"Console {console.name} signs its events, but not what it says about itself, as its firmware ({firmware}) "
             "is older, so its health is not proved: update it with `trivox console update`, or flash it again.",
         )
+
+
+def _unproved_words(console: ConsoleStatus, mac: Mac, how: str, now_ms: int, advice: str) -> Finding:
+    words, last_at_ms = console.words_by_mac[mac]
+    is_recent = now_ms - last_at_ms <= DAY_MS
+    return Finding(
+        "words_not_proved",
+        ConsoleHealth.RED if is_recent else ConsoleHealth.GREEN,
+        f"{'' if is_recent else 'once '}{plural(words, 'word')} {how}",
+        f"{plural(words, 'word')} of console {console.name} about itself (health, status or reply) came {how}, last at "
+        f"{utc(last_at_ms)}, which its key does not prove: {advice}.",
+    )
 
 
 def ignored_revision(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from bridge.errors import TrivoxError
 from bridge.keyring import Credentials, Keyring, is_printed
 from bridge.private_files import is_open_to_others
 from bridge.service.control import perform
+from bridge.service.new_keys import issue_credentials
 from bridge.store import open_store
 
 
@@ -50,7 +51,8 @@ class DatabaseIssuer(Issuer):
         credentials = self._keyring.get(site_id, console_id)
         if credentials is None:
             perform(self._database, EnrollConsoles(consoles=[f"{site_id}/{console_id}"]))
-            credentials = self._keyring.issue(site_id, console_id)
+            name = site_id, console_id
+            credentials = issue_credentials(self._database, [name])[name]
             self._report_enrolled(f"{site_id}/{console_id}")
         return credentials
 

@@ -16,9 +16,16 @@ from tests.support import facts, planted, words
 from tests.support.words import batch, booted, health, status
 
 EXAMPLES = Path(__file__).parents[3] / "schema" / "examples" / "valid"
+TILL = "demo/till-1"
 OTHER_KEY = "ab" * 32
 NOBODYS = 2_147_483_646  # a revision that leaves room for no more than one
 SECOND_MS = 1000
+
+
+def key_of(office: Office) -> str:
+    """Return the key of the console."""
+    path = office.folder / f"{office.database.name}-keys" / f"{TILL}.json"
+    return str(json.loads(path.read_text())["key"])
 
 
 class Shop(NamedTuple):
@@ -55,9 +62,8 @@ class Shop(NamedTuple):
 
 @pytest.fixture
 def shop(office: Office) -> Shop:
-    office.do("console", "enroll", "demo/till-1")
-    key = json.loads((office.folder / f"{office.database.name}-keys" / "demo" / "till-1.json").read_text())["key"]
-    return Shop(office, key)
+    office.do("console", "enroll", TILL)
+    return Shop(office, key_of(office))
 
 
 @pytest.mark.parametrize("leaf", ["status", "health", "reply"])
@@ -135,6 +141,30 @@ def test_a_wiped_console_is_believed_once_it_has_signed_an_event_of_its_new_epoc
     assert shop.listed()["rssi_dbm"] == -12, "what was recorded under the old epoch proves nothing"
     shop.hear(("health", health(shop.key, boot=18, up_ms=1, rssi=-13)))
     assert shop.listed()["rssi_dbm"] == -13, "but the old epoch may go on, as after flash that failed for a while"
+
+
+def test_the_first_word_after_a_wipe_is_believed_with_the_first_proved_event(shop: Shop) -> None:
+    shop.hear(("health", health(shop.key, boot=17)), ("events", batch(shop.key, 1, booted(17))), ago_s=60)
+    shop.hear(("status", status(None, state="offline")))
+    new = {"epoch": "0000000b", "boot": 1, "up_ms": 1}
+    shop.hear(("status", status(shop.key, **new)), ("events", batch(shop.key, 1, booted(), epoch="0000000b")))
+    assert (shop.listed()["online"], shop.rules()) == (True, {})
+    assert facts.word_macs(shop.office.database, "mac", "words") == [(1, 2), (4, 1)]
+
+
+def test_who_had_a_key_cannot_blind_the_console_that_gets_a_new_one(shop: Shop) -> None:
+    highest = {"boot": 2**53, "up_ms": 2**53}
+    shop.hear(("events", batch(shop.key, 1, booted())), ("health", health(shop.key, **highest)), ago_s=60)
+    shop.hear(("health", health(shop.key, boot=7)))
+    assert shop.rules()["words_not_proved"] == "red"
+    assert f"`trivox console enroll --renew {TILL}`" in shop.office.do("doctor")
+    shop.office.do("console", "enroll", TILL)
+    assert shop.listed()["words_proved_at_ms"], "the same key proves what it proved"
+    shop.office.do("console", "enroll", "--renew", TILL)
+    assert shop.listed()["words_proved_at_ms"] is None
+    renewed = key_of(shop.office)
+    shop.hear(("health", health(shop.key, **highest)), ("health", health(renewed, boot=7, firmware="1.2.0")))
+    assert (shop.listed()["firmware"], shop.rules()) == ("1.2.0", {"words_not_proved": "red"})
 
 
 def test_a_recording_of_events_shows_nobody_to_be_there(shop: Shop) -> None:

@@ -98,7 +98,11 @@ LIMITS: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
     ({"words_by_mac": {Mac.FAILED: MacCount(5, NOW_MS - DAY_MS)}}, ("red", "words_not_proved")),
     ({"words_by_mac": {Mac.MISSING: MacCount(5, NOW_MS - DAY_MS)}}, ("red", "words_not_proved")),
     ({"words_by_mac": {Mac.MISSING: MacCount(5, NOW_MS - DAY_MS - 1)}}, WELL),
-    ({"words_by_mac": {Mac.STALE: MacCount(5, NOW_MS)}}, WELL),
+    ({"words_by_mac": {Mac.STALE: MacCount(5, NOW_MS), Mac.VALID: MacCount(1, NOW_MS)}}, WELL),
+    (
+        {"words_by_mac": {Mac.STALE: MacCount(5, NOW_MS), Mac.VALID: MacCount(1, NOW_MS - 1)}},
+        ("red", "words_not_proved"),
+    ),
     (OLDER_FIRMWARE, ("amber", "words_not_signed")),
     (OLDER_FIRMWARE | {"words_by_mac": {Mac.VALID: MacCount(1, NOW_MS)}}, ("amber", "words_not_signed")),
     (OLDER_FIRMWARE | {"proves_words": True}, WELL),
