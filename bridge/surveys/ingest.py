@@ -145,6 +145,8 @@ class Intake:
         """Take in one message. Raises Unreadable before anything is stored."""
         site_id, console_id, leaf = contract.read_topic(topic)
         name = site_id, console_id
+        if not payload and leaf in contract.CLEARED_LEAVES:
+            return  # it only clears what the broker retained
         if leaf == "events":
             batch = contract.read_batch(payload)
             self._check_enrolled(name)
@@ -159,9 +161,11 @@ class Intake:
         elif leaf == "counts":
             ack = self._counts.take(site_id, console_id, payload)
             self.result.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
-        elif payload:  # an empty payload only clears what the broker retained
-            if leaf in contract.RETAINED_LEAVES and gone_consoles.is_gone(self._store, name):
+        else:
+            if gone_consoles.is_gone(self._store, name):
                 self._gone.add((name, leaf))
+                if is_retained:  # which brings nobody back
+                    return
             word = contract.read_word(leaf, payload)
             console = self._console(name, arrived_at_ms)
             is_there = self._words.take(console, leaf, word, payload, arrived_at_ms, is_live=not is_retained)
@@ -198,7 +202,8 @@ class Intake:
         for name, count in self._strangers.items():
             self._emit(StrangerRefused(name, count))
         for name, leaf in sorted(self._gone):
-            self._emit(GoneConsoleHeard(name, leaf))
+            if gone_consoles.is_gone(self._store, name):  # one that was removed is back with its first word
+                self._emit(GoneConsoleHeard(name, leaf))
         for reason, count in self._rejects.items():
             self._emit(Rejected(reason, count, self._example_topics[reason]))
 

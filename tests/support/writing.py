@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bridge.service.writer import Writer
+from bridge.service.writer import Outgoing, Writer
 from bridge.store import open_store
 
 
 @contextmanager
-def writing(database: Path, **options: Any) -> Iterator[Writer]:
+def writing(database: Path, on_commit: Callable[[Outgoing], None] = lambda _: None, **options: Any) -> Iterator[Writer]:
     """Run a writer; messages are written by the end, or before an operation that it is asked to `perform`."""
     store = open_store(database, writing=True)
-    writer = Writer(store, lambda _: None, **options)
+    writer = Writer(store, on_commit, **options)
     writer.start()
     try:
         yield writer

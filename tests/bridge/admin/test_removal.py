@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge.admin.commands import Sweep
+from bridge.service.writer import ReceivedMessage
 from tests.bridge.office import Office, OfficeTill, at
 from tests.support import facts
+from tests.support.words import status
+from tests.support.writing import writing
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bridge.service.outcome import Publication
 
 NINE = at("2026-11-02T09:00+02:00")
 SHIFTS = (
@@ -180,3 +186,19 @@ def test_lists_show_what_is_known(office: Office) -> None:
     office.do("source", "enroll", "demo/door")
     office.do("viewer", "enroll", "boss")
     assert (office.do("source", "list"), office.do("viewer", "list")) == ("demo/door\n", "boss\n")
+
+
+def test_what_a_removed_console_says_again_stays_but_not_what_the_broker_had_kept(office: Office) -> None:
+    office.do("console", "enroll", "demo/till-2")
+    office.do("console", "remove", "demo/till-2")
+    said = ReceivedMessage("trivox/v1/demo/till-2/status", status().encode(), NINE, 0, 1)
+    published: list[Publication] = []
+    with writing(office.database, on_commit=lambda outgoing: published.extend(outgoing.publications)) as writer:
+        writer.enqueue([said._replace(is_retained=True)])
+        writer.perform(Sweep())
+        assert (said.topic, b"", True) in published
+        assert facts.consoles(office.database, "console_id") == ["till-1"]
+        published.clear()
+        writer.enqueue([said])
+    assert facts.consoles(office.database, "console_id") == ["till-1", "till-2"]
+    assert said.topic not in {publication.topic for publication in published}
