@@ -50,6 +50,13 @@ def console_retire(
     state = "in service again" if undo else "retired"
     for name in dict.fromkeys(consoles):
         print_line(f"Console {name} is {state}." if name in changed else f"Console {name} was {state} before.")
+    keyring = Keyring(database)
+    logins = [name for name in dict.fromkeys(consoles) if keyring.stamp(*check_name("console", name)) is not None]
+    if logins and not undo:
+        print_line(
+            f"{'Its login stays' if len(logins) == 1 else 'Their logins stay'}: if sold or lost, run `trivox console "
+            f"revoke {' '.join(logins)}`."
+        )
 
 
 @console_app.command("remove")

@@ -64,7 +64,9 @@ def test_a_retired_console_is_neither_red_nor_counted(office: Office) -> None:
 
 @pytest.mark.parametrize("back", [("retire", "--undo"), ("enroll",)])
 def test_a_retired_console_comes_back(office: Office, back: tuple[str, ...]) -> None:
-    office.do("console", "retire", "demo/till-1", "demo/till-2")
+    office.do("console", "enroll", "demo/till-2")
+    retired = office.do("console", "retire", "demo/till-1", "demo/till-2")
+    assert retired.endswith("Its login stays: if sold or lost, run `trivox console revoke demo/till-2`.\n")
     office.do("console", *back, "demo/till-1")
     assert [name for name, *_ in consoles(office)] == ["till-1"]
     recorded = json.loads(office.do("history", "--kind", "console", "--json"))
