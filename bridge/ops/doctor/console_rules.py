@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from bridge.model.local_time import DAY_MS, MINUTE_MS
 from bridge.ops.doctor import proof_rules
-from bridge.ops.doctor.findings import ConsoleHealth, ConsoleStatus, Finding
+from bridge.ops.doctor.findings import ConsoleHealth, ConsoleStatus, Finding, fault_names
 from bridge.text import ago, plural, utc
 
 LATE_HEARTBEATS = 3
@@ -19,6 +19,7 @@ OUTBOX_MANY = 1_000
 OUTBOX_HALF = 2_500  # half of what every console's flash has room for
 CLOCK_OFF_MS = 60_000
 RSSI_WEAK_DBM = -80
+BUTTONS = ("yes", "no", "cant_say", "seller")
 
 
 def rules_that_apply(console: ConsoleStatus, now_ms: int) -> list[Finding]:
@@ -26,7 +27,8 @@ def rules_that_apply(console: ConsoleStatus, now_ms: int) -> list[Finding]:
     if console.retired_at_ms is not None:
         return [_retired(console, console.retired_at_ms, now_ms)]
     rules = (
-        *(_flash, _id_conflicts, _stuck, _last_seen, _outbox, _losses, proof_rules.unproved_events, _clock, _settings),
+        *(_flash, _id_conflicts, _stuck, _revoked, _board_elsewhere, _last_seen, _outbox, _losses),
+        *(proof_rules.unproved_events, _clock, _settings),
         *(_other_faults, proof_rules.unproved_words, proof_rules.ignored_revision, _signal),
         proof_rules.unsigned_events,
     )
@@ -66,9 +68,9 @@ def _id_conflicts(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
 
 
 def _stuck(console: ConsoleStatus, _now_ms: int) -> Iterator[Finding]:
-    for fault in console.figures.faults:
+    for fault in dict.fromkeys(console.figures.faults):
         kind, _, button = fault.partition(":")
-        if kind == "stuck":
+        if kind == "stuck" and button in BUTTONS:
             yield Finding(
                 "stuck",
                 ConsoleHealth.RED,
@@ -78,13 +80,37 @@ def _stuck(console: ConsoleStatus, _now_ms: int) -> Iterator[Finding]:
             )
 
 
+def _revoked(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
+    if console.is_revoked and console.last_seen_at_ms:
+        yield Finding(
+            "revoked",
+            ConsoleHealth.AMBER,
+            "revoked",
+            f"Console {console.name} is revoked, and was heard {ago(now_ms - console.last_seen_at_ms)}: so that "
+            "nothing more comes from it, update the broker with `trivox broker-config`, and run the bridge with "
+            f"--enrolled-only; if it is out of service, run `trivox console retire {console.name}`.",
+        )
+
+
+def _board_elsewhere(console: ConsoleStatus, _: int) -> Iterator[Finding]:
+    if console.board_at is not None:
+        yield Finding(
+            "board_elsewhere",
+            ConsoleHealth.AMBER,
+            f"its board is now {console.board_at}",
+            f"The board of console {console.name} ({console.hardware_id}) is now {console.board_at}: retire the old "
+            f"name with `trivox console retire {console.name}`.",
+        )
+
+
 def _last_seen(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
     """Yield at most one finding: never heard, heard in the future, silent, offline or late."""
     name, quiet_ms = console.name, now_ms - console.last_seen_at_ms
     late_ms = max(LATE_HEARTBEATS * console.heartbeat_ms, MINUTE_MS)
     is_silent = quiet_ms > max(SILENT_FOR_MS, late_ms)
     state = "is offline" if console.online is False else "is silent"
-    sentence = f"Console {name} {state}, last heard {ago(quiet_ms)}: check its power and Wi-Fi."
+    advice = ": check its power and Wi-Fi" if console.board_at is None else ""
+    sentence = f"Console {name} {state}, last heard {ago(quiet_ms)}{advice}."
     if not console.last_seen_at_ms:
         yield Finding(
             "never_heard",
@@ -168,10 +194,10 @@ def _settings(console: ConsoleStatus, _: int) -> Iterator[Finding]:
 
 
 def _other_faults(console: ConsoleStatus, _: int) -> Iterator[Finding]:
-    known = ("flash", "clock", "settings", "stuck")
-    others = [fault for fault in console.figures.faults if fault.partition(":")[0] not in known]
+    known = ("flash", "clock", "settings", *(f"stuck:{button}" for button in BUTTONS))
+    others = [fault for fault in console.figures.faults if fault not in known]
     if others:
-        names = ", ".join(others)
+        names = fault_names(others)
         yield Finding(
             "fault",
             ConsoleHealth.AMBER,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bridge.keyring import Keyring
 from bridge.model.local_time import DAY_MS
 from bridge.ops.doctor.findings import ConsoleStatus, IdConflict
-from bridge.store import console_status
+from bridge.store import console_status, gone_consoles
 from bridge.text import printable
 from bridge.wire.health import read_figures
 from bridge.wire.settings import DEFAULTS
@@ -29,7 +30,7 @@ def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
     lost_last_day, heartbeats = console_status.lost_since(store, now_ms - DAY_MS), console_status.heartbeats(store)
     shifts = console_status.shifts_around(store, now_ms)
     events_by_mac, words_by_mac = console_status.macs(store), console_status.word_macs(store)
-    have_keys = set(Keyring(store.path).consoles())
+    have_keys, gone = set(Keyring(store.path).consoles()), set(gone_consoles.gone(store))
     statuses = []
     for console in console_status.consoles(store):
         key, name = console.console_key, (console.site_id, console.console_id)
@@ -50,6 +51,7 @@ def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
                 lost_last_day=lost_last_day.get(key, 0),
                 is_staffed=_is_staffed(*shifts[key], now_ms),
                 retired_at_ms=console.retired_at_ms,
+                is_revoked=name in gone and console.retired_at_ms is None,
                 has_key=name in have_keys,
                 events_by_mac=events_by_mac.get(key, {}),
                 words_by_mac=words_by_mac.get(key, {}),
@@ -59,7 +61,24 @@ def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
                 id_conflicts=tuple(_id_conflicts("/".join(name), own_epochs, boards.get(key, []))),
             )
         )
-    return statuses
+    return _with_boards_elsewhere(statuses)
+
+
+def _with_boards_elsewhere(statuses: list[ConsoleStatus]) -> list[ConsoleStatus]:
+    """Note, with each console that is away, under which other name its board was heard since."""
+    latest: dict[str, ConsoleStatus] = {}
+    for status in sorted(statuses, key=lambda status: status.last_seen_at_ms):
+        if status.hardware_id is not None and status.retired_at_ms is None:
+            latest[status.hardware_id] = status
+    return [
+        replace(status, board_at=other.name)
+        if (other := latest.get(status.hardware_id or ""))
+        and other.last_seen_at_ms > status.last_seen_at_ms
+        and other.online
+        and not status.online
+        else status
+        for status in statuses
+    ]
 
 
 def _is_staffed(ends_at_ms: int | None, starts_at_ms: int | None, now_ms: int) -> bool | None:

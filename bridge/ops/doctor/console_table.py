@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from bridge.ops.doctor.findings import ConsoleHealth, ConsoleStatus, Finding, deciding_finding, health_of
+from bridge.ops.doctor.findings import (
+    ConsoleHealth,
+    ConsoleStatus,
+    Finding,
+    deciding_finding,
+    fault_names,
+    health_of,
+)
 from bridge.text import ago, escaped
 
 EMPTY = "No console has been heard yet: check the broker's address, and that a bridge is running."
@@ -107,7 +114,7 @@ def _cells(console: ConsoleStatus, findings: list[Finding], now_ms: int, *, is_e
         "clock": "-" if offset_ms is None else f"{offset_ms / 1000:+.1f} s",
         "signal": _figure(figures.rssi_dbm, " dBm"),
         "lost": str(console.lost),
-        "faults": ", ".join(figures.faults) or "-",
+        "faults": fault_names(figures.faults) or "-",
         "state": {None: "unknown", False: "offline", True: "online"}[console.online],
         "board": figures.board or "-",
         "hardware": console.hardware_id or "-",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from bridge.model.local_time import MINUTE_MS
 from bridge.wire.health import HealthFigures
 from bridge.wire.signature import Mac, MacCount
+
+FAULTS_NAMED, FAULT_LENGTH = 6, 40
 
 
 class ConsoleHealth(IntEnum):
@@ -69,6 +71,8 @@ class ConsoleStatus:
     settings_revision: int = 0  # the highest that it ever reported
     id_conflicts: tuple[IdConflict, ...] = ()
     retired_at_ms: int | None = None  # since when it is out of service
+    is_revoked: bool = False  # whether its credentials were revoked
+    board_at: str | None = None  # the other console, heard later, that says that its board is this one's
     has_key: bool = False  # whether credentials were issued for it
     events_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # its events since it began to sign
     words_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # what it says about itself, likewise
@@ -110,6 +114,12 @@ class ConsoleStatus:
         if self.figures.at_ms is None or self.health_at_ms is None:
             return None
         return self.figures.at_ms - self.health_at_ms
+
+
+def fault_names(faults: Sequence[str]) -> str:
+    """Name faults for people: only the first few, as a forged health could otherwise fill pages."""
+    names = [fault if len(fault) <= FAULT_LENGTH else f"{fault[:FAULT_LENGTH]}…" for fault in faults[:FAULTS_NAMED]]
+    return ", ".join(names) + (f" and {len(faults) - FAULTS_NAMED} more" if len(faults) > FAULTS_NAMED else "")
 
 
 def health_of(findings: list[Finding]) -> ConsoleHealth:

@@ -46,8 +46,9 @@ def check_signed_only(unsigned: list[str] | None, *, is_signed_only: bool) -> It
         yield Diagnosis("The bridge takes only events that are signed by their console's key.", needs_action=False)
     elif unsigned:
         names = ", ".join(unsigned[:NAMED]) + (", …" if unsigned[NAMED:] else "")
+        need = "needs" if len(unsigned) == 1 else "need"
         yield Diagnosis(
-            f"The bridge also takes events that no key proves, which {plural(len(unsigned), 'console')} still needs "
+            f"The bridge also takes events that no key proves, which {plural(len(unsigned), 'console')} still {need} "
             f"({names}): give each its credentials with `trivox console flash`, or revoke it if it is gone; then "
             "let the bridge take only signed events."
         )

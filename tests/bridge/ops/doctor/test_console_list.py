@@ -186,6 +186,30 @@ def test_two_boards_decide_for_a_day(office: Office) -> None:
     assert {row["console_id"]: row["rule"] for row in listed(office)} == {"now": "two_boards", "past": None}
 
 
+def test_a_revoked_console_that_speaks_is_not_green(office: Office) -> None:
+    office.do("console", "enroll", "demo/till-1")
+    office.do("console", "revoke", "demo/till-1")
+    office.take_messages([heartbeat("demo/till-1")])
+    (row,) = listed(office)
+    assert (row["health"], row["reason"]) == ("amber", "revoked")
+    assert "Console demo/till-1 is revoked, and was heard just now: " in office.do("doctor")
+
+
+def test_a_board_that_goes_by_another_name_is_told_under_its_old_one(office: Office) -> None:
+    board = {"epoch": "0000abcd", "hardware_id": "c0ffee"}
+    for console, state, ago_ms in (("demo/til-1", "offline", 5000), ("demo/till-1", "online", 0)):
+        message = heartbeat(console, now() - ago_ms, **board)
+        status = {"topic": f"trivox/v1/{console}/status", "payload": {"state": state, **board}}
+        office.take_messages([message, message | status])
+    assert {row["console_id"]: row["reason"] for row in listed(office)} == {
+        "til-1": "its board is now demo/till-1",
+        "till-1": None,
+    }
+    told = office.do("doctor")
+    assert "is now demo/till-1: retire the old name with `trivox console retire demo/til-1`" in told
+    assert "Wi-Fi" not in told
+
+
 def test_text_from_consoles_cannot_control_a_terminal(office: Office) -> None:
     office.take_messages(
         [
@@ -201,6 +225,12 @@ def test_text_from_consoles_cannot_control_a_terminal(office: Office) -> None:
         text = office.do("console", "list", *options)
         assert not {character for character in text if not character.isprintable() and character != "\n"}
     assert "x\\ny[/b]" in office.do("console", "list")
+    forged = [f"{number:0>60}" for number in range(10)] + [f"stuck:{number:0>60}" for number in range(10)]
+    office.take_messages([heartbeat("demo/till-1", faults=forged)])
+    for command in (("console", "list"), ("doctor",)):
+        text = office.do(*command)
+        assert " and 14 more" in text
+        assert max(map(len, text.splitlines())) < 1000
 
 
 # -- terminals -------------------------------------------------------------------------------------------------------

@@ -41,6 +41,8 @@ LIMITS: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
     ({}, WELL),
     ({"last_seen_at_ms": 0, "online": None}, ("grey", "never_heard")),
     ({"last_seen_at_ms": 0, "faults": ("flash",), "outbox": 4_000}, ("grey", "never_heard")),
+    ({"is_revoked": True}, ("amber", "revoked")),
+    ({"board_at": "demo/till-2"}, ("amber", "board_elsewhere")),
     # last seen
     ({"quiet_ms": 3 * MINUTE_MS}, WELL),
     ({"quiet_ms": 3 * MINUTE_MS + 1}, ("amber", "late")),
