@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import socket
+import stat
 import struct
 import time
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ from bridge.admin.commands import DescribeBridge
 from bridge.errors import TrivoxError, WriterBusyError
 from bridge.model.history import Origin
 from bridge.os_user import current_user
-from bridge.privileges import acting_for
+from bridge.privileges import acting_as_caller, acting_for, is_root
+from bridge.service.answers import STOPPED, Result, read_answer, read_condition
 from bridge.store import open_store
 from bridge.store.connection import require
 from bridge.store.lock import Lock, take_lock
@@ -53,9 +55,12 @@ CAN_ASK = hasattr(socket, "AF_UNIX")
 """Whether commands can be handed to a running bridge; not on Windows, where Python has no local sockets."""
 CANNOT_ASK = "A bridge or another command has {database} open, and takes no commands here: end it, then try again."
 COMMAND_WRITES = "Another trivox command is writing {database}: try again when it has finished."
-STOPPED = "The bridge stopped before the command was done: start it and try again."
 
 _CREDENTIALS = struct.Struct("3i")  # pid, user id, group id
+
+
+class HiddenBridgeError(TrivoxError):
+    """This user may not see whether a bridge is writing: the socket, which may be left there, is another user's."""
 
 
 def take_lock_to_serve(database: Path) -> Lock:
@@ -100,6 +105,28 @@ def _whole_address(path: Path) -> str:
     if len(os.fsencode(path)) > MAX_ADDRESS_BYTES:
         raise TrivoxError(f"The path of {path.parent} is too long for the bridge's socket: choose a shorter folder.")
     return str(path)
+
+
+@contextmanager
+def _address_for_caller(address: str) -> Iterator[str]:
+    """Give an address for the same socket, where root connects as root, so that the bridge learns whom it serves.
+
+    What the database's owner may have put there instead of a socket of its own, such as a link to another program's,
+    is still asked with no more than the owner's rights.
+    """
+    if not (is_root() and OPEN_FOLDERS.is_dir()):
+        yield address
+        return
+    node = os.open(address, os.O_PATH | os.O_NOFOLLOW)  # type: ignore[attr-defined, unused-ignore]
+    try:
+        status = os.fstat(node)
+        if not stat.S_ISSOCK(status.st_mode) or status.st_uid != user_id():
+            yield address
+            return
+        with acting_as_caller():
+            yield f"{OPEN_FOLDERS}/{node}"
+    finally:
+        os.close(node)
 
 
 class LocalWriter:
@@ -150,17 +177,26 @@ class RemoteWriter:
         try:
             sent = 0 if file is None else socket.send_fds(self._connection, [request], [file.fileno()])  # type: ignore[attr-defined, unused-ignore]
             self._connection.sendall(request[sent:])
-            for line in self._answers:
-                answer = json.loads(line)
-                if "progress" not in answer:
-                    return self._result(answer)
-                if progress is not None and answer["progress"][1]:
-                    progress(*answer["progress"])
+            while (result := self._next(progress)) is None:
+                pass
         except TimeoutError as error:
             raise TrivoxError(self._no_answer(command)) from error
         except OSError as error:
             raise TrivoxError(STOPPED) from error
-        raise TrivoxError(STOPPED)
+        return result
+
+    def _next(self, progress: Progress | None) -> Result | None:
+        """Read an answer; return the result if it is that. Raises TrivoxError if the command failed."""
+        answer = read_answer(self._answers)
+        if answer.error is not None:
+            error = TrivoxError(answer.error)
+            error.exit_status = answer.exit_status
+            raise error
+        if answer.result is not None:
+            return Result(answer.result)
+        if progress is not None and answer.progress is not None and answer.progress[1]:
+            progress(*answer.progress)
+        return None
 
     def _no_answer(self, command: BridgeCommand) -> str:
         waited_s = self._connection.gettimeout()
@@ -174,15 +210,6 @@ class RemoteWriter:
         return (
             f"{sentence} It then either carries this command out as a whole or drops it: see which, or give it again."
         )
-
-    @staticmethod
-    def _result(answer: dict[str, Any]) -> dict[str, Any]:
-        if "error" in answer:
-            error = TrivoxError(answer["error"])
-            error.exit_status = answer["exit_status"]
-            raise error
-        result: dict[str, Any] = answer["result"]
-        return result
 
 
 def peer_of(connection: socket.socket) -> tuple[int, int]:
@@ -245,11 +272,14 @@ def _connect(database: Path) -> socket.socket | None:
     limit = struct.pack("@ll", int(WAIT_S), int(WAIT_S % 1 * 1_000_000))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
     try:
-        with socket_address(database) as address:
-            connection.connect(address)
+        with socket_address(database) as address, _address_for_caller(address) as own_address:
+            connection.connect(own_address)
     except PermissionError as error:
         connection.close()
-        raise TrivoxError(f"Another user's bridge is writing {database}: run this command as that user.") from error
+        raise HiddenBridgeError(
+            f"A bridge of another user may be writing {database}, which cannot be seen from here: run this command as "
+            "that user."
+        ) from error
     except (FileNotFoundError, ConnectionError):  # whoever has the lock does not serve it, or not yet
         connection.close()
         return None
@@ -281,7 +311,7 @@ def describe_bridge(database: Path) -> dict[str, Any] | None:
         return None
     connection.settimeout(WAIT_S)
     with connection, connection.makefile("rb") as answers:
-        return RemoteWriter(connection, answers).perform(DescribeBridge())
+        return read_condition(RemoteWriter(connection, answers).perform(DescribeBridge()))
 
 
 def perform(database: Path, command: BridgeCommand) -> dict[str, Any]:

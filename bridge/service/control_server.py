@@ -62,6 +62,7 @@ class ControlServer:
         self._describe = describe
         self._own_files = OwnFiles(database)
         self._connections = OpenConnections(MAX_CLIENTS)
+        self._limiter = log.RateLimiter()
         self._is_closed = False
         with socket_address(database) as address:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # type: ignore[attr-defined, unused-ignore]
@@ -92,7 +93,7 @@ class ControlServer:
             except OSError as error:
                 if self._is_closed:
                     return
-                log.warning("commands wait, as no connection can be opened", error=error.strerror)
+                self._warn("commands wait, as no connection can be opened", error.strerror)
                 time.sleep(ACCEPT_AGAIN_S)
                 continue
             self._connections.admit(connection)
@@ -102,10 +103,15 @@ class ControlServer:
                 self._connections.remove(connection)
                 self._refuse(connection, error)
 
-    @staticmethod
-    def _refuse(connection: socket.socket, why: Exception) -> None:
+    def _warn(self, message: str, why: object) -> None:
+        """Log what may go wrong many times a second while the machine lacks files or memory."""
+        count = self._limiter.allow(message)
+        if count is not None:
+            log.warning(message, error=why, count=count if count > 1 else None)
+
+    def _refuse(self, connection: socket.socket, why: Exception) -> None:
         with suppress(OSError, MemoryError), connection:
-            log.warning("a command could not be served: this machine has too little memory", error=why)
+            self._warn("a command could not be served: this machine has too little memory", why)
             connection.settimeout(REFUSE_S)
             connection.recv(REFUSE_BYTES)  # else the client may not see the answer
             connection.sendall(_line(_error(TOO_LITTLE_MEMORY)))

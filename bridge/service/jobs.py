@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.errors import TrivoxError
 from bridge.model.history import BRIDGE_ITSELF, Origin
-from bridge.service.control import STOPPED
+from bridge.service.answers import STOPPED
 from bridge.system import make_thread_clock
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bridge import log
 from bridge.admin.imports import MESSAGES_AT_ONCE, finish
 from bridge.errors import TrivoxError
-from bridge.service.control import STOPPED
+from bridge.service.answers import STOPPED
 from bridge.service.jobs import STOPPED_LATE, Job
 from bridge.service.operations import LONG_OPERATIONS, Execution
 from bridge.service.outcome import TransactionOutcome

@@ -6,9 +6,11 @@ import resource
 import socket
 import stat
 import threading
-from contextlib import ExitStack, contextmanager
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -29,13 +31,16 @@ from bridge.admin.commands import (
 from bridge.errors import TrivoxError, UsageError, WriterBusyError
 from bridge.model.local_time import zone
 from bridge.os_user import current_user
-from bridge.service import control
+from bridge.service import control, control_server
+from bridge.service.answers import UNREADABLE
 from bridge.service.control import describe_bridge, open_writer, perform
 from bridge.service.control_server import MAX_CLIENTS, ControlServer
 from bridge.service.operations import LONG_OPERATIONS, OPERATIONS
 from bridge.store import open_store
 from bridge.store.lock import take_lock
+from tests.bridge.office import Office
 from tests.support import facts, planted
+from tests.support.other_user import SERVICE_USER, service_folder
 from tests.support.programs import LIMIT_S, wait_until
 
 if TYPE_CHECKING:
@@ -115,6 +120,68 @@ def test_a_running_bridge_carries_the_command_out(tmp_path: Path, depth: int) ->
     assert seen == [(1, 2)] * 3
     server.close()
     lock.release()
+
+
+STRANGE_ANSWERS = (
+    b"[]",
+    b"{}",
+    b'{"result":5}',
+    b'{"error":5,"exit_status":1}',
+    b'{"error":"x","exit_status":"\\u001b]0;x"}',
+    b'{"progress":5}',
+    b'{"progress":[1,2]}\n{"progress":["1",2]}',
+    b"\xff\xfe{{{",
+    b"9" * 6000,
+    b"[" * 100_000,
+    b"a" * 200_000,
+)
+
+
+def test_an_answer_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.service.answers.MAX_ANSWER_BYTES", 150_000)
+    office = Office(tmp_path)
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    lock = take_lock(office.database)
+    assert lock is not None
+    with socket.socket(socket.AF_UNIX) as bridge:
+        with control.socket_address(office.database) as address:
+            bridge.bind(address)
+        bridge.listen()
+        for answer in STRANGE_ANSWERS:
+            with answering(bridge, answer):
+                done = office.run("site", "set", "demo", "--timezone", "Europe/Sofia")
+            assert (done.status, done.err) == (1, f"trivox: {UNREADABLE}\n"), answer
+        with answering(bridge, b'{"result":{"started_at_ms":"\\u001b[31m"}}'):
+            assert f"! {UNREADABLE}\n" in office.do("doctor")
+    lock.release()
+
+
+@contextmanager
+def answering(bridge: socket.socket, answer: bytes) -> Iterator[None]:
+    """Answer the next client with these bytes."""
+
+    def serve_one() -> None:
+        client, _ = bridge.accept()
+        with client, suppress(ConnectionError):
+            client.recv(10_000)
+            client.sendall(answer + b"\n")
+
+    given = threading.Thread(target=serve_one)
+    given.start()
+    yield
+    given.join(LIMIT_S)
+
+
+def test_the_bridge_learns_that_root_gave_a_command() -> None:
+    with service_folder() as folder:
+        database = folder / "a.db"
+        lock = take_lock(database)
+        assert lock is not None
+        server = serve(database)
+        assert (folder / "a.db.sock").stat().st_uid == SERVICE_USER
+        assert perform(database, SITE)["who"] == current_user()
+        server.close()
+        lock.release()
 
 
 def test_only_the_owner_may_use_the_socket(tmp_path: Path) -> None:
@@ -198,13 +265,16 @@ def no_more_files() -> Iterator[None]:
 
 
 def test_commands_are_taken_again_after_no_file_could_be_opened(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(control_server, "time", SimpleNamespace(monotonic=time.monotonic, sleep=pauses.append))
     server = serve(tmp_path / "a.db")
     with socket.socket(socket.AF_UNIX) as client, control.socket_address(tmp_path / "a.db") as address:
         with no_more_files():
             client.connect(address)
-            wait_until("it is told", lambda: "commands wait" in caplog.text)
+            wait_until("it is told", lambda: "commands wait" in caplog.text and len(pauses) > 5)
+        assert caplog.text.count("commands wait") == 1
         client.sendall(b'{"command":"DescribeBridge"}\n')
         client.settimeout(LIMIT_S)
         assert b"is_connected" in client.recv(100)
