@@ -15,8 +15,10 @@ from bridge.model.periods import TypedTimes
 from bridge.store import counts as counts_table
 from bridge.store import imports, places
 from bridge.surveys.counts import CountMessage, CountsIntake
+from bridge.text import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from typing import Any
 
@@ -33,7 +35,7 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
     """Store the counts of a CSV file, all or none, in steps. Raises TrivoxError."""
     file = CsvFile(command.name, command.text, COLUMNS, MORE_COLUMNS)
     names = KnownNames(store, new=command.new)
-    seen: set[tuple[str, str, str, int]] = set()  # those without an id
+    nameless = _Nameless(store)
     imports.begin(store)
     intake = CountsIntake(store)
     count = replaced = 0
@@ -45,23 +47,62 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
                 names.check_checkout_point(site_id, line["checkout_point_id"])
             moments = line.moment("from"), line.moment("to")
             message = _message(line, moments, places.timezone(store, site_id) or "UTC")
+            typed = TypedTimes(*map(as_typed, moments))
             if not line.get("id"):
-                nameless = site_id, source_id, message.kind, message.from_ms
-                if nameless in seen:
-                    raise ValueError("an earlier line has the same source, kind and `from`: give each an id")
-                seen.add(nameless)
-                message.id = counts_table.id_of_nameless(store, *nameless) or message.id
+                message.id = nameless.id_of(site_id, source_id, message, typed.start)
             raw = msgspec.json.encode(message).decode()
-            intake.keep(site_id, source_id, message, raw, TypedTimes(*map(as_typed, moments)))
+            intake.keep(site_id, source_id, message, raw, typed)
         if count % ROWS_AT_ONCE == 0:
             replaced += intake.stage()
             yield
     replaced += intake.stage()
     file.check()
     made = names.make_new()
-    notes = _notes(store)
+    notes = [*_notes(store), *nameless.notes()]
     accept(store)
     return {"counts": count, "made": made, "notes": notes, "replaced": replaced}
+
+
+class _Nameless:
+    """The counts of a file that have no id: each is named by its kind and its `from` as typed.
+
+    Once the time zone is set, a time with an offset and one without that mean the same instant name the same count. On
+    a day that begins at 01:00, `0:00` and `1:00` are the same instant, but two names.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: dict[tuple[str, str, str, int], list[str | None]] = {}  # `from` as typed
+        self._twins = 0
+
+    def id_of(self, site_id: str, source_id: str, message: CountMessage, start: str | None) -> str:
+        """Return the id of a count, which is that of the count in force that it replaces. Raises ValueError."""
+        name = site_id, source_id, message.kind, message.from_ms
+        zone_is_set = places.timezone_is_set(self._store, site_id)
+        earlier = self._seen.setdefault(name, [])
+        if any(_is_same(start, other, zone_is_set=zone_is_set) for other in earlier):
+            raise ValueError("an earlier line has the same source, kind and `from`: give each an id")
+        earlier.append(start)
+        old = f"{message.kind}:{message.from_ms}"  # as older versions named it
+        same = [
+            (other != start, id_)
+            for id_, other in counts_table.nameless(self._store, *name)
+            if id_ == old or _is_same(start, other, zone_is_set=zone_is_set)
+        ]
+        self._twins += len(same) > 1
+        return min(same)[1] if same else message.id
+
+    def notes(self) -> Iterator[str]:
+        """Say what is in force twice, as it was imported before the time zone was set."""
+        if self._twins:
+            yield (
+                f"{plural(self._twins, 'count')} of this file may be counted twice: before the time zone was set, each "
+                "was imported with an offset and without; see `trivox counts list --each`"
+            )
+
+
+def _is_same(start: str | None, other: str | None, *, zone_is_set: bool) -> bool:
+    return start == other or (zone_is_set and None in {start, other})
 
 
 def _notes(store: Store) -> list[str]:

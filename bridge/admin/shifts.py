@@ -146,12 +146,17 @@ def _overlaps_in_any_zone(before: list[tuple[Shift, TypedTimes]], lines: list[Sh
     for is_typed in (False, True):
         some = [shift for shift, typed in before if (typed != NOT_TYPED) == is_typed]
         yield from _overlaps(some, [line for line in lines if (line.typed != NOT_TYPED) == is_typed])
-    numbers = {line.shift.started_at_ms: line.number for line in lines if line.typed == NOT_TYPED}
+    starts = {(shift.started_at_ms, typed != NOT_TYPED): "one that was imported before" for shift, typed in before}
+    starts |= {(line.shift.started_at_ms, line.typed != NOT_TYPED): f"the one in line {line.number}" for line in lines}
+    told: set[int] = set()
     for line in lines:
-        if line.typed != NOT_TYPED and line.shift.started_at_ms in numbers:
+        start_ms = line.shift.started_at_ms
+        other = starts.get((start_ms, line.typed == NOT_TYPED))
+        if other is not None and start_ms not in told:
+            told.add(start_ms)
             yield (
                 f"line {line.number}: as long as nobody has set the time zone of {line.site_id}, the shift starts with "
-                f"the one in line {numbers[line.shift.started_at_ms]}: set it first, with `trivox site set`"
+                f"{other}, though one has an offset and the other has none: set it first, with `trivox site set`"
             )
 
 

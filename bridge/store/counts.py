@@ -162,14 +162,13 @@ def some_typed(store: Store, site_id: str, after: Name | None, limit: int) -> li
     return [CountRow(*row) for row in rows]
 
 
-def id_of_nameless(store: Store, site_id: str, source_id: str, kind: str, from_ms: int) -> str | None:
-    """Return the id of the count of a source that was given none, of this kind and from this instant on."""
-    row = store.one(
-        "SELECT id FROM counts WHERE site_id = ?1 AND from_ms = ?4 AND source_id = ?2 AND kind = ?3"
-        " AND substr(id, 1, length(?3) + 1) = ?3 || ':'",
+def nameless(store: Store, site_id: str, source_id: str, kind: str, from_ms: int) -> list[tuple[str, str | None]]:
+    """Return (id, `from` as typed) of the counts that a source gave no id, of a kind and from an instant on."""
+    return store.all(
+        "SELECT id, from_as FROM counts WHERE site_id = ?1 AND from_ms = ?4 AND source_id = ?2 AND kind = ?3"
+        " AND substr(id, 1, length(?3) + 1) = ?3 || ':' ORDER BY id",
         (site_id, source_id, kind, from_ms),
     )
-    return str(row[0]) if row else None
 
 
 def _rows(store: Store, where: str, bindings: Sequence[Any]) -> Iterator[Row]:

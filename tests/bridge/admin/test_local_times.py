@@ -181,6 +181,36 @@ def test_a_day_that_does_not_begin_at_midnight(
     assert (row["day"], row["seller_id"], row["surveys"], row["visitors"]) == (begins[:10], "anna", 2, 5)
 
 
+def test_the_hours_of_a_day_that_begins_at_one_are_counts_of_their_own(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    head = COUNTS.splitlines()[0].removesuffix(",checkout_point_id")
+    lines = [f"demo,door,visitors,2026-09-06T0{hour}:00,2026-09-06T0{hour + 1}:00,{hour}" for hour in range(3)]
+    file = office.file("counts.csv", "\n".join([head, *lines]) + "\n")
+    office.do("counts", "import", "--new", file)
+    office.do("site", "set", "demo", "--timezone", "America/Santiago")
+    assert office.do("counts", "import", file) == "3 counts imported.\n"
+    office.do("counts", "import", office.file("again.csv", f"{head}\n{lines[0]}0\n{lines[1]}0\n"))
+    assert facts.counts(office.database, "count") == [0, 10, 2]
+
+
+def test_times_with_and_without_an_offset_are_the_same_only_once_the_zone_is_set(office: Office) -> None:
+    shift = "demo,till-1,{0},{0},2026-11-03T{1},2026-11-03T{2}"
+    assert office.shifts(shift.format("anna", "09:00", "10:00")).status == 0
+    refused = office.shifts(shift.format("vera", "09:00Z", "10:00Z"))
+    assert "the shift starts with one that was imported before, though one has an offset" in refused.err
+    head, line, *_ = COUNTS.splitlines()
+    files = [
+        office.file("typed.csv", f"{head}\n{line}\n"),
+        office.file("offset.csv", f"{head}\n{line.replace(':00', ':00Z')}\n"),
+    ]
+    for file in files:
+        assert office.do("counts", "import", "--new", file).splitlines()[0] == "1 count imported."
+    assert facts.counts(office.database, "count") == [11, 11]
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    told = office.do("counts", "import", files[0])
+    assert "1 count of this file may be counted twice: before the time zone was set" in told
+
+
 def test_files_imported_by_an_older_version_double_nothing(office: Office) -> None:
     do(office, "zone shifts counts place")
     before = state(office)
