@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,7 +16,7 @@ from bridge.model.periods import TypedTimes
 from bridge.store import counts as counts_table
 from bridge.store import imports, places
 from bridge.surveys.counts import CountMessage, CountsIntake
-from bridge.text import plural
+from bridge.text import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 COLUMNS = ("site_id", "source_id", "kind", "from", "to", "count")
+NOTES = 10  # about sellers
 MORE_COLUMNS = ("id", "checkout_point_id", "seller_id")
 
 
@@ -35,7 +37,7 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
     """Store the counts of a CSV file, all or none, in steps. Raises TrivoxError."""
     file = CsvFile(command.name, command.text, COLUMNS, MORE_COLUMNS)
     names = KnownNames(store, new=command.new)
-    nameless = _Nameless(store)
+    nameless, sellers = _Nameless(store), dict[str, int]()  # … and the first line of each
     imports.begin(store)
     intake = CountsIntake(store)
     count = replaced = 0
@@ -45,6 +47,7 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
             names.check_site(site_id)
             if line.get("checkout_point_id"):
                 names.check_checkout_point(site_id, line["checkout_point_id"])
+            sellers.setdefault(line.get("seller_id", ""), line.number)
             moments = line.moment("from"), line.moment("to")
             message = _message(line, moments, places.timezone(store, site_id) or "UTC")
             typed = TypedTimes(*map(as_typed, moments))
@@ -58,9 +61,20 @@ def import_counts(store: Store, command: ImportCounts) -> Steps:
     replaced += intake.stage()
     file.check()
     made = names.make_new()
-    notes = [*_notes(store), *nameless.notes()]
+    notes = [*_notes(store), *nameless.notes(), *islice(_on_sellers(names, sellers), NOTES)]
     accept(store)
     return {"counts": count, "made": made, "notes": notes, "replaced": replaced}
+
+
+def _on_sellers(names: KnownNames, sellers: dict[str, int]) -> Iterator[str]:
+    """Say which sellers may be mistyped; each is given with his first line."""
+    for seller_id, number in sellers.items():
+        nearest = names.hint_of_seller(seller_id) if seller_id else None
+        if nearest is not None:
+            yield (
+                f"line {number}: no shift names seller {printable(seller_id)}: did you mean {printable(nearest)}? Then "
+                "import the file again with that name"
+            )
 
 
 class _Nameless:

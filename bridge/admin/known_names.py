@@ -76,7 +76,7 @@ class KnownNames:
         self._check(
             ("key question", question_id),
             lambda: names.has_question(self._store, question_id),
-            lambda: _nearest(question_id, names.question_ids(self._store)),
+            lambda: find_nearest(question_id, names.question_ids(self._store)),
             "`trivox question list`",
         )
 
@@ -90,7 +90,7 @@ class KnownNames:
 
     def hint_of_question(self, question_id: str) -> str:
         """Return a question that asks whether the nearest defined question was meant; empty if there is none."""
-        nearest = _nearest(question_id, questions(self._store))
+        nearest = find_nearest(question_id, questions(self._store))
         return f"did you mean {nearest}? Else " if nearest else ""
 
     def check_seller(self, seller_id: str) -> None:
@@ -98,8 +98,33 @@ class KnownNames:
         self._check(
             ("seller", seller_id),
             lambda: names.has_seller(self._store, seller_id),
-            lambda: _nearest(seller_id, names.seller_ids(self._store)),
+            lambda: find_nearest(seller_id, names.seller_ids(self._store)),
             "`trivox seller list`",
+        )
+
+    def hint_of_seller(self, seller_id: str) -> str | None:
+        """Return the nearest seller of a shift; None if the seller has shifts himself, or there is none that near."""
+        known = names.sellers_with_names(self._store)
+        return None if seller_id in known else find_nearest(seller_id, known)
+
+    def check_console_anywhere(self, console_id: str) -> None:
+        """Check a console's id, at whatever site."""
+        known = places.consoles(self._store)
+        self._check(
+            ("console", console_id),
+            lambda: any(console_id == id_ for _, id_ in known),
+            lambda: _nearest_anywhere(console_id, known),
+            "`trivox console list --all`",
+        )
+
+    def check_source(self, source_id: str) -> None:
+        """Check the id of a till or people counter, at whatever site."""
+        known = names.source_ids(self._store)
+        self._check(
+            ("source", source_id),
+            lambda: source_id in known,
+            lambda: find_nearest(source_id, known),
+            "`trivox counts list`",
         )
 
     def new_names(self) -> list[str]:
@@ -147,17 +172,25 @@ class KnownNames:
         return f"There is no {kind} {printable('/'.join(ids))}: {advice}{make}"
 
     def _nearest_site(self, site_id: str) -> str | None:
-        return _nearest(site_id, consoles.site_ids(self._store))
+        return find_nearest(site_id, consoles.site_ids(self._store))
 
     def _nearest_in_site(self, site_id: str, id_: str, ids_of: Callable[[Store, str], list[str]]) -> str | None:
         """Return the nearest SITE/ID: of that site, or of the nearest one if it is unknown; then at least that one."""
         is_known = names.has_site(self._store, site_id)
         known_site = site_id if is_known else self._nearest_site(site_id)
-        nearest = _nearest(id_, ids_of(self._store, known_site)) if known_site else None
+        nearest = find_nearest(id_, ids_of(self._store, known_site)) if known_site else None
         if nearest is not None:
             return f"{known_site}/{nearest}"
         return None if is_known or known_site is None else f"site {known_site}"
 
 
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    return next(iter(get_close_matches(name, known, n=1)), None)
+def _nearest_anywhere(console_id: str, known: list[tuple[str, str]]) -> str | None:
+    """Return the first SITE/CONSOLE with the nearest id."""
+    near = find_nearest(console_id, [id_ for _, id_ in known])
+    return next((f"{site_id}/{id_}" for site_id, id_ in known if id_ == near), None)
+
+
+def find_nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the nearest known name; capitals make no difference."""
+    by_folded = {other.casefold(): other for other in known}
+    return next((by_folded[other] for other in get_close_matches(name.casefold(), by_folded, n=1)), None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 from bridge.admin import settings
 from bridge.admin.known_names import KnownNames
 from bridge.errors import UsageError
+from bridge.model.cell_values import read_day
 from bridge.model.history import HistoryChange
 from bridge.model.local_time import utc_date
 from bridge.model.periods import EVER
@@ -142,9 +142,9 @@ def _was_asked(store: Store, question_id: str) -> bool:
 
 def _date(text: str) -> str:
     try:
-        return date.fromisoformat(text).isoformat()
+        return read_day(text).isoformat()
     except ValueError as error:
-        raise UsageError(f"{text!r} is not a date: give it as 2026-11-01.") from error
+        raise UsageError(f"{error}.") from error
 
 
 def _check_texts(texts: dict[str, str]) -> None:

@@ -5,7 +5,6 @@ A running bridge carries them out; without one they write the database themselve
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +21,7 @@ from bridge.admin.commands import (
     SetSite,
 )
 from bridge.cli.consequences import print_consequences
-from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, New, Site, scope, table_of
+from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, New, Site, day_of, scope, table_of
 from bridge.cli.output import print_line, print_made
 from bridge.cli.shared_groups import (
     checkout_point_app,
@@ -173,10 +172,7 @@ def checkout_point_set(
     database: Database = DATABASE,
 ) -> None:
     """Place a console at a checkout point."""
-    try:
-        day = None if from_day is None else date.fromisoformat(from_day)
-    except ValueError as error:
-        raise UsageError(f"--from {from_day!r} is not a date: give it as 2026-11-01.") from error
+    day = day_of("--from", from_day)
     console_id = console.removeprefix(f"{site_id}/")
     command = SetCheckoutPoint(
         site_id=site_id, checkout_point_id=checkout_point_id, console_id=console_id, from_day=day, new=new

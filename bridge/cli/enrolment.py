@@ -10,6 +10,7 @@ import typer
 
 from bridge import private_files
 from bridge.admin.commands import EnrollConsoles, EnrollSources, RevokeConsoles
+from bridge.admin.known_names import find_nearest
 from bridge.cli.options import DATABASE, Database, New
 from bridge.cli.output import print_line, print_made
 from bridge.cli.shared_groups import console_app, join, source_app, viewer_app
@@ -154,7 +155,10 @@ def _remove(names: list[str], keyring: Keyring) -> None:
         print_line(f"{', '.join(done)}: revoked.")
         print_line(UPDATE_BROKER)
     if unknown := [name for name in names if name not in done]:
-        raise TrivoxError(f"{', '.join(unknown)} had no credentials: check the name.")
+        known = [name for names in (keyring.sources(), keyring.viewers()) for name in names]
+        near = [found for name in unknown if (found := find_nearest(name, known))]
+        advice = f"did you mean {', '.join(near)}?" if near else "check the name."
+        raise TrivoxError(f"{', '.join(unknown)} had no credentials: {advice}")
 
 
 def _refuse_source(name: str, keyring: Keyring) -> None:

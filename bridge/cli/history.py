@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bridge.admin.known_names import KnownNames
-from bridge.cli.options import DATABASE, Database
+from bridge.cli.options import DATABASE, Database, day_of
 from bridge.cli.output import print_aligned, print_json, print_line
 from bridge.data_formats import to_json
 from bridge.errors import UsageError
+from bridge.model.history import KINDS
 from bridge.model.local_time import day_starts_ms
 from bridge.store import history as table
 from bridge.store import open_store
@@ -37,6 +38,8 @@ def history(
     database: Database = DATABASE,
 ) -> None:
     """Show who changed what, when, by which command, and what was before. A star marks changes to time already past."""
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f"--kind {printable(kind)!r} is not a kind of thing: give one of {', '.join(KINDS)}.")
     period = {"from_ms": _instant("--from", from_day), "to_ms": _instant("--to", to_day)}
     store = open_store(database)
     try:
@@ -54,10 +57,8 @@ def history(
 
 
 def _instant(option: str, text: str | None) -> int | None:
-    try:
-        return None if text is None else day_starts_ms(date.fromisoformat(text), "UTC")
-    except ValueError as error:
-        raise UsageError(f"{option} {text!r} is not a date: give it as 2026-11-01.") from error
+    day = day_of(option, text)
+    return None if day is None else day_starts_ms(day, "UTC")
 
 
 def _as_object(recorded: RecordedChange) -> dict[str, Any]:

@@ -55,8 +55,9 @@ def site_list(as_json: AsJson = False, database: Database = DATABASE) -> None:  
                 "retired": retired,
                 "checkout_points": points,
                 "last_heard": _local(seen_ms or None, zone),
+                "timezone_is_set": bool(is_set),
             }
-            for site_id, zone, in_service, retired, points, seen_ms in listings.sites(store)
+            for site_id, zone, is_set, in_service, retired, points, seen_ms in listings.sites(store)
         ]
     print_rows(rows, "No site is known yet: make one with `trivox site set`.", as_json=as_json)
 
@@ -131,6 +132,8 @@ def counts_list(
     """List what tills and people counters have counted: sums for each source, kind and checkout point."""
     with _opened(database) as store:
         _check(store, site, "")
+        if source is not None:
+            KnownNames(store).check_source(source)
         rows = list(_each_count(store, site, source) if each else _sums_of_counts(store, site, source))
     print_rows(rows, "No such count is known: import some with `trivox counts import`.", as_json=as_json)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +9,11 @@ import typer
 
 from bridge.errors import UsageError
 from bridge.input_file import read_table, read_text
+from bridge.model.cell_values import read_day
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from bridge.admin.commands import Scope
 
 # Escaped as JSON a file may be three times as long, and must fit into one request to the bridge.
@@ -66,9 +68,9 @@ def table_of(path: Path) -> str:
 def day_of(option: str, text: str | None) -> date | None:
     """Read a date, if the option was given. Raises UsageError."""
     try:
-        return None if text is None else date.fromisoformat(text)
+        return None if text is None else read_day(text)
     except ValueError as error:
-        raise UsageError(f"{option} {text!r} is not a date: give it as 2026-11-01.") from error
+        raise UsageError(f"{option} {error}.") from error
 
 
 def scope(site: str | None, console: str | None, *, for_all: bool) -> Scope | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ import apsw
 import typer
 
 from bridge.admin.commands import Sweep
-from bridge.cli.options import DATABASE, Database
+from bridge.cli.options import DATABASE, Database, day_of
 from bridge.cli.output import print_csv, print_drawing, print_json, print_line, warn
 from bridge.cli.report_filters import limit
 from bridge.errors import TrivoxError, UsageError
@@ -169,23 +168,14 @@ def _days(from_day: str | None, to_day: str | None, period: Period | None) -> Ca
         if from_day or to_day:
             raise UsageError("Give --period, or --from and --to, not both.")
         return days_of_period(period.value, time.time_ns() // 1_000_000)
-    if from_day is None or to_day is None:
+    first, last = day_of("--from", from_day), day_of("--to", to_day)
+    if first is None or last is None:
         raise UsageError(
             f"Say which days: --from DATE and --to DATE (the first day not counted), or --period {'|'.join(PERIODS)}."
         )
-    days = _day("--from", from_day), _day("--to", to_day)
-    if days[1] <= days[0]:
+    if last <= first:
         raise UsageError(f"--to {to_day} is not after --from {from_day}: --to is the first day not counted.")
-    return given_days(*days)
-
-
-def _day(option: str, text: str) -> date:
-    try:
-        if len(text) == len("2026-11-01"):
-            return date.fromisoformat(text)
-    except ValueError:
-        text = text.strip()
-    raise UsageError(f"{option} {text!r} is not a date: give it as 2026-11-01.")
+    return given_days(first, last)
 
 
 def _close_lost_surveys(database: Path) -> None:

@@ -50,5 +50,5 @@ def _consoles(store: Store, known: KnownNames, console: str, sites: Sequence[str
     if not found:
         for at_site in sites[:1]:
             known.check_console(at_site, console)
-        raise UsageError(f"There is no console {printable(console)}: see `trivox console list`.")
+        known.check_console_anywhere(console)
     yield from found

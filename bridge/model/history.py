@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     """A thing by its fields, as JSON can hold them."""
 
 
+KINDS = (
+    *("checkout_point", "console", "count", "placement", "question", "seller", "setting", "shift", "silent_weight"),
+    *("site", "zone_rules"),
+)
+"""The kinds of things that people change."""
+
+
 class Origin(NamedTuple):
     """Where the changes of a transaction come from: a user of the operating system, and the words of the command."""
 

@@ -37,12 +37,13 @@ def add_notes(store: Store, rows: list[Row]) -> None:
     corrections = _Corrections(store, rows)
     former_names = _former_names(store) if any(row.get("seller_id") for row in rows) else {}
     for row in rows:
-        row["notes"] += _on_time_zones(sorted(unset & row["settings"]["timezones"].keys()))
+        row["notes"] += on_time_zones(sorted(unset & row["settings"]["timezones"].keys()))
         row["notes"] += corrections.notes(row)
         row["notes"] += _on_names(row, former_names.get(row.get("seller_id"), []))
 
 
-def _on_time_zones(sites: list[str]) -> Iterator[str]:
+def on_time_zones(sites: list[str]) -> Iterator[str]:
+    """Say which sites have no time zone set, if any."""
     if sites:
         more = f" and {len(sites) - NAMES_SHOWN} more" if len(sites) > NAMES_SHOWN else ""
         yield (

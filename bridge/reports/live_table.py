@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.text import Text
 
 from bridge import private_files
+from bridge.reports.corrections import on_time_zones
 from bridge.reports.days import days_of_period
 from bridge.reports.full_screen import FullScreen, size_of, write_lines
 from bridge.reports.grid import Column, lay_out
 from bridge.reports.rows import ReportQuery, report_rows
 from bridge.reports.table import survey_grid
 from bridge.rich_terminal import RichTerminal
-from bridge.store import open_store
+from bridge.store import open_store, places
 from bridge.store.watch_queries import figures, live_consoles
 from bridge.wire.health import read_figures
 
@@ -55,6 +56,7 @@ class Snapshot:
     rows: list[dict[str, Any]]
     figures: WatchFigures
     rate: float | None  # events stored per second; None: not known yet
+    sites_without_timezone: tuple[str, ...] = ()
 
 
 # Drawing, pure ----------------------------------------------------------------------------------------------------
@@ -65,8 +67,9 @@ def draw(snapshot: Snapshot, width: int | None, height: int | None = None) -> li
 
     It keeps within `width`. Where `height` is too small, it shows fewer consoles; None is no limit.
     """
-    footer = _footer(snapshot)
-    rest = [*_surveys(snapshot, width), "", *(wrap(footer, width) if width else [footer])]
+    rest = [*_surveys(snapshot, width), ""]
+    for text in (_footer(snapshot), *on_time_zones(list(snapshot.sites_without_timezone))):
+        rest += wrap(text, width) if width else [text]
     shown = CONSOLES_SHOWN
     if height is not None:
         headings = 4  # title, headings, how many more, and an empty line
@@ -178,6 +181,7 @@ class Watcher:
             rows=report_rows(self._store, ReportQuery(days_of_period("today", now_ms), ("site",))),
             figures=totals,
             rate=self._rate(),
+            sites_without_timezone=tuple(places.sites_without_timezone(self._store)),
         )
 
     def _rate(self) -> float | None:

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def sites(store: Store) -> list[Row]:
-    """Return (site_id, timezone, consoles in service, retired ones, checkout points, last_seen_at_ms) of each site."""
+    """Return (site_id, timezone, timezone_is_set, consoles, retired ones, checkout points, last_seen_at_ms) of each."""
     return store.all(
-        "SELECT site_id, timezone,"
+        "SELECT site_id, timezone, timezone_is_set,"
         " (SELECT count(*) FROM console WHERE console.site_id = site.site_id AND retired_at_ms IS NULL),"
         " (SELECT count(*) FROM console WHERE console.site_id = site.site_id AND retired_at_ms IS NOT NULL),"
         " (SELECT count(*) FROM checkout_point WHERE checkout_point.site_id = site.site_id),"

@@ -41,6 +41,16 @@ def seller_ids(store: Store) -> list[str]:
     return _all(store, _SELLERS)
 
 
+def sellers_with_names(store: Store) -> list[str]:
+    """Return the ids of the sellers that shifts have named."""
+    return [str(row[0]) for row in store.all("SELECT seller_id FROM seller ORDER BY 1")]
+
+
+def source_ids(store: Store) -> list[str]:
+    """Return the ids of the tills and people counters of which counts are in force."""
+    return [str(row[0]) for row in store.all("SELECT DISTINCT source_id FROM counts ORDER BY 1")]
+
+
 def _has(store: Store, queries: tuple[str, ...], column: str, wanted: str) -> bool:
     return any(store.one(f"SELECT 1 FROM ({query}) WHERE {column} = ? LIMIT 1", (wanted,)) for query in queries)  # noqa: S608 - no outside text
 

@@ -64,6 +64,9 @@ UNKNOWN_FOR_EVER = [  # nothing could be made of these names
     (("console", "update", "--to", "1.0.0", "--site", "sofya-1"), "site sofya-1", "sofia-1"),
     (("history", "--site", "sofya-1"), "site sofya-1", "sofia-1"),
     (("counts", "remove", "--site", "sofya-1"), "site sofya-1", "sofia-1"),
+    (("counts", "list", "--source", "dor"), "source dor", "door"),
+    (("report", "--period", "today", "--console", "tll-1"), "console tll-1", "sofia-1/till-1"),
+    (("shift", "list", "--seller", "ANNA"), "seller ANNA", "anna"),
 ]
 
 
@@ -78,6 +81,7 @@ def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Office:
     office.do("console", "enroll", "sofia-1/till-1")
     office.do("checkout-point", "set", "sofia-1", "counter", "--console", "till-1")
     office.shifts("sofia-1,till-1,anna,Anna,2026-10-02T08:00,2026-10-02T17:00")
+    office.count("door", {"id": "a", "kind": "visitors", "from_ms": NINE, "to_ms": NINE, "count": 1}, "sofia-1")
     return office
 
 
@@ -147,6 +151,20 @@ def test_an_unknown_name_in_a_file_is_refused_with_its_line(
 def test_the_nearest_site_is_named_where_no_console_of_it_is_near(unchanged: Office) -> None:
     assert "did you mean site sofia-1?" in unchanged.run("settings", "set", "a=1", "--console", "sofya-1/kiosk").err
     assert "see `trivox site list`" in unchanged.run("settings", "set", "a=1", "--site", "zzzz").err
+
+
+def test_a_seller_whom_only_counts_name_is_told_with_the_nearest(office: Office) -> None:
+    head, line = FILES["counts.csv"]
+    table = f"{head},seller_id\n{line.format(**RIGHT)},Anna\n{line.format(**RIGHT).replace('T08', 'T09')},zoe\n"
+    told = office.do("counts", "import", office.file("counts.csv", table))
+    assert "line 2: no shift names seller Anna: did you mean anna?" in told
+    assert "zoe" not in told
+
+
+def test_other_names_are_refused_with_the_known_ones(unchanged: Office) -> None:
+    assert "give one of checkout_point, console, count, " in unchanged.run("history", "--kind", "shft").err
+    unchanged.do("source", "enroll", "sofia-1/door")
+    assert "did you mean sofia-1/door?" in unchanged.run("source", "revoke", "sofia-1/dor").err
 
 
 # -- what makes names --------------------------------------------------------------------------------------------------

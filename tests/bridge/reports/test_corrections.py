@@ -1,5 +1,6 @@
 """Test that corrections made after the fact are told: by the command that makes them, and in the reports they touch."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -215,9 +216,13 @@ def test_a_zone_that_nobody_has_set_is_told_until_it_is(tmp_path: Path) -> None:
     sentence = "nobody has set the time zone of demo: days and hours are those of UTC (see `trivox site set`)"
     assert all(sentence in row["notes"] for by in ("site", "seller", "hour", "question") for row in office.rows(by))
     assert "Nobody has set the time zone of site demo" in office.do("doctor")
+    assert sentence in office.do("watch", "--once")
+    assert json.loads(office.do("site", "list", "--json"))[0]["timezone_is_set"] is False
     office.do("site", "set", "demo", "--timezone", "UTC")
     assert all("time zone" not in note for row in office.rows("hour") for note in row["notes"])
     assert "Nobody has set" not in office.do("doctor")
+    assert "nobody has set" not in office.do("watch", "--once")
+    assert json.loads(office.do("site", "list", "--json"))[0]["timezone_is_set"] is True
     assert not any(touched(office, "hour").values())
 
 
