@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from bridge.admin.known_names import UnknownNameError
 from bridge.errors import TrivoxError
-from bridge.model.cell_values import read_day, read_moment, read_whole_number
+from bridge.model.cell_values import read_moment, read_whole_number
 from bridge.text import plural, valid_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date, datetime
+    from datetime import datetime
 
 MAX_ERRORS_SHOWN = 20
 SEPARATORS = ",;\t|"
@@ -65,11 +65,6 @@ class Line(dict[str, str]):
                 "with a letter or digit"
             )
         return self[column]
-
-    def day(self, column: str) -> date:
-        """Read a date. Raises ValueError."""
-        with self._naming(column):
-            return read_day(self[column])
 
     def moment(self, column: str) -> datetime:
         """Read a date and time, naive if without an offset. Raises ValueError."""

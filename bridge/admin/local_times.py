@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bridge.errors import TrivoxError
-from bridge.model.local_time import day_starts_ms, instant_ms, local, typed_ms
+from bridge.model.local_time import instant_ms, local, typed_ms
 from bridge.model.periods import Shift, TypedTimes
 from bridge.store import counts, places
 
@@ -104,6 +104,6 @@ def resolve_times(store: Store, site_id: str, timezone: str) -> list[str]:
     for console_key, from_ms, _, _ in placements:
         places.remove_placement(store, console_key, from_ms)
     for console_key, _, checkout_point_id, day in placements:
-        from_ms = day_starts_ms(date.fromisoformat(day), timezone)
+        from_ms = typed_ms(day, timezone)
         places.place(store, console_key, checkout_point_id, from_ms, day)
     return kept

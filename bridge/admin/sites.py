@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime, time
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.admin.csv_file import CsvFile, Line
@@ -11,7 +11,7 @@ from bridge.admin.known_names import KnownNames
 from bridge.admin.local_times import check_times, resolve_times
 from bridge.errors import UsageError
 from bridge.model.history import HistoryChange
-from bridge.model.local_time import day_starts_ms, local, zone
+from bridge.model.local_time import as_typed, instant_ms, local, zone
 from bridge.model.periods import EVER
 from bridge.model.zone_rules import rules_of
 from bridge.store import imports, places
@@ -35,12 +35,12 @@ CHECKOUT_POINT_COLUMNS = ("site_id", "checkout_point_id", "console_id")
 
 
 class WantedPlacement(NamedTuple):
-    """A console at a checkout point from a local day on; None: see `set_checkout_point`."""
+    """A console at a checkout point from a time on, be it the start of a day; None: see `set_checkout_point`."""
 
     site_id: str
     checkout_point_id: str
     console_id: str
-    from_day: date | None
+    since: datetime | None
 
 
 def set_site(store: Store, command: SetSite) -> Steps:
@@ -115,7 +115,8 @@ def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any
     if not _is_valid_point(checkout_point_id):
         raise UsageError(f"A checkout point's id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters.")
     KnownNames(store, new=command.new).check_console(site_id, console_id)
-    wanted = WantedPlacement(site_id, checkout_point_id, console_id, command.from_day)
+    since = None if command.from_day is None else datetime.combine(command.from_day, time())
+    wanted = WantedPlacement(site_id, checkout_point_id, console_id, since)
     made = _make_places(store, [wanted])
     return {"from_ms": _place(store, wanted, CorrectedTimes(store, "placement")), "made": made}
 
@@ -123,22 +124,23 @@ def set_checkout_point(store: Store, command: SetCheckoutPoint) -> dict[str, Any
 def import_checkout_points(store: Store, command: ImportCheckoutPoints) -> dict[str, Any]:
     """Place many consoles, all or none, inside the transaction. Raises TrivoxError."""
     lines = CsvFile(command.name, command.text, CHECKOUT_POINT_COLUMNS, ("from",))
-    wanted: dict[tuple[str, str, date | None], WantedPlacement] = {}
+    wanted: dict[tuple[str, str, datetime | None], WantedPlacement] = {}
     names = KnownNames(store, new=command.new)
     for line in lines:
         with line.reporting():
             placement = _read_line(line)
+            _start_ms(store, placement)
             names.check_console(placement.site_id, placement.console_id)
-            key = placement.site_id, placement.console_id, placement.from_day
+            key = placement.site_id, placement.console_id, placement.since
             if key in wanted:
                 name = f"{placement.site_id}/{placement.console_id}"
-                same = "without a date" if placement.from_day is None else "with this date"
+                same = "without a date" if placement.since is None else "with this date"
                 raise ValueError(f"console {name} is also in an earlier line {same}: give it once")
             wanted[key] = placement
     lines.check()
     made = _make_places(store, wanted.values())
     corrected = CorrectedTimes(store, "placement")
-    for placement in sorted(wanted.values(), key=lambda placement: placement.from_day or date.min):
+    for placement in sorted(wanted.values(), key=lambda placement: _start_ms(store, placement)):
         _place(store, placement, corrected)
     return {"checkout_points": len(wanted), "made": made}
 
@@ -156,8 +158,13 @@ def _read_line(line: Line) -> WantedPlacement:
     site_id, console_id = line.identifier("site_id"), line.identifier("console_id")
     if not _is_valid_point(line["checkout_point_id"]):
         raise ValueError(f"checkout_point_id must be 1 to {MAX_CHECKOUT_POINT_ID} printable characters")
-    from_day = line.day("from") if line.get("from") else None
-    return WantedPlacement(site_id, line["checkout_point_id"], console_id, from_day)
+    since = line.moment("from") if line.get("from") else None
+    return WantedPlacement(site_id, line["checkout_point_id"], console_id, since)
+
+
+def _start_ms(store: Store, wanted: WantedPlacement) -> int:
+    """Return the instant from which a placement is to hold, 0 if no time is given. Raises ValueError."""
+    return 0 if wanted.since is None else instant_ms(wanted.since, places.timezone(store, wanted.site_id) or "UTC")
 
 
 def _is_valid_point(checkout_point_id: str) -> bool:
@@ -169,17 +176,21 @@ def _place(store: Store, wanted: WantedPlacement, corrected: CorrectedTimes) -> 
     site_id, console_id = wanted.site_id, wanted.console_id
     console_key = places.ensure_console(store, site_id, console_id)
     timezone = places.ensure_site(store, site_id)
-    from_day = wanted.from_day
-    if from_day is None and places.was_ever_placed(store, console_key):
-        from_day = local(store.now_ms, timezone).date()
-    # Without a day, before any event, however early late clocks and late events may move the first one.
-    from_ms = 0 if from_day is None else day_starts_ms(from_day, timezone)
+    since = wanted.since
+    if since is None and places.was_ever_placed(store, console_key):
+        since = datetime.combine(local(store.now_ms, timezone).date(), time())
+    # Without a time, before any event, however early late clocks and late events may move the first one.
+    from_ms = 0 if since is None else instant_ms(since, timezone)
     _record_placement(store, console_key, wanted, from_ms, corrected)
-    places.place(
-        store, console_key, wanted.checkout_point_id, from_ms, None if from_day is None else from_day.isoformat()
-    )
+    places.place(store, console_key, wanted.checkout_point_id, from_ms, None if since is None else _typed(since))
     stage_refold_of_console(store, site_id, console_id, from_ms)
     return from_ms
+
+
+def _typed(since: datetime) -> str | None:
+    """Return a time as it is kept for a placement: a local day, or a local time of day; None for an instant."""
+    is_day = since.tzinfo is None and since.time() == time()
+    return since.date().isoformat() if is_day else as_typed(since)
 
 
 def _record_placement(

@@ -284,7 +284,7 @@ def was_ever_placed(store: Store, console_key: int) -> bool:
 
 
 def place(store: Store, console_key: int, checkout_point_id: str, from_ms: int, from_day: str | None = None) -> None:
-    """Store that a console stands at a checkout point from an instant on, which may be the start of a local day."""
+    """Store that a console stands at a checkout point from an instant on; `from_day`: the local time as typed."""
     store.run(
         "INSERT OR REPLACE INTO placement (console_key, from_ms, checkout_point_id, from_day) VALUES (?, ?, ?, ?)",
         (console_key, from_ms, checkout_point_id, from_day),
@@ -292,7 +292,7 @@ def place(store: Store, console_key: int, checkout_point_id: str, from_ms: int, 
 
 
 def placements_from_days(store: Store, site_id: str) -> list[tuple[int, int, str, str]]:
-    """Return (console_key, from_ms, checkout_point_id, from_day) of a site's placements that begin with a local day."""
+    """Return (console_key, from_ms, checkout_point_id, from_day) of a site's placements that begin at a local time."""
     return store.all(
         "SELECT console_key, from_ms, checkout_point_id, from_day FROM placement JOIN console USING (console_key)"
         " WHERE site_id = ? AND from_day IS NOT NULL ORDER BY console_key, from_day",

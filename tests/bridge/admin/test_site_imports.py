@@ -72,7 +72,10 @@ def test_consoles_are_placed_where_and_since_when_the_file_says(office: Office) 
     assert result.status == 0
     assert result.out.endswith("Made checkout point shop/cash.\n3 checkout points imported.\n")
     assert at_points(office) == {"cash": 1, "desk": 1}
-    assert points(office, "demo,door,till-1,2026-11-10").status == 0
+    assert points(office, "demo,door,till-1,2026-11-10", "demo,cash,till-1,10.11.2026 23:00").status == 0
+    assert facts.placements(office.database, "from_ms")[2] == at("2026-11-10T23:00+00:00")
+    sites(office, "demo,Europe/Sofia")
+    assert facts.placements(office.database, "from_ms")[2] == at("2026-11-10T23:00+02:00")
     assert at_points(office) == {"cash": 1, "door": 1}
 
 
@@ -102,7 +105,7 @@ def test_figures_of_tills_follow_a_console_to_its_new_place(office: Office) -> N
         ("demo,cash,Till,", "line 3: console_id 'Till' is not a valid id"),
         (",cash,till-2,", "line 3: site_id '' is not a valid id"),
         ("demo,,till-2,", "line 3: checkout_point_id must be 1 to 64 printable characters"),
-        ("demo,cash,till-2,Monday", "line 3: from 'Monday' is not a date such as 2026-11-22 or 22.11.2026"),
+        ("demo,cash,till-2,Monday", "line 3: from 'Monday' is not a time such as 2026-11-22 13:00"),
         ("demo,desk,till-1,", "line 3: console demo/till-1 is also in an earlier line without a date: give it once"),
     ],
 )
