@@ -11,7 +11,7 @@ from bridge.admin.known_names import KnownNames
 from bridge.admin.local_times import check_times, resolve_times
 from bridge.errors import UsageError
 from bridge.model.history import HistoryChange
-from bridge.model.local_time import as_typed, instant_ms, local, zone
+from bridge.model.local_time import as_typed, check_zone_of_place, instant_ms, local
 from bridge.model.periods import EVER
 from bridge.model.zone_rules import rules_of
 from bridge.store import imports, places
@@ -48,7 +48,7 @@ def set_site(store: Store, command: SetSite) -> Steps:
 
     Returns what was `made`.
     """
-    zone(command.timezone)
+    check_zone_of_place(command.timezone)
     made = yield from _set_timezones(store, {check_id("site", command.site_id): command.timezone})
     return {"made": made}
 
@@ -71,7 +71,7 @@ def import_sites(store: Store, command: ImportSites) -> Steps:
 
 def _check_timezone(name: str) -> None:
     try:
-        zone(name)
+        check_zone_of_place(name)
     except UsageError as error:
         raise ValueError(str(error).removesuffix(".")) from error
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bridge import log
 from bridge.admin.local_times import resolve_times
-from bridge.errors import UsageError
+from bridge.errors import TrivoxError
 from bridge.model.history import HistoryChange
 from bridge.model.local_time import DAY_MS
 from bridge.model.zone_rules import changed_span_s, rules_of
@@ -32,7 +32,7 @@ def other_rules(store: Store) -> dict[str, tuple[Rules | None, Rules]]:
     for timezone, before in table.known_rules(store).items():
         try:
             now = rules_of(timezone)
-        except UsageError as error:  # the machine has lost it: what was derived stays
+        except TrivoxError as error:  # the machine has lost it: what was derived stays
             log.warning(str(error), timezone=timezone)
             continue
         if now != before:

@@ -8,6 +8,8 @@ clock skips it.
 from __future__ import annotations
 
 import errno
+import re
+import struct
 from datetime import UTC, date, datetime, time, timedelta
 from datetime import timezone as fixed_zone
 from functools import lru_cache
@@ -22,6 +24,9 @@ HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
 _NOT_THE_NAMES_FAULT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES}
+_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+_OF_NO_PLACE = {"localtime", "Factory", "posixrules"}  # files beside those of real zones
+_OTHER_SETS = ("posix/", "right/")  # the same zones once more, the latter with leap seconds
 _QUARTER_MS = 15 * MINUTE_MS
 _ODD_ZONES_UNTIL_MS = 100_000_000_000  # until 1972 some zones were off UTC by odd seconds
 
@@ -32,12 +37,29 @@ def zone(name: str) -> ZoneInfo:
 
     Raises UsageError if there is none, TrivoxError if its rules cannot be read.
     """
+    unknown = UsageError(f"There is no time zone {name!r}: give a name such as Europe/Sofia or UTC.")
+    if not _NAME.fullmatch(name):
+        raise unknown
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in _NOT_THE_NAMES_FAULT:
-            raise TrivoxError(f"The rules of time zone {name} cannot be read ({error.strerror}): try again.") from error
-        raise UsageError(f"There is no time zone {name!r}: give a name such as Europe/Sofia or UTC.") from error
+    except ZoneInfoNotFoundError as error:
+        raise unknown from error
+    except OSError as error:
+        if error.errno not in _NOT_THE_NAMES_FAULT:
+            raise unknown from error
+        raise TrivoxError(f"The rules of time zone {name} cannot be read ({error.strerror}): try again.") from error
+    except (ValueError, IndexError, EOFError, struct.error) as error:
+        raise TrivoxError(
+            f"The rules of time zone {name} are damaged on this machine ({error}): install its time zones (tzdata) "
+            "again, and check PYTHONTZPATH."
+        ) from error
+
+
+def check_zone_of_place(name: str) -> None:
+    """Check that the clocks of some place go by a time zone. Raises UsageError, or TrivoxError as `zone` does."""
+    zone(name)
+    if name in _OF_NO_PLACE or name.startswith(_OTHER_SETS):
+        raise UsageError(f"Time zone {name!r} is not that of a place: give a name such as Europe/Sofia or UTC.")
 
 
 def local(at_ms: int, timezone: str) -> datetime:

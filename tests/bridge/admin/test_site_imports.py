@@ -56,6 +56,7 @@ def test_sites_get_their_time_zones_and_surveys_follow(office: Office) -> None:
         ("Demo,UTC", "line 3: site_id 'Demo' is not a valid id"),
         ("shop,Europe/Sofa", "line 3: There is no time zone 'Europe/Sofa': give a name such as Europe/Sofia or UTC\n"),
         ("shop,", "line 3: There is no time zone ''"),
+        ("shop,Factory", "line 3: Time zone 'Factory' is not that of a place: give a name such as Europe/Sofia"),
         ("demo,Europe/Sofia", "line 3: site demo is also in an earlier line: give it once"),
         ("demo", "line 3: it has 1 value, but the first line has 2"),
     ],
@@ -72,10 +73,10 @@ def test_consoles_are_placed_where_and_since_when_the_file_says(office: Office) 
     assert result.status == 0
     assert result.out.endswith("Made checkout point shop/cash.\n3 checkout points imported.\n")
     assert at_points(office) == {"cash": 1, "desk": 1}
-    assert points(office, "demo,door,till-1,2026-11-10", "demo,cash,till-1,10.11.2026 23:00").status == 0
-    assert facts.placements(office.database, "from_ms")[2] == at("2026-11-10T23:00+00:00")
+    assert points(office, "demo,door,till-1,2026-11-10", "demo,cash,till-1,29.11.2026 23:00").status == 0
+    assert facts.placements(office.database, "from_ms")[2] == at("2026-11-29T23:00+00:00")
     sites(office, "demo,Europe/Sofia")
-    assert facts.placements(office.database, "from_ms")[2] == at("2026-11-10T23:00+02:00")
+    assert facts.placements(office.database, "from_ms")[2] == at("2026-11-29T23:00+02:00")
     assert at_points(office) == {"cash": 1, "door": 1}
 
 

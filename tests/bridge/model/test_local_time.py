@@ -1,9 +1,11 @@
+import zoneinfo
 from datetime import date
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.errors import UsageError
+from bridge.errors import TrivoxError, UsageError
 from bridge.model.cell_values import read_moment
 from bridge.model.local_time import day_starts_ms, days_of, instant_ms, local_hour, period_of, zone
 from tests.bridge.office import at
@@ -50,6 +52,16 @@ def test_only_real_zones_are_zones() -> None:
     for name in ("Europe/Sofa", "", "/etc/passwd", "../x", "Europe"):
         with pytest.raises(UsageError):
             zone(name)
+
+
+def test_damaged_rules_are_not_called_unknown(tmp_path: Path) -> None:
+    (tmp_path / "Nowhere").write_bytes(b"junk")
+    zoneinfo.reset_tzpath([str(tmp_path)])
+    try:
+        with pytest.raises(TrivoxError, match="The rules of time zone Nowhere are damaged on this machine"):
+            zone("Nowhere")
+    finally:
+        zoneinfo.reset_tzpath(None)
 
 
 def test_an_hour_in_which_clocks_go_back_by_half_an_hour_is_two_hours() -> None:
