@@ -130,7 +130,7 @@ def _notes(store: Store) -> list[str]:
 
 def _message(line: Line, moments: tuple[datetime, datetime], timezone: str) -> CountMessage:
     """Turn a line into the message that a source would have sent. Raises ValueError."""
-    from_ms, to_ms = (instant_ms(moment, timezone) for moment in moments)
+    from_ms, to_ms = instant_ms(moments[0], timezone), instant_ms(moments[1], timezone, is_end=True)
     fields: dict[str, Any] = {
         "id": line.get("id") or f"{line['kind']}:{iso_text(moments[0])}",
         "kind": line["kind"],

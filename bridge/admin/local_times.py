@@ -40,8 +40,8 @@ def check_times(store: Store, site_id: str, timezone: str) -> Iterator[None]:
         more = f", and {len(faults) - MAX_FAULTS} more" if len(faults) > MAX_FAULTS else ""
         raise TrivoxError(
             f"The time zone of {site_id} was not changed to {timezone}, as some times would have no meaning in it: "
-            f"{'; '.join(faults[:MAX_FAULTS])}{more}. Correct or remove these first, for example by importing them "
-            "with their offsets."
+            f"{'; '.join(faults[:MAX_FAULTS])}{more}. Remove these first, and then import them with their "
+            "offsets."
         )
 
 
@@ -63,7 +63,7 @@ def _fault_of_times(
     """Return what is wrong with an interval in a zone; None if it is fine. What has no text stays an instant."""
     try:
         from_ms = from_ms if start is None else instant_ms(datetime.fromisoformat(start), timezone)
-        to_ms = to_ms if end is None else instant_ms(datetime.fromisoformat(end), timezone)
+        to_ms = to_ms if end is None else instant_ms(datetime.fromisoformat(end), timezone, is_end=True)
     except ValueError as error:
         return str(error)
     return f"it would end before it starts, at {start or end}" if to_ms < from_ms + shortest_ms else None

@@ -119,7 +119,7 @@ def _read_line(store: Store, line: Line) -> ShiftLine:
         raise ValueError(f"seller_id {seller_id!r} must be 1 to {MAX_SELLER_ID} printable characters")
     timezone = places.timezone(store, site_id) or "UTC"
     moments = [line.moment(column) for column in ("started_at", "ended_at")]
-    started_at_ms, ended_at_ms = (instant_ms(moment, timezone) for moment in moments)
+    started_at_ms, ended_at_ms = instant_ms(moments[0], timezone), instant_ms(moments[1], timezone, is_end=True)
     if ended_at_ms <= started_at_ms:
         raise ValueError("the shift must end after it starts")
     shift, typed = Shift(started_at_ms, ended_at_ms, seller_id), TypedTimes(*map(as_typed, moments))

@@ -1,8 +1,8 @@
 """Convert between instants and a site's local hours, days, weeks and months. Pure; zones come from the tz database.
 
-An hour that comes twice in autumn is told apart by its offset; read without an offset, it is the first of the two. An
-hour that is skipped in spring does not exist and is refused. But midnight is always the start of its day, even if the
-clock skips it.
+An hour that comes twice in autumn is told apart by its offset; without one it is refused, as is an hour that is skipped
+in spring. But a period may end as the skipped hour begins, and midnight is always the start of its day, even if it
+comes twice or the clock skips it. What is stored already is the first of two.
 """
 
 from __future__ import annotations
@@ -92,14 +92,28 @@ def utc_date(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms // SECOND_MS, UTC).date().isoformat()
 
 
-def instant_ms(moment: datetime, timezone: str) -> int:
+def instant_ms(moment: datetime, timezone: str, *, is_end: bool = False) -> int:
     """Return the instant of a date and time; without an offset it is local time. Midnight is always the day's start.
 
-    Raises ValueError; its text is a sentence without the full stop.
+    `is_end`: a period ends there, so that it may be the very time at which the clock went forward. Raises ValueError;
+    its text is a sentence without the full stop.
     """
-    if moment.tzinfo is None and moment.time() != time() and not _exists(moment, timezone):
-        raise ValueError(f"{moment.isoformat(' ')} does not exist in {timezone}: the clock went forward over it")
+    if moment.tzinfo is None and moment.time() != time():
+        first, second = (moment.replace(tzinfo=zone(timezone), fold=fold) for fold in (0, 1))
+        if first.utcoffset() != second.utcoffset():  # the clock was changed there
+            _refuse_unclear(first, second, timezone, is_end=is_end)
     return resolved_ms(moment, timezone)
+
+
+def _refuse_unclear(first: datetime, second: datetime, timezone: str, *, is_end: bool) -> None:
+    moment = first.replace(tzinfo=None)
+    if _exists(moment, timezone):
+        raise ValueError(
+            f"{moment.isoformat(' ')} comes twice in {timezone}, as the clock went back: give its offset, as "
+            f"{iso_text(first)} or {iso_text(second)}"
+        )
+    if not (is_end and _exists(moment - timedelta(microseconds=1), timezone)):
+        raise ValueError(f"{moment.isoformat(' ')} does not exist in {timezone}: the clock went forward over it")
 
 
 def as_typed(moment: datetime) -> str | None:

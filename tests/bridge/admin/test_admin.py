@@ -373,13 +373,16 @@ def test_times_without_an_offset_are_in_the_sites_time_zone(office: Office) -> N
     assert sellers(office) == {"ivan": 1}
 
 
-def test_hours_that_summer_time_skips_do_not_exist(office: Office) -> None:
+def test_hours_that_summer_time_skips_or_repeats_are_refused(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
     result = office.shifts("demo,till-1,elena,Elena,2026-03-29T03:30,2026-03-29T11:00")
     assert result.status == 1
     assert "does not exist in Europe/Sofia" in result.err
-    assert office.shifts("demo,till-1,elena,Elena,2026-10-25T03:30,2026-10-25T11:00").status == 0
-    assert facts.shifts(office.database, "started_at_ms") == [at("2026-10-25T03:30+03:00")]  # the first of two
+    result = office.shifts("demo,till-1,elena,Elena,2026-10-25T03:30,2026-10-25T11:00")
+    assert "line 2: 2026-10-25 03:30:00 comes twice in Europe/Sofia" in result.err
+    assert "give its offset, as 2026-10-25T03:30+03:00 or 2026-10-25T03:30+02:00" in result.err
+    assert office.shifts("demo,till-1,elena,Elena,2026-03-29T01:00,2026-03-29T03:00").status == 0
+    assert facts.shifts(office.database, "ended_at_ms") == [at("2026-03-29T04:00+03:00")], "as the clock jumps"
 
 
 @pytest.mark.parametrize(

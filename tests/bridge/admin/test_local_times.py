@@ -115,7 +115,8 @@ def test_a_file_with_other_figures_corrects_them_in_any_zone(office: Office) -> 
     [
         ("2026-03-29T03:30,2026-03-29T08:00", "2026-03-29 03:30:00 does not exist in Europe/Sofia"),
         ("2026-03-28T22:00,2026-03-29T03:15", "2026-03-29 03:15:00 does not exist in Europe/Sofia"),
-        ("2026-03-29T01:00+00:00,2026-03-29T03:00:00", "does not exist in Europe/Sofia"),
+        ("2026-03-29T01:00+00:00,2026-03-29T03:00:00", "it would end before it starts, at 2026-03-29T03:00"),
+        ("2026-10-25T03:00,2026-10-25T08:00", "2026-10-25 03:00:00 comes twice in Europe/Sofia"),
         ("2026-05-05T09:00+00:00,2026-05-05T11:00", "it would end before it starts, at 2026-05-05T11:00"),
     ],
 )
