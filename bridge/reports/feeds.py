@@ -44,6 +44,11 @@ class FeedTotal:
         where = run.site_id, run.checkout_point_id, run.sent_seller_id
         self.spans.setdefault(where, []).append((run.known_from_ms, run.known_to_ms))
 
+    @property
+    def is_of_whole_site(self) -> bool:
+        """Whether some of its counts name neither a checkout point nor a seller."""
+        return any(not point and not seller_id for _, point, seller_id in self.spans)
+
     def knows(self, where: Where, from_ms: int, to_ms: int) -> bool | None:
         """Return whether a span of time was counted for a site, checkout point and seller: None if only in part."""
         touches = False

@@ -26,21 +26,28 @@ RATIO_OF = {"transactions": "exact_conversion", "visitors": "visitor_coverage"}
 def notes(row: Row, counts: RowCounts, sampled: set[str]) -> list[str]:
     """Return the notes of a row; at the sites `sampled`, consoles were ever told to ask only every n-th customer."""
     return [
-        *_on_numbers(row),
+        *_on_numbers(row, counts),
         *_on_force_majeure(row, counts),
         *_on_ratios(row, counts, sampled),
         *_on_origin(row, counts),
     ]
 
 
-def _on_numbers(row: Row) -> Iterator[str]:
+def _on_numbers(row: Row, counts: RowCounts) -> Iterator[str]:
     surveys = row["surveys"]
     if row["kind"] == UNKNOWN:
         yield f"key question {row['question_id']} is not defined: no index (see `trivox question set`)"
-    if surveys < kpi.TOO_FEW:
+    if _is_unasked(counts):
+        kinds = " and ".join(kind for kind in KINDS if row[kind])
+        yield f"nobody was asked, although {kinds} were counted"
+    elif surveys < kpi.TOO_FEW:
         yield f"too few surveys ({surveys}): counts only, no index below {kpi.TOO_FEW}"
     elif surveys < kpi.FEW:
         yield f"few surveys ({surveys}): mind the interval"
+
+
+def _is_unasked(counts: RowCounts) -> bool:
+    return not (counts.surveys or counts.errors_of_all or counts.force_majeures)
 
 
 def _on_force_majeure(row: Row, counts: RowCounts) -> Iterator[str]:
@@ -76,7 +83,7 @@ def _reasons_not_assessable(row: Row, counts: RowCounts, settings: dict[str, Any
 def _on_ratios(row: Row, counts: RowCounts, sampled: set[str]) -> Iterator[str]:
     for kind in KINDS:
         figure, ratio, known = row[kind], row[RATIO_OF[kind]], counts.known[kind]
-        if figure is None:
+        if figure is None or kind not in counts.comparable:
             continue
         name = RATIO_OF[kind].replace("_", " ")
         outside = counts.surveys - known.surveys

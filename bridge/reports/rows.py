@@ -161,12 +161,38 @@ def _rows(store: Store, context: ReportContext) -> list[Row]:
         for group, question, revision, count in report_queries.unproved(store, columns, selection):
             if row_counts := counts.get(context.key(group, question, revision)):
                 row_counts.unproved += count
-    feeds = _read_feeds(store, context, selections) if counts else {}
+    feeds = _read_feeds(store, context, selections)
+    _add_unasked(store, context, counts, feeds)
     for selection in selections:
         for question_key, kind, surveys, asked in count_known(store, columns, selection, feeds):
             if row_counts := counts.get(context.key(*question_key)):
                 row_counts.known[kind].add(surveys, asked)
     return [_row(context, key, counts[key], feeds) for key in sorted(counts, key=lambda key: _order(columns, key))]
+
+
+def _add_unasked(store: Store, context: ReportContext, counts: dict[RowKey, RowCounts], feeds: Totals) -> None:
+    """Add rows for the groups that had transactions or visitors and no surveys: of each question asked at their sites.
+
+    Who never asks would else be missing from the report.
+    """
+    columns, known = context.query.columns, {key.group for key in counts}
+    unasked = [(group, total) for (group, _), total in feeds.items() if total.figure and group not in known]
+    asked: dict[str, set[tuple[str, int]]] = {}
+    for selection in context.query.selections(context.timezones) if unasked else ():
+        for found in report_queries.group_counts(store, (), selection._replace(consoles=None, seller_ids=None)):
+            asked.setdefault(found.site_id, set()).add((found.question_id, found.question_revision))
+    for group, total in unasked:
+        names = dict(zip(columns, group, strict=True))
+        if names.get("console_id", "") is None or (_is_of_nobody(columns, group) and total.is_of_whole_site):
+            continue
+        for site_id in total.ends_ms:
+            for question_id, revision in asked.get(site_id, ()):
+                counts.setdefault(context.key(group, question_id, revision), RowCounts()).sites.add(site_id)
+
+
+def _is_of_nobody(columns: tuple[str, ...], group: report_queries.Group) -> bool:
+    """Return whether a group is what belongs to no seller or no checkout point."""
+    return any(name is None for column, name in zip(columns, group, strict=True) if column not in UNITS)
 
 
 def _read_feeds(store: Store, context: ReportContext, selections: list[Selection]) -> Totals:
@@ -228,13 +254,15 @@ def _row(context: ReportContext, key: RowKey, counts: RowCounts, feeds: Totals) 
 
 
 def _figures(context: ReportContext, group: report_queries.Group, counts: RowCounts, feeds: Totals) -> Row:
-    """Return transactions and visitors; put into `counts` whether an interval reaches beyond the row's period."""
+    """Return transactions and visitors; put into `counts` what is to be known of their intervals."""
     figures: Row = {}
     for kind in KINDS:
         total = feeds.get((group, kind))
         figures[kind] = total.figure if total else None
         ends_ms = total.ends_ms.items() if total else ()
         counts.beyond[kind] = any(end_ms > context.end_ms(group, site_id) for site_id, end_ms in ends_ms)
+        if total and total.is_of_whole_site and _is_of_nobody(context.query.columns, group):
+            counts.comparable.discard(kind)
     return figures
 
 
@@ -269,10 +297,13 @@ def _ratios(counts: RowCounts, figures: Row) -> Row:
     """Return the ratios to other counts.
 
     All surveys count, whatever the force-majeure rule; of those in time that the feed knows, each for its `ask_every`
-    customers.
+    customers. Where there are none of them, there is no value.
     """
     values = {
-        RATIO_OF[kind]: kpi.ratio(counts.known[kind].asked, figures[kind]) if counts.surveys else None for kind in KINDS
+        RATIO_OF[kind]: kpi.ratio(known.asked, figures[kind])
+        if kind in counts.comparable and (known := counts.known[kind]).surveys
+        else None
+        for kind in KINDS
     }
     values["force_majeure_level"] = kpi.ratio(counts.force_majeures, counts.surveys)
     return {

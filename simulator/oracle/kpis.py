@@ -14,6 +14,7 @@ from simulator.oracle.counted_time import WAYS_TO_KNOW, CountedTime
 from simulator.oracle.facts import ForceMajeure, QuestionSpec, ReportSetup, TrueCount, TrueForceMajeure, TrueSurvey
 
 FEW = 30  # below this many surveys no index is shown
+RATIOS = {"exact_conversion": "transactions", "visitor_coverage": "visitors"}
 ANSWERS = ("yes", "no", "cant_say")
 OUTCOMES = (*ANSWERS, "silent", "error")
 QUARTER_MS = 900_000  # local hours begin at a quarter of an hour in every time zone
@@ -88,6 +89,7 @@ class Totals:
         self._counts: dict[tuple[GroupKey, str], int] = {}
         self.groups: dict[tuple[str, ...], dict[tuple[Any, ...], dict[QuestionRevision, Sums]]] = {}
         self.figures: dict[tuple[str, ...], dict[tuple[Any, ...], dict[str, int]]] = {}
+        self.of_whole_site: set[tuple[tuple[str, ...], tuple[Any, ...], str]] = set()  # what names no console
         for grouping in groupings:
             self.groups[tuple(grouping)] = {}
             self.figures[tuple(grouping)] = {}
@@ -145,7 +147,10 @@ class Totals:
         for (key, revision), sums in surveys.items():
             _add_sums(self.groups[grouping].setdefault(self._columns(grouping, key), {}), revision, sums)
         for (key, kind), count in counts.items():
-            figures = self.figures[grouping].setdefault(self._columns(grouping, key), {})
+            columns = self._columns(grouping, key)
+            if key.console_id is None:
+                self.of_whole_site.add((grouping, columns, kind))
+            figures = self.figures[grouping].setdefault(columns, {})
             figures[kind] = figures.get(kind, 0) + count
 
     def _columns(self, grouping: Sequence[str], key: GroupKey) -> tuple[Any, ...]:
@@ -156,6 +161,7 @@ class Totals:
 
     def join(self, other: "Totals") -> None:
         """Add the sums of another object that has the same groupings."""
+        self.of_whole_site |= other.of_whole_site
         for grouping, groups in other.groups.items():
             for columns, by_question in groups.items():
                 own_sums = self.groups[grouping].setdefault(columns, {})
@@ -177,7 +183,11 @@ class Totals:
             row = dict(columns) | revision._asdict() | {"kind": question.kind}
             counts = figures.get(columns, {})
             sums, of_seller = groups[columns][revision], "seller" in grouping
-            rows.append(row | _row(sums, counts, question, self._setup, force_majeure, of_seller=of_seller))
+            row |= _row(sums, counts, question, self._setup, force_majeure, of_seller=of_seller)
+            for name, kind in RATIOS.items():  # a whole site's counts are no measure of what is nobody's
+                if None in dict(columns).values() and (tuple(grouping), columns, kind) in self.of_whole_site:
+                    row[name] = None
+            rows.append(row)
         return rows
 
 
@@ -212,8 +222,9 @@ def _row(
     row["emotional_loyalty_index"] = _index(row, question.silent_weight, _loyalty) if is_loyalty else None
     row["response_rate"] = _ratio(row["yes"] + row["no"] + row["cant_say"], row["surveys"])
     row["answered_no_share"] = _ratio(row["no"], row["yes"] + row["no"])
-    for name, kind in (("exact_conversion", "transactions"), ("visitor_coverage", "visitors")):
-        row[name] = _ratio(sums[_ASKED_OF[kind, of_seller]], row[kind] if surveys else None)
+    for name, kind in RATIOS.items():
+        asked = sums[_ASKED_OF[kind, of_seller]]
+        row[name] = _ratio(asked, row[kind] if asked else None)
     row["force_majeure_level"] = level
     is_level_low = sums[_DECLARED] == 0 or (level is not None and level["value"] <= setup.force_majeure_level_max)
     row["assessable"] = is_level_low and row["affected"] <= setup.affected_share_max * surveys

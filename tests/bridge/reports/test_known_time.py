@@ -65,7 +65,7 @@ def test_only_surveys_inside_an_interval_count(
     for by in ("site", "day"):
         (row,) = office.rows(by, **DAYS)
         assert (row["surveys"], row[kind]) == (100, 50 * len(intervals))
-        assert ratio(row, name) == inside / (50 * len(intervals)), by
+        assert ratio(row, name) == (inside / (50 * len(intervals)) or None), by
         assert bool(outside(row)) is is_noted
     if is_noted:
         told = f"{100 - inside} of 100 surveys lie outside the time that {kind} are known for"
@@ -141,6 +141,43 @@ def test_an_interval_is_shared_out_among_its_sellers_by_time(office: Office) -> 
     office.shifts("demo,till-1,anna,Anna,2026-11-02T09:20,2026-11-02T09:40")  # a correction
     rows = {row["seller_id"]: row for row in office.rows("seller", **DAYS)}
     assert (rows["anna"]["transactions"], "boris" in rows) == (7, False)
+
+
+def test_who_was_asked_nothing_has_a_row(office: Office) -> None:
+    office.shifts(
+        "demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T12:00",
+        "demo,till-1,lazy,Lena,2026-11-02T12:00,2026-11-02T13:00",
+    )
+    office.count("shop", counted(0, 60, 70, checkout_point_id="cash"))
+    office.count("shop", counted(180, 240, 200, checkout_point_id="cash"))
+    office.count("shop", counted(1440, 1500, 4, kind="visitors"))  # the whole site's, on the next day
+    told = "nobody was asked, although transactions were counted"
+    for options in ((), ("--seller", "lazy")):
+        row = office.rows("seller", *options, **DAYS)[-1]
+        assert (row["seller_id"], row["seller_name"], row["question_id"]) == ("lazy", "Lena", "staff")
+        assert (row["surveys"], row["transactions"], row["exact_conversion"]) == (0, 200, None)
+        assert told in row["notes"]
+    rows = office.rows("hour", **DAYS)
+    assert [(row["hour"][8:13], row["surveys"]) for row in rows] == [
+        ("02T09", 60),
+        ("02T10", 40),
+        ("02T12", 0),
+        ("03T09", 0),
+    ]
+    assert [sum(row[kind] or 0 for row in rows) for kind in ("transactions", "visitors")] == [270, 4]
+    *days, total = office.rows("day", "--total", **DAYS)
+    assert [row["visitors"] for row in days] == [None, total["visitors"]]
+    assert office.rows("day", "--question", "loyalty", **DAYS) == []
+
+
+def test_the_counts_of_a_whole_site_are_no_measure_of_what_is_nobodys(office: Office) -> None:
+    office.shifts("demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T10:00")
+    office.count("door", counted(0, 120, 400, kind="visitors"))
+    office.count("shop", counted(60, 120, 80, checkout_point_id="cash"))
+    anna, nobody = office.rows("seller", **DAYS)
+    assert (anna["visitors"], nobody["visitors"], nobody["visitor_coverage"], outside(nobody)) == (None, 400, None, [])
+    assert ratio(nobody) == 40 / 80
+    assert ratio(office.rows("site", **DAYS)[0], "visitor_coverage") == 100 / 400
 
 
 def test_two_sellers_at_once_at_a_checkout_point_get_nothing(office: Office) -> None:
