@@ -22,7 +22,8 @@ class Column:
     """A column of texts, one a row; a text may have several lines. Whatever else steers a terminal is escaped.
 
     Columns of a lower `rank` matter more; rank 0 is always shown. A column that is not `figures` holds names, which may
-    be folded over several lines; a column with `stacked` texts may use those where the others are too wide.
+    be folded over several lines, the heading with them, unless they are `whole`; a column with `stacked` texts may use
+    those where the others are too wide.
     """
 
     heading: str
@@ -30,6 +31,12 @@ class Column:
     rank: int = 0
     figures: bool = True
     stacked: Sequence[str] | None = None
+    whole: bool = False
+
+    @property
+    def may_fold(self) -> bool:
+        """Whether its texts may be folded."""
+        return not (self.figures or self.whole)
 
     def __post_init__(self) -> None:
         """Escape the texts."""
@@ -55,7 +62,8 @@ def lay_out(columns: Sequence[Column], width: int | None) -> Grid:
     stacks, widths = _chosen(shown, width)
     cells = [[_folded(text, size) for text in texts] for texts, size in zip(stacks, widths, strict=True)]
     alignment = [column.figures for column in shown]
-    heading = _lines([column.heading.split("\n") for column in shown], widths, alignment, bottom=True)
+    headings = [_folded(column.heading, size) for column, size in zip(shown, widths, strict=True)]
+    heading = _lines(headings, widths, alignment, bottom=True)
     lines = [line for row in zip(*cells, strict=True) for line in _lines(list(row), widths, alignment)]
     omitted = [column.heading.replace("\n", " ") for column in columns if column not in shown]
     return Grid(heading, lines, omitted)
@@ -63,7 +71,7 @@ def lay_out(columns: Sequence[Column], width: int | None) -> Grid:
 
 def _fits(columns: Sequence[Column], width: int) -> bool:
     least = [_width(column, _narrowest(column)) for column in columns]
-    folded = [size if column.figures else min(size, NAME_WIDTH) for column, size in zip(columns, least, strict=True)]
+    folded = [min(size, NAME_WIDTH) if column.may_fold else size for column, size in zip(columns, least, strict=True)]
     return _total(folded) <= width
 
 
@@ -77,7 +85,7 @@ def _chosen(columns: Sequence[Column], width: int | None) -> tuple[list[Sequence
     widths = [_width(column, column.texts) for column in columns]
     if width is None:
         return texts, widths
-    names = [index for index, column in enumerate(columns) if not column.figures]
+    names = [index for index, column in enumerate(columns) if column.may_fold]
     _fold(widths, names, NAME_WIDTH, width)
     if _total(widths) > width:
         texts = [_narrowest(column) for column in columns]

@@ -38,8 +38,7 @@ def _on_numbers(row: Row, counts: RowCounts) -> Iterator[str]:
     if row["kind"] == UNKNOWN:
         yield f"key question {row['question_id']} is not defined: no index (see `trivox question set`)"
     if _is_unasked(counts):
-        kinds = " and ".join(kind for kind in KINDS if row[kind])
-        yield f"nobody was asked, although {kinds} were counted"
+        yield f"nobody was asked, although {' and '.join(kind for kind in KINDS if row[kind])} were counted"
     elif surveys < kpi.TOO_FEW:
         yield f"too few surveys ({surveys}): counts only, no index below {kpi.TOO_FEW}"
     elif surveys < kpi.FEW:
@@ -47,7 +46,8 @@ def _on_numbers(row: Row, counts: RowCounts) -> Iterator[str]:
 
 
 def _is_unasked(counts: RowCounts) -> bool:
-    return not (counts.surveys or counts.errors_of_all or counts.force_majeures)
+    """Return whether there are only transactions or visitors, and all of them in the row's own time."""
+    return not (counts.surveys or counts.errors_of_all or counts.force_majeures or any(counts.beyond.values()))
 
 
 def _on_force_majeure(row: Row, counts: RowCounts) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.reports.grid import Column, Grid, lay_out
 from bridge.reports.notation import bounds, decimal, interval
 from bridge.reports.notes import UNKNOWN
+from bridge.reports.rows import UNITS
 from bridge.text import escaped
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ HEADINGS = {
     "seller_name": "name",
 }
 NOBODY = {"seller_id": "(no seller)", "checkout_point_id": "(none)"}
+WHO = {"seller_id", "console_id", "checkout_point_id"}  # counts of a whole site say nothing of each of them
 TOTAL = "total"
 COUNTS = (
     ("surveys", "surveys", 1),
@@ -76,7 +78,8 @@ def survey_grid(rows: list[Row], columns: tuple[str, ...], width: int | None, nu
     """Lay out the rows, with the number of each note."""
     laid = [_names(rows, column) for column in columns if column != TOTAL]
     if len({_question(row) for row in rows}) > 1 or not laid:
-        laid.append(Column("question", [_question(row) for row in rows], figures=False))
+        questions = [f"{TOTAL} {_question(row)}" if row.get(TOTAL) and not laid else _question(row) for row in rows]
+        laid.append(Column("question", questions, figures=False))
     for name, heading, rank in COUNTS:
         laid.append(Column(heading, [str(row[name]) for row in rows], rank))
     left_out = [str(row["left_out"]) for row in rows]
@@ -103,10 +106,24 @@ def survey_grid(rows: list[Row], columns: tuple[str, ...], width: int | None, nu
 
 def _names(rows: list[Row], column: str) -> Column:
     heading = HEADINGS.get(column, column)
-    # A name that is known says more than the id beside it, which an import or a till made up.
-    is_second = column == "seller_id" and any(row["seller_name"] for row in rows)
     texts = [_name(row, column) for row in rows]
-    return Column(f"{heading} id" if is_second else heading, texts, NAME_RANK if is_second else 0, figures=False)
+    if column in UNITS:
+        return Column(heading, _without_offsets(texts) if column == "hour" else texts, figures=False, whole=True)
+    # A name that is known says more than the id beside it, which an import or a till made up, unless two share it.
+    is_second = column == "seller_id" and any(row["seller_name"] for row in rows)
+    rank = NAME_RANK if is_second and not _share_a_name(rows) else 0
+    return Column(f"{heading} id" if is_second else heading, texts, rank, figures=False)
+
+
+def _share_a_name(rows: list[Row]) -> bool:
+    sellers = {(row["seller_name"], row["seller_id"]) for row in rows if row["seller_name"]}
+    return len({name for name, _ in sellers}) < len(sellers)
+
+
+def _without_offsets(hours: list[str]) -> list[str]:
+    """Return hours as `2026-11-22 13:00`, unless only their offsets from UTC tell some of them apart."""
+    short = [hour[: len("2026-11-22T13:00")].replace("T", " ") for hour in hours]
+    return short if len(set(short)) == len(set(hours)) else hours
 
 
 def _name(row: Row, column: str) -> str:
@@ -156,9 +173,11 @@ def _next_steps(rows: Sequence[Row]) -> list[str]:
     """Return what to do where a whole column is empty."""
     steps = []
     if all(row["transactions"] is None and row["visitors"] is None for row in rows):
+        of_whom = " of these groups" if WHO & rows[0].keys() else ""
+        naming = ", with a checkout point or a seller" if of_whom else ""
         steps.append(
-            "No transactions or visitors are known, so there is no exact conversion: import them with `trivox counts "
-            "import FILE.csv`."
+            f"No transactions or visitors{of_whom} are known, so there is no exact conversion: import them with `trivox "
+            f"counts import FILE.csv`{naming}."
         )
     groups = [row for row in rows if not row.get(TOTAL)]
     if groups and all("seller_id" in row and row["seller_id"] is None for row in groups):

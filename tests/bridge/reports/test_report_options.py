@@ -3,11 +3,16 @@
 import json
 import shutil
 import time
+from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from bridge.reports import days
+from bridge.reports.rows import COLUMNS_OF, ReportQuery, report_rows
+from bridge.reports.table import as_text
+from bridge.store import open_store
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
 
 HOUR_MS = 60 * MINUTE_MS
@@ -189,6 +194,26 @@ def test_an_empty_period_says_which_dates_have_surveys(own_shops: Office) -> Non
     assert "ask for less" in own_shops.do(*january, "--question", "loyalty")
 
 
+def test_the_table_fits_and_says_what_is_a_total(own_shops: Office) -> None:
+    office = own_shops
+    office.do("checkout-point", "set", "east", "the-long-counter", "--console", "till-1")
+    office.shifts("east,till-2,ivan-2,Elena,2026-11-02T00:00,2026-11-03T00:00")  # the other Elena's name
+    office.do("site", "set", "east", "--timezone", "Asia/Kolkata")
+    for by in (*COLUMNS_OF, "site,seller", "seller,hour", "checkout_point,day"):
+        query = ReportQuery(days.given_days(date(2026, 11, 1), date(2026, 12, 1)), tuple(by.split(",")))
+        with closing(open_store(office.database)) as store:
+            rows = report_rows(store, query, total=True)
+        for width in (60, 80, 100, 120):
+            lines = as_text(rows, query.row_columns, width=width).split("\n\n")[0].splitlines()
+            assert max(map(len, lines)) <= width, "\n".join(lines)
+            assert sum(line.startswith("total") for line in lines) == 1, by
+            if "seller" in by:
+                assert sum("elena" in line for line in lines) == sum(row.get("seller_id") == "elena" for row in rows)
+            if "hour" in by:  # at both sites, with other offsets
+                hours = {hour for row in rows if (hour := row["hour"])}
+                assert all(any(hour[:10] in line and hour[11:16] in line for line in lines) for hour in hours)
+
+
 def test_an_empty_column_says_what_fills_it(own_shops: Office) -> None:
     assert "trivox counts import" in own_shops.do("report", *NOVEMBER, "--site", "west")
     assert "trivox counts import" not in own_shops.do("report", *NOVEMBER)
@@ -196,4 +221,10 @@ def test_an_empty_column_says_what_fills_it(own_shops: Office) -> None:
     till = OfficeTill("north", epoch="0000beef")
     till.survey(NINE, "yes")
     own_shops.take(till)
+    own_shops.count(
+        "door", {"id": "b", "kind": "visitors", "from_ms": NINE, "to_ms": NINE + HOUR_MS, "count": 9}, "west"
+    )
+    by_seller = own_shops.do("report", *NOVEMBER, "--site", "west", "--by", "seller")
+    assert "No transactions or visitors of these groups are known" in by_seller
+    assert "with a checkout point or a seller." in by_seller
     assert "trivox shift import" in own_shops.do("report", *NOVEMBER, "--site", "north", "--by", "seller")
