@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -13,7 +15,10 @@ if TYPE_CHECKING:
 HOUR_MS = 3_600_000
 LONGEST_MS = 4 * HOUR_MS  # what is counted over a longer time does not say when somebody came
 SILENT_SHARE = 0.25  # of a day's time in which neighbours counted somebody
-FEWEST_PARTS = 2
+FEWEST_PARTS = 2  # of other sources: one alone may be equal by chance
+FEWEST_DAYS_OF_HABIT = 3
+LONG_ZERO_MS = 4 * HOUR_MS
+EXPECTED_INSTEAD_OF_ZERO = 10  # by its share of what all counted: so many do not stay away by chance
 Span = tuple[int, int]
 
 
@@ -42,8 +47,14 @@ class CountedInterval(NamedTuple):
 
 
 class FeedFault(NamedTuple):
-    """A total that is counted beside its parts, or (`silent_ms` above 0) a day on which a source was silent."""
+    """What is wrong with a source's counts from one instant to another.
 
+    `form` is `total`, counted beside its parts, the first of which begins at `to_ms`; `silent`, for so many ms of a day
+    in which others counted; or `zero`, nobody, while others counted `elsewhere`. The counts name a checkout point and a
+    seller, or None.
+    """
+
+    form: Literal["total", "silent", "zero"]
     site_id: str
     kind: str
     source_id: str
@@ -51,6 +62,9 @@ class FeedFault(NamedTuple):
     from_ms: int
     to_ms: int
     silent_ms: int = 0
+    elsewhere: int = 0
+    checkout_point_id: str | None = None
+    seller_id: str | None = None
 
 
 def find_faults(intervals: Iterable[CountedInterval]) -> list[FeedFault]:
@@ -58,23 +72,57 @@ def find_faults(intervals: Iterable[CountedInterval]) -> list[FeedFault]:
     faults: list[FeedFault] = []
     for _, of_kind in groupby(intervals, key=attrgetter("site_id", "kind")):
         by_source = [list(of_source) for _, of_source in groupby(of_kind, key=attrgetter("source_id"))]
-        for of_source in by_source:
-            faults += (FeedFault(*total[:6]) for total in _totals(of_source))
+        for total, first_part_ms in _totals(by_source):
+            faults.append(FeedFault("total", *total[:5], first_part_ms, 0, 0, *total[-2:]))
         faults += _silences(by_source)
+        faults += _zeros(by_source)
     return faults
 
 
-def _totals(intervals: list[CountedInterval]) -> Iterator[CountedInterval]:
-    """Yield each count of a source that adds up others of its own."""
+@dataclass
+class _Parts:
+    """What a count may be the total of: how many counts there are in it, their sum, and the start of the first."""
+
+    first_ms: int = 0
+    own: int = 0
+    others: int = 0
+    sum_of_others: int = 0
+
+    def add(self, part: CountedInterval, *, is_own: bool) -> None:
+        if not self.own + self.others:
+            self.first_ms = part.from_ms
+        self.own += is_own
+        self.others += not is_own
+        self.sum_of_others += 0 if is_own else part.figure
+
+
+def _totals(by_source: list[list[CountedInterval]]) -> Iterator[tuple[CountedInterval, int]]:
+    """Yield each count that adds up others, with the start of the first of them.
+
+    Of its own source any count in it is one; those of others only add up to it by intent if the sum is just the same.
+    """
     open_ones: list[CountedInterval] = []  # those that may still hold what follows, the longest first
-    parts: dict[CountedInterval, int] = defaultdict(int)
-    for interval in intervals:
+    parts: dict[CountedInterval, _Parts] = defaultdict(_Parts)
+    for interval in sorted((interval for of_source in by_source for interval in of_source), key=_start_and_length):
         open_ones = [other for other in open_ones if other.to_ms > interval.from_ms]
         for other in open_ones:
-            parts[other] += other.may_hold(interval)
+            is_own = other.source_id == interval.source_id
+            if other.may_hold(interval) and (is_own or _is_longer(other, interval)):
+                parts[other].add(interval, is_own=is_own)
         if interval.to_ms > interval.from_ms:
             open_ones.append(interval)
-    yield from (total for total, count in parts.items() if count >= FEWEST_PARTS)
+    for total, found in parts.items():
+        is_sum = found.others >= FEWEST_PARTS and found.sum_of_others == total.figure > 0
+        if found.own or is_sum:
+            yield total, found.first_ms
+
+
+def _start_and_length(interval: CountedInterval) -> tuple[int, int]:
+    return interval.from_ms, -interval.to_ms
+
+
+def _is_longer(one: CountedInterval, other: CountedInterval) -> bool:
+    return one.to_ms - one.from_ms > other.to_ms - other.from_ms
 
 
 def _silences(by_source: list[list[CountedInterval]]) -> Iterator[FeedFault]:
@@ -98,7 +146,39 @@ def _silences(by_source: list[list[CountedInterval]]) -> Iterator[FeedFault]:
             gaps = _without(busy, _merged(own[source_id, day]))
             silent_ms = sum(end - start for start, end in gaps)
             if silent_ms >= max(HOUR_MS, SILENT_SHARE * sum(end - start for start, end in busy)):
-                yield FeedFault(first.site_id, first.kind, source_id, day, gaps[0][0], gaps[-1][1], silent_ms)
+                days = gaps[0][0], gaps[-1][1]
+                yield FeedFault("silent", first.site_id, first.kind, source_id, day, *days, silent_ms)
+
+
+def _zeros(by_source: list[list[CountedInterval]]) -> Iterator[FeedFault]:
+    """Yield each long time in which a source counted nobody, and by its share of all counts should have.
+
+    What it does on most days is its habit: a door that is locked in the evening.
+    """
+    whole = [
+        [one for one in of_source if one.checkout_point_id is None and one.seller_id is None] for of_source in by_source
+    ]
+    for of_source in whole:
+        counted = sum(interval.figure for interval in of_source)
+        others = [one for other in whole if other is not of_source for one in other if one.figure]
+        if not (counted and others):
+            continue
+        share = counted / sum(one.figure for one in others)
+        found = list(_zeros_of(of_source, share, sorted(others, key=_start_and_length)))
+        days = len({interval.day for interval in of_source})
+        if days < FEWEST_DAYS_OF_HABIT or len(found) <= days / 2:
+            yield from found
+
+
+def _zeros_of(of_source: list[CountedInterval], share: float, others: list[CountedInterval]) -> Iterator[FeedFault]:
+    for (day, is_zero), run in groupby(of_source, key=lambda interval: (interval.day, not interval.figure)):
+        zeros = list(run)
+        from_ms, to_ms = zeros[0].from_ms, zeros[-1].to_ms
+        if is_zero and to_ms - from_ms >= LONG_ZERO_MS:
+            first, last = (bisect_left(others, at_ms, key=attrgetter("from_ms")) for at_ms in (from_ms, to_ms))
+            elsewhere = sum(one.figure for one in others[first:last] if one.to_ms <= to_ms)
+            if share * elsewhere >= EXPECTED_INSTEAD_OF_ZERO:
+                yield FeedFault("zero", *zeros[0][:3], day, from_ms, to_ms, 0, elsewhere)
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
@@ -128,26 +208,30 @@ def _without(spans: list[Span], taken: list[Span]) -> list[Span]:
 
 
 def in_words(faults: Iterable[FeedFault]) -> list[str]:
-    """Return a sentence, without its full stop, for each source and kind of fault."""
+    """Return a sentence, without its full stop, for each source and form of fault."""
     sentences = []
-    for (site_id, kind, source_id, is_silent), found in groupby(
-        sorted(faults, key=_source_and_form), key=_source_and_form
+    by_source_and_form = attrgetter("site_id", "kind", "source_id", "form")
+    for (site_id, kind, source_id, form), found in groupby(
+        sorted(faults, key=by_source_and_form), key=by_source_and_form
     ):
         days = list(found)
-        if is_silent:
-            hours = sum(fault.silent_ms for fault in days) / HOUR_MS
+        first = f"first on {days[0].day}"
+        hours = sum(fault.silent_ms or fault.to_ms - fault.from_ms for fault in days) / HOUR_MS
+        if form == "silent":
             sentences.append(
                 f"{kind} of {site_id} lack those of {source_id} for {hours:.1f} h in which its neighbours counted, "
-                f"first on {days[0].day}"
+                f"{first}"
+            )
+        elif form == "zero":
+            elsewhere = sum(fault.elsewhere for fault in days)
+            sentences.append(
+                f"{site_id}/{source_id} counted no {kind} for {hours:.1f} h in which its neighbours counted "
+                f"{elsewhere}, {first}: see whether it works"
             )
         else:
             totals = "a total stands" if len(days) == 1 else f"{len(days)} totals stand"
             sentences.append(
                 f"{kind} of {site_id}/{source_id} are counted twice: {totals} beside the counts added up in it, "
-                f"first on {days[0].day}; remove one or the other"
+                f"{first}; remove one or the other"
             )
     return sentences
-
-
-def _source_and_form(fault: FeedFault) -> tuple[str, str, str, bool]:
-    return fault.site_id, fault.kind, fault.source_id, fault.silent_ms > 0

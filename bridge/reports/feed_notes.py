@@ -9,6 +9,7 @@ from bridge.reports.corrections import row_span
 from bridge.store import counts, imports
 
 if TYPE_CHECKING:
+    from bridge.model.feed_faults import FeedFault
     from bridge.store import Store
 
     Row = dict[str, Any]
@@ -25,7 +26,29 @@ def add_notes(store: Store, rows: list[Row]) -> None:
         row["notes"] += in_words(
             fault
             for fault in faults
-            if fault.site_id in spans
-            and fault.from_ms < spans[fault.site_id][1]
-            and spans[fault.site_id][0] < fault.to_ms
+            if fault.site_id in spans and _touches(fault, *spans[fault.site_id]) and _concerns(fault, row)
         )
+
+
+def _touches(fault: FeedFault, from_ms: int, to_ms: int) -> bool:
+    """Return whether a fault lies in a row's time: a total, with the first count that is added up in it.
+
+    Where only one of them does, each figure stands in a row of its own.
+    """
+    if fault.form == "total":
+        return from_ms <= fault.from_ms and fault.to_ms < to_ms
+    return fault.from_ms < to_ms and from_ms < fault.to_ms
+
+
+def _concerns(fault: FeedFault, row: Row) -> bool:
+    """Return whether counts like those of a fault are part of a row's figure."""
+    if row[fault.kind] is None:
+        return False
+    if row.get("total"):
+        return True
+    point = fault.checkout_point_id
+    if "console_id" in row and point is None:
+        return False
+    if row.get("checkout_point_id", point) != point:
+        return False
+    return "seller_id" not in row or fault.seller_id == row["seller_id"] or (fault.seller_id is None and bool(point))

@@ -176,8 +176,8 @@ def _next_steps(rows: Sequence[Row]) -> list[str]:
         of_whom = " of these groups" if WHO & rows[0].keys() else ""
         naming = ", with a checkout point or a seller" if of_whom else ""
         steps.append(
-            f"No transactions or visitors{of_whom} are known, so there is no exact conversion: import them with `trivox "
-            f"counts import FILE.csv`{naming}."
+            f"No transactions or visitors{of_whom} are known, so there is no exact conversion: import them with "
+            f"`trivox counts import FILE.csv`{naming}."
         )
     groups = [row for row in rows if not row.get(TOTAL)]
     if groups and all("seller_id" in row and row["seller_id"] is None for row in groups):

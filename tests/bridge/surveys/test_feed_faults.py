@@ -44,7 +44,7 @@ def notes_of_import(office: Office, *lines: str, head: str = HEAD) -> list[str]:
 def notes(office: Office, by: str = "site", **period: str) -> list[Any]:
     """Return the notes on feeds of each row."""
     return [
-        [note for note in row["notes"] if "counted twice" in note or "lack" in note]
+        [note for note in row["notes"] if any(word in note for word in ("twice", "lack", "counted no"))]
         for row in office.rows(by, **(period or DAY))
     ]
 
@@ -57,6 +57,8 @@ def test_a_daily_total_beside_its_hours_is_noted(office: Office) -> None:
     assert note.startswith(TWICE)
     assert notes(office) == [[f"{TWICE}; remove one or the other"]]
     assert notes(office, "day", from_day="2026-11-02", to_day="2026-11-04") == [[note.removesuffix(".")], []]
+    assert not any(notes(office, "hour")), "the total stands in an hour of its own"
+    assert not any(notes(office, "console"))
 
 
 @pytest.mark.parametrize(
@@ -64,12 +66,23 @@ def test_a_daily_total_beside_its_hours_is_noted(office: Office) -> None:
     [
         ([*hours(1, 24), "demo;door;visitors;2.11.2026;3.11.2026;960"], True),
         ([*hours(9, 12, day=2), *hours(9, 12, day=3), "demo;door;visitors;2.11.2026;9.11.2026;960"], True),
-        ([*hours(9, 18, "side"), "demo;door;visitors;2.11.2026;3.11.2026;360"], False),
+        ([*hours(9, 10), "demo;door;visitors;2.11.2026;3.11.2026;960"], True),
+        ([*hours(9, 18, "side"), *hours(9, 18, "gate", figure=3), "demo;door;visitors;2.11.2026;3.11.2026;387"], True),
+        ([*hours(9, 18, "side"), "demo;door;visitors;2.11.2026;3.11.2026;361"], False),
         ([*hours(9, 18, day=3), "demo;door;visitors;2.11.2026;3.11.2026;360"], False),
         ([*hours(9, 18), "demo;door;transactions;2.11.2026;3.11.2026;360"], False),
         (hours(0, 24), False),
     ],
-    ids=["of a day", "of a week", "of another source", "of another day", "of another kind", "none"],
+    ids=[
+        "of a day",
+        "of a week",
+        "one hour",
+        "of other sources",
+        "not their sum",
+        "of another day",
+        "of another kind",
+        "none",
+    ],
 )
 def test_only_a_total_of_the_same_source_kind_and_time_is_noted(
     office: Office, lines: list[str], *, is_noted: bool
@@ -98,7 +111,8 @@ def test_a_door_that_is_dead_half_the_day_is_noted(office: Office) -> None:
     assert notes(office, "day", from_day="2026-11-02", to_day="2026-11-04") == [[], [said]]
     assert notes(office) == [[]]
     office.do("counts", "import", office.file("counts.csv", "\n".join([HEAD, *hours(15, 21, "door-2", 3, figure=0)])))
-    assert notes(office, from_day="2026-11-03", to_day="2026-11-04") == [[]], "0 says that nobody came"
+    nobody = "demo/door-2 counted no visitors for 6.0 h in which its neighbours counted 240, first on 2026-11-03"
+    assert notes(office, from_day="2026-11-03", to_day="2026-11-04") == [[f"{nobody}: see whether it works"]]
 
 
 @pytest.mark.parametrize(
@@ -108,9 +122,27 @@ def test_a_door_that_is_dead_half_the_day_is_noted(office: Office) -> None:
         [*hours(0, 24, "door-1", figure=0), *hours(9, 12, "door-2")],
         [*hours(9, 21, "door-2"), "demo;door-1;visitors;2.11.2026;3.11.2026;900"],
         hours(9, 21, "door-1"),
+        [*hours(9, 21, "door-1"), *hours(9, 15, "door-2", figure=1), *hours(15, 21, "door-2", figure=0)],
+        [
+            line
+            for day in (2, 3, 4)
+            for line in (
+                *hours(9, 21, "door-1", day),
+                *hours(9, 15, "door-2", day),
+                *hours(15, 21, "door-2", day, figure=0),
+            )
+        ],
         [*hours(9, 21, "door-1", 2), *hours(9, 21, "door-1", 3), *hours(9, 21, "door-2", 3)],
     ],
-    ids=["opens later", "nobody came", "a whole day at once", "alone", "not yet there"],
+    ids=[
+        "opens later",
+        "nobody came",
+        "a whole day at once",
+        "alone",
+        "few come here",
+        "locked each evening",
+        "not yet there",
+    ],
 )
 def test_what_is_normal_gets_no_note(office: Office, lines: list[str]) -> None:
     assert notes_of_import(office, *lines) == []
