@@ -130,21 +130,29 @@ def report(
             empty = "" if rows else why_empty(store, query)
     finally:
         store.close()
-    _print(rows if sort is None else sort_rows(rows, sort), columns, output, empty, wide=wide)
+    rows = rows if sort is None else sort_rows(rows, sort)
+    if output is ReportFormat.table and rows:
+        _print_table(rows, columns, period, wide=wide)
+    else:
+        _print(rows, columns, output, empty)
 
 
-def _print(rows: list[Row], columns: tuple[str, ...], output: ReportFormat, empty: str, *, wide: bool) -> None:
+def _print_table(rows: list[Row], columns: tuple[str, ...], period: Period | None, *, wide: bool) -> None:
+    from bridge.reports.table import as_text  # noqa: PLC0415 - JSON and CSV are faster without it
+
+    is_terminal = sys.stdout.isatty()
+    width = size_of(sys.stdout).columns if is_terminal and not wide else None
+    bold = is_terminal and "NO_COLOR" not in os.environ
+    print_drawing(
+        as_text([_displayed(row) for row in rows], columns, width=width, bold=bold, period=period and period.value)
+    )
+
+
+def _print(rows: list[Row], columns: tuple[str, ...], output: ReportFormat, empty: str) -> None:
     if output is ReportFormat.json:
         print_json(as_json(rows))
     elif output is ReportFormat.csv:
         print_csv(as_csv(rows, columns))
-    elif rows:
-        from bridge.reports.table import as_text  # noqa: PLC0415 - JSON and CSV are faster without it
-
-        is_terminal = sys.stdout.isatty()
-        width = size_of(sys.stdout).columns if is_terminal and not wide else None
-        bold = is_terminal and "NO_COLOR" not in os.environ
-        print_drawing(as_text([_displayed(row) for row in rows], columns, width=width, bold=bold))
     if empty:
         print_line(empty) if output is ReportFormat.table else warn(empty)
 

@@ -18,11 +18,13 @@ MOST_RANGES = 5
 def why_empty(store: Store, query: ReportQuery) -> str:
     """Return a sentence on the days that have surveys of what the report is limited to."""
     timezones = places.timezones(store)
-    selections = list(query.selections(timezones or {"": "UTC"}))
-    first = min(selection.from_day for selection in selections) if selections else ""
-    end = max(selection.to_day for selection in selections) if selections else ""
-    none = f"There are no surveys from {first} up to, not including, {end}"
-    limited = Selection(first, end, query.question_id, query.site_ids, query.consoles, query.seller_ids)
+    periods = {(selection.from_day, selection.to_day) for selection in query.selections(timezones)}
+    if not periods:
+        periods = {(str(first), str(end)) for first, end in (query.days_in("UTC"),)}
+    own = " on each site's own days," if len(periods) > 1 else ""
+    asked = " or ".join(f"from {first} up to, not including, {end}" for first, end in sorted(periods))
+    none = f"There are no surveys{own} {asked}"
+    limited = Selection("", "", query.question_id, query.site_ids, query.consoles, query.seller_ids)
     days = report_queries.days_with_surveys(store, limited)
     if days:
         found = ranges(days)

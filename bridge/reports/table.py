@@ -54,10 +54,13 @@ RULES_IN_WORDS = {
 }
 
 
-def as_text(rows: list[Row], columns: tuple[str, ...], *, width: int | None, bold: bool = False) -> str:
+def as_text(
+    rows: list[Row], columns: tuple[str, ...], *, width: int | None, bold: bool = False, period: str | None = None
+) -> str:
     """Return the rows as a table with its footnotes, and the settings that they were computed with.
 
-    Nothing but names is folded to keep within `width`; None shows all columns.
+    Nothing but names is folded to keep within `width`; None shows all columns. `period` is the name by which the days
+    were asked for, if they were.
     """
     numbers: dict[str, int] = {}
     for row in rows:
@@ -69,7 +72,7 @@ def as_text(rows: list[Row], columns: tuple[str, ...], *, width: int | None, bol
     texts = [f"({number}) {escaped(note)}" for note, number in numbers.items()]
     if grid.omitted:
         texts.append(f"No room for: {', '.join(grid.omitted)}. --wide shows all columns.")
-    texts += [*_next_steps(rows), *_settings_lines(rows)]
+    texts += [*_next_steps(rows), *_settings_lines(rows, period)]
     lines += [line for text in texts for line in (wrap(text, width) if width else [text])]
     return "\n".join(lines) + "\n"
 
@@ -189,7 +192,7 @@ def _next_steps(rows: Sequence[Row]) -> list[str]:
     return steps
 
 
-def _settings_lines(rows: list[Row]) -> list[str]:
+def _settings_lines(rows: list[Row], period: str | None) -> list[str]:
     """Return a line on the settings of each question, each line once, and one on those of the whole report."""
     lines: dict[str, None] = {}
     for row in rows:
@@ -201,14 +204,22 @@ def _settings_lines(rows: list[Row]) -> list[str]:
         named = f"{_question(row)} ({row['kind']}): {_index_name(row)}; {silents}"
         lines[escaped(f"{named}; {RULES_IN_WORDS[settings['force_majeure']]}.")] = None
     settings = rows[0]["settings"]
-    from_day, to_day = min(row["settings"]["from"] for row in rows), max(row["settings"]["to"] for row in rows)
     last = (
-        f"From {from_day} up to, not including, {to_day}, local days of each site. Force majeure affects surveys for "
+        f"{_days_in_words(rows, period)}. Force majeure affects surveys for "
         f"{settings['force_majeure_scope_s']} s. A period is assessable up to a force-majeure level of "
         f"{settings['force_majeure_level_max']:g} and up to a share of {settings['affected_share_max']:g} of surveys "
         "affected."
     )
     return [*lines, last]
+
+
+def _days_in_words(rows: list[Row], period: str | None) -> str:
+    from_day, to_day = min(row["settings"]["from"] for row in rows), max(row["settings"]["to"] for row in rows)
+    days = f"rom {from_day} up to, not including, {to_day}"
+    zones = {zone for row in rows for zone in row["settings"]["timezones"].values()}
+    if period is not None and len(zones) > 1:
+        return f"Each site's own days of `{period}`: all sites together f{days}"
+    return f"F{days}, local days of each site"
 
 
 def _index_name(row: Row) -> str:

@@ -167,6 +167,14 @@ def test_a_period_is_of_each_sites_own_days(tmp_path: Path, monkeypatch: pytest.
     assert own == [("sofia", 1, "2026-11-03", "2026-11-04"), ("york", 2, "2026-11-02", "2026-11-03")]
     (both,) = json.loads(office.do("report", "--period", "today", "--format", "json"))
     assert (both["surveys"], both["settings"]["from"], both["settings"]["to"]) == (3, "2026-11-02", "2026-11-04")
+    assert "Each site's own days of `today`: all sites together from 2026-11-02" in office.do(
+        "report", "--period", "today"
+    )
+    monkeypatch.setattr(time, "time_ns", lambda: at("2026-11-30T00:30+02:00") * 1_000_000)
+    assert office.do("report", "--period", "today") == (
+        "There are no surveys on each site's own days, from 2026-11-29 up to, not including, 2026-11-30 or from "
+        "2026-11-30 up to, not including, 2026-12-01: there are some on 2026-11-02 to 2026-11-03.\n"
+    )
 
 
 @pytest.mark.parametrize(
