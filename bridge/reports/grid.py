@@ -45,10 +45,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Grid:
-    """The lines of a table, its heading's apart, and the headings of the columns that had no room."""
+    """The lines of a table, its heading's apart, how many each row has, and the headings that had no room."""
 
     heading: list[str]
     lines: list[str]
+    heights: list[int]
     omitted: list[str]
 
 
@@ -64,9 +65,10 @@ def lay_out(columns: Sequence[Column], width: int | None) -> Grid:
     alignment = [column.figures for column in shown]
     headings = [_folded(column.heading, size) for column, size in zip(shown, widths, strict=True)]
     heading = _lines(headings, widths, alignment, bottom=True)
-    lines = [line for row in zip(*cells, strict=True) for line in _lines(list(row), widths, alignment)]
+    rows = [_lines(list(row), widths, alignment) for row in zip(*cells, strict=True)]
+    lines = [line for row in rows for line in row]
     omitted = [column.heading.replace("\n", " ") for column in columns if column not in shown]
-    return Grid(heading, lines, omitted)
+    return Grid(heading, lines, [len(row) for row in rows], omitted)
 
 
 def _fits(columns: Sequence[Column], width: int) -> bool:

@@ -12,12 +12,14 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.text import Text
 
 from bridge import private_files
+from bridge.model.contact import contact_in_words
 from bridge.reports.corrections import on_time_zones
 from bridge.reports.days import days_of_period
 from bridge.reports.full_screen import FullScreen, size_of, write_lines
@@ -40,7 +42,6 @@ LINE_S = 5.0  # between status lines, where the output is not a terminal
 RATE_SAMPLES = 10  # number of refreshes that the rate is computed over
 CONSOLES_SHOWN = 20
 LEAST_CONSOLES_SHOWN = 3  # where the terminal is too low for more
-LATE_HEARTBEATS = 3
 PICTURE_WIDTH = 100
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 RESIZED = tuple(filter(None, [getattr(signal, "SIGWINCH", None)]))  # Windows tells nobody
@@ -65,16 +66,19 @@ class Snapshot:
 def draw(snapshot: Snapshot, width: int | None, height: int | None = None) -> list[str]:
     """Return the lines of the whole picture: consoles, surveys, and a line of totals.
 
-    It keeps within `width`. Where `height` is too small, it shows fewer consoles; None is no limit.
+    It keeps within `width`. Where `height` is too small, it shows fewer consoles, then fewer surveys; None is no limit.
     """
-    rest = [*_surveys(snapshot, width), ""]
+    footers = [""]
     for text in (_footer(snapshot), *on_time_zones(list(snapshot.sites_without_timezone))):
-        rest += wrap(text, width) if width else [text]
-    shown = CONSOLES_SHOWN
+        footers += wrap(text, width) if width else [text]
+    surveys, shown = _surveys(snapshot, width), CONSOLES_SHOWN
     if height is not None:
         headings = 4  # title, headings, how many more, and an empty line
-        shown = max(LEAST_CONSOLES_SHOWN, min(shown, height - len(rest) - headings))
-    return [*_consoles(snapshot, width, shown), "", *rest]
+        shown = max(LEAST_CONSOLES_SHOWN, min(shown, height - len(surveys) - len(footers) - headings))
+    consoles = [*_consoles(snapshot, width, shown), ""]
+    if height is not None:
+        surveys = _surveys(snapshot, width, height - len(consoles) - len(footers))
+    return [*consoles, *surveys, *footers]
 
 
 def _consoles(snapshot: Snapshot, width: int | None, shown: int) -> list[str]:
@@ -93,11 +97,17 @@ def _consoles(snapshot: Snapshot, width: int | None, shown: int) -> list[str]:
     return _titled("Consoles", columns, width) + ([f"and {more} more"] if more else [])
 
 
-def _surveys(snapshot: Snapshot, width: int | None) -> list[str]:
+def _surveys(snapshot: Snapshot, width: int | None, height: int | None = None) -> list[str]:
+    """Return the lines on surveys; where there is no room for all rows, whole ones are left out."""
     if not snapshot.rows:
         return [f"{BOLD}No surveys yet today{PLAIN}"]
     grid = survey_grid(snapshot.rows, ("site_id",), width, {})
-    return [f"{BOLD}Surveys today{PLAIN}", *(f"{BOLD}{line}{PLAIN}" for line in grid.heading), *grid.lines]
+    heading = [f"{BOLD}{line}{PLAIN}" for line in ("Surveys today", *grid.heading)]
+    if height is None or len(heading) + len(grid.lines) <= height:
+        return [*heading, *grid.lines]
+    ends = [end for end in accumulate(grid.heights) if len(heading) + end < height]
+    shown = grid.lines[: ends[-1] if ends else 0]
+    return [*heading, *shown, f"and {len(snapshot.rows) - len(ends)} more: make the window higher"]
 
 
 def _titled(title: str, columns: list[Column], width: int | None) -> list[str]:
@@ -126,11 +136,11 @@ def status_line(snapshot: Snapshot) -> str:
 
 
 def _state(console: WatchedConsole, now_ms: int) -> str:
-    """Return what a console said last, unless it should have been heard again since."""
-    if console.online is None:
-        return "never online"
-    is_late = now_ms - console.last_seen_at_ms > LATE_HEARTBEATS * console.heartbeat_ms
-    return ("no contact" if is_late else "online") if console.online else "offline"
+    return contact_in_words(
+        online=None if console.online is None else bool(console.online),
+        quiet_ms=now_ms - console.last_seen_at_ms,
+        heartbeat_ms=console.heartbeat_ms,
+    )
 
 
 def _heard(console: WatchedConsole, now_ms: int) -> str:

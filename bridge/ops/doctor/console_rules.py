@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bridge.model.contact import late_after_ms
 from bridge.model.local_time import DAY_MS, MINUTE_MS
 from bridge.ops.doctor import proof_rules
 from bridge.ops.doctor.findings import ConsoleHealth, ConsoleStatus, Finding, fault_names
 from bridge.text import ago, plural, utc
 
-LATE_HEARTBEATS = 3
 SILENT_FOR_MS = 15 * MINUTE_MS
 OUTBOX_MANY = 1_000
 OUTBOX_HALF = 2_500  # half of what every console's flash has room for
@@ -106,7 +106,7 @@ def _board_elsewhere(console: ConsoleStatus, _: int) -> Iterator[Finding]:
 def _last_seen(console: ConsoleStatus, now_ms: int) -> Iterator[Finding]:
     """Yield at most one finding: never heard, heard in the future, silent, offline or late."""
     name, quiet_ms = console.name, now_ms - console.last_seen_at_ms
-    late_ms = max(LATE_HEARTBEATS * console.heartbeat_ms, MINUTE_MS)
+    late_ms = late_after_ms(console.heartbeat_ms)
     is_silent = quiet_ms > max(SILENT_FOR_MS, late_ms)
     state = "is offline" if console.online is False else "is silent"
     advice = ": check its power and Wi-Fi" if console.board_at is None else ""

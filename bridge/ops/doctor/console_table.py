@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from bridge.model.contact import contact_in_words
 from bridge.ops.doctor.findings import (
     ConsoleHealth,
     ConsoleStatus,
@@ -115,7 +116,11 @@ def _cells(console: ConsoleStatus, findings: list[Finding], now_ms: int, *, is_e
         "signal": _figure(figures.rssi_dbm, " dBm"),
         "lost": str(console.lost),
         "faults": fault_names(figures.faults) or "-",
-        "state": {None: "unknown", False: "offline", True: "online"}[console.online],
+        "state": contact_in_words(
+            online=console.online,
+            quiet_ms=now_ms - console.last_seen_at_ms,
+            heartbeat_ms=console.heartbeat_ms,
+        ),
         "board": figures.board or "-",
         "hardware": console.hardware_id or "-",
         "settings": str(console.settings_revision or "-"),

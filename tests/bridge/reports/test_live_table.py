@@ -96,13 +96,27 @@ def test_an_index_is_shown_whole_at_any_width(width: int) -> None:
     assert max(len(line) for line in text.splitlines()) <= width
 
 
-@pytest.mark.parametrize("height", [12, 24, 50])
-def test_a_low_terminal_shows_fewer_consoles_and_all_surveys(height: int) -> None:
+@pytest.mark.parametrize("height", [15, 17, 24, 50])
+def test_a_low_terminal_shows_fewer_consoles_then_fewer_surveys(height: int) -> None:
     rows = [row(site_id=f"s{number}") for number in range(3)]
     text = shown(snapshot(rows, *map(console, range(15))), 80, height)
-    assert text.count("0.18 to 0.34") == 3
-    assert text.count("demo/till") == {12: 3, 24: 9, 50: 15}[height]
-    assert height == 12 or len(text.splitlines()) <= height
+    surveys = {15: 1, 17: 2}.get(height, 3)
+    assert text.count("0.18 to 0.34") == surveys
+    assert ("and 2 more: make" in text, "and 1 more: make" in text) == (surveys == 1, surveys == 2)
+    assert text.count("demo/till") == {24: 9, 50: 15}.get(height, 3)
+    assert len(text.splitlines()) <= height
+
+
+def test_a_row_is_shown_whole_or_not_at_all() -> None:
+    rows = [row(site_id=f"s{number}", assessable=False) for number in range(9)]
+    for height in range(12, 30):
+        text = shown(snapshot(rows), 60, height)
+        assert len(text.splitlines()) <= height
+        assert (
+            text.count("(0.18 to 0.34)")
+            == text.count("not assessable")
+            == sum(f"s{number} " in text for number in range(9))
+        )
 
 
 def test_too_few_and_not_assessable_are_shown() -> None:

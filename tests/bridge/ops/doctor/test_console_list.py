@@ -125,9 +125,17 @@ def test_a_heartbeat_follows_the_settings_that_a_console_was_sent(office: Office
     office.take_messages(
         [heartbeat("demo/slow", now() - 20 * MINUTE_MS), heartbeat("demo/quick", now() - 20 * MINUTE_MS)]
     )
+    online = {"state": "online", "epoch": "0000abcd", "hardware_id": "c0ffee"}
+    for console in ("slow", "quick"):
+        topic = f"trivox/v1/demo/{console}/status"
+        office.take_messages([{"topic": topic, "payload": online, "received_at_ms": now() - 20 * MINUTE_MS}])
     assert [row["rule"] for row in listed(office)] == ["silent", "silent"]
     office.do("settings", "set", "heartbeat_ms=600000", "--console", "demo/slow")
     assert [(row["console_id"], row["rule"]) for row in listed(office)] == [("quick", "silent"), ("slow", None)]
+    for lines in (office.do("console", "list").splitlines(), office.do("watch", "--once").splitlines()):
+        states = {name: line for name in ("slow", "quick") for line in lines if name in line and "demo" in line}
+        assert "no contact" in states["quick"]
+        assert " online " in states["slow"]
 
 
 def test_nobody_is_called_to_a_console_whose_shop_is_closed(office: Office) -> None:
