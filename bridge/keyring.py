@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bridge import private_files
@@ -36,6 +36,7 @@ _FILES = ("*/*.json", "*/*.source", "*.viewer")  # … of consoles, sources and 
 _NO_KEY = "00" * _KEY_BYTES  # for accounts, which need none
 
 T = TypeVar("T", "Credentials", "Account", "BridgeSession")
+Stamp = tuple[int, int]  # changes whenever a file does
 
 
 class Credentials(NamedTuple):
@@ -81,19 +82,25 @@ class Keyring:
         """Return a console's credentials, or None if it has none. Raises TrivoxError if its file can't be used."""
         return self._read(self.path(site_id, console_id), Credentials, f"{site_id}.{console_id}")
 
-    def stamp(self, site_id: str, console_id: str) -> tuple[int, int] | None:
+    def stamp(self, site_id: str, console_id: str) -> Stamp | None:
         """Return a value that changes whenever a console's file does; None if the file is missing or out of reach."""
-        try:
-            status = self.path(site_id, console_id).stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino
+        return _stamp(self.path(site_id, console_id))
 
     def issue(self, site_id: str, console_id: str) -> Credentials:
         """Make new credentials for a console, in place of any it had; they are on the disk when this returns."""
+        with self.issuing(site_id, console_id, self.stamp(site_id, console_id)) as credentials:
+            return credentials
+
+    @contextmanager
+    def issuing(self, site_id: str, console_id: str, before: Stamp | None) -> Iterator[Credentials]:
+        """Make new credentials for a console, in place of those with the stamp `before` (None: it had none).
+
+        They are put there once the passage within has ended well. Raises TrivoxError: where they cannot be written, and
+        where others have been issued meanwhile, before that passage begins if possible.
+        """
         credentials = Credentials(f"{site_id}.{console_id}", _new_password(), secrets.token_hex(_KEY_BYTES))
-        self._write(self.path(site_id, console_id), credentials)
-        return credentials
+        with self._prepared(self.path(site_id, console_id), credentials, before):
+            yield credentials
 
     def remove(self, site_id: str, console_id: str) -> bool:
         """Remove a console's credentials; return whether it had any."""
@@ -115,9 +122,19 @@ class Keyring:
 
     def issue_account(self, name: str) -> Account:
         """Make a new account, in place of any of this name; it is on the disk when this returns."""
+        with self.issuing_account(name, self.account_stamp(name)) as account:
+            return account
+
+    @contextmanager
+    def issuing_account(self, name: str, before: Stamp | None) -> Iterator[Account]:
+        """Make a new account, as `issuing` does new credentials."""
         account = Account(_user(name), _new_password())
-        self._write(self.account_path(name), account)
-        return account
+        with self._prepared(self.account_path(name), account, before):
+            yield account
+
+    def account_stamp(self, name: str) -> Stamp | None:
+        """Return for an account what `stamp` does for a console's credentials."""
+        return _stamp(self.account_path(name))
 
     def remove_account(self, name: str) -> bool:
         """Remove an account; return whether there was one."""
@@ -145,8 +162,9 @@ class Keyring:
 
     def issue_bridge_session(self, client_id: str) -> str:
         """Keep this client id, and return it; it is on the disk when this returns."""
-        self._write(self.folder / SESSION, BridgeSession(client_id))
-        return client_id
+        path = self.folder / SESSION
+        with self._prepared(path, BridgeSession(client_id), _stamp(path)):
+            return client_id
 
     def open_to_others(self) -> list[Path]:
         """Return the folders that another user of this machine may enter, and the files that one may read or write."""
@@ -185,11 +203,22 @@ class Keyring:
             raise _damaged(path)
         return login
 
-    def _write(self, path: Path, login: Credentials | Account | BridgeSession) -> None:
+    @contextmanager
+    def _prepared(
+        self, path: Path, login: Credentials | Account | BridgeSession, before: Stamp | None
+    ) -> Iterator[None]:
         owner = owner_of(self._database)
-        for folder in (self.folder, path.parent):
-            private_files.make_folder(folder, owner)
-        private_files.write(path, (json.dumps(login._asdict()) + "\n").encode(), owner)
+        _check_unchanged(path, before)
+        new_folders = [folder for folder in dict.fromkeys((path.parent, self.folder)) if not folder.exists()]
+        try:
+            for folder in reversed(new_folders):
+                private_files.make_folder(folder, owner)
+            with private_files.prepared(path, (json.dumps(login._asdict()) + "\n").encode(), owner):
+                yield
+                _check_unchanged(path, before)
+        except BaseException:
+            _remove_empty(new_folders)
+            raise
 
 
 def is_printed(text: object) -> bool:
@@ -211,16 +240,42 @@ def _damaged(path: Path) -> TrivoxError:
     return TrivoxError(f"{path} is damaged: restore it from a copy, or {others}.")
 
 
+def _check_unchanged(path: Path, before: Stamp | None) -> None:
+    """Raise TrivoxError where somebody else has written a file meanwhile, whose credentials would be worth nothing."""
+    if _stamp(path) != before:
+        raise TrivoxError(f"Another command has just written {path}, which stays as it is: run this again if need be.")
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
 def _new_password() -> str:
     return secrets.token_urlsafe(_PASSWORD_BYTES)
 
 
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError), acting_for(folder.parent):
+            folder.rmdir()
+
+
 def _remove(path: Path) -> bool:
-    with suppress(FileNotFoundError), acting_for(path.parent):
-        path.unlink()
-        sync(path.parent)
-        return True
-    return False
+    try:
+        with acting_for(path.parent):
+            path.unlink()
+            sync(path.parent)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise TrivoxError(
+            f"{path} cannot be removed ({error.strerror}), so the login in it stays: run this as the bridge's user."
+        ) from error
+    return True
 
 
 class KeyCache:
@@ -228,7 +283,7 @@ class KeyCache:
 
     def __init__(self, database: Path) -> None:
         self._keyring = Keyring(database)
-        self._cached: dict[tuple[str, str], tuple[tuple[int, int], bytes | None]] = {}  # by console: stamp, key
+        self._cached: dict[tuple[str, str], tuple[Stamp, bytes | None]] = {}  # by console: stamp, key
 
     def get(self, site_id: str, console_id: str) -> bytes | None:
         """Return a console's key; None if there is none, or its file cannot be used (which `doctor` reports)."""

@@ -89,20 +89,48 @@ def write(path: Path, data: bytes, owner: Owner | None = None, mode: int = SECRE
 
     Raises TrivoxError.
     """
+    with prepared(path, data, owner, mode):
+        pass
+
+
+@contextmanager
+def prepared(path: Path, data: bytes, owner: Owner | None = None, mode: int = SECRET) -> Iterator[None]:
+    """Write `data` beside `path`, where it is put, as by `write`, only once the passage within has ended well.
+
+    Raises TrivoxError, where it cannot be written before that passage begins.
+    """
+    new = path.with_name(f"{path.name}.{secrets.token_hex(_TOKEN_BYTES)}.new")  # nobody can guess it
     try:
-        with acting_for(path.parent), _temporary(path) as (new, file):
+        with _writing(path):
             _refuse_others(path)
-            _give(file.fileno(), owner)
-            if HAS_MODES:
-                os.fchmod(file.fileno(), mode)  # type: ignore[attr-defined, unused-ignore]
-            elif mode == SECRET:
-                make_private(new)
-            _fill(file, data)
-            file.close()  # Windows renames no open file
+            _write_new(new, data, owner, mode)
+        yield
+        with _writing(path):
+            _refuse_others(path)
             new.replace(path)
             sync(path.parent)
+    finally:
+        with suppress(OSError, TrivoxError), acting_for(path.parent):
+            new.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        with acting_for(path.parent):
+            yield
     except OSError as error:
         raise _cannot("written", path, error) from error
+
+
+def _write_new(path: Path, data: bytes, owner: Owner | None, mode: int) -> None:
+    with os.fdopen(os.open(path, _NEW, SECRET), "wb") as file:
+        _give(file.fileno(), owner)
+        if HAS_MODES:
+            os.fchmod(file.fileno(), mode)  # type: ignore[attr-defined, unused-ignore]
+        elif mode == SECRET:
+            make_private(path)
+        _fill(file, data)
 
 
 def create(path: Path, data: bytes) -> None:
@@ -190,18 +218,6 @@ def _fill_folder(folder: Path, files: dict[str, bytes]) -> None:
     for name, data in files.items():
         with os.fdopen(os.open(folder / name, _NEW, SECRET), "wb") as file:
             _fill(file, data)
-
-
-@contextmanager
-def _temporary(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
-    """Give a new file beside `path` under a name that nobody can guess; it is removed if it still has that name."""
-    new = path.with_name(f"{path.name}.{secrets.token_hex(_TOKEN_BYTES)}.new")
-    try:
-        with os.fdopen(os.open(new, _NEW, SECRET), "wb") as file:
-            yield new, file
-    finally:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
 
 
 def _refuse_others(path: Path) -> None:

@@ -106,6 +106,7 @@ class EnrollConsoles(BridgeCommand, frozen=True):
     words = "console enroll"
     makes_database = True
     consoles: list[str]
+    renew: bool = False  # they get new credentials
 
 
 class NoteNewKeys(BridgeCommand, frozen=True):
@@ -190,10 +191,33 @@ class RemoveQuestions(BridgeCommand, frozen=True):
 
 
 class EnrollSources(BridgeCommand, frozen=True):
-    """Check that the sites of tills and people counters, each named SITE/SOURCE, are known."""
+    """Note that tills and people counters, each named SITE/SOURCE, get logins; their sites must be known."""
 
     words = "source enroll"
     sources: list[str]
+    renew: bool = False  # those who have logins too
+
+
+class RevokeSources(BridgeCommand, frozen=True):
+    """Note that tills and people counters, each named SITE/SOURCE, lose their logins."""
+
+    words = "source revoke"
+    sources: list[str]
+
+
+class EnrollViewers(BridgeCommand, frozen=True):
+    """Note that viewers get logins."""
+
+    words = "viewer enroll"
+    viewers: list[str]
+    renew: bool = False  # those who have logins too
+
+
+class RevokeViewers(BridgeCommand, frozen=True):
+    """Note that viewers lose their logins."""
+
+    words = "viewer revoke"
+    viewers: list[str]
 
 
 class OrderUpdate(BridgeCommand, frozen=True):
@@ -265,6 +289,9 @@ AnyCommand = (
     | RemoveSellers
     | RemoveQuestions
     | EnrollSources
+    | RevokeSources
+    | EnrollViewers
+    | RevokeViewers
     | OrderUpdate
     | StopUpdates
     | IngestMessages

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from bridge.admin.enrolment import record_lost_login
 from bridge.admin.known_names import KnownNames
 from bridge.errors import TrivoxError, UsageError
+from bridge.keyring import Keyring
 from bridge.model.history import HistoryChange
 from bridge.model.local_time import day_starts_ms, local
 from bridge.model.periods import EVER
@@ -88,6 +90,9 @@ def remove_sites(store: Store, command: RemoveSites) -> dict[str, Any]:
         timezone = places.timezone(store, site_id)
         for console_id in consoles.console_ids(store, site_id):
             _remove_console(store, site_id, console_id)
+        for name in Keyring(store.path).sources():
+            if name.startswith(f"{site_id}/"):
+                record_lost_login(store, name)
         _record_settings(store, site_id, "")
         record_change(store, HistoryChange("site", site_id, "", {"timezone": timezone}, None))
         removals.delete_site(store, site_id)

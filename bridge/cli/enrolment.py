@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bridge import private_files
-from bridge.admin.commands import EnrollConsoles, EnrollSources, RevokeConsoles
+from bridge.admin.commands import (
+    BridgeCommand,
+    EnrollConsoles,
+    EnrollSources,
+    EnrollViewers,
+    NoteNewKeys,
+    RevokeConsoles,
+    RevokeSources,
+    RevokeViewers,
+)
 from bridge.admin.known_names import find_nearest
 from bridge.cli.options import DATABASE, Database, New
 from bridge.cli.output import print_line, print_made
 from bridge.cli.shared_groups import console_app, join, source_app, viewer_app
 from bridge.errors import TrivoxError, UsageError
-from bridge.keyring import OWN_USERS, Account, Credentials, Keyring
-from bridge.service.control import perform
-from bridge.service.new_keys import issue_credentials
+from bridge.keyring import OWN_USERS, Credentials, Keyring
+from bridge.service.control import open_writer, perform
 from bridge.store.connection import require
 from bridge.text import plural
 from bridge.wire.identifiers import check_id, check_name
@@ -53,16 +63,26 @@ def console_enroll(
     for name in names:
         _refuse_source(name, keyring)
     _check_out(out, names)
-    print_made(perform(database, EnrollConsoles(consoles=names)))
-    print_line(f"{plural(len(names), 'console')} enrolled; run `trivox rebuild` to take in what was refused before.")
-    given = [check_name("console", name) for name in names]
-    existing = {console: None if renew else keyring.get(*console) for console in given}
-    issued = issue_credentials(database, [console for console in given if existing[console] is None])
-    for console, unchanged in existing.items():
-        kept = "unchanged" if unchanged else "new"
-        print_line(f"{'/'.join(console)}: {kept} credentials in {keyring.path(*console)}")
+    ids = {name: check_name("console", name) for name in names}
+    before = {name: keyring.stamp(*ids[name]) for name in names}
+    existing = {name: None if renew else keyring.get(*ids[name]) for name in names}
+    with open_writer(database, makes_database=True) as writer:
+        with ExitStack() as stack:
+            issued = {
+                name: existing[name] or stack.enter_context(keyring.issuing(*ids[name], before[name])) for name in names
+            }
+            result = writer.perform(EnrollConsoles(consoles=names, renew=renew))
+        # Only now is no earlier key valid any more: before, whoever has one could have proved something anew.
+        writer.perform(NoteNewKeys(consoles=[name for name in names if existing[name] is None]))
+    print_made(result)
+    rebuild = "; run `trivox rebuild` to take in what was refused before" if result["refused"] else ""
+    print_line(f"{plural(len(names), 'console')} enrolled{rebuild}.")
+    for name in result["again"]:
+        print_line(f"Console {name} was retired, and is in service again.")
+    for name, credentials in issued.items():
+        print_line(f"{name}: {'unchanged' if existing[name] else 'new'} credentials in {keyring.path(*ids[name])}")
         if out is not None:
-            _write(out, _console_json(*console, unchanged or issued[console]))
+            _write(out, _console_json(*ids[name], credentials))
     print_line("Put them into each board's console.json: `key`, and `user` and `password` under `broker`.")
     print_line(UPDATE_BROKER)
 
@@ -98,8 +118,7 @@ def source_enroll(
         site_id, source_id = check_name("source", name)
         if keyring.stamp(site_id, source_id) is not None:
             raise TrivoxError(f"{name} is a console: give the source another id.")
-    print_made(perform(database, EnrollSources(sources=sources, new=new)))
-    _issue(sources, keyring, out, renew=renew)
+    _issue(database, EnrollSources(sources=sources, new=new, renew=renew), sources, out, renew=renew)
 
 
 @source_app.command("revoke")
@@ -108,7 +127,7 @@ def source_revoke(sources: Sources, database: Database = DATABASE) -> None:
     for name in sources:
         check_name("source", name)
     require(database)
-    _remove(sources, Keyring(database))
+    _remove(database, sources, lambda known: RevokeSources(sources=known))
 
 
 @viewer_app.command("enroll")
@@ -124,7 +143,7 @@ def viewer_enroll(
         if name in OWN_USERS:
             raise UsageError(f"{name!r} is {OWN_USERS[name]} own user: give the viewer another name.")
     require(database)
-    _issue(viewers, Keyring(database), out, renew=renew)
+    _issue(database, EnrollViewers(viewers=viewers, renew=renew), viewers, out, renew=renew)
 
 
 @viewer_app.command("revoke")
@@ -135,23 +154,36 @@ def viewer_revoke(viewers: Viewers, database: Database = DATABASE) -> None:
         if name in OWN_USERS:
             raise UsageError(f"{name!r} is {OWN_USERS[name]} own user, which cannot be revoked: name a viewer.")
     require(database)
-    _remove(viewers, Keyring(database))
+    _remove(database, viewers, lambda known: RevokeViewers(viewers=known))
 
 
-def _issue(names: list[str], keyring: Keyring, out: Path | None, *, renew: bool) -> None:
+def _issue(database: Path, command: BridgeCommand, names: list[str], out: Path | None, *, renew: bool) -> None:
+    """Give accounts to those who have none, and with `renew` to all, and carry out the command that records it."""
+    names = list(dict.fromkeys(names))
     _check_out(out, names)
-    for name in names:
-        existing = None if renew else keyring.account(name)
-        account: Account = existing or keyring.issue_account(name)
-        print_line(f"{name}: {'unchanged' if existing else 'new'} credentials in {keyring.account_path(name)}")
+    keyring = Keyring(database)
+    before = {name: keyring.account_stamp(name) for name in names}
+    existing = {name: None if renew else keyring.account(name) for name in names}
+    with open_writer(database, makes_database=command.new) as writer, ExitStack() as stack:
+        accounts = {
+            name: existing[name] or stack.enter_context(keyring.issuing_account(name, before[name])) for name in names
+        }
+        result = writer.perform(command)
+    print_made(result)
+    for name, account in accounts.items():
+        print_line(f"{name}: {'unchanged' if existing[name] else 'new'} credentials in {keyring.account_path(name)}")
         if out is not None:
             _write(out, account._asdict())
     print_line(UPDATE_BROKER)
 
 
-def _remove(names: list[str], keyring: Keyring) -> None:
-    done = [name for name in names if keyring.remove_account(name)]
+def _remove(database: Path, names: list[str], revoke: Callable[[list[str]], BridgeCommand]) -> None:
+    keyring = Keyring(database)
+    done = [name for name in dict.fromkeys(names) if keyring.account_stamp(name) is not None]
     if done:
+        perform(database, revoke(done))
+        for name in done:
+            keyring.remove_account(name)
         print_line(f"{', '.join(done)}: revoked.")
         print_line(UPDATE_BROKER)
     if unknown := [name for name in names if name not in done]:

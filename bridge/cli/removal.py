@@ -77,11 +77,14 @@ def site_remove(sites: Annotated[list[str], typer.Argument(metavar="SITE…")], 
     """Remove sites that nothing was received from, with all that was decided about them."""
     perform(database, RemoveSites(sites=list(dict.fromkeys(sites))))
     keyring = Keyring(database)
-    logins = [keyring.remove(*console) for console in list(keyring.consoles()) if console[0] in sites]
-    logins += [keyring.remove_account(name) for name in keyring.sources() if name.partition("/")[0] in sites]
+    logins = [
+        "/".join(console) for console in list(keyring.consoles()) if console[0] in sites and keyring.remove(*console)
+    ]
+    logins += [name for name in keyring.sources() if name.partition("/")[0] in sites and keyring.remove_account(name)]
     for site_id in dict.fromkeys(sites):
         print_line(f"Site {site_id} is removed.")
     if logins:
+        print_line(f"Their logins are removed too: {', '.join(logins)}.")
         print_line(UPDATE_BROKER)
 
 

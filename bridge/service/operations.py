@@ -13,7 +13,15 @@ import msgspec
 
 from bridge.admin import commands
 from bridge.admin.counts_import import import_counts
-from bridge.admin.enrolment import enroll_consoles, enroll_sources, note_new_keys, revoke_consoles
+from bridge.admin.enrolment import (
+    enroll_consoles,
+    enroll_sources,
+    enroll_viewers,
+    note_new_keys,
+    revoke_consoles,
+    revoke_sources,
+    revoke_viewers,
+)
 from bridge.admin.firmware_updates import order_update, stop_updates
 from bridge.admin.imports import accept, finish
 from bridge.admin.questions import set_question
@@ -163,6 +171,9 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.NoteNewKeys: _simple(note_new_keys),
     commands.RevokeConsoles: _simple(revoke_consoles),
     commands.EnrollSources: _simple(enroll_sources),
+    commands.RevokeSources: _simple(revoke_sources),
+    commands.EnrollViewers: _simple(enroll_viewers),
+    commands.RevokeViewers: _simple(revoke_viewers),
     commands.RetireConsoles: _simple(retire_consoles),
     commands.OrderUpdate: _simple(order_update),
     commands.StopUpdates: _simple(stop_updates),

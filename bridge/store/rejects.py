@@ -111,6 +111,16 @@ def rejects(store: Store) -> Iterator[Row]:
     )
 
 
+def was_refused(store: Store, topic: str) -> bool:
+    """Return whether anything was refused that came under a topic for want of an enrolment or a key."""
+    found = store.one(
+        "SELECT 1 FROM reject WHERE topic = ?1 AND epoch_key IS NULL"
+        " AND (reason LIKE ?2 || '%' OR reason LIKE ?3 || '%') LIMIT 1",
+        (topic, NOT_ENROLLED, NOT_SIGNED),
+    )
+    return found is not None
+
+
 def drop_reject(store: Store, reject_key: int) -> None:
     """Delete a reject that has become an event after all; the event holds its text."""
     row = store.one(

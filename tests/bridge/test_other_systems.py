@@ -28,7 +28,7 @@ from bridge.service.control_server import ControlServer
 from simulator.console.bare_board import BareBoard
 from tests.bridge.office import Office, OfficeTill, at
 from tests.bridge.ops.flash.desk import NOWHERE, SECRET, TILL, UNTESTED
-from tests.support import forked
+from tests.support import facts, forked
 from tests.support.gateway import RunningGateway
 from tests.support.mosquitto import Mosquitto
 from tests.support.programs import wait_until
@@ -103,6 +103,7 @@ def test_a_secret_that_others_can_not_be_kept_from_is_not_written(office: Office
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
         assert "could not keep others from it: The parameter is incorrect" in done.stderr
     assert not list(office.folder.glob("*-keys"))
+    assert not {"console", "viewer"} & set(facts.changes(office.database, "kind"))
 
 
 def test_all_commands_are_shown_and_those_that_need_unix_say_so(windows: Path) -> None:

@@ -81,8 +81,8 @@ def _questions(store: Store) -> Iterator[Diagnosis]:
         if heard > made + MAX_REVISIONS_AHEAD:
             yield Diagnosis(
                 f"Surveys of key question {question_id} came under revision {heard}, over {MAX_REVISIONS_AHEAD:,} "
-                "above the newest made here: somebody sends in a console's name, or this database is an old copy; see which "
-                "console with `trivox report --by console`."
+                "above the newest made here: somebody sends in a console's name, or this database is an old copy; see "
+                "which console with `trivox report --by console`."
             )
 
 

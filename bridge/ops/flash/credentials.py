@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bridge import private_files
-from bridge.admin.commands import EnrollConsoles
+from bridge.admin.commands import EnrollConsoles, NoteNewKeys
 from bridge.admin.known_names import KnownNames
 from bridge.errors import TrivoxError
 from bridge.keyring import Credentials, Keyring, is_printed
 from bridge.private_files import is_open_to_others
-from bridge.service.control import perform
-from bridge.service.new_keys import issue_credentials
+from bridge.service.control import open_writer
 from bridge.store import open_store
 
 
@@ -50,9 +49,11 @@ class DatabaseIssuer(Issuer):
         """Return a console's credentials, new ones if it had none."""
         credentials = self._keyring.get(site_id, console_id)
         if credentials is None:
-            perform(self._database, EnrollConsoles(consoles=[f"{site_id}/{console_id}"]))
-            name = site_id, console_id
-            credentials = issue_credentials(self._database, [name])[name]
+            name = f"{site_id}/{console_id}"
+            with open_writer(self._database, makes_database=True) as writer:
+                with self._keyring.issuing(site_id, console_id, before=None) as credentials:
+                    writer.perform(EnrollConsoles(consoles=[name]))
+                writer.perform(NoteNewKeys(consoles=[name]))
             self._report_enrolled(f"{site_id}/{console_id}")
         return credentials
 

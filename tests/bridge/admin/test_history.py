@@ -17,6 +17,9 @@ ANNA = "demo,till-1,anna,Anna,2026-11-02T08:00,2026-11-02T12:00"
 BORIS = "demo,till-1,boris,Boris,2026-11-02T12:00,2026-11-02T16:00"
 
 
+RENEWED = {"credentials": "old"}, {"credentials": "new"}
+
+
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     """Make an office whose only console, demo/till-1, has been heard."""
@@ -55,6 +58,21 @@ def test_a_change_is_kept_once(
     assert (change["kind"], change["before"], change["after"]) == (kind, before, after)
     assert change["command"] == " ".join(command.split()[:2])
     assert change["who"] == os_user.current_user()
+
+
+def test_logins_given_renewed_and_revoked_are_kept_without_their_secrets(office: Office) -> None:
+    office.do("console", "enroll", "demo/till-1")
+    enrolled, logins = {"enrolled": True}, []
+    for kind, name in (("viewer", "boss"), ("source", "demo/door")):
+        for words in (("enroll",), ("enroll",), ("enroll", "--renew"), ("revoke",)):
+            office.do(kind, *words, name)
+        logins += [(kind, None, enrolled), (kind, *RENEWED), (kind, enrolled, {"enrolled": False})]
+    office.do("console", "enroll", "demo/till-1", "--renew")
+    assert changes(office)[1:] == [*logins, ("console", *RENEWED)]
+    assert history(office)[-1]["command"] == "console enroll"
+    assert {(change["site_id"], change["name"]) for change in history(office)} == {
+        *((None, "boss"), ("demo", "door"), ("demo", "till-1"))
+    }
 
 
 def test_a_shift_replaced_is_kept_with_what_was_before(office: Office) -> None:

@@ -125,12 +125,14 @@ def test_a_mistyped_site_goes_with_all_that_was_decided_about_it(office: Office)
     office.do("settings", "set", "--site", "dmeo", "ask_every=2")
     assert office.shifts("dmeo,till-1,anna,Anna,2026-11-02T08:00,2026-11-02T12:00").status == 0
     office.do("source", "enroll", "dmeo/door")
-    assert office.do("site", "remove", "dmeo").startswith("Site dmeo is removed.\nNow update the broker")
+    assert office.do("site", "remove", "dmeo").startswith(
+        "Site dmeo is removed.\nTheir logins are removed too: dmeo/till-1, dmeo/door.\nNow update the broker"
+    )
     assert facts.sites(office.database, "site_id") == ["demo"]
     assert facts.consoles(office.database, "site_id") == ["demo"]
     assert facts.settings(office.database) == []
     assert not list(office.folder.rglob("*-keys/dmeo/*"))
-    assert {kind for _, kind, *_ in history(office)} == {"shift", "placement", "setting", "console", "site"}
+    assert {kind for _, kind, *_ in history(office)} == {"shift", "placement", "setting", "console", "site", "source"}
     assert facts.derived(office.database) == before
     office.do("console", "enroll", "dmeo/till-2")
     removed = office.do("console", "remove", "dmeo/till-2")

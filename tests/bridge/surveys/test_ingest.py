@@ -235,7 +235,7 @@ def test_enrolled_only(store: Store) -> None:
     assert not take_messages(store, [message], NOW_MS, enrolled_only=True).acks
     with store.transaction(NOW_MS):
         assert rebuild(store)["taken"] == 0
-        execute(store, EnrollConsoles(consoles=["s1/c1"]))
+        assert execute(store, EnrollConsoles(consoles=["s1/c1"]))["refused"]
         assert rebuild(store)["taken"] == 1
     assert events(store, "seq") == [1]
     assert through(take_messages(store, [message], NOW_MS, enrolled_only=True)) == 1

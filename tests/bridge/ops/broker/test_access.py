@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from bridge.keyring import Keyring
 from bridge.ops.broker import certificates
+from bridge.service.control import LocalWriter
 from tests.bridge.office import CommandResult, Office
 from tests.bridge.secured import SecuredShop
 from tests.support.other_user import IS_ROOT, STRANGER, service_folder
@@ -43,7 +45,7 @@ def test_each_console_gets_credentials_of_its_own_and_keeps_them(office: Office)
     assert not set(first.values()) & set(second.values())
     assert re.fullmatch("[0-9a-f]{64}", first["key"])
     assert [mode(path) for path in (keys(office), keys(office) / "shop", *files)] == [0o700, 0o700, SECRET, SECRET]
-    assert "\n2 consoles enrolled;" in output
+    assert "\n2 consoles enrolled.\n" in output
     assert str(files[0]) in output
     assert not [
         secret for secret in (first["password"], first["key"], second["password"], second["key"]) if secret in output
@@ -55,6 +57,36 @@ def test_each_console_gets_credentials_of_its_own_and_keeps_them(office: Office)
     assert renewed["user"] == first["user"]
     assert (renewed["password"], renewed["key"]) != (first["password"], first["key"])
     assert json.loads(files[1].read_text()) == second
+
+
+def test_who_gets_no_credentials_is_not_enrolled(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.do("console", "enroll", "shop/till-1")
+    before, secret = office.do("history"), (keys(office) / "shop" / "till-1.json").read_text()
+    (keys(office) / "shop" / "till-3.json").mkdir()
+    for words in (
+        ("enroll", "shop/till-2", "shop/till-3"),
+        ("keys", office.folder / "keys.json", "shop/till-3", "--new"),
+    ):
+        refused = office.run("console", *words)
+        assert (refused.status, refused.err.count("\n"), "till-3.json cannot be" in refused.err) == (1, 1, True)
+    (keys(office) / "boss.viewer").mkdir()
+    assert office.run("viewer", "enroll", "boss", "--renew").status == 1
+
+    def perform(*_: object) -> None:
+        Keyring(office.database).issue("shop", "till-1")  # as another command does meanwhile
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalWriter, "perform", perform)
+        refused = office.run("console", "enroll", "shop/till-1", "--renew")
+    assert (refused.status, "Another command has just written" in refused.err) == (1, True)
+    assert (keys(office) / "shop" / "till-1.json").read_text() != secret
+    assert office.do("history") == before
+    assert [path.name for path in sorted(keys(office).rglob("*"))] == [
+        "boss.viewer",
+        "shop",
+        "till-1.json",
+        "till-3.json",
+    ]
 
 
 def test_credentials_can_be_carried_to_a_technicians_laptop(office: Office) -> None:
