@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from bridge.admin.enrolment import record_lost_login
@@ -177,7 +178,7 @@ def _removed_shift(store: Store, shift: RemovedShift) -> HistoryChange:
 
 
 def remove_counts(store: Store, command: RemoveCounts) -> dict[str, Any]:
-    """Take counts out of force; return how many `counts` there were and their `sum`. Raises UsageError."""
+    """Take counts out of force; return how many `counts` there were, and their `sums` by kind. Raises UsageError."""
     site_id = check_id("site", command.site_id)
     KnownNames(store).check_site(site_id)
     period = _period(store, site_id, command.from_day, command.to_day)
@@ -188,7 +189,10 @@ def remove_counts(store: Store, command: RemoveCounts) -> dict[str, Any]:
     timezone = places.timezone(store, site_id) or "UTC"
     record_changes(store, [_removed_count(site_id, count, timezone) for count in found])
     removals.delete_counts(store, site_id, found)
-    return {"counts": len(found), "sum": sum(count.figure for count in found)}
+    sums: Counter[str] = Counter()
+    for count in found:
+        sums[count.kind] += count.figure
+    return {"counts": len(found), "sums": dict(sorted(sums.items()))}
 
 
 def _removed_count(site_id: str, count: CountRow, timezone: str) -> HistoryChange:

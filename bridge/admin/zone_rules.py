@@ -9,7 +9,7 @@ from bridge.admin.local_times import resolve_times
 from bridge.errors import TrivoxError
 from bridge.model.history import HistoryChange
 from bridge.model.local_time import DAY_MS
-from bridge.model.zone_rules import changed_span_s, rules_of
+from bridge.model.zone_rules import changed_span_s, offsets_in, rules_of
 from bridge.store import places
 from bridge.store import zone_rules as table
 from bridge.store.history import record_change
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bridge.admin.commands import FollowZoneRules
+    from bridge.model.history import State
     from bridge.model.zone_rules import Rules
     from bridge.store import Store
 
@@ -45,12 +46,13 @@ def follow_zone_rules(store: Store, _command: FollowZoneRules) -> dict[str, Any]
     for timezone, (before, now) in other_rules(store).items():
         table.keep_rules(store, timezone, now)
         span_s = before and changed_span_s(before, now)
-        if span_s:
-            _stage_zone(store, timezone, (span_s[0] * 1000, span_s[1] * 1000))
+        if before and span_s:
+            old, new = ({"timezone": timezone, "offsets": offsets_in(rules, span_s)} for rules in (before, now))
+            _stage_zone(store, timezone, (span_s[0] * 1000, span_s[1] * 1000), (old, new))
     return {}
 
 
-def _stage_zone(store: Store, timezone: str, span_ms: tuple[int, int]) -> None:
+def _stage_zone(store: Store, timezone: str, span_ms: tuple[int, int], states: tuple[State, State]) -> None:
     from_ms, to_ms = span_ms
     sites = [site_id for site_id, name in places.timezones(store).items() if name == timezone]
     for site_id in sites:
@@ -61,8 +63,7 @@ def _stage_zone(store: Store, timezone: str, span_ms: tuple[int, int]) -> None:
                 console_id=console_id,
             )
         stage_refold_of_site(store, site_id, from_ms - MARGIN_MS, to_ms + MARGIN_MS)
-        before, after = ({"timezone": timezone, "rules": age} for age in ("as before", "as this machine has them now"))
-        record_change(store, HistoryChange("zone_rules", site_id, "", before, after, from_ms, to_ms), pending=True)
+        record_change(store, HistoryChange("zone_rules", site_id, "", *states, from_ms, to_ms), pending=True)
     log.warning(
         f"This machine has new rules for the time zone {timezone}: days and hours of {plural(len(sites), 'site')} are "
         "derived again where they are others.",

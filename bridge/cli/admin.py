@@ -33,8 +33,10 @@ from bridge.cli.shared_groups import (
     site_app,
 )
 from bridge.errors import UsageError
+from bridge.model.local_time import check_zone_of_place
 from bridge.service.control import perform
 from bridge.text import plural
+from bridge.wire.identifiers import check_id
 
 
 def _renewed(result: dict[str, Any]) -> str:
@@ -133,6 +135,8 @@ def site_set(
     database: Database = DATABASE,
 ) -> None:
     """Set a site's time zone."""
+    check_id("site", site_id)
+    check_zone_of_place(timezone)  # before a database is made for it
     result = perform(database, SetSite(site_id=site_id, timezone=timezone))
     print_made(result)
     print_line(f"Site {site_id} is now in time zone {timezone}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +21,12 @@ from bridge.store import open_store
 from bridge.text import printable, utc
 
 if TYPE_CHECKING:
-    from bridge.model.history import HistoryChange, RecordedChange
+    from collections.abc import Iterator
+
+    from bridge.model.history import HistoryChange, RecordedChange, State
+
+LONGEST_SHOWN = 60  # characters of a value that was changed
+BEFORE_A_DIFFERENCE = 12
 
 
 def history(
@@ -90,16 +96,33 @@ def _cells(recorded: RecordedChange) -> list[str]:
 
 def _what(change: HistoryChange) -> str:
     """Say which fields were changed, from what to what."""
-    before, after = dict(change.before or {}), dict(change.after or {})
+    before, after = _flat(change.before or {}), _flat(change.after or {})
     parts = []
     for field in [*before, *(field for field in after if field not in before)]:
         old, new = before.get(field), after.get(field)
         if change.before is None or change.after is None:
             parts.append(f"{field} {_value(old if change.after is None else new)}")
         elif old != new:
-            parts.append(f"{field} {_value(old)} → {_value(new)}")
+            parts.append(f"{field} {' → '.join(_cut(_value(old), _value(new)))}")
     word = "added: " if change.before is None else "removed: " if change.after is None else ""
     return printable(word + ", ".join(parts))
+
+
+def _flat(state: State) -> dict[str, Any]:
+    """Return a state with a field for each value of a field that holds several, such as the texts of a question."""
+    flat: dict[str, Any] = {}
+    for field, value in state.items():
+        flat |= {f"{field}.{name}": part for name, part in value.items()} if isinstance(value, dict) else {field: value}
+    return flat
+
+
+def _cut(old: str, new: str) -> Iterator[str]:
+    """Yield two values, long ones cut to what is different and a little before it."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    start = max(0, same - BEFORE_A_DIFFERENCE)
+    for text in (old, new):
+        shown = text if len(text) <= LONGEST_SHOWN or not start else f"…{text[start:]}"
+        yield shown if len(shown) <= LONGEST_SHOWN else f"{shown[: LONGEST_SHOWN - 1]}…"
 
 
 def _value(value: Any) -> str:

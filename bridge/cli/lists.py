@@ -174,8 +174,8 @@ def seller_list(as_json: AsJson = False, database: Database = DATABASE) -> None:
     """List all sellers that shifts have named."""
     with _opened(database) as store:
         rows = [
-            {"seller_id": seller_id, "seller_name": name, "shifts": shifts, "last_shift_ended": _local(ended_ms, "UTC")}
-            for seller_id, name, shifts, ended_ms in listings.sellers(store)
+            {"seller_id": seller_id, "seller_name": name, "shifts": shifts, "last_shift_ended": _local(ended_ms, zone)}
+            for seller_id, name, shifts, ended_ms, zone in listings.sellers(store)
         ]
     print_rows(rows, "No seller is known yet: import shifts with `trivox shift import`.", as_json=as_json)
 
@@ -234,9 +234,9 @@ def _check(store: Store, site_id: str | None, console_id: str) -> None:
     KnownNames(store).check_scope(site_id or "", console_id)
 
 
-def _local(at_ms: int | None, timezone: str) -> str | None:
+def _local(at_ms: int | None, timezone: str | None) -> str | None:
     """Return an instant in a site's time, as 2026-11-22T13:00+02:00."""
-    return None if at_ms is None else local(at_ms, timezone).isoformat(timespec="minutes")
+    return None if at_ms is None or timezone is None else local(at_ms, timezone).isoformat(timespec="minutes")
 
 
 def register(app: typer.Typer) -> None:

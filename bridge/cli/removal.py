@@ -144,7 +144,8 @@ def counts_remove(
         database,
         RemoveCounts(site_id=site, source_id=source, kind=kind, count_id=count_id, from_day=days[0], to_day=days[1]),
     )
-    print_line(f"{plural(result['counts'], 'count')} removed; their sum was {result['sum']}.")
+    sums = " and ".join(f"{figure:,} {kind}" for kind, figure in result["sums"].items())
+    print_line(f"{plural(result['counts'], 'count')} removed: {sums}.")
 
 
 @seller_app.command("remove")

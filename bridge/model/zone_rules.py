@@ -5,7 +5,8 @@ They come from this machine, and change as governments decide: what was derived 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from datetime import timezone as fixed_zone
 from functools import lru_cache
 
 from bridge.model.local_time import first_of_offset, zone
@@ -15,6 +16,7 @@ Rules = tuple[tuple[int, int], ...]
 
 FIRST_S = int(datetime(1970, 1, 1, tzinfo=UTC).timestamp())
 LAST_S = int(datetime(2050, 1, 1, tzinfo=UTC).timestamp())
+OFFSETS_SHOWN = 4
 _STEP_S = 7 * 86_400  # no zone changes its offset twice in a week
 
 
@@ -44,6 +46,21 @@ def changed_span_s(before: Rules, after: Rules) -> tuple[int, int] | None:
         if _at(before, from_s) != _at(after, from_s)
     ]
     return (differ[0][0], differ[-1][1]) if differ else None
+
+
+def offsets_in(rules: Rules, span_s: tuple[int, int]) -> str:
+    """Say which offsets hold in a span of time, and from when, as `+02:00, +03:00 from 2026-03-29T01:00Z`."""
+    first, *others = [(span_s[0], _at(rules, span_s[0])), *(rule for rule in rules if span_s[0] < rule[0] < span_s[1])]
+    parts = [_offset(first[1]), *(f"{_offset(offset_s)} from {_instant(from_s)}" for from_s, offset_s in others)]
+    return ", ".join(parts[:OFFSETS_SHOWN]) + (" …" if len(parts) > OFFSETS_SHOWN else "")
+
+
+def _offset(offset_s: int) -> str:
+    return datetime.fromtimestamp(0, fixed_zone(timedelta(seconds=offset_s))).isoformat()[len("1970-01-01T00:00:00") :]
+
+
+def _instant(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def _at(rules: Rules, at_s: int) -> int:

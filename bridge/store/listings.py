@@ -72,9 +72,10 @@ def each_count(store: Store, site_id: str | None, source_id: str | None) -> list
     )
 
 
-def sellers(store: Store) -> list[tuple[str, str, int, Any]]:
-    """Return (seller_id, seller_name, shifts, when the last one ends in ms) of each seller."""
-    return store.all(
-        "SELECT seller_id, seller_name, count(started_at_ms), max(ended_at_ms) FROM seller"
-        " LEFT JOIN shift USING (seller_id) GROUP BY 1 ORDER BY 1"
+def sellers(store: Store) -> list[tuple[str, str, int, Any, Any]]:
+    """Return (seller_id, seller_name, shifts, when the last one ends in ms, its time zone) of each seller."""
+    return store.all(  # SQLite takes `timezone` from the row of the last shift
+        "SELECT seller_id, seller_name, count(started_at_ms), max(ended_at_ms), timezone FROM seller"
+        " LEFT JOIN shift USING (seller_id) LEFT JOIN console USING (console_key) LEFT JOIN site USING (site_id)"
+        " GROUP BY 1 ORDER BY 1"
     )

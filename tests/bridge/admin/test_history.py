@@ -125,8 +125,13 @@ def test_the_table_tells_what_was_changed(office: Office) -> None:
     assert len(lines) == 2
     what = "shift import  shift demo/till-1  seller_id anna → ivan"
     assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d UTC \*  \S.*  {what}", lines[1])
+    office.do("question", "set", "staff", "--text", f"en={'a' * 100}b")
+    office.do("question", "set", "staff", "--text", f"en={'a' * 100}c")
+    assert (
+        office.do("history", "--kind", "question").splitlines()[1].endswith(" texts.en …aaaaaaaaaaaab → …aaaaaaaaaaaac")
+    )
     assert office.run("history", "--from", "yesterday").status == 2
-    assert len(office.do("history", "--from", "2.11.2020").splitlines()) == 2
+    assert len(office.do("history", "--from", "2.11.2020").splitlines()) == 4
     assert "No such change is known." in office.do("history", "--to", "2020-01-01")
 
 

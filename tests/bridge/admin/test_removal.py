@@ -84,7 +84,7 @@ def test_removed_shifts_leave_their_surveys_to_no_seller(office: Office) -> None
 
 def test_removed_counts_leave_the_figures(office: Office) -> None:
     words = ("--site", "demo", "--source", "shop", "--to", "2026-11-03")
-    assert office.do("counts", "remove", *words) == "1 count removed; their sum was 5.\n"
+    assert office.do("counts", "remove", *words) == "1 count removed: 5 transactions.\n"
     (row,) = office.rows("site")
     assert (row["transactions"], row["visitors"]) == (3, 7)
     ((command, kind, name, before, after),) = history(office)

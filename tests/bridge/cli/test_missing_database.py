@@ -68,6 +68,12 @@ TABLES = {
 }
 
 
+@pytest.mark.parametrize("words", [("Sofia", "UTC"), ("sofia-1", "Europe/Sofa")])
+def test_a_refused_site_makes_no_database(office: Office, words: tuple[str, str]) -> None:
+    assert office.run("site", "set", words[0], "--timezone", words[1]).status == 2
+    assert not office.database.exists()
+
+
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     monkeypatch.chdir(tmp_path)
