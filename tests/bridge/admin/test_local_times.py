@@ -268,6 +268,7 @@ def test_new_rules_of_a_zone_are_followed_and_told(
     assert state(office) == before
     change = json.loads(office.do("history", "--json"))[-1]
     assert change["who"] == "-"
+    assert any("by the bridge itself: new rules of 1 time zone" in note for note in office.rows("site")[0]["notes"])
     assert (change["before"]["offsets"][:6], change["after"]["offsets"][:6]) == ("+03:00", "+02:00")
 
 

@@ -185,6 +185,7 @@ def test_lists_show_what_is_known(office: Office) -> None:
     ]
     assert len(json.loads(office.do("counts", "list", "--each", "--json"))) == 3
     assert "boris      Boris" in office.do("seller", "list")
+    assert "2026-11-03T12:00+02:00" in office.do("seller", "list"), "in the time of the site"
     office.do("source", "enroll", "demo/door")
     office.do("viewer", "enroll", "boss")
     assert (office.do("source", "list"), office.do("viewer", "list")) == ("demo/door\n", "boss\n")
