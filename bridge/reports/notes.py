@@ -20,6 +20,7 @@ UNKNOWN = "unknown"
 OUTSIDE_SHARE_MAX = 0.05
 """Above this share of surveys outside the time that a feed knows, a note says so: one in twenty."""
 
+SUSPECT = "a data fault or a gamed button"
 RATIO_OF = {"transactions": "exact_conversion", "visitors": "visitor_coverage"}
 
 
@@ -88,9 +89,9 @@ def _on_ratios(row: Row, counts: RowCounts, sampled: set[str]) -> Iterator[str]:
         name = RATIO_OF[kind].replace("_", " ")
         outside = counts.surveys - known.surveys
         if figure == 0 and known.surveys:
-            yield f"no {name}: {plural(known.surveys, 'survey')} and no {kind}, a data fault or a gamed button"
+            yield f"no {name}: {plural(known.surveys, 'survey')} and no {kind}, {SUSPECT}"
         elif ratio and ratio["value"] > 1:
-            yield f"{name} {above(ratio['value'], 1)}: more asked than {kind}, a data fault or a gamed button"
+            yield f"{name} {above(ratio['value'], 1)}: more asked than {kind}, {SUSPECT}"
         if outside > OUTSIDE_SHARE_MAX * counts.surveys:
             of_all = f"{outside} of {plural(counts.surveys, 'survey')}"
             yield f"{of_all} lie outside the time that {kind} are known for, and are not in the {name}"

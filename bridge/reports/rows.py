@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.model.local_time import day_starts_ms, period_of
-from bridge.reports import corrections, feed_notes, kpi
+from bridge.reports import console_notes, corrections, feed_notes, kpi
 from bridge.reports.feeds import AROUND_A_SALE_MS, KINDS, SALE_MS, total_feeds
 from bridge.reports.known_surveys import Totals, count_known
 from bridge.reports.notes import RATIO_OF, UNKNOWN, notes
@@ -143,11 +143,18 @@ def report_rows(store: Store, query: ReportQuery, *, total: bool = False) -> lis
     rows = _rows(store, context)
     if total:
         columns = dict.fromkeys(query.row_columns)
-        totals = _rows(store, replace(context, query=replace(query, by=())))
+        totals = _rows(store, _by(context))
         rows = [row | {"total": False} for row in rows] + [columns | row | {"total": True} for row in totals]
+    whole = rows if set(query.columns) <= {"site_id"} else [row for row in rows if row.get("total")]
+    if any(row[kind] is not None for row in whole for kind in KINDS):
+        console_notes.add_notes(whole, _rows(store, _by(context, "console")))
     feed_notes.add_notes(store, rows)
     corrections.add_notes(store, rows)
     return rows
+
+
+def _by(context: ReportContext, *by: str) -> ReportContext:
+    return replace(context, query=replace(context.query, by=by))
 
 
 def _rows(store: Store, context: ReportContext) -> list[Row]:

@@ -115,6 +115,21 @@ def test_no_transactions_but_surveys_is_flagged_like_a_conversion_above_one(offi
     )
 
 
+def test_a_gamed_console_is_told_where_a_sum_hides_it(office: Office) -> None:
+    other = OfficeTill(console_id="till-2", epoch="0000beef")
+    other.survey(NINE, "yes")
+    office.take(other)
+    office.do("checkout-point", "set", "demo", "desk", "--console", "till-2")
+    office.count("shop", counted(0, 120, 80, checkout_point_id="cash"))
+    office.count("shop", counted(0, 120, 80, id="b", checkout_point_id="desk"))
+    told = "exact conversion 1.25 is above 1.00: more asked than transactions, a data fault or a gamed button"
+    for by in ("site", "question", "seller"):
+        row = office.rows(by, "--total", **DAYS)[-1]
+        assert (ratio(row), [note for note in row["notes"] if "gamed" in note]) == (101 / 160, [f"demo/till-1: {told}"])
+    assert [told in row["notes"] for row in office.rows("console", **DAYS)] == [True, False]
+    assert office.rows("question", "--console", "till-1", **DAYS)[0]["notes"].count(told) == 1
+
+
 def test_an_interval_is_shared_out_among_its_sellers_by_time(office: Office) -> None:
     office.shifts(
         "demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T09:20",
