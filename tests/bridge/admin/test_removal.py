@@ -48,7 +48,7 @@ def office(tmp_path: Path) -> Office:
 
 
 def surveys_by(office: Office, column: str) -> dict[str | None, int]:
-    return {row[f"{column}_id"]: row["surveys"] for row in office.rows(column)}
+    return {row[f"{column}_id"]: row["surveys"] for row in office.rows(column) if row["surveys"]}
 
 
 def history(office: Office) -> list[tuple[Any, ...]]:
