@@ -18,6 +18,7 @@ from bridge.cli.shared_groups import console_app, join
 from bridge.errors import TrivoxError, UsageError
 from bridge.ops.flash import assignments, credentials, flash_log
 from bridge.ops.flash.board_info import BoardInfo
+from bridge.ops.flash.bridge_records import BridgeRecords
 from bridge.ops.flash.compile import compiled, version_of
 from bridge.ops.flash.console_json import SharedConfig, read_der
 from bridge.ops.flash.flash_board import FlashJob
@@ -87,7 +88,16 @@ def console_flash(
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="trivox-firmware-"))
         stack.enter_context(screen)
         firmware = FirmwareImage(compiled(Path(folder) / "firmware"))
-        job = FlashJob(firmware, pool, common, micropython, may_wipe=wipe, runs_self_test=self_test, watch=watch)
+        job = FlashJob(
+            firmware,
+            pool,
+            common,
+            micropython,
+            may_wipe=wipe,
+            runs_self_test=self_test,
+            watch=watch,
+            records=BridgeRecords(None if keys else database),
+        )
         flash_run = FlashRun(port or [], wanted, wait, log_file, labels, version_of())
         screen.say(f"Plug in {plural(wanted, 'board')}{', one after the other or together' if wanted > 1 else ''}.")
         session = FlashSession(job, flash_run, screen.add_board)

@@ -133,6 +133,15 @@ def epochs(store: Store) -> dict[int, list[EpochRow]]:
     return _by_console(rows, EpochRow)
 
 
+def through_of(store: Store, site_id: str, console_id: str) -> dict[str, int]:
+    """Return, for each epoch of a console, the number up to which no event is waited for any more."""
+    rows = store.all(
+        "SELECT epoch, through FROM epoch JOIN console USING (console_key) WHERE site_id = ? AND console_id = ?",
+        (site_id, console_id),
+    )
+    return {str(epoch): int(through) for epoch, through in rows}
+
+
 def lost_since(store: Store, at_ms: int) -> dict[int, int]:
     """Return how many events each console lost, by `console_key`, in gaps whose following event came since then."""
     rows = store.all(

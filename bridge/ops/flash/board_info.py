@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.ops.flash.errors import BoardRefusedError, FlashingError
+from bridge.ops.flash.errors import FlashingError
 from bridge.ops.flash.repl import Repl
 from bridge.text import valid_id
 
@@ -41,21 +41,6 @@ print(json.dumps({{
     "hardware_id": hexlify(machine.unique_id()).decode(),
     "names": names, "guarded": guarded, "console": read("/console.json"), "slots": read("/slots.json"),
     "serving": "console.app" in sys.modules}}))
-"""
-
-# Count the events in the outbox with the board's own firmware, as only that knows its files. Counts as a restart.
-OUTBOX_QUERY = """
-import sys
-slot = SLOT
-if slot:
-    sys.path.insert(0, slot)
-from boards import BOARD as board
-from console import events
-from console.outbox import Outbox
-outbox = Outbox("/outbox", events.encode, events.decode, board.PROG_SIZE)
-outbox.open()
-epoch, first, end = outbox.delivery()
-print(end - first + (outbox.next - outbox.first if epoch != outbox.epoch else 0))
 """
 
 
@@ -128,16 +113,6 @@ def read_board_info(repl: Repl) -> BoardInfo:
         answer["serving"],
         answer["guarded"],
     )
-
-
-def waiting_event_count(repl: Repl, board: BoardInfo) -> int | None:
-    """Return how many events wait in its outbox for the bridge, or None if its firmware can't tell."""
-    if "outbox" not in (board.names or ()):
-        return 0
-    try:
-        return int(repl.run(OUTBOX_QUERY.replace("SLOT", repr(board.slot)).replace("BOARD", board.kind)))
-    except (BoardRefusedError, ValueError):
-        return None
 
 
 def _kind(platform: str, machine: str) -> str | None:

@@ -9,20 +9,22 @@ from functools import partial
 from typing import Any, Protocol
 
 from bridge.ops.flash.assignments import Assignment, AssignmentPool
-from bridge.ops.flash.board_info import RESTART_FILE, BoardInfo, waiting_event_count
+from bridge.ops.flash.board_info import RESTART_FILE, BoardInfo
+from bridge.ops.flash.bridge_records import BridgeRecords
 from bridge.ops.flash.console_json import WITHOUT_RADIO, SharedConfig, add_credentials, console_config
 from bridge.ops.flash.console_output import ConsoleOutput
 from bridge.ops.flash.enter_repl import handing_back, open_repl
 from bridge.ops.flash.errors import BoardGoneError, FlashingError
 from bridge.ops.flash.filesystem import write_copy
-from bridge.ops.flash.install import CONSOLE_FILE, FirmwareImage, console_files, install, replace_file, wipe
+from bridge.ops.flash.install import CONSOLE_FILE, FirmwareImage, console_files, install, replace_file
 from bridge.ops.flash.link_problem import explain, reported_problem
 from bridge.ops.flash.micropython_image import MicroPythonImage, write_by_esptool
 from bridge.ops.flash.ports import Port
 from bridge.ops.flash.repl import Repl
 from bridge.ops.flash.self_test import SelfTestResult, run_self_test
 from bridge.ops.flash.wait_online import OnlineWatch
-from bridge.text import plural, printable
+from bridge.ops.flash.waiting_events import clear_events
+from bridge.text import printable
 
 BOOT_LIMIT_S = 40.0
 ONLINE_LIMIT_S = 40.0
@@ -60,6 +62,7 @@ class TechnicianPrompt(Protocol):
 class FlashJob:
     """The work to do on each board of a run; `watch` hears consoles come online, and is None without a broker.
 
+    `records` are of the bridge that the consoles have sent to.
     Once `stopped` is set, boards that are not flashed yet are handed back.
     """
 
@@ -70,6 +73,7 @@ class FlashJob:
     may_wipe: bool = False
     runs_self_test: bool = True
     watch: OnlineWatch | None = None
+    records: BridgeRecords = field(default_factory=BridgeRecords)
     stopped: threading.Event = field(default_factory=threading.Event)
 
 
@@ -122,10 +126,11 @@ def _write_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: Fl
         prompt.note(f"{port.path}: {board.kind} {board.hardware_id} becomes {assignment.name}.")
         config = console_config(assignment, board, job.shared_config)
         job.shared_config.issuer.check(*assignment.identity)
-        result.wiped_count = None if board.lost_files else _clear_events(repl, board, assignment, job)
-        if result.wiped_count != 0:
-            lost = "an unknown number of events" if result.wiped_count is None else plural(result.wiped_count, "event")
-            prompt.note(f"{port.path}: wiped {lost} of {_previous_console(board)}, which the bridge will never get.")
+        lost = clear_events(repl, board, assignment.identity, job.records, may_wipe=job.may_wipe)
+        result.wiped_count = lost.count
+        if lost.count != 0:
+            never = "will never get" if lost.is_exact else "may never get"
+            prompt.note(f"{port.path}: wiped {lost}, which the bridge {never}.")
         report("configuring")
         _write_console_files(repl, assignment, config, job)
         install(repl, board, job.firmware, report)
@@ -192,27 +197,6 @@ def _open_board(
     erase = job.may_wipe and (board is None or board.names is None)
     write_by_esptool(micropython, port.path, lambda done: prompt.stage("writing MicroPython", done, 100), erase=erase)
     return open_repl(port, may_wipe=job.may_wipe)
-
-
-def _clear_events(repl: Repl, board: BoardInfo, assignment: Assignment, job: FlashJob) -> int | None:
-    """Make sure that no events are left of another console. Return how many were wiped (None: nobody knows)."""
-    if board.identity == assignment.identity and not job.may_wipe:
-        return 0
-    if "outbox" not in (board.names or ()):
-        return 0
-    count = waiting_event_count(repl, board)
-    if count != 0 and not job.may_wipe:
-        held = "an unknown number of events" if count is None else plural(count, "event")
-        raise FlashingError(
-            f"The board on {repl.path} still holds {held} of {_previous_console(board)}: let it deliver them where "
-            "that console stood, or give --wipe to lose them."
-        )
-    wipe(repl)
-    return count
-
-
-def _previous_console(board: BoardInfo) -> str:
-    return "/".join(board.identity) if board.identity else "an unknown console"
 
 
 def _check_console(
