@@ -59,6 +59,7 @@ def console_flash(
     base_sha256: options.BaseHash = None,
     wipe: options.Wipe = False,  # noqa: FBT002
     self_test: options.SelfTest = True,  # noqa: FBT002
+    listen: options.Listen = True,  # noqa: FBT002
     wait: options.Wait = 300,
     labels: options.Labels = options.LABELS,
     log_file: options.LogFile = options.LOG,
@@ -67,9 +68,9 @@ def console_flash(
     rows = _rows(site, console, table, count)
     check = _check_of_sites(None if keys or new else database)
     check({row.site_id for row in rows} or {name for name in [site] if name})
-    done = flash_log.read_done(log_file)
-    check_folder(labels)
     login = options.broker(broker, config, ca_file)
+    done = flash_log.read_done(log_file, login.address if login else None)
+    check_folder(labels)
     without_password = (row.wifi_ssid for row in rows if row.wifi_ssid and row.wifi_password is None)
     password = options.wifi_password(wifi_ssid or next(without_password, None), wifi_password_file)
     common = SharedConfig(
@@ -84,7 +85,7 @@ def console_flash(
         screen.say(f"All consoles of {table} are done, according to {log_file}: to flash them again, add --again.")
         return
     with ExitStack() as stack:
-        watch = stack.enter_context(OnlineWatch(login)) if login else None
+        watch = stack.enter_context(OnlineWatch(login)) if login and listen else None
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="trivox-firmware-"))
         stack.enter_context(screen)
         firmware = FirmwareImage(compiled(Path(folder) / "firmware"))
@@ -200,7 +201,8 @@ def _summary(session: FlashSession, wanted: int, log_file: Path) -> str:
     done, unheard = session.done_count, session.unheard_count
     of_them = "" if unheard == done else f"{unheard} of them "
     not_heard = f", {of_them}not heard at the broker" if unheard else ""
-    return f"{plural(done, 'console')} of {wanted} flashed{not_heard}; the log is {log_file}."
+    silent = f", {session.silent_count} more flashed, but not heard at the broker" if session.silent_count else ""
+    return f"{plural(done, 'console')} of {wanted} flashed{not_heard}{silent}; the log is {log_file}."
 
 
 def _no_board(session: FlashSession, wait_s: int) -> str:

@@ -79,6 +79,7 @@ Wipe = Annotated[
 SelfTest = Annotated[
     bool, typer.Option("--self-test/--no-self-test", help="Lead through the self-test after the start.")
 ]
+Listen = Annotated[bool, typer.Option("--listen/--no-listen", help="Wait until each console is heard at --broker.")]
 Wait = Annotated[int, typer.Option("--wait", min=1, help="Give up after this many seconds without a board.")]
 Labels = Annotated[Path, typer.Option("--labels", help="The folder to write labels to.")]
 LogFile = Annotated[Path, typer.Option("--log", help="The log, which gets a line for each board.")]

@@ -9,6 +9,10 @@ class FlashingError(TrivoxError):
     """Base class: this board could not be flashed; others can."""
 
 
+class NotHeardError(FlashingError):
+    """The board is flashed, but is not heard at the broker."""
+
+
 class BoardGoneError(FlashingError):
     """The connection to the board ended: its cable was pulled, or it restarted."""
 

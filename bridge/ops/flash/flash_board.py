@@ -14,7 +14,7 @@ from bridge.ops.flash.bridge_records import BridgeRecords
 from bridge.ops.flash.console_json import WITHOUT_RADIO, SharedConfig, add_credentials, console_config
 from bridge.ops.flash.console_output import ConsoleOutput
 from bridge.ops.flash.enter_repl import handing_back, open_repl
-from bridge.ops.flash.errors import BoardGoneError, FlashingError
+from bridge.ops.flash.errors import BoardGoneError, FlashingError, NotHeardError
 from bridge.ops.flash.filesystem import write_copy
 from bridge.ops.flash.install import CONSOLE_FILE, FirmwareImage, console_files, install, replace_file
 from bridge.ops.flash.link_problem import explain, reported_problem
@@ -28,6 +28,7 @@ from bridge.text import printable
 
 BOOT_LIMIT_S = 40.0
 ONLINE_LIMIT_S = 40.0
+DEAF_LIMIT_S = 20.0  # where this machine cannot listen at the broker: a board has told by then what hinders it
 SURE_S = 10.0  # a console that reports one and the same problem for so long will not come online
 LISTEN_S = 0.2
 START = f"""
@@ -81,13 +82,14 @@ class FlashJob:
 class FlashResult:
     """The work done on a board, as far as it got.
 
-    `wiped_count` is how many events were lost, None if not known. `unheard` says, as the end of a sentence, why nobody
-    listened at the broker for a console that is flashed.
+    `broker` is the address that was given for the board. `wiped_count` is how many events were lost, None if not known.
+    `unheard` says, as the end of a sentence, why nobody listened at the broker for a console that is flashed.
     """
 
     port: str
     board: BoardInfo | None = None
     assignment: Assignment | None = None
+    broker: str | None = None
     wiped_count: int | None = 0
     boot: int | None = None
     online: bool | None = None
@@ -125,6 +127,8 @@ def _write_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: Fl
         prompt.show_name(assignment.name)
         prompt.note(f"{port.path}: {board.kind} {board.hardware_id} becomes {assignment.name}.")
         config = console_config(assignment, board, job.shared_config)
+        if job.shared_config.broker and board.kind != WITHOUT_RADIO:
+            result.broker = job.shared_config.broker.address
         job.shared_config.issuer.check(*assignment.identity)
         lost = clear_events(repl, board, assignment.identity, job.records, may_wipe=job.may_wipe)
         result.wiped_count = lost.count
@@ -135,7 +139,8 @@ def _write_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: Fl
         _write_console_files(repl, assignment, config, job)
         install(repl, board, job.firmware, report)
         result.unheard = _why_unheard(config, job)
-        if job.watch:
+        if job.watch and not result.unheard:
+            job.watch.connect()
             job.watch.expect(assignment.identity)
         report("restarting")
     repl.restart(START.replace("WORD", repr("self_test" if job.runs_self_test else "flashed")))
@@ -217,7 +222,7 @@ def _check_console(
     if result.self_test and not result.self_test.passed:
         raise FlashingError(f"{result.assignment.name} is flashed, but {result.self_test.sentence}.")
     if result.online is False:
-        raise FlashingError(f"{result.assignment.name} is flashed, but {problem}.")
+        raise NotHeardError(f"{result.assignment.name} is flashed, but {problem}.")
 
 
 def _why_unheard(config: dict[str, Any], job: FlashJob) -> str:
@@ -225,9 +230,9 @@ def _why_unheard(config: dict[str, Any], job: FlashJob) -> str:
     if config["board"] == WITHOUT_RADIO:
         return "it has no radio: start `trivox gateway`, and see `trivox console list`"
     if job.watch is None:
-        return "no --broker is given: see `trivox console list` where the bridge is"
-    job.watch.connect()
-    return job.watch.problem  # the console may still be online where it will stand
+        cause = "--no-listen" if job.shared_config.broker else "no --broker"
+        return f"{cause} is given: see `trivox console list` where the bridge is"
+    return ""
 
 
 def _wait_online(watch: OnlineWatch, output: ConsoleOutput, config: dict[str, Any], result: FlashResult) -> str:
@@ -236,17 +241,24 @@ def _wait_online(watch: OnlineWatch, output: ConsoleOutput, config: dict[str, An
     assert result.board is not None  # noqa: S101
     identity, hardware_id = result.assignment.identity, result.board.hardware_id
     problem, sure_s = "", float("inf")
-    end_s = time.monotonic() + ONLINE_LIMIT_S
+    limit_s = DEAF_LIMIT_S if watch.problem else ONLINE_LIMIT_S
+    end_s = time.monotonic() + limit_s
     while not watch.is_online(identity, hardware_id):
         if time.monotonic() > min(end_s, sure_s):
             result.online = False
-            unheard = f"{watch.address} has not heard it in {ONLINE_LIMIT_S:.0f} s: read the broker's log"
-            return explain(problem, config) if problem else unheard
+            return explain(problem, config) if problem else _unexplained(watch, limit_s)
         reported = _next_problem(output)
         if reported and reported != problem:
             problem, sure_s = reported, time.monotonic() + SURE_S
     result.online = True
     return ""
+
+
+def _unexplained(watch: OnlineWatch, limit_s: float) -> str:
+    """Return why a console that reports no problem is not heard, as the end of a sentence."""
+    if watch.problem:
+        return f"was not heard at the broker, as {watch.problem}; give --no-listen if that is as it should be here"
+    return f"{watch.address} has not heard it in {limit_s:.0f} s: read the broker's log"
 
 
 def _next_problem(output: ConsoleOutput) -> str | None:

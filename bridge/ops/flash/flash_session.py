@@ -13,6 +13,7 @@ from typing import TypeVar
 from bridge.errors import TrivoxError
 from bridge.ops.flash import flash_log
 from bridge.ops.flash.enter_repl import resume
+from bridge.ops.flash.errors import NotHeardError
 from bridge.ops.flash.flash_board import FlashJob, FlashResult, TechnicianPrompt, flash_board
 from bridge.ops.flash.label import label_text, write_label
 from bridge.ops.flash.micropython_image import write_to_volume
@@ -47,11 +48,12 @@ class FlashRun:
 class FlashSession:
     """A run at a technician's desk.
 
-    `unheard_count` of the `done_count` consoles were not heard at the broker; `failed_count` boards were not flashed.
+    `unheard_count` of the `done_count` consoles were not listened for at the broker. `failed_count` boards were not
+    flashed, or, as `silent_count` of them, were listened for but not heard.
     """
 
     def __init__(self, job: FlashJob, flash_run: FlashRun, open_prompt: OpenPrompt) -> None:
-        self.done_count = self.unheard_count = self.failed_count = 0
+        self.done_count = self.unheard_count = self.failed_count = self.silent_count = 0
         self._job, self._flash_run, self._open_prompt = job, flash_run, open_prompt
         self._busy: dict[str, threading.Thread] = {}
         self._results: list[FlashResult] = []
@@ -148,7 +150,7 @@ class FlashSession:
                     self._record_done(result, prompt)
                     self.done_count += 1
             except TrivoxError as error:
-                self._record_failed(result, prompt, str(error))
+                self._record_failed(result, prompt, error)
         return not result.becomes_volume
 
     def _record_done(self, result: FlashResult, prompt: TechnicianPrompt) -> None:
@@ -156,19 +158,21 @@ class FlashSession:
         assert result.assignment is not None  # noqa: S101
         label_fields = (*result.assignment.identity, result.board.kind, result.board.hardware_id)
         path = write_label(self._flash_run.labels, *label_fields)
-        flash_log.append(self._flash_run.log, result, self._flash_run.version, None)
+        flash_log.append(self._flash_run.log, result, self._flash_run.version)
         prompt.note(f"{label_text(*label_fields)}\n(label: {path})")
         if result.unheard:
             self.unheard_count += 1
             prompt.note(f"{result.assignment.name} is flashed, but was not heard at the broker, as {result.unheard}.")
         prompt.stage("flashed, not heard" if result.unheard else "done", 1, 1)
 
-    def _record_failed(self, result: FlashResult, prompt: TechnicianPrompt, reason: str) -> None:
-        if result.assignment:
+    def _record_failed(self, result: FlashResult, prompt: TechnicianPrompt, error: TrivoxError) -> None:
+        if isinstance(error, NotHeardError):  # the board keeps the name
+            self.silent_count += 1
+        elif result.assignment:
             self._job.assignments.give_back(result.assignment)
-        self._fail(prompt, result.port, reason)
-        prompt.stage("failed")
-        flash_log.append(self._flash_run.log, result, self._flash_run.version, reason)
+        self._fail(prompt, result.port, str(error))
+        prompt.stage("flashed, not heard" if isinstance(error, NotHeardError) else "failed")
+        flash_log.append(self._flash_run.log, result, self._flash_run.version, error)
 
     def _write_volume(self, volume: Path) -> bool:
         micropython = self._job.micropython

@@ -17,7 +17,8 @@ STEP_MS = 16_000  # a console gives 15 s to each step
 SELF_TEST = re.compile(r"^self_test: (?!boot )(.*)$", re.MULTILINE)
 WIFI = ("--wifi-ssid", "shop")
 SECRET = MappingProxyType({"TRIVOX_WIFI_PASSWORD": "simulated"})  # of the simulated network
-NOWHERE = (*WIFI, "--broker", "mqtt://127.0.0.1:1")
+DEAF = (*WIFI, "--broker", "mqtt://127.0.0.1:1")
+NOWHERE = (*DEAF, "--no-listen")
 TILL = ("--site", "sofia-1", "--console", "till-1")
 UNTESTED = "--no-self-test"
 

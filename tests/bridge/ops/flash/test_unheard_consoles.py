@@ -10,7 +10,7 @@ from bridge.ops.flash import flash_board
 from bridge.ops.flash.link_problem import explain, reported_problem
 from simulator.console.bare_board import BareBoard
 from tests.bridge.office import Office, OfficeTill
-from tests.bridge.ops.flash.desk import NOWHERE, TILL, UNTESTED, WIFI, flash, log_of
+from tests.bridge.ops.flash.desk import DEAF, NOWHERE, TILL, UNTESTED, WIFI, flash, log_of
 from tests.support import facts
 from tests.support.certificates import make_certificates
 from tests.support.command import trivox
@@ -71,7 +71,8 @@ def test_a_board_that_cannot_join_its_wifi_says_why(
     assert 'the board says "no Wi-Fi, status' in done.stderr
     assert (done.stdout + done.stderr).count(cause) == 1
     assert "broker's address" not in done.stderr
-    assert log_of(tmp_path)[-1]["online"] is False
+    line = log_of(tmp_path)[-1]
+    assert (line["result"], line["online"]) == ("not_heard", False)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -133,16 +134,26 @@ def test_the_wrong_protocol_is_refused_before_any_board_is_touched(tmp_path: Pat
     assert not (tmp_path / "flashed.ndjson").exists()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_was_not_checked_is_said(in_service: PlugIn, tmp_path: Path) -> None:
     board = in_service("pico_w")
-    done = flash(tmp_path, *TILL, "--port", board.port, UNTESTED)
+    (tmp_path / "table.csv").write_text("site_id,console_id\nsofia-1,till-1\n")
+    flashing = ("--csv", "table.csv", "--port", board.port, UNTESTED)
+    done = flash(tmp_path, *flashing)
     assert done.returncode == 0, done.stderr
     assert "was not heard at the broker, as no --broker is given" in done.stdout
     assert "1 console of 1 flashed, not heard at the broker" in done.stdout
     assert "sofia-1/till-1: done" not in done.stdout
-    away = flash(tmp_path, *TILL, *NOWHERE, "--port", board.port, UNTESTED)
-    assert "not heard at the broker, as mqtt://127.0.0.1:1 does not answer this machine" in away.stdout
-    assert [line["online"] for line in log_of(tmp_path)] == [None, None]
+    mistyped = flash(tmp_path, *flashing, *DEAF, "--again")
+    assert mistyped.returncode == 1
+    assert "is flashed, but nothing listens at 127.0.0.1:1: start the broker, or correct --broker" in mistyped.stderr
+    assert "0 consoles of 1 flashed, 1 more flashed, but not heard at the broker" in mistyped.stdout
+    unheard = flash(tmp_path, *flashing, *NOWHERE)  # the log does not have it as done
+    assert "was not heard at the broker, as --no-listen is given" in unheard.stdout
+    assert [line["result"] for line in log_of(tmp_path)] == ["done", "not_heard", "done"]
+    assert "All consoles of table.csv are done" in flash(tmp_path, *flashing, *NOWHERE).stdout
+    other_broker = ("--csv", "table.csv", "--port", "none", *NOWHERE, "--broker", "mqtt://broker.example")
+    assert "Plug in 1 board" in flash(tmp_path, *other_broker).stdout
 
 
 def test_a_board_without_radio_is_not_waited_for(plugged: PlugIn, tmp_path: Path, broker: Mosquitto) -> None:
