@@ -127,6 +127,14 @@ class KnownNames:
             "`trivox counts list`",
         )
 
+    def near_console(self, site_id: str, console_id: str) -> str | None:
+        """Return the SITE/CONSOLE that an unknown name may be a mistyped form of; another number is no mistake."""
+        known = consoles.console_ids(self._store, site_id)
+        if console_id in known or _stem(console_id) in {_stem(other) for other in known}:
+            return None
+        nearest = find_nearest(console_id, known)
+        return f"{site_id}/{nearest}" if nearest else None
+
     def new_names(self) -> list[str]:
         """Return the sites, consoles and checkout points that are new, as `site sofia-1`."""
         found: dict[str, None] = {}
@@ -194,3 +202,7 @@ def find_nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the nearest known name; capitals make no difference."""
     by_folded = {other.casefold(): other for other in known}
     return next((by_folded[other] for other in get_close_matches(name.casefold(), by_folded, n=1)), None)
+
+
+def _stem(name: str) -> str:
+    return name.rstrip("0123456789")

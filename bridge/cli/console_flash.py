@@ -58,6 +58,7 @@ def console_flash(
     base: options.BaseFile = None,
     base_sha256: options.BaseHash = None,
     wipe: options.Wipe = False,  # noqa: FBT002
+    replace: options.Replace = False,  # noqa: FBT002
     self_test: options.SelfTest = True,  # noqa: FBT002
     listen: options.Listen = True,  # noqa: FBT002
     wait: options.Wait = 300,
@@ -95,6 +96,7 @@ def console_flash(
             common,
             micropython,
             may_wipe=wipe,
+            may_replace=replace,
             runs_self_test=self_test,
             watch=watch,
             records=BridgeRecords(None if keys else database),

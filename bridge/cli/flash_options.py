@@ -76,6 +76,9 @@ Wipe = Annotated[
         "--wipe", help="Discard events that are waiting on a board, and say how many; replace a broken filesystem."
     ),
 ]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Give the board a name that another board is using right now.")
+]
 SelfTest = Annotated[
     bool, typer.Option("--self-test/--no-self-test", help="Lead through the self-test after the start.")
 ]

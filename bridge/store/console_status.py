@@ -66,6 +66,16 @@ def boards(store: Store) -> dict[int, list[BoardRow]]:
     return _by_console(rows, BoardRow)
 
 
+def last_board(store: Store, site_id: str, console_id: str) -> BoardRow | None:
+    """Return the board that last used a console's id, unless the console went offline since."""
+    row = store.one(
+        "SELECT hardware_id, last_heard_at_ms, turns FROM board JOIN console USING (console_key)"
+        " WHERE site_id = ? AND console_id = ? AND online IS NOT 0 ORDER BY last_heard_at_ms DESC",
+        (site_id, console_id),
+    )
+    return BoardRow(*row) if row else None
+
+
 def _by_console(rows: list[Any], row_type: Callable[..., Row]) -> dict[int, list[Row]]:
     found: dict[int, list[Row]] = {}
     for key, *columns in rows:

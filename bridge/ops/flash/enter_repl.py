@@ -44,13 +44,14 @@ except OSError:
 """
 
 RESUME = f"""
-import machine, sys
+import machine, sys, time
 if WAS_SERVING or "console.app" in sys.modules:
     try:
         with open("{RESTART_FILE}", "w") as file:
             file.write("restart")
     except OSError:
         pass
+    time.sleep_ms(100)  # until the host has heard that it is understood
     machine.reset()
 """
 

@@ -19,6 +19,7 @@ from bridge.ops.flash.filesystem import write_copy
 from bridge.ops.flash.install import CONSOLE_FILE, FirmwareImage, console_files, install, replace_file
 from bridge.ops.flash.link_problem import explain, reported_problem
 from bridge.ops.flash.micropython_image import MicroPythonImage, write_by_esptool
+from bridge.ops.flash.name_in_use import check_name_is_free, remarks
 from bridge.ops.flash.ports import Port
 from bridge.ops.flash.repl import Repl
 from bridge.ops.flash.self_test import SelfTestResult, run_self_test
@@ -72,6 +73,7 @@ class FlashJob:
     shared_config: SharedConfig
     micropython: MicroPythonImage | None = None
     may_wipe: bool = False
+    may_replace: bool = False
     runs_self_test: bool = True
     watch: OnlineWatch | None = None
     records: BridgeRecords = field(default_factory=BridgeRecords)
@@ -126,6 +128,8 @@ def _write_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: Fl
         result.assignment = assignment = _take_assignment(repl, board, job, result)
         prompt.show_name(assignment.name)
         prompt.note(f"{port.path}: {board.kind} {board.hardware_id} becomes {assignment.name}.")
+        if not job.may_replace:
+            check_name_is_free(assignment, board, job.records, job.watch)
         config = console_config(assignment, board, job.shared_config)
         if job.shared_config.broker and board.kind != WITHOUT_RADIO:
             result.broker = job.shared_config.broker.address
@@ -135,6 +139,8 @@ def _write_board(port: Port, job: FlashJob, prompt: TechnicianPrompt, result: Fl
         if lost.count != 0:
             never = "will never get" if lost.is_exact else "may never get"
             prompt.note(f"{port.path}: wiped {lost}, which the bridge {never}.")
+        for remark in remarks(assignment, board, job.records):
+            prompt.note(f"{port.path}: {remark}")
         report("configuring")
         _write_console_files(repl, assignment, config, job)
         install(repl, board, job.firmware, report)

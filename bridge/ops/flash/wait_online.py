@@ -34,6 +34,7 @@ class OnlineWatch:
         self._connecting = threading.Lock()
         self._guard = threading.Lock()
         self._online: set[tuple[str, str]] = set()  # topic and hardware id of each console that said so
+        self._users: dict[str, str] = {}  # by topic, the hardware id of the board that is online, as last said
         self._answered = threading.Event()
         self._is_listening = False
 
@@ -62,6 +63,11 @@ class OnlineWatch:
         """Forget whether a console was online, as its board is about to start."""
         with self._guard:
             self._online = {entry for entry in self._online if entry[0] != _topic(identity)}
+
+    def user_of(self, identity: Identity) -> str | None:
+        """Return the hardware id of the board that is online with a console's name."""
+        with self._guard:
+            return self._users.get(_topic(identity))
 
     def is_online(self, identity: Identity, hardware_id: str) -> bool:
         """Return whether that board has come online."""
@@ -118,12 +124,15 @@ class OnlineWatch:
     def _status_received(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         try:
             status = json.loads(message.payload)
-            is_online, hardware_id = status["state"] == "online", str(status["hardware_id"])
-        except (ValueError, KeyError, TypeError):
+            is_online, hardware_id = status["state"] == "online", str(status.get("hardware_id", ""))
+        except (ValueError, KeyError, TypeError, AttributeError):
             return  # not a console's; the bridge will report it
-        if is_online and not message.retain:  # a retained status is from before the restart
-            with self._guard:
-                self._online.add((message.topic, hardware_id))
+        with self._guard:
+            self._users.pop(message.topic, None)
+            if is_online and hardware_id:
+                self._users[message.topic] = hardware_id
+                if not message.retain:  # a retained status is from before the restart
+                    self._online.add((message.topic, hardware_id))
 
 
 def _topic(identity: Identity) -> str:

@@ -121,3 +121,4 @@ def test_a_technician_with_one_login_can_flash_several_boards_at_once(shop: Secu
         for name in ("till-1", "till-2"):
             wait_until(f"{name} is online", lambda name=name: watch.is_online(("shop", name), f"of-{name}"))
         assert not watch.is_online(("shop", "till-2"), "of-till-1")
+        assert watch.user_of(("shop", "till-1")) == "of-till-1"  # a board that is still there: it keeps the name

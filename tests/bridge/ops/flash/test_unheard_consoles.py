@@ -1,6 +1,7 @@
 """Why a flashed console is not heard at the broker, and what a flashing that was refused leaves behind: nothing."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -175,27 +176,31 @@ def test_a_refused_flash_enrols_nobody(in_service: PlugIn, tmp_path: Path) -> No
     trivox("console", "enroll", "sofia-1/till-1", "--database", "shop.db", folder=tmp_path)
     board = in_service("pico_w")
     board.press("yes")  # an event waits
-    (tmp_path / "table.csv").write_text("site_id,console_id,board\nsofia-1,till-7,esp32\n")
+    office = Office(tmp_path)
+    office.database = tmp_path / "shop.db"
+    health = {"epoch": "00000001", "hardware_id": "0b5e55ed"}
+    topic = "trivox/v1/sofia-1/till-8/health"
+    office.take_messages([{"topic": topic, "payload": health, "received_at_ms": time.time_ns() // 1_000_000}])
     till_9 = ("--site", "sofia-1", "--console", "till-9")
     port = ("--port", board.port)
     for words, sentence in (
         ((*till_9, *port), "The Wi-Fi of sofia-1/till-9 is not known"),
         ((*till_9, *NOWHERE, *port), "still holds 1 event of sofia-1/till-1: let"),
-        (("--csv", "table.csv", *NOWHERE, *port), "needs another board (esp32)"),
+        ((*TILL, "--console", "till-8", *NOWHERE, *port), "was heard just now from another board (0b5e55ed): unplug"),
         ((*till_9, *NOWHERE, "--port", str(tmp_path / "none")), "There is no port"),
     ):
         refused = flash(tmp_path, *words, UNTESTED, "--database", "shop.db")
         assert refused.returncode == 1
         assert sentence in refused.stderr
         assert (refused.stdout + refused.stderr).count(sentence) == 1
-    assert facts.consoles(tmp_path / "shop.db", "console_id") == ["till-1"]
+    assert facts.consoles(tmp_path / "shop.db", "console_id") == ["till-1", "till-8"]
     assert [path.name for path in (tmp_path / "shop.db-keys" / "sofia-1").iterdir()] == ["till-1.json"]
-    office = Office(tmp_path)
-    office.database = tmp_path / "shop.db"
     deliver(board, office)
-    done = flash(tmp_path, *till_9, *NOWHERE, *port, UNTESTED, "--database", "shop.db")
+    done = flash(tmp_path, *TILL, "--console", "tlil-1", *NOWHERE, *port, UNTESTED, "--database", "shop.db")
     assert done.returncode == 0, done.stderr
     assert log_of(tmp_path)[-1]["events_wiped"] == 0
+    assert "sofia-1/tlil-1 is a new name; did you mean sofia-1/till-1?" in done.stdout
+    assert "run `trivox console retire sofia-1/till-1`" in done.stdout
 
 
 def test_a_board_whose_cable_is_pulled_while_it_gets_its_keys_keeps_its_enrolment(
