@@ -22,6 +22,8 @@ from bridge.store.updates import FAILED, FETCHING, RETURNED, UpdateOrder
 from bridge.text import ago, plural
 
 POLL_S = 1.0
+OFFLINE_MS = 120_000  # longer than a restart
+SILENT_MS = 900_000
 PLAIN_WIDTH = 160  # columns, if the output is not a terminal
 NAMES_SHOWN = 10
 NOT_ORDERED = {
@@ -54,7 +56,11 @@ def console_update(
     ] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Stop updates that consoles are not trying out yet.")] = False,  # noqa: FBT002
     watch: Annotated[  # noqa: FBT002
-        bool, typer.Option("--watch", help="Wait until all have ended; exit status 1 if one failed.")
+        bool,
+        typer.Option(
+            "--watch",
+            help="Wait until all consoles that are online have ended; exit status 1 if one failed or is offline.",
+        ),
     ] = False,
     database: Database = DATABASE,
 ) -> None:
@@ -74,7 +80,7 @@ def console_update(
     if watch:
         _watch(database)
     elif to is None and not stop:
-        _show(_orders(database))
+        _show(_orders_and_absent(database)[0])
 
 
 def _order(database: Path, command: OrderUpdate) -> None:
@@ -83,16 +89,12 @@ def _order(database: Path, command: OrderUpdate) -> None:
     for key, reason in NOT_ORDERED.items():
         names = result[key]
         if names:
-            more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-            print_line(f"Not {', '.join(names[:NAMES_SHOWN])}{more}: they {reason}.")
+            print_line(f"Not {_listed(names)}: they {reason}.")
 
 
-def _orders(database: Path) -> list[UpdateOrder]:
-    store = open_store(database)
-    try:
-        return updates.orders(store)
-    finally:
-        store.close()
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"{', '.join(names[:NAMES_SHOWN])}{more}"
 
 
 def _show(orders: list[UpdateOrder]) -> None:
@@ -112,10 +114,10 @@ def _state(order: UpdateOrder) -> str:
 
 
 def _watch(database: Path) -> None:
-    """Print a line for each change until no order is open. Raises TrivoxError if a console failed."""
+    """Print a line for each change until no order can move on. Raises TrivoxError if a console failed or is absent."""
     shown: dict[int, str] = {}
     while True:
-        orders = _orders(database)
+        orders, absent = _orders_and_absent(database)
         for order in orders:
             line = f"{order.site_id}/{order.console_id}: {order.version} {_state(order)}"
             line += f": {order.reason}" if order.reason else ""
@@ -123,7 +125,8 @@ def _watch(database: Path) -> None:
                 shown[order.console_key] = line
                 print_line(line)
         sys.stdout.flush()
-        if not any(order.is_open for order in orders):
+        waiting = [order for order in orders if order.is_open]
+        if all(order.console_key in absent for order in waiting):
             break
         time.sleep(POLL_S)
     failed = [order for order in orders if order.state in {FAILED, RETURNED}]
@@ -131,3 +134,18 @@ def _watch(database: Path) -> None:
         raise TrivoxError(
             f"{plural(len(failed), 'console')} did not take the update: see the reasons in `trivox console update`."
         )
+    if waiting:
+        names = [f"{order.site_id}/{order.console_id}" for order in waiting]
+        raise TrivoxError(
+            f"Not online: {_listed(names)}. An update goes on by itself once its console is back; `trivox console "
+            "update` shows it."
+        )
+
+
+def _orders_and_absent(database: Path) -> tuple[list[UpdateOrder], set[int]]:
+    """Return all orders, and the keys of those consoles that have not been there for a while."""
+    store = open_store(database)
+    try:
+        return updates.orders(store), updates.absent(store, store.now_ms - OFFLINE_MS, store.now_ms - SILENT_MS)
+    finally:
+        store.close()

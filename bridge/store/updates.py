@@ -48,6 +48,16 @@ def orders(store: Store) -> list[UpdateOrder]:
     return [UpdateOrder(*row) for row in rows]
 
 
+def absent(store: Store, offline_since_ms: int, silent_since_ms: int) -> set[int]:
+    """Return the `console_key` of those with orders that are offline, or silent though not known as offline, since."""
+    rows = store.all(
+        "SELECT console_key FROM update_order JOIN console USING (console_key)"
+        " WHERE last_seen_at_ms < CASE online WHEN 1 THEN ? ELSE ? END",
+        (silent_since_ms, offline_since_ms),
+    )
+    return {int(key) for (key,) in rows}
+
+
 def order_of(store: Store, site_id: str, console_id: str) -> UpdateOrder | None:
     """Return a console's order; None if it has none."""
     row = store.one(

@@ -93,6 +93,14 @@ def test_a_share_grows_and_is_the_same_each_time(office: Office) -> None:
     assert "0 consoles to be updated" in office.do("console", "update", "--to", "1.1.0", "--percent", 10)
 
 
+def test_watching_ends_where_only_absent_consoles_are_left(office: Office) -> None:
+    office.do("console", "update", "--to", "1.1.0", "--all")
+    watched = office.run("console", "update", "--watch")
+    assert watched.status == 1
+    assert "Not online: " in watched.err
+    assert "demo/till-1" in watched.err
+
+
 def test_another_version_begins_with_other_consoles(office: Office) -> None:
     office.do("console", "update", "--to", "1.1.0", "--percent", 25)
     first = set(states(office))
