@@ -78,6 +78,8 @@ def to_pem(key: Ed25519PublicKey) -> bytes:
 def read_key(path: Path) -> Ed25519PrivateKey:
     """Read the signing key. Raises TrivoxError."""
     data = read_small_file(path)
+    if data.startswith(b"-----BEGIN PUBLIC KEY"):
+        raise TrivoxError(f"{path} is the public key, which bridges trust: give the private one, which signs.")
     if is_open_to_others(path):
         raise TrivoxError(
             f"{path} can be read by others: run `chmod 600 {path}`, and consider whether it is still a secret."

@@ -112,6 +112,8 @@ def _choose_format(kind: str | None, out: Path | None) -> Format:
         raise UsageError(
             f"A card's file must end in {' or '.join(FORMATS)}, not {printable(ending)!r}; or give --format."
         )
+    if kind is not None and ending in FORMATS and kind.lower() in FORMATS and kind.lower() != ending:
+        raise UsageError(f"--format {kind.lower()} contradicts the ending of {printable(str(out))}: leave one out.")
     wanted = (kind or "").lower() or (ending if ending in FORMATS else "pdf")
     for form in FORMATS:
         if wanted == form:

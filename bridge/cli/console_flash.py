@@ -54,7 +54,7 @@ def console_flash(
     config: options.Config = None,
     database: options.EnrollingDatabase = None,
     keys: options.Keys = None,
-    new: New = False,  # noqa: FBT002 - options of the command line
+    new: options.New = False,  # noqa: FBT002 - options of the command line
     base: options.BaseFile = None,
     base_sha256: options.BaseHash = None,
     wipe: options.Wipe = False,  # noqa: FBT002

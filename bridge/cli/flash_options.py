@@ -63,6 +63,10 @@ EnrollingDatabase = Annotated[
     Path | None,
     typer.Option("--database", envvar="TRIVOX_DATABASE", help="The bridge's database, to enrol the consoles in it."),
 ]
+New = Annotated[
+    bool,
+    typer.Option("--new", help="Make the database and the site, if they are not known; a console needs no --new."),
+]
 Keys = Annotated[
     Path | None, typer.Option("--keys", help="A file made by `trivox console keys`, instead of the database.")
 ]

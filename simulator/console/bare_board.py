@@ -1,5 +1,6 @@
 """Simulate a board fresh from its box: MicroPython, an empty filesystem, and the REPL on USB."""
 
+import hashlib
 import threading
 import time
 from contextlib import suppress
@@ -21,12 +22,16 @@ class BareBoard(Console):
     """A board in `folder` that runs what is on its flash; a host puts it there over `port`.
 
     Once firmware is on it, it can do what a `Console` can. Wi-Fi is the simulator's network (`WIFI` in
-    `simulator/console/console_json.py`), which leads straight to this machine: it can't be cut or made to hang.
+    `simulator/console/console_json.py`), which leads straight to this machine: it can't be cut or made to hang. Its
+    hardware id is derived from `folder`, unless one or a console is given.
     """
 
     def __init__(self, folder: Path, board: str, **others: Any) -> None:
         if board == "unix":
             raise ConsoleError("A bare board needs a filesystem at its root: choose esp32, pico_w or pico.")
+        if "console_id" not in others:  # it has no name yet, so two boards differ by where they lie
+            digits = hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()
+            others.setdefault("hardware_id", digits[: 16 if board.startswith("pico") else 12])
         super().__init__(folder, board=board, installed=True, **others)
         self._fixed["bare"] = True
         self._fixed["raw"] = False

@@ -159,6 +159,12 @@ def test_what_stock_boards_do_with_a_broken_filesystem(board: BareBoard, mpremot
         assert mpremote("exec", "import os\nprint(os.listdir('/'))").stdout == "[]\n"  # formatted, unasked
 
 
+def test_two_boards_have_two_hardware_ids(tmp_path: Path) -> None:
+    ids = {BareBoard(tmp_path / name, "pico_w").hardware_id for name in ("one", "other")}
+    assert len(ids) == 2
+    assert {BareBoard(tmp_path / "one", "pico_w").hardware_id} < ids
+
+
 def test_the_unix_board_can_not_be_bare(tmp_path: Path) -> None:
     with pytest.raises(ConsoleError, match="esp32, pico_w or pico"):
         BareBoard(tmp_path, "unix")

@@ -239,7 +239,7 @@ def test_a_drawing_needs_no_fonts_and_has_its_size_and_title(office: Office) -> 
 
 def test_the_format_follows_the_file_name(office: Office) -> None:
     assert card(office, "--out", office.folder / "a.SVG").read_bytes().startswith(b"<svg")
-    assert card(office, "--out", office.folder / "a.svg", "--format", "pdf").read_bytes().startswith(b"%PDF")
+    assert card(office, "--out", office.folder / "card", "--format", "pdf").read_bytes().startswith(b"%PDF")
     assert card(office, "--out", office.folder / "card").read_bytes().startswith(b"%PDF")
 
 
@@ -267,6 +267,7 @@ def test_the_format_follows_the_file_name(office: Office) -> None:
         (("staff", "--for", "seller", "--no", "x", "--yes", "y"), 2, "--yes and --no would change nothing"),
         (("staff", "--size", "A7"), 2, "A6, A5, A4"),
         (("staff", "--format", "png"), 2, "pdf or svg"),
+        (("staff", "--out", "a.svg", "--format", "pdf"), 2, "--format pdf contradicts the ending of a.svg"),
         (("staff", "--for", "boss"), 2, "customer or seller"),
         (("staff", "--font", "Comic Sans"), 1, "There is no font 'Comic Sans' on this machine: give one of"),
         (("staff", "--texts", "nothere.toml"), 1, "nothere.toml cannot be read"),
