@@ -154,18 +154,20 @@ class CsvFile:
         """Raise TrivoxError if a line had an error."""
         if not self.errors:
             return
-        error = TrivoxError(self._sentence())
+        error = self._error()
         error.exit_status = self.errors.exit_status
         raise error
 
-    def _sentence(self) -> str:
+    def _error(self) -> TrivoxError:
         ordered = sorted(self.errors, key=lambda error: int(error.removeprefix("line ").partition(":")[0]))
         shown = ordered[:MAX_ERRORS_SHOWN]
         hidden = len(ordered) - len(shown)
         rest = [f"and {hidden} more"] if hidden else []
         if len(ordered) == 1:
-            return f"{self.name}: nothing was imported; correct {shown[0]}"
-        return "\n".join([f"{self.name}: nothing was imported; correct these lines:", *shown, *rest])
+            return TrivoxError(f"{self.name}: nothing was imported; correct {shown[0]}")
+        error = TrivoxError(f"{self.name}: nothing was imported; correct these lines:")
+        error.lines = [*shown, *rest]
+        return error
 
 
 def _separator(text: str, columns: tuple[str, ...]) -> str:

@@ -18,7 +18,7 @@ import typer
 
 from bridge import private_files
 from bridge.cli.options import DATABASE
-from bridge.cli.output import print_error, print_line
+from bridge.cli.output import print_error, print_line, print_usage
 from bridge.errors import TrivoxError, UsageError
 from bridge.safe_stream import safe_output
 from bridge.store.faults import DAMAGED, cannot_use
@@ -88,7 +88,13 @@ def _run(words: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads the output any more: end quietly
         return 1
-    except (TrivoxError, typer.TyperException, apsw.Error, OSError) as error:
+    except TrivoxError as error:
+        print_error(str(error), error.lines)
+        return error.exit_status
+    except (typer.TyperException, apsw.Error, OSError) as error:
+        if isinstance(error, typer.TyperException) and error.format_message().startswith("Usage:"):
+            print_usage(error.format_message())  # a command was given without words
+            return error.exit_code
         sentence, status = _describe_error(error, words)
         print_error(sentence)
         return status
@@ -107,12 +113,8 @@ def _check_encoding(words: list[str]) -> None:
 
 def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:
     """Return the sentence and the exit status for an error."""
-    if isinstance(error, TrivoxError):
-        return str(error), error.exit_status
     if isinstance(error, typer.TyperException):
         message = _in_plain_words(error.format_message())
-        if message.startswith("Usage:"):
-            return f"{message}\n", error.exit_code
         return f"{message}: see `{_command_path(error, arguments)} --help`.", error.exit_code
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename or 'check the disk and the network'}", 1

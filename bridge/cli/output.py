@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.data_formats import json_in, to_json
 from bridge.safe_stream import below, displayed, encoding_of
-from bridge.text import escaped, escaped_lines, printable
+from bridge.text import escaped, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MADE_SHOWN = 20
-_OTHER_LINE_FEED = re.compile(r"\n(?!line [0-9]+: |and [0-9]+ more$)")  # it came with a name from outside
-_ESCAPED_LINE_FEED = r"\\n"
 
 
 def print_line(text: str) -> None:
@@ -20,15 +20,16 @@ def print_line(text: str) -> None:
     sys.stdout.write(f"{escaped(text)}\n")
 
 
-def print_error(text: str) -> None:
-    """Print an error to standard error: one line, or a heading and one line for each wrong line of a file.
+def print_error(sentence: str, lines: Sequence[str] = ()) -> None:
+    """Print an error to standard error: one line, and one for each wrong line of a file."""
+    warn(sentence)
+    for line in lines:
+        sys.stderr.write(f"{escaped(line)}\n")
 
-    An error that begins with `Usage:` is the help of a command that was given without words.
-    """
-    if text.startswith("Usage:"):
-        sys.stderr.write(text)
-        return
-    sys.stderr.write(f"trivox: {escaped_lines(_OTHER_LINE_FEED.sub(_ESCAPED_LINE_FEED, text))}\n")
+
+def print_usage(text: str) -> None:
+    """Print the help of a command that was given without words to standard error."""
+    sys.stderr.write(f"{text}\n")
 
 
 def warn(sentence: str) -> None:

@@ -39,6 +39,7 @@ class Answer(msgspec.Struct):
     result: dict[str, Any] | None = None
     error: str | None = None
     exit_status: Annotated[int, msgspec.Meta(ge=1, le=2)] = 1
+    lines: tuple[str, ...] = ()
 
 
 class Condition(TypedDict, total=False):

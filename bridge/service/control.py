@@ -2,9 +2,9 @@
 
 A request is a command as a line of JSON, such as `{"command":"SetSite","site_id":…,"timezone":…}`; an open file may
 come with it. The answer is any number of lines `{"progress":[done,of]}`, then `{"result":…}` or
-`{"error":…,"exit_status":…}`. While a command waits or works, such a line comes every second or so, with `of` 0 where
-progress is not known: a bridge that says nothing for long hangs, and the client gives up. A connection carries requests
-one after another.
+`{"error":…,"exit_status":…,"lines":[…]}`. While a command waits or works, such a line comes every second or so, with
+`of` 0 where progress is not known: a bridge that says nothing for long hangs, and the client gives up. A connection
+carries requests one after another.
 """
 
 from __future__ import annotations
@@ -191,6 +191,7 @@ class RemoteWriter:
         if answer.error is not None:
             error = TrivoxError(answer.error)
             error.exit_status = answer.exit_status
+            error.lines = answer.lines
             raise error
         if answer.result is not None:
             return Result(answer.result)

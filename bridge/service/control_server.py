@@ -26,7 +26,7 @@ from bridge.store.faults import NO_MEMORY
 from bridge.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     Progress = Callable[[int, int], None]
     Perform = Callable[[commands.BridgeCommand, Progress, IO[bytes] | None, str], dict[str, Any]]
@@ -160,7 +160,7 @@ class ControlServer:
 
 def _failure(error: Exception, command: commands.AnyCommand) -> dict[str, Any]:
     if isinstance(error, TrivoxError):
-        return _error(str(error), error.exit_status)
+        return _error(str(error), error.exit_status, error.lines)
     if isinstance(error, NO_MEMORY):
         return _error(TOO_LITTLE_MEMORY)
     if isinstance(error, apsw.Error):
@@ -226,8 +226,8 @@ def _has_hung_up(connection: socket.socket) -> bool:
     return any(happened & select.POLLHUP for _, happened in poll.poll(0))  # type: ignore[attr-defined, unused-ignore]
 
 
-def _error(sentence: str, exit_status: int = 1) -> dict[str, Any]:
-    return {"error": sentence, "exit_status": exit_status}
+def _error(sentence: str, exit_status: int = 1, lines: Sequence[str] = ()) -> dict[str, Any]:
+    return {"error": sentence, "exit_status": exit_status, "lines": list(lines)}
 
 
 def _line(answer: dict[str, Any]) -> bytes:

@@ -194,6 +194,8 @@ def test_an_error_is_one_line_whatever_names_it_repeats(office: Office) -> None:
     for words in (
         ("console", "list", "--site", f"sofia\nAll is well.{CONTROLS[2:]}"),
         ("shift", "import", f"/nowhere/a\n{CONTROLS[2:]}.csv"),
+        ("shift", "import", "/nowhere/a\nline 2: seller_id is missing\nand 3 more"),
+        ("shift", "import", "Usage:\ntrivox"),
         ("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "seller\n\x9b"),
         ("frobnicate\n\x1b[2J",),
         ("site", "set", "demo", "--timezone", "Europe/\n\u202e"),
