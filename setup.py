@@ -1,9 +1,11 @@
 """Build the wheel: beside the packages it holds `trivox_files`, with what else a clone has for users.
 
 That is the firmware as source and compiled (in a folder named after its version), the schemas with their examples, and
-all pages with their pictures, in the folders that they have in a clone, so that their links hold.
+all pages with their pictures, in the folders that they have in a clone, so that their links hold. Links to what only a
+clone has become plain text.
 """
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ ROOT = Path(__file__).parent
 FOLDERS = ("bridge", "firmware", "schema", "simulator")
 WHOLE = ("firmware", "schema")
 PAGES = (".md", ".svg", ".png")
+LINK = re.compile(r"\[(?P<text>[^]]*)\]\((?P<file>[^)#\s:]+)(?:#[^)]*)?\)")  # to a file, not into the web
 
 
 def shipped_files() -> Iterator[Path]:
@@ -26,6 +29,16 @@ def shipped_files() -> Iterator[Path]:
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and path.suffix not in {".pyc", ".mpy"} and (folder in WHOLE or path.suffix in PAGES):
                 yield path.relative_to(ROOT)
+
+
+def unlink_missing(pages: Path) -> None:
+    """Make plain text of the links in a folder of pages that lead to no file there."""
+    for page in pages.rglob("*.md"):
+
+        def kept(link: re.Match[str], page: Path = page) -> str:
+            return link[0] if (page.parent / link["file"]).exists() else link["text"]
+
+        page.write_text(LINK.sub(kept, page.read_text("utf-8")), "utf-8")
 
 
 class BuildWithFiles(build_py):
@@ -42,6 +55,7 @@ class BuildWithFiles(build_py):
         for path in shipped_files():
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, target / path)
+        unlink_missing(target)
         sys.path.insert(0, str(ROOT))
         from bridge.ops.flash.compile import compile_firmware, version_of  # noqa: PLC0415 - it is not installed here
 

@@ -9,7 +9,8 @@ import json
 import re
 import tomllib
 import zipfile
-from pathlib import Path
+from os.path import normpath
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -61,6 +62,20 @@ def test_the_wheel_holds_every_file_that_users_need(place: Installed) -> None:
     assert len(wanted) > 500
     assert [name for name in wanted if not {name, FILES + name} & names] == []
     assert not [name for name in names if name.startswith(("tests/", "firmware/"))]
+
+
+def test_the_links_of_its_pages_lead_to_files_in_it(place: Installed) -> None:
+    with zipfile.ZipFile(place.wheel) as wheel:
+        pages = {name: wheel.read(name).decode() for name in wheel.namelist() if name.endswith(".md")}
+        known = {str(path) for name in wheel.namelist() for path in (PurePath(name), *PurePath(name).parents)}
+    links = [
+        (name, normpath(PurePath(name).parent / link))
+        for name, page in pages.items()
+        for link in re.findall(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", page)
+    ]
+    assert len(links) > 100
+    assert [link for link in links if link[1] not in known] == []
+    assert [name for name, page in pages.items() if ".venv/bin/trivox " in page] == []
 
 
 def test_the_firmware_is_compiled_by_the_version_that_the_tests_use() -> None:
