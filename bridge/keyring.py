@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from bridge import private_files
 from bridge.errors import TrivoxError
 from bridge.privileges import acting_for, owner_of
-from bridge.system import sync
+from bridge.system import HAS_MODES, sync
 from bridge.text import valid_id
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _KEY = re.compile(rf"[0-9a-f]{{{2 * _KEY_BYTES}}}")
 _PRINTED = re.compile(r"[\x21-\x7e]+")  # what a line of mosquitto's files can hold
 _MAX_BYTES = 4096
 _FILES = ("*/*.json", "*/*.source", "*.viewer")  # … of consoles, sources and viewers
+_WINDOWS_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")
 _NO_KEY = "00" * _KEY_BYTES  # for accounts, which need none
 
 T = TypeVar("T", "Credentials", "Account", "BridgeSession")
@@ -207,6 +208,9 @@ class Keyring:
     def _prepared(
         self, path: Path, login: Credentials | Account | BridgeSession, before: Stamp | None
     ) -> Iterator[None]:
+        for name in self._name_of(path):
+            if not HAS_MODES and _WINDOWS_DEVICE.fullmatch(name):
+                raise TrivoxError(f"Windows lets no file be called {name}: give another name, or do this on Linux.")
         owner = owner_of(self._database)
         _check_unchanged(path, before)
         new_folders = [folder for folder in dict.fromkeys((path.parent, self.folder)) if not folder.exists()]

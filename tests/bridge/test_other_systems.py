@@ -106,6 +106,14 @@ def test_a_secret_that_others_can_not_be_kept_from_is_not_written(office: Office
     assert not {"console", "viewer"} & set(facts.changes(office.database, "kind"))
 
 
+def test_no_file_is_called_like_a_device_of_windows(office: Office, windows: Path) -> None:
+    for words in ("console enroll demo/com1", "source enroll aux/door --new", "viewer enroll nul"):
+        done = forked.run(*words.split(), "--database", str(office.database))
+        assert "trivox: Windows lets no file be called" in done.stderr
+        assert done.returncode == 1
+    assert not list(office.folder.glob("*-keys"))
+
+
 def test_all_commands_are_shown_and_those_that_need_unix_say_so(windows: Path) -> None:
     assert "console" in run("--help")
     for words in (("run", "--seconds", "0"), ("micropython",), ("simulate", "--headless")):
