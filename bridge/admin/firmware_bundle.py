@@ -111,6 +111,8 @@ def to_public_key(path: Path, data: bytes) -> Ed25519PublicKey:
 
 def read_small_file(path: Path) -> bytes:
     """Read a key or a bundle that the user named. Raises TrivoxError if that cannot be read or is too large."""
+    if path.exists() and not path.is_file():  # opening a pipe would wait for a writer
+        raise TrivoxError(f"{path} is not a file: check its name.")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
@@ -128,10 +130,7 @@ def make_bundle(version: str, files: dict[str, bytes], key: Ed25519PrivateKey) -
     lines = [f"trivox-firmware {version}"]
     lines += [f"{hashlib.sha256(data).hexdigest()} {len(data)} {path}" for path, data in sorted(files.items())]
     manifest = ("\n".join(lines) + "\n").encode()
-    if len(manifest) > MANIFEST_MAX_BYTES or sum(map(len, files.values())) > MAX_BYTES:
-        raise TrivoxError(
-            "The firmware is too large for a bundle: check its folder for files that do not belong there."
-        )
+    _check_size("The firmware", manifest, files)
     members = {_MANIFEST: manifest, _SIGNATURE: key.sign(manifest), **dict(sorted(files.items()))}
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
@@ -156,15 +155,30 @@ def read_bundle(name: Path, data: bytes, trusted: list[Ed25519PublicKey]) -> Bun
         raise TrivoxError(
             f"{name} is not signed by a key that is trusted here: if it should be, run `trivox firmware trust KEY.pub`."
         )
-    try:
-        lines = manifest.decode("ascii").splitlines()
-    except ValueError as error:
-        raise _damaged(name) from error
+    lines = _lines_of(name, manifest)
+    _check_size(f"The firmware in {name}", manifest, members)
     return Bundle(_version_of(name, lines), manifest, manifest + _files_of(name, lines[1:], members))
 
 
 def _damaged(name: Path) -> TrivoxError:
     return TrivoxError(f"{name} is not a bundle, or is damaged: make one with `trivox firmware build`.")
+
+
+def _check_size(what: str, manifest: bytes, files: dict[str, bytes]) -> None:
+    """Raise TrivoxError if no board has room for the manifest and the files."""
+    if len(manifest) > MANIFEST_MAX_BYTES or sum(map(len, files.values())) > MAX_BYTES:
+        raise TrivoxError(f"{what} is too large for a bundle: check its folder for files that do not belong there.")
+
+
+def _lines_of(name: Path, manifest: bytes) -> list[str]:
+    """Split a manifest as boards do: each line ends with a line feed alone. Raises TrivoxError."""
+    try:
+        *lines, rest = manifest.decode("ascii").split("\n")
+    except ValueError as error:
+        raise _damaged(name) from error
+    if rest or not lines[1:] or len(set(lines)) < len(lines):  # it names a file at least, and each once
+        raise _damaged(name)
+    return lines
 
 
 def _has_signed(key: Ed25519PublicKey, signature: bytes, manifest: bytes) -> bool:
