@@ -8,6 +8,7 @@ bridge.session for the bridge's client id at the broker. None of it is in the da
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from contextlib import contextmanager, suppress
@@ -38,6 +39,10 @@ _NO_KEY = "00" * _KEY_BYTES  # for accounts, which need none
 
 T = TypeVar("T", "Credentials", "Account", "BridgeSession")
 Stamp = tuple[int, int]  # changes whenever a file does
+
+
+class UnusableLoginError(TrivoxError):
+    """A file of credentials is damaged, or no file: whoever it was for cannot be let in by it."""
 
 
 class Credentials(NamedTuple):
@@ -172,6 +177,24 @@ class Keyring:
         files = [self.folder, *sorted(self.folder.glob("**/*"))] if self.folder.is_dir() else []
         return [path for path in files if private_files.is_open_to_others(path)]
 
+    def files(self) -> list[Path]:
+        """Return the files of all who are enrolled, as far as this user may see them."""
+        paths = (path for pattern in _FILES for path in sorted(self.folder.glob(pattern)))
+        return [path for path in paths if _is_issued(self._name_of(path))]
+
+    def unusable(self, files: list[Path]) -> tuple[list[Path], list[str]]:
+        """Return which of these files we may not read, and a sentence for each that is damaged."""
+        denied, damaged = [], []
+        for path in files:
+            names = self._name_of(path)
+            try:
+                self.get(*names) if path.suffix == ".json" else self.account("/".join(names))
+            except UnusableLoginError as error:
+                damaged.append(str(error))
+            except TrivoxError:
+                denied.append(path)
+        return denied, damaged
+
     def strange_files(self) -> list[Path]:
         """Return files with the name of nobody who could be enrolled, which give no rights to anybody."""
         paths = (path for pattern in _FILES for path in sorted(self.folder.glob(pattern)))
@@ -179,7 +202,22 @@ class Keyring:
 
     def _names(self, pattern: str) -> Iterator[tuple[str, ...]]:
         """Yield the ids in the names of files, in order: only ids that can be enrolled."""
+        self._check_readable()
         yield from filter(_is_issued, map(self._name_of, sorted(self.folder.glob(pattern))))
+
+    def _check_readable(self) -> None:
+        """Raise TrivoxError where the folders cannot be read, which looking for names would pass over in silence."""
+        try:
+            with os.scandir(self.folder) as entries:
+                folders = [entry.path for entry in entries if entry.is_dir()]
+            for folder in folders:
+                os.scandir(folder).close()
+        except FileNotFoundError:
+            return  # there are none
+        except OSError as error:
+            raise TrivoxError(
+                f"{error.filename} cannot be read ({error.strerror}): run this as the bridge's user."
+            ) from error
 
     def _name_of(self, path: Path) -> tuple[str, ...]:
         return path.relative_to(self.folder).with_suffix("").parts
@@ -194,7 +232,8 @@ class Keyring:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise TrivoxError(
+            is_denied = isinstance(error, PermissionError)
+            raise (TrivoxError if is_denied else UnusableLoginError)(
                 f"{path} cannot be read ({error.strerror}): run this as the bridge's user; if it is no file of ours, "
                 "remove it."
             ) from error
@@ -239,9 +278,9 @@ def _user(name: str) -> str:
     return name.replace("/", ".")
 
 
-def _damaged(path: Path) -> TrivoxError:
-    others = "delete it, and the bridge begins a new session" if path.name == SESSION else "revoke and enrol again"
-    return TrivoxError(f"{path} is damaged: restore it from a copy, or {others}.")
+def _damaged(path: Path) -> UnusableLoginError:
+    others = "delete it, and the bridge begins a new session" if path.name == SESSION else "enrol again with --renew"
+    return UnusableLoginError(f"{path} is damaged: restore it from a copy, or {others}.")
 
 
 def _check_unchanged(path: Path, before: Stamp | None) -> None:

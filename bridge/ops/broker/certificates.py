@@ -31,6 +31,7 @@ _BACKDATED = timedelta(days=1)  # so that a clock that is a little behind accept
 _NAME_MAX = 253
 _LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_ENDS_IN_DIGITS = re.compile(r"(.*\.)?[0-9]+")  # as no name does: it is a mistyped address
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def check_host(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
-        is_name = _HOST.fullmatch(host.removesuffix(".")) is not None and len(host) <= _NAME_MAX
+        name = host.removesuffix(".")
+        is_name = _HOST.fullmatch(name) and not _ENDS_IN_DIGITS.fullmatch(name) and len(host) <= _NAME_MAX
     if not is_name:
         raise UsageError(f"{host!r} is not a host: give a name such as broker.shop.example, or an address.")
     return host.removesuffix(".").lower()

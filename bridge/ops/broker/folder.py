@@ -7,28 +7,33 @@ import os
 import re
 import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bridge import private_files
 from bridge.broker_login import RENEW_DAYS
 from bridge.errors import TrivoxError, UsageError
-from bridge.keyring import BRIDGE, DOCTOR, OWN_USERS, Keyring
+from bridge.keyring import BRIDGE, DOCTOR, OWN_USERS, Keyring, UnusableLoginError
 from bridge.ops.broker import certificates, mosquitto, systemd
 from bridge.privileges import ROOT, Owner, is_root, owner_of
 from bridge.store import console_status, open_store
-from bridge.system import find_user, name_of_user, user_id
+from bridge.system import find_user, name_of_user, try_lock, user_id
 from bridge.text import plural, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
+    from bridge.keyring import Account, Credentials
     from bridge.ops.broker.certificates import KeyedCertificate
 
     Report = Callable[[str], None]
 
+N = TypeVar("N")
+L = TypeVar("L")
 BROKER_USER = "mosquitto"
+LOCK = ".lock"
 PORT = 8883
 MAX_FILE_BYTES = 64 * 1024 * 1024
 HIGHEST_PORT = 65_535
@@ -64,18 +69,35 @@ def write_folder(
     owner = _owner_of_broker()
     _check_place(folder)
     _make_folders(folder)
-    certificate_hosts = _ensure_certificate(folder, new_hosts, now, owner, report)
     if log_denied is None:
         log_denied = not old_settings or _LOGS_DENIED in old_settings
-    _write_broker(folder, keyring, owner, report)
-    _report_missing(database, keyring, report)
-    settings = mosquitto.settings(folder, port, bridge_port, log_denied=log_denied)
-    private_files.write(folder / "mosquitto.conf", settings.encode(), mode=private_files.OPEN)
-    if old_settings not in {"", settings}:
-        report(f"mosquitto's settings have changed: run `sudo systemctl restart {systemd.BROKER_UNIT}`")
-    _write_bridge(folder, keyring, database)
-    _write_for_consoles(folder, certificate_hosts[0], port)
-    _write_units(folder, database, bridge_port, report)
+    with _locked(folder):
+        certificate_hosts = _ensure_certificate(folder, new_hosts, now, owner, report)
+        _write_broker(folder, keyring, owner, report)
+        _report_missing(database, keyring, report)
+        settings = mosquitto.settings(folder, port, bridge_port, log_denied=log_denied)
+        private_files.write(folder / "mosquitto.conf", settings.encode(), mode=private_files.OPEN)
+        if old_settings not in {"", settings}:
+            report(f"mosquitto's settings have changed: run `sudo systemctl restart {systemd.BROKER_UNIT}`")
+        _write_bridge(folder, keyring, database)
+        _write_for_consoles(folder, certificate_hosts[0], port)
+        _write_units(folder, database, bridge_port, report)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other commands from writing the folder meanwhile: a certificate would get another one's key."""
+    path = folder / LOCK
+    try:
+        file = os.fdopen(private_files.open_plain(path, os.O_WRONLY | os.O_CREAT), "wb")
+    except OSError as error:
+        raise TrivoxError(
+            f"{path} cannot be made ({error.strerror}): give another --out, or run this as root."
+        ) from error
+    with file:
+        if not try_lock(file):
+            raise TrivoxError(f"Another command is writing {folder}: run this again when it has finished.")
+        yield
 
 
 def _ports(port: int | None, bridge_port: int | None, old_settings: str) -> tuple[int, int]:
@@ -154,9 +176,15 @@ def _ensure_certificate(
         new_hosts = [*dict.fromkeys([*new_hosts, *LOCAL_HOSTS])] if new_hosts else hosts
         is_sound = certificates.is_signed_by(current, certificates.read_certificate(authority))
         is_sound &= certificates.fits(current, key)
-        if is_sound and sorted(new_hosts) == sorted(hosts) and new_hosts[0] == hosts[0] and days_left > RENEW_DAYS:
-            report(f"The broker's certificate is for {', '.join(hosts)}, valid for {plural(days_left, 'more day')}.")
-            return hosts
+        if is_sound and sorted(new_hosts) == sorted(hosts) and new_hosts[0] == hosts[0]:
+            is_due, is_locked = days_left <= RENEW_DAYS, not _authority_key(folder).exists()
+            if not is_due or (is_locked and days_left >= 0):
+                told = f"The broker's certificate is for {', '.join(hosts)}, valid for {plural(days_left, 'more day')}"
+                renew = (
+                    f", and is to be renewed: put the authority's key back to {_authority_key(folder)}, and run this"
+                )
+                report(f"{told}{f'{renew} again' if is_due else ''}.")
+                return hosts
     hosts = [*dict.fromkeys([*new_hosts, *LOCAL_HOSTS])]
     server = certificates.make_server(_ensure_authority(folder, now, report), hosts, now)
     private_files.write(key, server.key_pem(), owner)
@@ -166,15 +194,18 @@ def _ensure_certificate(
     return hosts
 
 
+def _authority_key(folder: Path) -> Path:
+    return folder / "authority" / "ca.key"
+
+
 def _ensure_authority(folder: Path, now: datetime, report: Report) -> KeyedCertificate:
     """Return the authority, made if there was never one."""
-    home, path = folder / "authority", folder / "ca.pem"
-    key = home / "ca.key"
+    path, key = folder / "ca.pem", _authority_key(folder)
     if path.exists() or key.exists():
         if not key.exists():
             raise TrivoxError(f"A new certificate needs the authority's key, which is not at {key}: put it there.")
         return certificates.read(path, key)
-    private_files.make_folder(home)
+    private_files.make_folder(key.parent)
     authority = certificates.make_authority(now)
     private_files.write(key, authority.key_pem())
     private_files.write(path, authority.pem(), mode=private_files.OPEN)
@@ -188,14 +219,16 @@ def _ensure_authority(folder: Path, now: datetime, report: Report) -> KeyedCerti
 
 def _write_broker(folder: Path, keyring: Keyring, owner: Owner | None, report: Report) -> None:
     """Write who may log in, and who may read and write what."""
-    consoles, sources, viewers = list(keyring.consoles()), keyring.sources(), keyring.viewers()
+    consoles = _usable(keyring.consoles(), lambda name: keyring.get(*name), report)
+    sources = _usable(keyring.sources(), keyring.account, report)
+    viewers = _usable(keyring.viewers(), keyring.account, report)
     bridge = keyring.account(BRIDGE) or keyring.issue_account(BRIDGE)
     doctor = keyring.account(DOCTOR) or keyring.issue_account(DOCTOR)
-    accounts = [doctor, *(keyring.get(*console) for console in consoles), *map(keyring.account, (*sources, *viewers))]
+    accounts: list[Account | Credentials] = [doctor, *consoles.values(), *sources.values(), *viewers.values()]
     for name, text in (
         (mosquitto.BRIDGE_PASSWORDS, mosquitto.passwords([bridge])),
         (mosquitto.BRIDGE_ACCESS, mosquitto.bridge_access(bridge.user)),
-        (mosquitto.PASSWORDS, mosquitto.passwords(account for account in accounts if account is not None)),
+        (mosquitto.PASSWORDS, mosquitto.passwords(accounts)),
         (mosquitto.ACCESS, mosquitto.access(consoles, sources, viewers)),
     ):
         private_files.write(folder / name, text.encode(), owner)
@@ -205,6 +238,20 @@ def _write_broker(folder: Path, keyring: Keyring, owner: Owner | None, report: R
         f"These may log in: the bridge, {plural(len(consoles), 'console')}, {plural(len(sources), 'source')} of "
         f"counts, {plural(len(viewers), 'viewer')}."
     )
+
+
+def _usable(names: Iterable[N], read: Callable[[N], L | None], report: Report) -> dict[N, L]:
+    """Return the logins by name; one whose file is damaged is left out, so that the others need not wait for it."""
+    logins = {}
+    for name in names:
+        try:
+            login = read(name)
+        except UnusableLoginError as error:
+            report(f"{error} Until then nobody may log in with it.")
+            continue
+        if login is not None:
+            logins[name] = login
+    return logins
 
 
 def _report_missing(database: Path, keyring: Keyring, report: Report) -> None:

@@ -72,8 +72,8 @@ def _bridge_port(broker: BrokerLogin, result: ProbeResult, keyring: Keyring) -> 
 def _other_logins(broker: BrokerLogin, keyring: Keyring) -> dict[str, BrokerLogin]:
     """Return a login each of a source, a viewer and a console, by name, as far as this user may read them."""
     logins = {}
-    names = [*keyring.sources()[:1], *keyring.viewers()[:1]]
     try:
+        names = [*keyring.sources()[:1], *keyring.viewers()[:1]]
         found = {name: keyring.account(name) for name in names}
         consoles = {"/".join(name): keyring.get(*name) for name in list(keyring.consoles())[:1]}
         for name, account in (*found.items(), *consoles.items()):

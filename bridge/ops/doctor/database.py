@@ -29,7 +29,8 @@ LAST_SEEN_RULES = ("never_heard", "host_clock", "off_shift", "silent", "offline"
 
 ADVICE = {
     NOT_SIGNED: "the bridge runs with --signed-only: put the console's current credentials on its board; it keeps its "
-    "events meanwhile. If it has them, somebody else is sending in its name",
+    "events meanwhile. If it has them, and doctor finds no fault in its file of keys, somebody else is sending in its "
+    "name",
     NOT_ENROLLED: "enrol the console with `trivox console enroll SITE/CONSOLE`, then run `trivox rebuild`",
     "conflict": "two boards share an id and an epoch, or an old copy of a board's flash was put back: give each board "
     "its own id",

@@ -10,8 +10,9 @@ from bridge.admin.bundle_folder import Bundles
 from bridge.keyring import Keyring
 from bridge.ops.doctor.database import Diagnosis
 from bridge.private_files import is_open_to_others
+from bridge.privileges import ROOT, Owner, acting_as, owner_of
 from bridge.store.faults import SIDECAR_SUFFIXES, sidecar
-from bridge.system import HAS_MODES, name_of_user, user_record
+from bridge.system import HAS_MODES, name_of_user, user_id, user_record
 from bridge.text import plural, printable
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def check_file_rights(database: Path) -> Iterator[Diagnosis]:
     yield from _database(database)
     yield from _folder(database)
     yield from _keys(Keyring(database))
+    yield from _unusable_keys(Keyring(database), owner_of(database))
     yield from _firmware(Bundles(database))
 
 
@@ -85,6 +87,22 @@ def _keys(keyring: Keyring) -> Iterator[Diagnosis]:
             f"`chmod -R go= {keyring.folder}`, and renew the keys that somebody may have seen."
         )
     yield from _strange_files(keyring.strange_files(), "gives no rights to anybody")
+
+
+def _unusable_keys(keyring: Keyring, owner: Owner) -> Iterator[Diagnosis]:
+    """Check that the bridge can read each login, if we can see it with its user's eyes."""
+    if user_id() not in {ROOT, owner.user_id}:
+        return
+    files = keyring.files()
+    with acting_as(owner):
+        denied, damaged = keyring.unusable(files)
+    if denied:
+        user, names = name_of_user(owner.user_id), ", ".join(printable(str(path)) for path in denied)
+        yield Diagnosis(
+            f"The bridge's user {user} may not read {names}, so the bridge refuses what is signed with them: run "
+            f"`chown -R {user} {keyring.folder}` and `chmod -R u+rwX {keyring.folder}`."
+        )
+    yield from map(Diagnosis, damaged)
 
 
 def _firmware(bundles: Bundles) -> Iterator[Diagnosis]:

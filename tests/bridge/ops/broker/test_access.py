@@ -16,10 +16,12 @@ import pytest
 
 from bridge.keyring import Keyring
 from bridge.ops.broker import certificates
+from bridge.ops.broker.folder import LOCK
 from bridge.service.control import LocalWriter
+from bridge.system import try_lock
 from tests.bridge.office import CommandResult, Office
 from tests.bridge.secured import SecuredShop
-from tests.support.other_user import IS_ROOT, STRANGER, service_folder
+from tests.support.other_user import IS_ROOT, SERVICE_USER, STRANGER, as_user, service_folder
 
 SECRET = 0o600
 ANALYZE = shutil.which("systemd-analyze")
@@ -129,6 +131,7 @@ def test_credentials_can_be_carried_to_a_technicians_laptop(office: Office) -> N
         (("broker-config", "--out", "/dev/null/x", "--host", "a"), 1, "cannot be made"),
         (("broker-config", "--out", "nothing-there"), 2, "--host HOST"),
         (("broker-config", "--out", "nothing-there", "--host", "a b"), 2, "'a b' is not a host"),
+        (("broker-config", "--out", "nothing-there", "--host", "192.168.1.999"), 2, "'192.168.1.999' is not a host"),
         (("broker-config", "--out", "nothing-there", "--host", "a", "--port", "80"), 2, "--port"),
         (("broker-config", "--out", "x", "--host", "a", "--bridge-port", "8883"), 2, "a port of its own, and 8883 is"),
     ],
@@ -146,18 +149,26 @@ def test_wrong_arguments_are_refused_with_a_sentence(
 
 
 def test_a_damaged_file_of_keys_is_named(office: Office) -> None:
-    office.do("console", "enroll", "shop/till-1")
+    office.do("console", "enroll", "shop/till-1", "shop/till-2")
     path = keys(office) / "shop" / "till-1.json"
     for text in ("{", "[]", '{"user":"a","password":"b","key":"xyz"}', '{"user":"a b","password":"c"}', "{}"):
         path.write_text(text)
-        for words in (
-            ("console", "enroll", "shop/till-1"),
-            ("broker-config", "--out", office.folder / "b", "--host", "a"),
-        ):
-            result = office.run(*words)
-            assert (result.status, result.err.startswith(f"trivox: {path} is damaged")) == (1, True), result.err
+        result = office.run("console", "enroll", "shop/till-1")
+        assert (result.status, result.err.startswith(f"trivox: {path} is damaged")) == (1, True), result.err
+        assert f"{path} is damaged" in configure(office, "--host", "a"), "the others need not wait for it"
+        assert "till-1" not in (office.folder / "broker" / "passwords").read_text()
     office.do("console", "enroll", "shop/till-1", "--renew")
+    assert "is damaged" not in configure(office)
+
+
+def test_one_command_at_a_time_writes_the_brokers_files(office: Office) -> None:
+    office.do("site", "set", "shop", "--timezone", "UTC")
     configure(office, "--host", "a")
+    with (office.folder / "broker" / LOCK).open("ab") as other:
+        assert try_lock(other)
+        refused = office.run("broker-config", "--out", office.folder / "broker", "--host", "b")
+    assert (refused.status, "Another command is writing" in refused.err) == (1, True)
+    assert json.loads((office.folder / "broker" / "consoles" / "broker.json").read_text())["host"] == "a"
 
 
 def test_broker_config_names_the_enrolled_whose_credentials_are_gone(office: Office) -> None:
@@ -202,6 +213,13 @@ def test_sources_and_viewers_are_enrolled_and_revoked(office: Office) -> None:
     assert "1 console" not in configure(office, "--host", "a")
     users = [line.split(":")[0] for line in (office.folder / "broker" / "passwords").read_text().splitlines()]
     assert users == ["trivox-doctor", "shop.door", "shop.till-pc", "boss"]
+    boss = keys(office) / "boss.viewer"
+    boss.write_text("{}")
+    damaged = f"{boss} is damaged: restore it from a copy, or enrol again with --renew."
+    assert damaged in configure(office)
+    assert damaged in office.do("doctor")
+    users = [line.split(":")[0] for line in (office.folder / "broker" / "passwords").read_text().splitlines()]
+    assert users == ["trivox-doctor", "shop.door", "shop.till-pc"]
     office.do("source", "revoke", "shop/door")
     office.do("viewer", "revoke", "boss")
     configure(office)
@@ -312,6 +330,12 @@ def test_a_certificate_that_expires_soon_is_reported_and_renewed(tmp_path: Path)
         "--config",
         str(shop.files / "bridge.toml"),
     )
+    key = shop.files / "authority" / "ca.key"
+    away = key.rename(tmp_path / "ca.key")  # it lies in a drawer, and somebody has to be revoked now
+    shop.do("viewer", "revoke", "boss")
+    assert f"is to be renewed: put the authority's key back to {key}, and run this again." in shop.configure()
+    assert "boss" not in (shop.files / "passwords").read_text()
+    away.rename(key)
     shop.start_broker()
     try:
         assert "! The broker's certificate is valid for 9 more days: run `trivox broker-config` again" in shop.do(
@@ -348,6 +372,16 @@ def test_the_bridges_files_belong_to_the_databases_owner(office: Office) -> None
         assert {path.stat().st_uid for path in keys(shop).rglob("*")} == {owner}
         assert f"User={pwd.getpwuid(owner).pw_name}" in (folder / "systemd" / "trivox-bridge.service").read_text()
         if IS_ROOT:
+            (file := keys(shop) / "shop" / "till-1.json").chmod(0o600)
+            os.chown(file, 0, 0)
+            user = pwd.getpwuid(owner).pw_name
+            told = (
+                f"! The bridge's user {user} may not read {file}, so the bridge refuses what is signed with them: run"
+            )
+            assert f"{told} `chown -R {user} {keys(shop)}`" in shop.do("doctor")
+            home.chmod(0o755)
+            for kind in ("viewer", "source"):
+                assert as_user(lambda kind=kind: shop.run(kind, "list").status, SERVICE_USER) == 1
             refused = shop.run("broker-config", "--out", home / "broker", "--host", "a")
             assert (refused.status, "could replace what mosquitto reads" in refused.err) == (1, True)
 
