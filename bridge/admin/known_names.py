@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from bridge.store import Store
 
 
+LIKELY = 0.75  # of two words, so near that one of them may be the other one mistyped
+_WORD = re.compile(r"[^\W\d_]{3,}")
 NEAREST_SOUGHT = 20  # for so many names, as many as an import shows errors: each takes a look at all known ones
 
 
@@ -130,19 +134,38 @@ class KnownNames:
     def near_console(self, site_id: str, console_id: str) -> str | None:
         """Return the SITE/CONSOLE that an unknown name may be a mistyped form of; another number is no mistake."""
         known = consoles.console_ids(self._store, site_id)
-        if console_id in known or _stem(console_id) in {_stem(other) for other in known}:
-            return None
-        nearest = find_nearest(console_id, known)
+        nearest = None if console_id in known else _mistyped(console_id, known)
         return f"{site_id}/{nearest}" if nearest else None
 
     def new_names(self) -> list[str]:
-        """Return the sites, consoles and checkout points that are new, as `site sofia-1`."""
-        found: dict[str, None] = {}
+        """Return the sites, consoles and checkout points that are new, as `site sofia-1`.
+
+        One that looks like a mistyped known name is followed by that one, and by how to remove it.
+        """
+        found: dict[tuple[str, ...], None] = {}
         for kind, site_id, *rest in self._unknown:
             if not names.has_site(self._store, site_id):
-                found[f"site {site_id}"] = None
-            found[f"{kind} {'/'.join((site_id, *rest))}"] = None
-        return [printable(name) for name in found]
+                found["site", site_id] = None
+            found[kind, site_id, *rest] = None
+        sought = list(found)[:NEAREST_SOUGHT]
+        return [self._described(*name, is_sought=name in sought) for name in found]
+
+    def _described(self, kind: str, site_id: str, *rest: str, is_sought: bool) -> str:
+        name = printable("/".join((site_id, *rest)))
+        mistyped = self._mistyped(kind, site_id, *rest) if is_sought else None
+        if mistyped is None:
+            return f"{kind} {name}"
+        words = ("checkout-point", "remove", site_id, *rest) if kind == "checkout point" else (kind, "remove", name)
+        remove = printable(shlex.join(words))
+        return f"{kind} {name} (did you mean {printable(mistyped)}? If so, run `trivox {remove}`)"
+
+    def _mistyped(self, kind: str, site_id: str, *rest: str) -> str | None:
+        """Return the known name that a new one may have been meant for: of nearly the same words, numbers aside."""
+        if not rest:
+            return _mistyped(site_id, consoles.site_ids(self._store))
+        ids_of = consoles.console_ids if kind == "console" else places.checkout_points
+        nearest = _mistyped(rest[0], ids_of(self._store, site_id))
+        return None if nearest is None else f"{site_id}/{nearest}"
 
     def make_new(self) -> list[str]:
         """Make the sites, consoles and checkout points that are new; return what was made."""
@@ -198,11 +221,21 @@ def _nearest_anywhere(console_id: str, known: list[tuple[str, str]]) -> str | No
     return next((f"{site_id}/{id_}" for site_id, id_ in known if id_ == near), None)
 
 
-def find_nearest(name: str, known: Iterable[str]) -> str | None:
+def find_nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the nearest known name; capitals make no difference."""
     by_folded = {other.casefold(): other for other in known}
-    return next((by_folded[other] for other in get_close_matches(name.casefold(), by_folded, n=1)), None)
+    near = get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
+    return by_folded[near[0]] if near else None
 
 
-def _stem(name: str) -> str:
-    return name.rstrip("0123456789")
+def _mistyped(name: str, known: Iterable[str]) -> str | None:
+    """Return a known name of nearly the same words; none if one has the same: till-7 is not till-6 mistyped."""
+    by_words = {_words(other): other for other in reversed(list(known))}
+    if _words(name) in by_words:
+        return None
+    nearest = find_nearest(_words(name), by_words, LIKELY)
+    return None if nearest is None else by_words[nearest]
+
+
+def _words(name: str) -> str:
+    return "-".join(_WORD.findall(name))

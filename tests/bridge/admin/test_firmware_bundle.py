@@ -141,6 +141,7 @@ def test_only_its_owner_may_read_a_key_and_it_is_never_replaced(
     assert "can be read by others" in capsys.readouterr().err
     key.chmod(0o600)
     assert main.run(["firmware", "build", "--key", f"{key}.pub"]) == 1
+    assert "is the public key, which bridges trust" in capsys.readouterr().err
     assert main.run(["firmware", "build", "--key", str(key), "--source", str(tmp_path)]) == 1
     assert "give the folder `firmware` of a clone" in capsys.readouterr().err
 

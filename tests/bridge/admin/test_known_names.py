@@ -28,6 +28,8 @@ FILES = {
 }
 RIGHT = {"site": "sofia", "console": "till", "point": "counter"}
 
+MEANT_COUNTER = "(did you mean sofia-1/counter? If so, run `trivox checkout-point remove sofia-1 countr`)"
+
 UNKNOWN = [
     (("settings", "set", "ask_every=2", "--site", "sofya-1"), "site sofya-1", "sofia-1"),
     (("settings", "set", "ask_every=2", "--console", "sofia-1/tll-1"), "console sofia-1/tll-1", "sofia-1/till-1"),
@@ -174,7 +176,20 @@ def test_other_names_are_refused_with_the_known_ones(unchanged: Office) -> None:
     ("words", "made"),
     [
         (("site", "set", "varna-1", "--timezone", "UTC"), ["site varna-1"]),
+        (
+            ("site", "set", "sofai-2", "--timezone", "UTC"),
+            ["site sofai-2 (did you mean sofia-1? If so, run `trivox site remove sofai-2`)"],
+        ),
+        (("site", "set", "sofia-2", "--timezone", "UTC"), ["site sofia-2"]),
         (("console", "enroll", "sofia-1/till-2"), ["console sofia-1/till-2"]),
+        (
+            ("console", "enroll", "sofia-1/tlil-2"),
+            ["console sofia-1/tlil-2 (did you mean sofia-1/till-1? If so, run `trivox console remove sofia-1/tlil-2`)"],
+        ),
+        (
+            ("checkout-point", "set", "sofia-1", "countr", "--console", "till-1"),
+            [f"checkout point sofia-1/countr {MEANT_COUNTER}"],
+        ),
         (("console", "enroll", "varna-1/till-1"), ["site varna-1", "console varna-1/till-1"]),
         (("checkout-point", "set", "sofia-1", "desk", "--console", "till-1"), ["checkout point sofia-1/desk"]),
         (("settings", "set", "ask_every=2", "--site", "varna-1", "--new"), ["site varna-1"]),
@@ -203,8 +218,9 @@ def test_imports_make_what_is_new_if_they_are_told_to(office: Office) -> None:
 
 
 def test_a_site_import_makes_its_sites(office: Office) -> None:
-    sites = office.file("sites.csv", "site_id,timezone\nsofia-1,UTC\nvarna-1,Europe/Sofia\n")
-    assert office.do("site", "import", sites) == "Made site varna-1.\n2 sites imported.\n"
+    sites = office.file("sites.csv", "site_id,timezone\nsofia-1,UTC\nvarna-1,Europe/Sofia\nsofya-1,UTC\n")
+    mistyped = "Made site sofya-1 (did you mean sofia-1? If so, run `trivox site remove sofya-1`)."
+    assert office.do("site", "import", sites) == f"Made site varna-1.\n{mistyped}\n3 sites imported.\n"
 
 
 def test_what_consoles_and_tills_say_themselves_makes_them(office: Office) -> None:
