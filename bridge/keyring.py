@@ -202,10 +202,10 @@ class Keyring:
 
     def _names(self, pattern: str) -> Iterator[tuple[str, ...]]:
         """Yield the ids in the names of files, in order: only ids that can be enrolled."""
-        self._check_readable()
+        self.check_readable()
         yield from filter(_is_issued, map(self._name_of, sorted(self.folder.glob(pattern))))
 
-    def _check_readable(self) -> None:
+    def check_readable(self) -> None:
         """Raise TrivoxError where the folders cannot be read, which looking for names would pass over in silence."""
         try:
             with os.scandir(self.folder) as entries:

@@ -179,6 +179,7 @@ def _issue(database: Path, command: BridgeCommand, names: list[str], out: Path |
 
 def _remove(database: Path, names: list[str], revoke: Callable[[list[str]], BridgeCommand]) -> None:
     keyring = Keyring(database)
+    keyring.check_readable()
     done = [name for name in dict.fromkeys(names) if keyring.account_stamp(name) is not None]
     if done:
         perform(database, revoke(done))

@@ -78,7 +78,7 @@ def _replace(copy: Path, database: Path, now: datetime) -> Restored:
     lost_logs = list(_logs_without_database(database))
     source, taken = _read(copy, lost_logs, scratch)
     try:
-        _create(partial, database)
+        _begin(partial, database)
         copy_to(source, copy, partial)
         left_out = drop_strangers(partial)
         sync(partial)
@@ -132,6 +132,16 @@ def _logs_without_database(database: Path) -> Iterator[Path]:
 def _keep(log: Path, database: Path, now: datetime) -> Path:
     kept = _free_name(database, f"{database.name}{KEPT}{now:%Y%m%dT%H%M%SZ}")
     return log.rename(sidecar(kept, "-wal"))
+
+
+def _begin(partial: Path, database: Path) -> None:
+    try:
+        _create(partial, database)
+    except OSError as error:
+        raise DatabaseError(
+            f"Nothing can be written to {database.parent} ({error.strerror}): see whose folder that is, and whether "
+            "--database is a link that leads there by mistake; then restore again."
+        ) from error
 
 
 def _create(partial: Path, database: Path) -> None:

@@ -20,7 +20,7 @@ from tests.bridge.office import Office, OfficeTill, at
 from tests.support import planted
 from tests.support.facts import sites, stored
 from tests.support.intake import execute
-from tests.support.other_user import SERVICE_GROUP, SERVICE_USER, service_folder
+from tests.support.other_user import IS_ROOT, SERVICE_GROUP, SERVICE_USER, give, service_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,6 +187,18 @@ def test_a_restore_by_root_keeps_owner_and_permissions(office: Office) -> None:
             mode = 0o600 if path.suffix == ".lock" else 0o640
             assert (status.st_uid, status.st_gid) == (SERVICE_USER, SERVICE_GROUP)
             assert status.st_mode & 0o777 == mode
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root acts for others")
+def test_a_link_of_another_user_that_leads_nowhere_is_explained(office: Office, tmp_path: Path) -> None:
+    office.do("backup", copy := tmp_path / "copy.db")
+    with service_folder() as home, service_folder(0o755, user=0) as other:
+        shop = Office(home)
+        shop.database.symlink_to(other / "elsewhere.db")
+        give(shop.database)
+        refused = shop.run("restore", copy)
+    assert (refused.status, refused.err.count("\n")) == (1, 1)
+    assert f"Nothing can be written to {other} (" in refused.err, refused.err
 
 
 def test_an_empty_file_is_reported_as_empty(tmp_path: Path) -> None:
