@@ -38,7 +38,7 @@ class Backup(NamedTuple):
 def back_up(database: Path, file: Path) -> Backup:
     """Copy a database to `file`, which must not exist yet. Raises TrivoxError."""
     _refuse_taken(file)
-    store = open_store(database)
+    store = open_store(database, takes_older=True)
     partial = file.with_name(f"{file.name}.{os.getpid()}.part")
     folders: list[Path] = []
     missing: list[str] = []

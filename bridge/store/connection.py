@@ -195,12 +195,15 @@ class Store:
         self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(keep))
 
 
-def open_store(path: Path, *, writing: bool = False, makes_new: bool = True, busy_ms: int = BUSY_MS) -> Store:
+def open_store(
+    path: Path, *, writing: bool = False, makes_new: bool = True, takes_older: bool = False, busy_ms: int = BUSY_MS
+) -> Store:
     """Open the database at `path`; with `writing`, migrate it (the caller holds the writer's lock).
 
-    Where there is none, `writing` makes one, unless not `makes_new`. Each statement waits up to `busy_ms` for a lock of
-    another program. Raises DatabaseError where the database is missing, damaged, newer than this program, or cannot be
-    written; apsw.BusyError where it stays locked.
+    Where there is none, `writing` makes one, unless not `makes_new`. One of an older Trivox is only read if the caller
+    `takes_older`, to copy it. Each statement waits up to `busy_ms` for a lock of another program. Raises DatabaseError
+    where the database is missing, damaged, of another version than this program, or cannot be written; apsw.BusyError
+    where it stays locked.
     """
     makes_new = writing and makes_new
     _migrations()  # this program's own files are read before it acts as another user
@@ -213,21 +216,22 @@ def open_store(path: Path, *, writing: bool = False, makes_new: bool = True, bus
         if makes_new:
             _begin(path)
         try:
-            return _open(path, busy_ms, writing=writing, makes_new=makes_new)
+            return _open(path, busy_ms, writing=writing, makes_new=makes_new, takes_older=takes_older)
         except (apsw.BusyError, apsw.LockedError):
             raise
         except apsw.Error as error:
             raise cannot_use(path, error) from error
 
 
-def _open(path: Path, busy_ms: int, *, writing: bool, makes_new: bool) -> Store:
+def _open(path: Path, busy_ms: int, *, writing: bool, makes_new: bool, takes_older: bool) -> Store:
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if makes_new else 0)
     copied = None if writing or can_read_in_place(path) else CopiedFiles(path)
     connection = copied.connection if copied else connect(path, flags, STATEMENTS_KEPT)
     _set_pragmas(connection, busy_ms, writing=writing)
     store = Store(connection, path, copied)
     store.keep_log()  # of a database just begun: without it, it would be taken for one moved without its log
-    _migrate(store, writing=writing, makes_new=makes_new)
+    if not _is_migrated(store, makes_new=makes_new) and not takes_older:
+        _migrate(store, writing=writing)
     store.keep_log(keep=False)
     store.files = OpenFiles(path) if writing else None
     return store
@@ -299,24 +303,31 @@ def newest_version() -> int:
     return _migrations()[-1][0]
 
 
-def _migrate(store: Store, *, writing: bool, makes_new: bool) -> None:
-    """Run the missing migrations, each in a transaction together with the note that it ran."""
-    known = _migrations()
-    row = store.one("PRAGMA user_version")
-    version = row[0] if row else 0
-    if version > known[-1][0]:
+def _is_migrated(store: Store, *, makes_new: bool) -> bool:
+    """Return whether a database needs no migration. Raises DatabaseError where there is none that would help."""
+    version = _version(store)
+    if version > newest_version():
         raise DatabaseError(f"The database {store.path} was made by a newer Trivox: use that version, or a newer one.")
-    if version == known[-1][0]:
-        return
     if version == 0 and store.one("SELECT 1 FROM sqlite_schema LIMIT 1"):
         raise DatabaseError(f"The database {store.path} was not made by Trivox: give another file with --database.")
     if version == 0 and not makes_new:
         raise _empty(store.path)
+    return version == newest_version()
+
+
+def _version(store: Store) -> int:
+    row = store.one("PRAGMA user_version")
+    return int(row[0]) if row else 0
+
+
+def _migrate(store: Store, *, writing: bool) -> None:
+    """Run the missing migrations, each in a transaction together with the note that it ran."""
     if not writing:
         where = "copy it and its log (`-wal`) to a folder that you may write, and " if store.copied else ""
         raise DatabaseError(
             f"The database {store.path} was made by an older Trivox: {where}start the bridge once to upgrade it."
         )
-    for number, sql in known:
+    version = _version(store)
+    for number, sql in _migrations():
         if number > version:
             store.migrate(number, sql)

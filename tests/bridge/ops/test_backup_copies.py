@@ -196,3 +196,16 @@ def test_triggers_in_a_database_do_nothing(office: Office, kind: str) -> None:
         office.do("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "site", "--format", "json")
     )
     assert (row["yes"], row["no"]) == (1, 1)
+
+
+def test_a_database_of_an_older_version_is_copied_as_it_is(office: Office) -> None:
+    older = Office(office.folder / "copies")
+    planted.settings_ended(older.database, 7, [3])
+    before = older.database.read_bytes()
+    assert "older Trivox" in older.run("site", "list").err
+    older.do("backup", office.folder / "older.db")
+    assert older.database.read_bytes() == before
+    assert schema_names(office.folder / "older.db") == schema_names(older.database)
+    older.do("restore", office.folder / "older.db")
+    older.do("site", "set", "demo", "--timezone", "UTC")
+    assert "UTC" in older.do("site", "list")
