@@ -17,7 +17,7 @@ from bridge.private_files import open_plain
 from bridge.privileges import acting_for
 from bridge.store.cache import Cache
 from bridge.store.copied_files import CopiedFiles, can_read_in_place
-from bridge.store.faults import DAMAGED, cannot_use, damage_or_disk
+from bridge.store.faults import DAMAGED, cannot_use, damage_or_disk, is_read_error
 from bridge.store.leftovers import check_left_behind, check_rescued
 from bridge.store.open_files import OpenFiles
 from bridge.store.sqlite_file import acting_for_owner, check_kinds, connect
@@ -224,17 +224,31 @@ def open_store(
 
 
 def _open(path: Path, busy_ms: int, *, writing: bool, makes_new: bool, takes_older: bool) -> Store:
-    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if makes_new else 0)
-    copied = None if writing or can_read_in_place(path) else CopiedFiles(path)
-    connection = copied.connection if copied else connect(path, flags, STATEMENTS_KEPT)
-    _set_pragmas(connection, busy_ms, writing=writing)
-    store = Store(connection, path, copied)
+    store = _connected(path, busy_ms, writing=writing, makes_new=makes_new)
     store.keep_log()  # of a database just begun: without it, it would be taken for one moved without its log
     if not _is_migrated(store, makes_new=makes_new) and not takes_older:
         _migrate(store, writing=writing)
     store.keep_log(keep=False)
     store.files = OpenFiles(path) if writing else None
     return store
+
+
+def _connected(path: Path, busy_ms: int, *, writing: bool, makes_new: bool) -> Store:
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if makes_new else 0)
+    if writing or can_read_in_place(path):
+        connection = connect(path, flags, STATEMENTS_KEPT)
+        try:
+            _set_pragmas(connection, busy_ms, writing=writing)
+            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+        except (apsw.FullError, apsw.IOError) as error:
+            connection.close()
+            if writing or is_read_error(error):
+                raise
+        else:
+            return Store(connection, path)
+    copied = CopiedFiles(path)
+    _set_pragmas(copied.connection, busy_ms, writing=False)
+    return Store(copied.connection, path, copied)
 
 
 def _begin(path: Path) -> None:

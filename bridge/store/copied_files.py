@@ -1,4 +1,4 @@
-"""Read a database where SQLite cannot: in a folder that may not be written, nobody can make the index of its log.
+"""Read a database where SQLite cannot make the index of its log: the folder may not be written, or its disk is full.
 
 Then the database and its log are copied to a folder for temporary files. The copy is of one moment, as neither file
 changed meanwhile. It is deleted as soon as it is open, so that nothing is left behind.
@@ -44,9 +44,9 @@ class CopiedFiles:
                 self.connection.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE").fetchall()
         except OSError as error:
             raise DatabaseError(
-                f"The database {database} is in a folder that may not be written, and its files could not be copied to "
-                f"{tempfile.gettempdir()} to be read ({error.filename}: {error.strerror}): run this as its owner, or "
-                "make room there."
+                f"The database {database} cannot be read in its folder, which may not be written or is full, and its "
+                f"files could not be copied to {tempfile.gettempdir()} ({error.filename}: {error.strerror}): run this "
+                "as its owner, or make room."
             ) from error
 
     def is_current(self) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.bridge.office import Office
 from tests.bridge.shop import RealShop, batch
 from tests.support import facts
 from tests.support.programs import wait_until
@@ -34,6 +35,9 @@ class Disk:
         if not self.is_mounted:
             shop.limit_files(shop.database.with_name("a.db-wal").stat().st_size)
             return
+        self.leave_no_room()
+
+    def leave_no_room(self) -> None:
         with (self.folder / "ballast").open("wb", buffering=0) as ballast:
             try:
                 while ballast.write(bytes(4096)):
@@ -175,3 +179,17 @@ def test_settings_made_on_a_full_disk_are_published_when_there_is_room(shop: Rea
     assert shop.trivox("settings", "set", "--all", "ask_every=5").returncode == 0
     wait_until("settings above those in use", lambda: [one for one in shop.settings if one["revision"] > 7])
     assert shop.settings[-1]["ask_every"] == 5
+
+
+@pytest.mark.parametrize("disk", ["tmpfs"], indirect=True)
+def test_what_only_reads_needs_no_room(disk: Disk, tmp_path: Path) -> None:
+    if not disk.is_mounted:
+        pytest.skip("no disk can be mounted here")
+    office = Office(disk.folder)
+    office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
+    disk.leave_no_room()
+    assert "Europe/Sofia" in office.do("site", "list")
+    assert "disk has 0 MB free: make room" in office.do("doctor")
+    office.do("backup", tmp_path / "copy.db")
+    assert facts.damage(tmp_path / "copy.db") == []
+    assert "make room on its disk" in office.run("site", "set", "demo", "--timezone", "UTC").err
