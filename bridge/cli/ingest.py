@@ -59,9 +59,9 @@ def ingest(
         command = IngestMessages(name=called(file))
         totals = writer.perform(command, lambda done, of: bar.update(task, completed=done, total=of), messages)
     print_line(
-        f"{totals.get('messages', 0)} messages: {totals.get('stored', 0)} events stored,"
+        f"{plural(totals.get('messages', 0), 'message')}: {plural(totals.get('stored', 0), 'event')} stored,"
         f" {totals.get('duplicates', 0)} known before, {totals.get('conflicts', 0)} in conflict,"
-        f" {totals.get('rejected', 0)} rejected; {totals.get('unreadable', 0)} messages could not be read."
+        f" {totals.get('rejected', 0)} rejected; {plural(totals.get('unreadable', 0), 'message')} could not be read."
     )
     others.warn(file)
 

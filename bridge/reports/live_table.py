@@ -29,6 +29,7 @@ from bridge.reports.table import survey_grid
 from bridge.rich_terminal import RichTerminal
 from bridge.store import open_store, places
 from bridge.store.watch_queries import figures, live_consoles
+from bridge.text import plural
 from bridge.wire.health import read_figures
 
 if TYPE_CHECKING:
@@ -128,10 +129,11 @@ def status_line(snapshot: Snapshot) -> str:
     online = sum(_state(console, snapshot.at_ms) == "online" for console in snapshot.consoles)
     waiting = sum(read_figures(console.health).outbox or 0 for console in snapshot.consoles)
     return (
-        f"{_clock(snapshot.at_ms)} {online} of {len(snapshot.consoles)} consoles online, {counts['surveys']} surveys "
+        f"{_clock(snapshot.at_ms)} {online} of {plural(len(snapshot.consoles), 'console')} online, "
+        f"{plural(counts['surveys'], 'survey')} "
         f"({counts['yes']} yes, {counts['no']} no, {counts['cant_say']} can't say, {counts['silent']} silent), "
-        f"{snapshot.figures.events} events stored, {snapshot.figures.rejects} rejects, {snapshot.figures.losses} lost, "
-        f"{waiting} waiting"
+        f"{plural(snapshot.figures.events, 'event')} stored, {plural(snapshot.figures.rejects, 'reject')}, "
+        f"{snapshot.figures.losses} lost, {waiting} waiting"
     )
 
 

@@ -62,7 +62,7 @@ def _on_force_majeure(row: Row, counts: RowCounts) -> Iterator[str]:
             f"index {_index(row['index_with'])} with the affected, {_index(row['index_without'])} without"
         )
     if level is None and counts.errors_of_all:
-        yield f"all {counts.errors_of_all} surveys ended as errors (see `trivox doctor`)"
+        yield f"every survey ended as an error, {counts.errors_of_all} in all (see `trivox doctor`)"
     elif counts.error_share > settings["error_share_max"]:
         yield (
             f"many errors ({counts.errors_of_all} of {counts.surveys + counts.errors_of_all}): an error can hide a no "
@@ -98,7 +98,7 @@ def _on_ratios(row: Row, counts: RowCounts, sampled: set[str]) -> Iterator[str]:
         if counts.beyond[kind]:
             yield f"some {kind} were counted over an interval that reaches beyond the period"
     if counts.ask_every_unknown and counts.sites & sampled and any(row[RATIO_OF[kind]] for kind in KINDS):
-        yield f"ask_every is not known for {counts.ask_every_unknown} of {counts.surveys} surveys: taken as 1"
+        yield f"ask_every is not known for {counts.ask_every_unknown} of {plural(counts.surveys, 'survey')}: taken as 1"
 
 
 def _on_origin(row: Row, counts: RowCounts) -> Iterator[str]:

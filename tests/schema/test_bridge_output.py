@@ -146,12 +146,12 @@ def test_the_rows_of_a_report_are_valid(database: Path, by: str, more: list[str]
 @pytest.mark.parametrize("content", of("valid", "recorded_message"))
 def test_it_accepts_recorded_messages(tmp_path: Path, content: Any) -> None:
     output = ingest_one(tmp_path, content)
-    assert ("1 messages could not be read" in output) == isinstance(content["payload"], str)
+    assert ("1 message could not be read" in output) == isinstance(content["payload"], str)
 
 
 @pytest.mark.parametrize("content", of("invalid", "recorded_message"))
 def test_it_sets_aside_what_is_not_a_recorded_message(tmp_path: Path, content: Any) -> None:
-    assert "1 messages could not be read" in ingest_one(tmp_path, next(iter(recorded())), content)
+    assert "1 message could not be read" in ingest_one(tmp_path, next(iter(recorded())), content)
 
 
 def ingest_one(folder: Path, *messages: Any) -> str:

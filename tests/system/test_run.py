@@ -74,7 +74,7 @@ class TrivoxRun:
         """Wait until it shows surveys, and more events than were stored before."""
 
         def shown() -> bool:
-            stored = [int(count) for count in re.findall(r"(\d+) events stored", self.said)]
+            stored = [int(count) for count in re.findall(r"(\d+) events? stored", self.said)]
             return bool(re.search(r"[1-9]\d* surveys", self.said)) and max(stored, default=0) > stored_before
 
         wait_until("surveys are shown", lambda: shown() or self._ended())

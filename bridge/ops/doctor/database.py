@@ -94,9 +94,8 @@ def _time_zones(sites: list[str]) -> Iterator[Diagnosis]:
             f"with `trivox site set {site_id} --timezone ZONE`, be it UTC."
         )
     if len(sites) > SITES_SHOWN:
-        yield Diagnosis(
-            f"Nor the time zones of {len(sites) - SITES_SHOWN} more sites: set them with `trivox site import`."
-        )
+        others = plural(len(sites) - SITES_SHOWN, "more site")
+        yield Diagnosis(f"Nor the time zones of {others}: set them with `trivox site import`.")
 
 
 def _zone_rules(store: Store) -> Iterator[Diagnosis]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.broker_login import read_config
+from bridge.text import plural
 from tests.bridge.office import Office, OfficeTill, at
 from tests.support import facts
 from tests.support.programs import TRIVOX
@@ -159,7 +160,7 @@ def test_a_bad_line_is_named_and_kept_among_the_rejects(office: Office, recordin
     result = office.run("ingest", path)
     assert result.status == 0
     assert f"{2 * SURVEYS} events stored" in result.out
-    assert "1 messages could not be read" in result.out
+    assert "1 message could not be read" in result.out
     assert "1 line of it went among the rejects" in result.err
     assert "(line 11: " in result.err
 
@@ -174,7 +175,7 @@ def test_a_long_stretch_without_messages_is_not_handed_over(
     path.write_bytes(recording + filler + recording.splitlines(keepends=True)[0])
     said = office.do("ingest", path)
     assert f" {2 * SURVEYS} events stored" in said
-    assert f" {unreadable} messages could not be read" in said
+    assert f" {plural(unreadable, 'message')} could not be read" in said
 
 
 def test_a_file_that_is_cut_off_is_named(office: Office, recording: bytes) -> None:

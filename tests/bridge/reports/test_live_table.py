@@ -75,7 +75,7 @@ def test_a_console_that_is_not_heard_is_not_called_online(online: int, silent_s:
     assert state in text
     assert ("online" in text) is (state == "online")
     known = live_table.status_line(snapshot([], heard))
-    assert ("1 of 1 consoles online" in known) is (state == "online")
+    assert ("1 of 1 console online" in known) is (state == "online")
     hourly = shown(snapshot([], heard._replace(heartbeat_ms=3_600_000)))
     assert (" online" in hourly) is (online == 1 and silent_s < 3 * 3600)
 
@@ -137,7 +137,7 @@ def test_losses_and_rejects_are_never_hidden() -> None:
 
 def test_a_status_line_says_the_same() -> None:
     line = live_table.status_line(snapshot([row()]))
-    assert "1 of 1 consoles online, 60 surveys (30 yes, 5 no, 4 can't say, 21 silent), 1234 events stored" in line
+    assert "1 of 1 console online, 60 surveys (30 yes, 5 no, 4 can't say, 21 silent), 1234 events stored" in line
     assert line.endswith("2 rejects, 0 lost, 16 waiting")
 
 
