@@ -1,8 +1,15 @@
 """The simulator's errors; the name says what was at fault."""
 
+from collections.abc import Sequence
+
 
 class SimulatorError(Exception):
-    """Base of all errors; the text is a plain sentence that says what is wrong and what to do."""
+    """Base of all errors; the text is a plain sentence that says what is wrong and what to do.
+
+    Where several things are wrong, it heads a line for each of them, in `lines`.
+    """
+
+    lines: Sequence[str] = ()
 
 
 class MicroPythonError(SimulatorError):

@@ -4,6 +4,7 @@ import re
 
 from simulator.console.pinmap import BUTTONS
 from simulator.errors import SimulatorError
+from simulator.text import printable
 
 _UNITS_MS = {"": 1, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 LONGEST_DAYS = 3660
@@ -21,11 +22,6 @@ class CommandError(SimulatorError):
 
     def __init__(self, sentence: str = "") -> None:
         super().__init__(printable(_LONG_WORD.sub(r"\1…", sentence)))
-
-
-def printable(text: str) -> str:
-    """Return the text on one line, with the characters escaped that a terminal or a reader could take for others."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 class CommandSyntaxError(CommandError):

@@ -8,9 +8,10 @@ from typing import TextIO
 
 from simulator.bench.language import Bench
 from simulator.bench.session import BenchSession
-from simulator.bench.words import printable
+from simulator.cli.output import print_error
 from simulator.errors import SimulatorError
 from simulator.programs.children import EndError, ProcessError
+from simulator.text import printable
 
 _CHECK_S = 0.2
 _PIECE = _LINE_LIMIT = 65536
@@ -34,7 +35,7 @@ def obey(session: BenchSession, source: TextIO) -> bool:
         except SimulatorError as error:
             has_succeeded = False
             where = "" if is_terminal else f"line {number}, `{printable(line.strip())[:_QUOTED_LIMIT]}`: "
-            sys.stderr.write(f"trivox: {where}{error}\n")
+            print_error(error, where)
         else:
             if answer:
                 sys.stdout.write(f"{answer}\n")

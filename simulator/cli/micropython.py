@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.output import print_error, print_line
 from simulator.console import micropython
 from simulator.errors import MicroPythonError
 
@@ -30,7 +31,7 @@ def command(
     """Fetch MicroPython for simulated consoles from Debian, once; say what is fetched, from where and to where."""
     try:
         for each in architecture or list(ArchitectureName):
-            micropython.prepare(each.value, typer.echo)
+            micropython.prepare(each.value, print_line)
     except MicroPythonError as error:
-        typer.echo(f"trivox: {error}", err=True)
+        print_error(error)
         raise typer.Exit(1) from error

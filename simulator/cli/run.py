@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 import typer
 
+from simulator.cli.output import print_error, print_line
 from simulator.console import micropython
 from simulator.errors import SimulatorError
 from simulator.people.demo_shop import RULES, SITE, DemoShop, demo_posts
@@ -58,7 +59,7 @@ def command(
     seed = random.randrange(1_000_000) if seed is None else seed
     try:
         port = None if broker else chosen_port(port, PORT)
-        micropython.prepare("amd64", _say)
+        micropython.prepare("amd64", print_line)
         with _supervised(database.parent) as children:
             shop = _start(children, database, broker, consoles, seed, port)
             try:
@@ -68,7 +69,7 @@ def command(
                 shop.close()
         _retire(database, consoles)
     except SimulatorError as error:
-        typer.echo(f"trivox: {error}", err=True)
+        print_error(error)
         raise typer.Exit(1) from None
     _say_what_next(database)
 
@@ -91,7 +92,7 @@ def _start(
     children: Children, database: Path, broker: str | None, consoles: int, seed: int, port: int | None
 ) -> DemoShop:
     if broker is None:
-        _say(f"Starting the embedded broker at 127.0.0.1:{port} ...")
+        print_line(f"Starting the embedded broker at 127.0.0.1:{port} ...")
         children.start("broker", [*_trivox(), "broker", "--port", str(port)])
         broker = f"mqtt://127.0.0.1:{port}"
     address = urlsplit(broker)
@@ -101,14 +102,14 @@ def _start(
             "TRIVOX_MQTT_PASSWORD in the environment if the broker needs a login."
         )
     wait_for_port(address.hostname, address.port or PORT, children)
-    _say("Setting up key questions, short survey windows and shifts ...")
+    print_line("Setting up key questions, short survey windows and shifts ...")
     _prepare(database, consoles)
     children.check()
-    _say("Starting the bridge ...")
+    print_line("Starting the bridge ...")
     options = ["--broker", broker, "--database", str(database), "--metrics-port", str(free_port(METRICS_PORT))]
     bridge = children.start("bridge", [*_trivox(), "bridge", *options])
     children.wait_for_words(bridge, "connected to")
-    _say(f"Starting {plural(consoles, 'console')}; people are coming in (--seed {seed}) ...")
+    print_line(f"Starting {plural(consoles, 'console')}; people are coming in (--seed {seed}) ...")
     return DemoShop(database.parent / "consoles", consoles, _with_login(broker), seed)
 
 
@@ -192,17 +193,12 @@ def _trivox() -> list[str]:
     return [str(Path(sys.executable).with_name("trivox"))]
 
 
-def _say(sentence: str) -> None:
-    typer.echo(sentence)
-    sys.stdout.flush()
-
-
 def _say_what_next(database: Path) -> None:
     today = datetime.now(UTC).date()
     where = f"--database {shlex.quote(str(database))}"
     trivox = shown("trivox")
-    _say(f"Everything has ended. The results are in {database}; look at them with:")
-    _say(f"  {trivox} report {where} --from {today} --to {today + timedelta(days=1)} --by seller")
-    _say(f"  {trivox} doctor {where}")
+    print_line(f"Everything has ended. The results are in {database}; look at them with:")
+    print_line(f"  {trivox} report {where} --from {today} --to {today + timedelta(days=1)} --by seller")
+    print_line(f"  {trivox} doctor {where}")
     query = "select outcome, cause, count(*) from survey group by 1, 2"
-    _say(f"  {shown('sqlite-utils')} {shlex.quote(str(database))} {shlex.quote(query)} --table")
+    print_line(f"  {shown('sqlite-utils')} {shlex.quote(str(database))} {shlex.quote(query)} --table")

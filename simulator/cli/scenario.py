@@ -76,8 +76,9 @@ def check(folder: Path, database: Path) -> str:
         found = [sentence for sentences in per_report for sentence in sentences]
     if found:
         more = [f"and {len(found) - SHOWN_MAX} more"] if len(found) > SHOWN_MAX else []
-        shown = "\n".join([*found[:SHOWN_MAX], *more])
-        raise ScenarioError(f"The reports on {database} are not what {folder} expects:\n{shown}")
+        error = ScenarioError(f"The reports on {database} are not what {folder} expects:")
+        error.lines = [*found[:SHOWN_MAX], *more]
+        raise error
     rows = sum(len(run.expected(*report)) for report in run.reports)
     return f"All {plural(rows, 'row')} of {plural(len(run.reports), 'report')} are as expected."
 

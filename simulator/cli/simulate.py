@@ -1,6 +1,5 @@
 """`trivox simulate`: one console on the bench, or a scenario with many consoles and their people."""
 
-import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import typer
 
 from simulator.cli import simulate_options as options
+from simulator.cli.output import print_error, print_line
 from simulator.cli.simulate_options import Pace
 from simulator.errors import SimulatorError
 
@@ -72,9 +72,9 @@ def simulate(
                     days=days,
                     jobs=jobs,
                 )
-            sys.stdout.write(f"{result}\n")
+            print_line(result)
     except SimulatorError as error:
-        typer.echo(f"trivox: {error}", err=True)
+        print_error(error)
         has_succeeded = False
     if not has_succeeded:
         raise typer.Exit(1)

@@ -133,6 +133,7 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
+        (["no\nAll is well"], 1, "There is no scenario no\\nAll is well: give a TOML file"),
         (["nonsense"], 1, "There is no scenario nonsense: give a TOML file, or one of bad_network, "),
         (
             ["quiet_branch", "--broker", "tcp://x"],

@@ -10,6 +10,7 @@ from pathlib import Path
 from bridge.errors import TrivoxError
 from bridge.ops.flash import SOURCE
 from bridge.project_files import compiled_firmware
+from bridge.text import escaped
 
 _COPIED = {"boot.py", "main.py", "slots.json"}
 _NOT_FOR_BOARDS = {"manifest.py", "image"}  # they build images of MicroPython, on a host
@@ -78,14 +79,15 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="where to put it; what is there is deleted")
     folder = parser.parse_args().folder
     if folder.exists() and not (folder / "main.py").exists():
-        sys.stderr.write(f"{folder} exists and holds no firmware: give a folder that may be replaced.\n")
+        sys.stderr.write(f"{escaped(str(folder))} exists and holds no firmware: give a folder that may be replaced.\n")
         return 1
     try:
         compile_firmware(folder)
     except TrivoxError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{escaped(str(error))}\n")
         return 1
-    sys.stdout.write(f"The firmware is in {folder}; copy it with: mpremote fs cp -r {folder}/* :\n")
+    sentence = f"The firmware is in {folder}; copy it with: mpremote fs cp -r {folder}/* :"
+    sys.stdout.write(f"{escaped(sentence)}\n")
     return 0
 
 
