@@ -146,6 +146,7 @@ def _orders_and_absent(database: Path) -> tuple[list[UpdateOrder], set[int]]:
     """Return all orders, and the keys of those consoles that have not been there for a while."""
     store = open_store(database)
     try:
-        return updates.orders(store), updates.absent(store, store.now_ms - OFFLINE_MS, store.now_ms - SILENT_MS)
+        now_ms = time.time_ns() // 1_000_000
+        return updates.orders(store), updates.absent(store, now_ms - OFFLINE_MS, now_ms - SILENT_MS)
     finally:
         store.close()
