@@ -189,16 +189,15 @@ def insert_events(store: Store, values: list[Any]) -> None:
     store.insert_values(f"INSERT INTO event ({EVENT_COLUMNS})", EVENT_WIDTH, values)
 
 
-def first_content(store: Store, epoch_key: int, seq: int) -> bytes | None:
-    """Return what was first received under this number, event or reject; None if nothing is kept."""
+def first_content(store: Store, epoch_key: int, seq: int) -> tuple[bytes | None, bool]:
+    """Return what was first received under this number (None if nothing is kept), and whether that is an event."""
     row = store.one("SELECT raw FROM event WHERE epoch_key = ? AND seq = ?", (epoch_key, seq))
-    if row is None:
-        row = store.one(
-            "SELECT raw FROM reject WHERE epoch_key = ? AND seq = ? ORDER BY reject_key LIMIT 1", (epoch_key, seq)
-        )
-    if row is None:
-        return None
-    return row[0].encode() if isinstance(row[0], str) else bytes(row[0])
+    if row is not None:
+        return row[0].encode(), True
+    row = store.one(
+        "SELECT raw FROM reject WHERE epoch_key = ? AND seq = ? ORDER BY reject_key LIMIT 1", (epoch_key, seq)
+    )
+    return (bytes(row[0]) if row else None), False
 
 
 def note_valid(store: Store, epoch_key: int, seq: int) -> None:

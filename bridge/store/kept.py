@@ -11,7 +11,7 @@ MIB = 1024 * 1024
 REJECTED, CONFLICTS, UNKNOWN_FIELDS = "rejected events", "conflicts", "unknown fields"
 MAX_BYTES_OF_TOPIC = {REJECTED: 16 * MIB, CONFLICTS: MIB, UNKNOWN_FIELDS: MIB}
 MAX_BYTES = 512 * MIB  # of all topics together
-FREE_BYTES = 1_024  # an event or a count of this size has hardly any unknown fields: it is kept as sent, in any case
+FREE_BYTES = 256  # an event or a count of this size has hardly any unknown fields: it is kept as sent, in any case
 
 
 def reserve(store: Store, topic: str, kind: str, size: int) -> bool:

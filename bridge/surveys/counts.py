@@ -61,10 +61,10 @@ class CountsIntake:
         try:
             message = _decoder.decode(payload)
             topic = f"trivox/v1/{site_id}/{source_id}/counts"
-            if len(payload) > kept.FREE_BYTES and not kept.reserve(
-                self._store, topic, kept.UNKNOWN_FIELDS, len(payload)
-            ):
-                payload = msgspec.json.encode(message)
+            if len(payload) > kept.FREE_BYTES:
+                known = msgspec.json.encode(message)
+                if not kept.reserve(self._store, topic, kept.UNKNOWN_FIELDS, max(len(payload) - len(known), 0)):
+                    payload = known
             raw = payload.decode()
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
             raise Unreadable(f"payload: {printable(str(error))}") from error

@@ -285,8 +285,12 @@ class Intake:
 
     def _keepable(self, topic: str, event: AnyEvent, raw: bytes) -> bytes:
         """Return the text of an event to keep: as sent, or without unknown fields where these take too much room."""
-        if len(raw) <= kept.FREE_BYTES or kept.reserve(self._store, topic, kept.UNKNOWN_FIELDS, len(raw)):
-            return raw
+        if json_content.DIGEST not in raw:
+            if len(raw) <= kept.FREE_BYTES:
+                return raw
+            unknown = json_content.unknown_bytes(event, raw)
+            if not unknown or kept.reserve(self._store, topic, kept.UNKNOWN_FIELDS, unknown):
+                return raw
         return json_content.without_unknown_fields(event, raw)
 
     def touched(self, epoch: Epoch) -> EpochInTransaction:
@@ -299,8 +303,9 @@ class Intake:
     def _take_again(self, epoch: Epoch, seq: int, raw: bytes, topic: str, arrived_at_ms: int, mac: Mac | None) -> None:
         """Take in a number that was received before: a duplicate, or a conflict, in which the first content stays."""
         self._flush()
-        first = events.first_content(self._store, epoch.key, seq)
-        if first is None or json_content.same_content(first, raw):
+        first, is_kept_event = events.first_content(self._store, epoch.key, seq)
+        is_same = json_content.same_as_kept if is_kept_event else json_content.same_content
+        if first is None or is_same(first, raw):
             self.result.duplicates += 1
             if mac is Mac.VALID:
                 events.note_valid(self._store, epoch.key, seq)

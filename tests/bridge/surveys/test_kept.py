@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from bridge.ops.doctor.database import examine
 from bridge.store import kept
+from bridge.wire.json_content import canonical
 from tests.bridge.surveys.test_ingest import NOW_MS, booted, closed, opened, take
 from tests.support import facts
 from tests.support.intake import rebuild, take_messages
@@ -88,6 +90,35 @@ def test_small_events_are_kept_as_sent_in_any_case(store: Store, monkeypatch: py
     monkeypatch.setattr(kept, "MAX_BYTES", 0)
     take(store, 1, {**booted(), "colour": "green"})
     assert facts.sent_events(store)[0]["colour"] == "green"
+
+
+def test_unknown_fields_of_any_size_have_a_limit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(kept.MAX_BYTES_OF_TOPIC, kept.UNKNOWN_FIELDS, 20 * KIB)
+    for number in range(1, 101):
+        take(store, number, {**booted(up_ms=number), "odd": "y" * 900})
+    kept_as_sent = [event for event in facts.sent_events(store) if "odd" in event]
+    assert len(kept_as_sent) in range(15, 25)
+    assert "more were counted only" in doctor(store)
+
+
+@pytest.mark.parametrize("first", [["whole_sha256"], {"type": "danced", "whole_sha256": 1}, "whole_sha256"])
+def test_no_event_that_holds_the_name_of_the_digest_stops_the_next(store: Store, first: Any) -> None:
+    take(store, 1, first)
+    result = take(store, 1, booted())
+    assert (result.duplicates, result.conflicts) == (0, 1)
+    before = facts.derived(store)
+    with store.transaction(NOW_MS):
+        rebuild(store)
+    assert facts.derived(store) == before
+
+
+def test_nobody_can_say_in_advance_that_an_event_equals_another(store: Store) -> None:
+    other = booted(up_ms=77)
+    whole = hashlib.sha256(canonical(json.dumps(other).encode())).hexdigest()
+    for seq, forged in enumerate((booted(), {"type": "danced"}), 1):
+        take(store, seq, {**forged, "whole_sha256": whole})
+        assert take(store, seq, other).conflicts == 1
+        assert take(store, seq, {**forged, "whole_sha256": whole}).duplicates == 1
 
 
 def test_room_is_given_back_once_a_newer_bridge_takes_the_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
