@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.errors import TrivoxError, UsageError
-from bridge.input_file import cannot_read, read_toml
+from bridge.input_file import called, cannot_read, read_toml
 from bridge.private_files import is_open_to_others
 from bridge.text import is_visible
 
@@ -60,10 +61,8 @@ def read_broker(
         )
     settings = read_config(config) if config is not None else {}
     ca_file = ca_file or (Path(settings["ca_file"]) if "ca_file" in settings else None)
-    if ca_file is not None and not ca_file.is_file():
-        raise TrivoxError(
-            f"There is no file {ca_file}: give the certificate of the authority that signed the broker's certificate."
-        )
+    if ca_file is not None:
+        _check_certificate(ca_file)
     return BrokerLogin(
         host,
         port or PORTS[parts.scheme],
@@ -72,6 +71,22 @@ def read_broker(
         password=environment.get("TRIVOX_MQTT_PASSWORD") or settings.get("password"),
         ca_file=ca_file,
     )
+
+
+def _check_certificate(path: Path) -> None:
+    """Raise TrivoxError unless the file holds certificates that a broker's can be checked by."""
+    advice = "give the certificate of the authority that signed the broker's certificate"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except FileNotFoundError as error:
+        raise TrivoxError(f"There is no file {called(path)}: {advice}.") from error
+    except ssl.SSLError as error:
+        raise TrivoxError(
+            f"{called(path)} holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----: {advice} (one "
+            "in DER is turned into PEM by `openssl x509 -inform der -in FILE -out ca.pem`)."
+        ) from error
+    except OSError as error:
+        raise cannot_read(path, error) from error
 
 
 def read_config(path: Path) -> dict[str, str]:

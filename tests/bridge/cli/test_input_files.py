@@ -83,6 +83,19 @@ NO_TABLES = {words: change for words, change in COMPRESSED.items() if words != "
 """The same for tables, which spreadsheets save in UTF-16 with a byte order mark, too."""
 
 
+# -- certificates ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"", b"\x30\x82\x01\x0a", b"-----BEGIN PRIVATE KEY-----\nMC4=\n", b"till-1\n"])
+@pytest.mark.parametrize("command", [("doctor",), ("bridge", "--metrics-port", "0")])
+def test_what_is_no_certificate_is_named(office: Office, content: bytes, command: tuple[str, ...]) -> None:
+    path = office.folder / "authority.crt"
+    path.write_bytes(content)
+    result = office.run(*command, "--broker", "mqtts://localhost:1", "--ca-file", path)
+    assert (result.status, result.err.count("\n")) == (1, 1)
+    assert f"{path} holds no certificate in PEM" in result.err
+
+
 # -- trivox ingest -----------------------------------------------------------------------------------------------------
 
 
