@@ -45,6 +45,10 @@ class UnusableLoginError(TrivoxError):
     """A file of credentials is damaged, or no file: whoever it was for cannot be let in by it."""
 
 
+class KeysOutOfReachError(TrivoxError):
+    """This user may not read the folders of credentials."""
+
+
 class Credentials(NamedTuple):
     """A console's login at the broker, and its `key`, 64 hex digits: it signs with it, and checks what it is sent."""
 
@@ -115,6 +119,13 @@ class Keyring:
     def consoles(self) -> Iterator[tuple[str, str]]:
         """Yield the (site, console) ids of all consoles that have credentials, in order."""
         yield from ((site_id, console_id) for site_id, console_id in self._names("*/*.json"))
+
+    def visible_consoles(self) -> set[tuple[str, str]] | None:
+        """Return the (site, console) ids of all consoles that have credentials; None if we may not see who has."""
+        try:
+            return set(self.consoles())
+        except KeysOutOfReachError:
+            return None
 
     def path(self, site_id: str, console_id: str) -> Path:
         """Return the file for a console's credentials."""
@@ -206,7 +217,7 @@ class Keyring:
         yield from filter(_is_issued, map(self._name_of, sorted(self.folder.glob(pattern))))
 
     def check_readable(self) -> None:
-        """Raise TrivoxError where the folders cannot be read, which looking for names would pass over in silence."""
+        """Raise KeysOutOfReachError where we may not read the folders: looking for names would pass over them."""
         try:
             with os.scandir(self.folder) as entries:
                 folders = [entry.path for entry in entries if entry.is_dir()]
@@ -215,7 +226,7 @@ class Keyring:
         except FileNotFoundError:
             return  # there are none
         except OSError as error:
-            raise TrivoxError(
+            raise (KeysOutOfReachError if isinstance(error, PermissionError) else TrivoxError)(
                 f"{error.filename} cannot be read ({error.strerror}): run this as the bridge's user."
             ) from error
 

@@ -139,6 +139,28 @@ def test_a_member_of_the_databases_group_reads_what_the_owner_writes(office: Off
     store.close()
 
 
+@pytest.mark.parametrize("out_of_reach", ["trivox.db-keys", "trivox.db-keys/demo"])
+def test_who_may_not_see_the_keys_reads_all_else(office: Office, out_of_reach: str) -> None:
+    office.do("console", "enroll", "demo/till-1")
+    for path in (office.database, *office.folder.iterdir(), *office.folder.glob("trivox.db-keys/*")):
+        path.chmod(0o750 if path.is_dir() else 0o640)
+    office.folder.chmod(0o750)
+    (office.folder / out_of_reach).chmod(0o000)  # for whoever is not root, the owner too
+    try:
+        assert as_user(lambda: _listed_without_keys(office), STRANGER, SERVICE_GROUP) == 0
+    finally:
+        (office.folder / out_of_reach).chmod(0o700)
+
+
+def _listed_without_keys(office: Office) -> int:
+    assert "till-1" in office.do("console", "list")
+    told = office.do("doctor")
+    assert "is intact" in told
+    assert f"The credentials in {office.folder}/trivox.db-keys were not checked: only the bridge's user" in told
+    assert "No bridge is running" in told
+    return 0
+
+
 def test_the_live_table_follows_a_database_that_had_to_be_copied(office: Office) -> None:
     office.database.chmod(0o400)
     watcher = Watcher(open_store(office.database))

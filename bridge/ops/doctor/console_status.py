@@ -30,7 +30,7 @@ def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
     lost_last_day, heartbeats = console_status.lost_since(store, now_ms - DAY_MS), console_status.heartbeats(store)
     shifts = console_status.shifts_around(store, now_ms)
     events_by_mac, words_by_mac = console_status.macs(store), console_status.word_macs(store)
-    have_keys, gone = set(Keyring(store.path).consoles()), set(gone_consoles.gone(store))
+    have_keys, gone = Keyring(store.path).visible_consoles(), set(gone_consoles.gone(store))
     statuses = []
     for console in console_status.consoles(store):
         key, name = console.console_key, (console.site_id, console.console_id)
@@ -52,7 +52,7 @@ def read_console_statuses(store: Store, now_ms: int) -> list[ConsoleStatus]:
                 is_staffed=_is_staffed(*shifts[key], now_ms),
                 retired_at_ms=console.retired_at_ms,
                 is_revoked=name in gone and console.retired_at_ms is None,
-                has_key=name in have_keys,
+                has_key=None if have_keys is None else name in have_keys,
                 events_by_mac=events_by_mac.get(key, {}),
                 words_by_mac=words_by_mac.get(key, {}),
                 proves_words=bool(console.proves_words),

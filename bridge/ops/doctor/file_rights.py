@@ -80,6 +80,12 @@ def _folder(database: Path) -> Iterator[Diagnosis]:
 
 
 def _keys(keyring: Keyring) -> Iterator[Diagnosis]:
+    if keyring.visible_consoles() is None:
+        yield Diagnosis(
+            f"The credentials in {keyring.folder} were not checked: only the bridge's user may read them.",
+            needs_action=False,
+        )
+        return
     exposed = keyring.open_to_others()
     if exposed:
         yield Diagnosis(
@@ -91,7 +97,7 @@ def _keys(keyring: Keyring) -> Iterator[Diagnosis]:
 
 def _unusable_keys(keyring: Keyring, owner: Owner) -> Iterator[Diagnosis]:
     """Check that the bridge can read each login, if we can see it with its user's eyes."""
-    if user_id() not in {ROOT, owner.user_id}:
+    if user_id() not in {ROOT, owner.user_id} or keyring.visible_consoles() is None:
         return
     files = keyring.files()
     with acting_as(owner):

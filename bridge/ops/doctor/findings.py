@@ -73,7 +73,7 @@ class ConsoleStatus:
     retired_at_ms: int | None = None  # since when it is out of service
     is_revoked: bool = False  # whether its credentials were revoked
     board_at: str | None = None  # the other console, heard later, that says that its board is this one's
-    has_key: bool = False  # whether credentials were issued for it
+    has_key: bool | None = False  # whether credentials were issued for it; None if we may not see that
     events_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # its events since it began to sign
     words_by_mac: Mapping[Mac, MacCount] = field(default_factory=dict)  # what it says about itself, likewise
     proves_words: bool = False  # whether it has proved one since it last started

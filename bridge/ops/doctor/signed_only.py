@@ -19,8 +19,11 @@ NAMED = 5
 
 
 def consoles_that_do_not_sign(store: Store) -> list[str] | None:
-    """Return the consoles (SITE/CONSOLE) in use whose last events no key proves; None if no console has a key."""
-    if not any(Keyring(store.path).consoles()):
+    """Return the consoles (SITE/CONSOLE) in use whose last events no key proves; None if no console has a key.
+
+    None, too, if we may not see which have one.
+    """
+    if not Keyring(store.path).visible_consoles():
         return None
     macs, gone = console_status.macs(store), set(gone_consoles.gone(store))
     return [
