@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.service.outcome import Publication
 from bridge.store import consoles, gone_consoles
-from bridge.wire.contract import CLEARED_LEAVES
+from bridge.wire.contract import RETAINED_LEAVES
 
 if TYPE_CHECKING:
     from bridge.model.console import ConsoleName
@@ -27,7 +27,7 @@ class DueMessages:
             Publication(f"trivox/v1/{site_id}/{console_id}/settings", payload.encode(), retain=True)
             for site_id, console_id, _, payload in self.settings
         ]
-        return settings + [clearing(name, leaf) for name in self.gone for leaf in CLEARED_LEAVES]
+        return settings + [clearing(name, leaf) for name in self.gone for leaf in RETAINED_LEAVES]
 
     def note_published(self, store: Store) -> None:
         """Note, inside the transaction, that they are published."""

@@ -145,7 +145,7 @@ class Intake:
         """Take in one message. Raises Unreadable before anything is stored."""
         site_id, console_id, leaf = contract.read_topic(topic)
         name = site_id, console_id
-        if not payload and leaf in contract.CLEARED_LEAVES:
+        if not payload and leaf in contract.RETAINED_LEAVES:
             return  # it only clears what the broker retained
         if leaf == "events":
             batch = contract.read_batch(payload)

@@ -19,7 +19,7 @@ from bridge.text import printable, valid_id
 MAX_MESSAGE_BYTES = 65_536
 MAX_EVENTS = 256
 LEAVES_TO_BRIDGE = ("events", "status", "health", "reply", "counts")
-CLEARED_LEAVES = ("status", "health", "settings", "events", "reply")  # the last two are retained only by misuse
+RETAINED_LEAVES = ("status", "health", "settings")
 
 _TOPIC = re.compile(r"trivox/v1/([a-z0-9][a-z0-9_-]{0,31})/([a-z0-9][a-z0-9_-]{0,31})/([a-z]+)", re.ASCII)
 

@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from bridge.wire.bridge_claim import ALL_CLAIMS
-from bridge.wire.contract import CLEARED_LEAVES, MAX_MESSAGE_BYTES
+from bridge.wire.contract import MAX_MESSAGE_BYTES, RETAINED_LEAVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -116,7 +116,7 @@ def bridge_access(user: str) -> str:
         # `trivox doctor` logs in as the bridge, and checks that the broker holds the newest settings.
         "topic read trivox/v1/+/+/settings",
         # The bridge clears what the broker retains of consoles that are gone.
-        *(f"topic write trivox/v1/+/+/{leaf}" for leaf in CONSOLE_WRITES if leaf in CLEARED_LEAVES),
+        *(f"topic write trivox/v1/+/+/{leaf}" for leaf in CONSOLE_WRITES if leaf in RETAINED_LEAVES),
         f"topic read {SYSTEM}",
     ]
     return "\n".join(lines) + "\n"

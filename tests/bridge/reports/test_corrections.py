@@ -118,7 +118,7 @@ def test_a_placement_that_takes_the_place_of_a_removed_one_is_told(office: Offic
     office.do("checkout-point", "remove", "demo", "p1", "--console", "till-1")
     office.do("checkout-point", "set", "demo", "p3", "--console", "till-1")
     note = ["chef: 1 placement (see `trivox history --site demo`)"]
-    assert touched(office, "checkout_point", key="checkout_point_id") == {"p2": [], "p3": note}
+    assert touched(office, "checkout_point", key="checkout_point_id") == {"p1": note, "p2": [], "p3": note}
 
 
 def test_what_was_swapped_back_is_told_no_more_and_what_was_swapped_often_once(office: Office) -> None:

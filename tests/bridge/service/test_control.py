@@ -114,7 +114,7 @@ def test_a_running_bridge_carries_the_command_out(tmp_path: Path, depth: int) ->
             assert result == {"asked": to_builtins(command), "who": current_user()}
         with pytest.raises(TrivoxError, match="No such thing") as caught:
             writer.perform(StopUpdates())
-        assert (caught.value.exit_status, caught.value.lines) == (2, ["line 2: none", "line 3: none"])
+        assert (caught.value.exit_status, caught.value.lines) == (2, ("line 2: none", "line 3: none"))
         with pytest.raises(TrivoxError, match="failed on this command"):
             writer.perform(Rebuild())
         assert writer.perform(command)["asked"]["name"] == "a.csv", "the bridge goes on"
