@@ -54,7 +54,7 @@ def events_in(database: Path) -> int:
     """Return how many events another program sees."""
     try:
         return facts.stored(database)
-    except (apsw.CantOpenError, apsw.SQLError, apsw.BusyError):  # it is being created
+    except (apsw.CantOpenError, apsw.SQLError, apsw.BusyError, apsw.ReadOnlyError):  # it is being created
         return 0
 
 
