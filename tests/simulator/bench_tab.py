@@ -26,8 +26,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Give what tabs share; a test's last one stays open until the next opens its own, in the same process."""
     expect.set_options(timeout=SLOW_MS)
     context = browser.new_context(viewport={"width": 1360, "height": 900}, locale="en")
     yield context
@@ -38,7 +39,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def tab(context: BrowserContext, address: str) -> Iterator[Page]:
     errors: list[str] = []
     tab = opened(context, address, errors)
+    close_others(context, tab)
     yield tab
+    tab.evaluate("localStorage.clear()")
     for button in BUTTONS:
         expect(dome(tab, button)).to_have_attribute("data-held", "false")
     assert errors == []
@@ -51,6 +54,12 @@ def opened(context: BrowserContext, address: str, errors: list[str]) -> Page:
     tab.goto(address)
     ready(tab)
     return tab
+
+
+def close_others(context: BrowserContext, tab: Page) -> None:
+    for other in context.pages:
+        if other != tab:
+            other.close()
 
 
 def ready(tab: Page) -> None:

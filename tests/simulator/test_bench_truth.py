@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from simulator.programs import Broker
 from tests.simulator.bench_program import page
-from tests.simulator.bench_tab import do, dome, lit, newest, opened, ready
+from tests.simulator.bench_tab import close_others, do, dome, lit, newest, opened, ready
 
 NO_FIGURE = "\N{EN DASH}"
 NOT_HEARD = "No blinks yet, but the broker hears nothing from the console."
@@ -46,6 +46,7 @@ def bench(context: BrowserContext, running: tuple[str, Popen[str], Broker]) -> I
     address, program, broker = running
     errors: list[str] = []
     tab = opened(context, address, errors)
+    close_others(context, tab)
     expect(tab.locator("#blinks")).to_have_text(WELL)
     yield OpenBench(program, broker, tab)
     ready(tab)
