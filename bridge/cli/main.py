@@ -12,9 +12,11 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from traceback import extract_tb
 from typing import Annotated, Any
 
 import apsw
+import msgspec
 import typer
 
 from bridge import private_files
@@ -26,6 +28,7 @@ from bridge.store.faults import DAMAGED, cannot_use
 from bridge.text import printable
 
 INTERRUPTED = 130
+UNUSABLE_VALUE = (ValueError, LookupError, ArithmeticError, TypeError, msgspec.MsgspecError)
 
 
 def build(*modules: str) -> typer.Typer:
@@ -105,10 +108,12 @@ def _run(words: list[str]) -> int:
     except TrivoxError as error:
         print_error(str(error), error.lines)
         return error.exit_status
-    except (typer.TyperException, apsw.Error, OSError) as error:
+    except (typer.TyperException, apsw.Error, OSError, *UNUSABLE_VALUE) as error:
         if isinstance(error, typer.TyperException) and error.format_message().startswith("Usage:"):
             print_usage(error.format_message())  # a command was given without words
             return error.exit_code
+        if isinstance(error, UNUSABLE_VALUE) and words[:1] == ["bridge"]:
+            raise  # a service's log needs all of it
         sentence, status = _describe_error(error, words)
         print_error(sentence)
         return status
@@ -130,6 +135,8 @@ def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:
     if isinstance(error, typer.TyperException):
         message = _in_plain_words(error.format_message())
         return f"{message}: see `{_command_path(error, arguments)} --help`.", error.exit_code
+    if isinstance(error, UNUSABLE_VALUE):
+        return _describe_unusable(error, arguments), 1
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename or 'check the disk and the network'}", 1
     if isinstance(error, (*DAMAGED, apsw.IOError, apsw.FullError, apsw.ReadOnlyError, apsw.CantOpenError)):
@@ -137,6 +144,16 @@ def _describe_error(error: Exception, arguments: list[str]) -> tuple[str, int]:
     is_locked = isinstance(error, apsw.BusyError | apsw.LockedError)
     locked = f"Another program has locked the database {_database(arguments)}: end it, or try again later."
     return locked if is_locked else f"The database cannot be used ({error}): run `trivox doctor`.", 1
+
+
+def _describe_unusable(error: Exception, arguments: list[str]) -> str:
+    """Return the sentence for a value that nothing of Trivox writes, or that a fault of Trivox's own makes unusable."""
+    place = extract_tb(error.__traceback__)[-1]
+    return (
+        f"Trivox cannot use a value that it read ({type(error).__name__}: {printable(str(error))}, in {place.name} of "
+        f"{Path(place.filename).name}): if somebody has changed the database {_database(arguments)}, restore a copy of "
+        "it; else report this as a fault."
+    )
 
 
 def _command_path(error: typer.TyperException, arguments: list[str]) -> str:

@@ -52,6 +52,12 @@ def held(database: Path) -> Iterator[None]:
         yield
 
 
+def value(database: Path, table: str, column: str, value: object) -> None:
+    """Write a value into every row of a column."""
+    with closing(apsw.Connection(str(database))) as other:
+        other.execute(f"UPDATE OR IGNORE {table} SET {column} = ?", (value,))
+
+
 def session_named(database: Path, identity: str) -> None:
     """Name the bridge's session in the database, as versions did that had no file for it."""
     with closing(apsw.Connection(str(database))) as other:
