@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,17 @@ class Bundles:
     def versions(self) -> list[str]:
         """List all versions that are here, oldest first."""
         return sorted((path.stem for path in self.folder.glob("*.bundle") if VERSION.fullmatch(path.stem)), key=rank)
+
+    def is_visible(self) -> bool:
+        """Return whether we may see what is in the folders; looking for names would pass over them."""
+        try:
+            for folder in (self.folder, self._trusted):
+                os.scandir(folder).close()
+        except FileNotFoundError:
+            return True
+        except PermissionError:
+            return False
+        return True
 
     def strange_files(self) -> list[Path]:
         """Return files with a name that no command gives, which are not used."""

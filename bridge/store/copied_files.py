@@ -42,6 +42,11 @@ class CopiedFiles:
                 self._stamp = self._copy(copy)
                 self.connection = connect(copy, apsw.SQLITE_OPEN_READWRITE)
                 self.connection.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE").fetchall()
+        except PermissionError as error:
+            raise DatabaseError(
+                f"You may not read {error.filename}, which belongs to the database {database}: let its owner `chmod "
+                "g+r` it as well (files made from then on have the database's own rights), or run this as its owner."
+            ) from error
         except OSError as error:
             raise DatabaseError(
                 f"The database {database} cannot be read in its folder, which may not be written or is full, and its "

@@ -45,9 +45,8 @@ def _open_lock(path: Path) -> IO[bytes]:
     try:
         return os.fdopen(open_plain(path, os.O_WRONLY | os.O_CREAT), "wb")
     except OSError as error:
-        raise TrivoxError(
-            f"{path} cannot be made ({error.strerror}): check that the folder is there and yours."
-        ) from error
+        advice = "find out who put it there, and remove it" if path.is_symlink() else "check the folder and its rights"
+        raise TrivoxError(f"{path} cannot be made ({error.strerror}): {advice}.") from error
 
 
 def take_lock(database: Path) -> Lock | None:

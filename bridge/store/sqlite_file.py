@@ -43,14 +43,24 @@ def _check_reach(database: Path, user: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
+        _refuse_link(database, user)
         raise DatabaseError(
             f"{user}, to whom {database} belongs, cannot reach it ({error.strerror}): let {user} enter its folders, or "
-            "give it to their owner with `chown`."
+            "give it to their owner with `chown -h`."
         ) from error
     if belongs_to_root:
+        _refuse_link(database, user)
         raise DatabaseError(
             f"{database} belongs to root, but {user} may put another file in its place: give it to {user} with "
-            f"`chown {user} {database}*`, or move it to a folder of root's."
+            f"`chown -h {user} {database}`, or move it to a folder of root's."
+        )
+
+
+def _refuse_link(database: Path, user: str) -> None:
+    if database.is_symlink():
+        raise DatabaseError(
+            f"{database} is a link to a file that {user} may not use, and {user} may have laid it: find out who did, "
+            "and remove it."
         )
 
 

@@ -202,3 +202,16 @@ def test_root_acts_for_the_one_who_decides_what_a_path_leads_to(tmp_path: Path) 
         with pytest.raises(TrivoxError, match=r"is a link of .* and is not followed"):
             owner_of(stolen)
         assert owner_of(tmp_path / "roots.db") == Owner(0, 0)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root is asked to give files away")
+def test_nobody_is_told_to_give_away_what_a_link_leads_to(precious: Path) -> None:
+    with service_folder() as folder:
+        office = Office(folder)
+        office.database.symlink_to(precious)
+        give(office.database)
+        for words in (("doctor",), ("console", "list"), ("site", "set", "demo", "--timezone", "UTC")):
+            result = office.run(*words)
+            assert "is a link to a file that" in result.err + result.out
+            assert "chown" not in result.err + result.out
+    assert precious.read_bytes() == PRECIOUS

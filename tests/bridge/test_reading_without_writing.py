@@ -139,24 +139,38 @@ def test_a_member_of_the_databases_group_reads_what_the_owner_writes(office: Off
     store.close()
 
 
-@pytest.mark.parametrize("out_of_reach", ["trivox.db-keys", "trivox.db-keys/demo"])
-def test_who_may_not_see_the_keys_reads_all_else(office: Office, out_of_reach: str) -> None:
+@pytest.mark.parametrize(
+    ("out_of_reach", "what"),
+    [
+        ("trivox.db-keys", "credentials"),
+        ("trivox.db-keys/demo", "credentials"),
+        ("trivox.db-firmware", "firmware"),
+        ("trivox.db-firmware/trusted", "firmware"),
+    ],
+)
+def test_who_may_not_see_what_lies_beside_the_database_reads_all_else(
+    office: Office, out_of_reach: str, what: str
+) -> None:
     office.do("console", "enroll", "demo/till-1")
-    for path in (office.database, *office.folder.iterdir(), *office.folder.glob("trivox.db-keys/*")):
+    for folder in (office.folder / "trivox.db-firmware", office.folder / "trivox.db-firmware" / "trusted"):
+        folder.mkdir()
+        give(folder)
+    for path in (office.database, *office.folder.iterdir(), *office.folder.glob("trivox.db-*/*")):
         path.chmod(0o750 if path.is_dir() else 0o640)
     office.folder.chmod(0o750)
     (office.folder / out_of_reach).chmod(0o000)  # for whoever is not root, the owner too
     try:
-        assert as_user(lambda: _listed_without_keys(office), STRANGER, SERVICE_GROUP) == 0
+        assert as_user(lambda: _listed_without(what, office), STRANGER, SERVICE_GROUP) == 0
     finally:
         (office.folder / out_of_reach).chmod(0o700)
 
 
-def _listed_without_keys(office: Office) -> int:
+def _listed_without(what: str, office: Office) -> int:
     assert "till-1" in office.do("console", "list")
     told = office.do("doctor")
     assert "is intact" in told
-    assert f"The credentials in {office.folder}/trivox.db-keys were not checked: only the bridge's user" in told
+    (told_of,) = [line for line in told.splitlines() if "not checked: only the bridge's user may read" in line]
+    assert told_of.startswith(f"  The {what} in {office.database}-")
     assert "No bridge is running" in told
     return 0
 

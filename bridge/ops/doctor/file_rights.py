@@ -31,6 +31,7 @@ def check_file_rights(database: Path) -> Iterator[Diagnosis]:
     if not HAS_MODES:
         return
     yield from _database(database)
+    yield from _lock_link(sidecar(database, LOCK_SUFFIX))
     yield from _folder(database)
     yield from _keys(Keyring(database))
     yield from _unusable_keys(Keyring(database), owner_of(database))
@@ -63,6 +64,11 @@ def _database(database: Path) -> Iterator[Diagnosis]:
         )
 
 
+def _lock_link(lock: Path) -> Iterator[Diagnosis]:
+    if lock.is_symlink():
+        yield Diagnosis(f"{lock} is a link, so nothing can be written: find out who put it there, and remove it.")
+
+
 def _folder(database: Path) -> Iterator[Diagnosis]:
     folder = database.resolve().parent
     status = folder.stat()
@@ -75,7 +81,7 @@ def _folder(database: Path) -> Iterator[Diagnosis]:
     elif database.exists() and status.st_uid != 0 and database.stat().st_uid not in owners:
         yield Diagnosis(
             f"{name_of_user(status.st_uid)} may put another file in the place of {database}, which belongs to "
-            f"{name_of_user(database.stat().st_uid)}: give both to the bridge's user with `chown`."
+            f"{name_of_user(database.stat().st_uid)}: give both to the bridge's user with `chown -h`."
         )
 
 
@@ -112,6 +118,11 @@ def _unusable_keys(keyring: Keyring, owner: Owner) -> Iterator[Diagnosis]:
 
 
 def _firmware(bundles: Bundles) -> Iterator[Diagnosis]:
+    if not bundles.is_visible():
+        yield Diagnosis(
+            f"The firmware in {bundles.folder} was not checked: only the bridge's user may read it.", needs_action=False
+        )
+        return
     if any(_mode(path) & WRITE for path in (bundles.folder, *bundles.folder.glob("**/*"))):
         yield Diagnosis(
             f"Others on this machine may replace firmware, and the keys that it is checked by: run `chmod -R go-w "

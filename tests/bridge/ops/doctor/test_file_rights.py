@@ -139,3 +139,14 @@ def test_no_path_becomes_another_line_of_a_unit(
     refused = office.run("broker-config", "--out", out, "--host", "a")
     assert (refused.status, "systemd cannot use" in refused.err, refused.err.count("\n")) == (2, True, 1)
     assert not list(Path(out).glob("*"))
+
+
+def test_a_link_in_the_place_of_the_lock_is_told(office: Office) -> None:
+    office.do("site", "set", "demo", "--timezone", "UTC")
+    lock = office.folder / "trivox.db.lock"
+    lock.unlink()
+    lock.symlink_to("elsewhere")
+    assert f"{lock} is a link, so nothing can be written: find out who put it there" in office.do("doctor")
+    told = office.run("site", "set", "demo", "--timezone", "Europe/Sofia")
+    assert (told.status, told.err.count("\n")) == (1, 1)
+    assert "find out who put it there, and remove it" in told.err
