@@ -55,13 +55,18 @@ def broker_config(
     """Write the files of a mosquitto with TLS. They admit everybody enrolled: write them again when that changes."""
     from bridge.ops.broker.folder import write_folder  # noqa: PLC0415 - other commands start faster without it
 
-    folder = out.absolute()
+    folder, database = _plain(out), _plain(database)
     _check_path(folder)
-    _check_path(database.absolute())
+    _check_path(database)
     _check_path(Path(sys.argv[0]).absolute())  # the program, which the bridge's unit starts
     require(database)
     write_folder(folder, database, host or [], port, bridge_port, datetime.now(UTC), print_line, log_denied=log_denied)
     _print_next_steps(folder, database)
+
+
+def _plain(path: Path) -> Path:
+    """Return a path that goes on meaning the same: systemd ignores `..`, and the folder before it may go."""
+    return path.absolute().parent.resolve() / path.name if path.name not in {"", ".."} else path.resolve()
 
 
 def _check_path(path: Path) -> None:

@@ -67,7 +67,11 @@ def console_update(
     """Update consoles over the air; without --to, show the progress."""
     selected = scope(site, console, for_all=for_all)
     if to is None and (selected or older or percent):
-        raise UsageError("Give --to VERSION, the version to update to.")
+        raise UsageError(
+            "--watch and --stop are for all updates: leave the other options out."
+            if watch or stop
+            else "Give --to VERSION, the version to update to."
+        )
     if to is not None and stop:
         raise UsageError("Give --to or --stop, not both.")
     if stop:

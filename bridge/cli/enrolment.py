@@ -219,4 +219,4 @@ def _console_json(site_id: str, console_id: str, credentials: Credentials) -> di
 
 def _write(out: Path, content: object) -> None:
     private_files.write(out, (json.dumps(content, indent=1) + "\n").encode())
-    print_line(f"Written to {out}, which only you may read: carry it with care, and delete it afterwards.")
+    print_line(f"Written to {out}, which only its owner may read: carry it with care, and delete it afterwards.")

@@ -45,5 +45,9 @@ def remarks(assignment: Assignment, board: BoardInfo, records: BridgeRecords) ->
             "bridge is."
         )
         if board.kind == WITHOUT_RADIO:
-            said.append(f"Its gateway, if it has --keys, needs `trivox gateway --accept-board {assignment.name}` once.")
+            name = assignment.name
+            said.append(
+                f"Its gateway, if it has --keys, needs {name} in that file (`trivox console keys FILE …`), and `trivox "
+                f"gateway --keys FILE --accept-board {name}` once."
+            )
     return said

@@ -14,6 +14,7 @@ from bridge.broker_login import BrokerLogin
 from bridge.errors import UsageError
 from bridge.service.broker_protocol import wrong_scheme
 from bridge.service.mqtt_client import CONNECT_TIMEOUT_S, make_client
+from bridge.text import printable
 
 _STATUSES = "trivox/v1/+/+/status"
 
@@ -100,6 +101,12 @@ class OnlineWatch:
             self._check_scheme()
         return self.problem or f"{broker.address} does not answer this machine"
 
+    def _login(self) -> str:
+        """Name the login of this machine, and say which is let in where consoles log in."""
+        user = self._broker.user
+        advice = "give a viewer's with --config (`trivox viewer enroll NAME`; bridge's is for its own port)"
+        return f"this machine's login {printable(user)}, so {advice}" if user else f"this machine, so {advice}"
+
     def _check_scheme(self, error: OSError | None = None) -> None:
         reason = wrong_scheme(self._broker, error)
         if reason:
@@ -107,7 +114,7 @@ class OnlineWatch:
 
     def _connected(self, client: Client, _data: Any, _flags: Any, reason: Any, *_: Any) -> None:
         if reason.is_failure:
-            self.problem = f"the broker refuses this machine's login ({reason}): give one with --config"
+            self.problem = f"the broker refuses {self._login()} ({reason})"
             self._answered.set()
         else:
             client.subscribe(_STATUSES, 1)
