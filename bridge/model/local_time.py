@@ -22,6 +22,7 @@ SECOND_MS = 1000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
+FIRST_S, LAST_S = -62_135_510_400, 253_402_214_400  # 0001-01-02 and 9999-12-31, which all zones have
 
 _NOT_THE_NAMES_FAULT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES}
 _NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
@@ -63,8 +64,8 @@ def check_zone_of_place(name: str) -> None:
 
 
 def local(at_ms: int, timezone: str) -> datetime:
-    """Return an instant as a local time of the zone, to the second."""
-    return datetime.fromtimestamp(at_ms // SECOND_MS, zone(timezone))
+    """Return an instant as a local time of the zone, to the second; one beyond the years 1 to 9999 as their end."""
+    return datetime.fromtimestamp(min(max(at_ms // SECOND_MS, FIRST_S), LAST_S), zone(timezone))
 
 
 def local_hour(at_ms: int, timezone: str) -> str:

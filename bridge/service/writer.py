@@ -25,6 +25,7 @@ from bridge.service.vitals import STEP_MS, Vitals
 from bridge.store import events
 from bridge.store.faults import DAMAGED, NO_MEMORY, UnreadableError, damage_or_disk, write_error
 from bridge.store.open_files import FilesChangedError
+from bridge.store.rejects import FAILED
 from bridge.surveys import fold
 from bridge.surveys.facts import SettingsRenewed
 from bridge.surveys.ingest import Intake
@@ -296,7 +297,7 @@ class Writer:
         outcome = TransactionOutcome(self._subscribers)
         with self._store.transaction(self._now_ms()):
             intake = Intake(self._store, outcome.emit)
-            reason = f"failed: {printable(repr(failure))}"
+            reason = f"{FAILED}: {printable(repr(failure))}"
             intake.reject(message.topic, message.payload, reason, message.arrived_at_ms)
             return intake.finish(), outcome
 

@@ -168,6 +168,16 @@ class Store:
         finally:
             self._in_transaction = False
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Within a transaction, do something whole or not at all."""
+        try:
+            with self.connection:
+                yield
+        except BaseException:
+            self.forget()
+            raise
+
     def migrate(self, number: int, sql: str) -> None:
         """Run a migration, in a transaction together with the note that it ran."""
         with self._atomic():

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.epoch import Boot, Epoch
@@ -52,11 +53,10 @@ def _read_epoch(store: Store, console: KnownConsole, row: Row) -> Epoch:
     epoch.first, epoch.through, epoch.hardware_id = rest
     epoch.received = ReceivedNumbers(store.all("SELECT low, high FROM received WHERE epoch_key = ?", by_key))
     epoch.lost = epoch.received.missing(epoch.through)
-    epoch.applied = store.all(
-        "SELECT seq, json_extract(raw, '$.revision') FROM event"
-        " WHERE epoch_key = ? AND type = 'settings_applied' ORDER BY seq",
-        by_key,
+    settings_applied = store.all(
+        "SELECT seq, raw FROM event WHERE epoch_key = ? AND type = 'settings_applied' ORDER BY seq", by_key
     )
+    epoch.applied = [(seq, json.loads(raw)["revision"]) for seq, raw in settings_applied]  # given twice: the last
     epoch.open = {
         row[0] for row in store.all("SELECT survey FROM survey WHERE epoch_key = ? AND outcome = 'open'", by_key)
     }

@@ -19,6 +19,7 @@ ROW_BYTES = 400
 MAX_TOPICS_CACHED = 50_000
 NOT_ENROLLED = "not enrolled"
 NOT_SIGNED = "not signed"
+FAILED = "failed"  # the bridge did, at a message
 NOT_KEPT = "not kept: there are too many such messages already"
 
 

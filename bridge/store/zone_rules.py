@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def known_rules(store: Store) -> dict[str, Rules | None]:
-    """Return the rules of each time zone that sites have; None: not known yet."""
+    """Return the rules of each time zone that sites have; None: not known yet, or not readable."""
     rows = store.all("SELECT DISTINCT timezone, rules FROM site LEFT JOIN zone_rules USING (timezone) ORDER BY 1")
     return {str(timezone): text and _read(text) for timezone, text in rows}
 
@@ -21,5 +21,8 @@ def keep_rules(store: Store, timezone: str, rules: Rules) -> None:
     store.run("INSERT OR REPLACE INTO zone_rules VALUES (?, ?)", (timezone, json.dumps(rules)))
 
 
-def _read(text: str) -> Rules:
-    return tuple((from_s, offset_s) for from_s, offset_s in json.loads(text))
+def _read(text: str) -> Rules | None:
+    try:
+        return tuple((int(from_s), int(offset_s)) for from_s, offset_s in json.loads(text))
+    except (ValueError, TypeError):
+        return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bridge import log
 from bridge.store import consoles, events, rejects, rollups, surveys
-from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
+from bridge.store.rejects import FAILED, NOT_ENROLLED, NOT_SIGNED
 from bridge.surveys import counts
 from bridge.surveys.fold import CHUNK, Fold
 from bridge.surveys.ingest import Intake
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
     from bridge.model.epoch import Epoch
     from bridge.store import Store
-    from bridge.surveys.facts import Emit
+    from bridge.store.connection import Row
+    from bridge.surveys.facts import Emit, Fact
+
+FAULTS = (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RuntimeError)  # not of the disk
 
 
 def rebuild(
@@ -51,17 +55,45 @@ def rebuild(
 def _judge_rejects_again(store: Store, emit: Emit, *, signed_only: bool) -> int:
     """Take in what an older bridge, or one with fewer consoles enrolled, could not; return how many."""
     intake = Intake(store, emit, signed_only=signed_only)
-    taken = 0
-    for reject_key, epoch_key, seq, topic, reason, raw, at_ms, mac in rejects.rejects(store):
-        if epoch_key is None:
-            is_taken = _take_message_again(store, intake, topic, bytes(raw), reason, at_ms)
+    taken, failed = 0, []
+    for row in rejects.rejects(store):
+        if _reason(row).startswith(FAILED):
+            failed.append(row)
         else:
-            is_taken = _take_event_again(store, intake, epoch_key, seq, bytes(raw), at_ms, mac)
-        if is_taken:
-            rejects.drop_reject(store, reject_key)
-            taken += 1
+            taken += _take_again(store, intake, row)
     intake.finish()
-    return taken
+    return taken + sum(_take_failed_again(store, emit, row, signed_only=signed_only) for row in failed)
+
+
+def _reason(row: Row) -> str:
+    return str(row[4])
+
+
+def _take_again(store: Store, intake: Intake, row: Row) -> bool:
+    reject_key, epoch_key, seq, topic, reason, raw, at_ms, mac = row
+    if epoch_key is None:
+        is_taken = _take_message_again(store, intake, topic, bytes(raw), reason, at_ms)
+    else:
+        is_taken = _take_event_again(store, intake, epoch_key, seq, bytes(raw), at_ms, mac)
+    if is_taken:
+        rejects.drop_reject(store, reject_key)
+    return is_taken
+
+
+def _take_failed_again(store: Store, emit: Emit, row: Row, *, signed_only: bool) -> bool:
+    """Take in alone what a bridge failed at: where this one fails, too, it stays a reject and holds up nothing else."""
+    facts: list[Fact] = []
+    try:
+        with store.savepoint():
+            intake = Intake(store, facts.append, signed_only=signed_only)
+            is_taken = _take_again(store, intake, row)
+            intake.finish()
+    except FAULTS as error:
+        log.error("a reject makes the bridge fail again: report this", topic=row[3], error=repr(error))
+        return False
+    for fact in facts:
+        emit(fact)
+    return is_taken
 
 
 def _take_message_again(store: Store, intake: Intake, topic: str, payload: bytes, reason: str, at_ms: int) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 
-from bridge.admin.commands import Scope, SetSettings, SetSite, Sweep
+from bridge.admin.commands import Rebuild, Scope, SetSettings, SetSite, Sweep
 from bridge.errors import TrivoxError, UsageError
 from bridge.service.writer import Outgoing, ReceivedMessage, Writer
 from bridge.store import Store, open_store
@@ -100,6 +100,25 @@ def test_a_message_that_makes_the_code_fail_is_kept_and_stops_nothing(
     assert facts.events(bench.database, "seq") == [1, 3]
     (reason,) = facts.rejects(bench.database, "reason")
     assert reason.startswith("failed: RuntimeError")
+
+
+def test_a_reject_that_makes_the_code_fail_again_does_not_stop_a_rebuild(
+    bench: WriterBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse_event, faulty = contract.parse_event, {2, 4}
+
+    def failing(raw: bytes, seq: int) -> contract.AnyEvent:
+        if seq in faulty:
+            raise RuntimeError("a fault in the code")
+        return parse_event(raw, seq)
+
+    monkeypatch.setattr(contract, "parse_event", failing)
+    bench.put(1, 2, 3, 4)
+    assert bench.acknowledged(4) == [1, 2, 3, 4]
+    faulty.remove(4)
+    assert bench.writer.perform(Rebuild())["taken"] == 1
+    assert facts.events(bench.database, "seq") == [1, 3, 4]
+    assert len(facts.rejects(bench.database)) == 1
 
 
 def test_a_command_runs_between_groups(bench: WriterBench) -> None:

@@ -214,3 +214,12 @@ def test_a_bad_message_is_rejected_and_stops_nothing(office: Office, payload: di
     office.count("shop", sold(80))
     assert office.rows("site", **ONE_DAY)[0]["transactions"] == 80
     assert "Rejected as" in office.do("doctor")
+
+
+def test_a_count_that_ends_in_the_last_year_is_listed_corrected_rebuilt_and_removed(office: Office) -> None:
+    office.do("site", "set", "demo", "--timezone", "Asia/Tokyo")
+    for end_ms in (DAY + DAY_MS, 253_402_300_799_999):
+        office.count("door", sold(5, DAY, end_ms, "visitors"))
+    assert "9999-12-31" in office.do("counts", "list", "--each")
+    assert office.run("rebuild").status == 0
+    assert "1 count removed" in office.do("counts", "remove", "--site", "demo", "--source", "door")

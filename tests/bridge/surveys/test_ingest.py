@@ -12,6 +12,8 @@ import pytest
 from bridge.admin.commands import EnrollConsoles, IngestMessages, Sweep
 from bridge.service.outcome import TransactionOutcome
 from bridge.store import Store
+from bridge.store.consoles import find_console
+from bridge.store.events import find_epoch
 from bridge.surveys.facts import Fact, ForceMajeuresChanged, SurveysChanged
 from bridge.surveys.ingest import Intake, IntakeResult
 from tests.support import planted
@@ -316,3 +318,16 @@ def test_half_a_surrogate_pair_spoils_only_its_own_event(store: Store) -> None:
     result = take_messages(store, [("trivox/v1/s1/c1/events", payload, NOW_MS)], NOW_MS)
     assert (result.stored, result.rejected, result.unreadable) == (1, 1, 0)
     assert json.loads(result.acks[0][1])["through"] == 2
+
+
+def test_of_a_field_that_is_given_twice_the_last_counts_as_in_a_rebuild(store: Store) -> None:
+    twice = json.dumps(event("settings_applied", 5, revision=1))[:-1] + ',"revision":2}'
+    batch = f'{{"epoch":"0000000a","first":1,"base":1,"events":[{json.dumps(booted())},{twice}]}}'
+    take_messages(store, [("trivox/v1/s1/c1/events", batch.encode(), NOW_MS)], NOW_MS)
+    console = find_console(store, "s1", "c1")
+    assert console is not None
+    live = find_epoch(store, console, "0000000a", NOW_MS).applied
+    store.forget()
+    console = find_console(store, "s1", "c1")
+    assert console is not None
+    assert find_epoch(store, console, "0000000a", NOW_MS).applied == live == [(2, 2)]
