@@ -37,6 +37,7 @@ _DAMAGE = (  # what reading a damaged archive raises
     struct.error,
     RuntimeError,  # encrypted, or a compression that is not known
     EOFError,
+    ArithmeticError,  # an offset beyond all
     LookupError,
     ValueError,
     OSError,

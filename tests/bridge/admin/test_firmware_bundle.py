@@ -117,6 +117,14 @@ def test_no_damage_to_a_bundle_goes_beyond_a_sentence(office: Office) -> None:
         assert found == read_bundle(path, whole, [key])  # the damage lay where nothing is read
 
 
+def test_an_offset_beyond_all_is_damage(office: Office) -> None:
+    path = office.folder / "damaged"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest", b"trivox-firmware 1.1.0\n")
+        archive.filelist[0].header_offset = 2**64 - 1
+    assert "is not a bundle, or is damaged" in refusal(office, path)
+
+
 def test_a_bundle_with_another_file_in_it_is_damaged(office: Office) -> None:
     good = bundle(office.folder, "1.3.0")
     altered = office.folder / "altered"
