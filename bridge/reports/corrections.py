@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.model.history import BRIDGE_ITSELF
 from bridge.model.local_time import DAY_MS, day_starts_ms, period_of, utc_date
-from bridge.model.periods import EVER
+from bridge.reports.reach import Reaches
 from bridge.store import history, places
 from bridge.text import plural
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bridge.model.history import RecordedChange
+    from bridge.reports.reach import Reach
     from bridge.store import Store
 
     Row = dict[str, Any]
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     Thing = tuple[Any, ...]
 
 UNITS = ("hour", "day", "week", "month")
-GROUPED = {"console_id", "checkout_point_id", "seller_id"}
 LONG_MS = 8 * DAY_MS  # most corrections concern a day or less
 NAMES_SHOWN = 3
 NOUNS = {"site": "time zone", "zone_rules": "time zone", "silent_weight": "silent weight"}
@@ -70,16 +70,17 @@ def _on_names(row: Row, former: list[tuple[int, str]]) -> Iterator[str]:
 
 
 class _Corrections:
-    """The corrections of the time that a report is about, in order of the time that they concern."""
+    """The corrections of the time that a report is about, in order of the time that they touch."""
 
     def __init__(self, store: Store, rows: list[Row]) -> None:
         spans = [row_span(row, timezone) for row in rows for timezone in row["settings"]["timezones"].values()]
         outer = min((start for start, _ in spans), default=0), max((end for _, end in spans), default=0)
-        found = list(_not_taken_back(history.corrections(store, *outer)))
-        self._short = [recorded for recorded in found if _length_ms(recorded) <= LONG_MS]
-        self._short.sort(key=_from_ms)
-        self._long = [recorded for recorded in found if _length_ms(recorded) > LONG_MS]
-        self._placements = {site_id: places.placements(store, site_id) for site_id in {_site(each) for each in found}}
+        reaches = Reaches(store, rows)
+        around_ms = reaches.longest_ms  # a count in the report may be shared with who is on shift later
+        found = _not_taken_back(history.corrections(store, outer[0] - around_ms, outer[1] + around_ms))
+        touched = [reach for recorded in found for reach in reaches.of(recorded)]
+        self._short = sorted((reach for reach in touched if _length_ms(reach) <= LONG_MS), key=_from_ms)
+        self._long = [reach for reach in touched if _length_ms(reach) > LONG_MS]
 
     def notes(self, row: Row) -> Iterator[str]:
         """Yield a note for each day and person that corrected something which the row rests on."""
@@ -103,47 +104,10 @@ class _Corrections:
         from_ms, to_ms = span
         first = bisect_left(self._short, from_ms - LONG_MS, key=_from_ms)
         last = bisect_left(self._short, to_ms, key=_from_ms)
-        for recorded in (*self._short[first:last], *self._long):
-            is_in_span = _from_ms(recorded) < to_ms and _to_ms(recorded) > from_ms
-            if is_in_span and _site(recorded) in {"", site_id} and self._concerns(recorded, row, site_id):
-                yield recorded
-
-    def _concerns(self, recorded: RecordedChange, row: Row, site_id: str) -> bool:
-        """Return whether a correction at a row's site and time concerns its question, console, point and seller."""
-        change = recorded.change
-        if change.kind == "silent_weight":
-            return bool(change.name == row["question_id"])
-        if change.kind == "question":  # as older versions recorded it: surveys keep the kind that they were asked with
-            return False
-        if row.get("total"):
-            return True
-        states = [change.before or {}, change.after or {}]
-        values: dict[str, set[Any]] = {}
-        if change.kind in {"shift", "placement"}:
-            values["console_id"] = {change.name}
-            values["checkout_point_id"] = {state.get("checkout_point_id") for state in states}
-        if change.kind == "shift":
-            values["seller_id"] = {state.get("seller_id") for state in states}
-            if len({(state.get("started_at"), state.get("ended_at")) for state in states}) > 1:
-                values["seller_id"].add(
-                    None
-                )  # who was on shift for longer, or shorter, leaves or gets nobody's surveys
-            values["checkout_point_id"] = self._points_of(recorded, site_id)
-        if change.kind == "count":  # whoever had it and has it, as far as that is known
-            known = [state for state in states if state.keys() >= GROUPED]
-            values = {column: {state[column] for state in known} for column in GROUPED if known}
-        return all(row[column] in allowed for column, allowed in values.items() if column in row)
-
-    def _points_of(self, recorded: RecordedChange, site_id: str) -> set[str | None]:
-        """Return the checkout points at which a shift's console stood during it; None if it stood at none."""
-        found: set[str | None] = {
-            placement.checkout_point_id
-            for placement in self._placements.get(site_id, ())
-            if placement.console_id == recorded.change.name
-            and placement.from_ms < _to_ms(recorded)
-            and (placement.to_ms is None or placement.to_ms > _from_ms(recorded))
-        }
-        return found or {None}
+        for reach in (*self._short[first:last], *self._long):
+            is_in_span = reach.from_ms < to_ms and reach.to_ms > from_ms
+            if is_in_span and reach.recorded.change.site_id in {"", site_id} and reach.concerns(row):
+                yield reach.recorded
 
 
 def _not_taken_back(found: list[RecordedChange]) -> Iterator[RecordedChange]:
@@ -170,21 +134,11 @@ def _number_of(kind: str, count: int) -> str:
     return f"new rules of {number}" if kind == "zone_rules" else number
 
 
-def _from_ms(recorded: RecordedChange) -> int:
-    from_ms = recorded.change.from_ms
-    return -EVER if from_ms is None else from_ms
+def _length_ms(reach: Reach) -> int:
+    return reach.to_ms - reach.from_ms
 
 
-def _to_ms(recorded: RecordedChange) -> int:
-    """Return the end of the time that was past when it was corrected."""
-    return min(recorded.change.to_ms, recorded.changed_at_ms)
-
-
-def _length_ms(recorded: RecordedChange) -> int:
-    return _to_ms(recorded) - _from_ms(recorded)
-
-
-_site = attrgetter("change.site_id")
+_from_ms = attrgetter("from_ms")
 
 
 def row_span(row: Row, timezone: str) -> Span:

@@ -121,6 +121,16 @@ def shifts_at_checkout_points(store: Store) -> list[tuple[str, str, int, int, st
     )
 
 
+def shifts_at_consoles(store: Store) -> list[tuple[str, str, Shift]]:
+    """Return (site_id, console_id, shift) of each shift, for reports."""
+    shift = _MERGED_SHIFTS if imports.is_visible(store) else "shift"
+    rows = store.all(
+        "SELECT site_id, console_id, started_at_ms, ended_at_ms, seller_id"  # noqa: S608 - no outside text
+        f" FROM {shift} JOIN console USING (console_key)"
+    )
+    return [(site_id, console_id, Shift(*row)) for site_id, console_id, *row in rows]
+
+
 def seller_names(store: Store) -> dict[str, str]:
     """Return the name of each seller, for reports."""
     names = {str(seller): str(name) for seller, name in store.all("SELECT seller_id, seller_name FROM seller")}

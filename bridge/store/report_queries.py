@@ -121,6 +121,8 @@ MERGED_COUNTS = (
     f" WHERE {counts.NOT_REPLACED})"
 )
 
+_SHARED = "checkout_point_id IS NOT NULL AND seller_id IS NULL"
+
 
 def _expressions(hour_or_day: str) -> dict[str, str]:
     """Return the SQL of each report column, for a table that has a local `hour`, or only a `day`."""
@@ -141,6 +143,11 @@ def _rollup(store: Store, grain: str) -> str:
     """Return the SQL of a rollup with what an import is adding to it."""
     rollup = f"rollup_{grain}"
     return f"(SELECT * FROM {rollup} UNION ALL SELECT * FROM {rollup}_change)" if imports.is_visible(store) else rollup  # noqa: S608
+
+
+def _counts(store: Store) -> str:
+    """Return the SQL of the counts in force with what an import is adding to them."""
+    return MERGED_COUNTS if imports.is_visible(store) else "counts"
 
 
 def group_counts(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[GroupCounts]:
@@ -193,12 +200,11 @@ def feeds(
     sql_of = _expressions("hour") | {"console_id": "at_console_id", "seller_id": "of_seller_id"}
     keys = [sql_of[column] for column in columns] + ["site_id", "checkout_point_id", "seller_id", "kind"]
     keys.append("of_seller_id" if by_seller else "NULL")
-    counts = MERGED_COUNTS if imports.is_visible(store) else "counts"
     where, bindings = selection.where("hour", "at_console_id", by_survey=False)
     around = "iif(to_ms - from_ms < ?, ?, 0)"
     sql = (
         f"SELECT {', '.join(keys)}, from_ms - {around} AS known_from_ms, to_ms + {around}, from_ms, to_ms, count"  # noqa: S608 - no outside text
-        f" FROM {counts} WHERE {where} ORDER BY {', '.join(map(str, range(1, len(keys) + 1)))}, known_from_ms"
+        f" FROM {_counts(store)} WHERE {where} ORDER BY {', '.join(map(str, range(1, len(keys) + 1)))}, known_from_ms"
     )
     width, key, run = len(columns), None, None
     for row in store.each(sql, [*[sale_ms, around_ms] * 2, *bindings]):
@@ -217,6 +223,25 @@ def feeds(
 def _run(key: tuple[Any, ...], width: int, run: list[Any]) -> FeedRun:
     site_id, point, sent_seller, kind, seller = key[width:]
     return FeedRun(key[:width], site_id, point or "", sent_seller or "", kind, seller, *run)
+
+
+def longest_shared_count_ms(store: Store) -> int:
+    """Return how long the longest count is that sellers share: of a checkout point, and of no seller as sent."""
+    row = store.one(f"SELECT max(to_ms - from_ms) FROM {_counts(store)} WHERE {_SHARED}")  # noqa: S608 - no outside text
+    return int(row[0]) + 1 if row and row[0] is not None else 0
+
+
+def span_of_shared_counts(
+    store: Store, site_id: str, checkout_point_id: str, span: tuple[int, int], longest_ms: int
+) -> tuple[int, int] | None:
+    """Return the time of all counts of a checkout point that sellers share and that reach into a span of time."""
+    row = store.one(
+        "SELECT min(from_ms), max(max(to_ms, from_ms + 1))"  # noqa: S608 - no outside text
+        f" FROM {_counts(store)} WHERE {_SHARED} AND site_id = ?"
+        " AND checkout_point_id = ? AND from_ms > ? AND from_ms < ? AND max(to_ms, from_ms + 1) > ?",
+        (site_id, checkout_point_id, span[0] - longest_ms, span[1], span[0]),
+    )
+    return (int(row[0]), int(row[1])) if row and row[0] is not None else None
 
 
 def counts_in_time(

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.bridge.office import Office, OfficeTill, at
 
+DAY = "2026-11-02"
 CORRECTED = "Reports of the time past now say that this was corrected: see `trivox history`."
 HEAD = "site_id,source_id,kind,from,to,count,checkout_point_id"
 ANNA, BORIS = (
@@ -42,8 +44,9 @@ def office(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> O
     return Office(tmp_path)
 
 
-def counts(office: Office, figure: int) -> str:
-    lines = [HEAD, f"demo,door,visitors,2026-11-02T08:00,2026-11-02T12:00,{figure},p1"]
+def counts(office: Office, figure: int, hours: tuple[int, int] = (8, 12), source: str = "door") -> str:
+    times = [f"2026-11-02T{hour:02}:00" for hour in hours]
+    lines = [HEAD, f"demo,{source},visitors,{','.join(times)},{figure},p1"]
     return office.do("counts", "import", office.file("counts.csv", "\n".join(lines) + "\n"))
 
 
@@ -166,6 +169,59 @@ def test_a_removed_count_is_told_only_where_it_counted(office: Office) -> None:
     office.do("counts", "remove", "--site", "demo")
     counts(office, 10)
     assert not any(touched(office, "seller").values()), "all is as it was"
+
+
+def shared_count(office: Office, figure: int = 40) -> None:
+    """Have another door of p1 count all day, which is shared out between Anna and Boris."""
+    counts(office, figure, (8, 16), "gate")
+
+
+@pytest.mark.parametrize(
+    ("correct", "kind"),
+    [
+        (lambda office: shared_count(office, 60), "count"),
+        (lambda office: office.do("counts", "remove", "--site", "demo", "--source", "gate"), "count"),
+        (lambda office: office.shifts(ANNA.replace("T12:00", "T10:00")), "shift"),
+        (lambda office: office.do("shift", "remove", "--seller", "anna"), "shift"),
+        (lambda office: office.do("shift", "remove", "--seller", "boris"), "shift"),
+        (
+            lambda office: office.do("checkout-point", "set", "demo", "p3", "--console", "till-1", "--from", DAY),
+            "placement",
+        ),
+    ],
+)
+def test_a_correction_is_told_to_all_who_share_the_count(
+    office: Office, correct: Callable[[Office], object], kind: str
+) -> None:
+    shared_count(office)
+    before = {row["seller_id"]: row["visitors"] for row in office.rows("seller")}
+    correct(office)
+    notes = touched(office, "seller")
+    note = [f"chef: 1 {kind} (see `trivox history --site demo`)"]
+    assert notes["vera"] == [], "she is at another checkout point"
+    figures = {row["seller_id"]: row["visitors"] for row in office.rows("seller")}
+    changed = [seller for seller, figure in figures.items() if figure != before[seller]]
+    assert {"anna", "boris"} & set(changed)
+    assert all(notes[seller] == note for seller in changed)
+
+
+def test_a_shift_is_told_on_the_day_under_which_its_count_stands(office: Office) -> None:
+    lines = [HEAD, "demo,gate,visitors,2026-11-02T08:00,2026-11-03T12:00,40,p1"]
+    office.do("counts", "import", office.file("long.csv", "\n".join(lines) + "\n"))
+    olga = "demo,till-1,olga,Olga,2026-11-03T08:00,2026-11-03T12:00"
+    office.shifts(olga)
+    office.shifts(olga.replace("T12:00", "T09:00"))
+    note = ["chef: 1 shift (see `trivox history --site demo`)"]
+    notes = touched(office, "seller", to_day="2026-11-03")
+    assert notes == {"anna": note, "boris": note, "olga": note, "vera": []}
+
+
+def test_a_console_that_came_to_stand_beside_another_is_told_there(office: Office) -> None:
+    office.do("checkout-point", "set", "demo", "p1", "--console", "till-2", "--from", "2026-11-02")
+    note = ["chef: 1 placement (see `trivox history --site demo`)"]
+    assert touched(office, "console", key="console_id") == {"till-1": note, "till-2": note}
+    assert {row["visitors"] for row in office.rows("console")} == {None}, "the count is of no one console"
+    assert touched(office, "seller") == {"anna": note, "boris": [], "vera": note, None: note}
 
 
 def test_a_till_that_corrects_an_old_count_is_told(office: Office) -> None:
