@@ -62,10 +62,14 @@ def _former_names(store: Store) -> dict[str | None, list[tuple[int, str]]]:
 
 
 def _on_names(row: Row, former: list[tuple[int, str]]) -> Iterator[str]:
-    """Say what a seller was called in the row's time, or after it, as earlier reports show that name."""
+    """Say what a seller was called in the row's time, or after it, unless he is again called as he was at first."""
     timezone = next(iter(row["settings"]["timezones"].values()), "UTC")
-    for until_ms, name in former:
-        if row_span(row, timezone)[0] < until_ms and name != row["seller_name"]:
+    from_ms, _ = row_span(row, timezone)
+    last_until_ms = {name: until_ms for until_ms, name in former if until_ms > from_ms}
+    if last_until_ms and next(iter(last_until_ms)) == row["seller_name"]:
+        return
+    for name, until_ms in last_until_ms.items():
+        if name != row["seller_name"]:
             yield f"was called {name} until {utc_date(until_ms)} (see `trivox history --kind seller`)"
 
 

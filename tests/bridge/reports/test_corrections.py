@@ -91,6 +91,18 @@ def test_a_seller_who_was_renamed_is_told(office: Office) -> None:
     assert not any(notes.values())
 
 
+def test_a_name_is_told_once_and_no_more_when_the_seller_has_his_first_one_again(office: Office) -> None:
+    def told(name: str) -> list[str]:
+        office.shifts(ANNA.replace("Anna", name))
+        (row,) = (row for row in office.rows("seller") if row["seller_id"] == "anna")
+        return [note.partition(" until ")[0] for note in row["notes"] if "was called" in note]
+
+    assert told("Anya") == ["was called Anna"]
+    assert told("Anna") == []
+    assert told("Maria") == ["was called Anna", "was called Anya"]
+    assert told("Anya") == ["was called Anna", "was called Maria"]
+
+
 def test_a_shift_put_in_behind_is_told(office: Office) -> None:
     late = ANNA.replace("T08", "T06").replace("T12", "T08").replace("anna,Anna", "olga,Olga")
     assert office.shifts(late).status == 0
