@@ -10,7 +10,7 @@ import msgspec
 from bridge.admin.csv_file import CsvFile, Line
 from bridge.admin.imports import ROWS_AT_ONCE, accept
 from bridge.admin.known_names import KnownNames
-from bridge.model.feed_faults import find_faults, in_words
+from bridge.model.feed_faults import days_around, find_faults, in_words
 from bridge.model.local_time import as_typed, instant_ms, iso_text
 from bridge.model.periods import TypedTimes
 from bridge.store import counts as counts_table
@@ -123,8 +123,8 @@ def _notes(store: Store) -> list[str]:
     """Say what the file counts twice, together with what is stored, and which of its sources are silent."""
     faults = []
     for site_id, first_day, last_day in counts_table.days_of_staged(store):
-        hours = first_day, f"{last_day}T~"  # after the last hour, whatever its offset
-        faults += find_faults(counts_table.intervals(store, hours, site_id, with_staged=True))
+        found = find_faults(counts_table.intervals(store, days_around(first_day, last_day), site_id, with_staged=True))
+        faults += [fault for fault in found if first_day <= fault.day <= last_day]
     return in_words(faults)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -19,21 +21,38 @@ FEWEST_PARTS = 2  # of other sources: one alone may be equal by chance
 FEWEST_DAYS_OF_HABIT = 3
 LONG_ZERO_MS = 4 * HOUR_MS
 EXPECTED_INSTEAD_OF_ZERO = 10  # by its share of what all counted: so many do not stay away by chance
-Span = tuple[int, int]
+DAY_H, WEEK_H = 24, 168
+DAYS_MISSED_AFTER_ITS_END = 3  # a source that never counts again was taken away
+DAYS_AROUND = 28  # that tell what is usual, and in which long counts begin
 
 
 class CountedInterval(NamedTuple):
-    """A count of a source, with the local day that it belongs to."""
+    """A count of a source, with the local hour in which it begins, as `2026-11-22T13:00+02:00`."""
 
     site_id: str
     kind: str
     source_id: str
-    day: str
+    hour: str
     from_ms: int
     to_ms: int
     figure: int
     checkout_point_id: str | None
     seller_id: str | None
+
+    @property
+    def day(self) -> str:
+        """The local day that it belongs to."""
+        return self.hour[: len("2026-11-22")]
+
+    @property
+    def hour_ms(self) -> int:
+        """When its first hour began."""
+        return _start_of(self.hour)[1]
+
+    def hours(self) -> range:
+        """Return the numbers of the local hours that it lies in."""
+        first, start_ms = _start_of(self.hour)
+        return range(first, first + 1 + max(0, self.to_ms - 1 - start_ms) // HOUR_MS)
 
     def may_hold(self, other: CountedInterval) -> bool:
         """Return whether this count includes another one of its source, by time, checkout point and seller."""
@@ -67,13 +86,27 @@ class FeedFault(NamedTuple):
     seller_id: str | None = None
 
 
+@lru_cache(maxsize=4096)
+def _start_of(hour: str) -> tuple[int, int]:
+    """Return a local hour's number and the instant at which it began."""
+    moment = datetime.fromisoformat(hour)
+    return moment.toordinal() * DAY_H + moment.hour, int(moment.timestamp()) * 1000
+
+
+def days_around(from_day: str, to_day: str) -> tuple[str, str]:
+    """Return the days whose counts `find_faults` needs to judge a period."""
+    first, last = (date.fromisoformat(day).toordinal() for day in (from_day, to_day))
+    around = max(first - DAYS_AROUND, date.min.toordinal()), min(last + DAYS_AROUND, date.max.toordinal())
+    return date.fromordinal(around[0]).isoformat(), date.fromordinal(around[1]).isoformat()
+
+
 def find_faults(intervals: Iterable[CountedInterval]) -> list[FeedFault]:
     """Return the faults; intervals are in order of site, kind and source, then of `from_ms`, the longer one first."""
     faults: list[FeedFault] = []
     for _, of_kind in groupby(intervals, key=attrgetter("site_id", "kind")):
         by_source = [list(of_source) for _, of_source in groupby(of_kind, key=attrgetter("source_id"))]
         for total, first_part_ms in _totals(by_source):
-            faults.append(FeedFault("total", *total[:5], first_part_ms, 0, 0, *total[-2:]))
+            faults.append(FeedFault("total", *total[:3], total.day, total.from_ms, first_part_ms, 0, 0, *total[-2:]))
         faults += _silences(by_source)
         faults += _zeros(by_source)
     return faults
@@ -130,24 +163,60 @@ def _silences(by_source: list[list[CountedInterval]]) -> Iterator[FeedFault]:
 
     Tills at checkout points open and close, each when it must, so only counts of the whole site are compared.
     """
-    own: dict[tuple[str, str], list[Span]] = defaultdict(list)
-    counting: dict[str, list[tuple[str, Span]]] = defaultdict(list)
-    first_days: dict[str, CountedInterval] = {}
-    for interval in (interval for of_source in by_source for interval in of_source):
-        if interval.checkout_point_id is None and interval.seller_id is None:
-            span = interval.from_ms, interval.to_ms
-            first_days.setdefault(interval.source_id, interval)
-            own[interval.source_id, interval.day].append(span)
-            if interval.figure and 0 < span[1] - span[0] <= LONGEST_MS:
-                counting[interval.day].append((interval.source_id, span))
-    for source_id, first in first_days.items():
-        for day in sorted(day for day in counting if day >= first.day):
-            busy = _merged(span for other, span in counting[day] if other != source_id)
-            gaps = _without(busy, _merged(own[source_id, day]))
-            silent_ms = sum(end - start for start, end in gaps)
-            if silent_ms >= max(HOUR_MS, SILENT_SHARE * sum(end - start for start, end in busy)):
-                days = gaps[0][0], gaps[-1][1]
-                yield FeedFault("silent", first.site_id, first.kind, source_id, day, *days, silent_ms)
+    whole = [of_source for of_source in map(_of_whole_site, by_source) if of_source]
+    counting: dict[int, set[str]] = defaultdict(set)
+    began_ms: dict[int, int] = {}
+    for interval in (interval for of_source in whole for interval in of_source):
+        if interval.figure and 0 < interval.to_ms - interval.from_ms <= LONGEST_MS:
+            for hour in interval.hours():
+                counting[hour].add(interval.source_id)
+                began_ms.setdefault(hour, interval.hour_ms + (hour - interval.hours().start) * HOUR_MS)
+    for of_source in whole:
+        busy = sorted(hour for hour, sources in counting.items() if sources - {of_source[0].source_id})
+        for missed in _missed(of_source, busy):
+            day = date.fromordinal(missed[0] // DAY_H).isoformat()
+            span = began_ms[missed[0]], began_ms[missed[-1]] + HOUR_MS
+            yield FeedFault("silent", *of_source[0][:3], day, *span, len(missed) * HOUR_MS)
+
+
+def _missed(of_source: list[CountedInterval], busy: list[int]) -> Iterator[list[int]]:
+    """Yield the hours of each day in which a source is missed, if they are many; `busy` are those of its neighbours."""
+    own = {hour for interval in of_source for hour in busy[_slice(busy, interval.hours())]}
+    first_day = of_source[0].hours().start // DAY_H
+    last_day = max(interval.hours()[-1] for interval in of_source) // DAY_H
+    habit = _Habit(own, [hour for hour in busy if first_day <= hour // DAY_H <= last_day])
+    for day, of_day in groupby(busy, key=lambda hour: hour // DAY_H):
+        if first_day <= day <= last_day + DAYS_MISSED_AFTER_ITS_END:
+            hours = list(of_day)
+            missed = [hour for hour in hours if hour not in own and habit.expects(hour)]
+            if missed and len(missed) >= SILENT_SHARE * len(hours):
+                yield missed
+
+
+def _slice(hours: list[int], some: range) -> slice:
+    return slice(bisect_left(hours, some.start), bisect_left(hours, some.stop))
+
+
+class _Habit:
+    """In which hours of the week, or of the day as long as few weeks are known, a source usually counts."""
+
+    def __init__(self, own: set[int], busy: list[int]) -> None:
+        self._known: dict[tuple[int, int], list[bool]] = defaultdict(list)
+        for hour in busy:
+            for period in (WEEK_H, DAY_H):
+                self._known[period, hour % period].append(hour in own)
+
+    def expects(self, hour: int) -> bool:
+        """Return whether it counted in at least half of such hours; where few are known, it is expected."""
+        for period in (WEEK_H, DAY_H):
+            known = self._known[period, hour % period]
+            if len(known) >= FEWEST_DAYS_OF_HABIT:
+                return sum(known) >= len(known) / 2
+        return True
+
+
+def _of_whole_site(of_source: list[CountedInterval]) -> list[CountedInterval]:
+    return [one for one in of_source if one.checkout_point_id is None and one.seller_id is None]
 
 
 def _zeros(by_source: list[list[CountedInterval]]) -> Iterator[FeedFault]:
@@ -155,9 +224,7 @@ def _zeros(by_source: list[list[CountedInterval]]) -> Iterator[FeedFault]:
 
     What it does on most days is its habit: a door that is locked in the evening.
     """
-    whole = [
-        [one for one in of_source if one.checkout_point_id is None and one.seller_id is None] for of_source in by_source
-    ]
+    whole = [_of_whole_site(of_source) for of_source in by_source]
     for of_source in whole:
         counted = sum(interval.figure for interval in of_source)
         others = [one for other in whole if other is not of_source for one in other if one.figure]
@@ -179,32 +246,6 @@ def _zeros_of(of_source: list[CountedInterval], share: float, others: list[Count
             elsewhere = sum(one.figure for one in others[first:last] if one.to_ms <= to_ms)
             if share * elsewhere >= EXPECTED_INSTEAD_OF_ZERO:
                 yield FeedFault("zero", *zeros[0][:3], day, from_ms, to_ms, 0, elsewhere)
-
-
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    """Return the spans in order, those that touch as one."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], end)
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def _without(spans: list[Span], taken: list[Span]) -> list[Span]:
-    """Return what is left of the spans; both are merged."""
-    left = []
-    for start, end in spans:
-        at = start
-        for taken_start, taken_end in taken:
-            if taken_end > at and taken_start < end:
-                if taken_start > at:
-                    left.append((at, taken_start))
-                at = taken_end
-        if at < end:
-            left.append((at, end))
-    return left
 
 
 def in_words(faults: Iterable[FeedFault]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bridge.model.feed_faults import find_faults, in_words
+from bridge.model.feed_faults import days_around, find_faults, in_words
 from bridge.reports.corrections import row_span
 from bridge.store import counts, imports
 
@@ -19,8 +19,10 @@ def add_notes(store: Store, rows: list[Row]) -> None:
     """Add these notes to the rows that transactions or visitors are known for, or for others of the report."""
     if all(row["transactions"] is None and row["visitors"] is None for row in rows):
         return
-    days = min(row["settings"]["from"] for row in rows), max(row["settings"]["to"] for row in rows)
-    faults = find_faults(counts.intervals(store, days, with_staged=imports.is_visible(store)))
+    days = days_around(min(row["settings"]["from"] for row in rows), max(row["settings"]["to"] for row in rows))
+    sites = {site_id for row in rows for site_id in row["settings"]["timezones"]}
+    site_id = sites.pop() if len(sites) == 1 else None
+    faults = find_faults(counts.intervals(store, days, site_id, with_staged=imports.is_visible(store)))
     for row in rows if faults else ():
         spans = {site_id: row_span(row, timezone) for site_id, timezone in row["settings"]["timezones"].items()}
         row["notes"] += in_words(

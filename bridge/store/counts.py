@@ -115,7 +115,7 @@ def intervals(
         table = f"(SELECT {columns} FROM counts_change UNION ALL SELECT {columns} FROM counts WHERE {NOT_REPLACED})"  # noqa: S608
     where = "hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR site_id = ?3)"
     sql = (  # composed only of this module's own words
-        "SELECT site_id, kind, source_id, substr(hour, 1, 10), from_ms, to_ms, count, checkout_point_id, seller_id"  # noqa: S608
+        "SELECT site_id, kind, source_id, hour, from_ms, to_ms, count, checkout_point_id, seller_id"  # noqa: S608
         f" FROM {table} WHERE {where} AND (site_id, kind, source_id) IN (SELECT site_id, kind, source_id FROM {table}"
         f" WHERE {where} AND to_ms - from_ms >= {_QUARTER_MS})"
         " ORDER BY site_id, kind, source_id, from_ms, to_ms DESC, checkout_point_id, seller_id"

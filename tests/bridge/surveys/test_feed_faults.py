@@ -36,6 +36,11 @@ def hours(first: int, last: int, source: str = "door", day: int = 2, figure: int
     ]
 
 
+def days(first: int, end: int, source: str, last: int = 21) -> list[str]:
+    """Return lines for the hours from 9 up to `last` of the days from `first` up to `end`."""
+    return [line for day in range(first, end) for line in hours(9, last, source, day)]
+
+
 def notes_of_import(office: Office, *lines: str, head: str = HEAD) -> list[str]:
     said = office.do("counts", "import", office.file("counts.csv", "\n".join([head, *lines])))
     return [line.removeprefix("Note: ") for line in said.splitlines() if line.startswith("Note: ")]
@@ -133,6 +138,9 @@ def test_a_door_that_is_dead_half_the_day_is_noted(office: Office) -> None:
             )
         ],
         [*hours(9, 21, "door-1", 2), *hours(9, 21, "door-1", 3), *hours(9, 21, "door-2", 3)],
+        [*days(2, 9, "door-1"), "demo;door-2;visitors;2.11.2026;9.11.2026;900"],
+        [*days(2, 9, "door-1"), *days(2, 9, "door-2", last=18)],
+        [*days(2, 16, "door-1"), *days(6, 8, "door-2"), *days(13, 15, "door-2")],
     ],
     ids=[
         "opens later",
@@ -142,10 +150,40 @@ def test_a_door_that_is_dead_half_the_day_is_noted(office: Office) -> None:
         "few come here",
         "locked each evening",
         "not yet there",
+        "a whole week at once",
+        "closes earlier each day",
+        "on Fridays and Saturdays",
     ],
 )
 def test_what_is_normal_gets_no_note(office: Office, lines: list[str]) -> None:
     assert notes_of_import(office, *lines) == []
+
+
+def test_a_count_that_crosses_midnight_is_of_both_days(office: Office) -> None:
+    shifts = [
+        f"demo;door-2;visitors;{day}.11.2026 {start};{end}.11.2026 {until};90"
+        for day in range(2, 9)
+        for start, end, until in (("6:00", day, "18:00"), ("18:00", day + 1, "6:00"))
+    ]
+    by_hour = [line for day in range(2, 9) for line in hours(0, 24, "door-1", day)]
+    said = "visitors of demo lack those of door-2 for 6.0 h in which its neighbours counted, first on 2026-11-02"
+    assert notes_of_import(office, *by_hour, *shifts) == [f"{said}."]
+    assert notes(office, "day", from_day="2026-11-02", to_day="2026-11-04") == [[said], []]
+    assert notes(office, from_day="2026-11-03", to_day="2026-11-04") == [[]]
+
+
+def test_what_is_usual_is_known_from_days_beside_those_reported(office: Office) -> None:
+    notes_of_import(office, *days(2, 9, "door-1"), *days(2, 9, "door-2", last=18))
+    assert notes(office) == [[]]
+    said = "visitors of demo lack those of door-2 for 4.0 h in which its neighbours counted, first on 2026-11-09"
+    assert notes_of_import(office, *hours(9, 21, "door-1", 9), *hours(13, 18, "door-2", 9)) == [f"{said}."]
+
+
+def test_a_door_that_was_replaced_is_missed_only_at_first(office: Office) -> None:
+    lines = [*days(2, 16, "door-1"), *days(2, 4, "door-2"), *days(4, 16, "door-3")]
+    said = "visitors of demo lack those of door-2 for 36.0 h in which its neighbours counted, first on 2026-11-04"
+    assert notes_of_import(office, *lines) == [f"{said}."]
+    assert notes_of_import(office, *hours(9, 21, "door-1", 16), *hours(9, 21, "door-3", 16)) == []
 
 
 def test_a_till_that_is_closed_gets_no_note(office: Office) -> None:
