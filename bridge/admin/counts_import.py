@@ -10,6 +10,7 @@ import msgspec
 from bridge.admin.csv_file import CsvFile, Line
 from bridge.admin.imports import ROWS_AT_ONCE, accept
 from bridge.admin.known_names import KnownNames
+from bridge.model.cell_values import has_time
 from bridge.model.feed_faults import days_around, find_faults, in_words
 from bridge.model.local_time import as_typed, instant_ms, iso_text
 from bridge.model.periods import TypedTimes
@@ -144,6 +145,8 @@ def _message(line: Line, moments: tuple[datetime, datetime], timezone: str) -> C
         raise ValueError(f"kind must be transactions or visitors, not {fields['kind']!r}")
     if to_ms < from_ms:
         raise ValueError("`to` is before `from`")
+    if moments[0] == moments[1] and not (has_time(line["from"]) or has_time(line["to"])):
+        raise ValueError("`from` and `to` are the same day: for a whole day, give the day after as `to`")
     try:
         return msgspec.convert(fields, CountMessage)
     except msgspec.ValidationError as error:

@@ -35,6 +35,17 @@ def read_moment(text: str) -> datetime:
     return _read(text, "a time such as 2026-11-22 13:00, 2026-11-22T13:00+02:00 or 22.11.2026 13:00")
 
 
+def has_time(text: str) -> bool:
+    """Return whether what `read_moment` reads has a time of day, be it 0:00."""
+    plain = text.translate(_WIDE_SPACES).strip()
+    try:
+        date.fromisoformat(plain)
+    except ValueError:
+        match = _MOMENT.fullmatch(plain)
+        return match is None or match["hour"] is not None
+    return False
+
+
 def read_day(text: str) -> date:
     """Read a date, which may have the time 0:00, as spreadsheets write it."""
     moment = _read(text, "a date such as 2026-11-22 or 22.11.2026")

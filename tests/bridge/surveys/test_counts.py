@@ -172,6 +172,8 @@ def test_a_file_with_all_columns_and_quirks_of_spreadsheets(office: Office) -> N
         ("demo,shop,transactions,2026-11-02T00:00,2026-11-03T00:00,1.5", "count"),
         ("demo,shop,sales,2026-11-02T00:00,2026-11-03T00:00,1", "kind"),
         ("demo,shop,transactions,2026-11-03T00:00,2026-11-02T00:00,1", "before"),
+        ("demo,shop,transactions,2026-11-02,2026-11-02,1", "give the day after as `to`"),
+        ("demo,shop,transactions,02.11.2026,2026-11-02,1", "give the day after as `to`"),
         ("demo,shop,transactions,yesterday,2026-11-02T00:00,1", "time"),
         ("Demo,shop,transactions,2026-11-02T00:00,2026-11-03T00:00,1", "site_id"),
         ("demo,shop,transactions,2026-11-02T00:00,1", "values"),
@@ -183,6 +185,12 @@ def test_a_bad_line_is_reported_and_nothing_is_imported(office: Office, line: st
     assert "line 3" in result.err
     assert word in result.err
     assert office.rows("site", **ONE_DAY)[0]["transactions"] is None
+
+
+def test_a_sale_of_one_instant_is_imported(office: Office) -> None:
+    lines = [f"demo,shop,transactions,{moment},{moment},1" for moment in ("2.11.2026 9:15", "2.11.2026 0:00")]
+    assert imported(office, HEAD, *lines).out == "2 counts imported.\n"
+    assert office.rows("site", **ONE_DAY)[0]["transactions"] == 2
 
 
 def test_two_lines_that_would_get_the_same_id_are_refused(office: Office) -> None:
