@@ -41,18 +41,23 @@ if TYPE_CHECKING:
 
 
 def remove_consoles(store: Store, command: RemoveConsoles) -> dict[str, Any]:
-    """Remove consoles that never sent events, all or none, with what was decided about them. Raises TrivoxError."""
+    """Remove consoles that never sent events, all or none, with what was decided about them. Raises TrivoxError.
+
+    Returns how many shifts and placements each console's name has lost.
+    """
+    lost = {}
     for name in command.consoles:
         site_id, console_id = check_name("console", name)
         KnownNames(store).check_console(site_id, console_id)
-        _remove_console(store, site_id, console_id)
-    return {}
+        lost[name] = dict(_remove_console(store, site_id, console_id))
+    return {"lost": lost}
 
 
-def _remove_console(store: Store, site_id: str, console_id: str) -> None:
+def _remove_console(store: Store, site_id: str, console_id: str) -> Counter[str]:
+    """Remove a console; return how many of each thing went with it."""
     console = consoles.find_console(store, site_id, console_id)
     if console is None:
-        return
+        return Counter()
     received = removals.received_from(store, console.key)
     if received.epochs:
         name = f"{site_id}/{console_id}"
@@ -60,8 +65,10 @@ def _remove_console(store: Store, site_id: str, console_id: str) -> None:
             f"Console {name} has sent {plural(received.events, 'event')} ({plural(received.surveys, 'survey')}), which "
             f"are never removed: take it out of service with `trivox console retire {name}`."
         )
-    _record_removed_shifts(store, removals.shifts_beginning(store, console.key, None, -EVER, EVER))
-    for from_ms, point in removals.placements_of(store, console.key):
+    shifts = removals.shifts_beginning(store, console.key, None, -EVER, EVER)
+    _record_removed_shifts(store, shifts)
+    placements = removals.placements_of(store, console.key)
+    for from_ms, point in placements:
         before = {"checkout_point_id": point}
         record_change(store, HistoryChange("placement", site_id, console_id, before, None, from_ms))
     _record_settings(store, site_id, console_id)
@@ -70,6 +77,7 @@ def _remove_console(store: Store, site_id: str, console_id: str) -> None:
     gone_consoles.note_gone(store, site_id, console_id)
     imports.stage_refold(store, site_id, "", -EVER, EVER)  # its checkout point's counts are no longer its own
     store.forget()
+    return Counter(shift=len(shifts), placement=len(placements))
 
 
 def _record_settings(store: Store, site_id: str, console_id: str) -> None:
@@ -79,7 +87,11 @@ def _record_settings(store: Store, site_id: str, console_id: str) -> None:
 
 
 def remove_sites(store: Store, command: RemoveSites) -> dict[str, Any]:
-    """Remove sites that nothing was received from, all or none, with their consoles. Raises TrivoxError."""
+    """Remove sites that nothing was received from, all or none, with their consoles. Raises TrivoxError.
+
+    Returns how many consoles, shifts and placements each site has lost.
+    """
+    lost = {}
     for site_id in command.sites:
         KnownNames(store).check_site(check_id("site", site_id))
         count = removals.count_of_counts(store, site_id)
@@ -89,8 +101,11 @@ def remove_sites(store: Store, command: RemoveSites) -> dict[str, Any]:
                 "they are wrong."
             )
         timezone = places.timezone(store, site_id)
+        lost_here: Counter[str] = Counter()
         for console_id in consoles.console_ids(store, site_id):
-            _remove_console(store, site_id, console_id)
+            lost_here.update(console=1)
+            lost_here.update(_remove_console(store, site_id, console_id))
+        lost[site_id] = dict(lost_here)
         for name in Keyring(store.path).sources():
             if name.startswith(f"{site_id}/"):
                 record_lost_login(store, name)
@@ -98,7 +113,7 @@ def remove_sites(store: Store, command: RemoveSites) -> dict[str, Any]:
         record_change(store, HistoryChange("site", site_id, "", {"timezone": timezone}, None))
         removals.delete_site(store, site_id)
         store.forget()
-    return {}
+    return {"lost": lost}
 
 
 def remove_checkout_point(store: Store, command: RemoveCheckoutPoint) -> dict[str, Any]:

@@ -25,6 +25,14 @@ MOVES = {  # one survey, and several
 }
 
 
+def told_losses(lost: dict[str, int], *more: str) -> str:
+    """Return the end of a sentence: what was removed along with a thing, such as `, and with it 7 shifts`."""
+    counted = [plural(number, thing) for thing, number in lost.items() if number]
+    *first, last = [*counted, *more] or [""]
+    told = f"{', '.join(first)} and {last}" if first else last
+    return f", and {'with it ' if counted else ''}{told}" if told else ""
+
+
 def print_consequences(result: dict[str, Any], thing: str = "") -> None:
     """Print a line, if there is anything to say; `thing` names what the command sets."""
     parts = [f"{plural(result['replaced'], thing)} replaced"] if result.get("replaced") else []

@@ -17,6 +17,7 @@ from bridge.admin.commands import (
     RemoveSites,
     RetireConsoles,
 )
+from bridge.cli.consequences import print_consequences, told_losses
 from bridge.cli.enrolment import UPDATE_BROKER
 from bridge.cli.options import DATABASE, ConsoleOption, Database, ForAll, FromDay, ToDay, day_of, scope
 from bridge.cli.output import print_line
@@ -63,11 +64,12 @@ def console_retire(
 def console_remove(consoles: Consoles, database: Database = DATABASE) -> None:
     """Remove consoles that never sent anything, with their shifts, places, settings and credentials."""
     names = [check_name("console", name) for name in dict.fromkeys(consoles)]
-    perform(database, RemoveConsoles(consoles=list(dict.fromkeys(consoles))))
+    lost = perform(database, RemoveConsoles(consoles=list(dict.fromkeys(consoles))))["lost"]
     keyring = Keyring(database)
     had_login = [name for name in names if keyring.remove(*name)]
     for name in names:
-        print_line(f"Console {'/'.join(name)} is removed{', and its credentials' if name in had_login else ''}.")
+        with_it = told_losses(lost["/".join(name)], *(["its credentials"] if name in had_login else []))
+        print_line(f"Console {'/'.join(name)} is removed{with_it}.")
     if had_login:
         print_line(UPDATE_BROKER)
 
@@ -75,14 +77,14 @@ def console_remove(consoles: Consoles, database: Database = DATABASE) -> None:
 @site_app.command("remove")
 def site_remove(sites: Annotated[list[str], typer.Argument(metavar="SITE…")], database: Database = DATABASE) -> None:
     """Remove sites that nothing was received from, with all that was decided about them."""
-    perform(database, RemoveSites(sites=list(dict.fromkeys(sites))))
+    lost = perform(database, RemoveSites(sites=list(dict.fromkeys(sites))))["lost"]
     keyring = Keyring(database)
     logins = [
         "/".join(console) for console in list(keyring.consoles()) if console[0] in sites and keyring.remove(*console)
     ]
     logins += [name for name in keyring.sources() if name.partition("/")[0] in sites and keyring.remove_account(name)]
     for site_id in dict.fromkeys(sites):
-        print_line(f"Site {site_id} is removed.")
+        print_line(f"Site {site_id} is removed{told_losses(lost[site_id])}.")
     if logins:
         print_line(f"Their logins are removed too: {', '.join(logins)}.")
         print_line(UPDATE_BROKER)
@@ -100,11 +102,13 @@ def checkout_point_remove(
     """Remove a checkout point with its placements. Its consoles then stand where they stood before."""
     console_id = None if console is None else console.removeprefix(f"{site_id}/")
     command = RemoveCheckoutPoint(site_id=site_id, checkout_point_id=checkout_point_id, console_id=console_id)
-    placements = plural(perform(database, command)["placements"], "placement")
+    result = perform(database, command)
+    placements = plural(result["placements"], "placement")
     if console_id is None:
         print_line(f"Checkout point {site_id}/{checkout_point_id} is removed, and with it {placements}.")
     else:
         print_line(f"{placements} of console {site_id}/{console_id} at {checkout_point_id} removed.")
+    print_consequences(result)
 
 
 @shift_app.command("remove")
@@ -123,7 +127,9 @@ def shift_remove(
         raise UsageError("Say which shifts: --console SITE/CONSOLE, --site SITE, --seller ID or --all.")
     days = day_of("--from", from_day), day_of("--to", to_day)
     command = RemoveShifts(scope=selected or ALL_CONSOLES, seller_id=seller, from_day=days[0], to_day=days[1])
-    print_line(f"{plural(perform(database, command)['shifts'], 'shift')} removed.")
+    result = perform(database, command)
+    print_line(f"{plural(result['shifts'], 'shift')} removed.")
+    print_consequences(result)
 
 
 @counts_app.command("remove")

@@ -69,7 +69,9 @@ def test_removed_shifts_leave_their_surveys_to_no_seller(office: Office) -> None
     assert surveys_by(office, "seller") == {"anna": 1, "boris": 1}
     words = ("--console", "demo/till-1", "--from", "2026-11-03", "--to", "2026-11-04")
     assert [row["seller_id"] for row in json.loads(office.do("shift", "list", *words, "--json"))] == ["boris"]
-    assert office.do("shift", "remove", *words) == "1 shift removed.\n"
+    assert office.do("shift", "remove", *words) == (
+        "1 shift removed.\n1 survey now belongs to another seller: see `trivox history`.\n"
+    )
     assert surveys_by(office, "seller") == {"anna": 1, None: 1}
     before = {
         "seller_id": "boris",
@@ -99,7 +101,10 @@ def test_removed_counts_leave_the_figures(office: Office) -> None:
 def test_a_removed_placement_leaves_the_one_before(office: Office) -> None:
     office.do("checkout-point", "set", "demo", "dekc", "--console", "till-1", "--from", "2026-11-03")
     assert surveys_by(office, "checkout_point") == {"cash": 1, "dekc": 1}
-    office.do("checkout-point", "remove", "demo", "dekc")
+    assert office.do("checkout-point", "remove", "demo", "dekc") == (
+        "Checkout point demo/dekc is removed, and with it 1 placement.\n"
+        "1 survey now belongs to another checkout point: see `trivox history`.\n"
+    )
     assert surveys_by(office, "checkout_point") == {"cash": 2}
     points = json.loads(office.do("checkout-point", "list", "--json"))
     assert [(point["checkout_point_id"], point["console_id"]) for point in points] == [("cash", "till-1")]
@@ -113,7 +118,10 @@ def test_a_removed_placement_leaves_the_one_before(office: Office) -> None:
     check_derived(office)
     refused = office.run("checkout-point", "remove", "demo", "cash")
     assert (refused.status, "has 2 counts" in refused.err) == (1, True)
-    office.do("checkout-point", "remove", "demo", "cash", "--console", "till-1")
+    assert office.do("checkout-point", "remove", "demo", "cash", "--console", "till-1") == (
+        "1 placement of console demo/till-1 at cash removed.\n"
+        "2 surveys now belong to other checkout points: see `trivox history`.\n"
+    )
     assert surveys_by(office, "checkout_point") == {None: 2}
     check_derived(office)
 
@@ -126,7 +134,8 @@ def test_a_mistyped_site_goes_with_all_that_was_decided_about_it(office: Office)
     assert office.shifts("dmeo,till-1,anna,Anna,2026-11-02T08:00,2026-11-02T12:00").status == 0
     office.do("source", "enroll", "dmeo/door")
     assert office.do("site", "remove", "dmeo").startswith(
-        "Site dmeo is removed.\nTheir logins are removed too: dmeo/till-1, dmeo/door.\nNow update the broker"
+        "Site dmeo is removed, and with it 1 console, 1 shift and 1 placement.\n"
+        "Their logins are removed too: dmeo/till-1, dmeo/door.\nNow update the broker"
     )
     assert facts.sites(office.database, "site_id") == ["demo"]
     assert facts.consoles(office.database, "site_id") == ["demo"]
@@ -138,6 +147,15 @@ def test_a_mistyped_site_goes_with_all_that_was_decided_about_it(office: Office)
     removed = office.do("console", "remove", "dmeo/till-2")
     assert removed.startswith("Console dmeo/till-2 is removed, and its credentials.\nNow update the broker")
     assert facts.consoles(office.database, "console_id") == ["till-1"]
+
+
+def test_what_goes_with_a_console_is_told(office: Office) -> None:
+    office.do("checkout-point", "set", "dmeo", "cash", "--console", "till-1", "--new")
+    lines = [f"dmeo,till-1,anna,Anna,2026-11-0{day}T08:00,2026-11-0{day}T12:00" for day in (2, 3)]
+    assert office.shifts(*lines).status == 0
+    removed = office.do("console", "remove", "dmeo/till-1")
+    assert removed == "Console dmeo/till-1 is removed, and with it 2 shifts and 1 placement.\n"
+    assert office.do("site", "remove", "dmeo") == "Site dmeo is removed.\n"
 
 
 IN_USE = {
