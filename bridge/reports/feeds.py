@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,18 +27,31 @@ Where = tuple[str, str, str]
 """(site_id, checkout_point_id, seller_id): whom a count is about; empty is anybody."""
 
 
+class Share(NamedTuple):
+    """A seller's part in counts; of the intervals that he shares, `unmanned` fell to time with nobody on shift."""
+
+    seller_id: str | None
+    figure: int
+    unmanned: int = 0
+
+
 @dataclass
 class FeedTotal:
-    """The figure of a group, and the spans of time that it was counted in."""
+    """The figure of a group, and the spans of time that it was counted in.
+
+    Of the intervals that it shares with others, `unmanned` is what fell to time with nobody on shift.
+    """
 
     figure: int = 0
+    unmanned: int = 0
     spans: dict[Where, list[Span]] = field(default_factory=dict)
     ends_ms: dict[str, int] = field(default_factory=dict)  # by site: the end of the interval that reaches furthest
     _united: dict[Where, list[Span]] = field(default_factory=dict)
 
-    def add(self, run: FeedRun, figure: int) -> None:
-        """Add a run of counts, or a seller's share of it."""
-        self.figure += figure
+    def add(self, run: FeedRun, share: Share) -> None:
+        """Add a share of a run of counts."""
+        self.figure += share.figure
+        self.unmanned += share.unmanned
         end_ms = max(to_ms for _, to_ms, _ in run.parts)
         self.ends_ms[run.site_id] = max(self.ends_ms.get(run.site_id, 0), end_ms)
         where = run.site_id, run.checkout_point_id, run.sent_seller_id
@@ -92,15 +105,15 @@ def total_feeds(
     """
     totals: dict[tuple[Group, str], FeedTotal] = {}
     for run in runs:
-        whole: dict[str | None, int] = {None: sum(figure for _, _, figure in run.parts)}
-        for seller_id, figure in (whole if shares is None else shares.of(run)).items():
-            if seller_ids is not None and seller_id not in seller_ids:
+        whole = Share(None, sum(figure for _, _, figure in run.parts))
+        for share in [whole] if shares is None else shares.of(run):
+            if seller_ids is not None and share.seller_id not in seller_ids:
                 continue
-            group = run.group if seller is None else (*run.group[:seller], seller_id, *run.group[seller + 1 :])
+            group = run.group if seller is None else (*run.group[:seller], share.seller_id, *run.group[seller + 1 :])
             total = totals.get((group, run.kind))
             if total is None:
                 total = totals[group, run.kind] = FeedTotal()
-            total.add(run, figure)
+            total.add(run, share)
     return totals
 
 

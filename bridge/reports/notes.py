@@ -19,6 +19,8 @@ Row = dict[str, Any]
 UNKNOWN = "unknown"
 OUTSIDE_SHARE_MAX = 0.05
 """Above this share of surveys outside the time that a feed knows, a note says so: one in twenty."""
+UNMANNED_SHARE_MAX = 0.05
+"""So too where as much of a row's figure again fell, in the same intervals, to time with nobody on shift."""
 
 SUSPECT = "a data fault or a gamed button"
 RATIO_OF = {"transactions": "exact_conversion", "visitors": "visitor_coverage"}
@@ -95,6 +97,11 @@ def _on_ratios(row: Row, counts: RowCounts, sampled: set[str]) -> Iterator[str]:
         if outside > OUTSIDE_SHARE_MAX * counts.surveys:
             of_all = f"{outside} of {plural(counts.surveys, 'survey')}"
             yield f"{of_all} lie outside the time that {kind} are known for, and are not in the {name}"
+        if counts.unmanned[kind] > UNMANNED_SHARE_MAX * figure:
+            yield (
+                f"of intervals shared out by time, {counts.unmanned[kind]} {kind} are nobody's: surveys were opened "
+                "while nobody was on shift (see `trivox shift list`)"
+            )
         if counts.beyond[kind]:
             yield f"some {kind} were counted over an interval that reaches beyond the period"
     if counts.ask_every_unknown and counts.sites & sampled and any(row[RATIO_OF[kind]] for kind in KINDS):

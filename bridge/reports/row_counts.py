@@ -26,6 +26,7 @@ class RowCounts:
     unproved: int = 0
     known: dict[Kind, Known] = field(default_factory=lambda: {kind: Known() for kind in KINDS})
     beyond: dict[Kind, bool] = field(default_factory=lambda: dict.fromkeys(KINDS, False))
+    unmanned: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     comparable: set[Kind] = field(default_factory=lambda: set(KINDS))  # not if counts of the whole site are nobody's
     sites: set[str] = field(default_factory=set)
     revisions: set[int] = field(default_factory=set)

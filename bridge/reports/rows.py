@@ -206,7 +206,8 @@ def _read_feeds(store: Store, context: ReportContext, selections: list[Selection
     columns, seller_ids = context.query.columns, context.query.seller_ids
     shares = None
     if "seller_id" in columns or seller_ids is not None:
-        shares = SellerShares(places.shifts_at_checkout_points(store))
+        unmanned = (hour for selection in selections for hour in report_queries.hours_without_seller(store, selection))
+        shares = SellerShares(places.shifts_at_checkout_points(store), unmanned)
     how: Any = {"by_seller": shares is not None, "sale_ms": SALE_MS, "around_ms": AROUND_A_SALE_MS}
     runs = (run for selection in selections for run in report_queries.feeds(store, columns, selection, **how))
     return total_feeds(runs, shares, columns.index("seller_id") if "seller_id" in columns else None, seller_ids)
@@ -266,6 +267,7 @@ def _figures(context: ReportContext, group: report_queries.Group, counts: RowCou
     for kind in KINDS:
         total = feeds.get((group, kind))
         figures[kind] = total.figure if total else None
+        counts.unmanned[kind] = total.unmanned if total else 0
         ends_ms = total.ends_ms.items() if total else ()
         counts.beyond[kind] = any(end_ms > context.end_ms(group, site_id) for site_id, end_ms in ends_ms)
         if total and total.is_of_whole_site and _is_of_nobody(context.query.columns, group):

@@ -1,20 +1,30 @@
-"""Share a count out among the sellers who were on shift at its checkout point, by time. Pure."""
+"""Share a count out among the sellers who were on shift at its checkout point, by time. Pure.
+
+Time with nobody on shift has a part too where surveys were opened in the hour: somebody served, whose shift is missing.
+In other such time customers are not served.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
+
+from bridge.reports.feeds import Share, hours_span, unite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bridge.reports.feeds import Span
     from bridge.store.report_queries import FeedRun
+
+NOBODY = ""
 
 
 class Segment(NamedTuple):
-    """A time in which the same sellers are on shift; `seller_id` is None if they are several."""
+    """A time in which the same sellers are on shift; `seller_id` is None if they are several, or NOBODY."""
 
     from_ms: int
     to_ms: int
@@ -24,33 +34,44 @@ class Segment(NamedTuple):
 class SellerShares:
     """The sellers on shift at each checkout point, in order of time."""
 
-    def __init__(self, shifts: Iterable[tuple[str, str, int, int, str]]) -> None:
-        """Take (site_id, checkout_point_id, from_ms, to_ms, seller_id) of each shift."""
+    def __init__(
+        self, shifts: Iterable[tuple[str, str, int, int, str]], hours_without_seller: Iterable[tuple[str, str, str]]
+    ) -> None:
+        """Take (site_id, checkout_point_id, from_ms, to_ms, seller_id) of each shift.
+
+        And (site_id, checkout_point_id, hour) where surveys of no seller were opened.
+        """
         by_point: dict[tuple[str, str], list[Segment]] = {}
         for site_id, point, from_ms, to_ms, seller_id in shifts:
             by_point.setdefault((site_id, point), []).append(Segment(from_ms, to_ms, seller_id))
-        self._segments = {key: _without_overlaps(found) for key, found in by_point.items()}
+        unmanned: dict[tuple[str, str], list[Span]] = {}
+        for site_id, point, hour in hours_without_seller:
+            unmanned.setdefault((site_id, point), []).append(hours_span(hour, hour))
+        self._segments = {
+            key: _with_unmanned(_without_overlaps(found), unite(unmanned.get(key, [])))
+            for key, found in by_point.items()
+        }
         self._starts = {key: [segment.from_ms for segment in found] for key, found in self._segments.items()}
 
-    def of(self, run: FeedRun) -> Counter[str | None]:
-        """Return the figure of each seller who has a part in a run of counts; None is for nobody in particular.
-
-        Nobody on shift has no part in a count, unless nobody was on shift at all: customers are not served then.
-        """
-        figures: Counter[str | None] = Counter()
+    def of(self, run: FeedRun) -> list[Share]:
+        """Return the share of each seller who has a part in a run of counts; None is for nobody in particular."""
         key = run.site_id, run.checkout_point_id
         if run.sent_seller_id or key not in self._segments:
-            figures[run.seller_id] = sum(figure for _, _, figure in run.parts)
-            return figures
+            return [Share(run.seller_id, sum(figure for _, _, figure in run.parts))]
+        figures, unmanned = Counter[str | None](), Counter[str | None]()
         segment = self._around(key, run.parts[0][0])
         for from_ms, to_ms, figure in run.parts:
             if segment is None or not segment.from_ms <= from_ms <= to_ms <= segment.to_ms:
                 segment = self._around(key, from_ms)
             if segment is not None and to_ms <= segment.to_ms:
-                figures[segment.seller_id] += figure
-            else:
-                figures.update(self._shared(key, from_ms, max(to_ms, from_ms + 1), figure))
-        return figures
+                figures[segment.seller_id or None] += figure
+                continue
+            shared = self._shared(key, from_ms, max(to_ms, from_ms + 1), figure)
+            for seller_id, share in shared.items():
+                figures[seller_id or None] += share
+            if len(shared) > 1:
+                unmanned.update(dict.fromkeys({seller_id or None for seller_id in shared}, shared.get(NOBODY, 0)))
+        return [Share(seller_id, figure, unmanned[seller_id]) for seller_id, figure in figures.items()]
 
     def _around(self, key: tuple[str, str], at_ms: int) -> Segment | None:
         """Return the segment that an instant lies in."""
@@ -97,3 +118,18 @@ def _without_overlaps(shifts: list[Segment]) -> list[Segment]:
         if sellers and next_ms > at_ms:
             segments.append(Segment(at_ms, next_ms, sellers[0] if len(sellers) == 1 else None))
     return segments
+
+
+def _with_unmanned(segments: list[Segment], hours: list[Span]) -> list[Segment]:
+    """Add the time of hours that lies in no segment, as nobody's."""
+    unmanned, ends = [], [segment.to_ms for segment in segments]
+    for from_ms, to_ms in hours:
+        for segment in segments[bisect_right(ends, from_ms) :]:
+            if segment.from_ms >= to_ms:
+                break
+            if segment.from_ms > from_ms:
+                unmanned.append(Segment(from_ms, segment.from_ms, NOBODY))
+            from_ms = segment.to_ms  # noqa: PLW2901 - what is left of the hours
+        if from_ms < to_ms:
+            unmanned.append(Segment(from_ms, to_ms, NOBODY))
+    return sorted([*segments, *unmanned], key=itemgetter(0, 1))

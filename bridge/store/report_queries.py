@@ -244,6 +244,19 @@ def span_of_shared_counts(
     return (int(row[0]), int(row[1])) if row and row[0] is not None else None
 
 
+def hours_without_seller(store: Store, selection: Selection) -> list[tuple[str, str, str]]:
+    """Return (site_id, checkout_point_id, hour) of all surveys of no seller, as far as counts of the period reach."""
+    of_counts, bindings = selection.where("hour", "at_console_id", by_survey=False)
+    where, more = Selection(selection.from_day, "a", site_ids=selection.site_ids).where("hour")
+    sql = (
+        f"SELECT DISTINCT site_id, checkout_point_id, hour FROM {_rollup(store, 'hour')} WHERE {where}"  # noqa: S608 - no outside text
+        " AND hour < (SELECT strftime('%Y-%m-%d', max(to_ms) / 1000, 'unixepoch', '+2 days')"
+        f" FROM {_counts(store)} WHERE {of_counts})"
+        " AND seller_id = '' AND yes + no + cant_say + silent > 0"
+    )
+    return store.all(sql, [*more, *bindings])
+
+
 def counts_in_time(
     store: Store, columns: tuple[str, ...], selection: Selection, *, by_hour: bool
 ) -> Iterator[TimeCounts]:

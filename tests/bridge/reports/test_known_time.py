@@ -137,18 +137,19 @@ def test_an_interval_is_shared_out_among_its_sellers_by_time(office: Office) -> 
         "demo,till-1,clara,Clara,2026-11-02T09:40,2026-11-02T10:30",
     )
     office.count("shop", counted(0, 60, 10, checkout_point_id="cash"))
-    office.count("shop", counted(60, 120, 7, checkout_point_id="cash"))  # clara leaves at half past: nobody follows
+    office.count("shop", counted(60, 120, 7, checkout_point_id="cash"))  # clara leaves at half past, surveys go on
     rows = {row["seller_id"]: row for row in office.rows("seller", **DAYS)}
     assert {seller: row["transactions"] for seller, row in rows.items()} == {
         "anna": 4,
         "boris": 3,
-        "clara": 3 + 7,
-        None: None,
+        "clara": 3 + 4,
+        None: 3,
     }
-    assert {seller: ratio(row) for seller, row in rows.items() if seller} == {
+    assert {seller: ratio(row) for seller, row in rows.items()} == {
         "anna": 20 / 4,
         "boris": 20 / 3,
-        "clara": 50 / 10,
+        "clara": 50 / 7,
+        None: 10 / 3,
     }
     assert office.rows("site", **DAYS)[0]["transactions"] == 17
     (row,) = office.rows("site", "--seller", "boris", **DAYS)
@@ -156,6 +157,34 @@ def test_an_interval_is_shared_out_among_its_sellers_by_time(office: Office) -> 
     office.shifts("demo,till-1,anna,Anna,2026-11-02T09:20,2026-11-02T09:40")  # a correction
     rows = {row["seller_id"]: row for row in office.rows("seller", **DAYS)}
     assert (rows["anna"]["transactions"], "boris" in rows) == (7, False)
+
+
+def test_a_forgotten_shift_costs_the_colleague_nothing(office: Office) -> None:
+    """Till 9:50 Anna is on shift, till 10:40 surveys go on, and from 11:00 the shop is closed."""
+    office.shifts("demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T09:50")
+    by_interval = {}
+    for name, intervals in {
+        "hours": [(0, 50, 50), (50, 120, 70)],
+        "day": [(0, 120, 120)],
+        "night, too": [(-540, 900, 120)],
+    }.items():
+        for from_minute, to_minute, count in intervals:
+            office.count("shop", counted(from_minute, to_minute, count, checkout_point_id="cash"))
+        rows = office.rows("seller", **DAYS)
+        by_interval[name] = [(row["seller_id"], row["transactions"], ratio(row)) for row in rows]
+        told = "of intervals shared out by time, 70 transactions are nobody's: surveys were opened while nobody was on "
+        assert [any(told in note for note in row["notes"]) for row in rows] == [name != "hours"] * 2
+        office.do("counts", "remove", "--site", "demo")
+    assert all(found == [("anna", 50, 50 / 50), (None, 70, 50 / 70)] for found in by_interval.values()), by_interval
+
+
+def test_minutes_around_a_shift_are_not_worth_a_note(office: Office) -> None:
+    office.shifts("demo,till-1,anna,Anna,2026-11-02T09:03,2026-11-02T10:40")
+    office.count("shop", counted(0, 100, 100, checkout_point_id="cash"))
+    anna, nobody = office.rows("seller", **DAYS)
+    assert (anna["transactions"], nobody["transactions"]) == (97, 3)
+    assert not any("shared out" in note for note in anna["notes"])
+    assert any("3 transactions are nobody's" in note for note in nobody["notes"])
 
 
 def test_who_was_asked_nothing_has_a_row(office: Office) -> None:
