@@ -28,10 +28,14 @@ Where = tuple[str, str, str]
 
 
 class Share(NamedTuple):
-    """A seller's part in counts; of the intervals that he shares, `unmanned` fell to time with nobody on shift."""
+    """A seller's part in a run of counts, and the spans of time that it is of; None is nobody in particular.
+
+    Of the intervals that he shares, `unmanned` fell to time with nobody on shift.
+    """
 
     seller_id: str | None
     figure: int
+    spans: list[Span]
     unmanned: int = 0
 
 
@@ -55,7 +59,7 @@ class FeedTotal:
         end_ms = max(to_ms for _, to_ms, _ in run.parts)
         self.ends_ms[run.site_id] = max(self.ends_ms.get(run.site_id, 0), end_ms)
         where = run.site_id, run.checkout_point_id, run.sent_seller_id
-        self.spans.setdefault(where, []).append((run.known_from_ms, run.known_to_ms))
+        self.spans.setdefault(where, []).extend(share.spans)
 
     @property
     def is_of_whole_site(self) -> bool:
@@ -95,6 +99,23 @@ def unite(spans: list[Span]) -> list[Span]:
     return united
 
 
+def without(spans: list[Span], others: list[Span]) -> list[Span]:
+    """Return what of spans of time lies in none of others; both are in order, and do not overlap among themselves."""
+    left, ends = [], [to_ms for _, to_ms in others]
+    for from_ms, to_ms in spans:
+        start_ms = from_ms
+        for index in range(bisect_right(ends, from_ms), len(others)):
+            other_from_ms, other_to_ms = others[index]
+            if other_from_ms >= to_ms:
+                break
+            if other_from_ms > start_ms:
+                left.append((start_ms, other_from_ms))
+            start_ms = other_to_ms
+        if start_ms < to_ms:
+            left.append((start_ms, to_ms))
+    return left
+
+
 def total_feeds(
     runs: Iterable[FeedRun], shares: SellerShares | None, seller: int | None, seller_ids: tuple[str, ...] | None
 ) -> dict[tuple[Group, str], FeedTotal]:
@@ -105,8 +126,8 @@ def total_feeds(
     """
     totals: dict[tuple[Group, str], FeedTotal] = {}
     for run in runs:
-        whole = Share(None, sum(figure for _, _, figure in run.parts))
-        for share in [whole] if shares is None else shares.of(run):
+        whole = [Share(None, sum(figure for _, _, figure in run.parts), [(run.known_from_ms, run.known_to_ms)])]
+        for share in whole if shares is None else shares.of(run):
             if seller_ids is not None and share.seller_id not in seller_ids:
                 continue
             group = run.group if seller is None else (*run.group[:seller], share.seller_id, *run.group[seller + 1 :])

@@ -12,7 +12,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.reports.feeds import Share, hours_span, unite
+from bridge.reports.feeds import Share, hours_span, unite, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +57,8 @@ class SellerShares:
         """Return the share of each seller who has a part in a run of counts; None is for nobody in particular."""
         key = run.site_id, run.checkout_point_id
         if run.sent_seller_id or key not in self._segments:
-            return [Share(run.seller_id, sum(figure for _, _, figure in run.parts))]
+            figure = sum(figure for _, _, figure in run.parts)
+            return [Share(run.seller_id, figure, [(run.known_from_ms, run.known_to_ms)])]
         figures, unmanned = Counter[str | None](), Counter[str | None]()
         segment = self._around(key, run.parts[0][0])
         for from_ms, to_ms, figure in run.parts:
@@ -71,19 +72,38 @@ class SellerShares:
                 figures[seller_id or None] += share
             if len(shared) > 1:
                 unmanned.update(dict.fromkeys({seller_id or None for seller_id in shared}, shared.get(NOBODY, 0)))
-        return [Share(seller_id, figure, unmanned[seller_id]) for seller_id, figure in figures.items()]
+        own, nobodys = self._spans(key, run.known_from_ms, run.known_to_ms)
+        return [
+            Share(seller_id, figure, nobodys if seller_id is None else own, unmanned[seller_id])
+            for seller_id, figure in figures.items()
+        ]
 
     def _around(self, key: tuple[str, str], at_ms: int) -> Segment | None:
         """Return the segment that an instant lies in."""
         index = bisect_right(self._starts[key], at_ms) - 1
         return self._segments[key][index] if index >= 0 and at_ms < self._segments[key][index].to_ms else None
 
+    def _spans(self, key: tuple[str, str], from_ms: int, to_ms: int) -> tuple[list[Span], list[Span]]:
+        """Return what of a time is some seller's alone, and what is nobody's in particular.
+
+        The former is not told apart by seller: in the shift of one, no other has surveys.
+        """
+        nobodys = [
+            (max(from_ms, segment.from_ms), min(to_ms, segment.to_ms))
+            for segment in self._within(key, from_ms, to_ms)
+            if not segment.seller_id and segment.to_ms > from_ms
+        ]
+        return without([(from_ms, to_ms)], nobodys), nobodys
+
+    def _within(self, key: tuple[str, str], from_ms: int, to_ms: int) -> list[Segment]:
+        """Return the segments that may reach into a time."""
+        starts = self._starts[key]
+        return self._segments[key][max(0, bisect_right(starts, from_ms) - 1) : bisect_right(starts, to_ms - 1)]
+
     def _shared(self, key: tuple[str, str], from_ms: int, to_ms: int, figure: int) -> dict[str | None, int]:
         """Share a count out by the time that each seller was on shift in its interval."""
-        starts = self._starts[key]
-        first = max(0, bisect_right(starts, from_ms) - 1)
         parts: Counter[str | None] = Counter()
-        for segment in self._segments[key][first : bisect_right(starts, to_ms - 1)]:
+        for segment in self._within(key, from_ms, to_ms):
             parts[segment.seller_id] += max(0, min(to_ms, segment.to_ms) - max(from_ms, segment.from_ms))
         parts = +parts
         if not parts:
@@ -122,14 +142,5 @@ def _without_overlaps(shifts: list[Segment]) -> list[Segment]:
 
 def _with_unmanned(segments: list[Segment], hours: list[Span]) -> list[Segment]:
     """Add the time of hours that lies in no segment, as nobody's."""
-    unmanned, ends = [], [segment.to_ms for segment in segments]
-    for from_ms, to_ms in hours:
-        for segment in segments[bisect_right(ends, from_ms) :]:
-            if segment.from_ms >= to_ms:
-                break
-            if segment.from_ms > from_ms:
-                unmanned.append(Segment(from_ms, segment.from_ms, NOBODY))
-            from_ms = segment.to_ms  # noqa: PLW2901 - what is left of the hours
-        if from_ms < to_ms:
-            unmanned.append(Segment(from_ms, to_ms, NOBODY))
-    return sorted([*segments, *unmanned], key=itemgetter(0, 1))
+    unmanned = without(hours, [segment[:2] for segment in segments])
+    return sorted([*segments, *(Segment(*span, NOBODY) for span in unmanned)], key=itemgetter(0, 1))

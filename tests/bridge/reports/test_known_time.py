@@ -178,6 +178,31 @@ def test_a_forgotten_shift_costs_the_colleague_nothing(office: Office) -> None:
     assert all(found == [("anna", 50, 50 / 50), (None, 70, 50 / 70)] for found in by_interval.values()), by_interval
 
 
+@pytest.mark.parametrize("step", [15, 90, 180])
+def test_the_same_sales_give_the_same_conversion_however_finely_they_are_counted(office: Office, step: int) -> None:
+    """Anna and Boris share a counter from 9:30 to 10:00; at its second console surveys go on without a shift."""
+    other = OfficeTill(console_id="till-2", epoch="0000beef")
+    for minute in range(0, 180, 3):
+        other.survey(NINE + minute * MINUTE_MS, "yes")
+    office.take(other)
+    office.do("checkout-point", "set", "demo", "cash", "--console", "till-2")
+    office.shifts(
+        "demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T10:00",
+        "demo,till-2,boris,Boris,2026-11-02T09:30,2026-11-02T11:00",
+    )
+    for minute in range(0, 180, step):
+        office.count("shop", counted(minute, minute + step, 2 * step, checkout_point_id="cash"))
+    rows = {row["seller_id"]: row for row in office.rows("seller", **DAYS)}
+    assert {seller: (row["transactions"], ratio(row)) for seller, row in rows.items()} == {
+        "anna": (60, 30 / 60),  # from 9:00 to 9:30
+        "boris": (120, 20 / 120),  # from 10:00 to 11:00
+        None: (180, 20 / 180),  # from 9:30 to 10:00, when both have surveys, and from 11:00
+    }
+    assert outside(rows["anna"])[0].startswith("30 of 60 surveys")
+    assert outside(rows["boris"])[0].startswith("10 of 30 surveys")
+    assert outside(rows[None])[0].startswith("50 of 70 surveys")
+
+
 def test_minutes_around_a_shift_are_not_worth_a_note(office: Office) -> None:
     office.shifts("demo,till-1,anna,Anna,2026-11-02T09:03,2026-11-02T10:40")
     office.count("shop", counted(0, 100, 100, checkout_point_id="cash"))
