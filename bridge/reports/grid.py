@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GAP = "  "
+FIGURES, NAMES = True, False  # the kinds of columns
 NAME_WIDTH, LEAST_NAME_WIDTH = 12, 6
 """A name is folded to the first before a column goes, and to the second where even those of rank 0 have no room."""
 
@@ -23,7 +24,7 @@ class Column:
 
     Columns of a lower `rank` matter more; rank 0 is always shown. A column that is not `figures` holds names, which may
     be folded over several lines, the heading with them, unless they are `whole`; a column with `stacked` texts may use
-    those where the others are too wide.
+    those where the others are too wide: figures before a column goes, names where those of rank 0 have no room.
     """
 
     heading: str
@@ -72,28 +73,26 @@ def lay_out(columns: Sequence[Column], width: int | None) -> Grid:
 
 
 def _fits(columns: Sequence[Column], width: int) -> bool:
-    least = [_width(column, _narrowest(column)) for column in columns]
+    least = [_width(column, (column.figures and column.stacked) or column.texts) for column in columns]
     folded = [min(size, NAME_WIDTH) if column.may_fold else size for column, size in zip(columns, least, strict=True)]
     return _total(folded) <= width
 
 
-def _narrowest(column: Column) -> Sequence[str]:
-    return column.stacked or column.texts
-
-
 def _chosen(columns: Sequence[Column], width: int | None) -> tuple[list[Sequence[str]], list[int]]:
     """Return the texts to use and the width of each column: stacked ones, and folded names, only where need be."""
-    texts = [column.texts for column in columns]
-    widths = [_width(column, column.texts) for column in columns]
-    if width is None:
-        return texts, widths
     names = [index for index, column in enumerate(columns) if column.may_fold]
-    _fold(widths, names, NAME_WIDTH, width)
-    if _total(widths) > width:
-        texts = [_narrowest(column) for column in columns]
-        widths = [_width(column, used) for column, used in zip(columns, texts, strict=True)]
-        _fold(widths, names, LEAST_NAME_WIDTH, width)
+    texts, widths = _stacked(columns)
+    for least, kinds in ((NAME_WIDTH, ()), (LEAST_NAME_WIDTH, (FIGURES,)), (LEAST_NAME_WIDTH, (FIGURES, NAMES))):
+        if width is not None and _total(widths) > width:
+            texts, widths = _stacked(columns, *kinds)
+            _fold(widths, names, least, width)
     return texts, widths
+
+
+def _stacked(columns: Sequence[Column], *kinds: bool) -> tuple[list[Sequence[str]], list[int]]:
+    """Return the texts and the widths of columns, of those kinds the stacked ones."""
+    texts = [(column.figures in kinds and column.stacked) or column.texts for column in columns]
+    return texts, [_width(column, used) for column, used in zip(columns, texts, strict=True)]
 
 
 def _fold(widths: list[int], names: list[int], least: int, width: int) -> None:

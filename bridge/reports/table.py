@@ -27,7 +27,7 @@ NOBODY = {"seller_id": "(no seller)", "checkout_point_id": "(none)"}
 WHO = {"seller_id", "console_id", "checkout_point_id"}  # counts of a whole site say nothing of each of them
 TOTAL = "total"
 COUNTS = (
-    ("surveys", "surveys", 1),
+    ("surveys", "surveys", 0),
     ("yes", "yes", 6),
     ("no", "no", 4),
     ("cant_say", "can't\nsay", 12),
@@ -46,7 +46,7 @@ FEEDS = (
     ("transactions", "exact_conversion", "exact\nconversion", 3),
     ("visitors", "visitor_coverage", "visitor\ncoverage", 3),
 )
-NOTES_RANK, BOUNDS_RANK, FIGURE_RANK, NAME_RANK, LEFT_OUT_RANK = 1, 2, 11, 11, 17
+LEFT_OUT_SOME_RANK, BOUNDS_RANK, FIGURE_RANK, NAME_RANK, LEFT_OUT_RANK = 1, 2, 11, 11, 17
 RULES_IN_WORDS = {
     "with": "surveys affected by force majeure counted in",
     "without": "surveys affected by force majeure left out",
@@ -86,7 +86,7 @@ def survey_grid(rows: list[Row], columns: tuple[str, ...], width: int | None, nu
     for name, heading, rank in COUNTS:
         laid.append(Column(heading, [str(row[name]) for row in rows], rank))
     left_out = [str(row["left_out"]) for row in rows]
-    laid.append(Column("left\nout", left_out, LEFT_OUT_RANK if set(left_out) == {"0"} else NOTES_RANK))
+    laid.append(Column("left\nout", left_out, LEFT_OUT_RANK if set(left_out) == {"0"} else LEFT_OUT_SOME_RANK))
     silents = Column("silents\nnone to all", [_of_index(row, bounds) or "-" for row in rows], BOUNDS_RANK)
     index = Column(
         "index,\n95 % interval",
@@ -103,7 +103,7 @@ def survey_grid(rows: list[Row], columns: tuple[str, ...], width: int | None, nu
             laid.append(Column(heading, [_ratio(row[name]) for row in rows], rank))
     if numbers:
         marks = [" ".join(str(numbers[note]) for note in row["notes"]) for row in rows]
-        laid.append(Column("notes", marks, NOTES_RANK, figures=False))
+        laid.append(Column("notes", marks, figures=False))
     return lay_out(laid, width)
 
 
@@ -111,7 +111,9 @@ def _names(rows: list[Row], column: str) -> Column:
     heading = HEADINGS.get(column, column)
     texts = [_name(row, column) for row in rows]
     if column in UNITS:
-        return Column(heading, _without_offsets(texts) if column == "hour" else texts, figures=False, whole=True)
+        shown = _without_offsets(texts) if column == "hour" else texts
+        below = [text.replace("T", "\n").replace(" ", "\n") for text in shown] if column == "hour" else None
+        return Column(heading, shown, figures=False, whole=True, stacked=below)
     # A name that is known says more than the id beside it, which an import or a till made up, unless two share it.
     is_second = column == "seller_id" and any(row["seller_name"] for row in rows)
     rank = NAME_RANK if is_second and not _share_a_name(rows) else 0

@@ -1,6 +1,7 @@
 """Test what narrows, sorts and totals a report, the days that it is asked for by name, and what an empty one says."""
 
 import json
+import re
 import shutil
 import time
 from contextlib import closing
@@ -207,19 +208,25 @@ def test_the_table_fits_and_says_what_is_a_total(own_shops: Office) -> None:
     office.do("checkout-point", "set", "east", "the-long-counter", "--console", "till-1")
     office.shifts("east,till-2,ivan-2,Elena,2026-11-02T00:00,2026-11-03T00:00")  # the other Elena's name
     office.do("site", "set", "east", "--timezone", "Asia/Kolkata")
-    for by in (*COLUMNS_OF, "site,seller", "seller,hour", "checkout_point,day"):
+    for by in (*COLUMNS_OF, "site,seller", "seller,hour", "checkout_point,day", "site,checkout_point,seller,day"):
         query = ReportQuery(days.given_days(date(2026, 11, 1), date(2026, 12, 1)), tuple(by.split(",")))
         with closing(open_store(office.database)) as store:
             rows = report_rows(store, query, total=True)
-        for width in (60, 80, 100, 120):
-            lines = as_text(rows, query.row_columns, width=width).split("\n\n")[0].splitlines()
+        for width in (80, 100, 120) if "site,checkout_point" in by else (60, 80, 100, 120):
+            table, _, below = as_text(rows, query.row_columns, width=width).partition("\n\n")
+            lines = table.splitlines()
+            heading = next(line for line in lines if "surveys" in line)
+            marks = " ".join(line[heading.index("notes") :] for line in lines).split()
+            assert {*marks} - {"notes"} == {*re.findall(r"^\((\d+)\)", below, re.MULTILINE)}
             assert max(map(len, lines)) <= width, "\n".join(lines)
             assert sum(line.startswith("total") for line in lines) == 1, by
             if "seller" in by:
                 assert sum("elena" in line for line in lines) == sum(row.get("seller_id") == "elena" for row in rows)
             if "hour" in by:  # at both sites, with other offsets
                 hours = {hour for row in rows if (hour := row["hour"])}
-                assert all(any(hour[:10] in line and hour[11:16] in line for line in lines) for hour in hours)
+                below = [*lines[1:], ""]  # where there is no room for the time beside its day
+                told = [f"{line} {after}" for line, after in zip(lines, below, strict=True)]
+                assert all(any(hour[:10] in text and hour[11:16] in text for text in told) for hour in hours)
 
 
 def test_an_empty_column_says_what_fills_it(own_shops: Office) -> None:
