@@ -107,7 +107,7 @@ class Reaches:
             if point := state["checkout_point_id"]:
                 interval = _ms(state["from"]), max(_ms(state["to"]), _ms(state["from"]) + 1)
                 sharing = self._values_at(change.site_id, point, interval)["seller_id"]
-                values["seller_id"] = (values["seller_id"] - {None}) | sharing
+                values["seller_id"] |= sharing
             yield Reach(recorded, *span, values)
         if not known:
             yield Reach(recorded, *span, {})
@@ -117,10 +117,13 @@ class Reaches:
         standing = [placed for placed in self._standing(site_id, span) if placed.checkout_point_id == point]
         consoles: set[str | None] = {placed.console_id for placed in standing}
         sellers: set[str | None] = set()
+        is_manned = True  # time with nobody on shift may have a part, too
         for placed in standing:
             to_ms = span[1] if placed.to_ms is None else min(span[1], placed.to_ms)
-            sellers |= self._sellers(site_id, placed.console_id, (max(span[0], placed.from_ms), to_ms))
-        if not sellers or len(consoles) > 1:
+            own = max(span[0], placed.from_ms), to_ms
+            sellers |= self._sellers(site_id, placed.console_id, own)
+            is_manned &= self._is_manned(site_id, placed.console_id, own)
+        if not is_manned or not sellers or len(consoles) > 1:
             sellers.add(None)
         return {"console_id": consoles, "checkout_point_id": {point}, "seller_id": sellers}
 
@@ -137,6 +140,10 @@ class Reaches:
     def _sellers(self, site_id: str, console_id: str, span: Span) -> set[str]:
         shifts = self._shifts.get((site_id, console_id))
         return shifts.sellers(*span) if shifts else set()
+
+    def _is_manned(self, site_id: str, console_id: str, span: Span) -> bool:
+        shifts = self._shifts.get((site_id, console_id))
+        return shifts is not None and shifts.cover(*span)
 
     def _counted(self, site_id: str, point: str, span: Span) -> Span | None:
         """Return the time of all counts of a checkout point, which sellers share, that reach into a span of time."""
@@ -161,9 +168,20 @@ class _Shifts:
 
     def sellers(self, from_ms: int, to_ms: int) -> set[str]:
         """Return who was on shift at any time of a span."""
+        return {shift.seller_id for shift in self._within(from_ms, to_ms)}
+
+    def cover(self, from_ms: int, to_ms: int) -> bool:
+        """Return whether somebody was on shift at each time of a span."""
+        for shift in self._within(from_ms, to_ms):
+            if shift.started_at_ms > from_ms:
+                return False
+            from_ms = max(from_ms, shift.ended_at_ms)
+        return from_ms >= to_ms
+
+    def _within(self, from_ms: int, to_ms: int) -> list[Shift]:
         first = bisect_left(self._shifts, from_ms - self._longest_ms, key=_started_at_ms)
         last = bisect_left(self._shifts, to_ms, key=_started_at_ms)
-        return {shift.seller_id for shift in self._shifts[first:last] if shift.ended_at_ms > from_ms}
+        return [shift for shift in self._shifts[first:last] if shift.ended_at_ms > from_ms]
 
 
 _started_at_ms = attrgetter("started_at_ms")

@@ -225,7 +225,7 @@ def test_a_shift_is_told_on_the_day_under_which_its_count_stands(office: Office)
     office.shifts(olga.replace("T12:00", "T09:00"))
     note = ["chef: 1 shift (see `trivox history --site demo`)"]
     notes = touched(office, "seller", to_day="2026-11-03")
-    assert notes == {"anna": note, "boris": note, "olga": note, "vera": []}
+    assert notes == {"anna": note, "boris": note, "olga": note, "vera": [], None: note}
 
 
 def test_a_console_that_came_to_stand_beside_another_is_told_there(office: Office) -> None:
