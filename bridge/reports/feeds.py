@@ -56,7 +56,7 @@ class FeedTotal:
         """Add a share of a run of counts."""
         self.figure += share.figure
         self.unmanned += share.unmanned
-        end_ms = max(to_ms for _, to_ms, _ in run.parts)
+        end_ms = max(to_ms if to_ms - from_ms >= SALE_MS else from_ms + 1 for from_ms, to_ms, _ in run.parts)
         self.ends_ms[run.site_id] = max(self.ends_ms.get(run.site_id, 0), end_ms)
         where = run.site_id, run.checkout_point_id, run.sent_seller_id
         self.spans.setdefault(where, []).extend(share.spans)

@@ -94,7 +94,9 @@ def _on_ratios(row: Row, counts: RowCounts, sampled: set[str]) -> Iterator[str]:
             yield f"no {name}: {plural(known.surveys, 'survey')} and no {kind}, {SUSPECT}"
         elif ratio and ratio["value"] > 1:
             yield f"{name} {above(ratio['value'], 1)}: more asked than {kind}, {SUSPECT}"
-        if outside > OUTSIDE_SHARE_MAX * counts.surveys:
+        if counts.beyond[kind]:
+            yield f"some {kind} were counted over an interval that reaches beyond the period: no {name}"
+        elif outside > OUTSIDE_SHARE_MAX * counts.surveys:
             of_all = f"{outside} of {plural(counts.surveys, 'survey')}"
             yield f"{of_all} lie outside the time that {kind} are known for, and are not in the {name}"
         if counts.unmanned[kind] > UNMANNED_SHARE_MAX * figure:
@@ -102,8 +104,6 @@ def _on_ratios(row: Row, counts: RowCounts, sampled: set[str]) -> Iterator[str]:
                 f"of intervals shared out by time, {counts.unmanned[kind]} {kind} are nobody's: surveys were opened "
                 "while nobody was on shift (see `trivox shift list`)"
             )
-        if counts.beyond[kind]:
-            yield f"some {kind} were counted over an interval that reaches beyond the period"
     if counts.ask_every_unknown and counts.sites & sampled and any(row[RATIO_OF[kind]] for kind in KINDS):
         yield f"ask_every is not known for {counts.ask_every_unknown} of {plural(counts.surveys, 'survey')}: taken as 1"
 

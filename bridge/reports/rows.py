@@ -306,11 +306,11 @@ def _ratios(counts: RowCounts, figures: Row) -> Row:
     """Return the ratios to other counts.
 
     All surveys count, whatever the force-majeure rule; of those in time that the feed knows, each for its `ask_every`
-    customers. Where there are none of them, there is no value.
+    customers. There is no value where there are none of them, or where the figure is of more than the row's own time.
     """
     values = {
         RATIO_OF[kind]: kpi.ratio(known.asked, figures[kind])
-        if kind in counts.comparable and (known := counts.known[kind]).surveys
+        if kind in counts.comparable and not counts.beyond[kind] and (known := counts.known[kind]).surveys
         else None
         for kind in KINDS
     }

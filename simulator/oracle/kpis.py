@@ -90,6 +90,7 @@ class Totals:
         self.groups: dict[tuple[str, ...], dict[tuple[Any, ...], dict[QuestionRevision, Sums]]] = {}
         self.figures: dict[tuple[str, ...], dict[tuple[Any, ...], dict[str, int]]] = {}
         self.of_whole_site: set[tuple[tuple[str, ...], tuple[Any, ...], str]] = set()  # what names no console
+        self.beyond: set[tuple[tuple[str, ...], tuple[Any, ...], str]] = set()  # where a count ends in another group
         for grouping in groupings:
             self.groups[tuple(grouping)] = {}
             self.figures[tuple(grouping)] = {}
@@ -111,6 +112,16 @@ class Totals:
         for count in counts:
             key = GroupKey(count.site_id, count.console_id, count.seller_id, self._hour(count.site_id, count.at_ms))
             self._counts[key, count.kind] = self._counts.get((key, count.kind), 0) + count.count
+            if count.to_ms is not None:
+                last = key._replace(hour=self._hour(count.site_id, count.to_ms - 1))
+                self._note_beyond(key, last, count.kind)
+
+    def _note_beyond(self, first: GroupKey, last: GroupKey, kind: str) -> None:
+        """Remember the groups that a count begins in, and ends outside of."""
+        for grouping in self.groups if first != last else ():
+            columns = self._columns(grouping, first)
+            if columns != self._columns(grouping, last):
+                self.beyond.add((grouping, columns, kind))
 
     def _hour(self, site_id: str, at_ms: int) -> str:
         return _hour(at_ms // QUARTER_MS, self._setup.zones.get(site_id, "UTC"))
@@ -162,6 +173,7 @@ class Totals:
     def join(self, other: "Totals") -> None:
         """Add the sums of another object that has the same groupings."""
         self.of_whole_site |= other.of_whole_site
+        self.beyond |= other.beyond
         for grouping, groups in other.groups.items():
             for columns, by_question in groups.items():
                 own_sums = self.groups[grouping].setdefault(columns, {})
@@ -185,7 +197,8 @@ class Totals:
             sums, of_seller = groups[columns][revision], "seller" in grouping
             row |= _row(sums, counts, question, self._setup, force_majeure, of_seller=of_seller)
             for name, kind in RATIOS.items():  # a whole site's counts are no measure of what is nobody's
-                if None in dict(columns).values() and (tuple(grouping), columns, kind) in self.of_whole_site:
+                key = tuple(grouping), columns, kind
+                if key in self.beyond or (None in dict(columns).values() and key in self.of_whole_site):
                     row[name] = None
             rows.append(row)
         return rows

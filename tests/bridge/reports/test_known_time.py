@@ -315,3 +315,24 @@ def test_ratios_are_those_of_a_plain_count(tmp_path: Path) -> None:
         rows = {row["checkout_point_id"]: row for row in office.rows(by, **DAYS)}
         for point in ("cash", "desk"):
             assert (rows[point]["transactions"], ratio(rows[point])) == (figures[point], inside[point] / figures[point])
+
+
+def test_what_was_counted_over_more_than_the_rows_time_gives_no_ratio(office: Office) -> None:
+    till = OfficeTill(epoch="0000beef")
+    for minute in range(100):
+        till.survey(NINE + (1440 + minute) * MINUTE_MS, "yes")
+    office.take(till)
+    office.count("shop", counted(-540, 2 * 1440 - 540, 400, checkout_point_id="cash"))  # both days, from midnight
+    told = "some transactions were counted over an interval that reaches beyond the period: no exact conversion"
+    assert [ratio(row) for row in office.rows("site", **DAYS)] == [200 / 400]
+    days = office.rows("day", **DAYS)
+    assert [(row["transactions"], ratio(row)) for row in days] == [(400, None), (None, None)]
+    assert [told in row["notes"] for row in days] == [True, False]
+    (first,) = office.rows("site", from_day="2026-11-02", to_day="2026-11-03")
+    assert (first["transactions"], ratio(first), told in first["notes"]) == (400, None, True)
+
+
+def test_a_sale_that_ends_in_the_next_hour_is_of_its_own(office: Office) -> None:
+    office.count("shop", counted(59.5, 60.2, 1))
+    (first, _) = office.rows("hour", **DAYS)
+    assert ratio(first) == 30 / 1  # surveys from half past on
