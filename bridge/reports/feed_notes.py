@@ -6,18 +6,31 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.model.feed_faults import days_around, find_faults, in_words
 from bridge.reports.corrections import row_span
+from bridge.reports.feeds import KINDS
 from bridge.store import counts, imports
 
 if TYPE_CHECKING:
     from bridge.model.feed_faults import FeedFault
+    from bridge.reports.feeds import Kind
     from bridge.store import Store
 
     Row = dict[str, Any]
 
 
+BEGUN_BEFORE = "are known only over an interval that begins before the period: ask for a period that holds all of it"
+WHO = {"seller_id", "console_id", "checkout_point_id"}
+"""Columns of which the counts of a whole site say nothing."""
+
+
 def add_notes(store: Store, rows: list[Row]) -> None:
-    """Add these notes to the rows that transactions or visitors are known for, or for others of the report."""
-    if all(row["transactions"] is None and row["visitors"] is None for row in rows):
+    """Add these notes to the rows that transactions or visitors are known for, or for others of the report.
+
+    Of what the report knows nothing, say whether the reason is that it was counted from before the period on.
+    """
+    unknown = [kind for kind in KINDS if all(row[kind] is None for row in rows)]
+    if rows and unknown:
+        _add_notes_on_earlier(store, rows, unknown)
+    if len(unknown) == len(KINDS):
         return
     days = days_around(min(row["settings"]["from"] for row in rows), max(row["settings"]["to"] for row in rows))
     sites = {site_id for row in rows for site_id in row["settings"]["timezones"]}
@@ -30,6 +43,16 @@ def add_notes(store: Store, rows: list[Row]) -> None:
             for fault in faults
             if fault.site_id in spans and _touches(fault, *spans[fault.site_id]) and _concerns(fault, row)
         )
+
+
+def _add_notes_on_earlier(store: Store, rows: list[Row], unknown: list[Kind]) -> None:
+    sites = {site_id: zone for row in rows for site_id, zone in row["settings"]["timezones"].items()}
+    starts = {site_id: min(row_span(row, zone)[0] for row in rows) for site_id, zone in sites.items()}
+    how = {"of_somebody": any(WHO & row.keys() for row in rows), "with_staged": imports.is_visible(store)}
+    kinds = {site_id: counts.begun_before(store, site_id, start_ms, **how) for site_id, start_ms in starts.items()}
+    for row in rows:
+        found = set().union(*(kinds[site_id] for site_id in row["settings"]["timezones"]))
+        row["notes"] += [f"{kind} {BEGUN_BEFORE}" for kind in unknown if kind in found]
 
 
 def _touches(fault: FeedFault, from_ms: int, to_ms: int) -> bool:

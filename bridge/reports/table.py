@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from bridge.reports.feed_notes import BEGUN_BEFORE, WHO
 from bridge.reports.grid import Column, Grid, lay_out
 from bridge.reports.notation import bounds, decimal, interval
 from bridge.reports.notes import UNKNOWN
@@ -24,7 +25,6 @@ HEADINGS = {
     "seller_name": "name",
 }
 NOBODY = {"seller_id": "(no seller)", "checkout_point_id": "(none)"}
-WHO = {"seller_id", "console_id", "checkout_point_id"}  # counts of a whole site say nothing of each of them
 TOTAL = "total"
 COUNTS = (
     ("surveys", "surveys", 0),
@@ -177,7 +177,8 @@ def _is_estimated(row: Row) -> bool:
 def _next_steps(rows: Sequence[Row]) -> list[str]:
     """Return what to do where a whole column is empty."""
     steps = []
-    if all(row["transactions"] is None and row["visitors"] is None for row in rows):
+    is_unknown = all(row["transactions"] is None and row["visitors"] is None for row in rows)
+    if is_unknown and not any(note.endswith(BEGUN_BEFORE) for row in rows for note in row["notes"]):
         of_whom = " of these groups" if WHO & rows[0].keys() else ""
         naming = ", with a checkout point or a seller" if of_whom else ""
         steps.append(

@@ -27,6 +27,7 @@ _RECEIVED = "INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms,
 
 NAMES_AT_ONCE = 32
 _QUARTER_MS = 15 * 60_000
+_MONTH_MS = 32 * 86_400_000
 Name = tuple[str, str, str]
 """(site_id, source_id, id)."""
 
@@ -121,6 +122,22 @@ def intervals(
         " ORDER BY site_id, kind, source_id, from_ms, to_ms DESC, checkout_point_id, seller_id"
     )
     yield from (CountedInterval(*row) for row in store.each(sql, (*hours, site_id)))
+
+
+def begun_before(store: Store, site_id: str, at_ms: int, *, of_somebody: bool, with_staged: bool) -> set[str]:
+    """Return the kinds of the counts at a site that begin before an instant, by a month at most, and end after it.
+
+    With `of_somebody`, only of those that name a checkout point or a seller.
+    """
+    table = "counts"
+    if with_staged:
+        columns = COUNT_COLUMNS
+        table = f"(SELECT {columns} FROM counts_change UNION ALL SELECT {columns} FROM counts WHERE {NOT_REPLACED})"  # noqa: S608
+    sql = (
+        f"SELECT DISTINCT kind FROM {table} WHERE site_id = ? AND from_ms > ? AND from_ms < ? AND to_ms > ?"  # noqa: S608
+        " AND (NOT ? OR coalesce(checkout_point_id, seller_id) IS NOT NULL)"
+    )
+    return {str(kind) for (kind,) in store.all(sql, (site_id, at_ms - _MONTH_MS, at_ms, at_ms, of_somebody))}
 
 
 def days_of_staged(store: Store) -> list[tuple[str, str, str]]:

@@ -336,3 +336,20 @@ def test_a_sale_that_ends_in_the_next_hour_is_of_its_own(office: Office) -> None
     office.count("shop", counted(59.5, 60.2, 1))
     (first, _) = office.rows("hour", **DAYS)
     assert ratio(first) == 30 / 1  # surveys from half past on
+
+
+def test_what_was_counted_from_before_the_period_is_not_to_be_imported(office: Office) -> None:
+    office.count("shop", counted(-1440, 1440, 400))
+    told = "transactions are known only over an interval that begins before the period"
+    text = office.do("report", "--from", "2026-11-02", "--to", "2026-11-03")
+    assert told in " ".join(text.split())
+    assert "counts import" not in text
+    assert "counts import" in office.do("report", "--from", "2026-11-02", "--to", "2026-11-03", "--by", "seller")
+    office.count("shop", counted(-1440, 1440, 400, checkout_point_id="cash"))
+    by_seller = office.do("report", "--from", "2026-11-02", "--to", "2026-11-03", "--by", "seller")
+    assert "counts import" not in by_seller
+    office.count("door", counted(0, 60, 90, kind="visitors"))
+    (row,) = office.rows("site", from_day="2026-11-02", to_day="2026-11-03")
+    assert [told in note for note in row["notes"]].count(True) == 1
+    (row,) = office.rows("site", from_day="2026-11-01", to_day="2026-11-03")
+    assert not any(told in note for note in row["notes"])
