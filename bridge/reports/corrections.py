@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bridge.model.history import RecordedChange
-    from bridge.reports.reach import Reach
+    from bridge.reports.reach import CorrectionReach
     from bridge.store import Store
 
     Row = dict[str, Any]
@@ -138,7 +138,7 @@ def _number_of(kind: str, count: int) -> str:
     return f"new rules of {number}" if kind == "zone_rules" else number
 
 
-def _length_ms(reach: Reach) -> int:
+def _length_ms(reach: CorrectionReach) -> int:
     return reach.to_ms - reach.from_ms
 
 

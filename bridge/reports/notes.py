@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.reports import kpi
 from bridge.reports.feeds import KINDS
 from bridge.reports.notation import above, decimal
+from bridge.reports.row_counts import BEYOND_MAX
 from bridge.text import plural
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _on_numbers(row: Row, counts: RowCounts) -> Iterator[str]:
 
 def _is_unasked(counts: RowCounts) -> bool:
     """Return whether there are only transactions or visitors, and all of them in the row's own time."""
-    return not (counts.surveys or counts.errors_of_all or counts.force_majeures or any(counts.beyond.values()))
+    return not (counts.surveys or counts.errors_of_all or counts.force_majeures or any(counts.shares_beyond.values()))
 
 
 def _on_force_majeure(row: Row, counts: RowCounts) -> Iterator[str]:
@@ -94,8 +95,9 @@ def _on_ratios(row: Row, counts: RowCounts, sampled: set[str]) -> Iterator[str]:
             yield f"no {name}: {plural(known.surveys, 'survey')} and no {kind}, {SUSPECT}"
         elif ratio and ratio["value"] > 1:
             yield f"{name} {above(ratio['value'], 1)}: more asked than {kind}, {SUSPECT}"
-        if counts.beyond[kind]:
-            yield f"some {kind} were counted over an interval that reaches beyond the period: no {name}"
+        if counts.shares_beyond[kind]:
+            nothing = f": no {name}" if counts.shares_beyond[kind] > BEYOND_MAX else ""
+            yield f"some {kind} were counted over an interval that reaches beyond the period{nothing}"
         elif outside > OUTSIDE_SHARE_MAX * counts.surveys:
             of_all = f"{outside} of {plural(counts.surveys, 'survey')}"
             yield f"{of_all} lie outside the time that {kind} are known for, and are not in the {name}"

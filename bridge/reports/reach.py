@@ -26,7 +26,7 @@ GROUPED = {"console_id", "checkout_point_id", "seller_id"}
 SELLERS, SELLERS_AND_CONSOLES = frozenset({"seller_id"}), frozenset({"seller_id", "console_id"})
 
 
-class Reach(NamedTuple):
+class CorrectionReach(NamedTuple):
     """A time in which a correction touches rows, and with which values, by column; other columns may have any.
 
     With `among`, it only moves figures from one to another, and touches the rows that have one of these columns.
@@ -55,11 +55,11 @@ class Reaches:
         self._are_shared = any(row.keys() & SELLERS_AND_CONSOLES for row in rows)
         self.longest_ms = report_queries.longest_shared_count_ms(store) if self._are_shared else 0
 
-    def of(self, recorded: RecordedChange) -> Iterator[Reach]:
+    def of(self, recorded: RecordedChange) -> Iterator[CorrectionReach]:
         """Yield what a correction touches."""
         change, span = recorded.change, past_span(recorded)
         if change.kind == "silent_weight":
-            yield Reach(recorded, *span, {"question_id": {change.name}})
+            yield CorrectionReach(recorded, *span, {"question_id": {change.name}})
         elif change.kind == "shift":
             yield from self._of_shift(recorded, span)
         elif change.kind == "placement":
@@ -67,9 +67,9 @@ class Reaches:
         elif change.kind == "count":
             yield from self._of_count(recorded, span)
         elif change.kind != "question":  # of older versions: surveys keep the kind that they were asked with
-            yield Reach(recorded, *span, {})
+            yield CorrectionReach(recorded, *span, {})
 
-    def _of_shift(self, recorded: RecordedChange, span: Span) -> Iterator[Reach]:
+    def _of_shift(self, recorded: RecordedChange, span: Span) -> Iterator[CorrectionReach]:
         """Yield the reach to whose shift it was and is, and to all who share its checkout points' counts."""
         site_id, console_id = recorded.change.site_id, recorded.change.name
         states = [recorded.change.before or {}, recorded.change.after or {}]
@@ -79,26 +79,26 @@ class Reaches:
         standing = self._standing(site_id, span)
         points = {placed.checkout_point_id for placed in standing if placed.console_id == console_id}
         own: Values = {"console_id": {console_id}, "checkout_point_id": {*points} or {None}, "seller_id": sellers}
-        yield Reach(recorded, *span, own)
+        yield CorrectionReach(recorded, *span, own)
         for point in points:
             if counted := self._counted(site_id, point, span):
-                yield Reach(recorded, *counted, self._values_at(site_id, point, counted), SELLERS)
+                yield CorrectionReach(recorded, *counted, self._values_at(site_id, point, counted), SELLERS)
 
-    def _of_placement(self, recorded: RecordedChange, span: Span) -> Iterator[Reach]:
+    def _of_placement(self, recorded: RecordedChange, span: Span) -> Iterator[CorrectionReach]:
         """Yield the reach to the console and its sellers, and to all who have a part in its checkout points' counts."""
         site_id, console_id = recorded.change.site_id, recorded.change.name
         states = recorded.change.before or {}, recorded.change.after or {}
         points: set[str | None] = {state.get("checkout_point_id") for state in states}
         sellers = {*self._sellers(site_id, console_id, span), None}
         own: Values = {"console_id": {console_id}, "checkout_point_id": points, "seller_id": sellers}
-        yield Reach(recorded, *span, own)
+        yield CorrectionReach(recorded, *span, own)
         for point in filter(None, points):
             if counted := self._counted(site_id, point, span):
                 values = self._values_at(site_id, point, counted)
                 values["seller_id"].add(None)  # where the console leaves, or was not yet, there may be nobody
-                yield Reach(recorded, *counted, values, SELLERS_AND_CONSOLES)
+                yield CorrectionReach(recorded, *counted, values, SELLERS_AND_CONSOLES)
 
-    def _of_count(self, recorded: RecordedChange, span: Span) -> Iterator[Reach]:
+    def _of_count(self, recorded: RecordedChange, span: Span) -> Iterator[CorrectionReach]:
         """Yield the reach to whoever had a part in a count and has one, as far as that is known."""
         change = recorded.change
         known = [state for state in (change.before or {}, change.after or {}) if state.keys() >= GROUPED]
@@ -108,9 +108,9 @@ class Reaches:
                 interval = _ms(state["from"]), max(_ms(state["to"]), _ms(state["from"]) + 1)
                 sharing = self._values_at(change.site_id, point, interval)["seller_id"]
                 values["seller_id"] |= sharing
-            yield Reach(recorded, *span, values)
+            yield CorrectionReach(recorded, *span, values)
         if not known:
-            yield Reach(recorded, *span, {})
+            yield CorrectionReach(recorded, *span, {})
 
     def _values_at(self, site_id: str, point: str, span: Span) -> Values:
         """Return which consoles and sellers were at a checkout point; None is for nobody in particular."""
@@ -152,14 +152,14 @@ class Reaches:
         return report_queries.span_of_shared_counts(self._store, site_id, point, span, self.longest_ms)
 
     @cached_property
-    def _shifts(self) -> dict[tuple[str, str], _Shifts]:
+    def _shifts(self) -> dict[tuple[str, str], _ConsoleShifts]:
         found: dict[tuple[str, str], list[Shift]] = {}
         for site_id, console_id, shift in places.shifts_at_consoles(self._store):
             found.setdefault((site_id, console_id), []).append(shift)
-        return {console: _Shifts(periods) for console, periods in found.items()}
+        return {console: _ConsoleShifts(periods) for console, periods in found.items()}
 
 
-class _Shifts:
+class _ConsoleShifts:
     """The shifts of a console, to look up whose overlap a span of time."""
 
     def __init__(self, shifts: list[Shift]) -> None:

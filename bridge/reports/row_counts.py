@@ -12,12 +12,16 @@ from bridge.reports.known_surveys import Known
 if TYPE_CHECKING:
     from bridge.store import report_queries
 
+BEYOND_MAX = 0.05  # of a row's own time: where a count reaches beyond it by more, it has no ratio
 Rule = Literal["with", "without", "only"]
 
 
 @dataclass
 class RowCounts:
-    """The counts of a row; for answers and errors, index 1 is surveys affected by force majeure, index 0 the others."""
+    """The counts of a row; for answers and errors, index 1 is surveys affected by force majeure, index 0 the others.
+
+    `shares_beyond` is by how much of the row's own time an interval of its transactions or visitors ends beyond it.
+    """
 
     answers: list[list[int]] = field(default_factory=lambda: [[0, 0, 0, 0], [0, 0, 0, 0]])
     errors: list[int] = field(default_factory=lambda: [0, 0])
@@ -25,7 +29,7 @@ class RowCounts:
     ask_every_unknown: int = 0
     unproved: int = 0
     known: dict[Kind, Known] = field(default_factory=lambda: {kind: Known() for kind in KINDS})
-    beyond: dict[Kind, bool] = field(default_factory=lambda: dict.fromkeys(KINDS, False))
+    shares_beyond: dict[Kind, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
     unmanned: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     comparable: set[Kind] = field(default_factory=lambda: set(KINDS))  # not if counts of the whole site are nobody's
     sites: set[str] = field(default_factory=set)

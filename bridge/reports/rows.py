@@ -11,7 +11,7 @@ from bridge.reports import console_notes, corrections, feed_notes, kpi
 from bridge.reports.feeds import AROUND_A_SALE_MS, KINDS, SALE_MS, total_feeds
 from bridge.reports.known_surveys import Totals, count_known
 from bridge.reports.notes import RATIO_OF, UNKNOWN, notes
-from bridge.reports.row_counts import RowCounts, Rule
+from bridge.reports.row_counts import BEYOND_MAX, RowCounts, Rule
 from bridge.reports.seller_shares import SellerShares
 from bridge.store import places, report_queries
 from bridge.store import settings as settings_table
@@ -126,12 +126,14 @@ class ReportContext:
         found = [self.query.days_in(self.timezones.get(site_id, "UTC")) for site_id in sites]
         return min(first for first, _ in found), max(last for _, last in found)
 
-    def end_ms(self, group: report_queries.Group, site_id: str) -> int:
-        """Return the instant at which a row's period ends at a site: of its hour, day, week or month, or of all."""
+    def share_beyond(self, group: report_queries.Group, site_id: str, end_ms: int) -> float:
+        """Return by how much of a row's own time at a site (its hour, day, …, or all) `end_ms` lies beyond it."""
         timezone = self.timezones.get(site_id, "UTC")
+        first, last = (day_starts_ms(day, timezone) for day in self.query.days_in(timezone))
         units = zip(self.query.columns, group, strict=True)
-        ends = [period_of(unit, name, timezone)[1] for unit, name in units if unit in UNITS and name is not None]
-        return min([day_starts_ms(self.query.days_in(timezone)[1], timezone), *ends])
+        spans = [period_of(unit, name, timezone) for unit, name in units if unit in UNITS and name is not None]
+        begins, ends = max([first, *(begin for begin, _ in spans)]), min([last, *(end for _, end in spans)])
+        return max(0, end_ms - ends) / (ends - begins)
 
 
 def report_rows(store: Store, query: ReportQuery, *, total: bool = False) -> list[Row]:
@@ -269,7 +271,7 @@ def _figures(context: ReportContext, group: report_queries.Group, counts: RowCou
         figures[kind] = total.figure if total else None
         counts.unmanned[kind] = total.unmanned if total else 0
         ends_ms = total.ends_ms.items() if total else ()
-        counts.beyond[kind] = any(end_ms > context.end_ms(group, site_id) for site_id, end_ms in ends_ms)
+        counts.shares_beyond[kind] = max((context.share_beyond(group, *end) for end in ends_ms), default=0.0)
         if total and total.is_of_whole_site and _is_of_nobody(context.query.columns, group):
             counts.comparable.discard(kind)
     return figures
@@ -310,7 +312,9 @@ def _ratios(counts: RowCounts, figures: Row) -> Row:
     """
     values = {
         RATIO_OF[kind]: kpi.ratio(known.asked, figures[kind])
-        if kind in counts.comparable and not counts.beyond[kind] and (known := counts.known[kind]).surveys
+        if kind in counts.comparable
+        and counts.shares_beyond[kind] <= BEYOND_MAX
+        and (known := counts.known[kind]).surveys
         else None
         for kind in KINDS
     }

@@ -57,7 +57,7 @@ def _check_reach(database: Path, user: str) -> None:
 
 
 def _refuse_link(database: Path, user: str) -> None:
-    if database.is_symlink():
+    if os.path.islink(database):  # noqa: PTH114 - Path's raises where that can't be told
         raise DatabaseError(
             f"{database} is a link to a file that {user} may not use, and {user} may have laid it: find out who did, "
             "and remove it."

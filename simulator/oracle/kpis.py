@@ -17,6 +17,7 @@ FEW = 30  # below this many surveys no index is shown
 RATIOS = {"exact_conversion": "transactions", "visitor_coverage": "visitors"}
 ANSWERS = ("yes", "no", "cant_say")
 OUTCOMES = (*ANSWERS, "silent", "error")
+LENGTHS_MS = {"hour": 3_600_000, "day": 86_400_000, "week": 7 * 86_400_000, "month": 30 * 86_400_000}
 QUARTER_MS = 900_000  # local hours begin at a quarter of an hour in every time zone
 
 # Positions in a group's list of sums: outcomes of unaffected surveys first, then of surveys affected by force majeure,
@@ -113,14 +114,15 @@ class Totals:
             key = GroupKey(count.site_id, count.console_id, count.seller_id, self._hour(count.site_id, count.at_ms))
             self._counts[key, count.kind] = self._counts.get((key, count.kind), 0) + count.count
             if count.to_ms is not None:
-                last = key._replace(hour=self._hour(count.site_id, count.to_ms - 1))
-                self._note_beyond(key, last, count.kind)
+                self._note_beyond(key, count.to_ms, count.kind)
 
-    def _note_beyond(self, first: GroupKey, last: GroupKey, kind: str) -> None:
-        """Remember the groups that a count begins in, and ends outside of."""
-        for grouping in self.groups if first != last else ():
+    def _note_beyond(self, first: GroupKey, to_ms: int, kind: str) -> None:
+        """Remember the groups that a count begins in, and ends outside of by more than a twentieth of their time."""
+        for grouping in self.groups:
+            within_ms = min((length_ms // 20 for unit, length_ms in LENGTHS_MS.items() if unit in grouping), default=0)
+            last = first._replace(hour=self._hour(first.site_id, to_ms - 1 - within_ms))
             columns = self._columns(grouping, first)
-            if columns != self._columns(grouping, last):
+            if last.hour > first.hour and columns != self._columns(grouping, last):
                 self.beyond.add((grouping, columns, kind))
 
     def _hour(self, site_id: str, at_ms: int) -> str:

@@ -17,7 +17,6 @@ REPORT = ("report", "--from", "2026-11-01", "--to", "2026-12-01")
     ("table", "column", "value", "words"),
     [
         ("console", "last_seen_at_ms", HUGE, ("console", "list")),
-        ("console", "last_seen_at_ms", HUGE, ("site", "list")),
         ("event", "survey", -1, ("rebuild",)),
         ("event", "raw", "[]", ("rebuild",)),
         ("rollup_day", "day", "\x1b[31m", REPORT),

@@ -353,3 +353,13 @@ def test_what_was_counted_from_before_the_period_is_not_to_be_imported(office: O
     assert [told in note for note in row["notes"]].count(True) == 1
     (row,) = office.rows("site", from_day="2026-11-01", to_day="2026-11-03")
     assert not any(told in note for note in row["notes"])
+
+
+def test_a_last_count_that_ends_a_little_beyond_a_long_period_leaves_its_ratio(office: Office) -> None:
+    office.count("shop", counted(-60, 2 * 1440, 400, checkout_point_id="cash"))
+    (row,) = office.rows("site", from_day="2026-10-05", to_day="2026-11-04")
+    assert any("reaches beyond" in note for note in row["notes"])
+    assert ratio(row) == row["surveys"] / 400
+    (row,) = office.rows("site", from_day="2026-11-01", to_day="2026-11-04")
+    assert any("reaches beyond the period: no exact conversion" in note for note in row["notes"])
+    assert ratio(row) is None
