@@ -50,14 +50,18 @@ def build(*modules: str) -> typer.Typer:
     return app
 
 
+def parser(words: list[str]) -> Any:
+    """Return what parses and runs the command that these words begin with; it is made once in a process."""
+    return _parser(_modules(words))
+
+
 @cache
 def _parser(modules: tuple[str, ...]) -> Any:
-    """Return what parses and runs the commands of these modules; making it takes longer than most commands."""
     return typer.main.get_command(build(*modules))
 
 
 @cache
-def _installed() -> dict[str, str]:
+def installed() -> dict[str, str]:
     """Return the module of each installed command."""
     commands: dict[str, str] = {}
     for package in entry_points(group="trivox.commands"):
@@ -67,7 +71,7 @@ def _installed() -> dict[str, str]:
 
 def _modules(words: list[str]) -> tuple[str, ...]:
     """Return the modules that the command of these words needs, or all: with only one, the start is twice as fast."""
-    commands = _installed()
+    commands = installed()
     needed = [module for name, module in commands.items() if name == " ".join(words[:2])]
     needed = needed or [module for name, module in commands.items() if name.split()[0] in words[:1]]
     return tuple(dict.fromkeys(needed or commands.values()))
@@ -99,7 +103,7 @@ def run(arguments: list[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     try:
         _check_encoding(words)
-        status = _parser(_modules(words)).main(args=words, prog_name="trivox", standalone_mode=False)
+        status = parser(words).main(args=words, prog_name="trivox", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
@@ -162,7 +166,7 @@ def _command_path(error: typer.TyperException, arguments: list[str]) -> str:
     if context is not None:
         return str(context.command_path)
     path: list[str] = ["trivox"]
-    command: object = _parser(_modules(arguments))
+    command: object = parser(arguments)
     for word in arguments:
         command = getattr(command, "commands", {}).get(word)
         if command is None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+from bridge.reports.seller_shares import Share
+from bridge.reports.time_spans import unite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bridge.reports.seller_shares import SellerShares
+    from bridge.reports.time_spans import Span
     from bridge.store.report_queries import FeedRun, Group
 
 Kind = Literal["transactions", "visitors"]
@@ -21,22 +23,8 @@ SALE_MS = 60_000
 AROUND_A_SALE_MS = 1_800_000
 """A till that sends each sale by itself, in less than a minute, is taken to count for so long before and after it."""
 
-HOUR_MS = 3_600_000
-Span = tuple[int, int]
 Where = tuple[str, str, str]
 """(site_id, checkout_point_id, seller_id): whom a count is about; empty is anybody."""
-
-
-class Share(NamedTuple):
-    """A seller's part in a run of counts, and the spans of time that it is of; None is nobody in particular.
-
-    Of the intervals that he shares, `unmanned` fell to time with nobody on shift.
-    """
-
-    seller_id: str | None
-    figure: int
-    spans: list[Span]
-    unmanned: int = 0
 
 
 @dataclass
@@ -88,34 +76,6 @@ class FeedTotal:
         return self._united[key]
 
 
-def unite(spans: list[Span]) -> list[Span]:
-    """Return spans in order of time, joined where they touch."""
-    united: list[Span] = []
-    for from_ms, to_ms in sorted(spans):
-        if united and from_ms <= united[-1][1]:
-            united[-1] = united[-1][0], max(united[-1][1], to_ms)
-        else:
-            united.append((from_ms, to_ms))
-    return united
-
-
-def without(spans: list[Span], others: list[Span]) -> list[Span]:
-    """Return what of spans of time lies in none of others; both are in order, and do not overlap among themselves."""
-    left, ends = [], [to_ms for _, to_ms in others]
-    for from_ms, to_ms in spans:
-        start_ms = from_ms
-        for index in range(bisect_right(ends, from_ms), len(others)):
-            other_from_ms, other_to_ms = others[index]
-            if other_from_ms >= to_ms:
-                break
-            if other_from_ms > start_ms:
-                left.append((start_ms, other_from_ms))
-            start_ms = other_to_ms
-        if start_ms < to_ms:
-            left.append((start_ms, to_ms))
-    return left
-
-
 def total_feeds(
     runs: Iterable[FeedRun], shares: SellerShares | None, seller: int | None, seller_ids: tuple[str, ...] | None
 ) -> dict[tuple[Group, str], FeedTotal]:
@@ -136,13 +96,3 @@ def total_feeds(
                 total = totals[group, run.kind] = FeedTotal()
             total.add(run, share)
     return totals
-
-
-def hours_span(first_hour: str, last_hour: str) -> Span:
-    """Return the time from the start of one local hour, named as in reports, to the end of another."""
-    return _starts_ms(first_hour), _starts_ms(last_hour) + HOUR_MS
-
-
-@lru_cache(maxsize=65_536)
-def _starts_ms(hour: str) -> int:
-    return int(datetime.fromisoformat(hour).timestamp() * 1000)

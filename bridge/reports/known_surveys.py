@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bridge.reports.feeds import KINDS, FeedTotal, Span, hours_span
+from bridge.reports.feeds import KINDS, FeedTotal
+from bridge.reports.time_spans import Span, hours_span
 from bridge.store import report_queries
 
 if TYPE_CHECKING:

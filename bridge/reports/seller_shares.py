@@ -12,15 +12,27 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.reports.feeds import Share, hours_span, unite, without
+from bridge.reports.time_spans import hours_span, unite, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bridge.reports.feeds import Span
+    from bridge.reports.time_spans import Span
     from bridge.store.report_queries import FeedRun
 
 NOBODY = ""
+
+
+class Share(NamedTuple):
+    """A seller's part in a run of counts, and the spans of time that it is of; None is nobody in particular.
+
+    Of the intervals that he shares, `unmanned` fell to time with nobody on shift.
+    """
+
+    seller_id: str | None
+    figure: int
+    spans: list[Span]
+    unmanned: int = 0
 
 
 class Segment(NamedTuple):

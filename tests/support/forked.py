@@ -160,9 +160,11 @@ def _hide_unix() -> None:
 
 
 def _load() -> None:
-    """Load every module that a start loads, some of them only when options are read; forks share them."""
+    """Load and make what a start does, some of it only when options are read; forks share it."""
     cli = import_module("bridge.cli.main")
     cli.build()
+    for command in cli.installed():
+        cli.parser(command.split())
     for name in LATE:
         import_module(f"bridge.{name}")
     with contextlib.redirect_stderr(io.StringIO()):
