@@ -27,18 +27,42 @@ Where = tuple[str, str, str]
 """(site_id, checkout_point_id, seller_id): whom a count is about; empty is anybody."""
 
 
+class CountedSpans:
+    """The spans of time in which counts were made, by whom they are about."""
+
+    def __init__(self) -> None:
+        self._spans: dict[Where, list[Span]] = {}
+        self._united: dict[Where, list[Span]] = {}
+
+    def add(self, where: Where, spans: list[Span]) -> None:
+        """Add spans, before any is asked for."""
+        self._spans.setdefault(where, []).extend(spans)
+
+    def about(self, where: Where) -> list[list[Span]]:
+        """Return the spans, in order, of each kind of count that is about a site, checkout point and seller."""
+        site_id, point, seller_id = where
+        pairs = {("", ""), (point, ""), ("", seller_id), (point, seller_id)}
+        return [self._spans_of(key) for pair in pairs if (key := (site_id, *pair)) in self._spans]
+
+    def _spans_of(self, key: Where) -> list[Span]:
+        if key not in self._united:
+            self._united[key] = unite(self._spans[key])
+        return self._united[key]
+
+
 @dataclass
 class FeedTotal:
-    """The figure of a group, and the spans of time that it was counted in.
+    """The figure of a group, and the spans of time that it was counted in, with those of the group's other times.
 
-    Of the intervals that it shares with others, `unmanned` is what fell to time with nobody on shift.
+    A sale at the start of an hour also tells of the end of the hour before. Of the intervals that the group shares with
+    others, `unmanned` is what fell to time with nobody on shift.
     """
 
+    counted: CountedSpans
     figure: int = 0
     unmanned: int = 0
-    spans: dict[Where, list[Span]] = field(default_factory=dict)
+    is_of_whole_site: bool = False  # whether some of its counts name neither a checkout point nor a seller
     ends_ms: dict[str, int] = field(default_factory=dict)  # by site: the end of the interval that reaches furthest
-    _united: dict[Where, list[Span]] = field(default_factory=dict)
 
     def add(self, run: FeedRun, share: Share) -> None:
         """Add a share of a run of counts."""
@@ -46,18 +70,13 @@ class FeedTotal:
         self.unmanned += share.unmanned
         end_ms = max(to_ms if to_ms - from_ms >= SALE_MS else from_ms + 1 for from_ms, to_ms, _ in run.parts)
         self.ends_ms[run.site_id] = max(self.ends_ms.get(run.site_id, 0), end_ms)
-        where = run.site_id, run.checkout_point_id, run.sent_seller_id
-        self.spans.setdefault(where, []).extend(share.spans)
-
-    @property
-    def is_of_whole_site(self) -> bool:
-        """Whether some of its counts name neither a checkout point nor a seller."""
-        return any(not point and not seller_id for _, point, seller_id in self.spans)
+        self.is_of_whole_site |= not run.checkout_point_id and not run.sent_seller_id
+        self.counted.add((run.site_id, run.checkout_point_id, run.sent_seller_id), share.spans)
 
     def knows(self, where: Where, from_ms: int, to_ms: int) -> bool | None:
         """Return whether a span of time was counted for a site, checkout point and seller: None if only in part."""
         touches = False
-        for spans in self._spans_about(where):
+        for spans in self.counted.about(where):
             index = bisect_right(spans, to_ms - 1, key=itemgetter(0)) - 1
             if index >= 0 and spans[index][1] > from_ms:
                 if spans[index][0] <= from_ms and to_ms <= spans[index][1]:
@@ -65,26 +84,21 @@ class FeedTotal:
                 touches = True
         return None if touches else False
 
-    def _spans_about(self, where: Where) -> list[list[Span]]:
-        site_id, point, seller_id = where
-        pairs = {("", ""), (point, ""), ("", seller_id), (point, seller_id)}
-        return [self._spans_of(key) for pair in pairs if (key := (site_id, *pair)) in self.spans]
-
-    def _spans_of(self, key: Where) -> list[Span]:
-        if key not in self._united:
-            self._united[key] = unite(self.spans[key])
-        return self._united[key]
-
 
 def total_feeds(
-    runs: Iterable[FeedRun], shares: SellerShares | None, seller: int | None, seller_ids: tuple[str, ...] | None
+    runs: Iterable[FeedRun],
+    shares: SellerShares | None,
+    times: set[int],
+    seller: int | None,
+    seller_ids: tuple[str, ...] | None,
 ) -> dict[tuple[Group, str], FeedTotal]:
     """Sum the figures by (group, kind).
 
     With `shares` a count is shared out among sellers, of whom only `seller_ids` count, if given; `seller` is the index
-    of their column in a group, if there is one.
+    of their column in a group, if there is one, and `times` are those of its hour, day, week and month.
     """
     totals: dict[tuple[Group, str], FeedTotal] = {}
+    counted: dict[tuple[Group, str], CountedSpans] = {}
     for run in runs:
         whole = [Share(None, sum(figure for _, _, figure in run.parts), [(run.known_from_ms, run.known_to_ms)])]
         for share in whole if shares is None else shares.of(run):
@@ -93,6 +107,8 @@ def total_feeds(
             group = run.group if seller is None else (*run.group[:seller], share.seller_id, *run.group[seller + 1 :])
             total = totals.get((group, run.kind))
             if total is None:
-                total = totals[group, run.kind] = FeedTotal()
+                of_all_times = tuple(value for index, value in enumerate(group) if index not in times)
+                spans = counted.setdefault((of_all_times, run.kind), CountedSpans())
+                total = totals[group, run.kind] = FeedTotal(spans)
             total.add(run, share)
     return totals

@@ -43,7 +43,7 @@ class Known:
 
 def count_known(store: Store, columns: tuple[str, ...], selection: Selection, totals: Totals) -> Iterator[KnownCounts]:
     """Yield the selected surveys that were opened in time that a feed knows."""
-    sites = {site_id for total in totals.values() for site_id, _, _ in total.spans}
+    sites = {site_id for total in totals.values() for site_id in total.ends_ms}
     if selection.site_ids is not None:
         sites.intersection_update(selection.site_ids)
     days, hours = _Undecided(), _Undecided()

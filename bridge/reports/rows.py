@@ -212,7 +212,9 @@ def _read_feeds(store: Store, context: ReportContext, selections: list[Selection
         shares = SellerShares(places.shifts_at_checkout_points(store), unmanned)
     how: Any = {"by_seller": shares is not None, "sale_ms": SALE_MS, "around_ms": AROUND_A_SALE_MS}
     runs = (run for selection in selections for run in report_queries.feeds(store, columns, selection, **how))
-    return total_feeds(runs, shares, columns.index("seller_id") if "seller_id" in columns else None, seller_ids)
+    times = {index for index, column in enumerate(columns) if column in UNITS}
+    seller = columns.index("seller_id") if "seller_id" in columns else None
+    return total_feeds(runs, shares, times, seller, seller_ids)
 
 
 def _read_context(store: Store, query: ReportQuery) -> ReportContext:

@@ -363,3 +363,10 @@ def test_a_last_count_that_ends_a_little_beyond_a_long_period_leaves_its_ratio(o
     (row,) = office.rows("site", from_day="2026-11-01", to_day="2026-11-04")
     assert any("reaches beyond the period: no exact conversion" in note for note in row["notes"])
     assert ratio(row) is None
+
+
+def test_a_sale_early_in_an_hour_tells_of_the_end_of_the_hour_before(office: Office) -> None:
+    office.count("till", counted(10, 10, 1))
+    office.count("till", counted(65, 65, 1))
+    (first, _) = office.rows("hour", **DAYS)
+    assert (first["transactions"], ratio(first)) == (1, 60 / 1)  # by the sales at 9:10 and 10:05, from 8:40 to 10:35
