@@ -15,7 +15,7 @@ from tests.support.seeds import seeded
 
 HERE = Path(__file__).parent
 FIRMWARE = HERE.parents[1] / "firmware"
-SHARDS = 4  # each run checks one of them
+SHARDS = 8  # each run checks one of them
 SLOTS = {32: 32, 256: 8}
 BLOCK_SIZE = 4096
 
@@ -35,7 +35,7 @@ app.run()
 def test_power_goes_at_every_operation_and_nothing_stored_is_lost(
     prog_size: int, shard: int | str, tmp_path: Path
 ) -> None:
-    """Checks every fourth operation, the first drawn by the seed; all of them with `make flash-cuts`."""
+    """Checks every eighth operation, the first drawn by the seed; all of them with `make flash-cuts`."""
     chance = seeded(f"power cuts {prog_size}")
     chosen = chance.randrange(SHARDS) if shard == "drawn" else shard
     seed = chance.randrange(1 << 24)

@@ -153,6 +153,7 @@ def test_the_bridge_of_the_written_unit_takes_only_what_is_signed(shop: SecuredS
         wait_until("they are refused", lambda: "not signed" in shop.bridge_said())
         console.say(f"{ONE}/events", shop.signed("shop/till-1", 3))
         wait_until("the signed ones are in", lambda: events(shop, "survey_closed") == [1])
+        wait_until("they are acknowledged", lambda: console.heard)
         throughs = [json.loads(payload)["through"] for _, payload in console.heard]
     assert throughs == [0], "the console keeps what was not signed"
     told = shop.do("doctor")
