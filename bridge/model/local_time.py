@@ -22,6 +22,7 @@ SECOND_MS = 1000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
+UNITS = ("hour", "day", "week", "month")
 FIRST_S, LAST_S = -62_135_510_400, 253_402_214_400  # 0001-01-02 and 9999-12-31, which all zones have
 
 _NOT_THE_NAMES_FAULT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES}

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.history import BRIDGE_ITSELF
-from bridge.model.local_time import DAY_MS, day_starts_ms, period_of, utc_date
+from bridge.model.local_time import DAY_MS, UNITS, day_starts_ms, period_of, utc_date
 from bridge.reports.reach import Reaches
 from bridge.store import history, places
 from bridge.text import plural
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
     Thing = tuple[Any, ...]
 
-UNITS = ("hour", "day", "week", "month")
 LONG_MS = 8 * DAY_MS  # most corrections concern a day or less
 NAMES_SHOWN = 3
 NOUNS = {"site": "time zone", "zone_rules": "time zone", "silent_weight": "silent weight"}

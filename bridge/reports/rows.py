@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bridge.model.local_time import day_starts_ms, period_of
+from bridge.model.local_time import UNITS, day_starts_ms, period_of
 from bridge.reports import console_notes, corrections, feed_notes, kpi
 from bridge.reports.feeds import AROUND_A_SALE_MS, KINDS, SALE_MS, total_feeds
 from bridge.reports.known_surveys import Totals, count_known
@@ -37,7 +37,6 @@ COLUMNS_OF: dict[str, tuple[str, ...]] = {
     "week": ("week",),
     "month": ("month",),
 }
-UNITS = ("hour", "day", "week", "month")
 RULES: tuple[Rule, ...] = ("with", "without", "only")
 RULE_OF_KIND: dict[str, Rule] = {"personnel": "without", "office": "with", "loyalty": "with", UNKNOWN: "with"}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from bridge.model.local_time import UNITS
 from bridge.reports.feed_notes import BEGUN_BEFORE, WHO
 from bridge.reports.grid import Column, Grid, lay_out
 from bridge.reports.notation import bounds, decimal, interval
 from bridge.reports.notes import UNKNOWN
-from bridge.reports.rows import UNITS
 from bridge.text import escaped
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from bisect import bisect_right
 from datetime import datetime
 from functools import lru_cache
 
-HOUR_MS = 3_600_000
+from bridge.model.local_time import HOUR_MS
+
 Span = tuple[int, int]
 
 

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.model.feed_faults import CountedInterval
+from bridge.model.local_time import DAY_MS
 from bridge.store import imports
 
 if TYPE_CHECKING:
@@ -23,11 +24,15 @@ NOT_REPLACED = (
     "NOT EXISTS (SELECT 1 FROM counts_change AS new WHERE new.site_id = counts.site_id"
     " AND new.source_id = counts.source_id AND new.id = counts.id)"
 )
+MERGED_COUNTS = (
+    f"(SELECT {COUNT_COLUMNS} FROM counts_change UNION ALL SELECT {COUNT_COLUMNS} FROM counts WHERE {NOT_REPLACED})"  # noqa: S608
+)
+"""The counts in force with what an import is adding to them."""
 _RECEIVED = "INSERT INTO counts_received (site_id, source_id, id, arrived_at_ms, raw)"
 
 NAMES_AT_ONCE = 32
 _QUARTER_MS = 15 * 60_000
-_MONTH_MS = 32 * 86_400_000
+_MONTH_MS = 32 * DAY_MS
 Name = tuple[str, str, str]
 """(site_id, source_id, id)."""
 
@@ -110,10 +115,7 @@ def intervals(
 
     Sources without any interval of a quarter of an hour, tills that send each sale, are left out.
     """
-    table = "counts"
-    if with_staged:
-        columns = COUNT_COLUMNS
-        table = f"(SELECT {columns} FROM counts_change UNION ALL SELECT {columns} FROM counts WHERE {NOT_REPLACED})"  # noqa: S608
+    table = MERGED_COUNTS if with_staged else "counts"
     where = "hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR site_id = ?3)"
     sql = (  # composed only of this module's own words
         "SELECT site_id, kind, source_id, hour, from_ms, to_ms, count, checkout_point_id, seller_id"  # noqa: S608
@@ -129,10 +131,7 @@ def begun_before(store: Store, site_id: str, at_ms: int, *, of_somebody: bool, w
 
     With `of_somebody`, only of those that name a checkout point or a seller.
     """
-    table = "counts"
-    if with_staged:
-        columns = COUNT_COLUMNS
-        table = f"(SELECT {columns} FROM counts_change UNION ALL SELECT {columns} FROM counts WHERE {NOT_REPLACED})"  # noqa: S608
+    table = MERGED_COUNTS if with_staged else "counts"
     sql = (
         f"SELECT DISTINCT kind FROM {table} WHERE site_id = ? AND from_ms > ? AND from_ms < ? AND to_ms > ?"  # noqa: S608
         " AND (NOT ? OR coalesce(checkout_point_id, seller_id) IS NOT NULL)"

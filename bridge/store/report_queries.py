@@ -112,15 +112,6 @@ class Selection(NamedTuple):
         return " AND ".join(conditions), bindings
 
 
-_COUNT_COLUMNS = (
-    "site_id, source_id, id, kind, from_ms, to_ms, count, checkout_point_id, seller_id, at_console_id, of_seller_id,"
-    " hour"
-)
-MERGED_COUNTS = (
-    f"(SELECT {_COUNT_COLUMNS} FROM counts_change UNION ALL SELECT {_COUNT_COLUMNS} FROM counts"  # noqa: S608
-    f" WHERE {counts.NOT_REPLACED})"
-)
-
 _SHARED = "checkout_point_id IS NOT NULL AND seller_id IS NULL"
 
 
@@ -147,7 +138,7 @@ def _rollup(store: Store, grain: str) -> str:
 
 def _counts(store: Store) -> str:
     """Return the SQL of the counts in force with what an import is adding to them."""
-    return MERGED_COUNTS if imports.is_visible(store) else "counts"
+    return counts.MERGED_COUNTS if imports.is_visible(store) else "counts"
 
 
 def group_counts(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[GroupCounts]:

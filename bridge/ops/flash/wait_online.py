@@ -101,12 +101,6 @@ class OnlineWatch:
             self._check_scheme()
         return self.problem or f"{broker.address} does not answer this machine"
 
-    def _login(self) -> str:
-        """Name the login of this machine, and say which is let in where consoles log in."""
-        user = self._broker.user
-        advice = "give a viewer's with --config (`trivox viewer enroll NAME`; bridge's is for its own port)"
-        return f"this machine's login {printable(user)}, so {advice}" if user else f"this machine, so {advice}"
-
     def _check_scheme(self, error: OSError | None = None) -> None:
         reason = wrong_scheme(self._broker, error)
         if reason:
@@ -114,7 +108,12 @@ class OnlineWatch:
 
     def _connected(self, client: Client, _data: Any, _flags: Any, reason: Any, *_: Any) -> None:
         if reason.is_failure:
-            self.problem = f"the broker refuses {self._login()} ({reason})"
+            user = self._broker.user
+            login = f"this machine's login {printable(user)}" if user else "this machine, which has no login"
+            self.problem = (
+                f"the broker refuses {login} ({reason}): give a viewer's with --config (`trivox viewer enroll NAME`; "
+                "the bridge's is for its own port)"
+            )
             self._answered.set()
         else:
             client.subscribe(_STATUSES, 1)
