@@ -172,6 +172,8 @@ def make_folder(path: Path, owner: Owner | None = None) -> None:
                 raise
             _give_folder(path, owner)
     except OSError as error:
+        if isinstance(error, FileExistsError) and path.is_dir():
+            return  # another thread or program has just made it
         raise _cannot("made", path, error) from error
 
 

@@ -7,13 +7,16 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from bridge.admin.commands import SetSite
 from bridge.admin.firmware_bundle import make_key
 from bridge.errors import TrivoxError
+from bridge.private_files import make_folder
 from bridge.privileges import Owner, owner_of
 from bridge.store import open_store
 from tests.bridge.office import Office, OfficeTill, at
@@ -215,3 +218,17 @@ def test_nobody_is_told_to_give_away_what_a_link_leads_to(precious: Path) -> Non
             assert "is a link to a file that" in result.err + result.out
             assert "chown" not in result.err + result.out
     assert precious.read_bytes() == PRECIOUS
+
+
+def test_a_folder_that_two_make_at_once_is_made_once(tmp_path: Path) -> None:
+    for number in range(100):
+        folder, start = tmp_path / str(number), Barrier(4)
+
+        def make(folder: Path = folder, start: Barrier = start) -> bool:
+            start.wait()
+            make_folder(folder)
+            return folder.is_dir()
+
+        with ThreadPoolExecutor(4) as threads:
+            made = [threads.submit(make) for _ in range(4)]
+            assert all(one.result() for one in made)
