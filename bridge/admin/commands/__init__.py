@@ -1,0 +1,79 @@
+"""Define the bridge's commands as they cross the local socket; `service/operations.py` maps each to its function.
+
+A module holds the commands of an area, and lists them in its `Commands`.
+"""
+
+from bridge.admin.commands import configuration, enrolment, firmware_updates, maintenance, removal
+from bridge.admin.commands.base import ALL_CONSOLES, BridgeCommand, Scope
+from bridge.admin.commands.configuration import (
+    ImportCheckoutPoints,
+    ImportCounts,
+    ImportShifts,
+    ImportSites,
+    SetCheckoutPoint,
+    SetQuestion,
+    SetSettings,
+    SetSite,
+)
+from bridge.admin.commands.enrolment import (
+    EnrollConsoles,
+    EnrollSources,
+    EnrollViewers,
+    NoteNewKeys,
+    RetireConsoles,
+    RevokeConsoles,
+    RevokeSources,
+    RevokeViewers,
+)
+from bridge.admin.commands.firmware_updates import OrderUpdate, StopUpdates
+from bridge.admin.commands.maintenance import DescribeBridge, FollowZoneRules, IngestMessages, Rebuild, Sweep
+from bridge.admin.commands.removal import (
+    RemoveCheckoutPoint,
+    RemoveConsoles,
+    RemoveCounts,
+    RemoveQuestions,
+    RemoveSellers,
+    RemoveShifts,
+    RemoveSites,
+)
+
+__all__ = [
+    "ALL_CONSOLES",
+    "AnyCommand",
+    "BridgeCommand",
+    "DescribeBridge",
+    "EnrollConsoles",
+    "EnrollSources",
+    "EnrollViewers",
+    "FollowZoneRules",
+    "ImportCheckoutPoints",
+    "ImportCounts",
+    "ImportShifts",
+    "ImportSites",
+    "IngestMessages",
+    "NoteNewKeys",
+    "OrderUpdate",
+    "Rebuild",
+    "RemoveCheckoutPoint",
+    "RemoveConsoles",
+    "RemoveCounts",
+    "RemoveQuestions",
+    "RemoveSellers",
+    "RemoveShifts",
+    "RemoveSites",
+    "RetireConsoles",
+    "RevokeConsoles",
+    "RevokeSources",
+    "RevokeViewers",
+    "Scope",
+    "SetCheckoutPoint",
+    "SetQuestion",
+    "SetSettings",
+    "SetSite",
+    "StopUpdates",
+    "Sweep",
+]
+
+AnyCommand = (
+    configuration.Commands | enrolment.Commands | firmware_updates.Commands | maintenance.Commands | removal.Commands
+)

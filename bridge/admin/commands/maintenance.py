@@ -1,0 +1,40 @@
+"""Commands that take in recordings, derive anew what is stored, or ask the bridge about itself."""
+
+from __future__ import annotations
+
+from bridge.admin.commands.base import BridgeCommand
+
+
+class IngestMessages(BridgeCommand, frozen=True):
+    """Take in recorded messages as if they had arrived by MQTT; the open file goes with the command."""
+
+    words = "ingest"
+    makes_database = True
+    name: str  # of the file, for error sentences
+
+
+class Rebuild(BridgeCommand, frozen=True):
+    """Recompute surveys and rollups from the events, and check the rejects again."""
+
+    words = "rebuild"
+
+
+class FollowZoneRules(BridgeCommand, frozen=True):
+    """Derive days and hours again where this machine has new rules for a time zone."""
+
+    words = "bridge"
+
+
+class Sweep(BridgeCommand, frozen=True):
+    """Close surveys that have been open for over a day: their own close is lost."""
+
+    words = "report"
+
+
+class DescribeBridge(BridgeCommand, frozen=True):
+    """Describe the condition of the running bridge; answered at once, whatever the writer is doing."""
+
+    words = "doctor"
+
+
+Commands = IngestMessages | Rebuild | FollowZoneRules | Sweep | DescribeBridge
