@@ -64,14 +64,15 @@ class FeedTotal:
     is_of_whole_site: bool = False  # whether some of its counts name neither a checkout point nor a seller
     ends_ms: dict[str, int] = field(default_factory=dict)  # by site: the end of the interval that reaches furthest
 
-    def add(self, run: FeedRun, share: Share) -> None:
-        """Add a share of a run of counts."""
+    def add(self, run: FeedRun, share: Share, *, of_sellers: bool) -> None:
+        """Add a share of a run of counts; if not `of_sellers`, what a checkout point counted is about anybody at it."""
         self.figure += share.figure
         self.unmanned += share.unmanned
         end_ms = max(to_ms if to_ms - from_ms >= SALE_MS else from_ms + 1 for from_ms, to_ms, _ in run.parts)
         self.ends_ms[run.site_id] = max(self.ends_ms.get(run.site_id, 0), end_ms)
         self.is_of_whole_site |= not run.checkout_point_id and not run.sent_seller_id
-        self.counted.add((run.site_id, run.checkout_point_id, run.sent_seller_id), share.spans)
+        seller_id = run.sent_seller_id if of_sellers or not run.checkout_point_id else ""
+        self.counted.add((run.site_id, run.checkout_point_id, seller_id), share.spans)
 
     def knows(self, where: Where, from_ms: int, to_ms: int) -> bool | None:
         """Return whether a span of time was counted for a site, checkout point and seller: None if only in part."""
@@ -110,5 +111,5 @@ def total_feeds(
                 of_all_times = tuple(value for index, value in enumerate(group) if index not in times)
                 spans = counted.setdefault((of_all_times, run.kind), CountedSpans())
                 total = totals[group, run.kind] = FeedTotal(spans)
-            total.add(run, share)
+            total.add(run, share, of_sellers=seller is not None or seller_ids is not None)
     return totals

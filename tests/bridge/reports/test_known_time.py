@@ -159,6 +159,20 @@ def test_an_interval_is_shared_out_among_its_sellers_by_time(office: Office) -> 
     assert (rows["anna"]["transactions"], "boris" in rows) == (7, False)
 
 
+def test_what_a_checkout_point_counts_is_known_of_it_whoever_was_on_shift(office: Office) -> None:
+    """The till says that Anna sold; by the shifts, corrected later, it was Boris from 9:30 to 10:00."""
+    office.count("shop", counted(0, 100, 100, checkout_point_id="cash", seller_id="anna"))
+    office.shifts(
+        "demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T09:30",
+        "demo,till-1,boris,Boris,2026-11-02T09:30,2026-11-02T10:00",
+        "demo,till-1,anna,Anna,2026-11-02T10:00,2026-11-02T11:00",
+    )
+    for by in ("checkout_point", "console", "site", "day"):
+        assert [(row["transactions"], ratio(row)) for row in office.rows(by, **DAYS)] == [(100, 1)]
+    rows = {row["seller_id"]: (row["transactions"], ratio(row)) for row in office.rows("seller", **DAYS)}
+    assert rows == {"anna": (100, 0.7), "boris": (None, None)}
+
+
 def test_a_forgotten_shift_costs_the_colleague_nothing(office: Office) -> None:
     """Till 9:50 Anna is on shift, till 10:40 surveys go on, and from 11:00 the shop is closed."""
     office.shifts("demo,till-1,anna,Anna,2026-11-02T09:00,2026-11-02T09:50")
