@@ -37,7 +37,7 @@ def surveys(diary: Iterable[DiaryEntry], rules: Rules) -> list[TrueSurvey]:
         instants.sort()
     true_surveys: list[TrueSurvey] = []
     for entry, following in _with_following(entries):
-        if entry.kind != "customer" or entry.ends == "not_asked":
+        if not entry.opens_survey:
             continue
         if entry.ends == "unfinished":
             raise UncertainError("The diary ends in the middle of a survey; let people finish.")
@@ -166,19 +166,23 @@ def _affected(ask: Press, closed_ms: tuple[int, int], declared_at: Sequence[int]
 
 
 class _Shifts:
-    """The shifts in a diary, by console."""
+    """The shifts in a diary, by console, as they are recorded: a rewritten one takes the place of the true one."""
 
     def __init__(self, diary: Iterable[DiaryEntry]) -> None:
-        shifts = sorted((entry for entry in diary if entry.kind == "shift"), key=lambda entry: entry.at_ms)
-        self._shifts: dict[ConsoleKey, tuple[list[int], list[DiaryEntry]]] = {}
+        shifts = sorted((entry for entry in diary if entry.is_shift), key=lambda entry: entry.at_ms)
+        self._shifts: dict[tuple[str, ConsoleKey], tuple[list[int], list[DiaryEntry]]] = {}
         for entry in shifts:
-            starts, entries = self._shifts.setdefault((entry.site_id, entry.console_id), ([], []))
+            starts, entries = self._shifts.setdefault((entry.kind, (entry.site_id, entry.console_id)), ([], []))
             starts.append(entry.at_ms)
             entries.append(entry)
 
     def seller_at(self, entry: DiaryEntry, at_ms: int) -> str | None:
         """Return the seller on shift at this entry's console, or None."""
-        starts, entries = self._shifts.get((entry.site_id, entry.console_id), ([], []))
+        console = entry.site_id, entry.console_id
+        return self._seller_at("rewritten_shift", console, at_ms) or self._seller_at("shift", console, at_ms)
+
+    def _seller_at(self, kind: str, console: ConsoleKey, at_ms: int) -> str | None:
+        starts, entries = self._shifts.get((kind, console), ([], []))
         index = bisect_right(starts, at_ms) - 1
         return entries[index].seller_id if index >= 0 and at_ms < entries[index].until_ms else None
 

@@ -12,7 +12,7 @@ import msgspec
 
 Wanted = Literal["yes", "no", "cant_say", "silent"]
 Ends = Literal["answered", "expired", "superseded", "not_asked", "cut_off", "unfinished"]
-Kind = Literal["customer", "force_majeure", "stray", "shift"]
+Kind = Literal["customer", "ghost", "force_majeure", "stray", "shift", "rewritten_shift"]
 
 
 class Press(msgspec.Struct, frozen=True):
@@ -42,8 +42,10 @@ class DiaryEntry(msgspec.Struct, frozen=True):
 
     Instants are ms since 1970 UTC; `planned_ms` counts from the plan's start. A `customer` was served at `at_ms` and,
     unless `ends` is not_asked, asked by the first press; `ends` is cut_off if the power was cut meanwhile, unfinished
-    if people were told to stop. In a `shift` the seller worked there from `at_ms` to `until_ms`. `visitors` is how many
-    people came through the door, the customer included.
+    if people were told to stop. A `ghost` is nobody: the seller opened a survey and answered it himself. In a `shift`
+    the seller worked there from `at_ms` to `until_ms`; in a `rewritten_shift` somebody said later, untruly, that this
+    seller had. `visitors` is how many people came through the door, the customer included. `cheat` says by which habit
+    the seller cheated here (SellerHabits in `simulator/scenario/file.py`), or is empty.
     """
 
     kind: Kind
@@ -61,6 +63,17 @@ class DiaryEntry(msgspec.Struct, frozen=True):
     bought: bool = False
     visitors: int = 0
     presses: tuple[Press, ...] = ()
+    cheat: str = ""
+
+    @property
+    def opens_survey(self) -> bool:
+        """Whether a survey was opened for this customer, or for nobody."""
+        return self.kind == "ghost" or (self.kind == "customer" and self.ends != "not_asked")
+
+    @property
+    def is_shift(self) -> bool:
+        """Whether this is a shift, true or rewritten."""
+        return self.kind in {"shift", "rewritten_shift"}
 
     @classmethod
     def read(cls, line: str) -> Self:

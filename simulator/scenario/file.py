@@ -50,6 +50,7 @@ _OTHERS = (  # in place of msgspec's other sentences; these may quote the file
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Rate = Annotated[float, Meta(ge=0, le=10_000)]
+Delay = Annotated[float, Meta(ge=0.2, le=600)]  # the seller's button is up again by then
 Id = Annotated[str, Meta(pattern=_ID)]
 ClockTime = Annotated[str, Meta(pattern=_CLOCK)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -120,15 +121,52 @@ class CustomerHabits(Table, frozen=True):
 
 
 class SellerHabits(Table, frozen=True):
-    """The habits of a seller: for each, the share of customers with whom it shows."""
+    """The habits of a seller: for each, the share of customers with whom it shows.
+
+    Those in CHEATS are cheats; a run's truth.json says how often each was done, of how many opportunities.
+    """
 
     asks: Share = 1.0  # he forgets to ask the others
-    asks_unhappy: Share = 1.0  # of the customers who would answer no
-    presses_yes: Share = 0.0  # of the silents: he presses yes himself
     force_majeure: Share = 0.0  # between customers, for a reason
-    force_majeure_after_no: Share = 0.0
-    force_majeure_during: Share = 0.0
+    force_majeure_during: Share = 0.0  # while a customer decides, for a reason
     presses_twice: Share = 0.02  # within the guard time
+    # How sellers of this temperament differ from one another, though all are honest:
+    asks_spread: Share = 0.0  # each has his own share of asking: `asks`, more or less by up to this
+    no_spread: Share = 0.0  # the weight of *no* among his customers is 1, more or less by up to this, times theirs
+    hours_spread: Share = 0.0  # … and so are the customers of each hour of the day
+    # Cheats:
+    asks_unhappy: Share = 1.0  # of the customers who would answer no
+    asks_in_unhappy_hours: Share = 1.0  # of the customers of these hours
+    presses_yes: Share = 0.0  # of the silents: he presses yes himself
+    presses_yes_after_s: tuple[Delay, Delay] = (0.3, 0.5)  # from the moment he asks, here and for ghosts
+    ghosts: Share = 0.0  # of the customers: he asks nobody after them, and presses yes himself
+    force_majeure_after_no: Share = 0.0
+    force_majeure_while_unhappy: Share = 0.0  # of those who answer no: before they do
+    pulls_plug: Share = 0.0  # of those who would answer no: before they do
+    rewrites_shifts: Share = 0.0  # of his shifts: their unhappy hours, or all if none are, are a colleague's later on
+
+    def __post_init__(self) -> None:
+        """Refuse a range whose first number is the larger one."""
+        _refuse_falling("presses_yes_after_s", *self.presses_yes_after_s)
+
+    @property
+    def cheats(self) -> dict[str, float]:
+        """The share of the opportunities that he uses, by cheat; only those that he does at all."""
+        shares = {name: round(abs(getattr(self, name) - honest), 9) for name, honest in CHEATS.items()}
+        return {name: share for name, share in shares.items() if share}
+
+
+CHEATS = {
+    "asks_unhappy": 1.0,
+    "asks_in_unhappy_hours": 1.0,
+    "presses_yes": 0.0,
+    "ghosts": 0.0,
+    "force_majeure_after_no": 0.0,
+    "force_majeure_while_unhappy": 0.0,
+    "pulls_plug": 0.0,
+    "rewrites_shifts": 0.0,
+}
+"""The honest value of each habit by which a seller cheats."""
 
 
 class FaultRates(Table, frozen=True):
@@ -144,9 +182,12 @@ class FaultRates(Table, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse a range whose first number is the larger one."""
-        shortest, longest = self.outage_minutes
-        if shortest > longest:
-            raise ValueError(f"outage_minutes goes from {shortest:g} down to {longest:g}; put the smaller number first")
+        _refuse_falling("outage_minutes", *self.outage_minutes)
+
+
+def _refuse_falling(name: str, first: float, last: float) -> None:
+    if first > last:
+        raise ValueError(f"{name} goes from {first:g} down to {last:g}; put the smaller number first")
 
 
 class ShiftTable(Table, frozen=True):
@@ -188,6 +229,7 @@ class SiteTable(Table, frozen=True):
     customers: str = "usual"
     faults: str = "none"
     tills: bool = True
+    each_sale: bool = False  # the tills send each sale by itself, instead of a count for each hour
     door: bool = True  # has a people counter
 
 

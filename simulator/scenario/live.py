@@ -15,12 +15,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from simulator.errors import SimulatorError
-from simulator.oracle.kpis import Totals
-from simulator.scenario.console_day import QUARTER_MS
 from simulator.scenario.fleet_session import KEEPALIVE_S, FleetSession
 from simulator.scenario.live_console import FOREVER_MS, LiveClock, LiveConsole, LiveContext
 from simulator.scenario.live_counts import CountsPublisher
-from simulator.scenario.site_day import GROUPINGS, PlayedPart, ScenarioPlan, part_of_day
+from simulator.scenario.local_hours import QUARTER_MS
+from simulator.scenario.site_day import PlayedPart, RunTruth, ScenarioPlan, known_ms, part_of_day
 from simulator.scenario.sites import PlannedSite, days_of
 from simulator.text import plural
 
@@ -221,35 +220,35 @@ class Hub:
     def _sites(self) -> list[PlannedSite]:
         return self._context.plan.sites
 
-    async def _publish(self, site: PlannedSite, part: PlayedPart, until_ms: int, totals: Totals | None = None) -> None:
-        """Publish a site's counts up to an instant that were not published before; sum up all its days, if `totals`."""
+    async def _publish(self, site: PlannedSite, part: PlayedPart, until_ms: int, truth: RunTruth | None = None) -> None:
+        """Publish a site's counts up to an instant that were not published before; sum up all its days, if `truth`."""
         plan = self._context.plan
         published_ms = self._published_ms.get(site.site_id, 0)
         first_day = datetime.fromtimestamp(published_ms // 1000, UTC).date() - timedelta(days=1)
         counts = []
         for day in days_of(plan.first_day, plan.days):
-            if totals is not None or day >= first_day:
+            if truth is not None or day >= first_day:
                 site_day = part_of_day(plan, site, day, part)
-                day_counts = site_day.counts() if totals is None else site_day.sum_up(totals)
-                counts += [count for count in day_counts if published_ms < (count.to_ms or count.at_ms) <= until_ms]
+                day_counts = site_day.counts() if truth is None else site_day.sum_up(truth)
+                counts += [count for count in day_counts if published_ms < known_ms(count) <= until_ms]
                 await asyncio.sleep(0)
         await self._publisher.publish(counts)
         self._published_ms[site.site_id] = max(published_ms, until_ms)
 
-    async def sum_up(self) -> Totals:
-        """Publish all counts that were not published yet; return the totals of the part that was played."""
+    async def sum_up(self) -> RunTruth:
+        """Publish all counts that were not published yet; return the truth of the part that was played."""
         posts = [(console.sender.post, console.through_ms) for console in self.consoles]
         through_ms = {(post.site_id, post.console_id): played_ms for post, played_ms in posts}
         part = PlayedPart(self._context.from_ms, through_ms)
-        totals = Totals(self._context.plan.setup, GROUPINGS)
+        truth = RunTruth.of(self._context.plan)
         publishing = asyncio.Semaphore(PUBLISHING)
 
         async def publish(site: PlannedSite) -> None:
             async with publishing:
-                await self._publish(site, part, FOREVER_MS, totals)
+                await self._publish(site, part, FOREVER_MS, truth)
 
         await asyncio.gather(*(publish(site) for site in self._sites))
-        return totals
+        return truth
 
 
 def allow_files(count: int) -> None:
@@ -268,10 +267,10 @@ def allow_files(count: int) -> None:
 
 def run_live(
     plan: ScenarioPlan, broker: BrokerAddress, diary: Path, clock: LiveClock | None, progress: Progress
-) -> tuple[Totals, int]:
+) -> tuple[RunTruth, int]:
     """Play the plan by the clock, or without one as fast as possible, until its end or Ctrl-C.
 
-    The diary is written meanwhile. Return the totals of the part that was played and the number of events
+    The diary is written meanwhile. Return the truth of the part that was played and the number of events
     acknowledged. Raises LiveError.
     """
     allow_files(sum(len(site.posts) for site in plan.sites))
@@ -280,7 +279,7 @@ def run_live(
         return asyncio.run(_run(context, broker, progress)), context.acked
 
 
-async def _run(context: LiveContext, broker: BrokerAddress, progress: Progress) -> Totals:
+async def _run(context: LiveContext, broker: BrokerAddress, progress: Progress) -> RunTruth:
     hub = Hub(context, broker)
     try:
         with _stopped_by_ctrl_c(hub):

@@ -53,6 +53,11 @@ class Run:
             for line in lines:
                 yield DiaryEntry.read(line)
 
+    def truth(self) -> list[dict[str, Any]]:
+        """Return each seller with what is his own and his `cheats`: acts and opportunities, in all and by month."""
+        sellers: list[dict[str, Any]] = json.loads((self.folder / "truth.json").read_text("utf-8"))["sellers"]
+        return sellers
+
     def expected(self, by: str, force_majeure: ForceMajeure = "default") -> list[Row]:
         """Return the rows that `trivox report --by … --format json` must give, without intervals, settings and notes.
 

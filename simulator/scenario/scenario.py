@@ -15,6 +15,7 @@ from simulator.scenario.run_folder import Run
 from simulator.scenario.site_day import ScenarioPlan
 from simulator.scenario.sites import planned_sites, report_setup
 from simulator.scenario.write_files import write_files
+from simulator.scenario.write_truth import write_truth_files
 
 Speed = Literal["real", "fast"]
 PREPARE_LIMIT_S = 3600
@@ -100,9 +101,9 @@ class Scenario:
             events = written
             progress(written, done)
 
-        totals = write_files(self.plan, target, jobs, count)
+        truth = write_files(self.plan, target, jobs, count)
         self._prepare(target, self.plan, database)
-        write_side_files.write_expected(target / "expected.json", self.title, self.plan, totals, events)
+        write_truth_files(target, self.title, self.plan, truth, events)
         return Run(target)
 
     def play(
@@ -127,8 +128,8 @@ class Scenario:
         plan = self._plan_from(clock().now_ms()) if speed == "real" else self.plan
         self._prepare(target, plan, database)
         live_clock = clock() if speed == "real" else None
-        totals, events = run_live(plan, address, target / "diary.ndjson", live_clock, progress)
-        write_side_files.write_expected(target / "expected.json", self.title, plan, totals, events)
+        truth, events = run_live(plan, address, target / "diary.ndjson", live_clock, progress)
+        write_truth_files(target, self.title, plan, truth, events)
         return Run(target)
 
     def _plan_from(self, now_ms: int) -> ScenarioPlan:

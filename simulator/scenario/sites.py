@@ -11,7 +11,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from simulator.oracle.facts import QuestionSpec, ReportSetup
-from simulator.people.shop_plan import Rules
+from simulator.people.shop_plan import MARGIN_MS, Rules
 from simulator.scenario.file import (
     WEEKDAYS,
     CheckoutPointTable,
@@ -29,6 +29,7 @@ CUSTOMERS = {"usual": CustomerHabits()}
 TEMPERAMENTS = {"honest": SellerHabits()}
 FAULTS = {"none": FaultRates()}
 ID_MAX = 32
+DAY_MINUTES, SALE_MINUTES = 24 * 60, 30
 T = TypeVar("T")
 
 
@@ -38,6 +39,7 @@ class PlannedSeller:
 
     seller_id: str
     name: str
+    temperament: str
     habits: SellerHabits
     shifts: tuple[tuple[frozenset[int], int, int], ...]
 
@@ -67,6 +69,7 @@ class PlannedSite:
     faults: FaultRates
     posts: tuple[PlannedPost, ...]
     tills: bool
+    each_sale: bool
     door: bool
 
 
@@ -139,7 +142,7 @@ def _site(scenario: ScenarioFile, table: SiteTable, suffix: str) -> PlannedSite:
     console_ids = [post.console_id for post in posts]
     if len(set(console_ids)) < len(console_ids):
         raise ScenarioError("two checkout points have the same id; give each its own.")
-    return PlannedSite(
+    site = PlannedSite(
         site_id=site_id,
         zone=_zone(table.timezone),
         visitors=table.visitors,
@@ -148,8 +151,13 @@ def _site(scenario: ScenarioFile, table: SiteTable, suffix: str) -> PlannedSite:
         faults=_named("faults", table.faults, FAULTS, scenario.faults),
         posts=tuple(posts),
         tills=table.tills,
+        each_sale=table.each_sale,
         door=table.door,
     )
+    _refuse_lonely_rewriters(site)
+    if site.tills and site.each_sale:
+        _refuse_sales_near_midnight(site)
+    return site
 
 
 def _post(scenario: ScenarioFile, site_id: str, table: CheckoutPointTable, number: str, suffix: str) -> PlannedPost:
@@ -183,8 +191,14 @@ def _seller(scenario: ScenarioFile, table: SellerTable, suffix: str) -> PlannedS
             )
         shifts.append((frozenset(WEEKDAYS.index(day) for day in shift.days), start, end))
     habits = _named("temperaments", table.temperament, TEMPERAMENTS, scenario.temperaments)
+    latest_s = (scenario.settings.survey_window_ms - 2 * MARGIN_MS) / 1000
+    if habits.presses_yes_after_s[1] > latest_s:
+        raise ScenarioError(
+            f"presses_yes_after_s of {table.temperament} goes up to {habits.presses_yes_after_s[1]:g} s, too near the "
+            f"end of the survey window: write at most {latest_s:g}."
+        )
     name = f"{table.name or table.id.title()}{suffix.replace('-', ' ')}"
-    return PlannedSeller(f"{table.id}{suffix}", name, habits, tuple(shifts))
+    return PlannedSeller(f"{table.id}{suffix}", name, table.temperament, habits, tuple(shifts))
 
 
 def _refuse_overlaps(post: PlannedPost) -> None:
@@ -200,6 +214,30 @@ def _refuse_overlaps(post: PlannedPost) -> None:
                 raise ScenarioError(
                     f"{seller_id} and {next_seller_id} are on shift at {post.checkout_point_id} at the same time on "
                     f"{day}; change one of the shifts."
+                )
+
+
+def colleague_of(posts: Sequence[PlannedPost], seller: PlannedSeller) -> PlannedSeller | None:
+    """Return the site's next seller after this one, or None if he is the only one."""
+    sellers = list({other.seller_id: other for post in posts for other in post.sellers}.values())
+    place = [other.seller_id for other in sellers].index(seller.seller_id)
+    return sellers[(place + 1) % len(sellers)] if len(sellers) > 1 else None
+
+
+def _refuse_lonely_rewriters(site: PlannedSite) -> None:
+    for seller in (seller for post in site.posts for seller in post.sellers):
+        if seller.habits.rewrites_shifts and colleague_of(site.posts, seller) is None:
+            raise ScenarioError(f"{seller.seller_id} has rewrites_shifts, but no colleague at this site: add a seller.")
+
+
+def _refuse_sales_near_midnight(site: PlannedSite) -> None:
+    """A sale tells of half an hour around it; the oracle sums up each day for itself."""
+    for seller in (seller for post in site.posts for seller in post.sellers):
+        for _, start, end in seller.shifts:
+            if start < SALE_MINUTES or end > DAY_MINUTES - SALE_MINUTES:
+                raise ScenarioError(
+                    f"a shift of {seller.seller_id} is within half an hour of midnight, which each_sale does not "
+                    "allow: change the shift, or leave each_sale out."
                 )
 
 

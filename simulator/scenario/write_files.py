@@ -15,11 +15,10 @@ from random import Random
 from typing import IO, Any, NamedTuple
 
 from simulator.oracle.facts import TrueCount
-from simulator.oracle.kpis import Totals
 from simulator.people.diary import DiaryEntry
 from simulator.scenario.console_day import ConsoleDay
 from simulator.scenario.fleet_console import CLOCK_MS, REVISION, Fleet, FleetConsole
-from simulator.scenario.site_day import GROUPINGS, HALF_HOUR_MS, ScenarioPlan, SiteDay, count_message
+from simulator.scenario.site_day import HALF_HOUR_MS, RunTruth, ScenarioPlan, SiteDay, WorkedPost, count_message
 from simulator.scenario.sites import PlannedPost, PlannedSite, days_of
 
 BATCH = 16  # events that wait at most while the network is up
@@ -149,8 +148,8 @@ def opening_ms(day: ConsoleDay) -> int:
 class SiteSimulation:
     """A site and its consoles, from day to day."""
 
-    def __init__(self, plan: ScenarioPlan, site: PlannedSite, fleet: Fleet, totals: Totals) -> None:
-        self._plan, self._site, self._totals = plan, site, totals
+    def __init__(self, plan: ScenarioPlan, site: PlannedSite, fleet: Fleet, truth: RunTruth) -> None:
+        self._plan, self._site, self._truth = plan, site, truth
         self._senders = [Sender(fleet, site, post, plan.seed) for post in site.posts]
         self._until_ms = 0
 
@@ -163,8 +162,8 @@ class SiteSimulation:
             entries = list(console_day.stream())
             sender.open(console_day)
             sender.play(entries)
-            site_day.add(sender.post, entries, console_day.shifts)
-        counts = site_day.sum_up(self._totals)
+            site_day.add(WorkedPost(sender.post, entries, console_day.shifts, console_day.opportunities))
+        counts = site_day.sum_up(self._truth)
         self._until_ms = max((entry.until_ms for entry in site_day.entries), default=self._until_ms)
         for sender in self._senders:
             if sender.console.boot and (site_day.entries or is_last):
@@ -195,9 +194,9 @@ class Worker:
 
     def __init__(self, plan: ScenarioPlan, share: int, jobs: int) -> None:
         self._plan = plan
-        self.totals = Totals(plan.setup, GROUPINGS)
+        self.truth = RunTruth.of(plan)
         fleet = Fleet()
-        self._sites = [SiteSimulation(plan, site, fleet, self.totals) for site in plan.sites[share::jobs]]
+        self._sites = [SiteSimulation(plan, site, fleet, self.truth) for site in plan.sites[share::jobs]]
 
     def outputs(self) -> Iterator[SiteDayOutput]:
         """Yield the output of each site's day: day by day, site by site."""
@@ -209,8 +208,8 @@ class Worker:
 
 def write_files(
     plan: ScenarioPlan, folder: Path, jobs: int, progress: Callable[[int, int], None] = lambda _events, _done: None
-) -> Totals:
-    """Write `messages.ndjson` and `diary.ndjson`; return the totals for the expected KPIs.
+) -> RunTruth:
+    """Write `messages.ndjson` and `diary.ndjson`; return the totals for the expected KPIs, and who cheated.
 
     Calls `progress(events, site days done)`.
     """
@@ -219,13 +218,13 @@ def write_files(
         if jobs == 1:
             worker = Worker(plan, 0, 1)
             _write(worker.outputs(), messages, diary, progress)
-            return worker.totals
-        totals = Totals(plan.setup, GROUPINGS)
+            return worker.truth
+        truth = RunTruth.of(plan)
         with _workers(plan, jobs) as connections:
             _write(_in_turn(plan, connections), messages, diary, progress)
             for connection in connections:
-                totals.join(connection.recv())
-        return totals
+                truth.join(connection.recv())
+        return truth
 
 
 def _write(
@@ -265,7 +264,7 @@ def _work(connection: Connection, plan: ScenarioPlan, share: int, jobs: int) -> 
     with connection, suppress(ConnectionError):  # the parent process has ended, perhaps by kill -9
         for output in worker.outputs():
             connection.send(output)
-        connection.send(worker.totals)
+        connection.send(worker.truth)
 
 
 def _in_turn(plan: ScenarioPlan, connections: Sequence[Connection]) -> Iterator[SiteDayOutput]:

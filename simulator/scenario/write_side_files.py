@@ -1,43 +1,68 @@
-"""Write a scenario's other files: those that prepare a database, and the expected KPIs."""
+"""Write the files of a scenario that prepare a database."""
 
 import csv
-import json
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
 
-from simulator.oracle.facts import ForceMajeure
-from simulator.oracle.kpis import Totals
 from simulator.programs.program import trivox
 from simulator.scenario.file import ScenarioFile
-from simulator.scenario.site_day import GROUPINGS, ScenarioPlan
-from simulator.scenario.sites import QUESTIONS, PlannedPost, PlannedSite, days_of, shifts_on
+from simulator.scenario.rewritten_shifts import rewritten_shifts_on
+from simulator.scenario.site_day import ScenarioPlan
+from simulator.scenario.sites import QUESTIONS, PlannedPost, PlannedShift, PlannedSite, days_of, shifts_on
 
 SHIFTS_PER_FILE = 80_000  # `trivox shift import` takes at most 16 MiB
-FORCE_MAJEURE_CHOICES: tuple[ForceMajeure, ...] = ("with", "without", "only")
-BY_CONSOLE = ("console",)
+SHIFTS = "shifts"
+SHIFT_COLUMNS = ["site_id", "console_id", "seller_id", "seller_name", "started_at", "ended_at"]
 
 
 def write_shifts(folder: Path, plan: ScenarioPlan) -> list[str]:
-    """Write every shift for `trivox shift import`, in files no larger than it takes; return their names."""
-    columns = ["site_id", "console_id", "seller_id", "seller_name", "started_at", "ended_at"]
-    rows = (row for site in plan.sites for post in site.posts for row in _shift_rows(plan, site, post))
-    names = ["shifts.csv"]
-    _write_csv(folder / names[0], columns, islice(rows, SHIFTS_PER_FILE))
-    for row in rows:
-        names.append(f"shifts-{len(names) + 1}.csv")
-        _write_csv(folder / names[-1], columns, chain([row], islice(rows, SHIFTS_PER_FILE - 1)))
-    return names
+    """Write shifts for `trivox shift import`, in files no larger than it takes; return their names, in order.
+
+    First come all shifts as they truly were, then, if any are rewritten, what they become.
+    """
+    return [
+        *_write_in_files(folder, SHIFTS, _shift_rows(plan)),
+        *_write_in_files(folder, "rewritten_shifts", _rewritten_rows(plan)),
+    ]
 
 
-def _shift_rows(plan: ScenarioPlan, site: PlannedSite, post: PlannedPost) -> Iterator[list[str]]:
-    for day in days_of(plan.first_day, plan.days):
+def _write_in_files(folder: Path, stem: str, rows: Iterator[list[str]]) -> Iterator[str]:
+    """Write rows into files of this stem, and yield their names; the first file of shifts is always needed."""
+    for number in count(1):
+        some = list(islice(rows, SHIFTS_PER_FILE))
+        if not some and (number > 1 or stem != SHIFTS):
+            return
+        name = f"{stem}.csv" if number == 1 else f"{stem}-{number}.csv"
+        _write_csv(folder / name, SHIFT_COLUMNS, some)
+        yield name
+
+
+def _shift_rows(plan: ScenarioPlan) -> Iterator[list[str]]:
+    for site, post, day in _days_of_posts(plan):
         for shift in shifts_on(post, site.zone, day):
-            times = [_iso(shift.from_ms), _iso(shift.to_ms)]
-            yield [post.site_id, post.console_id, shift.seller.seller_id, shift.seller.name, *times]
+            yield _row(post, shift)
+
+
+def _rewritten_rows(plan: ScenarioPlan) -> Iterator[list[str]]:
+    for site, post, day in _days_of_posts(plan):
+        if any(seller.habits.rewrites_shifts for seller in post.sellers):
+            for rewritten in rewritten_shifts_on(site, post, day, plan.seed):
+                yield from (_row(post, part) for part in rewritten.parts)
+
+
+def _days_of_posts(plan: ScenarioPlan) -> Iterator[tuple[PlannedSite, PlannedPost, date]]:
+    for site in plan.sites:
+        for post in site.posts:
+            for day in days_of(plan.first_day, plan.days):
+                yield site, post, day
+
+
+def _row(post: PlannedPost, shift: PlannedShift) -> list[str]:
+    times = [_iso(shift.from_ms), _iso(shift.to_ms)]
+    return [post.site_id, post.console_id, shift.seller.seller_id, shift.seller.name, *times]
 
 
 def _iso(at_ms: int) -> str:
@@ -124,24 +149,3 @@ def write_preparation(folder: Path, scenario: ScenarioFile, plan: ScenarioPlan) 
     write_sites(folder / "sites.csv", plan)
     write_checkout_points(folder / "checkout_points.csv", plan)
     write_script(folder / "prepare.sh", scenario, plan, write_shifts(folder, plan))
-
-
-def write_expected(file: Path, title: str, plan: ScenarioPlan, totals: Totals, events: int) -> None:
-    """Write the KPIs that any honest bridge must report, report by report."""
-    reports: list[dict[str, Any]] = [_report(totals, grouping, "default") for grouping in GROUPINGS]
-    reports += [_report(totals, BY_CONSOLE, choice) for choice in FORCE_MAJEURE_CHOICES]
-    last = plan.first_day + timedelta(days=plan.days)
-    contents = {
-        "title": title,
-        "seed": plan.seed,
-        "events": events,
-        "from": str(plan.first_day - timedelta(days=1)),
-        "to": str(last + timedelta(days=1)),
-        "reports": reports,
-    }
-    file.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
-
-
-def _report(totals: Totals, grouping: Sequence[str], force_majeure: ForceMajeure) -> dict[str, Any]:
-    rows = totals.rows(grouping, force_majeure)
-    return {"by": ",".join(grouping), "force_majeure": force_majeure, "rows": rows}

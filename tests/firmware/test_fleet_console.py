@@ -35,6 +35,7 @@ BUSY = {
     "customers": {"odd": {"yes": 1, "no": 1, "cant_say": 1, "silent": 2, "late_answer": 0.3, "stray": 0.3}},
     "temperaments": {
         "odd": {"force_majeure": 0.1, "force_majeure_during": 0.1, "presses_twice": 0.3, "presses_yes": 0.2}
+        | {"presses_yes_after_s": [0.3, 5], "ghosts": 0.1, "force_majeure_while_unhappy": 0.3}
     },
     "faults": {"sticky": {"stuck_buttons_per_day": 2}},
     "site": [

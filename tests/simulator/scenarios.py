@@ -41,6 +41,18 @@ force_majeure = 0.02
 force_majeure_after_no = 0.1
 force_majeure_during = 0.02
 presses_twice = 0.1
+asks_spread = 0.1
+no_spread = 0.3
+hours_spread = 0.3
+asks_in_unhappy_hours = 0.7
+presses_yes_after_s = [1, 6]
+ghosts = 0.1
+force_majeure_while_unhappy = 0.2
+pulls_plug = 0.1
+rewrites_shifts = 0.6
+
+[temperaments.rewriting]
+rewrites_shifts = 0.6
 
 [faults.all]
 power_cuts_per_day = 2
@@ -81,6 +93,18 @@ tills = false
 id = "desk"
 question = "office"
 sellers = [{ id = "guard", shifts = [{ start = "00:00", end = "24:00" }] }]
+
+[[site]]
+id = "kiosk"
+timezone = "Europe/Sofia"
+visitors = [0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 20, 20, 20, 20, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+each_sale = true
+[[site.checkout_points]]
+id = "till"
+sellers = [
+  { id = "kim", temperament = "rewriting", shifts = [{ start = "09:00", end = "12:00" }] },
+  { id = "lee", shifts = [{ start = "12:00", end = "15:00" }] },
+]
 """
 
 HURRY = """

@@ -4,22 +4,25 @@ import json
 import os
 import subprocess
 from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from simulator.oracle.surveys import strays
-from simulator.people.diary import Diary
+from simulator.people.diary import Diary, DiaryEntry
+from simulator.scenario.run_folder import Run
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.write_files import Worker
 from tests.schema.schemas import validator
-from tests.simulator.scenario_check import TRIVOX, is_as_expected, take_in
+from tests.simulator.scenario_check import TRIVOX, is_as_expected, take_in, trivox
 from tests.simulator.scenarios import written
 
 FILES = (
     *("messages.ndjson", "diary.ndjson", "expected.json", "shifts.csv", "sites.csv", "checkout_points.csv"),
-    "prepare.sh",
+    *("prepare.sh", "truth.json", "rewritten_shifts.csv"),
 )
 
 
@@ -59,6 +62,10 @@ def test_a_bridge_reports_what_is_expected(filled: Path, tmp_path: Path) -> None
     assert ", 0 in conflict, 0 rejected; 0 messages could not be read." in output
     assert " 0 known before" not in output  # acknowledgements were lost
     is_as_expected(filled, database)
+    shifts = json.loads(trivox("history", "--kind", "shift", "--json", "--database", str(database)))
+    rewritten = [change for change in shifts if change["before"] is not None]
+    acts = [cheat["acts"] for seller in Run(filled).truth() for cheat in seller["cheats"] if cheat["cheat"] == REWRITES]
+    assert len(rewritten) == sum(acts) > 5
 
 
 def test_the_messages_hold_everything_that_the_scenario_asks_for(filled: Path) -> None:
@@ -95,46 +102,113 @@ def test_stray_presses_are_those_of_the_diary(filled: Path) -> None:
     assert sent == strays(diary, plan.setup.rules)
 
 
-def rows_by_seller(name: str) -> tuple[dict[str, dict[str, Any]], list[Any]]:
-    worker = Worker(Scenario.load(name, days=14).plan, 0, 1)
-    outputs = list(worker.outputs())
-    return {row["seller_id"]: row for row in worker.totals.rows(("seller",), "with")}, outputs
+GAMING_DAYS = 14
+REWRITES = "rewrites_shifts"
 
 
-def test_each_gaming_seller_shows_in_the_data() -> None:
-    rows, outputs = rows_by_seller("gaming_sellers")
-    honest = rows["honest"]
+@pytest.fixture(scope="module")
+def gaming(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Two weeks of the sellers who game the console."""
+    return Scenario.load("gaming_sellers", days=GAMING_DAYS).write(tmp_path_factory.mktemp("gaming") / "out", jobs=1)
 
-    def share(seller: str, answer: str) -> float:
-        return float(rows[seller][answer] / rows[seller]["surveys"])
 
-    assert rows["forgets"]["exact_conversion"]["value"] < 0.6
-    assert 0.95 < honest["exact_conversion"]["value"] <= 1
-    assert share("picks", "no") < share("honest", "no") / 3
-    assert share("presses", "yes") > share("honest", "yes") * 1.3
-    assert rows["excuses"]["force_majeures"] > 0.9 * rows["excuses"]["no"] > 10 * honest["force_majeures"]
-    lines = [json.loads(line) for output in outputs for line in output.messages.splitlines()]
-    closes: dict[str, list[dict[str, Any]]] = {}
-    counts: dict[tuple[str, bool], list[int]] = {}
-    for line in lines:
-        if line["topic"].endswith("/events"):
-            closes.setdefault(line["topic"].split("/")[3], []).extend(line["payload"]["events"])
-        elif line["payload"].get("kind") == "transactions":
-            hour = (line["payload"]["from_ms"] // 3_600_000 + 2) % 24  # of Sofia in winter
-            counts.setdefault((line["payload"]["seller_id"], hour in {12, 17}), []).append(line["payload"]["count"])
-    quick = [event for event in closes["console-till-d"] if event.get("response_ms", 9999) < 500]
-    assert len(quick) > 100
-    assert not [event for event in closes["console-till-a"] if event.get("response_ms", 9999) < 500]
-    asked: Counter[bool] = Counter()
-    for event in closes["console-till-c"]:
-        if event["type"] == "survey_opened":
-            asked[(event["at_ms"] // 3_600_000 + 2) % 24 in {12, 17}] += 1
-    conversion = {unhappy: asked[unhappy] / sum(counts["picks", unhappy]) for unhappy in (True, False)}
-    assert conversion[True] < conversion[False] - 0.15
-    follows = 0
-    before: dict[str, Any] = {}
-    for event in closes["console-till-e"]:
-        if event["type"] == "force_majeure_declared" and before.get("outcome") == "no":
-            follows += event["up_ms"] - before["up_ms"] < 10_000
-        before = event if event["type"] == "survey_closed" else before
-    assert follows > 0.85 * rows["excuses"]["no"]
+@pytest.fixture(scope="module")
+def entries_of(gaming: Run) -> dict[str, list[DiaryEntry]]:
+    """What happened, by seller who truly worked there."""
+    sellers: dict[str, str] = {}
+    entries: dict[str, list[DiaryEntry]] = {}
+    for entry in gaming.diary():
+        if entry.kind == "shift":
+            sellers[entry.console_id] = entry.seller_id
+        entries.setdefault(sellers[entry.console_id], []).append(entry)
+    return entries
+
+
+def test_each_gaming_seller_shows_in_the_reports(gaming: Run) -> None:
+    rows = {row["seller_id"]: row for row in gaming.expected("seller")}
+    fair = [row for seller_id, row in rows.items() if seller_id.startswith("fair")]
+    assert len(fair) == 24
+    assert len(rows) == 34
+
+    def usual(figure: Callable[[dict[str, Any]], float]) -> float:
+        return sum(figure(row) for row in fair) / len(fair)
+
+    def conversion(row: dict[str, Any]) -> float:
+        return float(row["exact_conversion"]["value"])
+
+    def share(outcome: str) -> Callable[[dict[str, Any]], float]:
+        return lambda row: float(row[outcome] / (row["surveys"] + row["error"]))
+
+    assert conversion(rows["forgets"]) < 0.6
+    assert 0.8 < usual(conversion) < 1
+    assert conversion(rows["skips"]) < usual(conversion) - 0.05
+    assert share("no")(rows["picks"]) < usual(share("no")) / 3
+    assert min(share("yes")(rows[name]) for name in ("presses", "waits")) > usual(share("yes")) * 1.3
+    assert conversion(rows["ghosts"]) > usual(conversion) + 0.08
+    assert rows["excuses"]["force_majeures"] > 5 * max(row["force_majeures"] for row in fair)
+    assert rows["spoils"]["force_majeures"] > 3 * max(row["force_majeures"] for row in fair)
+    assert rows["unplugs"]["error"] > 30
+    assert not any(row["error"] for row in fair)
+    moved = rows["rewrites"]["surveys"] / usual(lambda row: row["surveys"])
+    assert 0.7 < moved < 0.95
+
+
+def test_the_truth_tells_who_cheated_how_and_how_often(gaming: Run, entries_of: dict[str, list[DiaryEntry]]) -> None:
+    """Count acts and opportunities in the diary, and compare them with truth.json."""
+    sellers = {seller["seller_id"]: seller for seller in gaming.truth()}
+    done = {seller_id: Counter(entry.cheat for entry in entries_of[seller_id]) for seller_id in sellers}
+    for seller_id, seller in sellers.items():
+        assert seller["cheats"] == [] if seller_id.startswith(("fair", "forgets")) else len(seller["cheats"]) == 1
+        assert done[seller_id].keys() - {""} == {cheat["cheat"] for cheat in seller["cheats"]}
+    cheats = {seller_id: seller["cheats"][0] for seller_id, seller in sellers.items() if seller["cheats"]}
+    for seller_id, cheat in cheats.items():
+        if seller_id != "rewrites":  # one shift, two moved parts
+            assert cheat["acts"] == done[seller_id][cheat["cheat"]], seller_id
+        assert abs(cheat["acts"] / cheat["opportunities"] - cheat["share"]) < 0.15, seller_id
+        assert cheat["months"] == {"2026-02": {name: cheat[name] for name in ("acts", "opportunities")}}
+    assert cheats["rewrites"]["opportunities"] == GAMING_DAYS
+    assert done["rewrites"]["rewrites_shifts"] == 2 * cheats["rewrites"]["acts"]
+    customers = {
+        seller_id: [entry for entry in entries if entry.kind == "customer"] for seller_id, entries in entries_of.items()
+    }
+    asked = {seller_id: [entry for entry in some if entry.ends != "not_asked"] for seller_id, some in customers.items()}
+
+    def count(entries: list[DiaryEntry], **fields: str) -> int:
+        return sum(all(getattr(entry, name) == value for name, value in fields.items()) for entry in entries)
+
+    assert cheats["presses"]["opportunities"] == count(asked["presses"], wanted="silent")
+    assert cheats["unplugs"]["opportunities"] == count(asked["unplugs"], wanted="no")
+    assert cheats["picks"]["opportunities"] == count(asked["picks"], wanted="no") + cheats["picks"]["acts"]
+    assert cheats["spoils"]["acts"] <= count(asked["spoils"], wanted="no", ends="answered")
+
+
+def test_cheats_are_pressed_when_the_cheat_would_press(entries_of: dict[str, list[DiaryEntry]]) -> None:
+    def of(seller_id: str, cheat: str) -> list[DiaryEntry]:
+        return [entry for entry in entries_of[seller_id] if entry.cheat == cheat]
+
+    def answered_after_ms(entry: DiaryEntry) -> int:
+        assert [press.why for press in entry.presses][-1] == "answer_by_seller"
+        return entry.presses[-1].at_ms - entry.presses[0].at_ms
+
+    assert all(300 <= answered_after_ms(entry) < 600 + 200 for entry in of("presses", "presses_yes"))
+    waited = [answered_after_ms(entry) for entry in of("waits", "presses_yes")]
+    assert 2000 <= min(waited) < 3000
+    assert 8000 < max(waited) <= 9000
+    for entry in of("ghosts", "ghosts"):
+        assert (entry.kind, entry.bought, entry.visitors, entry.opens_survey) == ("ghost", False, 0, True)
+        assert 2000 <= answered_after_ms(entry) <= 9000
+    for entry in of("spoils", "force_majeure_while_unhappy"):
+        ask, *_, declared, answer = [press for press in entry.presses if press.why not in {"again", "late_answer"}]
+        assert ask.at_ms < declared.at_ms < answer.at_ms
+        assert (declared.why, answer.button, declared.held_ms >= 1500) == ("force_majeure", "no", True)
+    for entry in of("unplugs", "pulls_plug"):
+        assert [press.why for press in entry.presses] == ["ask", "power_cut"]
+        assert (entry.wanted, entry.ends) == ("no", "cut_off")
+    for entry in of("excuses", "force_majeure_after_no"):
+        assert entry.kind == "force_majeure"
+    for seller_id, cheat in (("picks", "asks_unhappy"), ("skips", "asks_in_unhappy_hours")):
+        assert {entry.ends for entry in of(seller_id, cheat)} == {"not_asked"}
+    sofia = ZoneInfo("Europe/Sofia")
+    skipped = {datetime.fromtimestamp(entry.at_ms / 1000, sofia).hour for entry in of("skips", "asks_in_unhappy_hours")}
+    assert skipped <= {12, 13, 17, 18}  # who came near the end of such an hour may be served after it
+    assert {12, 17} <= skipped

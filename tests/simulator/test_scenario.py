@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_shipped_scenarios_are_those_promised_and_can_be_used() -> None:
     names = {"quiet_branch", "busy_filling_station", "chain_200_sites", "gaming_sellers", "bad_network"}
+    names |= {"honest_and_gaming_chain"}
     assert set(shipped()) == names
     for name in names:
         assert planned_sites(load(find(name)), name)
@@ -103,6 +104,31 @@ ANN = {"id": "ann", "shifts": [{"start": "09:00", "end": "12:00"}]}
             "a shift of ann ends at 09:00, which is not after its start; a shift may end at 24:00 at the latest.",
         ),
         (small(temperaments={"sly": {"asks": 2}}), "shop.toml, temperaments.sly.asks: write a number, at most 1.0."),
+        (
+            small(temperaments={"sly": {"presses_yes_after_s": [5, 2]}}),
+            "shop.toml, temperaments.sly: presses_yes_after_s goes from 5 down to 2; put the smaller number first.",
+        ),
+        (
+            small(temperaments={"sly": {"presses_yes_after_s": [0, 2]}}),
+            "shop.toml, temperaments.sly.presses_yes_after_s[0]: write a number, 0.2 or more.",
+        ),
+        (small(temperaments={"sly": {"ghost": 0.1}}), "temperaments.sly: there is no key `ghost` here; correct or rem"),
+        (
+            point(sellers=[{**ANN, "temperament": "sly"}])
+            | {"temperaments": {"sly": {"presses_yes_after_s": [1, 30]}}},
+            "presses_yes_after_s of sly goes up to 30 s, too near the end of the survey window: write at most 19.",
+        ),
+        (
+            point(sellers=[{**ANN, "temperament": "sly"}]) | {"temperaments": {"sly": {"rewrites_shifts": 0.5}}},
+            "site[0] (shop): ann has rewrites_shifts, but no colleague at this site: add a seller.",
+        ),
+        (
+            site(
+                each_sale=True,
+                checkout_points=[{"id": "till", "sellers": [{**ANN, "shifts": [{"start": "15:00", "end": "24:00"}]}]}],
+            ),
+            "a shift of ann is within half an hour of midnight, which each_sale does not allow: change the shift, or",
+        ),
         (small(faults={"bad": {"lost_acks": 1.0}}), "shop.toml, faults.bad.lost_acks: write a number, at most 0.9."),
         (small(settings={"survey_window_ms": 2000}), "shop.toml, settings: these timings leave people no room"),
         (small(site=[SMALL["site"][0]] * 2), "two sites have the id shop; give each its own."),
