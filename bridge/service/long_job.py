@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from bridge import log
+from bridge.admin.commands import RunNightlyJob
 from bridge.admin.imports import MESSAGES_AT_ONCE, finish
 from bridge.errors import TrivoxError
 from bridge.service.answers import STOPPED
 from bridge.service.jobs import STOPPED_LATE, Job
+from bridge.service.nightly import NightSchedule
 from bridge.service.operations import LONG_OPERATIONS, Execution
 from bridge.service.outcome import TransactionOutcome
 from bridge.store import events, imports
@@ -19,6 +22,7 @@ from bridge.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bridge.admin.commands import BridgeCommand
     from bridge.service.outcome import Subscriber
     from bridge.service.vitals import Vitals
     from bridge.store import Store
@@ -111,3 +115,49 @@ class LongJob:
         """End it, as the bridge ends."""
         self.job.error = TrivoxError(STOPPED_LATE if self._is_accepted else STOPPED)
         self.job.done.set()
+
+
+class LongJobs:
+    """The long jobs that are to be done, one after the other: those of the night after those that people wait for."""
+
+    def __init__(self, store: Store, subscribers: Sequence[Subscriber], *, signed_only: bool) -> None:
+        self._store, self._subscribers, self._signed_only = store, subscribers, signed_only
+        self._schedule = NightSchedule(store)
+        self._jobs: deque[LongJob] = deque()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @property
+    def first(self) -> LongJob:
+        """The job that is under way."""
+        return self._jobs[0]
+
+    def add(self, job: Job) -> None:
+        """Add a job: after all others, but before those of the night, which go on when it is done."""
+        after = [index for index, queued in enumerate(self._jobs) if _is_nightly(queued.job.command)]
+        long_job = LongJob(self._store, job, self._subscribers, signed_only=self._signed_only)
+        self._jobs.insert(after[0] if after else len(self._jobs), long_job)
+
+    def add_night(self, now_ms: int) -> None:
+        """Add what is due this night and does not wait already."""
+        waiting = [queued.job.command for queued in self._jobs]
+        for command in self._schedule.due(now_ms):
+            if command not in waiting:
+                self._jobs.append(LongJob(self._store, Job(command), self._subscribers))
+
+    def remove(self, long_job: LongJob) -> None:
+        """Remove a job that is over; log the failure of one of the night, as nobody waits for it."""
+        self._jobs.remove(long_job)
+        error = long_job.job.error
+        if error is not None and isinstance(long_job.job.command, RunNightlyJob):
+            log.error("a nightly job failed", job=long_job.job.command.name, error=printable(repr(error)))
+
+    def stop(self) -> None:
+        """End all of them, as the bridge ends."""
+        for long_job in self._jobs:
+            long_job.stop()
+
+
+def _is_nightly(command: BridgeCommand | None) -> bool:
+    return isinstance(command, RunNightlyJob)

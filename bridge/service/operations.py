@@ -40,6 +40,7 @@ from bridge.admin.shifts import import_shifts
 from bridge.admin.sites import import_checkout_points, import_sites, set_checkout_point, set_site
 from bridge.admin.zone_rules import follow_zone_rules, other_rules
 from bridge.errors import TrivoxError
+from bridge.service import nightly
 from bridge.store import events, imports
 from bridge.surveys import fold
 from bridge.surveys.rebuild import rebuild
@@ -156,6 +157,10 @@ def _rebuild(store: Store, _command: commands.Rebuild, execution: Execution) -> 
     yield from ()
 
 
+def _run_nightly_job(store: Store, command: commands.RunNightlyJob, _execution: Execution) -> Iterator[None]:
+    yield from nightly.run_steps(store, command)
+
+
 def _sweep(store: Store, _command: commands.Sweep, execution: Execution) -> dict[str, Any]:
     return {"surveys": fold.sweep(store, execution.emit)}
 
@@ -199,6 +204,7 @@ LONG_OPERATIONS: dict[type[BridgeCommand], LongOperation] = {
     commands.IngestMessages: _ingest,
     commands.Rebuild: _rebuild,
     commands.FollowZoneRules: _change(follow_zone_rules),
+    commands.RunNightlyJob: _run_nightly_job,
 }
 """These work in steps, each of which may be a transaction of its own, so that messages need not wait for the end."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +14,7 @@ from bridge.errors import DatabaseError
 from bridge.keyring import KeyCache
 from bridge.service.jobs import Job, WriterPulse, cannot_write, wait_for
 from bridge.service.last_copy import keep_last_copy
-from bridge.service.long_job import LongJob
+from bridge.service.long_job import LongJobs
 from bridge.service.operations import LONG_OPERATIONS, Execution, due, execute, ids_of
 from bridge.service.outcome import Publication, TransactionOutcome
 from bridge.service.retained import find_due
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from bridge.admin.commands import BridgeCommand
+    from bridge.service.long_job import LongJob
     from bridge.service.operations import Progress
     from bridge.store import Store
     from bridge.surveys.ingest import IntakeResult
@@ -96,7 +96,7 @@ class Writer:
         self._queued_bytes = self._written_bytes = 0
         self._retained_due = False
         self._sweep_at_s = time.monotonic()
-        self._long_jobs: deque[LongJob] = deque()  # the first is under way
+        self._long_jobs = LongJobs(store, self._subscribers, signed_only=signed_only)
         self._pulse = WriterPulse()
         self._clock_offset_ms = 0  # of the clock from `elapsed_ms`; 0: not compared yet
         self._stopping = threading.Event()
@@ -162,8 +162,7 @@ class Writer:
         except BaseException as error:  # noqa: BLE001 - the bridge ends with it
             self.failure = error
         finally:
-            for long_job in self._long_jobs:
-                long_job.stop()
+            self._long_jobs.stop()
             self._ended.set()
             self._on_commit(Outgoing([], []))  # wakes the MQTT thread
 
@@ -181,7 +180,8 @@ class Writer:
     def _loop(self) -> None:
         self._pulse.begin()
         self._attempt(lambda: self.vitals.load(self._store))
-        self._long_jobs.extend(LongJob(self._store, Job(command), self._subscribers) for command in due(self._store))
+        for command in due(self._store):
+            self._long_jobs.add(Job(command))
         while True:
             try:
                 item = self._queue.get(timeout=0.0 if self._long_jobs else CHECK_EVERY_S)
@@ -200,13 +200,14 @@ class Writer:
     def _take_turn(self, item: list[ReceivedMessage] | Job) -> None:
         """Write what waits, carry out a command, and do what is due."""
         self._watch_clock()
+        self._attempt(lambda: self._long_jobs.add_night(self._now_ms()))
         group, job = self._drain(item)
         if group:
             self._write(group)
         if job is not None and job.claim.acquire(blocking=False):
             self._run_job(job)
         if self._long_jobs:
-            self._take_step(self._long_jobs[0])
+            self._take_step(self._long_jobs.first)
         if self._retained_due:
             self._publish_retained()
         if time.monotonic() >= self._sweep_at_s or self.vitals.write_error is not None:
@@ -303,7 +304,7 @@ class Writer:
 
     def _run_job(self, job: Job) -> None:
         if type(job.command) in LONG_OPERATIONS:
-            self._long_jobs.append(LongJob(self._store, job, self._subscribers, signed_only=self._signed_only))
+            self._long_jobs.add(job)
             return
         try:
             if job.command is None:
@@ -346,7 +347,7 @@ class Writer:
                 self._follow(long_job.job.command, [])
         finally:
             if is_over:
-                self._long_jobs.popleft()
+                self._long_jobs.remove(long_job)
                 long_job.job.done.set()
 
     def _follow(self, command: BridgeCommand | None, offers: list[firmware_updates.Message]) -> None:

@@ -26,7 +26,14 @@ from bridge.admin.commands.enrolment import (
     RevokeViewers,
 )
 from bridge.admin.commands.firmware_updates import OrderUpdate, StopUpdates
-from bridge.admin.commands.maintenance import DescribeBridge, FollowZoneRules, IngestMessages, Rebuild, Sweep
+from bridge.admin.commands.maintenance import (
+    DescribeBridge,
+    FollowZoneRules,
+    IngestMessages,
+    Rebuild,
+    RunNightlyJob,
+    Sweep,
+)
 from bridge.admin.commands.removal import (
     RemoveCheckoutPoint,
     RemoveConsoles,
@@ -65,6 +72,7 @@ __all__ = [
     "RevokeConsoles",
     "RevokeSources",
     "RevokeViewers",
+    "RunNightlyJob",
     "Scope",
     "SetCheckoutPoint",
     "SetQuestion",

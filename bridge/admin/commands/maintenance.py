@@ -25,6 +25,14 @@ class FollowZoneRules(BridgeCommand, frozen=True):
     words = "bridge"
 
 
+class RunNightlyJob(BridgeCommand, frozen=True):
+    """Do one of the things that the bridge does once a night; `night` is the local date on which it began."""
+
+    words = "bridge"
+    name: str
+    night: str
+
+
 class Sweep(BridgeCommand, frozen=True):
     """Close surveys that have been open for over a day: their own close is lost."""
 
@@ -37,4 +45,4 @@ class DescribeBridge(BridgeCommand, frozen=True):
     words = "doctor"
 
 
-Commands = IngestMessages | Rebuild | FollowZoneRules | Sweep | DescribeBridge
+Commands = IngestMessages | Rebuild | FollowZoneRules | RunNightlyJob | Sweep | DescribeBridge
