@@ -1,10 +1,14 @@
 """The subcommands of the bridge, and the module that adds each to `trivox`."""
 
 COMMANDS = {
+    "annotation list": "bridge.cli.annotation",
+    "annotation remove": "bridge.cli.annotation",
+    "annotation set": "bridge.cli.annotation",
     "backup": "bridge.cli.backup",
     "bridge": "bridge.cli.bridge",
     "broker": "bridge.cli.bridge",
     "broker-config": "bridge.cli.broker_config",
+    "chart": "bridge.cli.chart",
     "checkout-point import": "bridge.cli.admin",
     "checkout-point list": "bridge.cli.lists",
     "checkout-point remove": "bridge.cli.removal",

@@ -121,7 +121,7 @@ def report(
     if sort is not None:
         check_column(sort, columns)
     open_store(database).close()
-    _close_lost_surveys(database)
+    close_lost_surveys(database)
     store = open_store(database)
     try:
         with store.snapshot():
@@ -186,7 +186,7 @@ def _days(from_day: str | None, to_day: str | None, period: Period | None) -> Ca
     return given_days(first, last)
 
 
-def _close_lost_surveys(database: Path) -> None:
+def close_lost_surveys(database: Path) -> None:
     """Close surveys that have been open for over a day as lost, if the database may be written."""
     with acting_for(database):
         is_writable = may_write(database) and may_write(database.resolve().parent)

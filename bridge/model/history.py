@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
 
 KINDS = (
-    *("checkout_point", "console", "count", "placement", "question", "seller", "setting", "shift", "silent_weight"),
+    *(
+        "annotation",
+        "checkout_point",
+        "console",
+        "count",
+        "placement",
+        "question",
+        "seller",
+        "setting",
+        "shift",
+        "silent_weight",
+    ),
     *("site", "zone_rules"),
 )
 """The kinds of things that people change."""

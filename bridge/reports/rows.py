@@ -140,7 +140,7 @@ def report_rows(store: Store, query: ReportQuery, *, total: bool = False) -> lis
 
     With `total`, each row says whether it is a total, and a total of each key question and revision comes last.
     """
-    context = _read_context(store, query)
+    context = read_context(store, query)
     rows = _rows(store, context)
     if total:
         columns = dict.fromkeys(query.row_columns)
@@ -216,7 +216,8 @@ def _read_feeds(store: Store, context: ReportContext, selections: list[Selection
     return total_feeds(runs, shares, times, seller, seller_ids)
 
 
-def _read_context(store: Store, query: ReportQuery) -> ReportContext:
+def read_context(store: Store, query: ReportQuery) -> ReportContext:
+    """Read what is chosen or named for all rows of a report."""
     scope_s = settings_table.chosen_for_all(store, "force_majeure_scope_s")
     chosen = {name: settings_table.chosen_for_all(store, name) for name in SHARES_MAX}
     return ReportContext(
@@ -258,8 +259,8 @@ def _row(context: ReportContext, key: RowKey, counts: RowCounts, feeds: Totals) 
     row |= {"force_majeures": counts.force_majeures} | _figures(context, group, counts, feeds)
     row |= _indices(kind, question.silent_weight if question else 0.0, answers, counts)
     row |= _ratios(counts, row)
-    row["assessable"] = _is_assessable(context, counts)
-    row["settings"] = _settings(context, question, rule, counts)
+    row["assessable"] = is_assessable(context, counts)
+    row["settings"] = row_settings(context, question, rule, counts)
     row["notes"] = notes(row, counts, context.sampled)
     return row
 
@@ -325,7 +326,8 @@ def _ratios(counts: RowCounts, figures: Row) -> Row:
     }
 
 
-def _is_assessable(context: ReportContext, counts: RowCounts) -> bool:
+def is_assessable(context: ReportContext, counts: RowCounts) -> bool:
+    """Return whether force majeure leaves enough of the counts to judge."""
     level = kpi.ratio(counts.force_majeures, counts.surveys)
     if level is None:
         return counts.force_majeures == 0
@@ -333,9 +335,10 @@ def _is_assessable(context: ReportContext, counts: RowCounts) -> bool:
     return level <= limits["force_majeure_level_max"] and counts.affected_share <= limits["affected_share_max"]
 
 
-def _settings(
+def row_settings(
     context: ReportContext, question: settings_table.KeyQuestion | None, rule: Rule, counts: RowCounts
 ) -> Row:
+    """Return the settings that a row, or a chart, of these counts is computed with."""
     from_day, to_day = context.days_of(counts.sites)
     return {
         "silent_weight": question.silent_weight if question else None,

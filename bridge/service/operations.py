@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.admin import commands
+from bridge.admin.annotations import remove_annotations, set_annotation
 from bridge.admin.counts_import import import_counts
 from bridge.admin.enrolment import (
     enroll_consoles,
@@ -181,6 +182,8 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.RevokeViewers: _simple(revoke_viewers),
     commands.RetireConsoles: _simple(retire_consoles),
     commands.OrderUpdate: _simple(order_update),
+    commands.SetAnnotation: _simple(set_annotation),
+    commands.RemoveAnnotations: _simple(remove_annotations),
     commands.StopUpdates: _simple(stop_updates),
     commands.Sweep: _sweep,
 }

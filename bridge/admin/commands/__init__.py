@@ -3,7 +3,8 @@
 A module holds the commands of an area, and lists them in its `Commands`.
 """
 
-from bridge.admin.commands import configuration, enrolment, firmware_updates, maintenance, removal
+from bridge.admin.commands import annotations, configuration, enrolment, firmware_updates, maintenance, removal
+from bridge.admin.commands.annotations import RemoveAnnotations, SetAnnotation
 from bridge.admin.commands.base import ALL_CONSOLES, BridgeCommand, Scope
 from bridge.admin.commands.configuration import (
     ImportCheckoutPoints,
@@ -61,6 +62,7 @@ __all__ = [
     "NoteNewKeys",
     "OrderUpdate",
     "Rebuild",
+    "RemoveAnnotations",
     "RemoveCheckoutPoint",
     "RemoveConsoles",
     "RemoveCounts",
@@ -74,6 +76,7 @@ __all__ = [
     "RevokeViewers",
     "RunNightlyJob",
     "Scope",
+    "SetAnnotation",
     "SetCheckoutPoint",
     "SetQuestion",
     "SetSettings",
@@ -83,5 +86,10 @@ __all__ = [
 ]
 
 AnyCommand = (
-    configuration.Commands | enrolment.Commands | firmware_updates.Commands | maintenance.Commands | removal.Commands
+    annotations.Commands
+    | configuration.Commands
+    | enrolment.Commands
+    | firmware_updates.Commands
+    | maintenance.Commands
+    | removal.Commands
 )

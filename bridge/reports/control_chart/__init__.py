@@ -1,0 +1,1 @@
+"""Control charts: figures over time, with limits and signals."""

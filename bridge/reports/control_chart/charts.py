@@ -1,0 +1,141 @@
+"""Build control charts of the store's counts: one for each group, key question and revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bridge.reports import corrections
+from bridge.reports.control_chart.annotated import ChartScope, within
+from bridge.reports.control_chart.chart import ChartParts, chart_row
+from bridge.reports.control_chart.figures import figure_of
+from bridge.reports.control_chart.points import ChartMaker, counts_of, make_points
+from bridge.reports.control_chart.units import units_of
+from bridge.reports.rows import RULE_OF_KIND, is_assessable, read_context, row_settings
+from bridge.store import annotations as annotation_table
+from bridge.store import report_queries
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from bridge.model.annotation import Annotation
+    from bridge.reports.control_chart.units import ChartUnit
+    from bridge.reports.row_counts import RowCounts
+    from bridge.reports.rows import ReportContext, ReportQuery, RowKey
+    from bridge.store import Store
+    from bridge.store.report_queries import GroupCounts
+
+    Row = dict[str, Any]
+    GroupsOfChart = dict[str, list[GroupCounts]]
+
+
+@dataclass(frozen=True)
+class ChartQuery:
+    """A query for charts: `report` says of what and of which days, `today` is the first day that is over nowhere."""
+
+    report: ReportQuery
+    unit: str
+    figure: str
+    from_day: date
+    to_day: date
+    today: date
+
+
+def chart_rows(store: Store, query: ChartQuery) -> list[Row]:
+    """Return the charts as `--format json` shows them, in order of their groups and key questions."""
+    context = read_context(store, query.report)
+    units = units_of(query.unit, query.from_day, query.to_day, query.today)
+    annotations = annotation_table.every_annotation(store)
+    rows = []
+    for key, groups in sorted(_counts(store, context, query.unit).items(), key=lambda item: _order(item[0])):
+        parts = _parts(context, query, key, groups, _without_beginning(units, groups), annotations)
+        if parts is not None:
+            rows.append(chart_row(parts))
+    corrections.add_notes(store, rows)
+    of_all = {
+        "charts": len(rows),
+        "with_signals": sum(1 for row in rows if row["signals"]),
+        "expected_false_signals": sum(row["expected_false_signals"] for row in rows),
+    }
+    return [row | {"of_all": of_all} for row in rows]
+
+
+def has_surveys(store: Store, query: ChartQuery) -> bool:
+    """Return whether there is anything to chart, of whatever question."""
+    return bool(_counts(store, read_context(store, query.report), query.unit))
+
+
+def _counts(store: Store, context: ReportContext, unit: str) -> dict[RowKey, GroupsOfChart]:
+    """Return the counts of each chart by the names of its units."""
+    found: dict[RowKey, GroupsOfChart] = {}
+    columns = (*context.query.columns, unit)
+    for selection in context.query.selections(context.timezones):
+        for counts in report_queries.group_counts(store, columns, selection):
+            *group, name = counts.group
+            key = context.key(tuple(group), counts.question_id, counts.question_revision)
+            found.setdefault(key, {}).setdefault(str(name), []).append(counts)
+    return found
+
+
+def _order(key: RowKey) -> tuple[Any, ...]:
+    return ([(value is None, value or "") for value in key.group], key.question_id, key.revision or 0, key.kind)
+
+
+def _without_beginning(units: list[ChartUnit], groups: GroupsOfChart) -> list[ChartUnit]:
+    """Return the units from the first one on that has counts."""
+    first = next((index for index, unit in enumerate(units) if unit.name in groups), len(units))
+    return units[first:]
+
+
+def _parts(
+    context: ReportContext,
+    query: ChartQuery,
+    key: RowKey,
+    groups: GroupsOfChart,
+    units: list[ChartUnit],
+    annotations: list[Annotation],
+) -> ChartParts | None:
+    """Return what a chart is made of; None if its question's kind does not have the figure."""
+    figure = figure_of(query.figure, key.kind)
+    if figure is None:
+        return None
+    question = context.questions.get(key.question_id)
+    rule = context.query.force_majeure or RULE_OF_KIND[key.kind]
+    weight = question.silent_weight if question and figure.uses_weight else 0.0
+    maker = ChartMaker(figure, query.unit, rule, weight, lambda counts: is_assessable(context, counts))
+    total = counts_of([group for some in groups.values() for group in some])
+    scope = _scope(context, key, total)
+    concerning = [(note, index) for note, index in within(annotations, units) if scope.has(note)]
+    starts = sorted({index for note, index in concerning if index and scope.begins_range(note)})
+    numbers = {index: number for number, index in enumerate((0, *starts), 1)}
+    begun = [(note, numbers[index] if scope.begins_range(note) else None) for note, index in concerning]
+    settings = row_settings(context, question, rule, total)
+    return ChartParts(_columns(context, key), maker, make_points(maker, units, groups, starts), begun, total, settings)
+
+
+def _columns(context: ReportContext, key: RowKey) -> Row:
+    """Return the columns with which a chart begins, as a row of a report does."""
+    row: Row = {}
+    for column, value in zip(context.query.columns, key.group, strict=True):
+        row[column] = value
+        if column == "seller_id":
+            row["seller_name"] = context.seller_names.get(value or "")
+    return row | {"question_id": key.question_id, "question_revision": key.revision, "kind": key.kind}
+
+
+def _scope(context: ReportContext, key: RowKey, total: RowCounts) -> ChartScope:
+    """Return what a chart is of, by its group and by what the query is limited to."""
+    query, group = context.query, dict(zip(context.query.columns, key.group, strict=True))
+    site_id = group.get("site_id") or ""
+    consoles = [(site_id, group["console_id"] or "")] if "console_id" in group else []
+    consoles = consoles or [_pair(name) for name in query.consoles or ()]
+    points = [(site_id, group["checkout_point_id"] or "")] if "checkout_point_id" in group else []
+    sellers = [group["seller_id"] or ""] if "seller_id" in group else query.seller_ids or ()
+    return ChartScope(
+        key.question_id, frozenset(total.sites), frozenset(consoles), frozenset(points), frozenset(sellers)
+    )
+
+
+def _pair(name: str) -> tuple[str, str]:
+    site_id, _, console_id = name.partition("/")
+    return site_id, console_id
