@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.admin.enrolment import record_lost_login
 from bridge.admin.known_names import KnownNames
+from bridge.admin.targets import drop_targets
 from bridge.errors import TrivoxError, UsageError
 from bridge.keyring import Keyring
 from bridge.model.history import HistoryChange
@@ -110,6 +111,7 @@ def remove_sites(store: Store, command: RemoveSites) -> dict[str, Any]:
             if name.startswith(f"{site_id}/"):
                 record_lost_login(store, name)
         _record_settings(store, site_id, "")
+        drop_targets(store, site_id=site_id)
         record_change(store, HistoryChange("site", site_id, "", {"timezone": timezone}, None))
         removals.delete_site(store, site_id)
         store.forget()
@@ -139,6 +141,7 @@ def remove_checkout_point(store: Store, command: RemoveCheckoutPoint) -> dict[st
                 _remove_placement(store, console_key, (site_id, console_id), from_ms)
                 placements += 1
     if command.console_id is None:
+        drop_targets(store, site_id=site_id, checkout_point_id=point)
         record_change(store, HistoryChange("checkout_point", site_id, point, {}, None))
         removals.delete_checkout_point(store, site_id, point)
     store.forget()
@@ -236,6 +239,7 @@ def remove_sellers(store: Store, command: RemoveSellers) -> dict[str, Any]:
             raise TrivoxError(
                 f"Seller {seller_id} is named by {plural(counts, 'count')}: import them again with the right one first."
             )
+        drop_targets(store, seller_id=seller_id)
         name = removals.seller_name(store, seller_id)
         record_change(store, HistoryChange("seller", "", seller_id, {"seller_name": name}, None))
         removals.delete_seller(store, seller_id)
@@ -256,6 +260,7 @@ def remove_questions(store: Store, command: RemoveQuestions) -> dict[str, Any]:
                 f"Key question {question_id} is chosen for {consoles_named}: choose another with `trivox settings set` "
                 "first."
             )
+        drop_targets(store, question_id=question_id)
         revision = newest_revision(store, question_id)
         before = revision._asdict() if revision else {}
         record_change(store, HistoryChange("question", "", question_id, before, None))

@@ -17,6 +17,9 @@ console_app = typer.Typer(help="Enrol, flash, update, list, retire and remove co
 question_app = typer.Typer(
     help="Define key questions, list them, remove them, and print them as cards.", no_args_is_help=True
 )
+target_app = typer.Typer(
+    help="Set targets of sites, checkout points, sellers and key questions, list and remove them.", no_args_is_help=True
+)
 settings_app = typer.Typer(help="Choose consoles' settings, and list them.", no_args_is_help=True)
 
 

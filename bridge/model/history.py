@@ -14,19 +14,9 @@ if TYPE_CHECKING:
 
 
 KINDS = (
-    *(
-        "annotation",
-        "checkout_point",
-        "console",
-        "count",
-        "placement",
-        "question",
-        "seller",
-        "setting",
-        "shift",
-        "silent_weight",
-    ),
-    *("site", "zone_rules"),
+    "annotation",
+    *("checkout_point", "console", "count", "placement", "question", "seller", "setting", "shift", "silent_weight"),
+    *("site", "target", "zone_rules"),
 )
 """The kinds of things that people change."""
 

@@ -39,6 +39,7 @@ from bridge.admin.retirement import retire_consoles
 from bridge.admin.settings import set_settings
 from bridge.admin.shifts import import_shifts
 from bridge.admin.sites import import_checkout_points, import_sites, set_checkout_point, set_site
+from bridge.admin.targets import remove_target, set_target
 from bridge.admin.zone_rules import follow_zone_rules, other_rules
 from bridge.errors import TrivoxError
 from bridge.service import nightly
@@ -185,6 +186,8 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.SetAnnotation: _simple(set_annotation),
     commands.RemoveAnnotations: _simple(remove_annotations),
     commands.StopUpdates: _simple(stop_updates),
+    commands.SetTarget: _simple(set_target),
+    commands.RemoveTarget: _simple(remove_target),
     commands.Sweep: _sweep,
 }
 """Each operation returns a result that JSON can hold, and raises TrivoxError with a sentence for the user."""

@@ -3,7 +3,7 @@
 A module holds the commands of an area, and lists them in its `Commands`.
 """
 
-from bridge.admin.commands import annotations, configuration, enrolment, firmware_updates, maintenance, removal
+from bridge.admin.commands import annotations, configuration, enrolment, firmware_updates, maintenance, removal, targets
 from bridge.admin.commands.annotations import RemoveAnnotations, SetAnnotation
 from bridge.admin.commands.base import ALL_CONSOLES, BridgeCommand, Scope
 from bridge.admin.commands.configuration import (
@@ -44,6 +44,7 @@ from bridge.admin.commands.removal import (
     RemoveShifts,
     RemoveSites,
 )
+from bridge.admin.commands.targets import RemoveTarget, SetTarget, TargetOf
 
 __all__ = [
     "ALL_CONSOLES",
@@ -70,6 +71,7 @@ __all__ = [
     "RemoveSellers",
     "RemoveShifts",
     "RemoveSites",
+    "RemoveTarget",
     "RetireConsoles",
     "RevokeConsoles",
     "RevokeSources",
@@ -81,8 +83,10 @@ __all__ = [
     "SetQuestion",
     "SetSettings",
     "SetSite",
+    "SetTarget",
     "StopUpdates",
     "Sweep",
+    "TargetOf",
 ]
 
 AnyCommand = (
@@ -92,4 +96,5 @@ AnyCommand = (
     | firmware_updates.Commands
     | maintenance.Commands
     | removal.Commands
+    | targets.Commands
 )
