@@ -1,32 +1,26 @@
 """Compute the indices and their intervals. Only arithmetic: no I/O, no clock.
 
 Of N surveys, Y were answered *yes*, D *no* and C *can't say*, and S were silent: N = Y + D + C + S. k is the silent
-weight, from 0 (silents count as content) to 1 (as dissatisfied). bridge/reports/README.md, lists the formulas.
-All values and bounds are shares, not percent, and all intervals are at 95 %: `tests/benchmarks/interval_coverage.py`
-computes how often they cover the true value.
+weight, from 0 (silents count as content) to 1 (as dissatisfied), in loyalty from -1 (as those who said yes).
+bridge/reports/README.md lists the formulas. All values and bounds are shares, not percent, and all intervals are at
+95 %: `bridge.model.intervals` makes them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-Z = 1.959963984540054
-"""Standard normal quantile of a two-sided 95 % interval."""
+from bridge.model.intervals import adjusted_wald, between_nested, wilson
+
+if TYPE_CHECKING:
+    from bridge.model.intervals import Estimate
 
 TOO_FEW = 30
 """With fewer surveys than this neither index is shown."""
 
 FEW = 60
 """With fewer surveys than this both indices are flagged."""
-
-EXTREME_WEIGHT = 0.75
-MIDDLE_WEIGHT = 1.5
-"""Pseudo-observations of the adjusted Wald interval: 3/4 at each end of the scale, 3/2 in its middle.
-
-B. Rocks, "Interval Estimation for the 'Net Promoter Score'", The American Statistician 70(4), 2016, 365-372.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +38,6 @@ class Answers:
         return self.yes + self.no + self.cant_say + self.silent
 
 
-class Estimate(NamedTuple):
-    """A value with its 95 % interval: low <= value <= high."""
-
-    value: float
-    low: float
-    high: float
-
-
 class Index(NamedTuple):
     """An index that depends on the silent weight: its estimate and its silent bounds, the values at k = 0 and 1."""
 
@@ -62,43 +48,37 @@ class Index(NamedTuple):
     at_k1: float
 
 
-def dissatisfaction_index(answers: Answers, k: float) -> Index | None:
-    """Return the dissatisfaction index, (D + k·S) / N, within [0, 1]; None if N is 0.
+def dissatisfaction_index(answers: Answers, k: float, k_variance: float | None = None) -> Index | None:
+    """Return the dissatisfaction index, (D + k·S) / N, for k from 0 to 1; within [0, 1], None if N is 0.
 
-    At k = 0 and k = 1 the index is a plain share and has Wilson's interval (see `wilson`); between them it is the mean
-    of scores 1 (no), k (silent) and 0 (yes, can't say) and has Rocks' (see `adjusted_wald`).
+    With a k that is stated (`k_variance` None) it has the interval of `between_nested`: Wilson's at k = 0 and at k = 1.
+    With an estimated k it is the mean of scores 1 (no), k (silent) and 0 (yes, can't say), with the interval of
+    `adjusted_wald`, which holds the error of k: `k_variance`, of `bridge.model.silent_weight`.
     """
     surveys = answers.surveys
     if not surveys:
         return None
-    at_k0 = answers.no / surveys
-    at_k1 = (answers.no + answers.silent) / surveys
-    if k == 0:
-        estimate = wilson(answers.no, surveys)
-    elif k == 1:
-        estimate = wilson(answers.no + answers.silent, surveys)
-    else:
-        satisfied = answers.yes + answers.cant_say
-        estimate = adjusted_wald(
-            scores=((1.0, answers.no), (k, answers.silent), (0.0, satisfied)), ends=(0.0, 1.0), middle=k
-        )
+    at_k0, at_k1 = answers.no / surveys, (answers.no + answers.silent) / surveys
+    if k_variance is None:
+        return Index(*between_nested(answers.no, answers.no + answers.silent, surveys, k), at_k0, at_k1)
+    scores = ((1.0, answers.no), (k, answers.silent), (0.0, answers.yes + answers.cant_say))
+    estimate = adjusted_wald(scores, (0.0, 1.0), more_variance=(answers.silent / surveys) ** 2 * k_variance)
     return Index(*estimate, at_k0, at_k1)
 
 
-def emotional_loyalty_index(answers: Answers, k: float) -> Index | None:
-    """Return the emotional loyalty index, (Y - D - k·S) / N, within [-1, 1]; None if N is 0.
+def emotional_loyalty_index(answers: Answers, k: float, k_variance: float | None = None) -> Index | None:
+    """Return the emotional loyalty index, (Y - D - k·S) / N, for k from -1 to 1; within [-1, 1], None if N is 0.
 
     It is the mean of scores 1 (yes), 0 (can't say), -1 (no) and -k (silent) and has Rocks' interval (see
-    `adjusted_wald`).
+    `adjusted_wald`), with the error of an estimated k (`k_variance`). Below k = 0, where silents are rather content, it
+    lies above both silent bounds.
     """
     surveys = answers.surveys
     if not surveys:
         return None
-    estimate = adjusted_wald(
-        scores=((1.0, answers.yes), (0.0, answers.cant_say), (-1.0, answers.no), (-k, answers.silent)),
-        ends=(-1.0, 1.0),
-        middle=0.0,
-    )
+    scores = ((1.0, answers.yes), (0.0, answers.cant_say), (-1.0, answers.no), (-k, answers.silent))
+    error = 0.0 if k_variance is None else (answers.silent / surveys) ** 2 * k_variance
+    estimate = adjusted_wald(scores, (-1.0, 1.0), more_variance=error)
     at_k0 = (answers.yes - answers.no) / surveys
     at_k1 = (answers.yes - answers.no - answers.silent) / surveys
     return Index(*estimate, at_k0, at_k1)
@@ -122,39 +102,3 @@ def ratio(count: int, of: int | None) -> float | None:
     level (force majeures by surveys). Never clipped: an exact conversion above 1 is a fault that must be seen.
     """
     return count / of if of else None
-
-
-def wilson(count: int, of: int) -> Estimate:
-    """Return the share `count` / `of` with Wilson's score interval, within [0, 1].
-
-    Raises ZeroDivisionError if `of` is 0.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927, 209-212.
-    """
-    share = count / of
-    spread = Z * Z / of
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z * sqrt(share * (1 - share) / of + spread / (4 * of)) / (1 + spread)
-    return _within(share, centre - half, centre + half, (0.0, 1.0))
-
-
-def adjusted_wald(scores: tuple[tuple[float, int], ...], ends: tuple[float, float], middle: float) -> Estimate:
-    """Return the mean of `scores`, pairs of a score and its count, with Rocks' adjusted Wald interval within `ends`.
-
-    The value is the plain mean. The interval is mean ± Z · √((E[x²] - mean²) / n), where mean, E[x²] and n include
-    pseudo-observations at both ends of the scale and in its `middle` (Rocks 2016, see EXTREME_WEIGHT). Raises
-    ZeroDivisionError if all counts are 0.
-    """
-    observed = sum(count for _, count in scores)
-    value = sum(score * count for score, count in scores) / observed
-    weighted = (*scores, (ends[0], EXTREME_WEIGHT), (ends[1], EXTREME_WEIGHT), (middle, MIDDLE_WEIGHT))
-    total = sum(weight for _, weight in weighted)
-    mean = sum(score * weight for score, weight in weighted) / total
-    mean_square = sum(score * score * weight for score, weight in weighted) / total
-    half = Z * sqrt(max(0.0, mean_square - mean * mean) / total)
-    return _within(value, mean - half, mean + half, ends)
-
-
-def _within(value: float, low: float, high: float, ends: tuple[float, float]) -> Estimate:
-    """Keep the bounds within the range and around the value (rounding can put them a hair to its wrong side)."""
-    return Estimate(value, min(value, max(ends[0], low)), max(value, min(ends[1], high)))
