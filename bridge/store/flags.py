@@ -31,4 +31,6 @@ def watched(store: Store, from_month: str = "", to_month: str = "9999-99") -> li
         " ORDER BY month, seller_id, rule",
         (from_month, to_month),
     )
-    return [Watched(*row, bool(is_over)) for *row, is_over in rows]
+    return [
+        Watched(seller, month, rule, version, level, bool(over)) for seller, month, rule, version, level, over in rows
+    ]

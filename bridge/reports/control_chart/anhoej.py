@@ -22,7 +22,7 @@ ADDED = 3  # to log₂ n
 ONE_IN = 20  # charts has as few crossings as the prediction limit, or fewer
 
 
-class Run(NamedTuple):
+class RunOnOneSide(NamedTuple):
     """Useful points in a row on one side: its side (1 above, -1 below), its length, and where it begins and ends."""
 
     side: int
@@ -35,7 +35,7 @@ class Runs(NamedTuple):
     """What the two rules look at. `longest` is None if no point is useful; of several, it is the newest."""
 
     useful: int
-    longest: Run | None
+    longest: RunOnOneSide | None
     crossings: int
 
     @property
@@ -65,7 +65,7 @@ def find_runs(sides: Sequence[int]) -> Runs:
     runs = []
     for side, points in groupby(useful, key=lambda point: point[1]):
         indices = [index for index, _ in points]
-        runs.append(Run(side, len(indices), indices[0], indices[-1]))
+        runs.append(RunOnOneSide(side, len(indices), indices[0], indices[-1]))
     longest = max(runs, key=lambda run: (run.length, run.last), default=None)
     return Runs(len(useful), longest, max(0, len(runs) - 1))
 

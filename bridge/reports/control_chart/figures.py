@@ -9,6 +9,7 @@ from bridge.reports import kpi
 from bridge.reports.control_chart.laney import ScoreSums
 
 if TYPE_CHECKING:
+    from bridge.model.intervals import Estimate
     from bridge.reports.row_counts import RowCounts, Rule
 
 INDEX = "index"
@@ -31,7 +32,7 @@ class ChartFigure(NamedTuple):
     ends: tuple[float, float]
     higher_is_better: bool
     scores: Callable[[float], Scores] | None = None
-    estimate: Callable[[kpi.Answers, float], kpi.Estimate | kpi.Index | None] | None = None
+    estimate: Callable[[kpi.Answers, float], Estimate | kpi.Index | None] | None = None
 
     @property
     def uses_weight(self) -> bool:
