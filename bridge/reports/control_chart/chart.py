@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.reports import kpi
 from bridge.reports.control_chart import annotated
 from bridge.reports.control_chart.chart_notes import chart_notes
-from bridge.reports.control_chart.judgement import FEW_CROSSINGS, LONG_RUN, judge
+from bridge.reports.control_chart.judgement import FEW_CROSSINGS, LONG_RUN, judge, target_words
 from bridge.reports.control_chart.laney import TRIAL
 from bridge.reports.control_chart.plain_words import in_unit
 from bridge.reports.control_chart.points import JUDGED, newest_judgeable
@@ -16,6 +16,7 @@ from bridge.text import plural
 
 if TYPE_CHECKING:
     from bridge.model.annotation import Annotation
+    from bridge.model.target import Target
     from bridge.reports.control_chart.judgement import ChartSignal, RangeJudgement
     from bridge.reports.control_chart.plain_words import PlainWords
     from bridge.reports.control_chart.points import ChartMaker, ChartPoint
@@ -36,6 +37,7 @@ class ChartParts:
     annotations: list[tuple[Annotation, int | None]]
     total: RowCounts
     settings: Row
+    target: Target | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def chart_row(parts: ChartParts) -> Row:
     row["signals"] = [_signal(signal, current) for signal in main.signals]
     row["annotations"] = [annotated.as_object(note, begins) for note, begins in parts.annotations]
     row["change"] = _change(current, newest)
-    row["target"] = None
+    row["target"] = _target(parts, current)
     row["expected_false_signals"] = main.chance
     row["trial_limits"] = current.is_trial
     row["settings"] = parts.settings
@@ -180,6 +182,17 @@ def _change(some: _Range, newest: ChartPoint | None) -> Row:
     bounds: list[str | None] = [judgement.change.name for judgement in some.judgements[1:]] or [None, None]
     newest_name = newest.unit.name if newest else None
     return said(some.main.change) | {"newest": newest_name, "at_k0": bounds[0], "at_k1": bounds[1]}
+
+
+def _target(parts: ChartParts, some: _Range) -> Row | None:
+    """Return the target with what the limits say of it; None if there is none."""
+    target = parts.target
+    if target is None or target.value is None:
+        return None
+    sizes = [parts.maker.sums(point.counts).size for point in some.judged]
+    words = target_words(target.value, some.judgements, sizes, parts.maker.figure)
+    told = {"value": target.value, "in_words": target.in_words, "of": str(target.scope)}
+    return told | {"from": target.from_day.isoformat()} | said(words, parts.maker.unit)
 
 
 def said(plain: PlainWords, unit: str = "week") -> Row:

@@ -41,7 +41,7 @@ def _on_points(row: Row, figure: ChartFigure) -> Iterator[str]:
         yield f"{plural(states[NOT_ASSESSABLE], unit)} not assessable (force majeure), and not judged"
     if states[NO_SURVEYS] and unit != "day":
         yield f"{plural(states[NO_SURVEYS], unit)} without surveys"
-    if unit != "day" and judged:
+    if unit != "day" and judged and row["sigma_z"]:
         mean_size = sum(point["surveys"] for point in judged) / len(judged)
         if mean_size * figure.share(row["centre"]) < LEAST_EXPECTED:
             yield (

@@ -5,20 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bridge.model.target import AT_MOST, TargetScope
 from bridge.reports import corrections
 from bridge.reports.control_chart.annotated import ChartScope, within
 from bridge.reports.control_chart.chart import ChartParts, chart_row
 from bridge.reports.control_chart.figures import figure_of
-from bridge.reports.control_chart.points import ChartMaker, counts_of, make_points
+from bridge.reports.control_chart.points import ChartMaker, counts_of, make_points, newest_judgeable
 from bridge.reports.control_chart.units import units_of
 from bridge.reports.rows import RULE_OF_KIND, is_assessable, read_context, row_settings
 from bridge.store import annotations as annotation_table
 from bridge.store import report_queries
+from bridge.store.targets import in_force
 
 if TYPE_CHECKING:
     from datetime import date
 
     from bridge.model.annotation import Annotation
+    from bridge.model.target import Target, Targets
+    from bridge.reports.control_chart.points import ChartPoint
     from bridge.reports.control_chart.units import ChartUnit
     from bridge.reports.row_counts import RowCounts
     from bridge.reports.rows import ReportContext, ReportQuery, RowKey
@@ -45,10 +49,10 @@ def chart_rows(store: Store, query: ChartQuery) -> list[Row]:
     """Return the charts as `--format json` shows them, in order of their groups and key questions."""
     context = read_context(store, query.report)
     units = units_of(query.unit, query.from_day, query.to_day, query.today)
-    annotations = annotation_table.every_annotation(store)
+    annotations, targets = annotation_table.every_annotation(store), in_force(store)
     rows = []
     for key, groups in sorted(_counts(store, context, query.unit).items(), key=lambda item: _order(item[0])):
-        parts = _parts(context, query, key, groups, _without_beginning(units, groups), annotations)
+        parts = _parts(context, query, key, groups, _without_beginning(units, groups), annotations, targets)
         if parts is not None:
             rows.append(chart_row(parts))
     corrections.add_notes(store, rows)
@@ -94,6 +98,7 @@ def _parts(
     groups: GroupsOfChart,
     units: list[ChartUnit],
     annotations: list[Annotation],
+    targets: Targets,
 ) -> ChartParts | None:
     """Return what a chart is made of; None if its question's kind does not have the figure."""
     figure = figure_of(query.figure, key.kind)
@@ -110,7 +115,20 @@ def _parts(
     numbers = {index: number for number, index in enumerate((0, *starts), 1)}
     begun = [(note, numbers[index] if scope.begins_range(note) else None) for note, index in concerning]
     settings = row_settings(context, question, rule, total)
-    return ChartParts(_columns(context, key), maker, make_points(maker, units, groups, starts), begun, total, settings)
+    points = make_points(maker, units, groups, starts)
+    target = _target(targets, scope, figure.name, newest_judgeable(points, query.unit))
+    return ChartParts(_columns(context, key), maker, points, begun, total, settings, target)
+
+
+def _target(targets: Targets, scope: ChartScope, figure: str, newest: ChartPoint | None) -> Target | None:
+    """Return the target in force on the last day of the newest point."""
+    if newest is None or figure not in AT_MOST:
+        return None
+    (site_id,) = scope.sites if len(scope.sites) == 1 else ("",)
+    (seller_id,) = scope.sellers if len(scope.sellers) == 1 else ("",)
+    ((_, point_id),) = scope.checkout_points if len(scope.checkout_points) == 1 else (("", ""),)
+    whom = TargetScope(site_id, point_id, seller_id)
+    return targets.at(scope.question_id, figure, newest.unit.last, whom)
 
 
 def _columns(context: ReportContext, key: RowKey) -> Row:
