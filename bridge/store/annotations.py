@@ -35,15 +35,21 @@ def keep_annotation(
     before = _read(known) if known else None
     if before and before.new_range == new_range:
         return before, before
-    row = store.one(
-        f"INSERT INTO annotation (on_day, {_SCOPE}, text, new_range, set_at_ms, set_by)"  # noqa: S608
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET new_range = excluded.new_range,"
-        f" set_at_ms = excluded.set_at_ms, set_by = excluded.set_by RETURNING {_COLUMNS}",
-        (on_day, *scope, text, int(new_range), store.now_ms, store.origin.who),
-    )
-    if row is None:
-        raise RuntimeError("RETURNING returned nothing")
-    return before, _read(row)
+    if before:
+        store.run(
+            "UPDATE annotation SET new_range = ?, set_at_ms = ?, set_by = ? WHERE annotation_id = ?",
+            (int(new_range), store.now_ms, store.origin.who, before.annotation_id),
+        )
+        annotation_id = before.annotation_id
+    else:
+        store.run(
+            f"INSERT INTO annotation (on_day, {_SCOPE}, text, new_range, set_at_ms, set_by)"  # noqa: S608
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (on_day, *scope, text, int(new_range), store.now_ms, store.origin.who),
+        )
+        annotation_id = store.connection.last_insert_rowid()
+    after = Annotation(annotation_id, on_day, scope, text, new_range, store.now_ms, store.origin.who)
+    return before, after
 
 
 def delete_annotation(store: Store, annotation_id: int) -> None:

@@ -45,7 +45,7 @@ def units_of(unit: str, from_day: date, to_day: date, today: date) -> list[Chart
     """Return the units from a day up to another, not included; those that go beyond `today`, or to it, are not over."""
     found: list[ChartUnit] = []
     day = from_day
-    while day < to_day and len(found) <= MOST_UNITS:
+    while day < to_day and len(found) <= MOST_UNITS + 1:  # one more may be under way
         name = unit_of(unit, day)
         first, following = days_of(unit, name)
         is_complete = first >= from_day and following <= min(to_day, today)
