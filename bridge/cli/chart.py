@@ -20,7 +20,7 @@ from bridge.errors import UsageError
 from bridge.model.local_time import UNITS, local
 from bridge.reports.control_chart.chart_formats import as_csv
 from bridge.reports.control_chart.charts import ChartQuery, chart_rows, has_surveys
-from bridge.reports.control_chart.figures import INDEX
+from bridge.reports.control_chart.figures import FIGURES, INDEX
 from bridge.reports.control_chart.plain_words import BY_NAME
 from bridge.reports.control_chart.units import LAST_BY_DEFAULT, MOST_UNITS, first_day_of_last, units_of
 from bridge.reports.days import given_days
@@ -69,7 +69,10 @@ def chart(
     last: Annotated[
         int | None,
         typer.Option(
-            min=LEAST_UNITS, max=MOST_UNITS, help="How many days, weeks or months that are over. [default: 60, 26, 24]"
+            min=LEAST_UNITS,
+            max=MOST_UNITS,
+            metavar="N",
+            help="How many days, weeks or months that are over. [default: 60, 26, 24]",
         ),
     ] = None,
     from_day: Annotated[
@@ -77,7 +80,10 @@ def chart(
     ] = None,
     to_day: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The day after the last one.")] = None,
     figure: Annotated[
-        ChartFigureName | None, typer.Option(help="What to chart. [default: the index of the question's kind]")
+        ChartFigureName | None,
+        typer.Option(
+            metavar="FIGURE", help=f"What to chart: {', '.join(FIGURES)}. [default: the index of the question's kind]"
+        ),
     ] = None,
     question: Annotated[str | None, typer.Option(help="Only this key question.", metavar="ID")] = None,
     site: Annotated[list[str] | None, typer.Option(help="Only this site; may be repeated.", metavar="ID")] = None,

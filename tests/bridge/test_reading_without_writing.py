@@ -28,6 +28,8 @@ READING = (
     ("question", "list"),
     ("settings", "list"),
     ("console", "list"),
+    ("chart", "--from", "2026-10-01", "--to", "2026-12-01"),
+    ("annotation", "list"),
     ("doctor",),
     ("watch", "--once"),
     ("firmware", "list"),

@@ -10,6 +10,7 @@ from bridge.reports.control_chart.laney import TRIAL
 from bridge.reports.control_chart.plain_words import BETTER, BY_NAME, WORSE
 from bridge.reports.control_chart.points import JUDGED, NO_SURVEYS, NOT_ASSESSABLE, TOO_FEW
 from bridge.reports.control_chart.units import LEAST_EXPECTED
+from bridge.reports.notation import decimal
 from bridge.text import plural
 
 if TYPE_CHECKING:
@@ -25,7 +26,23 @@ LONGER = {"day": " (`--unit week` has more in each)", "week": " (`--unit month` 
 
 def chart_notes(row: Row, figure: ChartFigure, total: RowCounts) -> list[str]:
     """Return the notes of a chart that is complete but for them; `total` are the counts of all its points."""
-    return [*_on_points(row, figure), *_on_what_is_left_out(row, total), *_on_weight(row)]
+    return [*_on_range(row), *_on_points(row, figure), *_on_what_is_left_out(row, total), *_on_weight(row)]
+
+
+def _on_range(row: Row) -> Iterator[str]:
+    """Say who had the limits begin anew, and what was usual before: a new range makes anything usual."""
+    ranges = {some["range"]: some for some in row["ranges"]}
+    before, since = ranges.get(row["range"] - 1), ranges[row["range"]]
+    for note in row["annotations"] if before else []:
+        if before and note["begins_range"] == row["range"]:
+            yield (
+                f"limits begin anew on {since['from']} by annotation {note['annotation_id']}, set on "
+                f"{note['set_at'][:10]} by {note['set_by']}: centre {_centre(before)} before, {_centre(since)} since"
+            )
+
+
+def _centre(some: Row) -> str:
+    return "unknown" if some["centre"] is None else decimal(some["centre"])
 
 
 def _on_points(row: Row, figure: ChartFigure) -> Iterator[str]:

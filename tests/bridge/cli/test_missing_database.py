@@ -12,8 +12,12 @@ from tests.support import facts
 
 SHIFTS = "site_id,console_id,seller_id,seller_name,started_at,ended_at\n"
 REFUSED = {
+    "annotation list": (),
+    "annotation remove": ("1",),
+    "annotation set": ("a sale", "--on", "2026-11-02"),
     "backup": ("copy.db",),
     "broker-config": ("--out", "broker", "--host", "a"),
+    "chart": (),
     "checkout-point import": ("points.csv",),
     "checkout-point list": (),
     "checkout-point remove": ("sofia-1", "desk"),

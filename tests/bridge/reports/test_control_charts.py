@@ -191,6 +191,10 @@ def test_an_annotation_begins_a_new_range_where_it_concerns_all_of_a_chart(own_s
     assert (west["change"]["words"], west["trial_limits"], west["annotations"][0]["begins_range"]) == (
         "usual variation", True, 2
     )  # fmt: skip
+    (note,) = [
+        note for note in west["notes"] if note.startswith("limits begin anew on 2024-04-22 by annotation 1, set")
+    ]
+    assert note.endswith(": centre 0.14 before, 0.34 since")
     (both,) = charts(own_shops, *DAYS, "--question", "staff")
     assert [note["begins_range"] for note in both["annotations"]] == [None]
     assert {point["range"] for point in both["points"]} == {1}
