@@ -194,6 +194,16 @@ def days_of(unit: str, name: str) -> tuple[date, date]:
         return first, date.max
 
 
+def months_within(from_day: date, to_day: date) -> tuple[str, str]:
+    """Return the first whole month of a period, and the first one after it that is not whole, as reports name them.
+
+    They are the same where none is whole. `to_day` is not included.
+    """
+    last = to_day.year * 12 + to_day.month - 1
+    first = min(from_day.year * 12 + from_day.month - 1 + (from_day.day > 1), last)
+    return f"{first // 12:04}-{first % 12 + 1:02}", to_day.isoformat()[:7]
+
+
 def hour_of(at_ms: int, timezone: str) -> str:
     """Return the local hour of an instant as `local_hour` does, from a cache."""
     return hour_at(at_ms, timezone)[2]

@@ -168,7 +168,7 @@ def delete_seller(store: Store, seller_id: str) -> None:
 def was_asked(store: Store, question_id: str) -> bool:
     """Return whether any customer was asked a key question."""
     row = store.one(
-        "SELECT EXISTS (SELECT 1 FROM rollup_day WHERE question_id = ?1)"
+        "SELECT EXISTS (SELECT 1 FROM rollup_site_month WHERE question_id = ?1)"
         " OR EXISTS (SELECT 1 FROM survey WHERE outcome = 'open' AND question_id = ?1)",
         (question_id,),
     )

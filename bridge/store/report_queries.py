@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bridge.store import counts, imports
+from bridge.model.local_time import months_within
+from bridge.store import counts, imports, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bridge.store.connection import Store
+    from bridge.store.rollups import Level
 
 Group = tuple[str | None, ...]
 
@@ -112,12 +115,13 @@ class Selection(NamedTuple):
         return " AND ".join(conditions), bindings
 
 
+_PLACES, _DAYS = {"console_id", "checkout_point_id"}, {"day", "week"}
 _SHARED = "checkout_point_id IS NOT NULL AND seller_id IS NULL"
 
 
-def _expressions(hour_or_day: str) -> dict[str, str]:
-    """Return the SQL of each report column, for a table that has a local `hour`, or only a `day`."""
-    day = "day" if hour_or_day == "day" else "substr(hour, 1, 10)"
+def _expressions(period: str) -> dict[str, str]:
+    """Return the SQL of each report column, for a table that has a local `hour`, or only a `day` or `month`."""
+    day = "substr(hour, 1, 10)" if period == "hour" else "day"
     return {
         "site_id": "site_id",
         "console_id": "nullif(console_id, '')",
@@ -126,14 +130,33 @@ def _expressions(hour_or_day: str) -> dict[str, str]:
         "hour": "hour",
         "day": day,
         "week": f"strftime('%G-W%V', {day})",
-        "month": f"substr({day}, 1, 7)",
+        "month": "month" if period == "month" else f"substr({day}, 1, 7)",
     }
 
 
-def _rollup(store: Store, grain: str) -> str:
+def _rollup(store: Store, level: Level) -> str:
     """Return the SQL of a rollup with what an import is adding to it."""
-    rollup = f"rollup_{grain}"
-    return f"(SELECT * FROM {rollup} UNION ALL SELECT * FROM {rollup}_change)" if imports.is_visible(store) else rollup  # noqa: S608
+    table = level.table
+    return f"(SELECT * FROM {table} UNION ALL SELECT * FROM {table}_change)" if imports.is_visible(store) else table  # noqa: S608
+
+
+def _levels(columns: tuple[str, ...], selection: Selection) -> list[tuple[Level, Selection]]:
+    """Return the smallest rollups that together have what is asked for, each with the part of it to read there.
+
+    Whole months are read by the month, and the days before and after them by the day.
+    """
+    by_console = selection.consoles is not None or not _PLACES.isdisjoint(columns)
+    by_day, by_month = (rollups.DAY, rollups.MONTH) if by_console else (rollups.SITE_DAY, rollups.SITE_MONTH)
+    if "hour" in columns:
+        return [(rollups.HOUR, selection)]
+    days = date.fromisoformat(selection.from_day), date.fromisoformat(selection.to_day)
+    first, last = months_within(*days)
+    if first >= last or not _DAYS.isdisjoint(columns):
+        return [(by_day, selection)]
+    of_months = selection._replace(from_day=first, to_day=last)
+    before, after = selection._replace(to_day=f"{first}-01"), selection._replace(from_day=f"{last}-01")
+    edges = [(by_day, edge) for edge in (before, after) if edge.from_day < edge.to_day]
+    return [(by_month, of_months), *edges]
 
 
 def _counts(store: Store) -> str:
@@ -142,14 +165,18 @@ def _counts(store: Store) -> str:
 
 
 def group_counts(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[GroupCounts]:
-    """Yield the counts of the selected surveys by group."""
-    grain = "hour" if "hour" in columns else "day"
-    sql_of = _expressions(grain)
+    """Yield the counts of the selected surveys by group; those of one group may come in several parts."""
+    for level, part in _levels(columns, selection):
+        yield from _counts_at(store, columns, level, part)
+
+
+def _counts_at(store: Store, columns: tuple[str, ...], level: Level, selection: Selection) -> Iterator[GroupCounts]:
+    sql_of = _expressions(level.period)
     group = [sql_of[column] for column in columns]
     keys = ", ".join([*group, "site_id", "question_id", "question_revision", "affected"])
     sums = ", ".join(f"CAST(total({name}) AS INTEGER)" for name in GroupCounts._fields[5:])
-    where, bindings = selection.where(grain)
-    sql = f"SELECT {keys}, {sums} FROM {_rollup(store, grain)} WHERE {where} GROUP BY {keys}"  # noqa: S608 - no outside text
+    where, bindings = selection.where(level.period)
+    sql = f"SELECT {keys}, {sums} FROM {_rollup(store, level)} WHERE {where} GROUP BY {keys}"  # noqa: S608 - no outside text
     width = len(columns)
     for row in store.each(sql, bindings):
         if any(row[width + 4 :]):
@@ -240,7 +267,7 @@ def hours_without_seller(store: Store, selection: Selection) -> list[tuple[str, 
     of_counts, bindings = selection.where("hour", "at_console_id", by_survey=False)
     where, more = Selection(selection.from_day, "a", site_ids=selection.site_ids).where("hour")
     sql = (
-        f"SELECT DISTINCT site_id, checkout_point_id, hour FROM {_rollup(store, 'hour')} WHERE {where}"  # noqa: S608 - no outside text
+        f"SELECT DISTINCT site_id, checkout_point_id, hour FROM {_rollup(store, rollups.HOUR)} WHERE {where}"  # noqa: S608 - no outside text
         " AND hour < (SELECT strftime('%Y-%m-%d', max(to_ms) / 1000, 'unixepoch', '+2 days')"
         f" FROM {_counts(store)} WHERE {of_counts})"
         " AND seller_id = '' AND yes + no + cant_say + silent > 0"
@@ -262,7 +289,7 @@ def counts_in_time(
     where, bindings = selection.where("hour")
     sql = (
         f"SELECT {keys}, min(hour), max(hour), CAST(total(yes + no + cant_say + silent) AS INTEGER),"  # noqa: S608 - no outside text
-        f" CAST(total(asked) AS INTEGER) FROM {_rollup(store, 'hour')} WHERE {where}"
+        f" CAST(total(asked) AS INTEGER) FROM {_rollup(store, rollups.HOUR)} WHERE {where}"
         f" GROUP BY {keys}, {'hour' if by_hour else 'substr(hour, 1, 10)'}"
     )
     width = len(columns)
@@ -291,7 +318,8 @@ def surveys_opened(
 def days_with_surveys(store: Store, selection: Selection) -> list[str]:
     """Return all days on which there are surveys or force majeures of what is selected, whatever its days."""
     where, bindings = selection._replace(from_day="", to_day="a").where("day")
-    sql = f"SELECT DISTINCT day FROM {_rollup(store, 'day')} WHERE {where} ORDER BY 1"  # noqa: S608 - no outside text
+    level = rollups.SITE_DAY if selection.consoles is None else rollups.DAY
+    sql = f"SELECT DISTINCT day FROM {_rollup(store, level)} WHERE {where} ORDER BY 1"  # noqa: S608 - no outside text
     return [str(row[0]) for row in store.all(sql, bindings)]
 
 

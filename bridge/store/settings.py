@@ -93,8 +93,8 @@ def keep_revision(store: Store, question_id: str, revision: Revision) -> None:
 def highest_revision_heard(store: Store, question_id: str, limit: int = REVISION_MAX) -> int:
     """Return the highest revision of a question that any console used, of those up to `limit`; 0 if none did."""
     row = store.one(
-        "WITH heard AS (SELECT question_id, question_revision FROM rollup_day"
-        " UNION ALL SELECT question_id, question_revision FROM rollup_day_change"
+        "WITH heard AS (SELECT question_id, question_revision FROM rollup_site_month"
+        " UNION ALL SELECT question_id, question_revision FROM rollup_site_month_change"
         " UNION ALL SELECT question_id, question_revision FROM survey WHERE outcome = 'open')"
         " SELECT coalesce(max(question_revision), 0) FROM heard WHERE question_id = ? AND question_revision <= ?",
         (question_id, limit),

@@ -18,6 +18,7 @@ import apsw
 
 from bridge.store import open_store
 from bridge.store.connection import ROWS_AT_ONCE
+from bridge.store.rollups import LEVELS
 from simulator.console.micropython import command
 from simulator.scenario.fleet_console import Fleet
 from simulator.scenario.live_console import LiveConsole, LiveContext
@@ -37,7 +38,7 @@ CONSOLE_KB = 20
 AT_ONCE = 33_000  # rows in a transaction, as many as in one of `trivox ingest` here
 ROUNDS = 3
 SHARE = 0.5
-TABLES = ("event", "survey", "force_majeure", "counts", "counts_received", "rollup_hour", "rollup_day")
+TABLES = ("event", "survey", "force_majeure", "counts", "counts_received", *LEVELS)
 PRESSES = 50_000
 
 

@@ -12,6 +12,15 @@ from tests.chaos.observations import EpochName
 
 CONSOLE = "JOIN console ON console.console_key = {table}.console_key"
 GROUP = ("site_id", "console_id", "checkout_point_id", "seller_id", "question_id", "question_revision")  # of a rollup
+GROUP_OF_SITE = ("site_id", "seller_id", "question_id", "question_revision")
+ROLLUPS = {
+    "rollup_hour": ("hour", None, GROUP),
+    "rollup_day": ("day", 10, GROUP),
+    "rollup_month": ("month", 7, GROUP),
+    "rollup_site_day": ("day", 10, GROUP_OF_SITE),
+    "rollup_site_month": ("month", 7, GROUP_OF_SITE),
+}
+"""By table: the first column, how much of an hour's name it holds, and the group."""
 NUMBERED = {"event": "seq", "survey": "survey", "force_majeure": "seq"}
 
 Row = tuple[Any, ...]
@@ -113,9 +122,10 @@ def grouped_rows(connection: Database, table: str, *columns: str) -> Iterator[tu
         yield row[: len(key)], row[len(key) :]
 
 
-def rollup(connection: Database, name: str, first: str, counts: Sequence[str]) -> dict[Row, Counter[str]]:
-    """Return the counts above 0 of a rollup by its `first` column (hour or day), its group and `affected`."""
-    key = (first, *GROUP, "affected")
+def rollup(connection: Database, name: str, counts: Sequence[str]) -> dict[Row, Counter[str]]:
+    """Return the counts above 0 of a rollup by its first column (hour, day or month), its group and `affected`."""
+    first, _, group = ROLLUPS[name]
+    key = (first, *group, "affected")
     rows = connection.execute(f"SELECT {', '.join((*key, *counts))} FROM {name}")
     found = {row[: len(key)]: Counter(dict(zip(counts, row[len(key) :], strict=True))) for row in rows}
     return {place: +counted for place, counted in found.items() if +counted}

@@ -11,7 +11,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.bridge.survey_oracle import expected_surveys
-from tests.chaos.database import StoredEpoch, damage, grouped_rows, hours_and_dates, numbered_rows, rollup
+from tests.chaos.database import (
+    GROUP,
+    ROLLUPS,
+    StoredEpoch,
+    damage,
+    grouped_rows,
+    hours_and_dates,
+    numbered_rows,
+    rollup,
+)
 
 OUTCOMES = ("yes", "no", "cant_say", "silent", "error")
 
@@ -26,8 +35,8 @@ def check_derived(
     yield from _dates(connection, epochs)
     yield from _force_majeures(connection, epochs)
     yield from _hours(connection)
-    for name, length in (("rollup_hour", None), ("rollup_day", 10)):
-        yield from _rollup(connection, name, length)
+    for name in ROLLUPS:
+        yield from _rollup(connection, name)
 
 
 def _surveys(connection: sqlite3.Connection, epochs: list[StoredEpoch], now_ms: int, scope_ms: int) -> Iterator[str]:
@@ -120,23 +129,27 @@ def _messages(epoch: StoredEpoch) -> Iterator[tuple[str, bytes, int]]:
         yield f"trivox/v1/{site_id}/{console_id}/events", json.dumps(payload).encode(), event.arrived_at_ms
 
 
-def _rollup(connection: sqlite3.Connection, name: str, length: int | None) -> Iterator[str]:
+def _rollup(connection: sqlite3.Connection, name: str) -> Iterator[str]:
     """Check a rollup against surveys and force majeures, added up here one by one."""
+    _, length, columns_of_group = ROLLUPS[name]
+    places = [GROUP.index(column) for column in columns_of_group]
     expected: dict[tuple[Any, ...], Counter[str]] = {}
-    for (hour, *group), (affected, outcome, ask_every) in grouped_rows(
+    for (hour, *place), (affected, outcome, ask_every) in grouped_rows(
         connection, "survey", "affected", "outcome", "ask_every"
     ):
         if outcome == "open":
             continue
+        group = [place[index] for index in places]
         counts = expected.setdefault((hour[:length], *group, affected), Counter())
         counts[outcome] += 1
         if outcome != "error":
             counts["asked"] += ask_every or 1
             counts["ask_every_unknown"] += ask_every is None
-    for (hour, *group), _ in grouped_rows(connection, "force_majeure"):
+    for (hour, *place), _ in grouped_rows(connection, "force_majeure"):
+        group = [place[index] for index in places]
         expected.setdefault((hour[:length], *group, 0), Counter())["force_majeures"] += 1
     columns = (*OUTCOMES, "force_majeures", "asked", "ask_every_unknown")
-    stored = rollup(connection, name, "hour" if length is None else "day", columns)
-    for place in sorted({*stored, *expected}):
-        if stored.get(place) != +expected.get(place, Counter()):
-            yield f"{name} {place} has {stored.get(place)}, and the surveys give {expected.get(place)}"
+    stored = rollup(connection, name, columns)
+    for key in sorted({*stored, *expected}):
+        if stored.get(key) != +expected.get(key, Counter()):
+            yield f"{name} {key} has {stored.get(key)}, and the surveys give {expected.get(key)}"

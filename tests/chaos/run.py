@@ -18,7 +18,7 @@ from typing import Any
 from simulator.errors import FirmwareError
 from tests.chaos.checker import check
 from tests.chaos.crowd import ChaosCrowd
-from tests.chaos.database import contents, epochs, figures
+from tests.chaos.database import ROLLUPS, contents, epochs, figures
 from tests.chaos.faults import FAULTS, heal
 from tests.chaos.observations import EpochName
 from tests.chaos.observe import observe
@@ -32,7 +32,7 @@ QUIET_MAX_S = 1200.0
 QUIET_S = 6.0  # by then no survey is open, and a button that is still held counts as stuck
 POLL_S = 0.5
 CONCURRENT_FAULTS_MAX = 64
-DERIVED = ("survey", "force_majeure", "rollup_hour", "rollup_day")
+DERIVED = ("survey", "force_majeure", *ROLLUPS)
 
 Say = Callable[[str], None]
 

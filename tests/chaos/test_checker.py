@@ -26,6 +26,7 @@ from tests.chaos.corruptions import (
     set_received,
     without_foreign_keys,
 )
+from tests.chaos.database import ROLLUPS
 from tests.chaos.observations import Counters, Observations, ObservedPowerCycle, ObservedPress, Thanks
 from tests.support.intake import take_messages
 
@@ -131,6 +132,9 @@ CORRUPTIONS: dict[str, tuple[list[Corruption], str]] = {
     "a survey is missing": ([delete_rows("survey", survey=8)], "by its events"),
     "a rollup by hour": ([increment("rollup_hour", "silent")], "rollup_hour"),
     "a rollup by day": ([change_rows("rollup_day", {"force_majeures": 0})], "rollup_day"),
+    "a rollup by month": ([increment("rollup_month", "yes")], "rollup_month"),
+    "a rollup of sites by day": ([increment("rollup_site_day", "no")], "rollup_site_day"),
+    "a rollup of sites by month": ([delete_rows("rollup_site_month")], "rollup_site_month"),
     "too much is acknowledged": ([change_rows("epoch", {"through": 13})], "through is 13"),
     "a reject": ([insert_reject(4, "conflict: x")], "1 rejects on t: conflict: x"),
     "a force majeure of another survey": ([change_event(10, survey=6)], "names survey 6, and 8 was open"),
@@ -146,6 +150,9 @@ CORRUPTIONS: dict[str, tuple[list[Corruption], str]] = {
             change_rows("survey", {"hour": LONG_AGO}),
             change_rows("rollup_hour", {"hour": LONG_AGO}),
             change_rows("rollup_day", {"day": LONG_AGO[:10]}),
+            change_rows("rollup_month", {"month": LONG_AGO[:7]}),
+            change_rows("rollup_site_day", {"day": LONG_AGO[:10]}),
+            change_rows("rollup_site_month", {"month": LONG_AGO[:7]}),
             change_rows("force_majeure", {"hour": LONG_AGO}),
         ],
         "is in the hour",
@@ -155,8 +162,7 @@ CORRUPTIONS: dict[str, tuple[list[Corruption], str]] = {
     "a force majeure is missing": (
         [
             delete_rows("force_majeure"),
-            change_rows("rollup_hour", {"force_majeures": 0}),
-            change_rows("rollup_day", {"force_majeures": 0}),
+            *(change_rows(name, {"force_majeures": 0}) for name in ROLLUPS),
         ],
         "force majeures are counted",
     ),

@@ -19,7 +19,8 @@ import msgspec
 from bridge.store import Store
 
 BUSY_MS = 60_000
-DERIVED = ("survey", "force_majeure", "epoch", "received", "boot", "rollup_hour", "rollup_day", "counts")
+ROLLUPS = ("rollup_hour", "rollup_day", "rollup_month", "rollup_site_day", "rollup_site_month")
+DERIVED = ("survey", "force_majeure", "epoch", "received", "boot", *ROLLUPS, "counts")
 AS_RECEIVED = ("event", "envelope_extra", "counts_received")
 ARRIVALS = {
     "epoch": "seen_at_ms",
@@ -150,6 +151,11 @@ def rollups(db: Database, *names: str, **where: Any) -> list[Any]:
 def rollups_by_hour(db: Database, *names: str, **where: Any) -> list[Any]:
     """Return the hourly sums of reports."""
     return _facts(db, "rollup_hour", names, where)
+
+
+def sums(db: Database, table: str, *names: str) -> list[Any]:
+    """Return the sums of one of ROLLUPS: those of a site have neither console nor checkout point."""
+    return _facts(db, table, names, {})
 
 
 def counts(db: Database, *names: str, **where: Any) -> list[Any]:

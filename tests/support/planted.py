@@ -12,6 +12,7 @@ import apsw
 
 from bridge import store as store_package
 from bridge.store import Store
+from tests.support.facts import ROLLUPS
 
 PAGE = 4096
 BUSY_MS = 60_000
@@ -36,9 +37,10 @@ def locked(database: Path, how: str = "IMMEDIATE", *, log: bool = True) -> Itera
 
 @contextmanager
 def half_written(database: Path) -> Iterator[None]:
-    """Hold an uncommitted change of all daily sums, as another program would."""
+    """Hold an uncommitted change of all sums, as another program would."""
     with locked(database) as other:
-        other.execute("DELETE FROM rollup_day")
+        for table in ROLLUPS:
+            other.execute(f"DELETE FROM {table}")
         yield
 
 

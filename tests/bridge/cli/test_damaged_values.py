@@ -10,7 +10,7 @@ from tests.bridge.office import Office, OfficeTill, at
 from tests.support import planted
 
 HUGE = 2**63 - 1
-REPORT = ("report", "--from", "2026-11-01", "--to", "2026-12-01")
+REPORT = ("report", "--from", "2026-11-02", "--to", "2026-12-01")
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ REPORT = ("report", "--from", "2026-11-01", "--to", "2026-12-01")
         ("console", "last_seen_at_ms", HUGE, ("console", "list")),
         ("event", "survey", -1, ("rebuild",)),
         ("event", "raw", "[]", ("rebuild",)),
-        ("rollup_day", "day", "\x1b[31m", REPORT),
+        ("rollup_site_day", "day", "\x1b[31m", REPORT),
         ("question_revision", "text", "[/x]", ("doctor",)),
     ],
 )

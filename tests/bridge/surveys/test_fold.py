@@ -41,6 +41,13 @@ CHANGES: list[BridgeCommand] = [
     SetSettings(scope=ALL_CONSOLES, values={"force_majeure_scope_s": "3000"}),
 ]
 KEY = ("console_id", "checkout_point_id", "seller_id", "question_id", "question_revision", "affected")
+LEVELS = {
+    "rollup_hour": ("hour", None, KEY),
+    "rollup_day": ("day", 10, KEY),
+    "rollup_month": ("month", 7, KEY),
+    "rollup_site_day": ("day", 10, KEY[2:]),
+    "rollup_site_month": ("month", 7, KEY[2:]),
+}
 COUNTED = ("yes", "no", "cant_say", "silent", "error", "asked")
 
 
@@ -66,20 +73,21 @@ def surveys(store: Store) -> dict[tuple[str, str, int], dict[str, Any]]:
 
 
 def check_rollups(store: Store) -> None:
-    """Check both rollups against surveys and force majeures."""
-    by_hour, by_day = Counter[Any](), Counter[Any]()
+    """Check all rollups against surveys and force majeures."""
+    by_hour = Counter[Any]()
     for hour, outcome, ask_every, *names in facts.surveys(store, "hour", "outcome", "ask_every", *KEY):
         if outcome != "open":
             group = hour, *["" if name is None else name for name in names]
             by_hour[*group, outcome] += 1
             by_hour[*group, "asked"] += 0 if outcome == "error" else ask_every or 1
-    for (hour, *group, name), count in by_hour.items():
-        by_day[hour[:10], *group, name] += count
-    assert counted(facts.rollups_by_hour(store, "hour", *KEY, *COUNTED)) == +by_hour
-    assert counted(facts.rollups(store, "day", *KEY, *COUNTED)) == +by_day
     declared = len(facts.force_majeures(store))
-    for force_majeures in (facts.rollups, facts.rollups_by_hour):
-        assert sum(force_majeures(store, "force_majeures")) == declared
+    for table, (period, length, key) in LEVELS.items():
+        expected = Counter[Any]()
+        for (hour, *group, name), count in by_hour.items():
+            kept = [value for column, value in zip(KEY, group, strict=True) if column in key]
+            expected[hour[:length], *kept, name] += count
+        assert counted(facts.sums(store, table, period, *key, *COUNTED)) == +expected, table
+        assert sum(facts.sums(store, table, "force_majeures")) == declared, table
 
 
 def counted(rows: list[Any]) -> Counter[Any]:

@@ -9,6 +9,7 @@ from bridge.surveys.fold import sweep
 from tests.bridge.survey_oracle import expected_surveys
 from tests.chaos import database
 from tests.chaos.virtual.failures import Failed
+from tests.support.facts import ROLLUPS
 from tests.support.intake import rebuild
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     EventName = tuple[str, str, int]  # console, epoch, number
 
 SCOPE_MS = 600_000
-DERIVED = ("survey", "force_majeure", "epoch", "received", "boot", "rollup_hour", "rollup_day")
+DERIVED = ("survey", "force_majeure", "epoch", "received", "boot", *ROLLUPS)
 SURE_MS = 300
 
 
