@@ -14,7 +14,7 @@ from bridge.keyring import Keyring
 from bridge.model.history import HistoryChange
 from bridge.model.local_time import day_starts_ms, local
 from bridge.model.periods import EVER
-from bridge.store import console_status, consoles, gone_consoles, imports, places, removals
+from bridge.store import cameras, console_status, consoles, gone_consoles, imports, places, removals
 from bridge.store.history import record_change, record_changes
 from bridge.store.settings import newest_revision
 from bridge.surveys.counts import state_of_count
@@ -114,6 +114,7 @@ def remove_sites(store: Store, command: RemoveSites) -> dict[str, Any]:
         drop_targets(store, site_id=site_id)
         record_change(store, HistoryChange("site", site_id, "", {"timezone": timezone}, None))
         removals.delete_site(store, site_id)
+        cameras.delete_cameras(store, site_id)
         store.forget()
     return {"lost": lost}
 
@@ -144,6 +145,7 @@ def remove_checkout_point(store: Store, command: RemoveCheckoutPoint) -> dict[st
         drop_targets(store, site_id=site_id, checkout_point_id=point)
         record_change(store, HistoryChange("checkout_point", site_id, point, {}, None))
         removals.delete_checkout_point(store, site_id, point)
+        cameras.delete_cameras(store, site_id, point)
     store.forget()
     return {"placements": placements}
 

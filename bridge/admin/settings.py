@@ -17,7 +17,7 @@ from bridge.store.history import record_change
 from bridge.surveys.refold import stage_refold_of_all
 from bridge.wire.contract import REVISION_MAX
 from bridge.wire.identifiers import check_id
-from bridge.wire.settings import BRIDGE_SETTINGS, DEFAULTS, parse_value
+from bridge.wire.settings import AUDIT_SETTINGS, DEFAULTS, REPORT_SETTINGS, parse_value
 
 if TYPE_CHECKING:
     from typing import Any
@@ -37,8 +37,10 @@ def set_settings(store: Store, command: SetSettings) -> dict[str, Any]:
     values = {name: parse_value(name, text) for name, text in command.values.items()}
     corrects = False
     for name, value in values.items():
-        if name in BRIDGE_SETTINGS and site_id:
+        if name in REPORT_SETTINGS and site_id:
             raise UsageError(f"{name} applies to all consoles: give --all instead of --site or --console.")
+        if name in AUDIT_SETTINGS and console_id:
+            raise UsageError(f"{name} applies to whole sites: give --site or --all instead of --console.")
         if name == "question_id" and value is not None:
             names.check_defined_question(value)
         corrects |= choose(store, site_id, console_id, name, value)
@@ -55,7 +57,7 @@ def choose(store: Store, site_id: str, console_id: str, name: str, value: Any) -
     Return whether that corrects past reports.
     """
     before = table.choice(store, site_id, console_id, name)
-    corrects = name in BRIDGE_SETTINGS and surveys.has_any(store)  # reports of all time use them
+    corrects = name in REPORT_SETTINGS and surveys.has_any(store)  # reports of all time use them
     from_ms = -EVER if corrects else None
     table.choose(store, site_id, console_id, name, value)
     change = HistoryChange("setting", site_id, console_id, {name: before}, {name: value}, from_ms, corrects=corrects)

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 
 KINDS = (
-    "annotation",
-    *("checkout_point", "console", "count", "placement", "question", "seller", "setting", "shift", "silent_weight"),
-    *("site", "target", "zone_rules"),
+    *("annotation", "audit", "camera", "camera_clock", "checkout_point", "console", "count", "placement", "question"),
+    *("seller", "setting", "shift", "silent_weight", "site", "target", "zone_rules"),
 )
 """The kinds of things that people change."""
 

@@ -1,4 +1,4 @@
-"""Copy the folders beside a database, its keys and its firmware, to where its copy lies, and back.
+"""Copy the folders beside a database, its keys, firmware and logins of archives, to where its copy lies, and back.
 
 They have the copy's name with the same endings, so that every command finds them beside the copy too. The bridge's own
 name at the broker stays behind: a copy that is put into use beside the original must not take its place.
@@ -17,7 +17,7 @@ from bridge.privileges import acting_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-SUFFIXES = ("-keys", "-firmware")
+SUFFIXES = ("-keys", "-firmware", "-cameras")
 MAX_FILE_BYTES = 4 * 1024 * 1024  # more than a bundle has
 
 

@@ -13,6 +13,14 @@ import msgspec
 
 from bridge.admin import commands
 from bridge.admin.annotations import remove_annotations, set_annotation
+from bridge.admin.audits import draw_audits, note_kept_clip, note_no_footage, record_verdict
+from bridge.admin.cameras.registry import (
+    calibrate_camera,
+    identify_console,
+    note_flash,
+    remove_camera,
+    set_camera,
+)
 from bridge.admin.counts_import import import_counts
 from bridge.admin.enrolment import (
     enroll_consoles,
@@ -73,6 +81,7 @@ class Execution:
     file: IO[bytes] | None = None  # that came with the command
     in_one_transaction: bool = False  # as nobody waits for the writer
     signed_only: bool = False  # whether the bridge that carries it out takes only signed events
+    can_publish: bool = False  # whether what the outcome holds goes out to the broker
     counts: Counter[str] = field(default_factory=Counter)  # what became of messages in the step under way
     totals: Counter[str] = field(default_factory=Counter)  # … and in those before
     result: dict[str, Any] = field(default_factory=dict)  # of a long command that takes in no messages
@@ -167,6 +176,19 @@ def _sweep(store: Store, _command: commands.Sweep, execution: Execution) -> dict
     return {"surveys": fold.sweep(store, execution.emit)}
 
 
+def _identify(store: Store, command: commands.IdentifyConsole, execution: Execution) -> dict[str, Any]:
+    if not execution.can_publish:
+        raise TrivoxError("No bridge is running on this database, and a console is told through it: start the bridge.")
+    topic, payload, result = identify_console(store, command)
+    execution.outcome.publish(topic, payload)
+    return result
+
+
+def _draw(store: Store, command: commands.DrawAudits, execution: Execution) -> Iterator[None]:
+    """Draw audits, of a site's day in one step."""
+    execution.result = yield from draw_audits(store, command)
+
+
 def _simple(handler: Callable[[Store, Any], dict[str, Any]]) -> Operation:
     """Make an operation from a function that needs only the store and the command."""
     return lambda store, command, _execution: handler(store, command)
@@ -188,6 +210,14 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.StopUpdates: _simple(stop_updates),
     commands.SetTarget: _simple(set_target),
     commands.RemoveTarget: _simple(remove_target),
+    commands.RecordVerdict: _simple(record_verdict),
+    commands.NoteNoFootage: _simple(note_no_footage),
+    commands.NoteKeptClip: _simple(note_kept_clip),
+    commands.SetCamera: _simple(set_camera),
+    commands.RemoveCamera: _simple(remove_camera),
+    commands.NoteFlash: _simple(note_flash),
+    commands.CalibrateCamera: _simple(calibrate_camera),
+    commands.IdentifyConsole: _identify,
     commands.Sweep: _sweep,
 }
 """Each operation returns a result that JSON can hold, and raises TrivoxError with a sentence for the user."""
@@ -207,6 +237,7 @@ LONG_OPERATIONS: dict[type[BridgeCommand], LongOperation] = {
     commands.ImportCheckoutPoints: _change(import_checkout_points),
     commands.ImportShifts: _import(import_shifts),
     commands.ImportCounts: _import(import_counts),
+    commands.DrawAudits: _draw,
     commands.IngestMessages: _ingest,
     commands.Rebuild: _rebuild,
     commands.FollowZoneRules: _change(follow_zone_rules),

@@ -1,4 +1,4 @@
-"""React to the facts of ingest inside its transaction: continue updates, renew settings, clear what gone consoles left.
+"""React to the facts of ingest inside its transaction: continue updates, renew settings, note replies to commands.
 
 A new subscriber is a class like these and an entry in `subscribers`. Code that only counts or logs gets the same
 facts after the commit: see `vitals.py`.
@@ -12,6 +12,7 @@ from bridge.admin import firmware_updates
 from bridge.admin.firmware_updates import CheckedBundles
 from bridge.admin.settings import refresh_console
 from bridge.service.retained import clearing
+from bridge.store import cameras
 from bridge.surveys.facts import (
     ConsoleCameOnline,
     ConsoleDiscovered,
@@ -20,6 +21,7 @@ from bridge.surveys.facts import (
     ReplyReceived,
     SettingsRenewed,
 )
+from bridge.text import printable
 
 if TYPE_CHECKING:
     from bridge.service.outcome import Subscriber, TransactionOutcome
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 def subscribers(store: Store) -> tuple[Subscriber, ...]:
     """List the subscribers in the order in which they handle a fact."""
-    return UpdatesSubscriber(store), SettingsSubscriber(store), GoneConsolesSubscriber()
+    return UpdatesSubscriber(store), SettingsSubscriber(store), GoneConsolesSubscriber(), CommandsSubscriber(store)
 
 
 class UpdatesSubscriber:
@@ -75,3 +77,17 @@ class GoneConsolesSubscriber:
         if isinstance(fact, GoneConsoleHeard):
             topic, payload, retain = clearing(fact.console, fact.leaf)
             outcome.publish(topic, payload, retain=retain)
+
+
+class CommandsSubscriber:
+    """Notes what consoles reply to commands that people have sent."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def handle(self, fact: Fact, outcome: TransactionOutcome) -> None:
+        """Note a reply, unless it belongs to an update."""
+        del outcome
+        if isinstance(fact, ReplyReceived) and fact.reply.fetch is None:
+            reply = fact.reply
+            cameras.note_reply(self._store, *fact.console, reply.id, ok=reply.ok, reason=printable(reply.reason))

@@ -310,14 +310,14 @@ class Writer:
             if job.command is None:
                 self._publish_retained(every=True)
                 return
-            execution = Execution(TransactionOutcome(self._subscribers), job.note_progress)
+            execution = Execution(TransactionOutcome(self._subscribers), job.note_progress, can_publish=True)
             with self._store.transaction(self._now_ms(), job.origin):
                 job.result = execute(self._store, job.command, execution)
                 offers = firmware_updates.first_offers(self._store)
         except Exception as error:  # noqa: BLE001 - `perform` raises it
             self._fail(job, error)
         else:
-            self._follow(job.command, offers)
+            self._follow(job.command, [*(Publication(*offer) for offer in offers), *execution.outcome.publications])
         finally:
             job.done.set()
 
@@ -350,14 +350,14 @@ class Writer:
                 self._long_jobs.remove(long_job)
                 long_job.job.done.set()
 
-    def _follow(self, command: BridgeCommand | None, offers: list[firmware_updates.Message]) -> None:
+    def _follow(self, command: BridgeCommand | None, publications: list[Publication]) -> None:
         """Log a command that was carried out, and send what it leads to; whatever fails here, its result stands."""
         if command is not None:
             log.info("command executed", operation=type(command).__name__, **ids_of(command))
         self._attempt(lambda: self.vitals.load(self._store))
         self._attempt(self._publish_retained)
-        if offers:
-            self._on_commit(Outgoing([Publication(*offer) for offer in offers], []))
+        if publications:
+            self._on_commit(Outgoing(publications, []))
 
     def _attempt(self, work: Callable[[], None]) -> None:
         """Do what may fail without undoing anything; log the failure, and raise it if the bridge must end with it."""

@@ -31,10 +31,18 @@ RANGES = {
     "heartbeat_ms": Range(1000, 3_600_000, 60_000),
     "ask_every": Range(1, 1000, 1),
     "force_majeure_scope_s": Range(0, 86_400, DEFAULT_FORCE_MAJEURE_SCOPE_S),
+    "audit_sample": Range(1, 10_000, 30),
+    "footage_days": Range(0, 3650, 0),
 }
 PROMPT = re.compile(r"none|tone|track:([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])", re.ASCII)
 MAX_REVISIONS_AHEAD = 1_000  # of the last one sent: a console that reports more does not say what it uses
-BRIDGE_SETTINGS = ("force_majeure_scope_s", *SHARES_MAX)
+REPORT_SETTINGS = ("force_majeure_scope_s", *SHARES_MAX)
+"""Chosen for all consoles: reports use them."""
+
+AUDIT_SETTINGS = ("audit_sample", "footage_days")
+"""Chosen for all sites, or for one: how many audits are drawn of a day, and how long footage is kept (0: not known)."""
+
+BRIDGE_SETTINGS = (*REPORT_SETTINGS, *AUDIT_SETTINGS)
 DEFAULTS: dict[str, Any] = {
     **{name: range_.default for name, range_ in RANGES.items() if name not in BRIDGE_SETTINGS},
     "prompt": "tone",

@@ -3,8 +3,28 @@
 A module holds the commands of an area, and lists them in its `Commands`.
 """
 
-from bridge.admin.commands import annotations, configuration, enrolment, firmware_updates, maintenance, removal, targets
+from bridge.admin.commands import (
+    annotations,
+    audits,
+    configuration,
+    enrolment,
+    firmware_updates,
+    maintenance,
+    removal,
+    targets,
+)
 from bridge.admin.commands.annotations import RemoveAnnotations, SetAnnotation
+from bridge.admin.commands.audits import (
+    CalibrateCamera,
+    DrawAudits,
+    IdentifyConsole,
+    NoteFlash,
+    NoteKeptClip,
+    NoteNoFootage,
+    RecordVerdict,
+    RemoveCamera,
+    SetCamera,
+)
 from bridge.admin.commands.base import ALL_CONSOLES, BridgeCommand, Scope
 from bridge.admin.commands.configuration import (
     ImportCheckoutPoints,
@@ -50,20 +70,28 @@ __all__ = [
     "ALL_CONSOLES",
     "AnyCommand",
     "BridgeCommand",
+    "CalibrateCamera",
     "DescribeBridge",
+    "DrawAudits",
     "EnrollConsoles",
     "EnrollSources",
     "EnrollViewers",
     "FollowZoneRules",
+    "IdentifyConsole",
     "ImportCheckoutPoints",
     "ImportCounts",
     "ImportShifts",
     "ImportSites",
     "IngestMessages",
+    "NoteFlash",
+    "NoteKeptClip",
     "NoteNewKeys",
+    "NoteNoFootage",
     "OrderUpdate",
     "Rebuild",
+    "RecordVerdict",
     "RemoveAnnotations",
+    "RemoveCamera",
     "RemoveCheckoutPoint",
     "RemoveConsoles",
     "RemoveCounts",
@@ -79,6 +107,7 @@ __all__ = [
     "RunNightlyJob",
     "Scope",
     "SetAnnotation",
+    "SetCamera",
     "SetCheckoutPoint",
     "SetQuestion",
     "SetSettings",
@@ -91,6 +120,7 @@ __all__ = [
 
 AnyCommand = (
     annotations.Commands
+    | audits.Commands
     | configuration.Commands
     | enrolment.Commands
     | firmware_updates.Commands

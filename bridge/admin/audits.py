@@ -1,0 +1,234 @@
+"""Draw surveys for audits, and record what experts find; who may see what of an audit before his verdict."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from bridge.admin.known_names import KnownNames
+from bridge.errors import TrivoxError, UsageError
+from bridge.model.audit import (
+    BY_ITSELF,
+    CONFIRMED,
+    MAX_SEED,
+    NO_FOOTAGE,
+    SAMPLE,
+    VERDICTS,
+    draw,
+    expert_named,
+    is_same_expert,
+)
+from bridge.model.history import HistoryChange
+from bridge.model.local_time import DAY_MS, local_hour, period_of
+from bridge.reports.days import days_of_period, given_days
+from bridge.store import audits as table
+from bridge.store import consoles, places
+from bridge.store.audits import StoredDraw, StoredVerdict
+from bridge.store.history import record_change
+from bridge.store.settings import chosen_for
+from bridge.text import is_visible, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from bridge.admin.commands import DrawAudits, NoteKeptClip, NoteNoFootage, RecordVerdict
+    from bridge.model.audit import CandidateSurvey
+    from bridge.reports.days import Days
+    from bridge.store import Store
+    from bridge.store.audits import StoredAudit
+
+MAX_SAMPLE = 10_000
+MAX_EXPERT = 64
+MAX_COMMENT = 2_000
+SEED_BITS = 40  # of a seed that nobody gave
+ALREADY_DRAWN = "was drawn before"
+
+
+def draw_audits(store: Store, command: DrawAudits) -> Generator[None, None, dict[str, Any]]:
+    """Draw each site's days, one a step; return as `draws` what was drawn, and of which days nothing, with the reason.
+
+    Raises UsageError.
+    """
+    _check(store, command)
+    days_at = _days(command, store.now_ms)
+    results = []
+    for site_id in command.sites or consoles.site_ids(store):
+        timezone = places.timezone(store, site_id) or "UTC"
+        first, last = days_at(timezone)
+        for day in table.days_with_surveys(store, site_id, first.isoformat(), last.isoformat()):
+            results.append(_draw_day(store, command, site_id, day, timezone))
+            yield
+    return {"draws": results}
+
+
+def _check(store: Store, command: DrawAudits) -> None:
+    for site_id in command.sites:
+        KnownNames(store).check_site(site_id)
+    if command.sample is not None and not 1 <= command.sample <= MAX_SAMPLE:
+        raise UsageError(f"--sample must be a whole number from 1 to {MAX_SAMPLE}.")
+    if command.seed is not None and not 0 <= command.seed <= MAX_SEED:
+        raise UsageError(f"--seed must be a whole number from 0 to {MAX_SEED}.")
+
+
+def _days(command: DrawAudits, now_ms: int) -> Callable[[str], Days]:
+    if command.from_day is not None and command.to_day is not None:
+        return given_days(command.from_day, command.to_day)
+    return days_of_period(command.period or "yesterday", now_ms)
+
+
+def _draw_day(store: Store, command: DrawAudits, site_id: str, day: str, timezone: str) -> dict[str, Any]:
+    """Draw a day, unless something is in the way; return what was drawn, or `why_not`."""
+    from_ms, to_ms = period_of("day", day, timezone)
+    before = next((draw for draw in table.draws(store, site_id, day) if not draw.watch), None)
+    settings = chosen_for(store, site_id, "")
+    footage_ms = int(settings.get("footage_days", 0)) * DAY_MS
+    if before is not None:
+        return _told(before, why_not=ALREADY_DRAWN)
+    if to_ms > store.now_ms:
+        return _told(StoredDraw(site_id, day, "", 0, 0, 0), why_not="is not over yet", is_drawn=False)
+    if footage_ms and from_ms < store.now_ms - footage_ms:
+        why_not = f"has no footage any more (footage_days is {settings['footage_days']})"
+        return _told(StoredDraw(site_id, day, "", 0, 0, 0), why_not=why_not, is_drawn=False)
+    found = table.candidates(store, site_id, from_ms, to_ms)
+    seed = secrets.randbits(SEED_BITS) if command.seed is None else command.seed
+    sample = command.sample or int(settings.get("audit_sample", SAMPLE))
+    return _told(_draw(store, StoredDraw(site_id, day, "", seed, 0, sample), found, timezone))
+
+
+def _draw(store: Store, wanted: StoredDraw, found: list[CandidateSurvey], timezone: str) -> StoredDraw:
+    """Draw from what was found, but not what was drawn before; store and return what was drawn."""
+    opened_ms = [survey.opened_at_ms for survey in found] or [0]
+    before = table.drawn_names(store, wanted.site_id, min(opened_ms), max(opened_ms) + 1)
+    candidates = [survey for survey in found if survey.name not in before]
+    drawn = draw(candidates, wanted.seed, wanted.sample, drawn_before=table.count_of_site(store, wanted.site_id))
+    made = wanted._replace(population=len(candidates), sample=len(drawn.surveys))
+    day_of = {survey.survey.name: local_hour(survey.survey.opened_at_ms, timezone)[:10] for survey in drawn.surveys}
+    table.save_draw(store, drawn, made, day_of)
+    after = {"seed": made.seed, "population": made.population, "sample": made.sample}
+    name = " ".join(part for part in (made.day, made.watch) if part)
+    record_change(store, HistoryChange("audit", made.site_id, name, None, after))
+    return made
+
+
+def _told(draw: StoredDraw, why_not: str | None = None, *, is_drawn: bool = True) -> dict[str, Any]:
+    return {
+        "site_id": draw.site_id,
+        "day": draw.day,
+        "rule": draw.watch or None,
+        "seed": draw.seed if is_drawn else None,
+        "population": draw.population if is_drawn else None,
+        "sample": draw.sample if is_drawn else None,
+        "why_not": why_not,
+    }
+
+
+# -- verdicts ------------------------------------------------------------------------------------------------------
+
+
+def record_verdict(store: Store, command: RecordVerdict) -> dict[str, Any]:
+    """Record a verdict, the first or the second, or change the expert's own; return what is now shown of the audit.
+
+    Raises UsageError, and TrivoxError if somebody else has judged it.
+    """
+    if command.verdict not in VERDICTS:
+        raise UsageError(f"{command.verdict!r} is no verdict: give one of {', '.join(VERDICTS)}.")
+    expert = expert_of(store.origin.who, command.by)
+    comment = _checked_comment(command.comment)
+    audit = known_audit(store, command.audit_id)
+    judging = _judging(audit, expert)
+    before = (audit.first, audit.second)[judging - 1]
+    changes = 0
+    if before is not None:
+        changes = before.changes + (before.verdict != command.verdict)
+        comment = before.comment if comment is None else comment
+    verdict = StoredVerdict(command.verdict, expert, comment, store.now_ms, changes)
+    if before is not None:
+        _record_changed(store, audit, before, verdict)
+    table.save_verdict(store, audit.audit_id, judging, verdict, store.origin.who)
+    survey = table.survey_of(store, audit.name)
+    return {
+        "audit_id": audit.audit_id,
+        "was": before.verdict if before else None,
+        "outcome": survey.outcome if survey else audit.outcome,
+    }
+
+
+def expert_of(who: str, by: str | None) -> str:
+    """Return the name of an expert: as given, else that of the user who runs the command. Raises UsageError."""
+    name = " ".join((expert_named(who) if by is None else by).split())
+    if not name or len(name) > MAX_EXPERT or not is_visible(name) or name == BY_ITSELF:
+        raise UsageError(f"--by must be the expert's name, at most {MAX_EXPERT} printable characters.")
+    return name
+
+
+def _checked_comment(comment: str | None) -> str | None:
+    if comment is not None and (len(comment) > MAX_COMMENT or "\0" in comment):
+        raise UsageError(f"--comment has more than {MAX_COMMENT} characters: shorten it.")
+    return comment
+
+
+def known_audit(store: Store, audit_id: int) -> StoredAudit:
+    """Return an audit. Raises UsageError if there is none of that number."""
+    audit = table.audit_of(store, audit_id) if abs(audit_id) <= MAX_SEED else None
+    if audit is None:
+        raise UsageError(f"There is no audit {audit_id}: see `trivox audit list`.")
+    return audit
+
+
+def _judging(audit: StoredAudit, expert: str) -> int:
+    """Return which verdict on an audit is the expert's to give: 1 or 2. Raises TrivoxError if none is."""
+    first, second = audit.first, audit.second
+    if first is None or first.expert == BY_ITSELF or is_same_expert(first.expert, expert):
+        return 1
+    if second is not None and is_same_expert(second.expert, expert):
+        return 2
+    if audit.is_twice and second is None:
+        return 2
+    others = " and ".join(printable(verdict.expert) for verdict in audit.verdicts)
+    raise TrivoxError(f"Audit {audit.audit_id} was judged by {others}: only they can change what they found.")
+
+
+def _record_changed(store: Store, audit: StoredAudit, before: StoredVerdict, after: StoredVerdict) -> None:
+    was, now = (
+        {"verdict": state.verdict, "expert": state.expert, "comment": state.comment} for state in (before, after)
+    )
+    record_change(store, HistoryChange("audit", audit.name.site_id, str(audit.audit_id), was, now))
+
+
+def is_due(audit: StoredAudit, expert: str) -> bool:
+    """Return whether an audit waits for this expert's verdict."""
+    if audit.first is None:
+        return True
+    is_first = audit.first.expert == BY_ITSELF or is_same_expert(audit.first.expert, expert)
+    return audit.is_twice and audit.second is None and not is_first
+
+
+def may_see(audit: StoredAudit, expert: str) -> bool:
+    """Return whether an expert may see the outcome: he has given his verdict, or nobody waits for one of his."""
+    if any(is_same_expert(verdict.expert, expert) for verdict in audit.verdicts):
+        return True
+    return not is_due(audit, expert)
+
+
+def note_no_footage(store: Store, command: NoteNoFootage) -> dict[str, Any]:
+    """Note for audits without a verdict that there is no footage; return of how many as `noted`."""
+    noted = 0
+    for audit in table.audits_by_id(store, command.audits):
+        if audit.first is None:
+            verdict = StoredVerdict(NO_FOOTAGE, BY_ITSELF, None, store.now_ms)
+            table.save_verdict(store, audit.audit_id, 1, verdict, store.origin.who)
+            noted += 1
+    return {"noted": noted}
+
+
+def note_kept_clip(store: Store, command: NoteKeptClip) -> dict[str, Any]:
+    """Note under which name an archive keeps a clip. Raises UsageError."""
+    audit = known_audit(store, command.audit_id)
+    table.note_kept(store, audit.audit_id, command.kept_as)
+    return {"audit_id": audit.audit_id}
+
+
+def all_confirmed(audits: Iterable[StoredAudit], least: int) -> bool:
+    """Return whether at least so many audits were judged and had footage, and all of those are confirmed."""
+    verdicts = [verdict.verdict for audit in audits for verdict in audit.verdicts if verdict.verdict != NO_FOOTAGE]
+    return len(verdicts) >= least and all(verdict == CONFIRMED for verdict in verdicts)

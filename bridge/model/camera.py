@@ -1,0 +1,212 @@
+"""Cameras of checkout points, and how the archives that keep their video name a span of time. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
+
+from bridge.errors import UsageError
+from bridge.model.local_time import zone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FRIGATE, MEDIAMTX, TEMPLATE = "frigate", "mediamtx", "template"
+KINDS = (FRIGATE, MEDIAMTX, TEMPLATE)
+PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
+FRIGATE_ADMIN_PORT = 5000
+TIME_FORMATS = ("seconds", "milliseconds", "iso", "compact")
+TIME_ZONES = ("utc", "local")
+PLACEHOLDERS = ("start", "end", "duration", "camera", "user", "password")
+LOGIN_PLACEHOLDERS = ("{user}", "{password}")
+MAX_URL = 2_000
+MAX_NAME = 100
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_SECRET = re.compile(
+    r"passw|pwd|token|secret|credential|signature|api.?key|^(key|auth|sig|pass|session|sid)$", re.IGNORECASE
+)
+_PATTERNS = {"iso": "%Y-%m-%dT%H:%M:%S", "compact": "%Y%m%dT%H%M%S"}
+_SECOND_MS = 1000
+
+
+class Camera(NamedTuple):
+    """The camera that sees a checkout point, and how to ask the archive of its video."""
+
+    site_id: str
+    checkout_point_id: str
+    kind: str
+    url: str  # of the archive, or the template
+    camera: str  # its name there
+    time_format: str = "seconds"  # in a template
+    time_zone: str = "utc"
+
+    @property
+    def place(self) -> str:
+        """Its name here: SITE/CHECKOUT_POINT."""
+        return f"{self.site_id}/{self.checkout_point_id}"
+
+
+class ClipSpan(NamedTuple):
+    """A span of time by an archive's clock, in milliseconds since 1970 UTC, the end not included."""
+
+    from_ms: int
+    to_ms: int
+
+    @property
+    def from_s(self) -> int:
+        """The whole second in which it begins."""
+        return self.from_ms // _SECOND_MS
+
+    @property
+    def to_s(self) -> int:
+        """The whole second by which it has ended."""
+        return -(-self.to_ms // _SECOND_MS)
+
+    def shifted(self, by_ms: int) -> ClipSpan:
+        """Return the same span so much later."""
+        return ClipSpan(self.from_ms + by_ms, self.to_ms + by_ms)
+
+
+def check_archive(kind: str, url: str) -> None:
+    """Check the address of an archive, or a template. Raises UsageError."""
+    parts = _parts(url)
+    if kind == TEMPLATE:
+        _check_template(url, parts)
+        return
+    if parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+        raise UsageError(f"{_shown(url)} is not the address of an archive: give http://HOST:PORT or https://HOST:PORT.")
+    if kind == FRIGATE and _port(parts) == FRIGATE_ADMIN_PORT:
+        raise UsageError(
+            f"Port {FRIGATE_ADMIN_PORT} of Frigate lets everybody in as an administrator, without a password: give its "
+            "port 8971 (https), and keep port 5000 from the network."
+        )
+
+
+def check_host(url: str) -> None:
+    """Check the address of an archive's host. Raises UsageError."""
+    _parts(url)
+
+
+def _parts(url: str) -> SplitResult:
+    bad = UsageError(f"{_shown(url)} is not an address: give one such as https://nvr:8971.")
+    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
+        raise bad
+    try:
+        parts = urlsplit(url)
+        port = _port(parts)
+    except ValueError:
+        raise bad from None
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        raise UsageError(
+            "User and password do not belong into an address, where others can see them: leave them out, and give them "
+            "to `trivox camera login`."
+        )
+    if parts.scheme not in PORTS or not parts.hostname or not port:
+        raise bad
+    return parts
+
+
+def _port(parts: SplitResult) -> int:
+    port = parts.port
+    return PORTS.get(parts.scheme, 0) if port is None else port
+
+
+def _check_template(url: str, parts: SplitResult) -> None:
+    names = set(_PLACEHOLDER.findall(url))
+    unknown = sorted(names - set(PLACEHOLDERS))
+    if unknown or "{" in _PLACEHOLDER.sub("", url) or "}" in _PLACEHOLDER.sub("", url):
+        what = f"{{{unknown[0]}}}" if unknown else "A bracket that stands alone"
+        raise UsageError(
+            f"{what} is no placeholder: a template has {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}."
+        )
+    if "start" not in names:
+        raise UsageError("The template has no {start}: put it where the archive expects the beginning of the clip.")
+    if not names & {"end", "duration"}:
+        raise UsageError("The template has neither {end} nor {duration}: put one where the archive expects the end.")
+    if "{" in parts.netloc:
+        raise UsageError("The template has a placeholder in the name of its host: write the host out.")
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if _SECRET.search(name) and value not in LOGIN_PLACEHOLDERS:
+            raise UsageError(
+                f"The template holds a secret ({name}), and links made of it would show it: write {{user}} or "
+                "{password} in its place, and give them to `trivox camera login`."
+            )
+
+
+def _shown(url: str) -> str:
+    """Return an address for an error, without what may be a password."""
+    return repr(re.sub(r"//[^/?#]*@", "//…@", url)[:MAX_NAME])
+
+
+def check_time_format(time_format: str) -> None:
+    """Check how a template writes times. Raises UsageError."""
+    if time_format in TIME_FORMATS:
+        return
+    try:
+        datetime(2026, 11, 22, tzinfo=UTC).strftime(time_format)
+        is_pattern = "%" in time_format and time_format.isascii() and time_format.isprintable()
+    except ValueError:
+        is_pattern = False
+    if not is_pattern:
+        raise UsageError(
+            f"--time-format {time_format!r} is not a form of time: give {', '.join(TIME_FORMATS)}, or a pattern such "
+            "as %Y_%m_%d_%H_%M_%S."
+        )
+
+
+def origin_of(url: str) -> str:
+    """Return the host that an address leads to, as `https://nvr:8971`: a login is for a host."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{_port(parts)}"
+
+
+def fill_template(camera: Camera, span: ClipSpan, timezone: str, login: tuple[str, str] | None = None) -> str:
+    """Return the template with a span of time; without a login its placeholders stay."""
+    whole_ms = (span.to_s - span.from_s) * _SECOND_MS
+    duration = whole_ms if camera.time_format == "milliseconds" else whole_ms // _SECOND_MS
+    values = {
+        "start": format_time(span.from_s * _SECOND_MS, camera, timezone),
+        "end": format_time(span.to_s * _SECOND_MS, camera, timezone),
+        "duration": str(duration),
+        "camera": escape(camera.camera),
+    }
+    if login is not None:
+        values |= {"user": escape(login[0]), "password": escape(login[1])}
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), camera.url)
+
+
+def format_time(at_ms: int, camera: Camera, timezone: str) -> str:
+    """Return an instant as the camera's template writes it."""
+    if camera.time_format == "milliseconds":
+        return str(at_ms)
+    if camera.time_format == "seconds":
+        return str(at_ms // _SECOND_MS)
+    is_utc = camera.time_zone == "utc"
+    moment = datetime.fromtimestamp(at_ms // _SECOND_MS, UTC if is_utc else zone(timezone))
+    text = moment.strftime(_PATTERNS.get(camera.time_format, camera.time_format))
+    return escape(f"{text}Z" if is_utc and camera.time_format in _PATTERNS else text, safe=":")
+
+
+def escape(text: str, safe: str = "") -> str:
+    """Return a text as a part of an address."""
+    return quote(text, safe=safe)
+
+
+def rfc3339(at_ms: int) -> str:
+    """Return an instant as `2026-11-22T13:00:05.250Z`."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def covered_share(span: ClipSpan, recorded: Sequence[ClipSpan]) -> float:
+    """Return which share of a span was recorded, from 0 to 1; recordings may overlap."""
+    covered_ms, at_ms = 0, span.from_ms
+    for from_ms, to_ms in sorted(recorded):
+        begin, end = max(at_ms, from_ms), min(span.to_ms, to_ms)
+        if end > begin:
+            covered_ms, at_ms = covered_ms + end - begin, end
+    return covered_ms / (span.to_ms - span.from_ms)
