@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from bridge.admin.commands import DrawAudits
 from bridge.admin.known_names import KnownNames
 from bridge.errors import TrivoxError, UsageError
 from bridge.model.audit import (
@@ -19,19 +20,19 @@ from bridge.model.audit import (
     is_same_expert,
 )
 from bridge.model.history import HistoryChange
-from bridge.model.local_time import DAY_MS, local_hour, period_of
-from bridge.reports.days import days_of_period, given_days
+from bridge.model.local_time import DAY_MS, local, local_hour, period_of
+from bridge.reports.days import DAY, days_of_period, given_days
 from bridge.store import audits as table
-from bridge.store import consoles, places
+from bridge.store import cameras, consoles, places
 from bridge.store.audits import StoredDraw, StoredVerdict
 from bridge.store.history import record_change
 from bridge.store.settings import chosen_for
 from bridge.text import is_visible, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from bridge.admin.commands import DrawAudits, NoteKeptClip, NoteNoFootage, RecordVerdict
+    from bridge.admin.commands import DrawAudits, NoteFootage, NoteKeptClip, RecordVerdict
     from bridge.model.audit import CandidateSurvey
     from bridge.reports.days import Days
     from bridge.store import Store
@@ -59,6 +60,22 @@ def draw_audits(store: Store, command: DrawAudits) -> Generator[None, None, dict
             results.append(_draw_day(store, command, site_id, day, timezone))
             yield
     return {"draws": results}
+
+
+def draw_last_night(store: Store) -> Iterator[None]:
+    """Draw the days that have ended since the last draw of each site with a camera, a step each; the first time, one.
+
+    Days whose footage is gone are passed over.
+    """
+    for site_id in sorted({camera.site_id for camera in cameras.cameras(store)}):
+        timezone = places.timezone(store, site_id) or "UTC"
+        today = local(store.now_ms, timezone).date()
+        yesterday = (today - DAY).isoformat()
+        last = max((draw.day for draw in table.draws(store, site_id) if not draw.watch), default="")
+        for day in table.days_with_surveys(store, site_id, min(last or yesterday, yesterday), today.isoformat()):
+            if day > last:
+                _draw_day(store, DrawAudits(sites=[site_id]), site_id, day, timezone)
+                yield
 
 
 def _check(store: Store, command: DrawAudits) -> None:
@@ -210,15 +227,14 @@ def may_see(audit: StoredAudit, expert: str) -> bool:
     return not is_due(audit, expert)
 
 
-def note_no_footage(store: Store, command: NoteNoFootage) -> dict[str, Any]:
-    """Note for audits without a verdict that there is no footage; return of how many as `noted`."""
-    noted = 0
-    for audit in table.audits_by_id(store, command.audits):
-        if audit.first is None:
-            verdict = StoredVerdict(NO_FOOTAGE, BY_ITSELF, None, store.now_ms)
-            table.save_verdict(store, audit.audit_id, 1, verdict, store.origin.who)
-            noted += 1
-    return {"noted": noted}
+def note_footage(store: Store, command: NoteFootage) -> dict[str, Any]:
+    """Judge audits without footage and verdict `no_footage`, and note which have footage; return how many of each."""
+    table.note_checked(store, command.found)
+    missing = [audit for audit in table.audits_by_id(store, command.missing) if audit.first is None]
+    for audit in missing:
+        verdict = StoredVerdict(NO_FOOTAGE, BY_ITSELF, None, store.now_ms)
+        table.save_verdict(store, audit.audit_id, 1, verdict, store.origin.who)
+    return {"missing": len(missing), "found": len(command.found)}
 
 
 def note_kept_clip(store: Store, command: NoteKeptClip) -> dict[str, Any]:

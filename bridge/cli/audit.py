@@ -13,7 +13,7 @@ from bridge.admin.audits import ALREADY_DRAWN, is_due, known_audit, may_see
 from bridge.admin.cameras.clips import Clips, NoClipError, clip_span
 from bridge.admin.cameras.logins import ArchiveLogins
 from bridge.admin.commands import DrawAudits, RecordVerdict
-from bridge.cli.audit_clips import note_missing_footage
+from bridge.cli.audit_clips import check_new_footage
 from bridge.cli.audit_options import (
     AuditId,
     By,
@@ -92,8 +92,7 @@ def audit_draw(
         _print_draws(draws, drawn)
     else:
         print_in(output, draws, _draw_columns, _nothing_to_draw())
-    if drawn:
-        note_missing_footage(database, {draw["site_id"] for draw in drawn}, quiet=output is not RowFormat.table)
+    check_new_footage(database)
 
 
 def _print_draws(draws: Rows, drawn: Rows) -> None:
@@ -151,6 +150,8 @@ def audit_list(
 ) -> None:
     """List the audits that wait for your verdict, in random order, with a link to the clip of each."""
     expert = the_expert(by)
+    if not judged:
+        check_new_footage(database)
     with closing(open_store(database)) as store:
         sites = check_sites(store, site)
         found = table.finished(store) if judged else table.unfinished(store)

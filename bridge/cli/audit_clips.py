@@ -17,7 +17,7 @@ from bridge.admin.cameras.clips import AuditClip, Clips, FootageCheck, NoClipErr
 from bridge.admin.cameras.logins import ArchiveLogins
 from bridge.admin.cameras.open_archive import archive_of
 from bridge.admin.cameras.registry import known_camera
-from bridge.admin.commands import CalibrateCamera, NoteFlash, NoteKeptClip, NoteNoFootage
+from bridge.admin.commands import CalibrateCamera, NoteFlash, NoteFootage, NoteKeptClip
 from bridge.cli.audit_options import AuditId, OnlySite, audit_app, check_sites, place_of
 from bridge.cli.console_identify import flash_lamps
 from bridge.cli.options import DATABASE, Database
@@ -26,45 +26,56 @@ from bridge.cli.shared_groups import join
 from bridge.errors import TrivoxError
 from bridge.model.camera import ClipSpan
 from bridge.model.local_time import local
+from bridge.privileges import acting_for
 from bridge.service.control import perform
 from bridge.store import audits as table
 from bridge.store import cameras, open_store, places
-from bridge.system import BINARY
+from bridge.system import BINARY, may_write
 from bridge.text import plural, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from bridge.cli.console_identify import LampsFlash
     from bridge.model.camera import Camera
     from bridge.store import Store
+    from bridge.store.audits import StoredAudit
 
 AROUND_FLASH_MS = 15_000
 
 
 @audit_app.command("check")
 def audit_check(site: OnlySite = None, database: Database = DATABASE) -> None:
-    """Ask cameras' archives whether they have the clips; audits without footage are then judged `no_footage`."""
+    """Ask cameras' archives whether they still have the clips; audits without footage are then judged `no_footage`.
+
+    `audit draw` and `audit list` do so by themselves, once for each audit.
+    """
     with closing(open_store(database)) as store:
         sites = check_sites(store, site)
-    checked = note_missing_footage(database, sites)
-    if not checked.missing and not checked.found and not checked.problems:
-        print_line("There was nothing to check: no open audit has a camera that tells what it recorded.")
+        wanted = [audit for audit in table.unfinished(store) if audit.first is None]
+    checked = _check(database, [audit for audit in wanted if not sites or audit.name.site_id in sites])
+    if checked.missing or checked.found:
+        print_line(f"{plural(len(checked.found), 'audit')} with footage, {len(checked.missing)} without: no_footage.")
+    elif not checked.problems:
+        print_line("There was nothing to check: no open audit has a camera whose archive tells what it recorded.")
 
 
-def note_missing_footage(database: Path, sites: Collection[str] = (), *, quiet: bool = False) -> FootageCheck:
-    """Note which open audits of these sites (none: all) have no footage; say so, unless `quiet`, and what failed."""
+def check_new_footage(database: Path) -> None:
+    """Judge audits `no_footage` whose clips are missing: asked once for each, if the database may be written."""
     with closing(open_store(database)) as store:
-        wanted = [
-            audit
-            for audit in (table.unfinished(store) if cameras.cameras(store) else [])
-            if audit.first is None and (not sites or audit.name.site_id in sites)
-        ]
+        wanted = table.unchecked(store) if cameras.cameras(store) else []
+    if wanted and _is_writable(database):
+        _check(database, wanted)
+
+
+def _is_writable(database: Path) -> bool:
+    with acting_for(database):
+        return may_write(database) and may_write(database.resolve().parent)
+
+
+def _check(database: Path, wanted: list[StoredAudit]) -> FootageCheck:
+    with closing(open_store(database)) as store:
         checked = check_footage(Clips(store, ArchiveLogins(database)), wanted, time.time_ns() // 1_000_000)
-    if checked.missing:
-        perform(database, NoteNoFootage(audits=checked.missing))
-    if not quiet and (checked.missing or checked.found):
-        print_line(f"{plural(checked.found, 'audit')} with footage, {len(checked.missing)} without: no_footage.")
+    if checked.missing or checked.found:
+        perform(database, NoteFootage(missing=checked.missing, found=checked.found))
     for problem in checked.problems:
         warn(f"not all footage was checked: {problem}")
     return checked

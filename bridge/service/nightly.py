@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from bridge.admin.audits import draw_last_night
 from bridge.admin.commands import RunNightlyJob
 from bridge.model.local_time import HOUR_MS, local
 from bridge.store import nightly as table
@@ -32,7 +33,7 @@ class NightlyJob(NamedTuple):
     steps: Callable[[Store], Iterator[None]]
 
 
-NIGHTLY: tuple[NightlyJob, ...] = ()
+NIGHTLY: tuple[NightlyJob, ...] = (NightlyJob("audits", draw_last_night),)
 """The jobs, in the order in which they are done."""
 
 

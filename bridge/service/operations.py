@@ -13,7 +13,7 @@ import msgspec
 
 from bridge.admin import commands
 from bridge.admin.annotations import remove_annotations, set_annotation
-from bridge.admin.audits import draw_audits, note_kept_clip, note_no_footage, record_verdict
+from bridge.admin.audits import draw_audits, note_footage, note_kept_clip, record_verdict
 from bridge.admin.cameras.registry import (
     calibrate_camera,
     identify_console,
@@ -211,7 +211,7 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.SetTarget: _simple(set_target),
     commands.RemoveTarget: _simple(remove_target),
     commands.RecordVerdict: _simple(record_verdict),
-    commands.NoteNoFootage: _simple(note_no_footage),
+    commands.NoteFootage: _simple(note_footage),
     commands.NoteKeptClip: _simple(note_kept_clip),
     commands.SetCamera: _simple(set_camera),
     commands.RemoveCamera: _simple(remove_camera),

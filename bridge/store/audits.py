@@ -185,6 +185,17 @@ def audits_of(store: Store, site_id: str, from_day: str, to_day: str) -> list[St
     return _audits(store, "audit.site_id = ? AND audit.day >= ? AND audit.day < ?", (site_id, from_day, to_day))
 
 
+def unchecked(store: Store) -> list[StoredAudit]:
+    """Return the audits without a verdict of which it was never found out whether there is footage."""
+    return _audits(store, "one.verdict IS NULL AND footage_checked_at_ms IS NULL", ())
+
+
+def note_checked(store: Store, audit_ids: Iterable[int]) -> None:
+    """Note that these audits' archives were asked for their clips."""
+    rows = [(store.now_ms, audit_id) for audit_id in audit_ids]
+    store.run_many("UPDATE audit SET footage_checked_at_ms = ? WHERE audit_id = ?", rows)
+
+
 def unfinished(store: Store) -> list[StoredAudit]:
     """Return the audits that lack a verdict, in random order."""
     return _audits(store, "one.verdict IS NULL OR (twice = 1 AND two.verdict IS NULL AND one.expert <> '-')", ())

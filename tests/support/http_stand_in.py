@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class HttpStandIn:
         """Answer a request."""
         raise NotImplementedError
 
-    def __enter__(self) -> HttpStandIn:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -1,4 +1,4 @@
-"""A stand-in for an archive that plays recordings over RTSP (RFC 2326): one H.264 track, interleaved on TCP, basic login.
+"""A stand-in for an archive that plays recordings over RTSP (RFC 2326): a track of H.264 on TCP, with a basic login.
 
 It is strict: requests out of order, without CSeq, or for another address are errors.
 """
@@ -11,7 +11,7 @@ import struct
 import threading
 from base64 import b64encode
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 PACKET_BYTES = 1200
@@ -45,7 +45,7 @@ class RtspArchive:
         """Its host and port."""
         return f"127.0.0.1:{self._server.getsockname()[1]}"
 
-    def __enter__(self) -> RtspArchive:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -105,7 +105,8 @@ class RtspArchive:
         sets = ",".join(b64encode(nal).decode() for nal in (sps, pps))
         return (
             "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=recording\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
-            f"a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}\r\na=control:track\r\n"
+            f"a=rtpmap:96 H264/90000\r\na=control:track\r\n"
+            f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}\r\n"
         ).encode()
 
     def _play(self, connection: socket.socket) -> None:

@@ -15,7 +15,7 @@ from bridge.text import printable
 from bridge.wire.settings import RANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from bridge.admin.cameras.archive import Archive, ClipLinks
     from bridge.admin.cameras.logins import ArchiveLogins
@@ -105,33 +105,32 @@ def covered(clip: AuditClip) -> float | None:
 
 
 class FootageCheck(NamedTuple):
-    """The audits that have no footage, how many have, and a sentence for each archive that could not be asked."""
+    """The audits that have no footage, those that have, and a sentence for each reason why one was not checked."""
 
     missing: list[int]
-    found: int
+    found: list[int]
     problems: list[str]
 
 
-def check_footage(
-    clips: Clips, wanted: Iterable[StoredAudit], now_ms: int, tell: Callable[[], None] = lambda: None
-) -> FootageCheck:
-    """Ask the archives of audits without a verdict whether they have footage; `tell` is called before each question.
+def check_footage(clips: Clips, wanted: Iterable[StoredAudit], now_ms: int) -> FootageCheck:
+    """Ask the archives of audits whether they have the clips.
 
     What was recorded in the last minutes may not be written yet, and is not asked for.
     """
     missing: list[int] = []
-    found = 0
+    found: list[int] = []
     problems: dict[str, None] = {}
     silent: set[Camera] = set()
     for audit in wanted:
         try:
             clip = clips.of(audit)
+        except NoClipError:  # lists say so
+            continue
         except TrivoxError as error:
             problems[str(error)] = None
             continue
         if clip.camera in silent or clip.span.to_ms > now_ms - WRITTEN_AFTER_MS:
             continue
-        tell()
         try:
             share = covered(clip)
         except ArchiveError as error:
@@ -141,5 +140,5 @@ def check_footage(
         if share is not None and share < LEAST_COVERED:
             missing.append(audit.audit_id)
         elif share is not None:
-            found += 1
+            found.append(audit.audit_id)
     return FootageCheck(missing, found, list(problems))

@@ -38,6 +38,7 @@ class FrigateArchive:
         self._name = escape(camera.camera)
         self._base = camera.url.rstrip("/")
         self._cookie: dict[str, str] | None = None
+        self._known: dict[str, Any] | None = None
 
     def links(self, span: ClipSpan) -> ClipLinks:
         """Return the clip as MP4, and as HLS for browsers; who opens them logs in at Frigate."""
@@ -91,6 +92,12 @@ class FrigateArchive:
         return isinstance(profile, dict) and profile.get("role") == "admin"
 
     def _cameras(self) -> dict[str, Any]:
+        """Return the cameras that Frigate has, with their configuration; it is asked once."""
+        if self._known is None:
+            self._known = self._read_cameras()
+        return self._known
+
+    def _read_cameras(self) -> dict[str, Any]:
         config = read_json(self._client, self._get("/api/config"), "its configuration")
         cameras = config.get("cameras") if isinstance(config, dict) else None
         if not isinstance(cameras, dict):

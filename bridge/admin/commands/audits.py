@@ -32,11 +32,12 @@ class RecordVerdict(BridgeCommand, frozen=True):
     comment: str | None = None
 
 
-class NoteNoFootage(BridgeCommand, frozen=True):
-    """Note that an archive has no footage of these audits; those that have a verdict keep it."""
+class NoteFootage(BridgeCommand, frozen=True):
+    """Note of which audits archives have no footage, which are then judged so, and of which they have."""
 
     words = "audit check"
-    audits: list[int]
+    missing: list[int]
+    found: list[int]
 
 
 class NoteKeptClip(BridgeCommand, frozen=True):
@@ -104,7 +105,7 @@ class IdentifyConsole(BridgeCommand, frozen=True):
 Commands = (
     DrawAudits
     | RecordVerdict
-    | NoteNoFootage
+    | NoteFootage
     | NoteKeptClip
     | SetCamera
     | RemoveCamera

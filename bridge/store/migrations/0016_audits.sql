@@ -36,6 +36,7 @@ CREATE TABLE audit (
   twice INTEGER NOT NULL CHECK (twice IN (0, 1)),   -- 1: a second expert judges it, too
   presentation INTEGER NOT NULL,         -- random: lists show the lowest first
   kept_as TEXT,                          -- the archive's name for the clip that is kept there
+  footage_checked_at_ms INTEGER,         -- when its archive was asked whether it has the clip; null: not yet
   UNIQUE (site_id, console_id, epoch, survey)
 ) STRICT;
 CREATE INDEX audit_stratum_of ON audit (stratum_key);

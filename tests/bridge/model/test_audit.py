@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from itertools import pairwise
 
 from bridge.model.audit import AuditDraw, CandidateSurvey, StratumKey, SurveyName, allocate, draw, is_same_expert
 from tests.support.seeds import seeded
@@ -116,7 +117,7 @@ def test_the_list_is_not_in_order_of_time_or_outcome() -> None:
     times = [survey.survey.opened_at_ms for survey in found]
     assert outcomes != sorted(outcomes)
     assert times not in (sorted(times), sorted(times, reverse=True))
-    changes = sum(one != other for one, other in zip(outcomes, outcomes[1:], strict=False))
+    changes = sum(one != other for one, other in pairwise(outcomes))
     assert changes > 20  # 39 expected of 59
 
 
