@@ -29,9 +29,9 @@ def backup(
 ) -> None:
     """Copy the database with its keys and firmware, even while the bridge writes.
 
-    The copy FILE holds the database; FILE-keys and FILE-firmware are the folders that lie beside it. With --keep the
-    copy is named like FILE-2026-11-30T031500Z (UTC), so that a timer can make one each day. A file of keys or firmware
-    that cannot be read is named, and then no older copy is removed.
+    The copy FILE holds the database; FILE-keys, FILE-firmware and FILE-cameras are the folders that lie beside it.
+    With --keep the copy is named like FILE-2026-11-30T031500Z (UTC), so that a timer can make one each day. A file of
+    those folders that cannot be read is named, and then no older copy is removed.
     """
     refuse_folder(file, database)
     done = back_up(database, dated(file, datetime.now(UTC)) if keep else file)

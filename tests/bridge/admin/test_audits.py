@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
+from tests.schema import schemas
 
 if TYPE_CHECKING:
     from tests.bridge.office import CommandResult
@@ -51,11 +52,20 @@ def drawn(office: Office, *options: object) -> list[dict[str, Any]]:
 
 def listed(office: Office, *options: object) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(office.do("audit", "list", "--format", "json", *options))
-    return rows
+    return checked("audit", rows)
 
 
 def reported(office: Office, *options: object) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(office.do("audit", "report", *DAYS, "--format", "json", *options))
+    return checked("audit_row", rows)
+
+
+def checked(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Check that rows are as their schema says, and hold nothing else."""
+    known = set(schemas.read(schemas.path_of(name))["properties"])
+    for row in rows:
+        schemas.validator(name).validate(row)
+        assert set(row) <= known
     return rows
 
 

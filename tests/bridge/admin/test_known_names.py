@@ -164,7 +164,7 @@ def test_a_seller_whom_only_counts_name_is_told_with_the_nearest(office: Office)
 
 
 def test_other_names_are_refused_with_the_known_ones(unchanged: Office) -> None:
-    assert "give one of annotation, checkout_point, console, count, " in unchanged.run("history", "--kind", "shft").err
+    assert "give one of annotation, audit, camera, " in unchanged.run("history", "--kind", "shft").err
     unchanged.do("source", "enroll", "sofia-1/door")
     assert "did you mean sofia-1/door?" in unchanged.run("source", "revoke", "sofia-1/dor").err
 
