@@ -103,6 +103,11 @@ class CsvFile:
         self._header = [_heading(cell) for cell in self._first_line()]
         _check_header(name, self._header, columns, optional)
 
+    @property
+    def header(self) -> list[str]:
+        """The columns that the first line names."""
+        return self._header
+
     def __iter__(self) -> Iterator[Line]:
         """Yield each line that is not blank; one with too few or too many values is an error. Raises TrivoxError."""
         number = self._reader.line_num + 1

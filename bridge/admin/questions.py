@@ -11,8 +11,10 @@ from bridge.model.cell_values import read_day
 from bridge.model.history import HistoryChange
 from bridge.model.local_time import utc_date
 from bridge.model.periods import EVER
+from bridge.model.silent_weight import ASKED_MIN, estimate_weight, lowest_weight
 from bridge.store import settings as table
 from bridge.store.history import record_change
+from bridge.store.silent_weight import estimates
 from bridge.wire.contract import REVISION_MAX
 from bridge.wire.identifiers import check_id
 from bridge.wire.settings import MAX_REVISIONS_AHEAD
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from bridge.admin.commands import SetQuestion
     from bridge.store import Store
+    from bridge.store.silent_weight import WeightEstimate
 
 KINDS = ("personnel", "office", "loyalty")
 MAX_LANGUAGES = 16
@@ -29,6 +32,7 @@ MAX_LANGUAGE_TAG = 35
 MAX_TEXT = 300
 MAX_BYTES = 6000  # keeps settings below the 8 KiB that a console reads
 ORIGIN_NOT_STATED = "origin not stated"
+ESTIMATED = "estimated"
 
 
 def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
@@ -50,7 +54,8 @@ def set_question(store: Store, command: SetQuestion) -> dict[str, Any]:
         )
     if kind not in KINDS:
         raise UsageError(f"A question's kind must be one of {', '.join(KINDS)}, not {kind!r}.")
-    after = _with_weight(before or table.KeyQuestion(question_id, 0.5, "not estimated", None), command, store.now_ms)
+    known = before or table.KeyQuestion(question_id, 0.5, "not estimated", None)
+    after = _with_weight(known, command, _lowest_weight(store, question_id, kind), store.now_ms)
     corrects = False
     if after != before:
         corrects = _record_weight(store, before, after)
@@ -101,15 +106,30 @@ def _texts(before: dict[str, str], command: SetQuestion) -> dict[str, str]:
     return texts
 
 
-def _with_weight(question: table.KeyQuestion, command: SetQuestion, now_ms: int) -> table.KeyQuestion:
+def _lowest_weight(store: Store, question_id: str, kind: str) -> float:
+    """Return the lowest silent weight that is one for all revisions of a question, and for a kind it gets."""
+    return max(map(lowest_weight, {kind, *table.kinds(store).get(question_id, {}).values()}))
+
+
+def _with_weight(question: table.KeyQuestion, command: SetQuestion, lowest: float, now_ms: int) -> table.KeyQuestion:
     """Apply the silent weight of the command; a new weight does not keep the origin and date of the old one."""
     weight, origin, on = command.silent_weight, command.silent_weight_origin, command.silent_weight_on
     if weight is not None:
-        if not 0 <= weight <= 1:
-            raise UsageError(f"The silent weight must be a number from 0 to 1, not {weight}.")
+        if not lowest <= weight <= 1:
+            raise UsageError(f"The silent weight must be a number from {lowest:g} to 1, not {weight}.")
         question = question._replace(
-            silent_weight=weight, silent_weight_origin=ORIGIN_NOT_STATED, silent_weight_on=utc_date(now_ms)
+            silent_weight=weight,
+            silent_weight_origin=ORIGIN_NOT_STATED,
+            silent_weight_on=utc_date(now_ms),
+            estimate=None,
         )
+    elif question.silent_weight < lowest:
+        raise UsageError(
+            f"The silent weight of {question.question_id} is {question.silent_weight:g}, below 0, which only questions "
+            "of kind loyalty can have: give another one by --silent-weight too."
+        )
+    if origin is not None or on is not None:
+        _check_origin(question, origin)
     if origin is not None:
         question = question._replace(silent_weight_origin=origin)
     if on is not None:
@@ -117,17 +137,54 @@ def _with_weight(question: table.KeyQuestion, command: SetQuestion, now_ms: int)
     return question
 
 
+def _check_origin(question: table.KeyQuestion, origin: str | None) -> None:
+    """Refuse to have a weight look estimated, or an estimate look like something else. Raises UsageError."""
+    if question.estimate is not None:
+        raise UsageError(
+            f"The silent weight of {question.question_id} was estimated, and keeps the origin and date of its "
+            "estimate: give another weight by --silent-weight too."
+        )
+    if origin is not None and origin.strip().casefold() == ESTIMATED:
+        raise UsageError(
+            f"Only `trivox question weight estimate` makes a silent weight {ESTIMATED}, from at least {ASKED_MIN} "
+            "silents: say where this one comes from."
+        )
+
+
+def set_estimate(store: Store, estimate: WeightEstimate) -> bool:
+    """Have a question use an estimated silent weight; return whether that corrects past reports."""
+    draw = estimate.draw
+    before = table.questions(store)[draw.question_id]
+    value = estimate_weight(draw.kind, estimate.found).value
+    if value < (lowest := _lowest_weight(store, draw.question_id, draw.kind)):
+        raise UsageError(
+            f"The silent weight would be {value:.2f}, below {lowest:g}, but {draw.question_id} has revisions that are "
+            "not of kind loyalty: define a question of its own for loyalty."
+        )
+    after = table.KeyQuestion(draw.question_id, value, ESTIMATED, utc_date(estimate.estimated_at_ms), estimate.estimate)
+    corrects = _record_weight(store, before, after)
+    table.keep_question(store, after)
+    return corrects
+
+
 def _record_weight(store: Store, before: table.KeyQuestion | None, after: table.KeyQuestion) -> bool:
     """Record a silent weight: reports of all time use the one in force. Return whether that corrects past ones."""
     is_other = before is not None and before.silent_weight != after.silent_weight
     corrects = is_other and _was_asked(store, after.question_id)
-    known = _weight(before) if before else None
-    change = HistoryChange("silent_weight", "", after.question_id, known, _weight(after), -EVER, corrects=corrects)
+    known = _weight(store, before) if before else None
+    change = HistoryChange(
+        "silent_weight", "", after.question_id, known, _weight(store, after), -EVER, corrects=corrects
+    )
     return record_change(store, change) and corrects
 
 
-def _weight(question: table.KeyQuestion) -> dict[str, Any]:
-    return {name: value for name, value in question._asdict().items() if name.startswith("silent_weight")}
+def _weight(store: Store, question: table.KeyQuestion) -> dict[str, Any]:
+    """Return a silent weight as the history keeps it."""
+    state = {name: value for name, value in question._asdict().items() if name.startswith("silent_weight")}
+    if question.estimate is None:
+        return state
+    found = next(known for known in estimates(store, question.question_id) if known.estimate == question.estimate)
+    return state | {"estimate": found.estimate, "draw": found.draw.draw, **found.found._asdict()}
 
 
 def _record_revision(store: Store, question_id: str, before: table.Revision | None, after: table.Revision) -> None:

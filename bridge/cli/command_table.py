@@ -49,6 +49,7 @@ COMMANDS = {
     "question list": "bridge.cli.lists",
     "question remove": "bridge.cli.removal",
     "question set": "bridge.cli.admin",
+    "question weight": "bridge.cli.silent_weight",
     "rebuild": "bridge.cli.ingest",
     "report": "bridge.cli.report",
     "restore": "bridge.cli.backup",

@@ -210,7 +210,7 @@ def question_list(database: Database = DATABASE) -> None:
         since = f", {question.silent_weight_on}" if question.silent_weight_on else ""
         print_line(
             f"{question.question_id}, revision {revision.question_revision}, {revision.kind}, "
-            f"silent weight {question.silent_weight:g} ({question.silent_weight_origin}{since})"
+            f"silent weight {question.silent_weight:.3g} ({question.silent_weight_origin}{since})"
         )
         for language, text in revision.texts.items():
             print_line(f"  {language}: {text}")

@@ -15,7 +15,8 @@ viewer_app = typer.Typer(
 )
 console_app = typer.Typer(help="Enrol, flash, update, list, retire and remove consoles.", no_args_is_help=True)
 question_app = typer.Typer(
-    help="Define key questions, list them, remove them, and print them as cards.", no_args_is_help=True
+    help="Define key questions, list them, remove them, print them as cards, and estimate their silent weights.",
+    no_args_is_help=True,
 )
 target_app = typer.Typer(
     help="Set targets of sites, checkout points, sellers and key questions, list and remove them.", no_args_is_help=True

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 KINDS = (
     *("annotation", "audit", "camera", "camera_clock", "checkout_point", "console", "count", "placement", "question"),
     *("seller", "setting", "shift", "silent_weight", "site", "target", "zone_rules"),
+    "annotation",
+    *("checkout_point", "console", "count", "placement", "question", "seller", "setting", "shift", "silent_draw"),
+    *("silent_weight", "site", "target", "zone_rules"),
 )
 """The kinds of things that people change."""
 

@@ -85,11 +85,11 @@ def variance_between_sellers(kind: str, sellers: Sequence[FollowUp]) -> float:
     groups = [(found.asked, _sum_of_scores(kind, found)) for found in sellers if found.asked > 1]
     groups += _PSEUDO_SELLERS_OF_LOYALTY if _is(kind) else _PSEUDO_SELLERS
     low, high = 0.0, most
-    if _probability(_spread(groups, most, low), len(groups) - 1) <= UPPER_TAIL:
+    if chi_squared_at_most(_spread(groups, most, low), len(groups) - 1) <= UPPER_TAIL:
         return 0.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        is_likely = _probability(_spread(groups, most, middle), len(groups) - 1) > UPPER_TAIL
+        is_likely = chi_squared_at_most(_spread(groups, most, middle), len(groups) - 1) > UPPER_TAIL
         low, high = (middle, high) if is_likely else (low, middle)
     return high
 
@@ -122,9 +122,9 @@ def _spread(groups: Iterable[tuple[int, float]], of_one: float, between: float) 
     return sum(weight * (mean - centre) ** 2 for mean, weight in means)
 
 
-def _probability(chi_squared: float, freedom: int) -> float:
-    """Return the probability that a chi-squared variable with `freedom` degrees is at most `chi_squared`."""
-    half = chi_squared / 2
+def chi_squared_at_most(value: float, freedom: int) -> float:
+    """Return the probability that a chi-squared variable with `freedom` degrees is at most `value`."""
+    half = value / 2
     if half <= 0:
         return 0.0
     below, start = (erf(sqrt(half)), 1) if freedom % 2 else (1 - exp(-half), 2)

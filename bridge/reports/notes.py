@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bridge.reports import kpi
+from bridge.reports import estimated_weights, kpi
 from bridge.reports.feeds import KINDS
 from bridge.reports.notation import above, decimal
 from bridge.reports.row_counts import BEYOND_MAX
@@ -31,6 +31,7 @@ def notes(row: Row, counts: RowCounts, sampled: set[str]) -> list[str]:
     """Return the notes of a row; at the sites `sampled`, consoles were ever told to ask only every n-th customer."""
     return [
         *_on_numbers(row, counts),
+        *estimated_weights.notes(row, row["dissatisfaction_index"] or row["emotional_loyalty_index"]),
         *_on_force_majeure(row, counts),
         *_on_ratios(row, counts, sampled),
         *_on_origin(row, counts),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from bridge.reports import kpi
 from bridge.reports.feeds import KINDS, Kind
@@ -12,8 +12,10 @@ from bridge.reports.known_surveys import Known
 if TYPE_CHECKING:
     from bridge.store import report_queries
 
-BEYOND_MAX = 0.05  # of a row's own time: where a count reaches beyond it by more, it has no ratio
 Rule = Literal["with", "without", "only"]
+T = TypeVar("T")
+
+BEYOND_MAX = 0.05  # of a row's own time: where a count reaches beyond it by more, it has no ratio
 
 
 @dataclass
@@ -34,6 +36,8 @@ class RowCounts:
     comparable: set[Kind] = field(default_factory=lambda: set(KINDS))  # not if counts of the whole site are nobody's
     sites: set[str] = field(default_factory=set)
     revisions: set[int] = field(default_factory=set)
+    silents: dict[str, list[int]] = field(default_factory=dict)  # by seller, where an estimated weight rests on it
+    drawn: list[int] = field(default_factory=lambda: [0, 0])  # silents drawn for an estimated weight
 
     def add(self, group_counts: report_queries.GroupCounts) -> None:
         """Add the counts of a group."""
@@ -48,9 +52,20 @@ class RowCounts:
 
     def under_rule(self, rule: Rule) -> tuple[kpi.Answers, int]:
         """Return the answers and the number of errors that count under a force-majeure rule."""
-        indices = {"with": (0, 1), "without": (0,), "only": (1,)}[rule]
-        answers = kpi.Answers(*(sum(self.answers[affected][outcome] for affected in indices) for outcome in range(4)))
-        return answers, sum(self.errors[affected] for affected in indices)
+        answers = kpi.Answers(*map(sum, zip(*_under(rule, self.answers), strict=True)))
+        return answers, sum(_under(rule, self.errors))
+
+    def add_silents(self, seller_id: str, affected: int, count: int) -> None:
+        """Add silents of a seller; empty: of nobody."""
+        self.silents.setdefault(seller_id, [0, 0])[affected] += count
+
+    def silents_by_seller(self, rule: Rule) -> dict[str, int]:
+        """Return how many silents of each seller count under a force-majeure rule."""
+        return {seller_id: sum(_under(rule, counts)) for seller_id, counts in self.silents.items()}
+
+    def silents_drawn(self, rule: Rule) -> int:
+        """Return how many of the drawn silents count under a force-majeure rule."""
+        return sum(_under(rule, self.drawn))
 
     @property
     def surveys(self) -> int:
@@ -76,3 +91,8 @@ class RowCounts:
     def error_share(self) -> float:
         """The share of errors among all surveys that were opened."""
         return kpi.ratio(self.errors_of_all, self.surveys + self.errors_of_all) or 0.0
+
+
+def _under(rule: Rule, unaffected_and_affected: list[T]) -> list[T]:
+    """Return what counts under a force-majeure rule."""
+    return unaffected_and_affected[{"with": slice(2), "without": slice(1), "only": slice(1, 2)}[rule]]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.model.local_time import UNITS, day_starts_ms, period_of
 from bridge.reports import console_notes, corrections, feed_notes, kpi
+from bridge.reports.estimated_weights import EstimatedWeight
 from bridge.reports.feeds import AROUND_A_SALE_MS, KINDS, SALE_MS, total_feeds
 from bridge.reports.known_surveys import Totals, count_known
 from bridge.reports.notes import RATIO_OF, UNKNOWN, notes
 from bridge.reports.row_counts import BEYOND_MAX, RowCounts, Rule
 from bridge.reports.seller_shares import SellerShares
-from bridge.store import places, report_queries
+from bridge.store import places, report_queries, silent_weight
 from bridge.store import settings as settings_table
 from bridge.store.report_queries import Selection
 from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_SCOPE_S, SHARES_MAX
@@ -37,8 +38,9 @@ COLUMNS_OF: dict[str, tuple[str, ...]] = {
     "week": ("week",),
     "month": ("month",),
 }
-RULES: tuple[Rule, ...] = ("with", "without", "only")
+
 RULE_OF_KIND: dict[str, Rule] = {"personnel": "without", "office": "with", "loyalty": "with", UNKNOWN: "with"}
+_WITH_AND_WITHOUT: tuple[Rule, Rule] = ("with", "without")
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class ReportContext:
     sampled: set[str]
     scope_s: int
     shares_max: dict[str, float]
+    weights: dict[str, EstimatedWeight]
 
     def kind_of(self, question_id: str, revision: int) -> str:
         """Return a question's kind in a revision, or, if that is not defined, in the nearest defined one before it.
@@ -169,6 +172,7 @@ def _rows(store: Store, context: ReportContext) -> list[Row]:
         for group, question, revision, count in report_queries.unproved(store, columns, selection):
             if row_counts := counts.get(context.key(group, question, revision)):
                 row_counts.unproved += count
+        add_silents(store, context, selection, counts)
     feeds = _read_feeds(store, context, selections)
     _add_unasked(store, context, counts, feeds)
     for selection in selections:
@@ -176,6 +180,23 @@ def _rows(store: Store, context: ReportContext) -> list[Row]:
             if row_counts := counts.get(context.key(*question_key)):
                 row_counts.known[kind].add(surveys, asked)
     return [_row(context, key, counts[key], feeds) for key in sorted(counts, key=lambda key: _order(columns, key))]
+
+
+def add_silents(store: Store, context: ReportContext, selection: Selection, counts: dict[RowKey, RowCounts]) -> None:
+    """Add whose silents the rows of questions with an estimated weight hold, and how many were drawn for it."""
+    columns = context.query.columns
+    if not context.weights:
+        return
+    for found in report_queries.group_counts(store, (*columns, "seller_id"), selection):
+        if found.question_id in context.weights and found.silent:
+            key = context.key(found.group[:-1], found.question_id, found.question_revision)
+            if row_counts := counts.get(key):
+                row_counts.add_silents(found.group[-1] or "", found.affected, found.silent)
+    for question_id, weight in context.weights.items():
+        draw = weight.estimate.draw.draw
+        for group, revision, affected, count in report_queries.silents_drawn(store, columns, selection, draw):
+            if row_counts := counts.get(context.key(group, question_id, revision)):
+                row_counts.drawn[affected] += count
 
 
 def _add_unasked(store: Store, context: ReportContext, counts: dict[RowKey, RowCounts], feeds: Totals) -> None:
@@ -229,6 +250,10 @@ def read_context(store: Store, query: ReportQuery) -> ReportContext:
         report_queries.sites_that_sampled(store),
         DEFAULT_FORCE_MAJEURE_SCOPE_S if scope_s is None else scope_s,
         {name: default if chosen[name] is None else chosen[name] for name, default in SHARES_MAX.items()},
+        {
+            question_id: EstimatedWeight(estimate, silent_weight.sellers_drawn(store, estimate.draw.draw))
+            for question_id, estimate in silent_weight.estimates_in_force(store).items()
+        },
     )
 
 
@@ -245,7 +270,6 @@ def _order(columns: tuple[str, ...], key: RowKey) -> tuple[Any, ...]:
 
 def _row(context: ReportContext, key: RowKey, counts: RowCounts, feeds: Totals) -> Row:
     group, question_id, revision, kind = key
-    question = context.questions.get(question_id)
     rule = context.query.force_majeure or RULE_OF_KIND[kind]
     answers, errors = counts.under_rule(rule)
     row: Row = {}
@@ -257,10 +281,10 @@ def _row(context: ReportContext, key: RowKey, counts: RowCounts, feeds: Totals) 
     row |= {name: getattr(answers, name) for name in ("yes", "no", "cant_say", "silent")}
     row |= {"error": errors, "left_out": counts.surveys - answers.surveys, "affected": counts.affected}
     row |= {"force_majeures": counts.force_majeures} | _figures(context, group, counts, feeds)
-    row |= _indices(kind, question.silent_weight if question else 0.0, answers, counts)
+    row |= _indices(context, key, rule, counts)
     row |= _ratios(counts, row)
     row["assessable"] = is_assessable(context, counts)
-    row["settings"] = row_settings(context, question, rule, counts)
+    row["settings"] = row_settings(context, question_id, rule, counts)
     row["notes"] = notes(row, counts, context.sampled)
     return row
 
@@ -279,30 +303,34 @@ def _figures(context: ReportContext, group: report_queries.Group, counts: RowCou
     return figures
 
 
-def _indices(kind: str, silent_weight: float, answers: kpi.Answers, counts: RowCounts) -> Row:
+def _indices(context: ReportContext, key: RowKey, rule: Rule, counts: RowCounts) -> Row:
     """Return what rests on answers: the index of the question's kind, also under either rule, and shares."""
+    question, kind = context.questions.get(key.question_id), key.kind
+    weight = question.silent_weight if question else 0.0
     own, with_affected, without = (
-        _index(kind, silent_weight, counted)
-        for counted in (answers, counts.under_rule("with")[0], counts.under_rule("without")[0])
+        _index(context, key, weight, counts, counted) for counted in (rule, *_WITH_AND_WITHOUT)
     )
+    answers, _ = counts.under_rule(rule)
     rate, answered_no = kpi.response_rate(answers), kpi.answered_no_share(answers)
     return {
         "dissatisfaction_index": None if kind == "loyalty" else own,
         "emotional_loyalty_index": own if kind == "loyalty" else None,
         "index_with": with_affected,
         "index_without": without,
-        "silent_part": silent_weight * answers.silent / answers.surveys if own else None,
+        "silent_part": weight * answers.silent / answers.surveys if own else None,
         "response_rate": rate._asdict() if rate else None,
         "answered_no_share": answered_no._asdict() if answered_no else None,
     }
 
 
-def _index(kind: str, silent_weight: float, answers: kpi.Answers) -> Row | None:
+def _index(context: ReportContext, key: RowKey, weight: float, counts: RowCounts, rule: Rule) -> Row | None:
     """Return the index of a question's kind; None if it has none, or there are too few surveys."""
-    if kind == UNKNOWN or answers.surveys < kpi.TOO_FEW:
+    answers, _ = counts.under_rule(rule)
+    if key.kind == UNKNOWN or answers.surveys < kpi.TOO_FEW:
         return None
-    formula = kpi.emotional_loyalty_index if kind == "loyalty" else kpi.dissatisfaction_index
-    index = formula(answers, silent_weight)
+    formula = kpi.emotional_loyalty_index if key.kind == "loyalty" else kpi.dissatisfaction_index
+    estimated = context.weights.get(key.question_id)
+    index = formula(answers, weight, estimated.variance(counts, rule) if estimated else None)
     return index._asdict() if index else None
 
 
@@ -335,15 +363,15 @@ def is_assessable(context: ReportContext, counts: RowCounts) -> bool:
     return level <= limits["force_majeure_level_max"] and counts.affected_share <= limits["affected_share_max"]
 
 
-def row_settings(
-    context: ReportContext, question: settings_table.KeyQuestion | None, rule: Rule, counts: RowCounts
-) -> Row:
+def row_settings(context: ReportContext, question_id: str, rule: Rule, counts: RowCounts) -> Row:
     """Return the settings that a row, or a chart, of these counts is computed with."""
+    question, estimated = context.questions.get(question_id), context.weights.get(question_id)
     from_day, to_day = context.days_of(counts.sites)
     return {
         "silent_weight": question.silent_weight if question else None,
         "silent_weight_origin": question.silent_weight_origin if question else None,
         "silent_weight_on": question.silent_weight_on if question else None,
+        "silent_weight_estimate": estimated.settings(counts, rule) if estimated else None,
         "force_majeure": rule,
         "force_majeure_scope_s": context.scope_s,
         **context.shares_max,

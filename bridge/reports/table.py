@@ -6,6 +6,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.local_time import UNITS
+from bridge.reports import estimated_weights
 from bridge.reports.feed_notes import BEGUN_BEFORE, WHO
 from bridge.reports.grid import Column, Grid, lay_out
 from bridge.reports.notation import bounds, decimal, interval
@@ -93,7 +94,7 @@ def survey_grid(rows: list[Row], columns: tuple[str, ...], width: int | None, nu
         [_with_verdict(row, _of_index(row, interval)) for row in rows],
         stacked=[_with_verdict(row, _of_index(row, _stacked)) for row in rows],
     )
-    is_estimated = any(_is_estimated(row) for row in rows)
+    is_estimated = all(_is_estimated(row) for row in rows if row["kind"] != UNKNOWN)
     laid += [index, silents] if is_estimated else [silents, index]
     for name, heading, rank in RATIOS:
         laid.append(Column(heading, [_ratio(row[name]) for row in rows], rank))
@@ -171,7 +172,7 @@ def _known(figure: int | None) -> str:
 
 
 def _is_estimated(row: Row) -> bool:
-    return row["settings"]["silent_weight_origin"] not in {None, "not estimated"}
+    return row["settings"].get("silent_weight_estimate") is not None
 
 
 def _next_steps(rows: Sequence[Row]) -> list[str]:
@@ -203,7 +204,9 @@ def _settings_lines(rows: list[Row], period: str | None) -> list[str]:
         weight, silents = settings["silent_weight"], "no silent weight"
         if weight is not None:
             since = f", {settings['silent_weight_on']}" if settings["silent_weight_on"] else ""
-            silents = f"silent weight {weight:g} ({settings['silent_weight_origin']}{since})"
+            silents = f"silent weight {weight:.3g} ({settings['silent_weight_origin']}{since})"
+            if settings["silent_weight_estimate"]:
+                silents += f", {estimated_weights.in_words(settings['silent_weight_estimate'])}"
         named = f"{_question(row)} ({row['kind']}): {_index_name(row)}; {silents}"
         lines[escaped(f"{named}; {RULES_IN_WORDS[settings['force_majeure']]}.")] = None
     settings = rows[0]["settings"]

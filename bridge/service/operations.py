@@ -46,6 +46,7 @@ from bridge.admin.removal import (
 from bridge.admin.retirement import retire_consoles
 from bridge.admin.settings import set_settings
 from bridge.admin.shifts import import_shifts
+from bridge.admin.silent_weight import draw_silents, estimate_silent_weight
 from bridge.admin.sites import import_checkout_points, import_sites, set_checkout_point, set_site
 from bridge.admin.targets import remove_target, set_target
 from bridge.admin.zone_rules import follow_zone_rules, other_rules
@@ -161,6 +162,15 @@ def _finish(store: Store, execution: Execution) -> Iterator[None]:
     execution.result["moved"] = dict(moved)
 
 
+def _in_steps(handler: Callable[[Store, Any], Steps]) -> LongOperation:
+    """Make an operation from a function that stages nothing, but takes its time."""
+
+    def carry_out(store: Store, command: BridgeCommand, execution: Execution) -> Iterator[None]:
+        execution.result = yield from handler(store, command)
+
+    return carry_out
+
+
 def _rebuild(store: Store, _command: commands.Rebuild, execution: Execution) -> Iterator[None]:
     """Rebuild in one step, but not between those of an import."""
     execution.result = dict(rebuild(store, execution.progress, execution.emit, signed_only=execution.signed_only))
@@ -218,6 +228,7 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.NoteFlash: _simple(note_flash),
     commands.CalibrateCamera: _simple(calibrate_camera),
     commands.IdentifyConsole: _identify,
+    commands.EstimateWeight: _simple(estimate_silent_weight),
     commands.Sweep: _sweep,
 }
 """Each operation returns a result that JSON can hold, and raises TrivoxError with a sentence for the user."""
@@ -238,6 +249,7 @@ LONG_OPERATIONS: dict[type[BridgeCommand], LongOperation] = {
     commands.ImportShifts: _import(import_shifts),
     commands.ImportCounts: _import(import_counts),
     commands.DrawAudits: _draw,
+    commands.DrawSilents: _in_steps(draw_silents),
     commands.IngestMessages: _ingest,
     commands.Rebuild: _rebuild,
     commands.FollowZoneRules: _change(follow_zone_rules),

@@ -207,6 +207,22 @@ def unproved(store: Store, columns: tuple[str, ...], selection: Selection) -> It
         yield tuple(row[:width]), *row[width:]
 
 
+def silents_drawn(
+    store: Store, columns: tuple[str, ...], selection: Selection, draw: int
+) -> Iterator[tuple[Group, int, int, int]]:
+    """Yield (group, question_revision, affected, how many) of the selected silents that are in a draw."""
+    sql_of = _expressions("hour")
+    keys = ", ".join([*(sql_of[column] for column in columns), "question_revision", "affected"])
+    where, bindings = selection.where("hour")
+    sql = (
+        f"SELECT {keys}, count(*) FROM silent_drawn CROSS JOIN survey USING (epoch_key, survey)"  # noqa: S608 - no outside text
+        f" JOIN console USING (console_key) WHERE draw = ? AND outcome = 'silent' AND {where} GROUP BY {keys}"
+    )
+    width = len(columns)
+    for row in store.each(sql, [draw, *bindings]):
+        yield tuple(row[:width]), *row[width:]
+
+
 def feeds(
     store: Store, columns: tuple[str, ...], selection: Selection, *, by_seller: bool, sale_ms: int, around_ms: int
 ) -> Iterator[FeedRun]:

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
 
 
 class KeyQuestion(NamedTuple):
-    """A key question with its silent weight in force; `silent_weight_on` is the date of that weight, or None."""
+    """A key question with its silent weight in force; `silent_weight_on` is the date of that weight, or None.
+
+    `estimate` is the number of the estimate that it comes from; None if it was not estimated.
+    """
 
     question_id: str
     silent_weight: float
     silent_weight_origin: str
     silent_weight_on: str | None
+    estimate: int | None = None
 
 
 class Revision(NamedTuple):
@@ -38,7 +42,7 @@ class SentSettings(NamedTuple):
 def questions(store: Store) -> dict[str, KeyQuestion]:
     """Return all key questions, by id."""
     rows = store.all(
-        "SELECT question_id, silent_weight, silent_weight_origin, silent_weight_on FROM question ORDER BY 1"
+        "SELECT question_id, silent_weight, silent_weight_origin, silent_weight_on, estimate FROM question ORDER BY 1"
     )
     return {str(row[0]): KeyQuestion(*row) for row in rows}
 
@@ -47,14 +51,14 @@ def keep_question(store: Store, question: KeyQuestion) -> None:
     """Define a question or change its silent weight; every change stays in the history."""
     store.run("INSERT OR IGNORE INTO question (question_id) VALUES (?)", question[:1])
     store.run(
-        "UPDATE question SET silent_weight = ?2, silent_weight_origin = ?3, silent_weight_on = ?4"
+        "UPDATE question SET silent_weight = ?2, silent_weight_origin = ?3, silent_weight_on = ?4, estimate = ?5"
         " WHERE question_id = ?1",
         question,
     )
     store.run(
         "INSERT INTO question_history (question_id, silent_weight, silent_weight_origin, silent_weight_on,"
         " changed_at_ms) VALUES (?, ?, ?, ?, ?)",
-        (*question, store.now_ms),
+        (*question[:4], store.now_ms),
     )
 
 

@@ -13,7 +13,7 @@ KEYS = (
 
 
 def differences(reported: Sequence[Row], expected: Sequence[Row]) -> list[str]:
-    """Return a sentence for each figure that differs; intervals, settings and notes are not compared.
+    """Return a sentence for each figure that differs; settings and notes are not compared.
 
     An unexpected row is allowed if it has no survey and no force majeure.
     """
@@ -45,7 +45,7 @@ def _row_differences(reported: Row, expected: Row) -> Iterator[str]:
     for name, value in expected.items():
         actual = reported.get(name)
         if not isinstance(value, Mapping):
-            if actual != value:
+            if not _is_same(actual, value):
                 yield f"{name} is {actual}, not {value}."
         elif not isinstance(actual, Mapping):
             yield f"{name} is {actual}, not {value}."

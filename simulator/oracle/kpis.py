@@ -1,7 +1,6 @@
 """Compute the KPIs from the true facts: sums that grow by one day and one console at a time, and rows made of them.
 
-The formulas are the method's, written independently: no code is shared with the bridge. Intervals are left out, since
-their coverage is tested elsewhere.
+The formulas are the method's, written independently: no code is shared with the bridge.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from simulator.oracle.counted_time import WAYS_TO_KNOW, CountedTime
 from simulator.oracle.facts import ForceMajeure, QuestionSpec, ReportSetup, TrueCount, TrueForceMajeure, TrueSurvey
+from simulator.oracle.intervals import bounds_of_dissatisfaction, bounds_of_loyalty, score_bounds
 
 FEW = 30  # below this many surveys no index is shown
 RATIOS = {"exact_conversion": "transactions", "visitor_coverage": "visitors"}
@@ -187,7 +187,7 @@ class Totals:
                     figures[kind] = figures.get(kind, 0) + count
 
     def rows(self, grouping: Sequence[str], force_majeure: ForceMajeure = "default") -> list[Row]:
-        """Return a row per group, question and revision, as in a JSON report, without intervals and notes."""
+        """Return a row per group, question and revision, as in a JSON report, without notes."""
         groups, figures = self.groups[tuple(grouping)], self.figures[tuple(grouping)]
         rows: list[Row] = []
         for columns, revision in sorted(
@@ -233,10 +233,14 @@ def _row(
     row |= {"visitors": counts.get("visitors")}
     level = _ratio(sums[_DECLARED], surveys)
     is_loyalty = question.kind == "loyalty"
-    row["dissatisfaction_index"] = None if is_loyalty else _index(row, question.silent_weight, _dissatisfaction)
-    row["emotional_loyalty_index"] = _index(row, question.silent_weight, _loyalty) if is_loyalty else None
-    row["response_rate"] = _ratio(row["yes"] + row["no"] + row["cant_say"], row["surveys"])
-    row["answered_no_share"] = _ratio(row["no"], row["yes"] + row["no"])
+    own, with_affected, without = (
+        _index(dict(zip(OUTCOMES, counted, strict=True)), question) for counted in (outcomes, both, unaffected)
+    )
+    row["dissatisfaction_index"], row["emotional_loyalty_index"] = (None, own) if is_loyalty else (own, None)
+    row |= {"index_with": with_affected, "index_without": without}
+    row["silent_part"] = None if own is None else question.silent_weight * row["silent"] / row["surveys"]
+    row["response_rate"] = _share(row["yes"] + row["no"] + row["cant_say"], row["surveys"])
+    row["answered_no_share"] = _share(row["no"], row["yes"] + row["no"])
     for name, kind in RATIOS.items():
         asked = sums[_ASKED_OF[kind, of_seller]]
         row[name] = _ratio(asked, row[kind] if asked else None)
@@ -250,15 +254,24 @@ def _ratio(part: int, whole: int | None) -> Row | None:
     return {"value": part / whole} if whole else None
 
 
-def _dissatisfaction(row: Row, weight: float) -> float:
-    return float((row["no"] + weight * row["silent"]) / row["surveys"])
-
-
-def _loyalty(row: Row, weight: float) -> float:
-    return float((row["yes"] - row["no"] - weight * row["silent"]) / row["surveys"])
-
-
-def _index(row: Row, weight: float, formula: Callable[[Row, float], float]) -> Row | None:
-    if row["surveys"] < FEW:
+def _share(part: int, whole: int) -> Row | None:
+    """Return a share with its interval."""
+    if not whole:
         return None
-    return {"value": formula(row, weight), "at_k0": formula(row, 0), "at_k1": formula(row, 1)}
+    low, high = score_bounds(part, whole)
+    return {"value": part / whole, "low": max(0.0, low), "high": min(1.0, high)}
+
+
+def _index(counted: Row, question: QuestionSpec) -> Row | None:
+    """Return the index of a question's kind, from the numbers of surveys by outcome."""
+    yes, no, silent = (counted[name] for name in ("yes", "no", "silent"))
+    surveys, k = yes + no + counted["cant_say"] + silent, question.silent_weight
+    if surveys < FEW:
+        return None
+    if question.kind == "loyalty":
+        low, high = bounds_of_loyalty(yes, no, silent, surveys, k)
+        values = [(yes - no - weight * silent) / surveys for weight in (k, 0, 1)]
+    else:
+        low, high = bounds_of_dissatisfaction(no, silent, surveys, k)
+        values = [(no + weight * silent) / surveys for weight in (k, 0, 1)]
+    return {"value": values[0], "low": low, "high": high, "at_k0": values[1], "at_k1": values[2]}

@@ -181,6 +181,15 @@ def settings_ended(database: Path, reported: int, sent: Iterable[int]) -> None:
             )
 
 
+def weights_before_estimates(database: Path, weight: float, origin: str) -> None:
+    """Make a database of version 11, which knew no estimates, in which all questions have a silent weight."""
+    with closing(apsw.Connection(str(database))) as connection:
+        for file in sorted(MIGRATIONS.glob("*.sql"))[:11]:
+            connection.execute(file.read_text("utf-8"))
+        connection.execute("PRAGMA user_version = 11")
+        connection.execute("UPDATE question SET silent_weight = ?, silent_weight_origin = ?", (weight, origin))
+
+
 def revision_too_high(database: Path, question_id: str) -> None:
     """Add a revision of a question that is one above all that consoles take."""
     with closing(apsw.Connection(str(database))) as connection:

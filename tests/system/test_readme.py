@@ -88,9 +88,11 @@ def help_of(*command: str) -> str:
 def test_commands_and_options_exist(line: str) -> None:
     words = shlex.split(line)
     command = [] if words[0].startswith("-") else words[:1]
-    is_group = f"Usage: trivox {words[0]} [OPTIONS] COMMAND" in help_of(*command)
-    if command and is_group and words[1:] and re.fullmatch(r"[a-z-]+", words[1]):
-        command = words[:2]
+    while command and f"Usage: trivox {' '.join(command)} [OPTIONS] COMMAND" in help_of(*command):
+        following = words[len(command) : len(command) + 1]
+        if not following or not re.fullmatch(r"[a-z-]+", following[0]):
+            break
+        command += following
     shown = help_of(*command)
     for word in words:
         if re.match(r"--[a-z]", word):

@@ -11,6 +11,7 @@ from bridge.admin.commands import (
     firmware_updates,
     maintenance,
     removal,
+    silent_weight,
     targets,
 )
 from bridge.admin.commands.annotations import RemoveAnnotations, SetAnnotation
@@ -64,6 +65,7 @@ from bridge.admin.commands.removal import (
     RemoveShifts,
     RemoveSites,
 )
+from bridge.admin.commands.silent_weight import DrawSilents, EstimateWeight
 from bridge.admin.commands.targets import RemoveTarget, SetTarget, TargetOf
 
 __all__ = [
@@ -73,9 +75,11 @@ __all__ = [
     "CalibrateCamera",
     "DescribeBridge",
     "DrawAudits",
+    "DrawSilents",
     "EnrollConsoles",
     "EnrollSources",
     "EnrollViewers",
+    "EstimateWeight",
     "FollowZoneRules",
     "IdentifyConsole",
     "ImportCheckoutPoints",
@@ -126,5 +130,6 @@ AnyCommand = (
     | firmware_updates.Commands
     | maintenance.Commands
     | removal.Commands
+    | silent_weight.Commands
     | targets.Commands
 )

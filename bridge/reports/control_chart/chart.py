@@ -122,7 +122,7 @@ def _point(maker: ChartMaker, point: ChartPoint, judgement: RangeJudgement, beyo
     answers, errors = counts.under_rule(maker.rule)
     size = maker.sums(counts).size
     is_shown = size >= kpi.TOO_FEW
-    value = maker.figure.value(counts, maker.rule, maker.silent_weight)
+    value = maker.figure.value(counts, maker.rule, maker.silent_weight, maker.k_variance)
     limits = judgement.limits.at(size) if judgement.limits and is_shown else None
     return {
         "name": unit.name,

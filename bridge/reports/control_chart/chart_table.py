@@ -81,7 +81,7 @@ def _of_charts(rows: list[Row], numbers: dict[str, int], *, has_shapes: bool) ->
         "centre, silents\nnone to all", [_span(row, "centre_at_k0", "centre_at_k1") for row in rows], RANKS["silents"]
     )
     centre = Column("centre", [_figure(row["centre"]) for row in rows], RANKS["centre"])
-    are_estimated = all(row["settings"]["silent_weight_origin"] not in {None, "not estimated"} for row in rows)
+    are_estimated = all(row["settings"]["silent_weight_estimate"] for row in rows)
     pair = [centre, silents] if are_estimated else [silents, centre]
     laid = [
         Column("newest", [row["change"]["newest"] or "-" for row in rows], RANKS["newest"], whole=True, figures=False),
@@ -194,7 +194,7 @@ def _settings_lines(rows: list[Row]) -> list[str]:
         silents = ""
         if row["centre_at_k0"] is not None:
             since = f", {settings['silent_weight_on']}" if settings["silent_weight_on"] else ""
-            silents = f" silent weight {settings['silent_weight']:g} ({settings['silent_weight_origin']}{since});"
+            silents = f" silent weight {settings['silent_weight']:.3g} ({settings['silent_weight_origin']}{since});"
         figure = row["figure"].replace("_", " ")
         rule = RULES_IN_WORDS[settings["force_majeure"]]
         lines[escaped(f"{_question(row)} ({row['kind']}): {figure} by {row['unit']};{silents} {rule}.")] = None

@@ -12,7 +12,7 @@ from bridge.reports.control_chart.chart import ChartParts, chart_row
 from bridge.reports.control_chart.figures import figure_of
 from bridge.reports.control_chart.points import ChartMaker, counts_of, make_points, newest_judgeable
 from bridge.reports.control_chart.units import units_of
-from bridge.reports.rows import RULE_OF_KIND, is_assessable, read_context, row_settings
+from bridge.reports.rows import RULE_OF_KIND, add_silents, is_assessable, read_context, row_settings
 from bridge.store import annotations as annotation_table
 from bridge.store import report_queries
 from bridge.store.targets import in_force
@@ -51,8 +51,16 @@ def chart_rows(store: Store, query: ChartQuery) -> list[Row]:
     units = units_of(query.unit, query.from_day, query.to_day, query.today)
     annotations, targets = annotation_table.every_annotation(store), in_force(store)
     rows = []
-    for key, groups in sorted(_counts(store, context, query.unit).items(), key=lambda item: _order(item[0])):
-        parts = _parts(context, query, key, groups, _without_beginning(units, groups), annotations, targets)
+    groups_of = _counts(store, context, query.unit)
+    totals = {
+        key: counts_of([group for some in groups.values() for group in some]) for key, groups in groups_of.items()
+    }
+    for selection in context.query.selections(context.timezones):
+        add_silents(store, context, selection, totals)
+    for key in sorted(groups_of, key=_order):
+        groups = groups_of[key]
+        told = _without_beginning(units, groups)
+        parts = _parts(context, query, key, groups, told, annotations, targets, totals[key])
         if parts is not None:
             rows.append(chart_row(parts))
     corrections.add_notes(store, rows)
@@ -99,6 +107,7 @@ def _parts(
     units: list[ChartUnit],
     annotations: list[Annotation],
     targets: Targets,
+    total: RowCounts,
 ) -> ChartParts | None:
     """Return what a chart is made of; None if its question's kind does not have the figure."""
     figure = figure_of(query.figure, key.kind)
@@ -107,14 +116,15 @@ def _parts(
     question = context.questions.get(key.question_id)
     rule = context.query.force_majeure or RULE_OF_KIND[key.kind]
     weight = question.silent_weight if question and figure.uses_weight else 0.0
-    maker = ChartMaker(figure, query.unit, rule, weight, lambda counts: is_assessable(context, counts))
-    total = counts_of([group for some in groups.values() for group in some])
+    estimated = context.weights.get(key.question_id)
+    variance = estimated.variance(total, rule) if estimated and figure.uses_weight else None
+    maker = ChartMaker(figure, query.unit, rule, weight, lambda counts: is_assessable(context, counts), variance)
     scope = _scope(context, key, total)
     concerning = [(note, index) for note, index in within(annotations, units) if scope.has(note)]
     starts = sorted({index for note, index in concerning if index and scope.begins_range(note)})
     numbers = {index: number for number, index in enumerate((0, *starts), 1)}
     begun = [(note, numbers[index] if scope.begins_range(note) else None) for note, index in concerning]
-    settings = row_settings(context, question, rule, total)
+    settings = row_settings(context, key.question_id, rule, total)
     points = make_points(maker, units, groups, starts)
     target = _target(targets, scope, figure.name, newest_judgeable(points, query.unit))
     return ChartParts(_columns(context, key), maker, points, begun, total, settings, target)

@@ -32,7 +32,7 @@ class ChartFigure(NamedTuple):
     ends: tuple[float, float]
     higher_is_better: bool
     scores: Callable[[float], Scores] | None = None
-    estimate: Callable[[kpi.Answers, float], Estimate | kpi.Index | None] | None = None
+    estimate: Callable[[kpi.Answers, float, float | None], Estimate | kpi.Index | None] | None = None
 
     @property
     def uses_weight(self) -> bool:
@@ -57,12 +57,17 @@ class ChartFigure(NamedTuple):
             sum(number * score * score for number, score in scored),
         )
 
-    def value(self, counts: RowCounts, rule: Rule, k: float) -> dict[str, float | None]:
-        """Return its value with `low` and `high`, and of an index with `at_k0` and `at_k1`; all None if it has none."""
+    def value(
+        self, counts: RowCounts, rule: Rule, k: float, k_variance: float | None = None
+    ) -> dict[str, float | None]:
+        """Return its value with `low` and `high`, and of an index with `at_k0` and `at_k1`; all None if it has none.
+
+        `k_variance` is that of an estimated k.
+        """
         found: dict[str, Any] = dict.fromkeys(("value", "low", "high", *(("at_k0", "at_k1") * self.uses_weight)))
         if self.estimate is None:
             return found | {"value": kpi.ratio(counts.force_majeures, counts.surveys)}
-        estimate = self.estimate(counts.under_rule(rule)[0], k)
+        estimate = self.estimate(counts.under_rule(rule)[0], k, k_variance)
         return found | (estimate._asdict() if estimate else {})
 
     def share(self, centre: float) -> float:
@@ -92,14 +97,14 @@ FIGURES = {
             (0.0, 1.0),
             higher_is_better=True,
             scores=lambda _k: (1.0, 1.0, 1.0, 0.0),
-            estimate=lambda answers, _k: kpi.response_rate(answers),
+            estimate=lambda answers, _k, _variance: kpi.response_rate(answers),
         ),
         ChartFigure(
             "answered_no_share",
             (0.0, 1.0),
             higher_is_better=False,
             scores=lambda _k: (0.0, 1.0, None, None),
-            estimate=lambda answers, _k: kpi.answered_no_share(answers),
+            estimate=lambda answers, _k, _variance: kpi.answered_no_share(answers),
         ),
         ChartFigure("force_majeure_level", (0.0, float("inf")), higher_is_better=False),
     )

@@ -33,6 +33,7 @@ class ChartMaker:
     rule: Rule
     silent_weight: float
     is_assessable: Callable[[RowCounts], bool]
+    k_variance: float | None = None  # of an estimated silent weight, for all points as for the whole chart
 
     def sums(self, counts: RowCounts) -> ScoreSums:
         """Return the sums of a point's scores."""
