@@ -17,7 +17,7 @@ from bridge.store.history import record_change
 from bridge.surveys.refold import stage_refold_of_all
 from bridge.wire.contract import REVISION_MAX
 from bridge.wire.identifiers import check_id
-from bridge.wire.settings import AUDIT_SETTINGS, DEFAULTS, REPORT_SETTINGS, parse_value
+from bridge.wire.settings import DEFAULTS, REPORT_SETTINGS, SITE_SETTINGS, parse_value
 
 if TYPE_CHECKING:
     from typing import Any
@@ -39,8 +39,8 @@ def set_settings(store: Store, command: SetSettings) -> dict[str, Any]:
     for name, value in values.items():
         if name in REPORT_SETTINGS and site_id:
             raise UsageError(f"{name} applies to all consoles: give --all instead of --site or --console.")
-        if name in AUDIT_SETTINGS and console_id:
-            raise UsageError(f"{name} applies to whole sites: give --site or --all instead of --console.")
+        if name in SITE_SETTINGS and console_id:
+            raise UsageError(f"{name} applies to sites: give --site SITE, or --all, without --console.")
         if name == "question_id" and value is not None:
             names.check_defined_question(value)
         corrects |= choose(store, site_id, console_id, name, value)

@@ -19,6 +19,8 @@ KINDS = (
     "annotation",
     *("checkout_point", "console", "count", "placement", "question", "seller", "setting", "shift", "silent_draw"),
     *("silent_weight", "site", "target", "zone_rules"),
+    *("alarm", "alarm_target", "annotation", "checkout_point", "console", "count", "placement", "question", "seller"),
+    *("setting", "shift", "silent_weight", "site", "target", "zone_rules"),
 )
 """The kinds of things that people change."""
 

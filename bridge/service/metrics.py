@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
+from bridge.service.alarms import SETTINGS as ALARM_SETTINGS
 from bridge.service.vitals import COMMIT_SECONDS, UNPROVED, UNPROVED_WORDS
 from bridge.store.faults import WRITE_ERRORS, sidecar
 from bridge.wire.signature import Mac
@@ -107,6 +108,10 @@ class BridgeCollector:
         for mac in (*UNPROVED_WORDS, Mac.STALE):
             words.add_metric([mac.name.lower()], vitals.unproved_words[mac.name.lower()])
         yield words
+        alarms = CounterMetricFamily("trivox_alarms", "Alarms raised, by the answer they are about.", labels=["answer"])
+        for answer in ALARM_SETTINGS:
+            alarms.add_metric([answer], vitals.alarms[answer])
+        yield alarms
         buckets = list(accumulate(vitals.commit_counts))
         bounds = [*map(str, COMMIT_SECONDS), "+Inf"]
         commits = HistogramMetricFamily(

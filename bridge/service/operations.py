@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.admin import commands
+from bridge.admin.alarm_targets import remove_alarm_target, set_alarm_target
+from bridge.admin.alarms import acknowledge_alarm, close_alarm, comment_on_alarm
 from bridge.admin.annotations import remove_annotations, set_annotation
 from bridge.admin.audits import draw_audits, note_footage, note_kept_clip, record_verdict
 from bridge.admin.cameras.registry import (
@@ -214,6 +216,11 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.EnrollViewers: _simple(enroll_viewers),
     commands.RevokeViewers: _simple(revoke_viewers),
     commands.RetireConsoles: _simple(retire_consoles),
+    commands.AcknowledgeAlarm: _simple(acknowledge_alarm),
+    commands.CloseAlarm: _simple(close_alarm),
+    commands.CommentAlarm: _simple(comment_on_alarm),
+    commands.SetAlarmTarget: _simple(set_alarm_target),
+    commands.RemoveAlarmTarget: _simple(remove_alarm_target),
     commands.OrderUpdate: _simple(order_update),
     commands.SetAnnotation: _simple(set_annotation),
     commands.RemoveAnnotations: _simple(remove_annotations),

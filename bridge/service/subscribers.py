@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bridge.admin import firmware_updates
 from bridge.admin.firmware_updates import CheckedBundles
 from bridge.admin.settings import refresh_console
+from bridge.service.alarms import AlarmsSubscriber
 from bridge.service.retained import clearing
 from bridge.store import cameras
 from bridge.surveys.facts import (
@@ -31,7 +32,13 @@ if TYPE_CHECKING:
 
 def subscribers(store: Store) -> tuple[Subscriber, ...]:
     """List the subscribers in the order in which they handle a fact."""
-    return UpdatesSubscriber(store), SettingsSubscriber(store), GoneConsolesSubscriber(), CommandsSubscriber(store)
+    return (
+        UpdatesSubscriber(store),
+        SettingsSubscriber(store),
+        GoneConsolesSubscriber(),
+        CommandsSubscriber(store),
+        AlarmsSubscriber(store),
+    )
 
 
 class UpdatesSubscriber:

@@ -14,6 +14,8 @@ from bridge import log
 from bridge.log import RateLimiter
 from bridge.store import console_status
 from bridge.surveys.facts import (
+    AlarmClosed,
+    AlarmRaised,
     ConsoleCameOnline,
     ConsoleDiscovered,
     ConsoleHeard,
@@ -106,6 +108,7 @@ class Vitals:
     write_error: str | None = None
     failing_since_s: float = 0.0
     write_errors: Counter[str] = field(default_factory=Counter)
+    alarms: Counter[str] = field(default_factory=Counter)  # raised, by the answer that came so often
     clock_steps: int = 0
     clock_step_ms: int = 0
     clock_stepped_at_ms: int = 0
@@ -240,6 +243,14 @@ class Vitals:
                 self.console(console).online = False
             case Rejected(reason, count, example_topic):
                 self._note_reject(reason, count, example_topic)
+            case AlarmRaised(alarm_id, site_id, point, answer):
+                self.alarms[answer] += 1
+                log.warning(
+                    "an alarm was raised", alarm_id=alarm_id, site_id=site_id, checkout_point_id=point, answer=answer
+                )
+            case AlarmClosed(alarm_id, site_id, point, because):
+                place = {"site_id": site_id, "checkout_point_id": point}
+                log.info("an alarm has closed by itself", alarm_id=alarm_id, **place, because=because)
 
     def _note_messages(self, name: ConsoleName, last_at_ms: int, count: int) -> None:
         self._begin_window_if_due()

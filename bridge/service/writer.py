@@ -12,9 +12,11 @@ from bridge import log, system
 from bridge.admin import firmware_updates
 from bridge.errors import DatabaseError
 from bridge.keyring import KeyCache
+from bridge.service.alarms import close_passed
 from bridge.service.jobs import Job, WriterPulse, cannot_write, wait_for
 from bridge.service.last_copy import keep_last_copy
 from bridge.service.long_job import LongJobs
+from bridge.service.notifications.notifier import Notifier
 from bridge.service.operations import LONG_OPERATIONS, Execution, due, execute, ids_of
 from bridge.service.outcome import Publication, TransactionOutcome
 from bridge.service.retained import find_due
@@ -81,6 +83,7 @@ class Writer:
         enrolled_only: bool = False,
         signed_only: bool = False,
         vitals: Vitals | None = None,
+        notifier: Notifier | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         elapsed_ms: Callable[[], int] = system.elapsed_ms,
     ) -> None:
@@ -97,6 +100,7 @@ class Writer:
         self._retained_due = False
         self._sweep_at_s = time.monotonic()
         self._long_jobs = LongJobs(store, self._subscribers, signed_only=signed_only)
+        self._notifier = notifier or Notifier()
         self._pulse = WriterPulse()
         self._clock_offset_ms = 0  # of the clock from `elapsed_ms`; 0: not compared yet
         self._stopping = threading.Event()
@@ -156,6 +160,7 @@ class Writer:
     def _run(self) -> None:
         try:
             self._loop_until_stopped()
+            self._attempt(lambda: self._notifier.end(self._store, self._now_ms()))
         except DAMAGED as error:
             self.failure = damage_or_disk(self._store.path, error)
             self.failure.__cause__ = error
@@ -210,6 +215,7 @@ class Writer:
             self._take_step(self._long_jobs.first)
         if self._retained_due:
             self._publish_retained()
+        self._attempt(lambda: self._notifier.take_turn(self._store, self._now_ms()))
         if time.monotonic() >= self._sweep_at_s or self.vitals.write_error is not None:
             self._sweep_at_s = time.monotonic() + SWEEP_EVERY_S
             self._attempt(self._sweep)
@@ -392,10 +398,11 @@ class Writer:
             self._on_commit(Outgoing(publications[start : start + MAX_GROUP], []))
 
     def _sweep(self) -> None:
-        """Close surveys that have been open for too long."""
+        """Close surveys that have been open for too long, and alarms that have passed."""
         outcome = TransactionOutcome(self._subscribers)
         with self._store.transaction(self._now_ms()):
             fold.sweep(self._store, outcome.emit)
+            close_passed(self._store, outcome.emit)
         self.vitals.note_recovered()
         self.vitals.handle_all(outcome.facts)
         if outcome.publications:

@@ -148,6 +148,12 @@ def chosen_for_all(store: Store, name: str) -> Any:
     return choice(store, "", "", name)
 
 
+def site_choice(store: Store, site_id: str, name: str) -> Any:
+    """Return what was chosen for a site, else for all; None if nothing was."""
+    chosen = choice(store, site_id, "", name)
+    return choice(store, "", "", name) if chosen is None else chosen
+
+
 def last_sent(store: Store, site_id: str, console_id: str) -> SentSettings | None:
     """Return the last settings made for a console; None if there were none."""
     row = store.one(

@@ -152,3 +152,25 @@ class SettingsRenewed(Fact, frozen=True):
 
     console: ConsoleName
     was_ahead: bool
+
+
+class IntakeEnded(Fact, frozen=True):
+    """All messages of a transaction, or of a part of an import, were taken: surveys and rollups are whole."""
+
+
+class AlarmRaised(Fact, frozen=True):
+    """An alarm was raised, at a checkout point or, if that is None, at a site as a whole."""
+
+    alarm_id: int
+    site_id: str
+    checkout_point_id: str | None
+    answer: str
+
+
+class AlarmClosed(Fact, frozen=True):
+    """An alarm closed by itself, as it has `recovered` or is `quiet`."""
+
+    alarm_id: int
+    site_id: str
+    checkout_point_id: str | None
+    because: str

@@ -26,6 +26,7 @@ from bridge.surveys.facts import (
     EventsLost,
     EventsUnproved,
     GoneConsoleHeard,
+    IntakeEnded,
     Rejected,
     StrangerRefused,
 )
@@ -190,6 +191,7 @@ class Intake:
         consoles.note_seen(self._store, [(console, at_ms) for console, at_ms, _ in self._seen.values() if at_ms])
         self._fold.finish()
         self._sum_up()
+        self._emit(IntakeEnded())
         return self.result
 
     def _sum_up(self) -> None:

@@ -42,7 +42,11 @@ REPORT_SETTINGS = ("force_majeure_scope_s", *SHARES_MAX)
 AUDIT_SETTINGS = ("audit_sample", "footage_days")
 """Chosen for all sites, or for one: how many audits are drawn of a day, and how long footage is kept (0: not known)."""
 
-BRIDGE_SETTINGS = (*REPORT_SETTINGS, *AUDIT_SETTINGS)
+ALARM_SETTINGS = {"alarms": "on", "good_news_alarms": "off"}
+"""Chosen for all sites, or for one: `on` or `off`, with the default."""
+
+SITE_SETTINGS = (*AUDIT_SETTINGS, *ALARM_SETTINGS)
+BRIDGE_SETTINGS = (*REPORT_SETTINGS, *SITE_SETTINGS)
 DEFAULTS: dict[str, Any] = {
     **{name: range_.default for name, range_ in RANGES.items() if name not in BRIDGE_SETTINGS},
     "prompt": "tone",
@@ -64,6 +68,8 @@ def parse_value(name: str, text: str) -> Any:
         return int(text)
     if name in SHARES_MAX:
         return _share(name, text)
+    if name in ALARM_SETTINGS and text not in {"on", "off"}:
+        raise UsageError(f"{name} must be on or off, not {text!r}.")
     if name == "prompt" and not PROMPT.fullmatch(text):
         raise UsageError(f"prompt must be none, tone or track:1 to track:255, not {text!r}.")
     return text

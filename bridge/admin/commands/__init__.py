@@ -6,6 +6,8 @@ A module holds the commands of an area, and lists them in its `Commands`.
 from bridge.admin.commands import (
     annotations,
     audits,
+    alarms,
+    annotations,
     configuration,
     enrolment,
     firmware_updates,
@@ -13,6 +15,15 @@ from bridge.admin.commands import (
     removal,
     silent_weight,
     targets,
+)
+    targets,
+)
+from bridge.admin.commands.alarms import (
+    AcknowledgeAlarm,
+    CloseAlarm,
+    CommentAlarm,
+    RemoveAlarmTarget,
+    SetAlarmTarget,
 )
 from bridge.admin.commands.annotations import RemoveAnnotations, SetAnnotation
 from bridge.admin.commands.audits import (
@@ -70,9 +81,12 @@ from bridge.admin.commands.targets import RemoveTarget, SetTarget, TargetOf
 
 __all__ = [
     "ALL_CONSOLES",
+    "AcknowledgeAlarm",
     "AnyCommand",
     "BridgeCommand",
     "CalibrateCamera",
+    "CloseAlarm",
+    "CommentAlarm",
     "DescribeBridge",
     "DrawAudits",
     "DrawSilents",
@@ -94,6 +108,7 @@ __all__ = [
     "OrderUpdate",
     "Rebuild",
     "RecordVerdict",
+    "RemoveAlarmTarget",
     "RemoveAnnotations",
     "RemoveCamera",
     "RemoveCheckoutPoint",
@@ -110,6 +125,7 @@ __all__ = [
     "RevokeViewers",
     "RunNightlyJob",
     "Scope",
+    "SetAlarmTarget",
     "SetAnnotation",
     "SetCamera",
     "SetCheckoutPoint",
@@ -125,6 +141,8 @@ __all__ = [
 AnyCommand = (
     annotations.Commands
     | audits.Commands
+    alarms.Commands
+    | annotations.Commands
     | configuration.Commands
     | enrolment.Commands
     | firmware_updates.Commands

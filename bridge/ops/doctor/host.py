@@ -11,6 +11,7 @@ import apsw
 
 from bridge.errors import DatabaseError, TrivoxError
 from bridge.model.local_time import DAY_MS
+from bridge.ops.doctor.alarms import check_alarms
 from bridge.ops.doctor.broker import check_broker
 from bridge.ops.doctor.database import Diagnosis, are_all_retired, examine
 from bridge.ops.doctor.file_rights import check_file_rights
@@ -75,6 +76,7 @@ def diagnose(
     try:
         store = open_store(database)
         yield from examine(store, now_ms)
+        yield from check_alarms(store, now_ms)
         facts = DatabaseFacts(
             database, _retained(store), consoles_that_do_not_sign(store), is_at_rest=are_all_retired(store, now_ms)
         )

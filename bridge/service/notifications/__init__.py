@@ -1,0 +1,1 @@
+"""Tell people of alarms: by mail, by a signed webhook, by ntfy or through Apprise."""

@@ -1,0 +1,143 @@
+"""Send what waits to be sent, in a thread of its own, so that no server that hangs holds messages up.
+
+What waits is in the database, so a restart loses none of it. The writer offers what is due and stores what came of it;
+the thread only sends. An alarm is sent a second time only where the bridge was killed between sending it and storing
+that; both then have the same name.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from bridge import log
+from bridge.errors import TrivoxError
+from bridge.model.local_time import HOUR_MS, MINUTE_MS, SECOND_MS
+from bridge.service.alarm_rows import alarm_object
+from bridge.service.notifications.notice import Notice
+from bridge.service.notifications.send import send
+from bridge.store import alarm_targets, alarms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.model.alarm_target import AlarmTarget
+    from bridge.store import Store
+    from bridge.store.alarm_targets import AlarmDelivery
+
+MAX_WAITING = 100  # notices in memory; more wait in the database
+PAUSES_MS = [10 * SECOND_MS, 30 * SECOND_MS, MINUTE_MS, 2 * MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS]
+"""How long to wait after each failed attempt; then always as long as the last."""
+GIVE_UP_MS = 4 * HOUR_MS  # an alarm is about now
+TURN_EVERY_S = 1.0
+STOP_S = 12.0  # how long the end of the bridge waits for an attempt that is under way
+TOO_OLD = "it was too old when the bridge could tell of it"
+
+
+class Attempt(NamedTuple):
+    """What came of sending: `reason` is '' if it was sent."""
+
+    delivery: AlarmDelivery
+    reason: str
+
+
+class Notifier:
+    """Sends alarms to their targets; all methods are for the writer's thread."""
+
+    def __init__(self, send_notice: Callable[[Notice], None] = send) -> None:
+        self._send = send_notice
+        self._notices: queue.Queue[tuple[AlarmDelivery, Notice] | None] = queue.Queue(MAX_WAITING)
+        self._attempts: queue.SimpleQueue[Attempt] = queue.SimpleQueue()
+        self._made: list[Attempt] = []  # … that are to be stored
+        self._under_way: set[tuple[int, str]] = set()
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._turn_at_s = time.monotonic()
+
+    def take_turn(self, store: Store, now_ms: int) -> None:
+        """Store what came of what was offered, and take over what is due; some turns it has nothing to do."""
+        if time.monotonic() >= self._turn_at_s:
+            self._turn_at_s = time.monotonic() + TURN_EVERY_S
+            self._store_attempts(store, now_ms)
+            self._offer_due(store, now_ms)
+
+    def end(self, store: Store, now_ms: int) -> None:
+        """End the thread after the attempt that is under way, and store what came of it; do not wait for long."""
+        self._stopping.set()
+        with suppress(queue.Full):
+            self._notices.put_nowait(None)
+        if self._thread is not None:
+            self._thread.join(STOP_S)
+        self._store_attempts(store, now_ms)
+
+    def _offer_due(self, store: Store, now_ms: int) -> None:
+        """Take over what is due, as far as there is room."""
+        due = alarm_targets.due(store, now_ms, MAX_WAITING)
+        new = [delivery for delivery in due if delivery[:2] not in self._under_way]
+        if not new:
+            return
+        targets = alarm_targets.targets(store)
+        for delivery in new[: MAX_WAITING - len(self._under_way)]:
+            self._under_way.add(delivery[:2])
+            self._offer(store, delivery, targets[delivery.target_id], now_ms)
+        self._start()
+
+    def _offer(self, store: Store, delivery: AlarmDelivery, target: AlarmTarget, now_ms: int) -> None:
+        alarm = alarms.find_alarm(store, delivery.alarm_id)
+        if alarm is None:
+            raise LookupError(delivery.alarm_id)
+        if now_ms > alarm.raised_at_ms + GIVE_UP_MS:
+            self._attempts.put(Attempt(delivery, TOO_OLD))
+        else:
+            self._notices.put_nowait((delivery, Notice(target, alarm_object(store, alarm))))
+
+    def _store_attempts(self, store: Store, now_ms: int) -> None:
+        """Store what came of what was offered; until it is committed, none of it is offered again."""
+        while not self._attempts.empty():
+            self._made.append(self._attempts.get_nowait())
+        if not self._made:
+            return
+        with store.transaction(now_ms):
+            for attempt in self._made:
+                alarm_targets.note_attempt(store, after(attempt, _raised_at_ms(store, attempt.delivery), now_ms))
+        self._under_way.difference_update(attempt.delivery[:2] for attempt in self._made)
+        self._made.clear()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while (offered := self._notices.get()) is not None and not self._stopping.is_set():
+            delivery, notice = offered
+            reason = ""
+            try:
+                self._send(notice)
+                log.info("a target was told of an alarm", target=delivery.target_id, alarm_id=delivery.alarm_id)
+            except TrivoxError as error:
+                reason = str(error)
+                facts = {"target": delivery.target_id, "alarm_id": delivery.alarm_id, "attempt": delivery.attempts + 1}
+                log.warning("a target could not be told of an alarm", reason=reason, **facts)
+            self._attempts.put(Attempt(delivery, reason))
+
+
+def after(attempt: Attempt, raised_at_ms: int, now_ms: int) -> AlarmDelivery:
+    """Return a delivery after an attempt: sent, to be tried again later, or given up as it is too old."""
+    delivery = attempt.delivery
+    count = delivery.attempts + 1
+    done = delivery._replace(attempts=count, changed_at_ms=now_ms, reason=attempt.reason)
+    if not attempt.reason:
+        return done._replace(state="sent")
+    pause_ms = PAUSES_MS[min(count, len(PAUSES_MS)) - 1]
+    if now_ms + pause_ms > raised_at_ms + GIVE_UP_MS:
+        return done._replace(state="failed")
+    return done._replace(due_at_ms=now_ms + pause_ms)
+
+
+def _raised_at_ms(store: Store, delivery: AlarmDelivery) -> int:
+    alarm = alarms.find_alarm(store, delivery.alarm_id)
+    return alarm.raised_at_ms if alarm else 0

@@ -1,0 +1,35 @@
+"""Send an alarm to a topic of ntfy (https://docs.ntfy.sh/publish), which shows it on telephones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.service.notifications.web import post
+
+if TYPE_CHECKING:
+    from bridge.service.notifications.notice import Notice
+    from bridge.service.notifications.target_login import TargetLogin
+
+PRIORITY = {"no": "high", "yes": "default"}
+TAGS = {"no": "rotating_light", "yes": "tada"}
+
+
+def send(notice: Notice, login: TargetLogin) -> None:
+    """Publish the alarm. Raises TrivoxError."""
+    answer = notice.alarm["answer"]
+    headers = {
+        "Title": notice.title(),
+        "Priority": PRIORITY[answer],
+        "Tags": f"{TAGS[answer]},trivox",
+        "Content-Type": "text/plain; charset=utf-8",
+        **_actions(notice.link),
+    }
+    post(notice.target.address, notice.text().encode(), headers, login)
+
+
+def _actions(link: str) -> dict[str, str]:
+    """Return what a tap on the message, and its button, lead to; commas and semicolons would end an action."""
+    if not link:
+        return {}
+    quoted = link.replace('"', "%22").replace("'", "%27")
+    return {"Click": link, "Actions": f'view, Open, "{quoted}"'}

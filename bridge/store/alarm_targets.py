@@ -1,0 +1,93 @@
+"""Store who is told of alarms, and whether they were."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from bridge.model.alarm_target import AlarmTarget
+
+if TYPE_CHECKING:
+    from bridge.store.connection import Store
+
+
+class AlarmDelivery(NamedTuple):
+    """An alarm on its way to a target: `waiting`, `sent` or `failed`; `reason`: why the last attempt failed, or ''."""
+
+    alarm_id: int
+    target_id: str
+    state: str
+    attempts: int
+    due_at_ms: int
+    changed_at_ms: int
+    reason: str
+
+
+_COLUMNS = ", ".join(AlarmDelivery._fields)
+
+
+def targets(store: Store) -> dict[str, AlarmTarget]:
+    """Return all targets, by id."""
+    rows = store.all(
+        "SELECT target_id, site_id, way, address, server, sender, login_file, link FROM alarm_target ORDER BY 1"
+    )
+    return {row[0]: AlarmTarget(*row) for row in rows}
+
+
+def set_target(store: Store, target: AlarmTarget) -> None:
+    """Store a target, in the place of one of its id."""
+    store.run(
+        "INSERT OR REPLACE INTO alarm_target (target_id, site_id, way, address, server, sender, login_file, link)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        target,
+    )
+
+
+def remove_target(store: Store, target_id: str) -> None:
+    """Delete a target; what waits for it is not sent any more."""
+    store.run("DELETE FROM alarm_target WHERE target_id = ?", (target_id,))
+    store.run(
+        "UPDATE alarm_delivery SET state = 'failed', reason = 'the target was removed', changed_at_ms = ?"
+        " WHERE target_id = ? AND state = 'waiting'",
+        (store.now_ms, target_id),
+    )
+
+
+def queue(store: Store, alarm_id: int, site_id: str) -> None:
+    """Have all targets of a site told of a new alarm."""
+    store.run(
+        f"INSERT INTO alarm_delivery ({_COLUMNS})"  # noqa: S608 - no outside text
+        " SELECT ?1, target_id, 'waiting', 0, ?2, ?2, '' FROM alarm_target WHERE site_id IN ('', ?3)",
+        (alarm_id, store.now_ms, site_id),
+    )
+
+
+def due(store: Store, now_ms: int, limit: int) -> list[AlarmDelivery]:
+    """Return what is to be sent by now, what is due longest first."""
+    return _read(store, "state = 'waiting' AND due_at_ms <= ? ORDER BY due_at_ms, 1, 2 LIMIT ?", (now_ms, limit))
+
+
+def note_attempt(store: Store, delivery: AlarmDelivery) -> None:
+    """Store what came of an attempt; one that is not waiting any more stays as it is."""
+    store.run(
+        "UPDATE alarm_delivery SET state = ?3, attempts = ?4, due_at_ms = ?5, changed_at_ms = ?6, reason = ?7"
+        " WHERE alarm_id = ?1 AND target_id = ?2 AND state = 'waiting'",
+        delivery,
+    )
+
+
+def deliveries_of(store: Store, alarm_id: int) -> list[AlarmDelivery]:
+    """Return the deliveries of an alarm, by target."""
+    return _read(store, "alarm_id = ? ORDER BY target_id", (alarm_id,))
+
+
+def troubled(store: Store, since_ms: int) -> list[AlarmDelivery]:
+    """Return each target's last delivery since an instant, if it failed or waits after a failed attempt."""
+    rows = _read(
+        store, "changed_at_ms >= ? AND (state <> 'waiting' OR reason <> '') ORDER BY changed_at_ms", (since_ms,)
+    )
+    last = {delivery.target_id: delivery for delivery in rows}
+    return [delivery for delivery in last.values() if delivery.state != "sent"]
+
+
+def _read(store: Store, where: str, bindings: tuple[object, ...]) -> list[AlarmDelivery]:
+    return [AlarmDelivery(*row) for row in store.all(f"SELECT {_COLUMNS} FROM alarm_delivery WHERE {where}", bindings)]  # noqa: S608
