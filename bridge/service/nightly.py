@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.admin.audits import draw_last_night
 from bridge.admin.commands import RunNightlyJob
+from bridge.admin.flags import compute_due
 from bridge.model.local_time import HOUR_MS, local
 from bridge.store import nightly as table
 
@@ -33,7 +34,7 @@ class NightlyJob(NamedTuple):
     steps: Callable[[Store], Iterator[None]]
 
 
-NIGHTLY: tuple[NightlyJob, ...] = (NightlyJob("audits", draw_last_night),)
+NIGHTLY: tuple[NightlyJob, ...] = (NightlyJob("flags", compute_due), NightlyJob("audits", draw_last_night))
 """The jobs, in the order in which they are done."""
 
 

@@ -34,6 +34,8 @@ from bridge.admin.enrolment import (
     revoke_viewers,
 )
 from bridge.admin.firmware_updates import order_update, stop_updates
+from bridge.admin.flags import compute_due
+from bridge.admin.flags_set_aside import set_flag_aside, set_surveys_aside, take_flag_back, take_surveys_back
 from bridge.admin.imports import accept, finish
 from bridge.admin.questions import set_question
 from bridge.admin.removal import (
@@ -184,6 +186,10 @@ def _run_nightly_job(store: Store, command: commands.RunNightlyJob, _execution: 
     yield from nightly.run_steps(store, command)
 
 
+def _compute_flags(store: Store, _command: commands.ComputeFlags, execution: Execution) -> Iterator[None]:
+    yield from compute_due(store, execution.progress)
+
+
 def _sweep(store: Store, _command: commands.Sweep, execution: Execution) -> dict[str, Any]:
     return {"surveys": fold.sweep(store, execution.emit)}
 
@@ -236,6 +242,10 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.CalibrateCamera: _simple(calibrate_camera),
     commands.IdentifyConsole: _identify,
     commands.EstimateWeight: _simple(estimate_silent_weight),
+    commands.SetFlagAside: _simple(set_flag_aside),
+    commands.TakeFlagBack: _simple(take_flag_back),
+    commands.SetSurveysAside: _simple(set_surveys_aside),
+    commands.TakeSurveysBack: _simple(take_surveys_back),
     commands.Sweep: _sweep,
 }
 """Each operation returns a result that JSON can hold, and raises TrivoxError with a sentence for the user."""
@@ -260,6 +270,7 @@ LONG_OPERATIONS: dict[type[BridgeCommand], LongOperation] = {
     commands.IngestMessages: _ingest,
     commands.Rebuild: _rebuild,
     commands.FollowZoneRules: _change(follow_zone_rules),
+    commands.ComputeFlags: _compute_flags,
     commands.RunNightlyJob: _run_nightly_job,
 }
 """These work in steps, each of which may be a transaction of its own, so that messages need not wait for the end."""

@@ -40,4 +40,5 @@ class Cache:
     epochs_by_key: dict[int, Epoch] = field(default_factory=dict)
     places: dict[str, SitePlaces] = field(default_factory=dict)  # by site
     rejects: RejectTotals | None = None
+    flag_months_due: set[str] = field(default_factory=set)  # noted already
     kept_bytes: int | None = None  # of all that `store/kept.py` bounds

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.model.feed_faults import CountedInterval
 from bridge.model.local_time import DAY_MS
-from bridge.store import imports
+from bridge.store import flags, imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,6 +67,7 @@ def keep(store: Store, received: list[tuple[str, str, str, int, str]], in_force:
 
 def put_in_force(store: Store, rows: list[CountRow]) -> None:
     """Put counts in force, or store to whom they are assigned now: while an import is under way, beside the others."""
+    flags.mark_due(store, {row.hour[:7] for row in rows})
     if imports.is_accepted(store):
         stage(store, [(row, None) for row in rows])
     else:
@@ -102,6 +103,7 @@ def merge_some(store: Store, limit: int) -> bool:
     rows = store.all(f"SELECT {COUNT_COLUMNS}, raw FROM counts_change LIMIT ?", (limit,))  # noqa: S608 - no outside text
     store.insert(_RECEIVED, [(*row[:3], store.now_ms, row[-1]) for row in rows if row[-1] is not None])
     store.insert(f"INSERT OR REPLACE INTO counts ({COUNT_COLUMNS})", [row[:-1] for row in rows])
+    flags.mark_due(store, {CountRow(*row[:-1]).hour[:7] for row in rows})
     store.run_many(
         "DELETE FROM counts_change WHERE site_id = ? AND source_id = ? AND id = ?", [row[:3] for row in rows]
     )

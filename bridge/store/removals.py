@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from bridge.store import flags
 from bridge.store.counts import COUNT_COLUMNS, CountRow
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def counts_beginning(
 
 def delete_counts(store: Store, site_id: str, counts: list[CountRow]) -> None:
     """Take counts out of force; as received they stay."""
+    flags.mark_due(store, {count.hour[:7] for count in counts})
     store.run_many(
         "DELETE FROM counts WHERE site_id = ? AND source_id = ? AND id = ?",
         [(site_id, count.source_id, count.id) for count in counts],

@@ -13,7 +13,7 @@ from operator import add, itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.model.survey import SurveyRow
-from bridge.store import imports
+from bridge.store import flags, imports
 
 if TYPE_CHECKING:
     from bridge.model.survey import ForceMajeureRow
@@ -108,6 +108,7 @@ class Deltas:
 
     def save(self, store: Store) -> None:
         """Write what was gathered, at each level: while an import is under way, beside what reports read."""
+        flags.mark_due(store, {str(group[0])[:7] for group, figures in self._rows.items() if any(figures)})
         found = {HOUR.table: {group: figures for group, figures in self._rows.items() if any(figures)}}
         suffix = "_change" if imports.is_accepted(store) else ""
         for name, level in LEVELS.items():
@@ -150,5 +151,6 @@ def merge_some(store: Store, limit: int) -> bool:
 
 def clear_rollups(store: Store) -> None:
     """Delete all rollups, before a rebuild."""
+    flags.mark_all_due(store)
     for table in LEVELS:
         store.run(f"DELETE FROM {table}")

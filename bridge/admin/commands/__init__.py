@@ -25,6 +25,14 @@ from bridge.admin.commands.alarms import (
     RemoveAlarmTarget,
     SetAlarmTarget,
 )
+    configuration,
+    enrolment,
+    firmware_updates,
+    flags,
+    maintenance,
+    removal,
+    targets,
+)
 from bridge.admin.commands.annotations import RemoveAnnotations, SetAnnotation
 from bridge.admin.commands.audits import (
     CalibrateCamera,
@@ -59,6 +67,7 @@ from bridge.admin.commands.enrolment import (
     RevokeViewers,
 )
 from bridge.admin.commands.firmware_updates import OrderUpdate, StopUpdates
+from bridge.admin.commands.flags import ComputeFlags, SetFlagAside, SetSurveysAside, TakeFlagBack, TakeSurveysBack
 from bridge.admin.commands.maintenance import (
     DescribeBridge,
     FollowZoneRules,
@@ -87,6 +96,7 @@ __all__ = [
     "CalibrateCamera",
     "CloseAlarm",
     "CommentAlarm",
+    "ComputeFlags",
     "DescribeBridge",
     "DrawAudits",
     "DrawSilents",
@@ -129,12 +139,16 @@ __all__ = [
     "SetAnnotation",
     "SetCamera",
     "SetCheckoutPoint",
+    "SetFlagAside",
     "SetQuestion",
     "SetSettings",
     "SetSite",
+    "SetSurveysAside",
     "SetTarget",
     "StopUpdates",
     "Sweep",
+    "TakeFlagBack",
+    "TakeSurveysBack",
     "TargetOf",
 ]
 
@@ -146,6 +160,7 @@ AnyCommand = (
     | configuration.Commands
     | enrolment.Commands
     | firmware_updates.Commands
+    | flags.Commands
     | maintenance.Commands
     | removal.Commands
     | silent_weight.Commands

@@ -25,7 +25,8 @@ CREATE TABLE flag_result (              -- each watch and flag, and what became 
   rule TEXT NOT NULL,
   version INTEGER NOT NULL,
   level TEXT NOT NULL CHECK (level IN ('clean', 'watch', 'flag')),
-  evidence TEXT NOT NULL,               -- JSON: statistic, x, n, share, peers, peers_share, concerned, indices
+  evidence TEXT NOT NULL,               -- JSON: statistic, x, n, share, peers, peers_share, indices
+  surveys TEXT NOT NULL,                -- JSON: [[epoch_key, survey], …], the surveys that it concerns
   computed_at_ms INTEGER NOT NULL,
   replaced_at_ms INTEGER                -- null: the result in force
 ) STRICT;

@@ -1,0 +1,1 @@
+"""What looks wrong in the data: statistics that compare a seller's month with other sellers' months. Pure."""

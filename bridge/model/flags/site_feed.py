@@ -1,0 +1,205 @@
+"""The sales of a site in a month, and the surveys that they are compared with. Pure.
+
+Sales are known of a seller, of a checkout point, or of the whole site: each of these is a unit, and a survey belongs to
+the first of them that there is. Only surveys opened in time that their unit's counts are of are compared with sales.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from bridge.model.flags.evidence import AskedInHour, SellerMonth
+from bridge.model.flags.sales_matching import left_over
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bridge.model.flags.evidence import MonthEvidence
+
+SALE_MS = 60_000
+"""A count of less than this is that of one sale, as tills send it."""
+
+AROUND_A_SALE_MS = 1_800_000
+"""… and stands for so long before and after it, as in reports."""
+
+HOUR_LENGTH = len("2026-11-22T13")
+
+Unit = tuple[str, str]
+"""("seller", seller_id), ("point", checkout_point_id) or ("site", "")."""
+
+Span = tuple[int, int]
+
+
+class SalesCount(NamedTuple):
+    """A count of transactions; `is_of_one` tells whether the same seller was on shift in all of its interval."""
+
+    from_ms: int
+    to_ms: int
+    sales: int
+    checkout_point_id: str | None
+    sent_seller_id: str | None
+    seller_id: str | None
+    from_hour: str
+    last_hour: str
+    is_of_one: bool
+
+
+class AskedSurvey(NamedTuple):
+    """A survey that counts, with the seller's press."""
+
+    opened_at_ms: int
+    seller_id: str
+    checkout_point_id: str | None
+    hour: str
+    ask_every: int
+    yes_bin: int | None
+    epoch_key: int
+    survey: int
+
+
+class _UnitFeed:
+    """The counts of a unit."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []  # by the hour, or by the sale
+        self.long_spans: list[Span] = []
+        self.sale_spans: list[Span] = []  # in which each sale is known
+        self.sales_ms: list[int] = []
+
+    @staticmethod
+    def within(spans: list[Span], surveys: Sequence[AskedSurvey], opened: list[int]) -> Iterator[Sequence[AskedSurvey]]:
+        """Yield the surveys of each span, of surveys in order of their opening."""
+        for from_ms, to_ms in united(spans):
+            some = surveys[bisect_left(opened, from_ms) : bisect_left(opened, to_ms)]
+            if some:
+                yield some
+
+
+class SiteFeed:
+    """The sales of a site: add all counts, then let the surveys of each unit meet them."""
+
+    def __init__(self, site_id: str) -> None:
+        self._site_id = site_id
+        self._units: dict[Unit, _UnitFeed] = {}
+        self._by_hour: Counter[tuple[str, str]] = Counter()
+        self._long: Counter[str] = Counter()
+
+    def add(self, counts: Iterable[SalesCount]) -> None:
+        """Add counts, in order of their beginning."""
+        for count in counts:
+            unit = self._units.setdefault(_unit_of(count.sent_seller_id, count.checkout_point_id), _UnitFeed())
+            span = count.from_ms, count.to_ms
+            if count.to_ms - count.from_ms < SALE_MS:
+                around = count.from_ms - AROUND_A_SALE_MS, count.to_ms + AROUND_A_SALE_MS
+                unit.sales_ms += [count.from_ms] * count.sales
+                unit.sale_spans.append(around)
+                unit.spans.append(around)
+                if count.seller_id is not None:
+                    self._by_hour[count.seller_id, count.from_hour[:HOUR_LENGTH]] += count.sales
+                continue
+            if not count.sales:
+                unit.sale_spans.append(span)  # nobody came
+            if count.seller_id is None or not count.is_of_one:
+                continue
+            if count.from_hour == count.last_hour:
+                unit.spans.append(span)
+                self._by_hour[count.seller_id, count.from_hour[:HOUR_LENGTH]] += count.sales
+            else:
+                unit.long_spans.append(span)
+                self._long[count.seller_id] += count.sales
+
+    def unit_of(self, seller_id: str, checkout_point_id: str | None) -> Unit | None:
+        """Return the unit of a survey; None if no sales are known that it could be one of."""
+        for unit in (("seller", seller_id), ("point", checkout_point_id or ""), ("site", "")):
+            if unit in self._units:
+                return unit
+        return None
+
+    def compare(self, unit: Unit, surveys: list[AskedSurvey], evidence: MonthEvidence) -> list[AskedSurvey]:
+        """Let the surveys of a unit meet its sales, and put what is found into the evidence.
+
+        Returns the surveys that are left over when as many as can be are matched with sales.
+        """
+        feed = self._units[unit]
+        surveys.sort()
+        opened = [survey.opened_at_ms for survey in surveys]
+        if unit[0] != "site":
+            self._compare_numbers(feed, surveys, opened, evidence)
+        if not feed.sales_ms:
+            return []
+        known = [survey for some in feed.within(feed.sale_spans, surveys, opened) for survey in some]
+        for seller_id, number in Counter(survey[1] for survey in known).items():
+            evidence.setdefault(seller_id, SellerMonth()).matched += number
+        rest = [known[position] for position in left_over([survey[0] for survey in known], sorted(feed.sales_ms))]
+        for survey in rest:
+            evidence[survey.seller_id].left_over += 1
+        return rest
+
+    def _compare_numbers(
+        self, feed: _UnitFeed, surveys: list[AskedSurvey], opened: list[int], evidence: MonthEvidence
+    ) -> None:
+        asked: Counter[tuple[str, str, int]] = Counter()
+        for some in feed.within(feed.spans, surveys, opened):
+            asked.update((survey[1], survey[3][:HOUR_LENGTH], survey[4]) for survey in some)
+        for (seller_id, hour, ask_every), number in asked.items():
+            month = evidence.setdefault(seller_id, SellerMonth())
+            _in_hour(month, self._site_id, hour).asked += number * ask_every
+            month.asked += number * ask_every
+            month.asked_surveys += number
+        for some in feed.within(without(feed.long_spans, feed.spans), surveys, opened):
+            for survey in some:
+                month = evidence.setdefault(survey.seller_id, SellerMonth())
+                month.asked += survey.ask_every
+                month.asked_surveys += 1
+
+    def finish(self, evidence: MonthEvidence) -> None:
+        """Put the sales themselves into the evidence."""
+        for (seller_id, hour), number in self._by_hour.items():
+            month = evidence.setdefault(seller_id, SellerMonth())
+            _in_hour(month, self._site_id, hour).sales += number
+            month.sales += number
+        for seller_id, number in self._long.items():
+            evidence.setdefault(seller_id, SellerMonth()).sales += number
+
+
+def _unit_of(sent_seller_id: str | None, checkout_point_id: str | None) -> Unit:
+    if sent_seller_id:
+        return "seller", sent_seller_id
+    return ("point", checkout_point_id) if checkout_point_id else ("site", "")
+
+
+def _in_hour(month: SellerMonth, site_id: str, hour: str) -> AskedInHour:
+    found = month.hours.get((site_id, hour))
+    if found is None:
+        found = month.hours[site_id, hour] = AskedInHour()
+    return found
+
+
+def united(spans: list[Span]) -> list[Span]:
+    """Return spans in order, those that touch as one."""
+    found: list[Span] = []
+    for from_ms, to_ms in sorted(spans):
+        if found and from_ms <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], to_ms)
+        else:
+            found.append((from_ms, to_ms))
+    return found
+
+
+def without(spans: list[Span], others: list[Span]) -> list[Span]:
+    """Return what of the spans lies in none of the others."""
+    found = []
+    cuts = united(others)
+    for from_ms, to_ms in united(spans):
+        start = from_ms
+        for cut_from, cut_to in cuts[max(0, bisect_left(cuts, (from_ms, from_ms)) - 1) :]:
+            if cut_from >= to_ms:
+                break
+            if cut_from > start:
+                found.append((start, cut_from))
+            start = max(start, cut_to)
+        if start < to_ms:
+            found.append((start, to_ms))
+    return found
