@@ -4,11 +4,10 @@ Everything happens at exactly the millisecond that is written, so what truly hap
 away from the console's own boundaries: the window's end, the guard, a long press, the scope of a force majeure.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from heapq import merge
 from random import Random
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -18,84 +17,19 @@ from simulator.people.shop_plan import CUT_MS, MARGIN_MS
 from simulator.scenario.drawn_seller import DrawnSeller, drawn_seller
 from simulator.scenario.local_hours import HOUR_MS, local_hours
 from simulator.scenario.rewritten_shifts import rewritten_shifts_on
+from simulator.scenario.seller_at_work import NOBODY, Customer, SellerAtWork, WorkedHour
 from simulator.scenario.sites import PlannedPost, PlannedShift, PlannedSite, shifts_on
 
+LATE_CLOCK_MS = 2_400_000  # from the opening of a shop until its consoles know the time, at the latest
 OFF_MS = 2000  # that a pulled plug stays out
 START_MS = 4000  # that people give a console to start
 SETTLE_MS = 1000  # pause after one action and before the next
 DECLARES_AFTER_MS = 700  # from the seller's press to force majeure during a survey
+REACTION = (2, 7)  # a beta distribution: of 20 s, half answer within 4.2 s, one in a hundred within 1 s
 GHOST_MS = 15_000  # that a seller waits at most before he asks nobody
 SERVICE_MS = 4000  # that a customer takes at least
 WANTS: tuple[Wanted, ...] = ("yes", "no", "cant_say", "silent")
 ANSWERS = WANTS[:3]
-
-
-class Customer(NamedTuple):
-    """A customer who is served: what he would answer, whether he buys, and how many people came in with him."""
-
-    wanted: Wanted
-    bought: bool
-    visitors: int
-
-
-NOBODY = Customer("silent", bought=False, visitors=0)
-
-
-class SellerAtWork:
-    """A seller in one of his shifts. Each opportunity to cheat as is his habit is added to `opportunities`.
-
-    Attributes:
-        drawn: what is his own.
-        habits: his temperament's.
-        customer_at_ms: when his present customer came.
-        last_ask_ms: the latest instant at which he may ask somebody.
-    """
-
-    __slots__ = (
-        "_opportunities",
-        "_random",
-        "_shares",
-        "_shift",
-        "_site_id",
-        "customer_at_ms",
-        "drawn",
-        "habits",
-        "last_ask_ms",
-    )
-
-    def __init__(
-        self,
-        drawn: DrawnSeller,
-        shift: PlannedShift,
-        site_id: str,
-        random: Callable[[], float],
-        opportunities: list[Opportunity],
-    ) -> None:
-        self.drawn, self.habits = drawn, drawn.habits
-        self._shares = self.habits.cheats
-        self._shift, self._site_id = shift, site_id
-        self._random, self._opportunities = random, opportunities
-        self.customer_at_ms = self.last_ask_ms = 0
-
-    def cheats(self, habit: str) -> bool:
-        """Draw whether he cheats so now that he could."""
-        share = self._shares.get(habit)
-        if share is None:
-            return False
-        is_taken = self._random() < share
-        seller_id = self._shift.seller.seller_id
-        self._opportunities.append(Opportunity(self.customer_at_ms, self._site_id, seller_id, habit, is_taken))
-        return is_taken
-
-
-class WorkedHour(NamedTuple):
-    """A seller's hour: start, end, customers per millisecond, cumulative shares of what they want."""
-
-    from_ms: int
-    to_ms: int
-    rate: float
-    wants: Sequence[float]
-    is_unhappy: bool
 
 
 class ConsoleDay:
@@ -129,6 +63,9 @@ class ConsoleDay:
         self._has_room_to_declare = shortest_ms <= self._rules.survey_window_ms - 2 * MARGIN_MS
         self._served = 0
         self._to_supersede_ms: int | None = None
+        opens_ms = self.shifts[0].from_ms if self.shifts else 0
+        # What a boot recorded before it knew the time can be dated only if that boot lives on until it knows it.
+        self._cuts_from_ms = opens_ms + LATE_CLOCK_MS if site.faults.late_clock else opens_ms
         self._cuts = self._moments(site.faults.power_cuts_per_day)
         self._stuck = self._moments(site.faults.stuck_buttons_per_day)
 
@@ -154,7 +91,7 @@ class ConsoleDay:
     def _work(self, shift: PlannedShift) -> Iterator[DiaryEntry]:
         yield self._shift_entry("shift", shift)
         site_id = self._post.site_id
-        drawn = drawn_seller(self._seed, site_id, shift.seller)
+        drawn = drawn_seller(self._seed, site_id, self._site.customers, shift.seller)
         seller = SellerAtWork(drawn, shift, site_id, self._random, self.opportunities)
         last_ms = seller.last_ask_ms = shift.to_ms - self._longest_ms
         self._free_ms = max(self._free_ms, shift.from_ms + SETTLE_MS)
@@ -178,16 +115,16 @@ class ConsoleDay:
 
     def _hours(self, shift: PlannedShift, seller: DrawnSeller) -> Iterator[WorkedHour]:
         site, customers = self._site, self._site.customers
-        shares = {is_unhappy: seller.wants(customers, is_unhappy_hour=is_unhappy) for is_unhappy in (False, True)}
+        shares = {is_unhappy: seller.wants(is_unhappy_hour=is_unhappy) for is_unhappy in (False, True)}
         for from_ms, to_ms, hour in local_hours(site.zone, shift.from_ms, shift.to_ms):
             rate = site.visitors[hour] * seller.hour_factors[hour] * self._weekday / len(site.posts) / HOUR_MS
             is_unhappy = hour in customers.unhappy_hours
-            yield WorkedHour(from_ms, to_ms, rate, shares[is_unhappy], is_unhappy)
+            yield WorkedHour(from_ms, to_ms, rate, seller.asks[hour], shares[is_unhappy], is_unhappy)
 
     # One customer -------------------------------------------------------------------------------------------------
 
     def _serve(self, seller: SellerAtWork, at_ms: int, hour: WorkedHour) -> None:
-        customer = self._customer(hour.wants)
+        customer = self._customer(seller, hour.wants)
         self._served += 1
         if self._stuck and self._stuck[-1] <= at_ms:
             self._stick(at_ms)
@@ -203,10 +140,11 @@ class ConsoleDay:
             return
         if self._to_supersede_ms is not None:
             at_ms, self._to_supersede_ms = self._to_supersede_ms, None
-        if self._cuts and self._cuts[-1] <= at_ms:
+        may_cut = at_ms >= self._cuts_from_ms
+        if may_cut and self._cuts and self._cuts[-1] <= at_ms:
             self._cuts.pop()
             self._cut(at_ms, customer._replace(bought=False))
-        elif customer.wanted == "no" and seller.cheats("pulls_plug"):
+        elif may_cut and customer.wanted == "no" and seller.cheats("pulls_plug"):
             self._cut(at_ms, customer, "pulls_plug")
         else:
             self._ask(seller, at_ms, customer)
@@ -214,8 +152,8 @@ class ConsoleDay:
             self._between(seller, customer)
             self._maybe_ghost(seller)
 
-    def _customer(self, wants: Sequence[float]) -> Customer:
-        random, customers = self._random, self._site.customers
+    def _customer(self, seller: SellerAtWork, wants: Sequence[float]) -> Customer:
+        random, customers = self._random, seller.customers
         drawn = random()
         wanted = WANTS[0 if drawn < wants[0] else 1 if drawn < wants[1] else 2 if drawn < wants[2] else 3]
         bought = random() < customers.bought
@@ -223,7 +161,7 @@ class ConsoleDay:
 
     def _asks(self, seller: SellerAtWork, customer: Customer, hour: WorkedHour) -> tuple[bool, str]:
         """Return whether the seller asks this customer and, if he does not for a bad reason, the cheat."""
-        if self._served % self._rules.ask_every or (seller.drawn.asks < 1 and self._random() >= seller.drawn.asks):
+        if self._served % self._rules.ask_every or (hour.asks < 1 and self._random() >= hour.asks):
             return False, ""
         if hour.is_unhappy and seller.cheats("asks_in_unhappy_hours"):
             return False, "asks_in_unhappy_hours"
@@ -233,7 +171,7 @@ class ConsoleDay:
 
     def _ask(self, seller: SellerAtWork, at_ms: int, customer: Customer) -> None:
         """Ask the customer, who answers well within the window, lets it pass, or is superseded by the next one."""
-        random, rules, customers, habits = self._random, self._rules, self._site.customers, seller.habits
+        random, rules, customers, habits = self._random, self._rules, seller.customers, seller.habits
         presses = [self._press("seller", "ask", at_ms)]
         earliest_ms = 600
         if habits.presses_twice and random() < habits.presses_twice:
@@ -250,7 +188,8 @@ class ConsoleDay:
                 return
             self._keep_silent(seller, presses, at_ms, earliest_ms, customer)
             return
-        after_ms = earliest_ms + int(random() ** 2.5 * max(0, latest_ms - earliest_ms))
+        share = min(1.0, self._rng.betavariate(*REACTION) * seller.drawn.reaction_factor)
+        after_ms = earliest_ms + int(share * max(0, latest_ms - earliest_ms))
         presses.append(self._press(customer.wanted, "answer", at_ms + after_ms))
         if customers.late_answer and random() < customers.late_answer:
             late_ms = presses[-1].until_ms + 200 + int(random() * 300)
@@ -303,7 +242,7 @@ class ConsoleDay:
     def _between(self, seller: SellerAtWork, customer: Customer) -> None:
         """Maybe add something before the next customer: a stray press, a force majeure with or without a reason."""
         random = self._random
-        if self._site.customers.stray and random() < self._site.customers.stray:
+        if seller.customers.stray and random() < seller.customers.stray:
             press = self._press(ANSWERS[int(random() * 3)], "stray", self._free_ms + SETTLE_MS)
             self._write_alone("stray", press)
         if self._free_ms < self._declarations_end_ms:

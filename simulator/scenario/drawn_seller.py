@@ -3,39 +3,62 @@
 from collections.abc import Sequence
 from itertools import accumulate
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from simulator.scenario.file import CustomerHabits, SellerHabits
 from simulator.scenario.sites import PlannedSeller
 
 HOURS = 24
+T = TypeVar("T", CustomerHabits, SellerHabits)
 
 
 class DrawnSeller(NamedTuple):
-    """A seller as drawn.
+    """A seller as drawn, with his own mishaps in the habits of him and his customers.
 
-    `no_factor` is what the weight of *no* among his customers is multiplied by, `hour_factors` the customers of each
-    hour of the day.
+    `asks` is the share of customers whom he asks, in each hour of the day. Factors are of the weight of *no* among his
+    customers, of the customers of each hour of the day, and of the time that they take to answer.
     """
 
     habits: SellerHabits
-    asks: float
+    customers: CustomerHabits
+    asks: Sequence[float]
     no_factor: float
     hour_factors: Sequence[float]
+    reaction_factor: float
 
-    def wants(self, customers: CustomerHabits, *, is_unhappy_hour: bool) -> tuple[float, ...]:
+    def wants(self, *, is_unhappy_hour: bool) -> tuple[float, ...]:
         """Return the cumulative shares of what his customers want: yes, no, can't say, silent."""
+        customers = self.customers
         factor = self.no_factor * (customers.unhappy_factor if is_unhappy_hour else 1.0)
         weights = customers.yes, customers.no * factor, customers.cant_say, customers.silent
         total = sum(weights) or 1.0
         return tuple(accumulate(weight / total for weight in weights))
 
 
-def drawn_seller(seed: object, site_id: str, seller: PlannedSeller) -> DrawnSeller:
+def drawn_seller(seed: object, site_id: str, customers: CustomerHabits, seller: PlannedSeller) -> DrawnSeller:
     """Draw a seller; the same arguments give the same one."""
     habits = seller.habits
     rng = Random(f"{seed}/{site_id}/{seller.seller_id}/own")
-    asks = habits.asks + habits.asks_spread * rng.uniform(-1, 1)
-    no_factor = 1 + habits.no_spread * rng.uniform(-1, 1)
-    hour_factors = [1 + habits.hours_spread * rng.uniform(-1, 1) for _ in range(HOURS)]
-    return DrawnSeller(habits, min(1.0, max(0.0, asks)), no_factor, hour_factors)
+
+    def around(middle: float, spread: float) -> float:
+        return middle + spread * rng.uniform(-1, 1)
+
+    asks = around(habits.asks, habits.asks_spread)
+    mishaps = around(1, habits.mishaps_spread)
+    return DrawnSeller(
+        _with_mishaps(habits, mishaps, "force_majeure", "force_majeure_during", "presses_twice"),
+        _with_mishaps(
+            replace(customers, bought=1 - min(1.0, (1 - customers.bought) * mishaps)), mishaps, "stray", "late_answer"
+        ),
+        asks=[min(1.0, max(0.0, around(asks, habits.asks_by_hour_spread))) for _ in range(HOURS)],
+        no_factor=around(1, habits.no_spread),
+        hour_factors=[around(1, habits.hours_spread) for _ in range(HOURS)],
+        reaction_factor=around(1, habits.reaction_spread),
+    )
+
+
+def _with_mishaps(habits: T, factor: float, *names: str) -> T:
+    """Return habits in which the shares of these names are multiplied."""
+    return replace(habits, **{name: min(1.0, getattr(habits, name) * factor) for name in names})

@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 
 from simulator.oracle.facts import TrueCount
 from simulator.people.diary import DiaryEntry
-from simulator.scenario.console_day import ConsoleDay
+from simulator.scenario.console_day import LATE_CLOCK_MS, ConsoleDay
 from simulator.scenario.fleet_console import CLOCK_MS, REVISION, Fleet, FleetConsole
 from simulator.scenario.site_day import HALF_HOUR_MS, RunTruth, ScenarioPlan, SiteDay, WorkedPost, count_message
 from simulator.scenario.sites import PlannedPost, PlannedSite, days_of
@@ -84,7 +84,7 @@ class Sender:
             if console.boot:
                 console.settle(at_ms - 1)
             is_late = rng.random() < faults.late_clock
-            after_ms = rng.randint(5 * MINUTE_MS, 40 * MINUTE_MS) if is_late else CLOCK_MS
+            after_ms = rng.randint(5 * MINUTE_MS, LATE_CLOCK_MS) if is_late else CLOCK_MS
             console.power_on(at_ms, clock_after_ms=after_ms, source="bridge" if is_late else "ntp")
         self._outages = [outage for outage in self._outages if outage[1] > from_ms]
         count = int(faults.outages_per_day) + (rng.random() < faults.outages_per_day % 1)

@@ -28,13 +28,13 @@ def _sellers(site: PlannedSite, seed: int, tally: CheatTally) -> Iterator[dict[s
     """Yield each seller of a site once, as drawn, with his cheats; honest ones have none."""
     sellers = {seller.seller_id: seller for post in site.posts for seller in post.sellers}
     for seller_id, seller in sellers.items():
-        drawn = drawn_seller(seed, site.site_id, seller)
+        drawn = drawn_seller(seed, site.site_id, site.customers, seller)
         cheats = [
             {"cheat": cheat, "share": share, **tally.of(site.site_id, seller_id, cheat)}
             for cheat, share in seller.habits.cheats.items()
         ]
         where = {"site_id": site.site_id, "seller_id": seller_id, "temperament": seller.temperament}
-        yield where | {"asks": drawn.asks, "no_factor": drawn.no_factor, "cheats": cheats}
+        yield where | {"asks_by_hour": drawn.asks, "no_factor": drawn.no_factor, "cheats": cheats}
 
 
 def _write_expected(file: Path, title: str, plan: ScenarioPlan, totals: Totals, events: int) -> None:
