@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
+from math import exp
 from random import Random
 from typing import NamedTuple, TypeVar
 
@@ -42,20 +43,19 @@ def drawn_seller(seed: object, site_id: str, customers: CustomerHabits, seller: 
     habits = seller.habits
     rng = Random(f"{seed}/{site_id}/{seller.seller_id}/own")
 
-    def around(middle: float, spread: float) -> float:
-        return middle + spread * rng.uniform(-1, 1)
+    def factor(spread: float) -> float:
+        return exp(rng.gauss(0, spread))
 
-    asks = around(habits.asks, habits.asks_spread)
-    mishaps = around(1, habits.mishaps_spread)
+    asks = rng.gauss(habits.asks, habits.asks_spread)
+    mishaps = factor(habits.mishaps_spread)
+    own_customers = replace(customers, bought=1 - min(1.0, (1 - customers.bought) * mishaps))
     return DrawnSeller(
         _with_mishaps(habits, mishaps, "force_majeure", "force_majeure_during", "presses_twice"),
-        _with_mishaps(
-            replace(customers, bought=1 - min(1.0, (1 - customers.bought) * mishaps)), mishaps, "stray", "late_answer"
-        ),
-        asks=[min(1.0, max(0.0, around(asks, habits.asks_by_hour_spread))) for _ in range(HOURS)],
-        no_factor=around(1, habits.no_spread),
-        hour_factors=[around(1, habits.hours_spread) for _ in range(HOURS)],
-        reaction_factor=around(1, habits.reaction_spread),
+        _with_mishaps(own_customers, mishaps, "stray", "late_answer"),
+        asks=[min(1.0, max(0.0, rng.gauss(asks, habits.asks_by_hour_spread))) for _ in range(HOURS)],
+        no_factor=factor(habits.no_spread),
+        hour_factors=[factor(habits.hours_spread) for _ in range(HOURS)],
+        reaction_factor=factor(habits.reaction_spread),
     )
 
 

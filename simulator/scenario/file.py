@@ -130,13 +130,14 @@ class SellerHabits(Table, frozen=True):
     force_majeure: Share = 0.0  # between customers, for a reason
     force_majeure_during: Share = 0.0  # while a customer decides, for a reason
     presses_twice: Share = 0.02  # within the guard time
-    # How sellers of this temperament differ from one another, though all are honest:
-    asks_spread: Share = 0.0  # each has his own share of asking: `asks`, more or less by up to this
-    asks_by_hour_spread: Share = 0.0  # … and in each hour of the day, that more or less by up to this
-    no_spread: Share = 0.0  # the weight of *no* among his customers is 1, more or less by up to this, times theirs
-    hours_spread: Share = 0.0  # … and so are the customers of each hour of the day
-    reaction_spread: Share = 0.0  # … the time that his customers take to answer
-    mishaps_spread: Share = 0.0  # … who buys nothing, presses unasked or again; his force majeures and double presses
+    # How sellers of this temperament differ from one another, though all are honest. The first two are the standard
+    # deviations of shares, the others those of a factor's logarithm; each seller draws once.
+    asks_spread: Share = 0.0  # of `asks`
+    asks_by_hour_spread: Share = 0.0  # … in each hour of the day
+    no_spread: Share = 0.0  # of the weight of *no* among his customers
+    hours_spread: Share = 0.0  # of the customers of each hour of the day
+    reaction_spread: Share = 0.0  # of the time that his customers take to answer
+    mishaps_spread: Share = 0.0  # of who buys nothing, presses unasked or again; of his force majeures, double presses
     # Cheats:
     asks_unhappy: Share = 1.0  # of the customers who would answer no
     asks_in_unhappy_hours: Share = 1.0  # of the customers of these hours

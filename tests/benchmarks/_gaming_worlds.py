@@ -32,8 +32,8 @@ HOURS = (
     7.0,
     *[0.0] * 4,
 )  # percent of a day's customers
-FAIR = {"asks": 0.85, "asks_spread": 0.1, "asks_by_hour_spread": 0.05, "no_spread": 0.2, "hours_spread": 0.3}
-FAIR |= {"reaction_spread": 0.3, "mishaps_spread": 0.8, "force_majeure": 0.002, "force_majeure_during": 0.001}
+FAIR = {"asks": 0.85, "asks_spread": 0.06, "asks_by_hour_spread": 0.05, "no_spread": 0.15, "hours_spread": 0.2}
+FAIR |= {"reaction_spread": 0.2, "mishaps_spread": 0.7, "force_majeure": 0.002, "force_majeure_during": 0.001}
 SHIFT = {"start": "09:00", "end": "20:00"}
 
 
