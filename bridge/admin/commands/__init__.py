@@ -4,18 +4,16 @@ A module holds the commands of an area, and lists them in its `Commands`.
 """
 
 from bridge.admin.commands import (
-    annotations,
-    audits,
     alarms,
     annotations,
+    audits,
     configuration,
     enrolment,
     firmware_updates,
+    flags,
     maintenance,
     removal,
     silent_weight,
-    targets,
-)
     targets,
 )
 from bridge.admin.commands.alarms import (
@@ -25,15 +23,10 @@ from bridge.admin.commands.alarms import (
     RemoveAlarmTarget,
     SetAlarmTarget,
 )
-    configuration,
-    enrolment,
-    firmware_updates,
-    flags,
-    maintenance,
-    removal,
-    targets,
+from bridge.admin.commands.annotations import (
+    RemoveAnnotations,
+    SetAnnotation,
 )
-from bridge.admin.commands.annotations import RemoveAnnotations, SetAnnotation
 from bridge.admin.commands.audits import (
     CalibrateCamera,
     DrawAudits,
@@ -45,7 +38,11 @@ from bridge.admin.commands.audits import (
     RemoveCamera,
     SetCamera,
 )
-from bridge.admin.commands.base import ALL_CONSOLES, BridgeCommand, Scope
+from bridge.admin.commands.base import (
+    ALL_CONSOLES,
+    BridgeCommand,
+    Scope,
+)
 from bridge.admin.commands.configuration import (
     ImportCheckoutPoints,
     ImportCounts,
@@ -66,8 +63,17 @@ from bridge.admin.commands.enrolment import (
     RevokeSources,
     RevokeViewers,
 )
-from bridge.admin.commands.firmware_updates import OrderUpdate, StopUpdates
-from bridge.admin.commands.flags import ComputeFlags, SetFlagAside, SetSurveysAside, TakeFlagBack, TakeSurveysBack
+from bridge.admin.commands.firmware_updates import (
+    OrderUpdate,
+    StopUpdates,
+)
+from bridge.admin.commands.flags import (
+    ComputeFlags,
+    SetFlagAside,
+    SetSurveysAside,
+    TakeFlagBack,
+    TakeSurveysBack,
+)
 from bridge.admin.commands.maintenance import (
     DescribeBridge,
     FollowZoneRules,
@@ -85,8 +91,15 @@ from bridge.admin.commands.removal import (
     RemoveShifts,
     RemoveSites,
 )
-from bridge.admin.commands.silent_weight import DrawSilents, EstimateWeight
-from bridge.admin.commands.targets import RemoveTarget, SetTarget, TargetOf
+from bridge.admin.commands.silent_weight import (
+    DrawSilents,
+    EstimateWeight,
+)
+from bridge.admin.commands.targets import (
+    RemoveTarget,
+    SetTarget,
+    TargetOf,
+)
 
 __all__ = [
     "ALL_CONSOLES",
@@ -153,10 +166,9 @@ __all__ = [
 ]
 
 AnyCommand = (
-    annotations.Commands
-    | audits.Commands
     alarms.Commands
     | annotations.Commands
+    | audits.Commands
     | configuration.Commands
     | enrolment.Commands
     | firmware_updates.Commands
