@@ -150,7 +150,7 @@ def test_days_whose_footage_is_gone_are_not_drawn(audited: Office) -> None:
 
 def test_settings_of_audits_are_for_sites(audited: Office) -> None:
     result = audited.run("settings", "set", "--console", "demo/till-1", "audit_sample=12")
-    assert (result.status, "applies to whole sites" in result.err) == (2, True)
+    assert (result.status, "applies to sites" in result.err) == (2, True)
     assert audited.run("settings", "set", "--all", "audit_sample=0").status == 2
     assert audited.run("settings", "set", "--all", "audit_sample=50", "footage_days=14").status == 0
 
