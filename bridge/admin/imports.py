@@ -12,6 +12,7 @@ from bridge.store import counts as counts_table
 from bridge.store import imports, places, rollups
 from bridge.store.history import correct_by_first_timezone, record_changes, show_pending
 from bridge.store.imports import Phase
+from bridge.store.seller_names import merge_names
 from bridge.surveys import counts, fold
 from bridge.surveys.recorded_messages import ingest, reject
 from bridge.surveys.refold import refold_steps
@@ -77,7 +78,7 @@ def finish(
         yield from _derive_again(store, Counter() if moved is None else moved)
         fold.sweep(store, emit)
         places.drop_replaced_shifts(store)
-        places.merge_sellers(store)
+        merge_names(store)
         places.merge_timezones(store)
         show_pending(store)
         imports.enter(store, Phase.MERGING)

@@ -11,7 +11,7 @@ from bridge.admin.known_names import KnownNames
 from bridge.model.history import HistoryChange
 from bridge.model.local_time import as_typed, instant_ms, local
 from bridge.model.periods import NOT_TYPED, Shift, TypedTimes
-from bridge.store import imports, places
+from bridge.store import imports, places, seller_names
 from bridge.store.consoles import find_console
 from bridge.store.history import CorrectedTimes, record_changes
 from bridge.text import is_visible
@@ -62,33 +62,44 @@ def import_shifts(store: Store, command: ImportShifts) -> Steps:
         record_changes(store, changes, pending=True)
         replaced += sum(change.before is not None and change.before != change.after for change in changes)
         places.stage_shifts(store, [(line.site_id, line.console_id, line.shift, line.typed) for line in some])
-        places.stage_sellers(store, [(line.shift.seller_id, line.seller_name) for line in some])
+        seller_names.stage_names(store, [(line.site_id, line.shift.seller_id, line.seller_name) for line in some])
         yield
     renamed = record_changes(store, _renames(store), pending=True)
+    notes = [*_notes(given), *_on_two_names(store)][:NOTES]
     made = names.make_new()
     accept(store)
-    return {"shifts": len(given), "made": made, "replaced": replaced, "renamed": renamed, "notes": _notes(given)}
+    return {"shifts": len(given), "made": made, "replaced": replaced, "renamed": renamed, "notes": notes}
 
 
 def _renames(store: Store) -> list[HistoryChange]:
     return [
-        HistoryChange("seller", "", seller_id, {"seller_name": before}, {"seller_name": after}, corrects=False)
-        for seller_id, before, after in places.staged_renames(store)
+        HistoryChange("seller", site_id, seller_id, {"seller_name": before}, {"seller_name": after}, corrects=False)
+        for site_id, seller_id, before, after in seller_names.staged_renames(store)
     ]
+
+
+def _on_two_names(store: Store) -> Iterator[str]:
+    """Say which ids stand for two names at two sites, and so perhaps for two people."""
+    for seller_id, site_id, name, other_site, other_name in seller_names.staged_differences(store):
+        yield (
+            f"{seller_id} is called {name} at {site_id} and {other_name} at {other_site}: if they are two people, give "
+            "each a seller_id of his own"
+        )
 
 
 def _notes(given: list[ShiftLine]) -> list[str]:
     """Say which shifts are longer than people work, and who has several names."""
-    names: dict[str, str] = {}
+    names: dict[tuple[str, str], str] = {}
     notes = []
     for line in given:
         shift = line.shift
         if shift.ended_at_ms - shift.started_at_ms > LONGEST_DAY_MS:
             notes.append(f"line {line.number}: this shift of {shift.seller_id} lasts longer than a day")
-        if names.setdefault(shift.seller_id, line.seller_name) != line.seller_name and line.seller_name:
+        known_by = line.site_id, shift.seller_id
+        if names.setdefault(known_by, line.seller_name) != line.seller_name and line.seller_name:
             notes.append(f"line {line.number}: {shift.seller_id} is called otherwise above; the last name is kept")
-            names[shift.seller_id] = line.seller_name
-    return notes[:NOTES]
+            names[known_by] = line.seller_name
+    return notes
 
 
 def _change(store: Store, line: ShiftLine, corrected: CorrectedTimes) -> HistoryChange:

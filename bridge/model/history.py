@@ -14,14 +14,9 @@ if TYPE_CHECKING:
 
 
 KINDS = (
-    *("annotation", "audit", "camera", "camera_clock", "checkout_point", "console", "count", "placement", "question"),
-    *("seller", "setting", "shift", "silent_weight", "site", "target", "zone_rules"),
-    "annotation",
-    *("checkout_point", "console", "count", "placement", "question", "seller", "setting", "shift", "silent_draw"),
-    *("silent_weight", "site", "target", "zone_rules"),
-    *("alarm", "alarm_target", "annotation", "checkout_point", "console", "count", "placement", "question", "seller"),
-    *("annotation", "checkout_point", "console", "count", "flag", "flagged_surveys", "placement", "question", "seller"),
-    *("setting", "shift", "silent_weight", "site", "target", "zone_rules"),
+    *("annotation", "audit", "camera", "camera_clock", "checkout_point", "console", "count", "flag", "flagged_surveys"),
+    *("placement", "question", "seller", "setting", "shift", "silent_draw", "silent_weight", "site", "target"),
+    *("alarm", "alarm_target", "zone_rules"),
 )
 """The kinds of things that people change."""
 

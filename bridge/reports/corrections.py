@@ -51,20 +51,21 @@ def on_time_zones(sites: list[str]) -> Iterator[str]:
         )
 
 
-def _former_names(store: Store) -> dict[str | None, list[tuple[int, str]]]:
-    """Return (until_ms, name) of each name that sellers had before."""
-    found: dict[str | None, list[tuple[int, str]]] = {}
+def _former_names(store: Store) -> dict[str | None, list[tuple[int, str, str]]]:
+    """Return (until_ms, name, site_id) of each name that sellers had before; an empty site is any."""
+    found: dict[str | None, list[tuple[int, str, str]]] = {}
     for changed_at_ms, _, change in history.changes(store, kind="seller"):
         if change.before and change.after:
-            found.setdefault(change.name, []).append((changed_at_ms, change.before["seller_name"]))
+            found.setdefault(change.name, []).append((changed_at_ms, change.before["seller_name"], change.site_id))
     return found
 
 
-def _on_names(row: Row, former: list[tuple[int, str]]) -> Iterator[str]:
+def _on_names(row: Row, former: list[tuple[int, str, str]]) -> Iterator[str]:
     """Say what a seller was called in the row's time, or after it, unless he is again called as he was at first."""
-    timezone = next(iter(row["settings"]["timezones"].values()), "UTC")
-    from_ms, _ = row_span(row, timezone)
-    last_until_ms = {name: until_ms for until_ms, name in former if until_ms > from_ms}
+    timezones = row["settings"]["timezones"]
+    from_ms, _ = row_span(row, next(iter(timezones.values()), "UTC"))
+    here = {"", *timezones}
+    last_until_ms = {name: until_ms for until_ms, name, site_id in former if until_ms > from_ms and site_id in here}
     if last_until_ms and next(iter(last_until_ms)) == row["seller_name"]:
         return
     for name, until_ms in last_until_ms.items():

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bridge.reports.flag_words import in_words
-from bridge.store import flags, places
+from bridge.store import flags
+from bridge.store.seller_names import seller_names
 
 if TYPE_CHECKING:
     from bridge.model.flags.standing import Standing
@@ -54,7 +55,7 @@ def flag_rows(store: Store, query: FlagQuery) -> list[Row]:
     standings = flags.all_standings(store)
     asides, survey_asides = _Asides(flags.results_set_aside(store)), _Asides(flags.surveys_set_aside(store))
     current = set(flags.last_months(store))
-    names = places.seller_names(store)
+    names = seller_names(store)
     sites = flags.sites_of_sellers(store, {result.month for result in results})
     rows = []
     for result in results:

@@ -121,5 +121,16 @@ def _on_origin(row: Row, counts: RowCounts) -> Iterator[str]:
         yield f"revisions {', '.join(map(str, sorted(counts.revisions)))} merged"
 
 
+def on_two_names(seller_id: str, names: dict[str, str]) -> Iterator[str]:
+    """Say that a row may mix two people: its sites call the seller by different names. Capitals make no difference."""
+    by_name = {name.casefold(): (name, site_id) for site_id, name in names.items()}
+    if len(by_name) > 1:
+        called = ", ".join(f"{name} at {site_id}" for name, site_id in by_name.values())
+        yield (
+            f"{seller_id} is called {called}: perhaps two people in one row (`--by site,seller` tells them apart, a "
+            "seller_id of his own for good)"
+        )
+
+
 def _index(index: dict[str, float] | None) -> str:
     return "not shown (too few)" if index is None else decimal(index["value"])

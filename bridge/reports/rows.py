@@ -11,12 +11,13 @@ from bridge.reports import console_notes, corrections, feed_notes, kpi
 from bridge.reports.estimated_weights import EstimatedWeight
 from bridge.reports.feeds import AROUND_A_SALE_MS, KINDS, SALE_MS, total_feeds
 from bridge.reports.known_surveys import Totals, count_known
-from bridge.reports.notes import RATIO_OF, UNKNOWN, notes
+from bridge.reports.notes import RATIO_OF, UNKNOWN, notes, on_two_names
 from bridge.reports.row_counts import BEYOND_MAX, RowCounts, Rule
 from bridge.reports.seller_shares import SellerShares
 from bridge.store import places, report_queries, silent_weight
 from bridge.store import settings as settings_table
 from bridge.store.report_queries import Selection
+from bridge.store.seller_names import names_at_sites, seller_names
 from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_SCOPE_S, SHARES_MAX
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class ReportContext:
     kinds: dict[str, dict[int, str]]
     timezones: dict[str, str]
     seller_names: dict[str, str]
+    names_at_sites: dict[str, dict[str, str]]
     sampled: set[str]
     scope_s: int
     shares_max: dict[str, float]
@@ -122,6 +124,16 @@ class ReportContext:
         """Return the key of the row that takes the counts of a question's revision."""
         row_revision = None if self.query.merge_revisions else revision
         return RowKey(group, question_id, row_revision, self.kind_of(question_id, revision))
+
+    def names_of(self, seller_id: str, sites: set[str]) -> dict[str, str]:
+        """Return what a seller is called at each of these sites, as far as shifts there named him."""
+        known = self.names_at_sites.get(seller_id, {})
+        return {site_id: known[site_id] for site_id in sorted(sites) if site_id in known}
+
+    def seller_name(self, seller_id: str | None, sites: set[str]) -> str | None:
+        """Return the name that these sites have for a seller; where they differ, or have none, the last one given."""
+        names = set(self.names_of(seller_id or "", sites).values())
+        return names.pop() if len(names) == 1 else self.seller_names.get(seller_id or "")
 
     def days_of(self, sites: set[str]) -> Days:
         """Return the first day at any of these sites, and the first day that no longer counts at any."""
@@ -246,7 +258,7 @@ def read_context(store: Store, query: ReportQuery) -> ReportContext:
         settings_table.questions(store),
         settings_table.kinds(store),
         places.timezones(store),
-        places.seller_names(store) if "seller_id" in query.columns else {},
+        *((seller_names(store), names_at_sites(store)) if "seller_id" in query.columns else ({}, {})),
         report_queries.sites_that_sampled(store),
         DEFAULT_FORCE_MAJEURE_SCOPE_S if scope_s is None else scope_s,
         {name: default if chosen[name] is None else chosen[name] for name, default in SHARES_MAX.items()},
@@ -276,7 +288,7 @@ def _row(context: ReportContext, key: RowKey, counts: RowCounts, feeds: Totals) 
     for column, value in zip(context.query.columns, group, strict=True):
         row[column] = value
         if column == "seller_id":
-            row["seller_name"] = context.seller_names.get(value or "")
+            row["seller_name"] = context.seller_name(value, counts.sites)
     row |= {"question_id": question_id, "question_revision": revision, "kind": kind, "surveys": answers.surveys}
     row |= {name: getattr(answers, name) for name in ("yes", "no", "cant_say", "silent")}
     row |= {"error": errors, "left_out": counts.surveys - answers.surveys, "affected": counts.affected}
@@ -286,6 +298,8 @@ def _row(context: ReportContext, key: RowKey, counts: RowCounts, feeds: Totals) 
     row["assessable"] = is_assessable(context, counts)
     row["settings"] = row_settings(context, question_id, rule, counts)
     row["notes"] = notes(row, counts, context.sampled)
+    if row.get("seller_id"):
+        row["notes"] += on_two_names(row["seller_id"], context.names_of(row["seller_id"], counts.sites))
     return row
 
 

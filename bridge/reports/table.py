@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.local_time import UNITS
-from bridge.reports import estimated_weights
+from bridge.reports import estimated_weights, kpi
 from bridge.reports.feed_notes import BEGUN_BEFORE, WHO
 from bridge.reports.grid import Column, Grid, lay_out
 from bridge.reports.notation import bounds, decimal, interval
@@ -79,7 +79,7 @@ def as_text(
 
 
 def survey_grid(rows: list[Row], columns: tuple[str, ...], width: int | None, numbers: dict[str, int]) -> Grid:
-    """Lay out the rows, with the number of each note."""
+    """Lay out the rows, with the number of each note; without notes, the index itself says that it rests on few."""
     laid = [_names(rows, column) for column in columns if column != TOTAL]
     if len({_question(row) for row in rows}) > 1 or not laid:
         questions = [f"{TOTAL} {_question(row)}" if row.get(TOTAL) and not laid else _question(row) for row in rows]
@@ -91,8 +91,8 @@ def survey_grid(rows: list[Row], columns: tuple[str, ...], width: int | None, nu
     silents = Column("silents\nnone to all", [_of_index(row, bounds) or "-" for row in rows], BOUNDS_RANK)
     index = Column(
         "index,\n95 % interval",
-        [_with_verdict(row, _of_index(row, interval)) for row in rows],
-        stacked=[_with_verdict(row, _of_index(row, _stacked)) for row in rows],
+        [_with_verdict(row, _of_index(row, interval), has_notes=bool(numbers)) for row in rows],
+        stacked=[_with_verdict(row, _of_index(row, _stacked), has_notes=bool(numbers)) for row in rows],
     )
     is_estimated = all(_is_estimated(row) for row in rows if row["kind"] != UNKNOWN)
     laid += [index, silents] if is_estimated else [silents, index]
@@ -152,8 +152,10 @@ def _of_index(row: Row, show: Callable[[Any], str]) -> str:
     return show(index) if index else ""
 
 
-def _with_verdict(row: Row, index: str) -> str:
+def _with_verdict(row: Row, index: str, *, has_notes: bool) -> str:
     text = index or ("no index" if row["kind"] == UNKNOWN else "too few")
+    if index and row["surveys"] < kpi.FEW and not has_notes:
+        text += "\nfew surveys"
     return text if row["assessable"] else f"{text}\nnot assessable"
 
 

@@ -25,6 +25,7 @@ _STAGED = (
     "shift_change",
     "shifts_replaced",
     "seller_change",
+    "seller_at_site_change",
     "counts_change",
     "timezone_change",
 )

@@ -131,14 +131,6 @@ def shifts_at_consoles(store: Store) -> list[tuple[str, str, Shift]]:
     return [(site_id, console_id, Shift(*row)) for site_id, console_id, *row in rows]
 
 
-def seller_names(store: Store) -> dict[str, str]:
-    """Return the name of each seller, for reports."""
-    names = {str(seller): str(name) for seller, name in store.all("SELECT seller_id, seller_name FROM seller")}
-    if imports.is_visible(store):
-        names |= dict(store.all("SELECT seller_id, seller_name FROM seller_change WHERE seller_name <> ''"))
-    return names
-
-
 def typed_shifts(store: Store, site_id: str) -> dict[str, list[tuple[Shift, TypedTimes]]]:
     """Return all shifts of each console of a site that has some with times as typed, by its id and in order."""
     consoles = store.all(
@@ -182,21 +174,6 @@ def stage_shifts(store: Store, rows: Iterable[tuple[str, str, Shift, TypedTimes]
     )
 
 
-def stage_sellers(store: Store, names: Iterable[tuple[str, str]]) -> None:
-    """Stage the names of sellers, each (seller_id, seller_name); an empty one keeps the known name."""
-    store.run_many(
-        "INSERT INTO seller_change VALUES (?1, ?2) ON CONFLICT DO UPDATE SET seller_name = ?2 WHERE ?2 <> ''", names
-    )
-
-
-def staged_renames(store: Store) -> list[tuple[str, str, str]]:
-    """Return (seller_id, name before, name after) of each seller whose name the staged one replaces."""
-    return store.all(
-        "SELECT seller_id, old.seller_name, new.seller_name FROM seller_change AS new JOIN seller AS old"
-        " USING (seller_id) WHERE new.seller_name NOT IN ('', old.seller_name) ORDER BY 1"
-    )
-
-
 def consoles_of_staged_shifts(store: Store) -> list[tuple[str, str, int, int]]:
     """Return (site_id, console_id, from_ms, to_ms) of each console with staged shifts, and when its sellers change."""
     return store.all(
@@ -220,15 +197,6 @@ def known_shift(store: Store, site_id: str, console_id: str, started_at_ms: int)
         return None, False
     ended_at_ms, seller_id, is_known_on = row
     return (None if ended_at_ms is None else Shift(started_at_ms, ended_at_ms, seller_id)), bool(is_known_on)
-
-
-def merge_sellers(store: Store) -> None:
-    """Give sellers the names that were staged."""
-    store.run("INSERT OR IGNORE INTO seller SELECT seller_id, seller_id FROM seller_change")
-    store.run(
-        "UPDATE seller SET seller_name = new.seller_name FROM seller_change AS new"
-        " WHERE new.seller_id = seller.seller_id AND new.seller_name <> ''"
-    )
 
 
 def merge_some_shifts(store: Store, limit: int) -> bool:

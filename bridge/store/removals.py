@@ -81,6 +81,7 @@ def delete_site(store: Store, site_id: str) -> None:
     """Delete a site without consoles and counts."""
     _delete_settings(store, site_id, "")
     store.run("DELETE FROM checkout_point WHERE site_id = ?", (site_id,))
+    store.run("DELETE FROM seller_at_site WHERE site_id = ?", (site_id,))
     store.run("DELETE FROM site WHERE site_id = ?", (site_id,))
 
 
@@ -165,6 +166,7 @@ def seller_name(store: Store, seller_id: str) -> str | None:
 def delete_seller(store: Store, seller_id: str) -> None:
     """Delete a seller without shifts."""
     store.run("DELETE FROM seller WHERE seller_id = ?", (seller_id,))
+    store.run("DELETE FROM seller_at_site WHERE seller_id = ?", (seller_id,))
 
 
 def was_asked(store: Store, question_id: str) -> bool:

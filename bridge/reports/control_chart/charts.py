@@ -127,7 +127,7 @@ def _parts(
     settings = row_settings(context, key.question_id, rule, total)
     points = make_points(maker, units, groups, starts)
     target = _target(targets, scope, figure.name, newest_judgeable(points, query.unit))
-    return ChartParts(_columns(context, key), maker, points, begun, total, settings, target)
+    return ChartParts(_columns(context, key, total.sites), maker, points, begun, total, settings, target)
 
 
 def _target(targets: Targets, scope: ChartScope, figure: str, newest: ChartPoint | None) -> Target | None:
@@ -141,13 +141,13 @@ def _target(targets: Targets, scope: ChartScope, figure: str, newest: ChartPoint
     return targets.at(scope.question_id, figure, newest.unit.last, whom)
 
 
-def _columns(context: ReportContext, key: RowKey) -> Row:
+def _columns(context: ReportContext, key: RowKey, sites: set[str]) -> Row:
     """Return the columns with which a chart begins, as a row of a report does."""
     row: Row = {}
     for column, value in zip(context.query.columns, key.group, strict=True):
         row[column] = value
         if column == "seller_id":
-            row["seller_name"] = context.seller_names.get(value or "")
+            row["seller_name"] = context.seller_name(value, sites)
     return row | {"question_id": key.question_id, "question_revision": key.revision, "kind": key.kind}
 
 

@@ -253,3 +253,9 @@ def test_without_a_terminal_it_prints_lines(database: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_an_index_that_rests_on_few_surveys_says_so_where_no_note_can() -> None:
+    few = row(surveys=30, yes=0)
+    assert "few surveys" in shown(snapshot([few, row(surveys=60)]))
+    assert "few surveys" not in shown(snapshot([row(surveys=60)]))

@@ -387,3 +387,32 @@ def test_without_a_database_it_says_so_and_makes_none(office: Office) -> None:
     assert (result.status, result.out) == (2, "")
     assert "no database" in result.err
     assert not office.database.exists()
+
+
+def test_two_names_under_one_seller_id_at_two_sites_are_told_apart(office: Office) -> None:
+    tills = [OfficeTill(site, "till-1") for site in ("sofia", "varna")]
+    for till in tills:
+        till.surveys(NINE, yes=40)
+    office.take(*tills)
+    for site in ("sofia", "varna"):
+        office.do("site", "set", site, "--timezone", "UTC")
+    hours = "2026-11-02T08:00,2026-11-02T18:00"
+    assert "Note" not in office.shifts(f"sofia,till-1,7,Anna Ivanova,{hours}").out
+    told = office.shifts(f"varna,till-1,7,Petar Petrov,{hours}").out
+    assert "Note: 7 is called Petar Petrov at varna and Anna Ivanova at sofia: if they are two people" in told
+    assert "renamed" not in told
+    (both,) = office.rows("seller")
+    note = "7 is called Anna Ivanova at sofia, Petar Petrov at varna: perhaps two people in one row"
+    assert [note in text for text in both["notes"]].count(True) == 1
+    assert not any("was called" in text for text in both["notes"])
+    apart = office.rows("site,seller")
+    assert [(row["site_id"], row["seller_name"]) for row in apart] == [
+        ("sofia", "Anna Ivanova"),
+        ("varna", "Petar Petrov"),
+    ]
+    assert not any("two people" in text for row in apart for text in row["notes"])
+    assert "1 seller renamed" in office.shifts(f"varna,till-1,7,ANNA ivanova,{hours}").out
+    (both,) = office.rows("seller")
+    assert not any("two people" in text for text in both["notes"])
+    (sofia,) = office.rows("seller", "--site", "sofia")
+    assert not any("was called" in text for text in sofia["notes"])
