@@ -51,7 +51,7 @@ OutFile = Annotated[
 
 
 class ListFormat(StrEnum):
-    """Output formats of the list."""
+    """Output formats of the list, and of an estimate."""
 
     table = "table"
     json = "json"
@@ -132,7 +132,7 @@ def weight_estimate(
     draw: Annotated[
         int | None, typer.Option(metavar="DRAW", help="The draw that was asked. [default: the question's latest]")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object, for programs.")] = False,  # noqa: FBT002 - an option of the command line
+    output: Annotated[ListFormat, typer.Option("--format", help="The output format.")] = ListFormat.table,
     database: Database = DATABASE,
 ) -> None:
     """Estimate the silent weight from what drawn silents answered, and have reports use it.
@@ -141,8 +141,11 @@ def weight_estimate(
     """
     text = table_of(file)
     result = perform(database, EstimateWeight(name=file.name, text=text, question_id=question_id, draw=draw))
-    if as_json:
+    if output is ListFormat.json:
         print_json(to_json(result, indent=1) + "\n")
+        return
+    if output is ListFormat.csv:
+        print_csv(to_csv([result, result.values()]))
         return
     for line in _told(question_id, result):
         print_line(line)
@@ -171,7 +174,6 @@ def _told(question_id: str, result: dict[str, Any]) -> list[str]:
 def weight_list(
     question_id: Annotated[str | None, typer.Option("--question", metavar="ID", help="Only of this question.")] = None,
     output: Annotated[ListFormat, typer.Option("--format", help="The output format.")] = ListFormat.table,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,  # noqa: FBT002 - an option of the command line
     database: Database = DATABASE,
 ) -> None:
     """List draws of silents, and what was estimated from them, oldest first."""
@@ -179,7 +181,7 @@ def weight_list(
         if question_id is not None:
             KnownNames(store).check_question(question_id)
         rows = _rows(store, question_id)
-    if as_json or output is ListFormat.json:
+    if output is ListFormat.json:
         print_json(to_json(rows, indent=1) + "\n")
     elif output is ListFormat.csv:
         print_csv(to_csv([ROW_COLUMNS, *(list(row.values()) for row in rows)]))

@@ -13,6 +13,7 @@ from bridge.reports.feeds import AROUND_A_SALE_MS, KINDS, SALE_MS, total_feeds
 from bridge.reports.known_surveys import Totals, count_known
 from bridge.reports.notes import RATIO_OF, UNKNOWN, notes, on_two_names
 from bridge.reports.row_counts import BEYOND_MAX, RowCounts, Rule
+from bridge.reports.row_silents import add_silents
 from bridge.reports.seller_shares import SellerShares
 from bridge.store import places, report_queries, silent_weight
 from bridge.store import settings as settings_table
@@ -192,23 +193,6 @@ def _rows(store: Store, context: ReportContext) -> list[Row]:
             if row_counts := counts.get(context.key(*question_key)):
                 row_counts.known[kind].add(surveys, asked)
     return [_row(context, key, counts[key], feeds) for key in sorted(counts, key=lambda key: _order(columns, key))]
-
-
-def add_silents(store: Store, context: ReportContext, selection: Selection, counts: dict[RowKey, RowCounts]) -> None:
-    """Add whose silents the rows of questions with an estimated weight hold, and how many were drawn for it."""
-    columns = context.query.columns
-    if not context.weights:
-        return
-    for found in report_queries.group_counts(store, (*columns, "seller_id"), selection):
-        if found.question_id in context.weights and found.silent:
-            key = context.key(found.group[:-1], found.question_id, found.question_revision)
-            if row_counts := counts.get(key):
-                row_counts.add_silents(found.group[-1] or "", found.affected, found.silent)
-    for question_id, weight in context.weights.items():
-        draw = weight.estimate.draw.draw
-        for group, revision, affected, count in report_queries.silents_drawn(store, columns, selection, draw):
-            if row_counts := counts.get(context.key(group, question_id, revision)):
-                row_counts.drawn[affected] += count
 
 
 def _add_unasked(store: Store, context: ReportContext, counts: dict[RowKey, RowCounts], feeds: Totals) -> None:

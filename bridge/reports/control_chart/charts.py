@@ -12,7 +12,8 @@ from bridge.reports.control_chart.chart import ChartParts, chart_row
 from bridge.reports.control_chart.figures import figure_of
 from bridge.reports.control_chart.points import ChartMaker, counts_of, make_points, newest_judgeable
 from bridge.reports.control_chart.units import units_of
-from bridge.reports.rows import RULE_OF_KIND, add_silents, is_assessable, read_context, row_settings
+from bridge.reports.row_silents import add_silents
+from bridge.reports.rows import RULE_OF_KIND, is_assessable, read_context, row_settings
 from bridge.store import annotations as annotation_table
 from bridge.store import report_queries
 from bridge.store.targets import in_force

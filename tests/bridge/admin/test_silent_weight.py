@@ -236,6 +236,7 @@ def test_silents_that_the_file_leaves_out_count_as_no_answer(asked: Office) -> N
     assert "10 drawn silents not in the file: counted as no answer" in result.out
     (row,) = estimates(asked)
     assert (row["m"], row["b"], row["unanswered"], row["at_worst"]) == (60, 10, 20, 30 / 60)
+    assert json.loads(estimate(asked, file, "staff", "--format", "json").out)["missing"] == 10
 
 
 def test_below_fifty_nothing_is_estimated(asked: Office) -> None:
@@ -325,6 +326,19 @@ def test_rows_with_an_estimate_match_the_schema(asked: Office) -> None:
     schema = json.loads((SCHEMA / "report_row.json").read_text("utf-8"))
     for row in asked.rows("seller", to_day="2027-01-01"):
         jsonschema.Draft202012Validator(schema, registry=registry).validate(row)
+
+
+def test_a_chart_says_how_the_weight_was_estimated_and_holds_its_error(asked: Office) -> None:
+    estimate(asked, answered(draw(asked), twenty_no_ten_silent))
+    words = ("chart", "--by", "seller", "--question", "staff", "--from", "2026-11-02", "--to", "2026-11-16")
+    charts = json.loads(asked.do(*words, "--format", "json"))
+    rows = asked.rows("seller", "--question", "staff", from_day="2026-11-02", to_day="2026-11-09")
+    for chart, row in zip(charts, rows, strict=True):
+        told = chart["settings"]["silent_weight_estimate"]
+        assert told == row["settings"]["silent_weight_estimate"]
+        first = chart["points"][0]
+        assert [first["low"], first["high"]] == [row["dissatisfaction_index"][side] for side in ("low", "high")]
+        assert told["silents_drawn"] > 0
 
 
 def test_estimates_outlive_a_rebuild(asked: Office) -> None:
