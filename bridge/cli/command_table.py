@@ -35,6 +35,7 @@ COMMANDS = {
     "checkout-point list": "bridge.cli.lists",
     "checkout-point remove": "bridge.cli.removal",
     "checkout-point set": "bridge.cli.admin",
+    "compare": "bridge.cli.compare",
     "console enroll": "bridge.cli.enrolment",
     "console flash": "bridge.cli.console_flash",
     "console identify": "bridge.cli.console_identify",

@@ -111,8 +111,8 @@ def report(
 ) -> None:
     """Report the key figures of a period. Group them by seller, console, site, day and more."""
     query = ReportQuery(
-        _days(from_day, to_day, period),
-        _groups(by),
+        days_of(from_day, to_day, period),
+        groups_of(by),
         question,
         merge_revisions=merge_revisions,
         force_majeure=force_majeure.value if force_majeure else None,
@@ -161,7 +161,8 @@ def _displayed(row: Row) -> Row:
     return {name: displayed(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _groups(by: str) -> tuple[str, ...]:
+def groups_of(by: str) -> tuple[str, ...]:
+    """Read what to group by. Raises UsageError."""
     groups = tuple(name.strip() for name in by.split(","))
     for name in groups:
         if name not in COLUMNS_OF:
@@ -171,19 +172,25 @@ def _groups(by: str) -> tuple[str, ...]:
     return groups
 
 
-def _days(from_day: str | None, to_day: str | None, period: Period | None) -> Callable[[str], Days]:
+def days_of(from_day: str | None, to_day: str | None, period: Period | None) -> Callable[[str], Days]:
+    """Read which days a report is about. Raises UsageError."""
     if period is not None:
         if from_day or to_day:
             raise UsageError("Give --period, or --from and --to, not both.")
         return days_of_period(period.value, time.time_ns() // 1_000_000)
-    first, last = day_of("--from", from_day), day_of("--to", to_day)
-    if first is None or last is None:
+    if from_day is None or to_day is None:
         raise UsageError(
             f"Say which days: --from DATE and --to DATE (the first day not counted), or --period {'|'.join(PERIODS)}."
         )
-    if last <= first:
-        raise UsageError(f"--to {to_day} is not after --from {from_day}: --to is the first day not counted.")
-    return given_days(first, last)
+    return days_between(("--from", from_day), ("--to", to_day))
+
+
+def days_between(first: tuple[str, str], end: tuple[str, str]) -> Callable[[str], Days]:
+    """Read the days from one option's date to another's, each (option, text). Raises UsageError."""
+    from_day, to_day = day_of(*first), day_of(*end)
+    if from_day is None or to_day is None or to_day <= from_day:
+        raise UsageError(f"{' '.join(end)} is not after {' '.join(first)}: {end[0]} is the first day not counted.")
+    return given_days(from_day, to_day)
 
 
 def close_lost_surveys(database: Path) -> None:

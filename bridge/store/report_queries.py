@@ -331,6 +331,12 @@ def surveys_opened(
         yield OpenedSurvey(tuple(row[:width]), *row[width:])
 
 
+def last_day_with_surveys(store: Store) -> str | None:
+    """Return the last local day that has surveys or force majeures; None if there are none."""
+    row = store.one("SELECT max(day) FROM rollup_day")
+    return None if row is None or row[0] is None else str(row[0])
+
+
 def days_with_surveys(store: Store, selection: Selection) -> list[str]:
     """Return all days on which there are surveys or force majeures of what is selected, whatever its days."""
     where, bindings = selection._replace(from_day="", to_day="a").where("day")

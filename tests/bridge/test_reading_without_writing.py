@@ -25,6 +25,9 @@ NINE = at("2026-11-02T09:00+00:00")
 REPORT = ("report", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "site", "--format", "csv")
 READING = (
     REPORT,
+    ("compare", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "site"),
+    ("compare", "--from", "2026-11-01", "--to", "2026-12-01", "--target"),
+    ("target", "list"),
     ("question", "list"),
     ("settings", "list"),
     ("console", "list"),
