@@ -34,6 +34,8 @@ HOURS = (
 )  # percent of a day's customers
 FAIR = {"asks": 0.85, "asks_spread": 0.06, "asks_by_hour_spread": 0.05, "no_spread": 0.15, "hours_spread": 0.2}
 FAIR |= {"reaction_spread": 0.2, "mishaps_spread": 0.7, "force_majeure": 0.002, "force_majeure_during": 0.001}
+AFTER_3_S = {"presses_yes_after_s": [3.0, 4.0]}
+AFTER_SOME_S = {"presses_yes_after_s": [2.0, 9.0]}
 SHIFT = {"start": "09:00", "end": "20:00"}
 
 
@@ -45,23 +47,31 @@ class Cheat(NamedTuple):
     small: float
     large: float
     rule: str | None
+    words: str
     more: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
 
     def habits(self, dose: str) -> dict[str, Any]:
-        """Return his temperament's habits: apart from the cheat, those of an honest seller."""
-        return {**FAIR, self.habit: getattr(self, dose), **self.more}
+        """Return his temperament's habits: those of an honest seller who asks as many as most, and the cheat."""
+        return {**FAIR, "asks_spread": 0.0, self.habit: getattr(self, dose), **self.more}
+
+    def in_words(self, dose: str) -> str:
+        """Say what he does, and how often."""
+        return self.words.format(f"{100 * getattr(self, dose):g} %")
 
 
 CHEATS = (
-    Cheat("picks", "asks_unhappy", 0.6, 0.2, "asks_the_happy"),
-    Cheat("skips", "asks_in_unhappy_hours", 0.7, 0.4, "skips_bad_hours"),
-    Cheat("presses", "presses_yes", 0.1, 0.3, "fast_yes"),
-    Cheat("waits", "presses_yes", 0.1, 0.3, "regular_yes", {"presses_yes_after_s": [3.0, 4.0]}),
-    Cheat("ghosts", "ghosts", 0.055, 0.15, "no_sale", {"presses_yes_after_s": [2.0, 9.0]}),
-    Cheat("excuses", "force_majeure_after_no", 0.2, 0.6, "force_majeure_after_no"),
-    Cheat("spoils", "force_majeure_while_unhappy", 0.2, 0.6, "force_majeure_while_open"),
-    Cheat("unplugs", "pulls_plug", 0.2, 0.6, "errors"),
-    Cheat("rewrites", "rewrites_shifts", 0.3, 0.9, None),
+    Cheat("picks", "asks_unhappy", 0.6, 0.2, "asks_the_happy", "{} of the unhappy asked"),
+    Cheat("skips", "asks_in_unhappy_hours", 0.7, 0.4, "skips_bad_hours", "{} of bad hours' customers asked"),
+    Cheat("presses", "presses_yes", 0.1, 0.3, "fast_yes", "yes for {} of the silents, at once"),
+    Cheat("waits", "presses_yes", 0.1, 0.3, "regular_yes", "yes for {} of the silents, after 3 s", AFTER_3_S),
+    Cheat("ghosts", "ghosts", 0.055, 0.15, "no_sale", "ghosts after {} of customers", AFTER_SOME_S),
+    Cheat("excuses", "force_majeure_after_no", 0.2, 0.6, "force_majeure_after_no", "force majeure after {} of no's"),
+    Cheat(
+        *("spoils", "force_majeure_while_unhappy", 0.2, 0.6, "force_majeure_while_open"),
+        "force majeure during {} of no's",
+    ),
+    Cheat("unplugs", "pulls_plug", 0.2, 0.6, "errors", "the plug pulled on {} of no's"),
+    Cheat("rewrites", "rewrites_shifts", 0.3, 0.9, None, "{} of shifts rewritten"),
 )
 
 
