@@ -27,7 +27,7 @@ from tests.support.programs import TRIVOX
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-SEEDS = (1, 2)
+ROUNDS = 2
 HONEST = "honest"
 DOSES = (HONEST, "small", "large")
 WATCHED_MAX, FLAGGED_MAX = 4.6, 2.2
@@ -89,7 +89,9 @@ def _compared(dose: str, sellers: list[dict[str, Any]], rows: list[dict[str, Any
 
 def figures() -> Iterator[Figure]:
     """Print how often each cheat is found, then give false alarms and power."""
-    plays = [(seed, dose) for seed in SEEDS for dose in DOSES]
+    plays = list(
+        enumerate(DOSES * ROUNDS, 1)
+    )  # each with a seed of its own, so that no two worlds have the same sellers
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         months = [month for several in pool.map(judged, *zip(*plays, strict=True)) for month in several]
     _print_power(months)
