@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 class StandInRequest(NamedTuple):
@@ -39,16 +41,23 @@ def json_answer(content: Any, status: int = 200) -> StandInAnswer:
 class HttpStandIn:
     """Serves on a port of this machine while it is entered; keeps what it was asked as `requests`."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificates: Path | None = None) -> None:
+        """Serve over TLS if there is a folder of `certificates`."""
         self.requests: list[StandInRequest] = []
+        self._scheme = "http" if certificates is None else "https"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        if certificates is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def answer(self, request: StandInRequest) -> StandInAnswer:
         """Answer a request."""

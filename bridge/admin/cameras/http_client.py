@@ -102,13 +102,13 @@ class HttpClient:
         try:
             with closing(self._connection()) as connection:
                 connection.request(method, self._prefix + path, body, {"Accept": "*/*", **headers})
-                response = connection.getresponse()
-                if response.status in _REDIRECTS:
-                    raise ArchiveError(
-                        f"{self.origin} sends elsewhere ({response.status}), and redirects are not followed: give the "
-                        "address that it leads to, or a login that it takes."
-                    )
-                yield response
+                with connection.getresponse() as response:
+                    if response.status in _REDIRECTS:
+                        raise ArchiveError(
+                            f"{self.origin} sends elsewhere ({response.status}), and redirects are not followed: give "
+                            "the address that it leads to, or a login that it takes."
+                        )
+                    yield response
         except ssl.SSLCertVerificationError as error:
             raise ArchiveError(
                 f"The certificate of {self.origin} is not trusted ({error.verify_message}): give the certificate of "
