@@ -5,15 +5,16 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from bridge.admin.audits_of_watches import ConcernedSurveys, WatchName, draw_watches, last_two_months
 from bridge.admin.commands import DrawAudits
 from bridge.admin.known_names import KnownNames
 from bridge.errors import TrivoxError, UsageError
 from bridge.model.audit import (
     BY_ITSELF,
-    CONFIRMED,
     MAX_SEED,
     NO_FOOTAGE,
     SAMPLE,
+    SEED_BITS,
     VERDICTS,
     draw,
     expert_named,
@@ -30,7 +31,7 @@ from bridge.store.settings import chosen_for
 from bridge.text import is_visible, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from bridge.admin.commands import DrawAudits, NoteFootage, NoteKeptClip, RecordVerdict
     from bridge.model.audit import CandidateSurvey
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 MAX_SAMPLE = 10_000
 MAX_EXPERT = 64
 MAX_COMMENT = 2_000
-SEED_BITS = 40  # of a seed that nobody gave
 ALREADY_DRAWN = "was drawn before"
 
 
@@ -52,30 +52,47 @@ def draw_audits(store: Store, command: DrawAudits) -> Generator[None, None, dict
     """
     _check(store, command)
     days_at = _days(command, store.now_ms)
+    concerned = ConcernedSurveys(store)
     results = []
     for site_id in command.sites or consoles.site_ids(store):
         timezone = places.timezone(store, site_id) or "UTC"
         first, last = days_at(timezone)
         for day in table.days_with_surveys(store, site_id, first.isoformat(), last.isoformat()):
-            results.append(_draw_day(store, command, site_id, day, timezone))
+            results.append(_draw_day(store, command, site_id, day, concerned.rules(day[:7])))
             yield
+    for drawn in draw_watches(store, _months(command, store.now_ms), command.sites, command.seed):
+        results.append(_told(drawn))
+        yield
     return {"draws": results}
+
+
+def _months(command: DrawAudits, now_ms: int) -> tuple[str, str]:
+    """Return the first and the last month whose watches are to be drawn."""
+    if command.period is None and command.from_day is None:
+        return last_two_months(local(now_ms, "UTC").date())
+    first, last = _days(command, now_ms)("UTC")
+    return first.isoformat()[:7], (last - DAY).isoformat()[:7]
 
 
 def draw_last_night(store: Store) -> Iterator[None]:
     """Draw the days that have ended since the last draw of each site with a camera, a step each; the first time, one.
 
-    Days whose footage is gone are passed over.
+    Days whose footage is gone are passed over. Then draw what watches and flags concern there.
     """
-    for site_id in sorted({camera.site_id for camera in cameras.cameras(store)}):
+    sites = sorted({camera.site_id for camera in cameras.cameras(store)})
+    concerned = ConcernedSurveys(store)
+    for site_id in sites:
         timezone = places.timezone(store, site_id) or "UTC"
         today = local(store.now_ms, timezone).date()
         yesterday = (today - DAY).isoformat()
         last = max((draw.day for draw in table.draws(store, site_id) if not draw.watch), default="")
         for day in table.days_with_surveys(store, site_id, min(last or yesterday, yesterday), today.isoformat()):
             if day > last:
-                _draw_day(store, DrawAudits(sites=[site_id]), site_id, day, timezone)
+                _draw_day(store, DrawAudits(sites=[site_id]), site_id, day, concerned.rules(day[:7]))
                 yield
+    if sites:
+        for _ in draw_watches(store, last_two_months(local(store.now_ms, "UTC").date()), sites):
+            yield
 
 
 def _check(store: Store, command: DrawAudits) -> None:
@@ -93,8 +110,11 @@ def _days(command: DrawAudits, now_ms: int) -> Callable[[str], Days]:
     return days_of_period(command.period or "yesterday", now_ms)
 
 
-def _draw_day(store: Store, command: DrawAudits, site_id: str, day: str, timezone: str) -> dict[str, Any]:
+def _draw_day(
+    store: Store, command: DrawAudits, site_id: str, day: str, rules: dict[table.SurveyKey, str]
+) -> dict[str, Any]:
     """Draw a day, unless something is in the way; return what was drawn, or `why_not`."""
+    timezone = places.timezone(store, site_id) or "UTC"
     from_ms, to_ms = period_of("day", day, timezone)
     before = next((draw for draw in table.draws(store, site_id, day) if not draw.watch), None)
     settings = chosen_for(store, site_id, "")
@@ -106,7 +126,7 @@ def _draw_day(store: Store, command: DrawAudits, site_id: str, day: str, timezon
     if footage_ms and from_ms < store.now_ms - footage_ms:
         why_not = f"has no footage any more (footage_days is {settings['footage_days']})"
         return _told(StoredDraw(site_id, day, "", 0, 0, 0), why_not=why_not, is_drawn=False)
-    found = table.candidates(store, site_id, from_ms, to_ms)
+    found = table.candidates(store, site_id, from_ms, to_ms, rules)
     seed = secrets.randbits(SEED_BITS) if command.seed is None else command.seed
     sample = command.sample or int(settings.get("audit_sample", SAMPLE))
     return _told(_draw(store, StoredDraw(site_id, day, "", seed, 0, sample), found, timezone))
@@ -117,7 +137,7 @@ def _draw(store: Store, wanted: StoredDraw, found: list[CandidateSurvey], timezo
     opened_ms = [survey.opened_at_ms for survey in found] or [0]
     before = table.drawn_names(store, wanted.site_id, min(opened_ms), max(opened_ms) + 1)
     candidates = [survey for survey in found if survey.name not in before]
-    drawn = draw(candidates, wanted.seed, wanted.sample, drawn_before=table.count_of_site(store, wanted.site_id))
+    drawn = draw(candidates, wanted.seed, wanted.sample, drawn_before=table.count_of_audits(store))
     made = wanted._replace(population=len(candidates), sample=len(drawn.surveys))
     day_of = {survey.survey.name: local_hour(survey.survey.opened_at_ms, timezone)[:10] for survey in drawn.surveys}
     table.save_draw(store, drawn, made, day_of)
@@ -128,10 +148,13 @@ def _draw(store: Store, wanted: StoredDraw, found: list[CandidateSurvey], timezo
 
 
 def _told(draw: StoredDraw, why_not: str | None = None, *, is_drawn: bool = True) -> dict[str, Any]:
+    watch = WatchName.of(draw.watch) if draw.watch else None
     return {
-        "site_id": draw.site_id,
+        "site_id": draw.site_id or None,
         "day": draw.day,
-        "rule": draw.watch or None,
+        "rule": watch and watch.rule,
+        "seller_id": watch and watch.seller_id,
+        "month": watch and watch.month,
         "seed": draw.seed if is_drawn else None,
         "population": draw.population if is_drawn else None,
         "sample": draw.sample if is_drawn else None,
@@ -242,9 +265,3 @@ def note_kept_clip(store: Store, command: NoteKeptClip) -> dict[str, Any]:
     audit = known_audit(store, command.audit_id)
     table.note_kept(store, audit.audit_id, command.kept_as)
     return {"audit_id": audit.audit_id}
-
-
-def all_confirmed(audits: Iterable[StoredAudit], least: int) -> bool:
-    """Return whether at least so many audits were judged and had footage, and all of those are confirmed."""
-    verdicts = [verdict.verdict for audit in audits for verdict in audit.verdicts if verdict.verdict != NO_FOOTAGE]
-    return len(verdicts) >= least and all(verdict == CONFIRMED for verdict in verdicts)

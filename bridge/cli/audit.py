@@ -122,6 +122,7 @@ def _draw_columns(rows: Rows) -> list[Column]:
         text_column("site", rows, "site_id"),
         text_column("day", rows, "day"),
         text_column("rule", rows, "rule", 3),
+        text_column("seller", rows, "seller_id", 4),
         figure_column("surveys", rows, "population"),
         figure_column("drawn", rows, "sample"),
         figure_column("seed", rows, "seed", 2),

@@ -27,6 +27,7 @@ SAMPLE = 30  # of a day at a site, where nothing else was chosen
 WATCH_SAMPLE = 30  # of the surveys that a watch concerns
 BEFORE_PRESS_MS = 10_000  # the clip begins so long before the seller's press
 MAX_SEED = 2**63 - 1
+SEED_BITS = 40  # of a seed that nobody gave
 _DRAW, _ORDER, _TWICE = "draw", "order", "twice"  # a rank for each purpose
 
 

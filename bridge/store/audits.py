@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.model.audit import CandidateSurvey, SurveyName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bridge.model.audit import AuditDraw
     from bridge.store.connection import Row, Store
+
+SurveyKey = tuple[int, int]
+"""(epoch_key, survey)."""
 
 _MOST_NAMED = 500  # ids in one query
 
@@ -76,18 +80,69 @@ class AuditedSurvey(NamedTuple):
     dated_by: str | None
 
 
-def candidates(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[CandidateSurvey]:
-    """Return a site's closed surveys that were opened in a period, its end not included."""
+def candidates(
+    store: Store, site_id: str, from_ms: int, to_ms: int, rules: Mapping[SurveyKey, str]
+) -> list[CandidateSurvey]:
+    """Return a site's closed surveys that were opened in a period, its end not included, with the rule of each."""
     rows = store.all(
-        "SELECT console_id, epoch, survey, opened_at_ms, seller_id, outcome FROM console"
+        "SELECT epoch_key, console_id, epoch, survey, opened_at_ms, seller_id, outcome FROM console"
         " JOIN survey USING (console_key) JOIN epoch USING (epoch_key)"
         " WHERE site_id = ? AND opened_at_ms >= ? AND opened_at_ms < ? AND outcome <> 'open'",
         (site_id, from_ms, to_ms),
     )
     return [
-        CandidateSurvey(SurveyName(site_id, console_id, epoch, survey), at_ms, seller_id, outcome)
-        for console_id, epoch, survey, at_ms, seller_id, outcome in rows
+        CandidateSurvey(
+            *(SurveyName(site_id, console_id, epoch, survey), at_ms, seller_id, outcome),
+            rule=rules.get((epoch_key, survey), ""),
+        )
+        for epoch_key, console_id, epoch, survey, at_ms, seller_id, outcome in rows
     ]
+
+
+_KEYED = (
+    "FROM json_each(?) AS key JOIN epoch ON epoch.epoch_key = json_extract(key.value, '$[0]')"
+    " JOIN console ON console.console_key = epoch.console_key"
+)
+
+
+def undrawn(store: Store, keys: Sequence[SurveyKey]) -> list[CandidateSurvey]:
+    """Return those of these surveys that are closed and were never drawn."""
+    joined = "JOIN survey ON survey.epoch_key = epoch.epoch_key AND survey.survey = json_extract(key.value, '$[1]')"
+    rows = store.all(
+        "SELECT site_id, console_id, epoch, survey.survey, opened_at_ms, seller_id, outcome"  # noqa: S608 - no outside text
+        f" {_KEYED} {joined} WHERE outcome <> 'open' AND NOT EXISTS (SELECT 1 FROM audit"
+        " WHERE audit.site_id = console.site_id AND audit.console_id = console.console_id"
+        " AND audit.epoch = epoch.epoch AND audit.survey = survey.survey)",
+        (json.dumps(keys),),
+    )
+    return [CandidateSurvey(SurveyName(*row[:4]), *row[4:]) for row in rows]
+
+
+def tally(store: Store, keys: Sequence[SurveyKey]) -> tuple[int, int]:
+    """Return how many of these surveys were judged and had footage, and how many of them only with `confirmed`."""
+    if store.one("SELECT 1 FROM audit_verdict LIMIT 1") is None:
+        return 0, 0
+    row = store.one(
+        "SELECT coalesce(sum(judged), 0), coalesce(sum(judged AND is_confirmed), 0) FROM ("  # noqa: S608 - see above
+        "SELECT max(verdict <> 'no_footage') AS judged, min(verdict IN ('confirmed', 'no_footage')) AS is_confirmed"
+        f" {_KEYED} JOIN audit ON audit.site_id = console.site_id AND audit.console_id = console.console_id"
+        " AND audit.epoch = epoch.epoch AND audit.survey = json_extract(key.value, '$[1]')"
+        " JOIN audit_verdict USING (audit_id) GROUP BY audit_id)",
+        (json.dumps(keys),),
+    )
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def counts_of_rule(store: Store, rule: str, seller_id: str, month: str) -> tuple[int, int]:
+    """Return how many surveys of a seller's month were drawn because of a rule, and how many had no footage."""
+    row = store.one(
+        "SELECT count(*), count(*) FILTER (WHERE verdict = 'no_footage') FROM audit"
+        " JOIN audit_stratum USING (stratum_key)"
+        " LEFT JOIN audit_verdict ON audit_verdict.audit_id = audit.audit_id AND judging = 1"
+        " WHERE rule = ? AND seller_id = ? AND substr(day, 1, 7) = ?",
+        (rule, seller_id, month),
+    )
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def days_with_surveys(store: Store, site_id: str, from_day: str, to_day: str) -> list[str]:
@@ -121,9 +176,9 @@ def drawn_names(store: Store, site_id: str, from_ms: int, to_ms: int) -> set[Sur
     return {SurveyName(*row) for row in rows}
 
 
-def count_of_site(store: Store, site_id: str) -> int:
-    """Return how many audits a site has."""
-    row = store.one("SELECT count(*) FROM audit WHERE site_id = ?", (site_id,))
+def count_of_audits(store: Store) -> int:
+    """Return how many audits there are."""
+    row = store.one("SELECT count(*) FROM audit")
     return int(row[0]) if row else 0
 
 

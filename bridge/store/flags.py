@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.model.flags.rules import RULE_OF
 from bridge.model.flags.standing import Audited, MonthState, Standing, after_audits, standings
+from bridge.store import audits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -267,9 +268,9 @@ def _month_states(store: Store, wanted: set[tuple[str, str]]) -> dict[tuple[str,
     return states
 
 
-def audited(_store: Store, _seller_id: str, _rule: str, _month: str) -> Audited:
+def audited(store: Store, seller_id: str, rule: str, month: str) -> Audited:
     """Return how many of the surveys that a result concerns were audited, and how many of these were confirmed."""
-    return Audited(0, 0)
+    return Audited(*audits.tally(store, surveys_concerned(store, rule, seller_id, month)))
 
 
 # What managers set aside --------------------------------------------------------------------------------------------

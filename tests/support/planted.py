@@ -231,3 +231,24 @@ def forget_typed_times(database: Path) -> None:
         connection.execute("UPDATE placement SET from_day = NULL")
         connection.execute("UPDATE counts SET id = kind || ':' || from_ms, from_as = NULL, to_as = NULL")
         connection.execute("COMMIT; BEGIN")
+
+
+# Flags ------------------------------------------------------------------------------------------------------------
+
+
+def flag_result(
+    database: Path, month: str, seller_id: str, rule: str, outcome: str, *, count: int = 1_000, level: str = "watch"
+) -> None:
+    """Add what a rule says of a seller's month, as if it had been computed: it concerns surveys of one outcome."""
+    with closing(apsw.Connection(str(database))) as connection:
+        connection.set_busy_timeout(BUSY_MS)
+        keys = connection.execute(
+            "SELECT epoch_key, survey FROM survey WHERE outcome = ? AND seller_id = ? AND hour LIKE ? LIMIT ?",
+            (outcome, seller_id, f"{month}%", count),
+        ).fetchall()
+        connection.execute("INSERT OR IGNORE INTO flag_month VALUES (?, 1, 1, '{}')", (month,))
+        connection.execute(
+            "INSERT INTO flag_result (month, seller_id, rule, version, level, evidence, surveys, computed_at_ms)"
+            " VALUES (?, ?, ?, 1, ?, '{}', ?, 1)",
+            (month, seller_id, rule, level, json.dumps(keys)),
+        )

@@ -3,14 +3,15 @@
 
 CREATE TABLE audit_draw (
   draw_key INTEGER PRIMARY KEY,
-  site_id TEXT NOT NULL,
+  site_id TEXT NOT NULL,                 -- '': several, which only a watch draws from
   day TEXT NOT NULL,                     -- the local day whose surveys were drawn; of a watch: when it was drawn
   watch TEXT NOT NULL,                   -- '': all surveys of the day; else what names the watch that drew
   seed INTEGER NOT NULL,
   population INTEGER NOT NULL,           -- the surveys that might have been drawn
-  drawn_at_ms INTEGER NOT NULL,
-  UNIQUE (site_id, day, watch)
+  drawn_at_ms INTEGER NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX audit_draw_of_day ON audit_draw (site_id, day) WHERE watch = '';
+CREATE INDEX audit_draw_day ON audit_draw (site_id, day);
 
 CREATE TABLE audit_stratum (
   stratum_key INTEGER PRIMARY KEY,
