@@ -27,6 +27,9 @@ from bridge.model.periods import EVER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Chance = Callable[[tuple[int, int], "AnswerCount"], float | None]
+    """The chance of what was found, from the first to the last answer; None where nobody knows what is usual."""
+
 WINDOW_MS = 15 * MINUTE_MS
 LEAST_ANSWERS = 4
 CHANCE_MAX = 1 / 200
@@ -51,6 +54,8 @@ class AlarmWindow(NamedTuple):
 
     from_ms: int
     to_ms: int
+    first_ms: int
+    """The instant of its first answer."""
     found: AnswerCount
     chance: float
     """Of as many of these answers or more among as many, in one such quarter of an hour."""
@@ -88,7 +93,7 @@ class AlarmWatch:
     `after_ms` belong to an alarm that was closed, and make no other.
     """
 
-    def __init__(self, chance: Callable[[int, AnswerCount], float | None], after_ms: int = -EVER) -> None:
+    def __init__(self, chance: Chance, after_ms: int = -EVER) -> None:
         self._chance = chance
         self._after_ms = after_ms
         self._window: deque[tuple[int, bool]] = deque()
@@ -117,11 +122,11 @@ class AlarmWatch:
         found = AnswerCount(len(self._window), self._count)
         if not is_counted or found.answers < LEAST_ANSWERS or at_ms <= self._after_ms:
             return None
-        chance = self._chance(at_ms, found)
+        chance = self._chance((self._window[0][0], at_ms), found)
         if chance is None or not is_beyond_chance(found, chance):
             return None
         self.met_at_ms, self._since = max(at_ms, self.met_at_ms or at_ms), 0
-        return AlarmWindow(at_ms - WINDOW_MS, at_ms, found, chance)
+        return AlarmWindow(at_ms - WINDOW_MS, at_ms, self._window[0][0], found, chance)
 
     def closes_by_itself(self, now_ms: int) -> str | None:
         """Return why the alarm has passed by now, `recovered` or `quiet`; None if it has not, or there is none.

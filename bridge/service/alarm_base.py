@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.model.alarm import WINDOW_MS, AnswerCount, chance_of
+from bridge.model.alarm import AnswerCount, chance_of
 from bridge.model.local_time import MINUTE_MS, local, zone
 from bridge.store import alarm_answers, places
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 BASE_DAYS = 56
 ENOUGH_ANSWERS = 30
 KEPT_MS = MINUTE_MS  # what was read is used for so long
+
+
+AlarmSpan = tuple[int, int]
+"""The instants of the first and the last answer that are judged."""
 
 
 class AlarmTopic(NamedTuple):
@@ -100,14 +104,14 @@ class SiteBase:
         self.site_id = site_id
         self.timezone = timezone
 
-    def chance(self, at_ms: int, found: AnswerCount, topic: AlarmTopic, part: AlarmPart) -> float | None:
-        """Return the chance of what was found in the quarter of an hour up to an instant; None: nobody knows."""
-        usual = self.usual(at_ms, found, topic, part)
+    def chance(self, span: AlarmSpan, found: AnswerCount, topic: AlarmTopic, part: AlarmPart) -> float | None:
+        """Return the chance of what was found in a quarter of an hour; None: nobody knows."""
+        usual = self.usual(span, found, topic, part)
         return None if usual is None else chance_of(found, usual.known)
 
-    def usual(self, at_ms: int, found: AnswerCount, topic: AlarmTopic, part: AlarmPart) -> Usual | None:
-        """Return what is usual; where the quarter of an hour lies in two hours, in the one that explains more of it."""
-        hours = {local(ms, self.timezone).hour: ms for ms in (at_ms - WINDOW_MS + 1, at_ms)}
+    def usual(self, span: AlarmSpan, found: AnswerCount, topic: AlarmTopic, part: AlarmPart) -> Usual | None:
+        """Return what is usual; where the answers came in two hours, in the one that explains more of them."""
+        hours = {local(at_ms, self.timezone).hour: at_ms for at_ms in span}
         found_usual = [self._usual_at(ms, topic, part) for ms in hours.values()]
         if None in found_usual:
             return None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bridge.model.alarm import QUIET_MS, WINDOW_MS, AlarmWatch
 from bridge.model.local_time import MINUTE_MS
 from bridge.model.periods import EVER
-from bridge.service.alarm_base import AlarmBases, AlarmPart, AlarmTopic, SiteBase
+from bridge.service.alarm_base import AlarmBases, AlarmPart, AlarmSpan, AlarmTopic, SiteBase
 from bridge.store import alarm_answers, alarm_targets, alarms, places
 from bridge.store.alarms import AlarmFigures, AlarmPlace
 from bridge.store.settings import site_choice
@@ -121,8 +121,8 @@ class SiteJudge:
         """Judge a place; return whether there is an alarm of it that is not closed."""
         alarm = self._known.get(place)
 
-        def chance(at_ms: int, found: AnswerCount) -> float | None:
-            return self._base.chance(at_ms, found, topic, part)
+        def chance(span: AlarmSpan, found: AnswerCount) -> float | None:
+            return self._base.chance(span, found, topic, part)
 
         watch = AlarmWatch(chance, self._closed.get(place, -EVER))
         if alarm is not None:
@@ -147,7 +147,7 @@ class SiteJudge:
         return first
 
     def _raise(self, place: AlarmPlace, topic: AlarmTopic, part: AlarmPart, window: AlarmWindow) -> None:
-        usual = self._base.usual(window.to_ms, window.found, topic, part)
+        usual = self._base.usual((window.first_ms, window.to_ms), window.found, topic, part)
         if usual is None:
             return
         figures = AlarmFigures(window.from_ms, window.to_ms, *window.found, *usual.known, usual.of, window.chance)
@@ -179,7 +179,7 @@ def _passed(store: Store, alarm: AlarmRow) -> str | None:
     site_id, point, question_id, revision, _ = alarm.place
     if store.now_ms - alarm.met_at_ms < WINDOW_MS:
         return None
-    watch = AlarmWatch(lambda _at_ms, _found: None)
+    watch = AlarmWatch(lambda _span, _found: None)
     watch.resume(alarm.met_at_ms)
     since_ms = max(alarm.met_at_ms, store.now_ms - QUIET_MS)
     for answer in alarm_answers.answers(store, site_id, since_ms, store.now_ms):

@@ -33,6 +33,7 @@ PRIORITIES = {"1", "2", "3", "4", "5", "min", "low", "default", "high", "max", "
 ACTION = re.compile(r'view, [^,;]+, "https?://[^"]+"(, clear=true)?')
 NTFY_BYTES = 4_096
 END_S = 60
+TEST_SECRET = "open-sesame"  # noqa: S105 - of the stand-ins alone
 
 
 class Taken(NamedTuple):
@@ -233,13 +234,20 @@ class WebRefusalError(Exception):
     """What the server answers to a request that it does not accept: `args` are status and reason."""
 
 
+class QuietWebServer(HTTPServer):
+    """A web server that does not print what clients did wrong, such as breaking a TLS handshake off."""
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing."""
+
+
 class WebServer(StandIn):
     """A web server that takes what its `check` takes: that gets path, headers in lower case, and body."""
 
     def __init__(self, check: Callable[[str, dict[str, str], bytes], Taken], certificates: Path | None = None) -> None:
         self.check = check
         handler = type("BoundRequest", (WebRequest,), {"owner": self})
-        server = HTTPServer(("127.0.0.1", 0), handler)
+        server = QuietWebServer(("127.0.0.1", 0), handler)
         if certificates is not None:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(certificates / "server.pem", certificates / "server.key")

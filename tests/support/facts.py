@@ -191,6 +191,16 @@ def settings_sent(db: Database, *names: str, **where: Any) -> list[Any]:
     return _facts(db, "settings_sent", names, where)
 
 
+def alarms(db: Database, *names: str, **where: Any) -> list[Any]:
+    """Return alarms by number: `site_id`, `checkout_point_id`, `answer`, `state`, `to_ms`, `answers`, `counted` …"""
+    return _facts(db, "alarm", names, where)
+
+
+def alarm_deliveries(db: Database, *names: str, **where: Any) -> list[Any]:
+    """Return which target is or was told of which alarm: `target_id`, `state`, `attempts`, `reason` …"""
+    return _facts(db, "alarm_delivery", names, where)
+
+
 def updates(db: Database, *names: str, **where: Any) -> list[Any]:
     """Return the last order to update each console: `version`, `state`, `reason`, `fetched`, `size`."""
     return _facts(db, "update_order", names, where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import smtplib
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -15,6 +16,8 @@ from bridge.service.notifications.web import REASON_BYTES, WAIT_S, explained, li
 from bridge.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bridge.service.notifications.notice import Notice
     from bridge.service.notifications.target_login import TargetLogin
 
@@ -23,9 +26,15 @@ def send(notice: Notice, login: TargetLogin) -> None:
     """Hand the alarm to the mail server. Raises TrivoxError, with what the server says."""
     scheme, host, port = mail_server(notice.target.server)
     where = f"{scheme}://{host}"
+    with explained(where), _refusals_explained(where):
+        _send(notice, login, (scheme, host, port))
+
+
+@contextmanager
+def _refusals_explained(where: str) -> Iterator[None]:
+    """Turn what the server says into TrivoxError."""
     try:
-        with explained(where):
-            _send(notice, login, (scheme, host, port))
+        yield
     except smtplib.SMTPRecipientsRefused as error:
         code, said = next(iter(error.recipients.values()))
         raise _refused(where, "the address", code, said) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -41,6 +42,7 @@ class Notice(Struct, frozen=True):
 
     target: AlarmTarget
     alarm: dict[str, Any]
+    nonce: str = ""  # of a test, so that each has a name of its own
 
     @property
     def is_test(self) -> bool:
@@ -51,7 +53,7 @@ class Notice(Struct, frozen=True):
     def name(self) -> str:
         """A name that is the same at each attempt, so that who gets it twice can tell."""
         named = [self.alarm[key] for key in ("alarm_id", "site_id", "raised_at")]
-        return hashlib.sha256(f"{named} {self.target.target_id}".encode()).hexdigest()[:NAME_DIGITS]
+        return hashlib.sha256(f"{named} {self.target.target_id} {self.nonce}".encode()).hexdigest()[:NAME_DIGITS]
 
     @property
     def link(self) -> str:
@@ -81,4 +83,4 @@ class Notice(Struct, frozen=True):
 def trial_notice(target: AlarmTarget, raised_at: str) -> Notice:
     """Make a notice of no real alarm, to try a target out."""
     alarm = {**TRIAL_ALARM, "site_id": target.site_id or TRIAL_ALARM["site_id"], "raised_at": raised_at, "test": True}
-    return Notice(target, {**alarm, "sentence": sentence_of(alarm)})
+    return Notice(target, {**alarm, "sentence": sentence_of(alarm)}, secrets.token_hex(NAME_DIGITS // 2))

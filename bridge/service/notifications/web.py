@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import smtplib
 import socket
 import ssl
 import threading
@@ -93,12 +94,17 @@ def explained(where: str) -> Iterator[None]:
             "the file of --login."
         ) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = "it does not answer in time" if isinstance(error, TimeoutError) else _reason(error)
-        raise TrivoxError(f"{where} cannot be reached ({reason}): check the address and the network.") from error
+        raise TrivoxError(
+            f"{where} cannot be reached ({_reason(error)}): check the address and the network."
+        ) from error
 
 
 def _reason(error: Exception) -> str:
     """Return what went wrong, without quoting what was sent."""
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+        return "it does not answer in time"
+    if isinstance(error, http.client.RemoteDisconnected | smtplib.SMTPServerDisconnected):
+        return "it has ended the conversation"
     strerror = getattr(error, "strerror", None)
     return printable(str(strerror)) if strerror else type(error).__name__
 
@@ -106,8 +112,10 @@ def _reason(error: Exception) -> str:
 @contextmanager
 def limited(sock: Callable[[], socket.socket | None]) -> Iterator[None]:
     """Break the connection off if what is done within takes too long: each wait has a limit, but not their number."""
+    is_over = threading.Event()
 
     def break_off() -> None:
+        is_over.set()
         with suppress(OSError):
             if (used := sock()) is not None:
                 used.shutdown(socket.SHUT_RDWR)
@@ -117,5 +125,9 @@ def limited(sock: Callable[[], socket.socket | None]) -> Iterator[None]:
     timer.start()
     try:
         yield
+    except (OSError, http.client.HTTPException) as error:
+        if is_over.is_set():
+            raise TimeoutError from error
+        raise
     finally:
         timer.cancel()

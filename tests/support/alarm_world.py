@@ -46,7 +46,12 @@ def simulate(world: CommonCause, days: int, draw: random.Random, *, counted_is_n
     """Let so many days pass at a place, after 8 weeks from which the base is known, and count."""
     history: dict[int, deque[AnswerCount]] = {hour: deque(maxlen=BASE_DAYS) for hour in world.shares}
     base: dict[int, AnswerCount] = {}
-    watch = AlarmWatch(lambda at_ms, found: chance_of(found, base[at_ms % DAY_MS // HOUR_MS]))
+
+    def chance(span: tuple[int, int], found: AnswerCount) -> float:
+        """Return the chance by the hour that explains more, as the bridge does where answers came in two hours."""
+        return max(chance_of(found, base[hour]) for hour in {at_ms % DAY_MS // HOUR_MS for at_ms in span})
+
+    watch = AlarmWatch(chance)
     rung = Rung(0, 0)
     for day in range(-BASE_DAYS, days):
         base = {hour: AnswerCount(*map(sum, zip(*known, strict=True))) for hour, known in history.items() if known}
