@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 LIVE_MS = WINDOW_MS  # an answer that is older raises no alarm
 AHEAD_MS = MINUTE_MS  # nor does one that is dated further in the future
-ANSWERS = frozenset({"yes", "no", "cant_say"})
 SETTINGS = {"no": "alarms", "yes": "good_news_alarms"}
 """The setting that switches alarms about an answer on or off."""
 
@@ -44,7 +43,7 @@ class AlarmsSubscriber:
         self._store = store
         self._bases = AlarmBases(store)
         self._outcome: TransactionOutcome | None = None
-        self._sites: dict[str, int] = {}  # the first instant of an answer that came in this transaction
+        self._sites: dict[str, dict[str, int]] = {}  # the first instant of each answer that came in this transaction
 
     def handle(self, fact: Fact, outcome: TransactionOutcome) -> None:
         """Note the answers that are about now; at the end of the intake judge their sites."""
@@ -54,19 +53,17 @@ class AlarmsSubscriber:
             self._note(fact)
         elif isinstance(fact, IntakeEnded) and self._outcome is outcome:
             sites, self._sites = self._sites, {}
-            for site_id, fresh_from_ms in sites.items():
-                SiteJudge(self._store, self._bases, site_id, fresh_from_ms, outcome.emit).judge()
+            for site_id, fresh_ms in sites.items():
+                SiteJudge(self._store, self._bases, site_id, fresh_ms, outcome.emit).judge()
 
     def _note(self, fact: SurveysChanged) -> None:
         now_ms, site_id = self._store.now_ms, fact.console[0]
         from_ms, to_ms = now_ms - LIVE_MS, now_ms + AHEAD_MS
-        live = [
-            new.closed_at_ms
-            for _, new in fact.changes
-            if new.closed_at_ms is not None and from_ms < new.closed_at_ms <= to_ms and new.outcome in ANSWERS
-        ]
-        if live:
-            self._sites[site_id] = min(*live, self._sites.get(site_id, to_ms))
+        for _, new in fact.changes:
+            at_ms = new.closed_at_ms
+            if at_ms is not None and from_ms < at_ms <= to_ms and new.outcome in SETTINGS:
+                fresh_ms = self._sites.setdefault(site_id, {})
+                fresh_ms[new.outcome] = min(at_ms, fresh_ms.get(new.outcome, at_ms))
         if any(new.opened_at_ms <= from_ms for _, new in fact.changes):
             self._bases.forget(site_id)  # there is more history of it than was known
 
@@ -75,24 +72,25 @@ class AlarmsSubscriber:
 class SiteJudge:
     """Judges each checkout point of a site, then the site as a whole, by the answers up to now.
 
-    Only answers from `fresh_from_ms` on can raise an alarm. The site is judged by the answers that no alarm of one of
-    its checkout points tells of already, so nobody is called twice for the same.
+    `fresh_ms` is when the first no and the first yes came that are new: what came before raises no alarm. The site is
+    judged by the answers that no alarm of one of its checkout points tells of already, so nobody is called twice for
+    the same.
     """
 
     store: Store
     bases: AlarmBases
     site_id: str
-    fresh_from_ms: int
+    fresh_ms: dict[str, int]
     emit: Emit
 
     def judge(self) -> None:
         """Raise the alarms that are due, and note which go on."""
-        wanted = [answer for answer, name in SETTINGS.items() if site_setting(self.store, self.site_id, name) == "on"]
+        wanted = [name for name in self.fresh_ms if site_setting(self.store, self.site_id, SETTINGS[name]) == "on"]
         if not wanted:
             return
         self._base = SiteBase(self.bases, self.site_id, places.timezone(self.store, self.site_id) or "UTC")
         self._known = {alarm.place: alarm for alarm in alarms.not_closed(self.store, self.site_id)}
-        since_ms, until_ms = self.fresh_from_ms - WINDOW_MS, self.store.now_ms + AHEAD_MS
+        since_ms, until_ms = min(self.fresh_ms.values()) - WINDOW_MS, self.store.now_ms + AHEAD_MS
         self._closed = alarms.last_closed(self.store, self.site_id, since_ms, until_ms)
         answers = alarm_answers.answers(self.store, self.site_id, since_ms, until_ms)
         for (question_id, revision), asked in _by_question(answers).items():
@@ -139,7 +137,7 @@ class SiteJudge:
         first = None
         for at_ms, answer, *_ in answers:
             is_counted = answer == topic.answer
-            if at_ms < self.fresh_from_ms:
+            if at_ms < self.fresh_ms[topic.answer]:
                 watch.note(at_ms, is_counted=is_counted)
             else:
                 window = watch.judge(at_ms, is_counted=is_counted)

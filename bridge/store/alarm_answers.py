@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LONGEST_SURVEY_MS = 3_600_000  # an answer that came later than this after its survey's opening is of no use here
 
+MOST_OF_A_CONSOLE = 500  # answers, in half an hour or an hour
+
 
 class PlaceAnswer(NamedTuple):
     """An answer: when it was given, which, and where; `checkout_point_id` is '' where the console stands at none."""
@@ -36,14 +38,20 @@ class PlaceCounts(NamedTuple):
 
 
 def answers(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[PlaceAnswer]:
-    """Return a site's answers given from one instant to another, both included, in the order of their time."""
-    rows = store.all(
-        "SELECT closed_at_ms, outcome, ifnull(checkout_point_id, ''), question_id, question_revision"
-        " FROM console CROSS JOIN survey USING (console_key) WHERE site_id = ?1 AND opened_at_ms BETWEEN ?2 AND ?3"
-        " AND closed_at_ms BETWEEN ?4 AND ?3 AND outcome IN ('yes', 'no', 'cant_say') ORDER BY 1, epoch_key, survey",
-        (site_id, from_ms - LONGEST_SURVEY_MS, to_ms, from_ms),
-    )
-    return [PlaceAnswer(*row) for row in rows]
+    """Return a site's answers given from one instant to another, both included, in the order of their time.
+
+    Of a console that has sent more than any customers could give, the last ones.
+    """
+    found: list[PlaceAnswer] = []
+    for (console_key,) in store.all("SELECT console_key FROM console WHERE site_id = ?", (site_id,)):
+        rows = store.all(
+            "SELECT closed_at_ms, outcome, ifnull(checkout_point_id, ''), question_id, question_revision FROM survey"
+            " WHERE console_key = ?1 AND opened_at_ms BETWEEN ?2 AND ?3 AND closed_at_ms BETWEEN ?4 AND ?3"
+            " AND outcome IN ('yes', 'no', 'cant_say') ORDER BY opened_at_ms DESC LIMIT ?5",
+            (console_key, from_ms - LONGEST_SURVEY_MS, to_ms, from_ms, MOST_OF_A_CONSOLE),
+        )
+        found += [PlaceAnswer(*row) for row in rows]
+    return sorted(found)
 
 
 def counts_of_hours(store: Store, site_id: str, hours: Sequence[str]) -> list[PlaceCounts]:
