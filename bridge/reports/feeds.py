@@ -7,22 +7,18 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
-from bridge.reports.seller_shares import Share
+from bridge.reports.seller_shares import whole_share
 from bridge.reports.time_spans import unite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bridge.reports.seller_shares import SellerShares
+    from bridge.reports.seller_shares import SellerShares, Share
     from bridge.reports.time_spans import Span
     from bridge.store.report_queries import FeedRun, Group
 
 Kind = Literal["transactions", "visitors"]
 KINDS: tuple[Kind, ...] = ("transactions", "visitors")
-SALE_MS = 60_000
-AROUND_A_SALE_MS = 1_800_000
-"""A till that sends each sale by itself, in less than a minute, is taken to count for so long before and after it."""
-
 Where = tuple[str, str, str]
 """(site_id, checkout_point_id, seller_id): whom a count is about; empty is anybody."""
 
@@ -58,7 +54,7 @@ class FeedTotal:
     others, `unmanned` is what fell to time with nobody on shift.
     """
 
-    counted: CountedSpans
+    counted: CountedSpans = field(default_factory=CountedSpans)
     figure: int = 0
     unmanned: int = 0
     is_of_whole_site: bool = False  # whether some of its counts name neither a checkout point nor a seller
@@ -68,8 +64,7 @@ class FeedTotal:
         """Add a share of a run of counts; if not `of_sellers`, what a checkout point counted is about anybody at it."""
         self.figure += share.figure
         self.unmanned += share.unmanned
-        end_ms = max(to_ms if to_ms - from_ms >= SALE_MS else from_ms + 1 for from_ms, to_ms, _ in run.parts)
-        self.ends_ms[run.site_id] = max(self.ends_ms.get(run.site_id, 0), end_ms)
+        self.ends_ms[run.site_id] = max(self.ends_ms.get(run.site_id, 0), share.end_ms)
         self.is_of_whole_site |= not run.checkout_point_id and not run.sent_seller_id
         seller_id = run.sent_seller_id if of_sellers or not run.checkout_point_id else ""
         self.counted.add((run.site_id, run.checkout_point_id, seller_id), share.spans)
@@ -101,8 +96,7 @@ def total_feeds(
     totals: dict[tuple[Group, str], FeedTotal] = {}
     counted: dict[tuple[Group, str], CountedSpans] = {}
     for run in runs:
-        whole = [Share(None, sum(figure for _, _, figure in run.parts), [(run.known_from_ms, run.known_to_ms)])]
-        for share in whole if shares is None else shares.of(run):
+        for share in [whole_share(run, None)] if shares is None else shares.of(run):
             if seller_ids is not None and share.seller_id not in seller_ids:
                 continue
             group = run.group if seller is None else (*run.group[:seller], share.seller_id, *run.group[seller + 1 :])

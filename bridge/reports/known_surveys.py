@@ -55,7 +55,7 @@ def count_known(store: Store, columns: tuple[str, ...], selection: Selection, to
         selection = selection._replace(site_ids=tuple(sorted({site_id for _, _, site_id, *_ in days})))
         for counts in report_queries.counts_in_time(store, columns, selection, by_hour=True):
             yield from _decide(counts, counts.first_hour, totals, hours, of=days)
-    for site_id, span in _times(hours):
+    for site_id, span in joined_hours({(site_id, hour) for _, hour, site_id, *_ in hours}):
         for survey in report_queries.surveys_opened(store, columns, selection, site_id, *span):
             for kind, total in _totals_of(survey, totals):
                 is_at = survey.opened_at_ms, survey.opened_at_ms + 1
@@ -96,10 +96,10 @@ def _key(row: TimeCounts | OpenedSurvey, kind: Kind, time: str) -> tuple[Any, ..
     return kind, time, *_where(row), *_question(row)
 
 
-def _times(hours: _Undecided) -> Iterator[tuple[str, Span]]:
-    """Yield the sites and times of undecided hours; hours that touch are joined, so that fewer queries are needed."""
+def joined_hours(hours: set[tuple[str, str]]) -> Iterator[tuple[str, Span]]:
+    """Yield the sites and times of (site, hour); hours that touch are joined, so that fewer queries are needed."""
     current: tuple[str, Span] | None = None
-    for site_id, (from_ms, to_ms) in sorted({(site_id, hours_span(hour, hour)) for _, hour, site_id, *_ in hours}):
+    for site_id, (from_ms, to_ms) in sorted((site_id, hours_span(hour, hour)) for site_id, hour in hours):
         if current is not None and current[0] == site_id and from_ms <= current[1][1]:
             current = site_id, (current[1][0], max(current[1][1], to_ms))
         else:

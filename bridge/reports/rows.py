@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.model.local_time import UNITS, day_starts_ms, period_of
 from bridge.reports import console_notes, corrections, feed_notes, kpi
+from bridge.reports.coverage.reading import can_tell, read_coverage
 from bridge.reports.estimated_weights import EstimatedWeight
-from bridge.reports.feeds import AROUND_A_SALE_MS, KINDS, SALE_MS, total_feeds
-from bridge.reports.known_surveys import Totals, count_known
+from bridge.reports.feeds import KINDS, total_feeds
+from bridge.reports.known_surveys import count_known
 from bridge.reports.notes import RATIO_OF, UNKNOWN, notes, on_two_names
 from bridge.reports.row_counts import BEYOND_MAX, RowCounts, Rule
 from bridge.reports.row_silents import add_silents
 from bridge.reports.seller_shares import SellerShares
+from bridge.reports.time_spans import AROUND_A_SALE_MS, SALE_MS
 from bridge.store import places, report_queries, silent_weight
 from bridge.store import settings as settings_table
 from bridge.store.report_queries import Selection
@@ -22,9 +25,10 @@ from bridge.store.seller_names import names_at_sites, seller_names
 from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_SCOPE_S, SHARES_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from bridge.reports.days import Days
+    from bridge.reports.known_surveys import KnownCounts, Totals
     from bridge.store import Store
 
 Row = dict[str, Any]
@@ -186,12 +190,11 @@ def _rows(store: Store, context: ReportContext) -> list[Row]:
             if row_counts := counts.get(context.key(group, question, revision)):
                 row_counts.unproved += count
         add_silents(store, context, selection, counts)
-    feeds = _read_feeds(store, context, selections)
+    feeds, known = _read_coverage(store, context, selections)
     _add_unasked(store, context, counts, feeds)
-    for selection in selections:
-        for question_key, kind, surveys, asked in count_known(store, columns, selection, feeds):
-            if row_counts := counts.get(context.key(*question_key)):
-                row_counts.known[kind].add(surveys, asked)
+    for question_key, kind, surveys, asked in known:
+        if row_counts := counts.get(context.key(*question_key)):
+            row_counts.known[kind].add(surveys, asked)
     return [_row(context, key, counts[key], feeds) for key in sorted(counts, key=lambda key: _order(columns, key))]
 
 
@@ -218,6 +221,17 @@ def _add_unasked(store: Store, context: ReportContext, counts: dict[RowKey, RowC
 def _is_of_nobody(columns: tuple[str, ...], group: report_queries.Group) -> bool:
     """Return whether a group is what belongs to no seller or no checkout point."""
     return any(name is None for column, name in zip(columns, group, strict=True) if column not in UNITS)
+
+
+def _read_coverage(
+    store: Store, context: ReportContext, selections: list[Selection]
+) -> tuple[Totals, Iterable[KnownCounts]]:
+    """Return transactions and visitors, and the surveys that they tell of: from sums where those can tell."""
+    columns = context.query.columns
+    if can_tell(store, columns, selections):
+        return read_coverage(store, columns, selections, context.timezones)
+    feeds = _read_feeds(store, context, selections)
+    return feeds, chain.from_iterable(count_known(store, columns, selection, feeds) for selection in selections)
 
 
 def _read_feeds(store: Store, context: ReportContext, selections: list[Selection]) -> Totals:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.reports.time_spans import hours_span, unite, without
+from bridge.reports.time_spans import end_of, hours_span, known_span, unite, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,16 +23,32 @@ if TYPE_CHECKING:
 NOBODY = ""
 
 
+Part = tuple[int, int, int]
+"""(from_ms, to_ms, figure) of a count."""
+
+
 class Share(NamedTuple):
     """A seller's part in a run of counts, and the spans of time that it is of; None is nobody in particular.
 
-    Of the intervals that he shares, `unmanned` fell to time with nobody on shift.
+    Of the intervals that he shares, `unmanned` fell to time with nobody on shift; the last of them ends at `end_ms`.
     """
 
     seller_id: str | None
     figure: int
     spans: list[Span]
-    unmanned: int = 0
+    unmanned: int
+    end_ms: int
+
+
+def whole_share(run: FeedRun, seller_id: str | None) -> Share:
+    """Return the share of somebody who has all of a run of counts."""
+    figure = sum(figure for _, _, figure in run.parts)
+    return Share(seller_id, figure, [(run.known_from_ms, run.known_to_ms)], 0, last_end(run.parts))
+
+
+def last_end(parts: list[Part]) -> int:
+    """Return where the last of these counts ends."""
+    return max(end_of(from_ms, to_ms) for from_ms, to_ms, _ in parts)
 
 
 class Segment(NamedTuple):
@@ -69,25 +85,27 @@ class SellerShares:
         """Return the share of each seller who has a part in a run of counts; None is for nobody in particular."""
         key = run.site_id, run.checkout_point_id
         if run.sent_seller_id or key not in self._segments:
-            figure = sum(figure for _, _, figure in run.parts)
-            return [Share(run.seller_id, figure, [(run.known_from_ms, run.known_to_ms)])]
+            return [whole_share(run, run.seller_id)]
+        parts: dict[str | None, list[Part]] = {}
         figures, unmanned = Counter[str | None](), Counter[str | None]()
         segment = self._around(key, run.parts[0][0])
-        for from_ms, to_ms, figure in run.parts:
-            if segment is None or not segment.from_ms <= from_ms <= to_ms <= segment.to_ms:
+        for part in run.parts:
+            from_ms, to_ms, figure = part
+            if segment is None or not segment.from_ms <= from_ms < segment.to_ms:
                 segment = self._around(key, from_ms)
             if segment is not None and to_ms <= segment.to_ms:
-                figures[segment.seller_id or None] += figure
-                continue
-            shared = self._shared(key, from_ms, max(to_ms, from_ms + 1), figure)
+                shared: dict[str | None, int] = {segment.seller_id: figure}
+            else:
+                shared = self._shared(key, from_ms, max(to_ms, from_ms + 1), figure)
+            nobodys = shared.get(NOBODY, 0) if len(shared) > 1 else 0
+            for seller in {seller_id or None for seller_id in shared}:
+                parts.setdefault(seller, []).append(part)
+                unmanned[seller] += nobodys
             for seller_id, share in shared.items():
                 figures[seller_id or None] += share
-            if len(shared) > 1:
-                unmanned.update(dict.fromkeys({seller_id or None for seller_id in shared}, shared.get(NOBODY, 0)))
-        own, nobodys = self._spans(key, run.known_from_ms, run.known_to_ms)
         return [
-            Share(seller_id, figure, nobodys if seller_id is None else own, unmanned[seller_id])
-            for seller_id, figure in figures.items()
+            Share(seller, figures[seller], self._spans(key, run, seller, own), unmanned[seller], last_end(own))
+            for seller, own in parts.items()
         ]
 
     def _around(self, key: tuple[str, str], at_ms: int) -> Segment | None:
@@ -95,17 +113,21 @@ class SellerShares:
         index = bisect_right(self._starts[key], at_ms) - 1
         return self._segments[key][index] if index >= 0 and at_ms < self._segments[key][index].to_ms else None
 
-    def _spans(self, key: tuple[str, str], from_ms: int, to_ms: int) -> tuple[list[Span], list[Span]]:
-        """Return what of a time is some seller's alone, and what is nobody's in particular.
+    def _spans(self, key: tuple[str, str], run: FeedRun, seller_id: str | None, parts: list[Part]) -> list[Span]:
+        """Return the time of these parts that is some seller's alone; for None, what is nobody's in particular.
 
         The former is not told apart by seller: in the shift of one, no other has surveys.
         """
-        nobodys = [
-            (max(from_ms, segment.from_ms), min(to_ms, segment.to_ms))
-            for segment in self._within(key, from_ms, to_ms)
-            if not segment.seller_id and segment.to_ms > from_ms
+        known = [(run.known_from_ms, run.known_to_ms)]
+        if len(parts) < len(run.parts):
+            known = unite([known_span(from_ms, to_ms) for from_ms, to_ms, _ in parts])
+        others = [
+            segment[:2]
+            for segment in self._within(key, run.known_from_ms, run.known_to_ms)
+            if not segment.seller_id and segment.to_ms > run.known_from_ms
         ]
-        return without([(from_ms, to_ms)], nobodys), nobodys
+        own = without(known, others)
+        return without(known, own) if seller_id is None else own
 
     def _within(self, key: tuple[str, str], from_ms: int, to_ms: int) -> list[Segment]:
         """Return the segments that may reach into a time."""

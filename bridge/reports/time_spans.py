@@ -10,6 +10,22 @@ from bridge.model.local_time import HOUR_MS
 
 Span = tuple[int, int]
 
+SALE_MS = 60_000
+AROUND_A_SALE_MS = 1_800_000
+"""A till that sends each sale by itself, in less than a minute, is taken to count for so long before and after it."""
+
+
+def known_span(from_ms: int, to_ms: int) -> Span:
+    """Return the time that a count says something of."""
+    if to_ms - from_ms >= SALE_MS:
+        return from_ms, to_ms
+    return from_ms - AROUND_A_SALE_MS, to_ms + AROUND_A_SALE_MS
+
+
+def end_of(from_ms: int, to_ms: int) -> int:
+    """Return where the interval of a count ends; a sale is an instant."""
+    return to_ms if to_ms - from_ms >= SALE_MS else from_ms + 1
+
 
 def unite(spans: list[Span]) -> list[Span]:
     """Return spans in order of time, joined where they touch."""

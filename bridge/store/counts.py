@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.model.feed_faults import CountedInterval
 from bridge.model.local_time import DAY_MS
-from bridge.store import flags, imports
+from bridge.store import coverage, flags, imports
+from bridge.store.coverage import CountedTimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,7 +72,15 @@ def put_in_force(store: Store, rows: list[CountRow]) -> None:
     if imports.is_accepted(store):
         stage(store, [(row, None) for row in rows])
     else:
-        store.insert(f"INSERT OR REPLACE INTO counts ({COUNT_COLUMNS})", rows)
+        _replace(store, rows)
+
+
+def _replace(store: Store, rows: Sequence[Row]) -> None:
+    """Put counts in the place of those with the same names."""
+    coverage.mark_counts_named(store, [row[:3] for row in rows])
+    coverage.mark_counts(store, [CountedTimes(row[0], row[11], row[4], row[5]) for row in rows])
+    flags.mark_due(store, {row[11][:7] for row in rows})
+    store.insert(f"INSERT OR REPLACE INTO counts ({COUNT_COLUMNS})", rows)
 
 
 def stage(store: Store, counts: list[tuple[CountRow, str | None]]) -> None:
@@ -102,8 +111,7 @@ def merge_some(store: Store, limit: int) -> bool:
     """Put some of the staged counts in force; return whether there were any."""
     rows = store.all(f"SELECT {COUNT_COLUMNS}, raw FROM counts_change LIMIT ?", (limit,))  # noqa: S608 - no outside text
     store.insert(_RECEIVED, [(*row[:3], store.now_ms, row[-1]) for row in rows if row[-1] is not None])
-    store.insert(f"INSERT OR REPLACE INTO counts ({COUNT_COLUMNS})", [row[:-1] for row in rows])
-    flags.mark_due(store, {CountRow(*row[:-1]).hour[:7] for row in rows})
+    _replace(store, [row[:-1] for row in rows])
     store.run_many(
         "DELETE FROM counts_change WHERE site_id = ? AND source_id = ? AND id = ?", [row[:3] for row in rows]
     )

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from bridge.store.connection import Store
 
 # What consoles asked or tills told is looked through only where the short list does not have the name.
-_QUESTIONS = "SELECT question_id FROM question", "SELECT question_id FROM rollup_day"
+_QUESTIONS = "SELECT question_id FROM question", "SELECT question_id FROM rollup_site_month"
 _SELLERS = (
     "SELECT seller_id FROM seller",
-    "SELECT seller_id FROM rollup_day WHERE seller_id <> ''",
+    "SELECT seller_id FROM rollup_site_month WHERE seller_id <> ''",
     "SELECT of_seller_id AS seller_id FROM counts WHERE of_seller_id IS NOT NULL",
 )
 

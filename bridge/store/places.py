@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.model.periods import EVER, Placement, Shift, TypedTimes
-from bridge.store import gone_consoles, imports
+from bridge.store import coverage, gone_consoles, imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,6 +73,7 @@ def stage_timezone(store: Store, site_id: str, name: str) -> None:
 
 def merge_timezones(store: Store) -> None:
     """Give sites the time zones that were staged."""
+    coverage.mark_sites(store, [str(site_id) for (site_id,) in store.all("SELECT site_id FROM timezone_change")])
     store.run(
         "UPDATE site SET timezone = new.timezone, timezone_is_set = 1 FROM timezone_change AS new"
         " WHERE new.site_id = site.site_id"
@@ -162,6 +163,8 @@ def stage_all_shifts(store: Store, site_id: str, console_id: str, rows: list[tup
 
 def drop_replaced_shifts(store: Store) -> None:
     """Drop the shifts of consoles of which all are staged anew."""
+    replaced = store.all("SELECT DISTINCT site_id FROM console JOIN shifts_replaced USING (console_key)")
+    coverage.mark_sites(store, [str(site_id) for (site_id,) in replaced])
     store.run("DELETE FROM shift WHERE console_key IN (SELECT console_key FROM shifts_replaced)")
 
 
@@ -202,6 +205,7 @@ def known_shift(store: Store, site_id: str, console_id: str, started_at_ms: int)
 def merge_some_shifts(store: Store, limit: int) -> bool:
     """Put some staged shifts in the place of those of the same console and start; return whether there were any."""
     keys = store.all("SELECT site_id, console_id, started_at_ms FROM shift_change LIMIT ?", (limit,))
+    _mark_merged(store, keys)
     store.run_many(
         "INSERT OR REPLACE INTO shift (console_key, started_at_ms, ended_at_ms, seller_id, started_as, ended_as)"
         " SELECT console_key, started_at_ms, ended_at_ms, seller_id, started_as, ended_as FROM shift_change"
@@ -210,6 +214,23 @@ def merge_some_shifts(store: Store, limit: int) -> bool:
     )
     store.run_many("DELETE FROM shift_change WHERE (site_id, console_id, started_at_ms) = (?, ?, ?)", keys)
     return bool(keys)
+
+
+def _mark_merged(store: Store, keys: list[tuple[str, str, int]]) -> None:
+    """Mark the days of staged shifts, and of those that they replace."""
+    times: dict[int, set[tuple[int, int]]] = {}
+    for key in keys:
+        rows = store.all(
+            "SELECT console_key, new.started_at_ms, max(new.ended_at_ms, coalesce(old.ended_at_ms, 0))"
+            " FROM shift_change AS new JOIN console USING (site_id, console_id)"
+            " LEFT JOIN shift AS old USING (console_key, started_at_ms)"
+            " WHERE (site_id, console_id, new.started_at_ms) = (?, ?, ?)",
+            key,
+        )
+        for console_key, from_ms, to_ms in rows:
+            times.setdefault(console_key, set()).add((from_ms, to_ms))
+    for console_key, spans in times.items():
+        coverage.mark_shifts(store, console_key, spans)
 
 
 def placements(store: Store, site_id: str) -> list[Placement]:
@@ -263,6 +284,7 @@ def was_ever_placed(store: Store, console_key: int) -> bool:
 
 def place(store: Store, console_key: int, checkout_point_id: str, from_ms: int, from_day: str | None = None) -> None:
     """Store that a console stands at a checkout point from an instant on; `from_day`: the local time as typed."""
+    coverage.mark_placement(store, console_key, from_ms)
     store.run(
         "INSERT OR REPLACE INTO placement (console_key, from_ms, checkout_point_id, from_day) VALUES (?, ?, ?, ?)",
         (console_key, from_ms, checkout_point_id, from_day),
@@ -280,4 +302,5 @@ def placements_from_days(store: Store, site_id: str) -> list[tuple[int, int, str
 
 def remove_placement(store: Store, console_key: int, from_ms: int) -> None:
     """Remove the placement of a console that begins at an instant."""
+    coverage.mark_placement(store, console_key, from_ms)
     store.run("DELETE FROM placement WHERE console_key = ? AND from_ms = ?", (console_key, from_ms))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.store import flags
+from bridge.store import coverage, flags
 from bridge.store.counts import COUNT_COLUMNS, CountRow
+from bridge.store.coverage import CountedTimes
 
 if TYPE_CHECKING:
     from bridge.store.connection import Row, Store
@@ -52,6 +53,7 @@ def placements_of(store: Store, console_key: int, checkout_point_id: str | None 
 
 def delete_placement(store: Store, console_key: int, from_ms: int) -> None:
     """Delete a placement: the one before it then holds on."""
+    coverage.mark_placement(store, console_key, from_ms)
     store.run("DELETE FROM placement WHERE console_key = ? AND from_ms = ?", (console_key, from_ms))
 
 
@@ -71,6 +73,7 @@ def delete_checkout_point(store: Store, site_id: str, checkout_point_id: str) ->
 
 def delete_console(store: Store, console_key: int, site_id: str, console_id: str) -> None:
     """Delete a console that sent no events, with what people decided about it."""
+    coverage.mark_sites(store, [site_id])
     for table in ("shift", "placement", "board", "console_mac", "word_mac", "proved_word", "update_order", "console"):
         store.run(f"DELETE FROM {table} WHERE console_key = ?", (console_key,))  # noqa: S608 - the names above
     _delete_settings(store, site_id, console_id)
@@ -111,6 +114,8 @@ def shifts_beginning(
 
 def delete_shifts(store: Store, shifts: list[RemovedShift]) -> None:
     """Delete shifts."""
+    for shift in shifts:
+        coverage.mark_shifts(store, shift.console_key, [(shift.started_at_ms, shift.ended_at_ms)])
     store.run_many(
         "DELETE FROM shift WHERE console_key = ? AND started_at_ms = ?",
         [(shift.console_key, shift.started_at_ms) for shift in shifts],
@@ -132,6 +137,7 @@ def counts_beginning(
 
 def delete_counts(store: Store, site_id: str, counts: list[CountRow]) -> None:
     """Take counts out of force; as received they stay."""
+    coverage.mark_counts(store, [CountedTimes(site_id, count.hour, count.from_ms, count.to_ms) for count in counts])
     flags.mark_due(store, {count.hour[:7] for count in counts})
     store.run_many(
         "DELETE FROM counts WHERE site_id = ? AND source_id = ? AND id = ?",

@@ -119,7 +119,7 @@ _PLACES, _DAYS = {"console_id", "checkout_point_id"}, {"day", "week"}
 _SHARED = "checkout_point_id IS NOT NULL AND seller_id IS NULL"
 
 
-def _expressions(period: str) -> dict[str, str]:
+def expressions(period: str) -> dict[str, str]:
     """Return the SQL of each report column, for a table that has a local `hour`, or only a `day` or `month`."""
     day = "substr(hour, 1, 10)" if period == "hour" else "day"
     return {
@@ -171,7 +171,7 @@ def group_counts(store: Store, columns: tuple[str, ...], selection: Selection) -
 
 
 def _counts_at(store: Store, columns: tuple[str, ...], level: Level, selection: Selection) -> Iterator[GroupCounts]:
-    sql_of = _expressions(level.period)
+    sql_of = expressions(level.period)
     group = [sql_of[column] for column in columns]
     keys = ", ".join([*group, "site_id", "question_id", "question_revision", "affected"])
     sums = ", ".join(f"CAST(total({name}) AS INTEGER)" for name in GroupCounts._fields[5:])
@@ -188,7 +188,7 @@ def unproved(store: Store, columns: tuple[str, ...], selection: Selection) -> It
 
     Their events came with a wrong MAC, or without one although the console had signed before.
     """
-    sql_of = _expressions("hour")
+    sql_of = expressions("hour")
     keys = ", ".join([*(sql_of[column] for column in columns), "question_id", "question_revision"])
     where, bindings = selection.where("hour")
     sql = (  # composed only of this module's own words
@@ -211,7 +211,7 @@ def silents_drawn(
     store: Store, columns: tuple[str, ...], selection: Selection, draw: int
 ) -> Iterator[tuple[Group, int, int, int]]:
     """Yield (group, question_revision, affected, how many) of the selected silents that are in a draw."""
-    sql_of = _expressions("hour")
+    sql_of = expressions("hour")
     keys = ", ".join([*(sql_of[column] for column in columns), "question_revision", "affected"])
     where, bindings = selection.where("hour")
     sql = (
@@ -231,7 +231,7 @@ def feeds(
     An interval shorter than `sale_ms` stands for the time `around_ms` before and after it. Without `by_seller`, a run
     goes on where the seller changes.
     """
-    sql_of = _expressions("hour") | {"console_id": "at_console_id", "seller_id": "of_seller_id"}
+    sql_of = expressions("hour") | {"console_id": "at_console_id", "seller_id": "of_seller_id"}
     keys = [sql_of[column] for column in columns] + ["site_id", "checkout_point_id", "seller_id", "kind"]
     keys.append("of_seller_id" if by_seller else "NULL")
     where, bindings = selection.where("hour", "at_console_id", by_survey=False)
@@ -295,7 +295,7 @@ def counts_in_time(
     store: Store, columns: tuple[str, ...], selection: Selection, *, by_hour: bool
 ) -> Iterator[TimeCounts]:
     """Yield the counts of the selected surveys on each day, or in each hour, with the first and last hour of them."""
-    sql_of = _expressions("hour")
+    sql_of = expressions("hour")
     keys = ", ".join(
         [
             *(sql_of[column] for column in columns),
@@ -317,7 +317,7 @@ def surveys_opened(
     store: Store, columns: tuple[str, ...], selection: Selection, site_id: str, from_ms: int, to_ms: int
 ) -> Iterator[OpenedSurvey]:
     """Yield the selected surveys of a site that were opened in a span of time, one by one, and count."""
-    sql_of = _expressions("hour")
+    sql_of = expressions("hour")
     keys = ", ".join([*(sql_of[column] for column in columns), "site_id"])
     where, bindings = selection.where("hour")
     sql = (

@@ -13,7 +13,7 @@ from operator import add, itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.model.survey import SurveyRow
-from bridge.store import flags, imports
+from bridge.store import coverage, flags, imports
 
 if TYPE_CHECKING:
     from bridge.model.survey import ForceMajeureRow
@@ -78,6 +78,7 @@ class Deltas:
 
     def __init__(self) -> None:
         self._rows: Rows = {}
+        self._days: set[tuple[str, str, bool]] = set()  # (site, day, whether some surveys had no seller)
 
     def add_surveys(self, site_id: str, console_id: str, rows: list[SurveyRow], sign: int) -> None:
         """Add surveys to the counts (`sign` 1), or take them out (-1)."""
@@ -86,6 +87,7 @@ class Deltas:
         for (hour, point, seller, *rest, outcome, ask_every), count in Counter(map(_counted_by, rows)).items():
             if outcome not in _OUTCOMES:
                 continue
+            self._days.add((site_id, hour[: DAY.length], not seller))
             figures = self._figures(hour, site_id, console_id, point or "", seller or "", *rest)
             figures[_OUTCOMES[outcome]] += sign * count
             if outcome != "error":
@@ -111,6 +113,8 @@ class Deltas:
         flags.mark_due(store, {str(group[0])[:7] for group, figures in self._rows.items() if any(figures)})
         found = {HOUR.table: {group: figures for group, figures in self._rows.items() if any(figures)}}
         suffix = "_change" if imports.is_accepted(store) else ""
+        coverage.mark_surveys(store, self._days)
+        self._days.clear()
         for name, level in LEVELS.items():
             if level.of:
                 found[name] = level.sums(LEVELS[level.of], found[level.of])
@@ -154,3 +158,4 @@ def clear_rollups(store: Store) -> None:
     flags.mark_all_due(store)
     for table in LEVELS:
         store.run(f"DELETE FROM {table}")
+    coverage.clear(store)

@@ -79,7 +79,6 @@ REFUSED = {
     "source revoke": ("sofia-1/door",),
     "target list": (),
     "target remove": ("--question", "staff"),
-    "target set": ("0.2", "--question", "staff"),
     "target set": ("0.25", "--question", "staff"),
     "viewer enroll": ("boss",),
     "viewer list": (),
