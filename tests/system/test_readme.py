@@ -90,7 +90,7 @@ def test_commands_and_options_exist(line: str) -> None:
     command = [] if words[0].startswith("-") else words[:1]
     while command and f"Usage: trivox {' '.join(command)} [OPTIONS] COMMAND" in help_of(*command):
         following = words[len(command) : len(command) + 1]
-        if not following or not re.fullmatch(r"[a-z-]+", following[0]):
+        if not following or not re.fullmatch(r"[a-z][a-z-]*", following[0]):
             break
         command += following
     shown = help_of(*command)
