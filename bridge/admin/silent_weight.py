@@ -22,7 +22,7 @@ from bridge.model.silent_weight import (
     variance_between_sellers,
 )
 from bridge.reports.estimated_weights import described
-from bridge.reports.rows import RULE_OF_KIND
+from bridge.reports.report_query import RULE_OF_KIND
 from bridge.store import settings as settings_table
 from bridge.store import silent_weight as table
 from bridge.store.history import record_change

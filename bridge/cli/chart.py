@@ -27,7 +27,7 @@ from bridge.reports.days import given_days
 from bridge.reports.empty import why_empty
 from bridge.reports.formats import as_json
 from bridge.reports.full_screen import size_of
-from bridge.reports.rows import COLUMNS_OF, ReportQuery
+from bridge.reports.report_query import COLUMNS_OF, ReportQuery
 from bridge.safe_stream import displayed
 from bridge.store import open_store, places
 from bridge.text import printable

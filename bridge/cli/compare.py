@@ -33,7 +33,7 @@ from bridge.reports.days import PERIODS, days_of_period
 from bridge.reports.empty import why_empty
 from bridge.reports.formats import as_json
 from bridge.reports.full_screen import size_of
-from bridge.reports.rows import ReportQuery
+from bridge.reports.report_query import ReportQuery
 from bridge.safe_stream import displayed
 from bridge.store import open_store, places, report_queries
 

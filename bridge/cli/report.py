@@ -21,7 +21,8 @@ from bridge.reports.days import PERIODS, days_of_period, given_days
 from bridge.reports.empty import why_empty
 from bridge.reports.formats import as_csv, as_json
 from bridge.reports.full_screen import size_of
-from bridge.reports.rows import COLUMNS_OF, ReportQuery, report_rows
+from bridge.reports.report_query import COLUMNS_OF, ReportQuery
+from bridge.reports.rows import report_rows
 from bridge.reports.sorting import check_column, sort_rows
 from bridge.safe_stream import displayed
 from bridge.service.control import perform

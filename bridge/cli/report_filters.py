@@ -13,7 +13,7 @@ from bridge.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bridge.reports.rows import ReportQuery
+    from bridge.reports.report_query import ReportQuery
     from bridge.store import Store
 
 

@@ -9,7 +9,7 @@ from bridge.store import places, report_queries
 from bridge.store.report_queries import Selection
 
 if TYPE_CHECKING:
-    from bridge.reports.rows import ReportQuery
+    from bridge.reports.report_query import ReportQuery
     from bridge.store import Store
 
 MOST_RANGES = 5

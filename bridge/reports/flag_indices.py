@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.reports import kpi
-from bridge.reports.rows import RULE_OF_KIND
+from bridge.reports.report_query import RULE_OF_KIND
 from bridge.store import flag_queries
 from bridge.store import settings as settings_table
 

@@ -24,7 +24,8 @@ from bridge.reports.corrections import on_time_zones
 from bridge.reports.days import days_of_period
 from bridge.reports.full_screen import FullScreen, size_of, write_lines
 from bridge.reports.grid import Column, lay_out
-from bridge.reports.rows import ReportQuery, report_rows
+from bridge.reports.report_query import ReportQuery
+from bridge.reports.rows import report_rows
 from bridge.reports.table import survey_grid
 from bridge.rich_terminal import RichTerminal
 from bridge.store import open_store, places

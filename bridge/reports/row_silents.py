@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bridge.store import report_queries
 
 if TYPE_CHECKING:
+    from bridge.reports.report_context import ReportContext, RowKey
     from bridge.reports.row_counts import RowCounts
-    from bridge.reports.rows import ReportContext, RowKey
     from bridge.store import Store
     from bridge.store.report_queries import Selection
 

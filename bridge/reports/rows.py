@@ -2,157 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from bridge.model.local_time import UNITS, day_starts_ms, period_of
+from bridge.model.local_time import UNITS
 from bridge.reports import console_notes, corrections, feed_notes, kpi
 from bridge.reports.coverage.reading import can_tell, read_coverage
-from bridge.reports.estimated_weights import EstimatedWeight
 from bridge.reports.feeds import KINDS, total_feeds
 from bridge.reports.known_surveys import count_known
 from bridge.reports.notes import RATIO_OF, UNKNOWN, notes, on_two_names
+from bridge.reports.report_context import ReportContext, RowKey, read_context
+from bridge.reports.report_query import RULE_OF_KIND, ReportQuery
 from bridge.reports.row_counts import BEYOND_MAX, RowCounts, Rule
 from bridge.reports.row_silents import add_silents
 from bridge.reports.seller_shares import SellerShares
 from bridge.reports.time_spans import AROUND_A_SALE_MS, SALE_MS
-from bridge.store import places, report_queries, silent_weight
-from bridge.store import settings as settings_table
+from bridge.store import places, report_queries
 from bridge.store.report_queries import Selection
-from bridge.store.seller_names import names_at_sites, seller_names
-from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_SCOPE_S, SHARES_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
-    from bridge.reports.days import Days
     from bridge.reports.known_surveys import KnownCounts, Totals
     from bridge.store import Store
 
 Row = dict[str, Any]
 
-COLUMNS_OF: dict[str, tuple[str, ...]] = {
-    "seller": ("seller_id",),
-    "console": ("site_id", "console_id"),
-    "checkout_point": ("site_id", "checkout_point_id"),
-    "site": ("site_id",),
-    "question": (),
-    "hour": ("hour",),
-    "day": ("day",),
-    "week": ("week",),
-    "month": ("month",),
-}
 
-RULE_OF_KIND: dict[str, Rule] = {"personnel": "without", "office": "with", "loyalty": "with", UNKNOWN: "with"}
 _WITH_AND_WITHOUT: tuple[Rule, Rule] = ("with", "without")
-
-
-@dataclass(frozen=True)
-class ReportQuery:
-    """A query for a report, in groups `by` of COLUMNS_OF.
-
-    `days_in` gives the local days for a time zone. None is no limit; of `force_majeure`, each kind's own rule
-    (RULE_OF_KIND). A console is named SITE/CONSOLE.
-    """
-
-    days_in: Callable[[str], Days]
-    by: tuple[str, ...] = ()
-    question_id: str | None = None
-    site_ids: tuple[str, ...] | None = None
-    consoles: tuple[str, ...] | None = None
-    seller_ids: tuple[str, ...] | None = None
-    merge_revisions: bool = False
-    force_majeure: Rule | None = None
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The group's columns, each once, in the order of `by`."""
-        return tuple(dict.fromkeys(column for name in self.by for column in COLUMNS_OF[name]))
-
-    @property
-    def row_columns(self) -> tuple[str, ...]:
-        """The columns with which a row begins: those of the group, and a seller's name beside the id."""
-        return tuple(
-            shown
-            for column in self.columns
-            for shown in ((column, "seller_name") if column == "seller_id" else (column,))
-        )
-
-    def selections(self, timezones: dict[str, str]) -> Iterator[Selection]:
-        """Yield what to count; several selections where days differ between sites, each with sites of its own."""
-        sites_by_days: dict[Days, list[str]] = {}
-        for site_id, timezone in timezones.items():
-            if self.site_ids is None or site_id in self.site_ids:
-                sites_by_days.setdefault(self.days_in(timezone), []).append(site_id)
-        for (from_day, to_day), site_ids in sites_by_days.items():
-            limit = self.site_ids if len(sites_by_days) == 1 else tuple(site_ids)
-            yield Selection(str(from_day), str(to_day), self.question_id, limit, self.consoles, self.seller_ids)
-
-
-class RowKey(NamedTuple):
-    """The key of a row; `revision` is None if revisions are merged, which happens only within one kind."""
-
-    group: report_queries.Group
-    question_id: str
-    revision: int | None
-    kind: str
-
-
-@dataclass(frozen=True)
-class ReportContext:
-    """The query, and what is chosen or named for all rows of a report."""
-
-    query: ReportQuery
-    questions: dict[str, settings_table.KeyQuestion]
-    kinds: dict[str, dict[int, str]]
-    timezones: dict[str, str]
-    seller_names: dict[str, str]
-    names_at_sites: dict[str, dict[str, str]]
-    sampled: set[str]
-    scope_s: int
-    shares_max: dict[str, float]
-    weights: dict[str, EstimatedWeight]
-
-    def kind_of(self, question_id: str, revision: int) -> str:
-        """Return a question's kind in a revision, or, if that is not defined, in the nearest defined one before it.
-
-        Before the first defined revision it is the kind of that one.
-        """
-        kinds = self.kinds.get(question_id)
-        if not kinds:
-            return UNKNOWN
-        return kinds[max((known for known in kinds if known <= revision), default=min(kinds))]
-
-    def key(self, group: report_queries.Group, question_id: str, revision: int) -> RowKey:
-        """Return the key of the row that takes the counts of a question's revision."""
-        row_revision = None if self.query.merge_revisions else revision
-        return RowKey(group, question_id, row_revision, self.kind_of(question_id, revision))
-
-    def names_of(self, seller_id: str, sites: set[str]) -> dict[str, str]:
-        """Return what a seller is called at each of these sites, as far as shifts there named him."""
-        known = self.names_at_sites.get(seller_id, {})
-        return {site_id: known[site_id] for site_id in sorted(sites) if site_id in known}
-
-    def seller_name(self, seller_id: str | None, sites: set[str]) -> str | None:
-        """Return the name that these sites have for a seller; where they differ, or have none, the last one given."""
-        names = set(self.names_of(seller_id or "", sites).values())
-        return names.pop() if len(names) == 1 else self.seller_names.get(seller_id or "")
-
-    def days_of(self, sites: set[str]) -> Days:
-        """Return the first day at any of these sites, and the first day that no longer counts at any."""
-        found = [self.query.days_in(self.timezones.get(site_id, "UTC")) for site_id in sites]
-        return min(first for first, _ in found), max(last for _, last in found)
-
-    def share_beyond(self, group: report_queries.Group, site_id: str, end_ms: int) -> float:
-        """Return by how much of a row's own time at a site (its hour, day, …, or all) `end_ms` lies beyond it."""
-        timezone = self.timezones.get(site_id, "UTC")
-        first, last = (day_starts_ms(day, timezone) for day in self.query.days_in(timezone))
-        units = zip(self.query.columns, group, strict=True)
-        spans = [period_of(unit, name, timezone) for unit, name in units if unit in UNITS and name is not None]
-        begins, ends = max([first, *(begin for begin, _ in spans)]), min([last, *(end for _, end in spans)])
-        return max(0, end_ms - ends) / (ends - begins)
 
 
 def report_rows(store: Store, query: ReportQuery, *, total: bool = False) -> list[Row]:
@@ -245,26 +124,6 @@ def _read_feeds(store: Store, context: ReportContext, selections: list[Selection
     times = {index for index, column in enumerate(columns) if column in UNITS}
     seller = columns.index("seller_id") if "seller_id" in columns else None
     return total_feeds(runs, shares, times, seller, seller_ids)
-
-
-def read_context(store: Store, query: ReportQuery) -> ReportContext:
-    """Read what is chosen or named for all rows of a report."""
-    scope_s = settings_table.chosen_for_all(store, "force_majeure_scope_s")
-    chosen = {name: settings_table.chosen_for_all(store, name) for name in SHARES_MAX}
-    return ReportContext(
-        query,
-        settings_table.questions(store),
-        settings_table.kinds(store),
-        places.timezones(store),
-        *((seller_names(store), names_at_sites(store)) if "seller_id" in query.columns else ({}, {})),
-        report_queries.sites_that_sampled(store),
-        DEFAULT_FORCE_MAJEURE_SCOPE_S if scope_s is None else scope_s,
-        {name: default if chosen[name] is None else chosen[name] for name, default in SHARES_MAX.items()},
-        {
-            question_id: EstimatedWeight(estimate, silent_weight.sellers_drawn(store, estimate.draw.draw))
-            for question_id, estimate in silent_weight.estimates_in_force(store).items()
-        },
-    )
 
 
 def _order(columns: tuple[str, ...], key: RowKey) -> tuple[Any, ...]:

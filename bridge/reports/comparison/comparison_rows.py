@@ -12,13 +12,15 @@ from bridge.reports.comparison.outcomes import ComparisonOutcome, against_each_o
 from bridge.reports.comparison.sides import ComparedSide
 from bridge.reports.comparison.target_parts import TargetJudge, name_of
 from bridge.reports.comparison.verdicts import GROUP_ORDER, WORDS
-from bridge.reports.rows import COLUMNS_OF, report_rows
+from bridge.reports.report_query import COLUMNS_OF
+from bridge.reports.rows import report_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.reports.comparison.outcomes import Name
-    from bridge.reports.rows import ReportQuery, Row
+    from bridge.reports.report_query import ReportQuery
+    from bridge.reports.rows import Row
     from bridge.store import Store
 
 ComparisonKind = Literal["periods", "named", "pairs", "groups", "target"]

@@ -15,7 +15,8 @@ from bridge.store.targets import in_force
 if TYPE_CHECKING:
     from bridge.model.target import TargetFigure
     from bridge.reports.days import Days
-    from bridge.reports.rows import ReportQuery, Row
+    from bridge.reports.report_query import ReportQuery
+    from bridge.reports.rows import Row
     from bridge.store import Store
 
 RowName = tuple[Any, ...]

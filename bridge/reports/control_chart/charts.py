@@ -12,8 +12,10 @@ from bridge.reports.control_chart.chart import ChartParts, chart_row
 from bridge.reports.control_chart.figures import figure_of
 from bridge.reports.control_chart.points import ChartMaker, counts_of, make_points, newest_judgeable
 from bridge.reports.control_chart.units import units_of
+from bridge.reports.report_context import read_context
+from bridge.reports.report_query import RULE_OF_KIND
 from bridge.reports.row_silents import add_silents
-from bridge.reports.rows import RULE_OF_KIND, is_assessable, read_context, row_settings
+from bridge.reports.rows import is_assessable, row_settings
 from bridge.store import annotations as annotation_table
 from bridge.store import report_queries
 from bridge.store.targets import in_force
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     from bridge.model.target import Target, Targets
     from bridge.reports.control_chart.points import ChartPoint
     from bridge.reports.control_chart.units import ChartUnit
+    from bridge.reports.report_context import ReportContext, RowKey
+    from bridge.reports.report_query import ReportQuery
     from bridge.reports.row_counts import RowCounts
-    from bridge.reports.rows import ReportContext, ReportQuery, RowKey
     from bridge.store import Store
     from bridge.store.report_queries import GroupCounts
 

@@ -15,7 +15,8 @@ from bridge.errors import TrivoxError
 from bridge.reports import rows as report
 from bridge.reports.coverage.stale import refresh
 from bridge.reports.days import given_days
-from bridge.reports.rows import ReportQuery, report_rows
+from bridge.reports.report_query import ReportQuery
+from bridge.reports.rows import report_rows
 from bridge.store import Store, open_store
 from tests.support import facts
 from tests.support.intake import execute, rebuild, take_messages

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bridge.reports import days
-from bridge.reports.rows import COLUMNS_OF, ReportQuery, report_rows
+from bridge.reports.report_query import COLUMNS_OF, ReportQuery
+from bridge.reports.rows import report_rows
 from bridge.reports.table import as_text
 from bridge.store import open_store
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at

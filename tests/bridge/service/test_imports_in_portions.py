@@ -19,7 +19,8 @@ from bridge.admin import counts_import, imports, shifts
 from bridge.admin.commands import BridgeCommand, ImportCounts, ImportShifts, IngestMessages, SetQuestion, SetSite
 from bridge.errors import TrivoxError
 from bridge.reports.days import given_days
-from bridge.reports.rows import ReportQuery, report_rows
+from bridge.reports.report_query import ReportQuery
+from bridge.reports.rows import report_rows
 from bridge.service.jobs import Job
 from bridge.service.long_job import LongJob
 from bridge.service.subscribers import subscribers

@@ -14,7 +14,8 @@ import pytest
 from bridge.keyring import Keyring
 from bridge.ops.doctor.database import examine
 from bridge.reports.days import given_days
-from bridge.reports.rows import ReportQuery, report_rows
+from bridge.reports.report_query import ReportQuery
+from bridge.reports.rows import report_rows
 from bridge.store import Store
 from bridge.surveys.ingest import IntakeResult
 from bridge.wire.signature import Mac, mac_of, verify_mac
