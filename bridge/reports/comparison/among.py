@@ -13,7 +13,7 @@ from bridge.reports.comparison.verdicts import WORDS, group_in_words
 from bridge.reports.kpi import FEW
 
 if TYPE_CHECKING:
-    from bridge.reports.comparison.ordering import Standing
+    from bridge.reports.comparison.ordering import GroupStanding
     from bridge.reports.comparison.outcomes import Name
     from bridge.reports.comparison.sides import ComparedSide
 
@@ -66,7 +66,7 @@ def in_groups(members: dict[MemberName, ComparedSide]) -> dict[Name, ComparisonO
     return outcomes | _not_compared(members, families)
 
 
-def _in_group(family: Family, number: int, standing: Standing) -> ComparisonOutcome:
+def _in_group(family: Family, number: int, standing: GroupStanding) -> ComparisonOutcome:
     side = family.sides[number]
     if side.index is None or side.index_name is None:
         raise ValueError("a side without an index")

@@ -73,7 +73,7 @@ def _figures(rows: list[Row]) -> Iterator[Column]:
         stacked=[_of(row["difference"], _stacked_difference) for row in rows],
     )
     silents = Column("difference,\nsilents\nnone to all", [_silent_differences(row) for row in rows], 2)
-    yield from (difference, silents) if any(is_estimated(row["settings"]) for row in rows) else (silents, difference)
+    yield from (difference, silents) if all(is_estimated(row["settings"]) for row in rows) else (silents, difference)
     has_others = any(row["with"] for row in rows)
     for side, called, rank in (("this", "this index" if has_others else "index", 3), ("with", "other index", 3)):
         indices = [_index(row[side]) for row in rows]

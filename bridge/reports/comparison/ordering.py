@@ -49,7 +49,7 @@ class Pair(NamedTuple):
     most: float
 
 
-class Standing(NamedTuple):
+class GroupStanding(NamedTuple):
     """How many of the others a member is clearly better and clearly worse than, of how many, and its group."""
 
     better_than: int
@@ -153,7 +153,7 @@ def holm(p_values: Sequence[float], tests: int) -> float:
     return ALPHA
 
 
-def standings(members: int, ordered: Sequence[Pair]) -> list[Standing]:
+def standings(members: int, ordered: Sequence[Pair]) -> list[GroupStanding]:
     """Put members into groups by the pairs of them that are ordered.
 
     One is clearly better than most if it is clearly better than more than half of the others.
@@ -163,7 +163,7 @@ def standings(members: int, ordered: Sequence[Pair]) -> list[Standing]:
         better[pair.better] += 1
         worse[pair.worse] += 1
     return [
-        Standing(*figures, members - 1, _group(*figures, members - 1)) for figures in zip(better, worse, strict=True)
+        GroupStanding(*figures, members - 1, _group(*figures, members - 1)) for figures in zip(better, worse, strict=True)
     ]
 
 

@@ -11,7 +11,7 @@ from bridge.reports.comparison.verdicts import WORDS, difference_in_words
 if TYPE_CHECKING:
     from bridge.reports.comparison.difference import Differences
     from bridge.reports.comparison.empirical_bayes import DrawnFigure
-    from bridge.reports.comparison.ordering import Standing
+    from bridge.reports.comparison.ordering import GroupStanding
     from bridge.reports.comparison.sides import ComparedSide
 
 Name = tuple[Any, ...]
@@ -26,7 +26,7 @@ class ComparisonOutcome:
     this: ComparedSide | None
     other: ComparedSide | None = None
     differences: Differences | None = None
-    standing: Standing | None = None
+    standing: GroupStanding | None = None
     drawn: DrawnFigure | None = None
     targets: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

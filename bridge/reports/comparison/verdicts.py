@@ -10,7 +10,7 @@ from bridge.reports.notation import decimal
 if TYPE_CHECKING:
     from bridge.model.intervals import Estimate
     from bridge.reports.comparison.difference import Differences
-    from bridge.reports.comparison.ordering import Standing
+    from bridge.reports.comparison.ordering import GroupStanding
 
 SIGNS = {
     "better": "▲ B",
@@ -86,11 +86,11 @@ def difference_in_words(
 
 
 def is_estimated(settings: dict[str, Any]) -> bool:
-    """Return whether the silent weight of a row is known to come from somewhere."""
-    return settings["silent_weight_origin"] not in {None, "not estimated"}
+    """Return whether the silent weight of a row was estimated."""
+    return settings.get("silent_weight_estimate") is not None
 
 
-def group_in_words(standing: Standing, index_name: str, index: Estimate) -> str:
+def group_in_words(standing: GroupStanding, index_name: str, index: Estimate) -> str:
     """Return what is said of a member of a group."""
     verdict = standing.group
     figure = f"{WORDS[verdict]}: {index_name.replace('_', ' ')} {shown(index)}"
