@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 class Opportunity(NamedTuple):
     """A moment at which a seller could have cheated as is his habit, and whether he did.
 
-    `at_ms` is when the customer came, or the shift began.
+    `at_ms` is when the customer came, or the shift began; `until_ms` is the same, or when the shift ended.
     """
 
     at_ms: int
+    until_ms: int
     site_id: str
     seller_id: str
     cheat: str
@@ -27,7 +28,7 @@ class CheatTally:
 
     def add(self, opportunities: Iterable[Opportunity], zone: ZoneInfo) -> None:
         """Add the opportunities of a site with this time zone."""
-        for at_ms, site_id, seller_id, cheat, is_taken in opportunities:
+        for at_ms, _, site_id, seller_id, cheat, is_taken in opportunities:
             month = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).strftime("%Y-%m")
             counts = self._counts.setdefault((site_id, seller_id, cheat, month), [0, 0])
             counts[0] += is_taken

@@ -49,7 +49,9 @@ class ConsoleDay:
         self.shifts = shifts_on(post, site.zone, day)
         self._rewritten = list(rewritten_shifts_on(site, post, day, seed))
         self.opportunities = [
-            Opportunity(shift.from_ms, post.site_id, shift.seller.seller_id, "rewrites_shifts", bool(parts))
+            Opportunity(
+                shift.from_ms, shift.to_ms, post.site_id, shift.seller.seller_id, "rewrites_shifts", bool(parts)
+            )
             for shift, parts in self._rewritten
         ]
         self._written: list[DiaryEntry] = []

@@ -64,7 +64,8 @@ class SellerAtWork:
             return False
         is_taken = self._random() < share
         seller_id = self._shift.seller.seller_id
-        self._opportunities.append(Opportunity(self.customer_at_ms, self._site_id, seller_id, habit, is_taken))
+        at_ms = self.customer_at_ms
+        self._opportunities.append(Opportunity(at_ms, at_ms, self._site_id, seller_id, habit, is_taken))
         return is_taken
 
 

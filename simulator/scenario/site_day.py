@@ -133,7 +133,9 @@ def part_of_day(plan: ScenarioPlan, site: PlannedSite, day: date, part: PlayedPa
         if console_day.shifts and console_day.shifts[0].from_ms <= through_ms:
             shifts = _clipped(console_day.shifts, part.from_ms, through_ms)
             entries = part.of(console_day.stream(), through_ms)
-            opportunities = [one for one in console_day.opportunities if part.from_ms <= one.at_ms <= through_ms]
+            opportunities = [
+                one for one in console_day.opportunities if one.until_ms >= part.from_ms and one.at_ms <= through_ms
+            ]
             site_day.add(WorkedPost(post, entries, shifts, opportunities))
     return site_day
 

@@ -58,6 +58,7 @@ def test_a_live_run_sends_what_the_files_hold_and_is_reported_as_expected(shop: 
     assert sorted(facts.events(shop.database, *SENT)) == sorted(facts.events(tmp_path / "files.db", *SENT))
     assert lines(live) == lines(files)
     assert (live.folder / "expected.json").read_bytes() == (files.folder / "expected.json").read_bytes()
+    assert live.truth() == files.truth()
     assert live.events == files.events
 
 
