@@ -38,7 +38,7 @@ CROWDS = {"lively": "60 %", "quiet": "10 %"}
 RULE_OF = {cheat.name: cheat.rule for cheat in CHEATS}
 
 
-class SellerMonth(NamedTuple):
+class JudgedMonth(NamedTuple):
     """A month of a seller: the world's dose, his temperament, his customers, and the level that each rule gave him."""
 
     dose: str
@@ -58,7 +58,7 @@ class SellerMonth(NamedTuple):
         return self.levels.get(RULE_OF[self.temperament] or "") in levels
 
 
-def judged(seed: int, dose: str) -> list[SellerMonth]:
+def judged(seed: int, dose: str) -> list[JudgedMonth]:
     """Play a world, and let `trivox` judge it."""
     with tempfile.TemporaryDirectory() as name:
         database = Path(name) / "world.db"
@@ -77,14 +77,14 @@ def _trivox(*words: str) -> str:
     return done.stdout
 
 
-def _compared(dose: str, sellers: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Iterator[SellerMonth]:
+def _compared(dose: str, sellers: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Iterator[JudgedMonth]:
     levels: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
         levels.setdefault((row["seller_id"], row["month"]), {})[row["rule"]] = row["level"]
     for seller in sellers:
         crowd = seller["site_id"].partition("-")[0]
         for month in MONTHS:
-            yield SellerMonth(dose, seller["temperament"], crowd, levels.get((seller["seller_id"], month), {}))
+            yield JudgedMonth(dose, seller["temperament"], crowd, levels.get((seller["seller_id"], month), {}))
 
 
 def figures() -> Iterator[Figure]:
@@ -111,7 +111,7 @@ def figures() -> Iterator[Figure]:
             yield Figure(name, worst, "%", FOUND_MIN, at_most=False, note=note)
 
 
-def _false_alarms(honest: list[SellerMonth]) -> Iterator[Figure]:
+def _false_alarms(honest: list[JudgedMonth]) -> Iterator[Figure]:
     rules = Counter(rule for month in honest for rule in month.levels)
     note = f"of {len(honest):,} months; " + ", ".join(f"{rule} {count}" for rule, count in rules.most_common())
     yield Figure(
@@ -125,12 +125,12 @@ def _false_alarms(honest: list[SellerMonth]) -> Iterator[Figure]:
     yield Figure("honest months flagged by any rule", _percent(honest, "flag"), "%", FLAGGED_MAX, at_most=True)
 
 
-def _percent(months: Iterable[SellerMonth], *levels: str) -> float:
+def _percent(months: Iterable[JudgedMonth], *levels: str) -> float:
     found = [month.is_found(*levels) for month in months]
     return 100 * sum(found) / len(found)
 
 
-def _print_power(months: list[SellerMonth]) -> None:
+def _print_power(months: list[JudgedMonth]) -> None:
     sys.stdout.write(f"  {'cheat':42} {'rule':24} {'response':>8} {'found':>7} {'flagged':>8}\n")
     for cheat in CHEATS:
         for dose in DOSES[1:]:

@@ -285,6 +285,8 @@ def test_messages_are_acknowledged_between_the_portions(
     step = LongJob.step
 
     def step_after_a_message(job: LongJob) -> bool:
+        if job.job.command is not given.command:  # what the bridge does by night goes on by itself
+            return step(job)
         waiting.append(len(waiting))
         assert released == waiting, "the message before was acknowledged before this step"
         topic, payload, at_ms = live_messages()[0]
