@@ -163,7 +163,8 @@ def standings(members: int, ordered: Sequence[Pair]) -> list[GroupStanding]:
         better[pair.better] += 1
         worse[pair.worse] += 1
     return [
-        GroupStanding(*figures, members - 1, _group(*figures, members - 1)) for figures in zip(better, worse, strict=True)
+        GroupStanding(*figures, members - 1, _group(*figures, members - 1))
+        for figures in zip(better, worse, strict=True)
     ]
 
 
