@@ -148,7 +148,7 @@ def counts_of_rule(store: Store, rule: str, seller_id: str, month: str) -> tuple
 def days_with_surveys(store: Store, site_id: str, from_day: str, to_day: str) -> list[str]:
     """Return the local days of a period, its end not included, on which a site has surveys."""
     rows = store.all(
-        "SELECT DISTINCT day FROM rollup_day WHERE day >= ? AND day < ? AND site_id = ?"
+        "SELECT DISTINCT day FROM rollup_site_day WHERE day >= ? AND day < ? AND site_id = ?"
         " AND yes + no + cant_say + silent + error > 0 ORDER BY day",
         (from_day, to_day, site_id),
     )
@@ -345,7 +345,7 @@ def surveys_of_days(store: Store, site_id: str, days: Iterable[str]) -> int:
         some = wanted[start : start + _MOST_NAMED]
         marks = ", ".join("?" * len(some))
         row = store.one(
-            f"SELECT coalesce(sum(yes + no + cant_say + silent + error), 0) FROM rollup_day WHERE day IN ({marks})"  # noqa: S608 - no outside text
+            f"SELECT coalesce(sum(yes + no + cant_say + silent + error), 0) FROM rollup_site_day WHERE day IN ({marks})"  # noqa: S608 - no outside text
             " AND site_id = ?",
             (*some, site_id),
         )

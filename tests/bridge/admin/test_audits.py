@@ -7,13 +7,17 @@ import io
 import json
 import shutil
 from collections import Counter
+from datetime import date
 from math import isclose
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge.admin.commands import DrawAudits, RecordVerdict
+from bridge.errors import UsageError
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
 from tests.schema import schemas
+from tests.support.writing import writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,6 +216,18 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(audited: Office) -> None
         result = audited.run("audit", *words)
         assert (result.status, result.err.count("\n")) == (2, 1), words
         assert why in result.err
+
+
+def test_a_running_bridge_draws_and_knows_who_judged(audited: Office) -> None:
+    with writing(audited.database) as writer:
+        draw = DrawAudits(sites=["demo"], from_day=date(2025, 11, 12), to_day=date(2025, 11, 13))
+        assert [each["sample"] for each in writer.perform(draw, who="anna")["draws"]] == [30]
+        with pytest.raises(UsageError, match="There is no site dema"):
+            writer.perform(DrawAudits(sites=["dema"]))
+        writer.perform(RecordVerdict(audit_id=1, verdict="confirmed"), who="anna as root")
+        writer.perform(RecordVerdict(audit_id=1, verdict="not_asked"), who="anna")  # she is the same
+    assert [row["expert"] for row in listed(audited, "--judged", "--by", "anna")] == ["anna"]
+    assert "anna  audit draw" in audited.do("history", "--kind", "audit")
 
 
 # Blind ------------------------------------------------------------------------------------------------------------
