@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.feed_faults import days_around, find_faults, in_words
+from bridge.model.local_time import UNITS
 from bridge.reports.corrections import row_span
+from bridge.reports.coverage.suspects import suspect_sites
 from bridge.reports.feeds import KINDS
 from bridge.store import counts, imports
 
@@ -34,8 +36,10 @@ def add_notes(store: Store, rows: list[Row]) -> None:
         return
     days = days_around(min(row["settings"]["from"] for row in rows), max(row["settings"]["to"] for row in rows))
     sites = {site_id for row in rows for site_id in row["settings"]["timezones"]}
-    site_id = sites.pop() if len(sites) == 1 else None
-    faults = find_faults(counts.intervals(store, days, site_id, with_staged=imports.is_visible(store)))
+    is_merging = imports.is_visible(store)
+    suspects = sorted(sites) if is_merging else suspect_sites(store, sites, days)
+    found = (find_faults(counts.intervals(store, days, site_id, with_staged=is_merging)) for site_id in suspects)
+    faults = [fault for of_site in found for fault in of_site]
     for row in rows if faults else ():
         spans = {site_id: row_span(row, timezone) for site_id, timezone in row["settings"]["timezones"].items()}
         row["notes"] += in_words(
@@ -47,7 +51,8 @@ def add_notes(store: Store, rows: list[Row]) -> None:
 
 def _add_notes_on_earlier(store: Store, rows: list[Row], unknown: list[Kind]) -> None:
     sites = {site_id: zone for row in rows for site_id, zone in row["settings"]["timezones"].items()}
-    starts = {site_id: min(row_span(row, zone)[0] for row in rows) for site_id, zone in sites.items()}
+    times = {tuple(row["settings"][name] for name in ("from", "to")) + tuple(map(row.get, UNITS)): row for row in rows}
+    starts = {site_id: min(row_span(row, zone)[0] for row in times.values()) for site_id, zone in sites.items()}
     how = {"of_somebody": any(WHO & row.keys() for row in rows), "with_staged": imports.is_visible(store)}
     kinds = {site_id: counts.begun_before(store, site_id, start_ms, **how) for site_id, start_ms in starts.items()}
     for row in rows:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bridge.model.feed_faults import CountedInterval
 from bridge.model.local_time import DAY_MS
 from bridge.store import coverage, flags, imports
-from bridge.store.coverage import CountedTimes
+from bridge.store.coverage import LONG_MS, CountedTimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -118,20 +118,18 @@ def merge_some(store: Store, limit: int) -> bool:
     return bool(rows)
 
 
-def intervals(
-    store: Store, hours: tuple[str, str], site_id: str | None = None, *, with_staged: bool
-) -> Iterator[CountedInterval]:
-    """Yield the counts whose local hour is in [from, to), in the order that `find_faults` needs; of a site, or of all.
+def intervals(store: Store, hours: tuple[str, str], site_id: str, *, with_staged: bool) -> Iterator[CountedInterval]:
+    """Yield a site's counts whose local hour is in [from, to), in the order that `find_faults` needs.
 
     Sources without any interval of a quarter of an hour, tills that send each sale, are left out.
     """
     table = MERGED_COUNTS if with_staged else "counts"
-    where = "hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR site_id = ?3)"
+    where = "site_id = ?3 AND hour >= ?1 AND hour < ?2"
     sql = (  # composed only of this module's own words
         "SELECT site_id, kind, source_id, hour, from_ms, to_ms, count, checkout_point_id, seller_id"  # noqa: S608
-        f" FROM {table} WHERE {where} AND (site_id, kind, source_id) IN (SELECT site_id, kind, source_id FROM {table}"
+        f" FROM {table} WHERE {where} AND (kind, source_id) IN (SELECT kind, source_id FROM {table}"
         f" WHERE {where} AND to_ms - from_ms >= {_QUARTER_MS})"
-        " ORDER BY site_id, kind, source_id, from_ms, to_ms DESC, checkout_point_id, seller_id"
+        " ORDER BY kind, source_id, from_ms, to_ms DESC, checkout_point_id, seller_id"
     )
     yield from (CountedInterval(*row) for row in store.each(sql, (*hours, site_id)))
 
@@ -141,12 +139,14 @@ def begun_before(store: Store, site_id: str, at_ms: int, *, of_somebody: bool, w
 
     With `of_somebody`, only of those that name a checkout point or a seller.
     """
-    table = MERGED_COUNTS if with_staged else "counts"
-    sql = (
-        f"SELECT DISTINCT kind FROM {table} WHERE site_id = ? AND from_ms > ? AND from_ms < ? AND to_ms > ?"  # noqa: S608
-        " AND (NOT ? OR coalesce(checkout_point_id, seller_id) IS NOT NULL)"
+    where = (
+        "site_id = ?1 AND from_ms > ?2 AND from_ms < ?3 AND to_ms > ?3"
+        " AND (NOT ?4 OR coalesce(checkout_point_id, seller_id) IS NOT NULL)"
     )
-    return {str(kind) for (kind,) in store.all(sql, (site_id, at_ms - _MONTH_MS, at_ms, at_ms, of_somebody))}
+    long = f"SELECT kind FROM counts INDEXED BY counts_long WHERE {where} AND to_ms - from_ms > {LONG_MS}"  # noqa: S608
+    recent = f"SELECT kind FROM counts WHERE {where} AND from_ms > ?3 - {LONG_MS} - 1"  # noqa: S608
+    sql = f"SELECT kind FROM {MERGED_COUNTS} WHERE {where}" if with_staged else f"{long} UNION {recent}"  # noqa: S608
+    return {str(kind) for (kind,) in store.all(sql, (site_id, at_ms - _MONTH_MS, at_ms, of_somebody))}
 
 
 def days_of_staged(store: Store) -> list[tuple[str, str, str]]:

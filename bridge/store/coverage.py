@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 EVERY_DAY = ("", "~")
 """The first and last day of a mark that concerns all days."""
-_LONG_MS = 72_000_000  # as in the indexes counts_long and shift_long
-_LONG_COUNT = f"to_ms - from_ms > {_LONG_MS}"
+LONG_MS = 72_000_000  # as in the indexes counts_long and shift_long
+_LONG_COUNT = f"to_ms - from_ms > {LONG_MS}"
 _SURVEYS = "CAST(total(yes + no + cant_say + silent) AS INTEGER), CAST(total(asked) AS INTEGER)"
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _OF_FIGURE = "console_id, checkout_point_id, seller_id, kind"
@@ -117,7 +117,7 @@ class KnownCell(NamedTuple):
 
 
 class SourceCell(NamedTuple):
-    """What a source's counts of a day are like."""
+    """What a source's counts of a day, or of the month that stands in its place, are like."""
 
     site_id: str
     day: str
@@ -247,6 +247,16 @@ def days_with_surveys(store: Store, from_day: str, to_day: str) -> Iterator[tupl
     )
 
 
+def sources_of_months(store: Store, site_ids: Collection[str], first: str, last: str) -> list[SourceCell]:
+    """Return what the counts of each source and month are like, from a month to another, of some sites."""
+    rows = store.all(
+        "SELECT site_id, month, kind, source_id, is_whole, is_long, holds FROM coverage_source_month"
+        f" WHERE site_id {_AMONG} AND month BETWEEN ? AND ?",
+        (json.dumps([*site_ids]), first, last),
+    )
+    return [SourceCell(*row) for row in rows]
+
+
 def stale_months(store: Store) -> set[tuple[str, str]]:
     """Return (site, month) of the months whose days were summed up since."""
     return set(store.all("SELECT site_id, month FROM coverage_stale_month"))
@@ -265,9 +275,9 @@ def counts_around(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[
         " coalesce(of_seller_id, ''), substr(hour, 1, 10), from_ms, to_ms, count, source_id"
     )
     rows = store.all(
-        f"SELECT {columns} FROM counts WHERE site_id = ?1 AND from_ms >= ?2 - {_LONG_MS} AND from_ms < ?3"
+        f"SELECT {columns} FROM counts WHERE site_id = ?1 AND from_ms >= ?2 - {LONG_MS} AND from_ms < ?3"
         f" UNION ALL SELECT {columns} FROM counts INDEXED BY counts_long WHERE site_id = ?1"
-        f" AND from_ms < ?2 - {_LONG_MS} AND to_ms > ?2 AND {_LONG_COUNT}"
+        f" AND from_ms < ?2 - {LONG_MS} AND to_ms > ?2 AND {_LONG_COUNT}"
         " ORDER BY 1, 2, 3, 4, 5, 6, 7",
         (site_id, from_ms, to_ms),
     )
@@ -283,9 +293,9 @@ def shifts_around(store: Store, site_id: str, from_ms: int, to_ms: int) -> list[
     mine = "console_key IN (SELECT console_key FROM console WHERE site_id = ?1)"
     return store.all(
         "SELECT ?1, checkout_point_id, max(started_at_ms, from_ms), min(ended_at_ms, coalesce(to_ms, ended_at_ms)),"
-        f" seller_id FROM ({shifts} WHERE {mine} AND started_at_ms >= ?2 - {_LONG_MS} AND started_at_ms < ?3 UNION ALL"
-        f" {shifts} INDEXED BY shift_long WHERE {mine} AND started_at_ms < ?2 - {_LONG_MS} AND ended_at_ms > ?2"
-        f" AND ended_at_ms - started_at_ms > {_LONG_MS}) JOIN (SELECT console_key, from_ms,"
+        f" seller_id FROM ({shifts} WHERE {mine} AND started_at_ms >= ?2 - {LONG_MS} AND started_at_ms < ?3 UNION ALL"
+        f" {shifts} INDEXED BY shift_long WHERE {mine} AND started_at_ms < ?2 - {LONG_MS} AND ended_at_ms > ?2"
+        f" AND ended_at_ms - started_at_ms > {LONG_MS}) JOIN (SELECT console_key, from_ms,"
         "  lead(from_ms) OVER (PARTITION BY console_key ORDER BY from_ms) AS to_ms, checkout_point_id FROM placement"
         f"  WHERE {mine}) USING (console_key)"
         " WHERE from_ms < ended_at_ms AND coalesce(to_ms, ended_at_ms) > started_at_ms",

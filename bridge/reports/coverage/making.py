@@ -72,13 +72,7 @@ def portions(days: SiteDays) -> Iterator[SiteDays]:
 
 def make_sums(store: Store, days: SiteDays) -> Sums:
     """Make the sums of some days that lie close together."""
-    timezones = places.timezones(store)
-    sites = (
-        _CountedSite(store, site_id, timezones[site_id], of_site)
-        for site_id, of_site in days.items()
-        if site_id in timezones
-    )
-    counted = {site.site_id: site for site in sites if site.counts}
+    counted = _counted_sites(store, days)
     sums = Sums()
     if counted:
         unmanned: dict[str, list[tuple[str, str, str]]] = {}
@@ -91,6 +85,22 @@ def make_sums(store: Store, days: SiteDays) -> Sums:
             sums.sources += site.sources()
         sums.known += _KnownSurveys(store, counted).cells()
     return sums
+
+
+def make_sources(store: Store, days: SiteDays) -> Iterator[SourceCell]:
+    """Make only the sums of sources, of some days that lie close together."""
+    for site in _counted_sites(store, days).values():
+        yield from site.sources()
+
+
+def _counted_sites(store: Store, days: SiteDays) -> dict[str, _CountedSite]:
+    timezones = places.timezones(store)
+    sites = (
+        _CountedSite(store, site_id, timezones[site_id], of_site)
+        for site_id, of_site in days.items()
+        if site_id in timezones
+    )
+    return {site.site_id: site for site in sites if site.counts}
 
 
 class _CountedSite:
