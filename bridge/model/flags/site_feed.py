@@ -1,6 +1,6 @@
 """The sales of a site in a month, and the surveys that they are compared with. Pure.
 
-Sales are known of a seller, of a checkout point, or of the whole site: each of these is a unit, and a survey belongs to
+Sales are known of a checkout point, of a seller, or of the whole site: each of these is a unit, and a survey belongs to
 the first of them that there is. Only surveys opened in time that their unit's counts are of are compared with sales.
 """
 
@@ -27,7 +27,7 @@ AROUND_A_SALE_MS = 1_800_000
 HOUR_LENGTH = len("2026-11-22T13")
 
 Unit = tuple[str, str]
-"""("seller", seller_id), ("point", checkout_point_id) or ("site", "")."""
+"""("point", checkout_point_id), ("seller", seller_id) or ("site", "")."""
 
 Span = tuple[int, int]
 
@@ -112,7 +112,7 @@ class SiteFeed:
 
     def unit_of(self, seller_id: str, checkout_point_id: str | None) -> Unit | None:
         """Return the unit of a survey; None if no sales are known that it could be one of."""
-        for unit in (("seller", seller_id), ("point", checkout_point_id or ""), ("site", "")):
+        for unit in (("point", checkout_point_id or ""), ("seller", seller_id), ("site", "")):
             if unit in self._units:
                 return unit
         return None
@@ -165,9 +165,10 @@ class SiteFeed:
 
 
 def _unit_of(sent_seller_id: str | None, checkout_point_id: str | None) -> Unit:
-    if sent_seller_id:
-        return "seller", sent_seller_id
-    return ("point", checkout_point_id) if checkout_point_id else ("site", "")
+    """Return whose sales these are: a checkout point's, whoever sold, as shifts may be wrong and may be rewritten."""
+    if checkout_point_id:
+        return "point", checkout_point_id
+    return ("seller", sent_seller_id) if sent_seller_id else ("site", "")
 
 
 def _in_hour(month: SellerMonth, site_id: str, hour: str) -> AskedInHour:
