@@ -46,7 +46,7 @@ class Cheat(NamedTuple):
     habit: str
     small: float
     large: float
-    rule: str | None
+    rule: str
     words: str
     more: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
 
@@ -71,7 +71,7 @@ CHEATS = (
         "force majeure during {} of no's",
     ),
     Cheat("unplugs", "pulls_plug", 0.2, 0.6, "errors", "the plug pulled on {} of no's"),
-    Cheat("rewrites", "rewrites_shifts", 0.3, 0.9, None, "{} of shifts rewritten"),
+    Cheat("rewrites", "rewrites_shifts", 0.3, 0.9, "skips_bad_hours", "{} of shifts rewritten, tills know it"),
 )
 
 

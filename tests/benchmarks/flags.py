@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.scenario.scenario import Scenario
-from tests.benchmarks._gaming_worlds import CHEATS, MONTHS, world
+from tests.benchmarks._gaming_worlds import CHEATS, MONTHS, Cheat, world
 from tests.benchmarks.figure import Figure
 from tests.support.programs import TRIVOX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 ROUNDS = 2
 HONEST = "honest"
@@ -55,7 +55,7 @@ class JudgedMonth(NamedTuple):
         """Return whether he is found at one of these levels: a cheat by the rule for his cheat, others by any rule."""
         if self.is_honest:
             return any(level in levels for level in self.levels.values())
-        return self.levels.get(RULE_OF[self.temperament] or "") in levels
+        return self.levels.get(RULE_OF[self.temperament]) in levels
 
 
 def judged(seed: int, dose: str) -> list[JudgedMonth]:
@@ -97,18 +97,17 @@ def figures() -> Iterator[Figure]:
     _print_power(months)
     yield from _false_alarms([month for month in months if month.is_honest])
     for cheat in CHEATS:
-        if cheat.rule is not None:
-            dose = "small" if cheat.name in NAMED else "large"
-            crowds = CROWDS if cheat.name in NAMED else {"lively": CROWDS["lively"]}
-            of_cheat = [month for month in months if (month.temperament, month.dose) == (cheat.name, dose)]
-            found = {
-                crowd: _percent((month for month in of_cheat if month.crowd == crowd), "watch", "flag")
-                for crowd in CROWDS
-            }
-            worst = min(found[crowd] for crowd in crowds)
-            note = ", ".join(f"{found[crowd]:.0f} % at {answering} response" for crowd, answering in CROWDS.items())
-            name = f"{cheat.rule}: months found, {cheat.in_words(dose)}"
-            yield Figure(name, worst, "%", FOUND_MIN, at_most=False, note=note)
+        dose = "small" if cheat.name in NAMED else "large"
+        yield _power(cheat, dose, [month for month in months if (month.temperament, month.dose) == (cheat.name, dose)])
+
+
+def _power(cheat: Cheat, dose: str, months: list[JudgedMonth]) -> Figure:
+    """Return how many months of a cheat are found: where most answer and, for the NAMED, also where few do."""
+    found = {crowd: _percent([month for month in months if month.crowd == crowd], "watch", "flag") for crowd in CROWDS}
+    worst = min(found.values()) if cheat.name in NAMED else found["lively"]
+    note = ", ".join(f"{found[crowd]:.0f} % at {answering} response" for crowd, answering in CROWDS.items())
+    name = f"{cheat.rule}: months found, {cheat.in_words(dose)}"
+    return Figure(name, worst, "%", FOUND_MIN, at_most=False, note=note)
 
 
 def _false_alarms(honest: list[JudgedMonth]) -> Iterator[Figure]:
@@ -125,7 +124,7 @@ def _false_alarms(honest: list[JudgedMonth]) -> Iterator[Figure]:
     yield Figure("honest months flagged by any rule", _percent(honest, "flag"), "%", FLAGGED_MAX, at_most=True)
 
 
-def _percent(months: Iterable[JudgedMonth], *levels: str) -> float:
+def _percent(months: list[JudgedMonth], *levels: str) -> float:
     found = [month.is_found(*levels) for month in months]
     return 100 * sum(found) / len(found)
 
@@ -137,6 +136,4 @@ def _print_power(months: list[JudgedMonth]) -> None:
             for crowd, answering in CROWDS.items():
                 some = [month for month in months if month[:3] == (dose, cheat.name, crowd)]
                 shares = f"{_percent(some, 'watch', 'flag'):5.0f} % {_percent(some, 'flag'):6.0f} %"
-                sys.stdout.write(
-                    f"  {cheat.in_words(dose):42} {cheat.rule or 'the history':24} {answering:>8} {shares}\n"
-                )
+                sys.stdout.write(f"  {cheat.in_words(dose):42} {cheat.rule:24} {answering:>8} {shares}\n")
