@@ -19,6 +19,7 @@ from bridge.store.faults import readable, sidecar
 from bridge.system import read_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LOG_HEADER = struct.Struct(">4s3I8s8x")  # magic, format, page size, number of checkpoints, salts, checksum
@@ -36,6 +37,7 @@ RESCUED = ".rescued-"  # in the names of copies made of databases that were dele
 KEPT = ".kept-"  # in the names of logs that `trivox restore` could not take in
 SQLITE = b"SQLite format 3\0"
 ATTEMPTS = 5
+READ_BYTES = 256 * 1024
 
 
 class CommitNames(NamedTuple):
@@ -172,10 +174,11 @@ def _names_at(database: int, page: int, page_size: int) -> CommitNames | None:
     return _read_names(read_at(database, page_size, (page - 1) * page_size))
 
 
-def _read_names(page: bytes) -> CommitNames | None:
+def _read_names(page: bytes | memoryview) -> CommitNames | None:
     """Read the page of `last_commit`, which looks like no other, without knowing its number."""
-    is_names_page = page[:1] == LEAF and page[3:5] == ONE_ROW and page[-ROW_BYTES : -2 * NAME_BYTES] == ROW_HEAD
-    return CommitNames(page[-2 * NAME_BYTES : -NAME_BYTES], page[-NAME_BYTES:]) if is_names_page else None
+    if page[3:5] != ONE_ROW or page[:1] != LEAF or page[-ROW_BYTES : -2 * NAME_BYTES] != ROW_HEAD:
+        return None
+    return CommitNames(bytes(page[-2 * NAME_BYTES : -NAME_BYTES]), bytes(page[-NAME_BYTES:]))
 
 
 def read_log(log: Path) -> Log | None:
@@ -198,12 +201,7 @@ def _read_log(descriptor: int) -> Log | None:
     if magic not in MAGIC:
         return None
     log, commits, counters, has_commit = Log(header, page_size), 0, 0, False
-    position, size = LOG_HEADER.size, FRAME_HEADER.size + page_size
-    while len(frame := read_at(descriptor, size, position)) == size:
-        page_number, pages_after_commit, frame_salts = FRAME_HEADER.unpack_from(frame)
-        if frame_salts != salts:
-            break  # left from an earlier log
-        page = frame[FRAME_HEADER.size :]
+    for page_number, pages_after_commit, page in _frames(descriptor, page_size, salts):
         if page_number == 1:
             log.counters.append(int.from_bytes(page[COUNTER_AT : COUNTER_AT + COUNTER_BYTES]))
         elif (names := _read_names(page)) is not None:
@@ -211,9 +209,27 @@ def _read_log(descriptor: int) -> Log | None:
             log.commits.append(names)
         if pages_after_commit:
             commits, counters, has_commit = len(log.commits), len(log.counters), True
-        position += size
     del log.commits[commits:], log.counters[counters:]
     return log if has_commit else None
+
+
+def _frames(descriptor: int, page_size: int, salts: bytes) -> Iterator[tuple[int, int, memoryview]]:
+    """Yield (page number, pages after a commit, page) of each frame of a log up to those left from an earlier one.
+
+    The running bridge reads its whole log after each checkpoint: in large pieces, that takes a third of the time.
+    """
+    size = FRAME_HEADER.size + page_size
+    piece_size, position = max(1, READ_BYTES // size) * size, LOG_HEADER.size
+    while True:
+        piece = memoryview(read_at(descriptor, piece_size, position))
+        for at in range(0, len(piece) - size + 1, size):
+            page_number, pages_after_commit, frame_salts = FRAME_HEADER.unpack_from(piece, at)
+            if frame_salts != salts:
+                return
+            yield page_number, pages_after_commit, piece[at + FRAME_HEADER.size : at + size]
+        if len(piece) < piece_size:
+            return
+        position += piece_size
 
 
 def has_frames(log: Path) -> bool:
