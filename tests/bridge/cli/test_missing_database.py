@@ -12,11 +12,6 @@ from tests.support import facts
 
 SHIFTS = "site_id,console_id,seller_id,seller_name,started_at,ended_at\n"
 REFUSED = {
-    "annotation list": (),
-    "annotation remove": ("1",),
-    "annotation set": ("a sale", "--on", "2026-11-02"),
-    "audit calibrate": ("sofia-1/desk",),
-    "audit check": (),
     "alarm-target list": (),
     "alarm-target remove": ("boss",),
     "alarm-target set": ("boss", "--by", "ntfy", "--to", "https://ntfy.sh/topic"),
@@ -25,6 +20,11 @@ REFUSED = {
     "alarms acknowledge": ("1",),
     "alarms close": ("1",),
     "alarms comment": ("1", "it is mended"),
+    "annotation list": (),
+    "annotation remove": ("1",),
+    "annotation set": ("a sale", "--on", "2026-11-02"),
+    "audit calibrate": ("sofia-1/desk",),
+    "audit check": (),
     "audit clip": ("1", "--out", "clip.mp4"),
     "audit draw": (),
     "audit judge": ("1", "confirmed"),
