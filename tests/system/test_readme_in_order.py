@@ -40,9 +40,10 @@ def test_each_command_works_after_those_before_it(tmp_path: Path) -> None:
     # What a reader may do between two pages.
     words_of_all.insert(5, ["question", "set", "staff", "--text", "en=Are you satisfied with the work of Elena?"])
     words_of_all.insert(words_of_all.index(WEIGHT_DRAW), ["ingest", "recorded.ndjson"])
-    till = OfficeTill("sofia-1")
-    till.surveys(at("2026-11-02T10:00+02:00"), yes=20, no=5, silent=120)
-    lines = [json.dumps(message) + "\n" for message in till.messages()]
+    tills = [OfficeTill("sofia-1"), OfficeTill("sofia-2")]
+    for till in tills:
+        till.surveys(at("2026-11-02T10:00+02:00"), yes=20, no=5, silent=120)
+    lines = [json.dumps(message) + "\n" for till in tills for message in till.messages()]
     (tmp_path / "recorded.ndjson").write_text("".join(lines), "utf-8")
     for words in words_of_all:
         if words[:3] == ["question", "weight", "estimate"]:
