@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import apsw
 import typer
 
-from bridge.admin.commands import Sweep
+from bridge.admin.commands import SumUp, Sweep
 from bridge.cli.options import DATABASE, Database, day_of
 from bridge.cli.output import print_csv, print_drawing, print_json, print_line, warn
 from bridge.cli.report_filters import limit
@@ -195,12 +195,16 @@ def days_between(first: tuple[str, str], end: tuple[str, str]) -> Callable[[str]
 
 
 def close_lost_surveys(database: Path) -> None:
-    """Close surveys that have been open for over a day as lost, if the database may be written."""
+    """Close surveys that have been open for over a day as lost, if the database may be written.
+
+    Where much was taken in since the last report, sum it up, too.
+    """
     with acting_for(database):
         is_writable = may_write(database) and may_write(database.resolve().parent)
     if is_writable:
         try:
-            perform(database, Sweep())
+            if perform(database, Sweep())["is_much_stale"]:
+                perform(database, SumUp())
         except (TrivoxError, apsw.Error, OSError) as error:
             warn(f"surveys open for over 24 h may be missing from this report: {error}")
 

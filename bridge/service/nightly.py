@@ -13,6 +13,7 @@ from bridge.admin.audits import draw_last_night
 from bridge.admin.commands import RunNightlyJob
 from bridge.admin.flags import compute_due
 from bridge.model.local_time import HOUR_MS, local
+from bridge.reports.coverage.stale import refresh
 from bridge.store import nightly as table
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ class NightlyJob(NamedTuple):
     steps: Callable[[Store], Iterator[None]]
 
 
-NIGHTLY: tuple[NightlyJob, ...] = (NightlyJob("flags", compute_due), NightlyJob("audits", draw_last_night))
+NIGHTLY: tuple[NightlyJob, ...] = (
+    NightlyJob("coverage", refresh),
+    NightlyJob("flags", compute_due),
+    NightlyJob("audits", draw_last_night),
+)
 """The jobs, in the order in which they are done."""
 
 

@@ -55,8 +55,9 @@ from bridge.admin.sites import import_checkout_points, import_sites, set_checkou
 from bridge.admin.targets import remove_target, set_target
 from bridge.admin.zone_rules import follow_zone_rules, other_rules
 from bridge.errors import TrivoxError
+from bridge.reports.coverage.stale import refresh
 from bridge.service import nightly
-from bridge.store import events, imports
+from bridge.store import coverage, events, imports
 from bridge.surveys import fold
 from bridge.surveys.rebuild import rebuild
 from bridge.surveys.recorded_messages import checked_lines, in_portions, ingest
@@ -191,7 +192,11 @@ def _compute_flags(store: Store, _command: commands.ComputeFlags, execution: Exe
 
 
 def _sweep(store: Store, _command: commands.Sweep, execution: Execution) -> dict[str, Any]:
-    return {"surveys": fold.sweep(store, execution.emit)}
+    return {"surveys": fold.sweep(store, execution.emit), "is_much_stale": coverage.is_much_stale(store)}
+
+
+def _sum_up(store: Store, _command: commands.SumUp, _execution: Execution) -> Iterator[None]:
+    yield from refresh(store)
 
 
 def _identify(store: Store, command: commands.IdentifyConsole, execution: Execution) -> dict[str, Any]:
@@ -269,6 +274,7 @@ LONG_OPERATIONS: dict[type[BridgeCommand], LongOperation] = {
     commands.DrawSilents: _in_steps(draw_silents),
     commands.IngestMessages: _ingest,
     commands.Rebuild: _rebuild,
+    commands.SumUp: _sum_up,
     commands.FollowZoneRules: _change(follow_zone_rules),
     commands.ComputeFlags: _compute_flags,
     commands.RunNightlyJob: _run_nightly_job,

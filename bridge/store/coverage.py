@@ -25,6 +25,7 @@ EVERY_DAY = ("", "~")
 """The first and last day of a mark that concerns all days."""
 LONG_MS = 72_000_000  # as in the indexes counts_long and shift_long
 _LONG_COUNT = f"to_ms - from_ms > {LONG_MS}"
+MUCH = 500  # marks
 _SURVEYS = "CAST(total(yes + no + cant_say + silent) AS INTEGER), CAST(total(asked) AS INTEGER)"
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _OF_FIGURE = "console_id, checkout_point_id, seller_id, kind"
@@ -214,9 +215,15 @@ def marks(store: Store) -> list[StaleMark]:
     return [StaleMark(*row) for row in store.each("SELECT site_id, from_day, to_day, reaches FROM coverage_stale")]
 
 
-def replace_marks(store: Store, rows: list[StaleMark]) -> None:
-    """Put marks in the place of all that there are."""
-    store.run("DELETE FROM coverage_stale")
+def is_much_stale(store: Store) -> bool:
+    """Return whether so much is stale that a report would better wait until it is made anew."""
+    row = store.one("SELECT count(*) > ? OR max(to_day) = ? FROM coverage_stale", (MUCH, EVERY_DAY[1]))
+    return bool(row and row[0])
+
+
+def replace_marks(store: Store, site_id: str, rows: list[StaleMark]) -> None:
+    """Put marks in the place of all those of a site."""
+    store.run("DELETE FROM coverage_stale WHERE site_id = ?", (site_id,))
     store.insert("INSERT OR IGNORE INTO coverage_stale", rows)
 
 
@@ -230,21 +237,20 @@ def long_counts(store: Store, site_id: str) -> list[tuple[str, str, str]]:
 
 
 def days_known(store: Store, site_id: str, from_day: str, to_day: str) -> set[str]:
-    """Return the days, the last one included, of which a site has counts, surveys or sums."""
+    """Return the days, the last one included, of which a site may have counts, surveys or sums."""
     sums = " UNION ".join(f"SELECT day FROM {table} WHERE site_id = ?1 AND day BETWEEN ?2 AND ?3" for table in _TABLES)
     rows = store.all(
         f"{sums} UNION SELECT substr(hour, 1, 10) FROM counts WHERE site_id = ?1"
         " AND substr(hour, 1, 10) BETWEEN ?2 AND ?3",
         (site_id, from_day, to_day),
     )
-    return {str(day) for (day,) in rows}
+    months = store.all("SELECT DISTINCT month FROM rollup_site_month WHERE site_id = ?", (site_id,))
+    days = (str(date.fromordinal(number)) for (month,) in months for number in _days_of_month(month))
+    return {str(day) for (day,) in rows} | {day for day in days if from_day <= day <= to_day}
 
 
-def days_with_surveys(store: Store, from_day: str, to_day: str) -> Iterator[tuple[str, str]]:
-    """Yield (site, day) of the surveys of a period, its last day included."""
-    yield from store.each(
-        "SELECT DISTINCT site_id, day FROM rollup_site_day WHERE day BETWEEN ? AND ?", (from_day, to_day)
-    )
+def _days_of_month(month: str) -> range:
+    return range(date.fromisoformat(f"{month}-01").toordinal(), date.fromisoformat(month_after(month)).toordinal())
 
 
 def sources_of_months(store: Store, site_ids: Collection[str], first: str, last: str) -> list[SourceCell]:

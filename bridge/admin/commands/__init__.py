@@ -80,6 +80,7 @@ from bridge.admin.commands.maintenance import (
     IngestMessages,
     Rebuild,
     RunNightlyJob,
+    SumUp,
     Sweep,
 )
 from bridge.admin.commands.removal import (
@@ -159,6 +160,7 @@ __all__ = [
     "SetSurveysAside",
     "SetTarget",
     "StopUpdates",
+    "SumUp",
     "Sweep",
     "TakeFlagBack",
     "TakeSurveysBack",

@@ -39,10 +39,16 @@ class Sweep(BridgeCommand, frozen=True):
     words = "report"
 
 
+class SumUp(BridgeCommand, frozen=True):
+    """Sum up, for reports, what transactions and visitors say of surveys on the days in which something changed."""
+
+    words = "report"
+
+
 class DescribeBridge(BridgeCommand, frozen=True):
     """Describe the condition of the running bridge; answered at once, whatever the writer is doing."""
 
     words = "doctor"
 
 
-Commands = IngestMessages | Rebuild | FollowZoneRules | RunNightlyJob | Sweep | DescribeBridge
+Commands = IngestMessages | Rebuild | FollowZoneRules | RunNightlyJob | Sweep | SumUp | DescribeBridge

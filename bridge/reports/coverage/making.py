@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 SiteDays = dict[str, set[str]]
 """Days, by site."""
 
-DAYS_AT_ONCE = 31
-SITE_DAYS_AT_ONCE = 400
+DAYS_AT_ONCE = 7
+SITE_DAYS_AT_ONCE = 200
 _DAY_LENGTH = len("2026-11-22")
 _QUARTER_MS = 900_000
 _source = attrgetter("kind", "source_id", "day")
@@ -51,23 +51,20 @@ class Sums:
 
 def portions(days: SiteDays) -> Iterator[SiteDays]:
     """Yield days that lie close together, few enough to sum up at once."""
-    by_day: dict[str, list[str]] = {}
+    weeks: dict[int, SiteDays] = {}
     for site_id, of_site in days.items():
         for day in of_site:
-            by_day.setdefault(day, []).append(site_id)
-    portion: SiteDays = {}
-    size, ends = 0, ""
-    for day in sorted(by_day):
-        if portion and (size + len(by_day[day]) > SITE_DAYS_AT_ONCE or day >= ends):
+            week = date.fromisoformat(day).toordinal() // DAYS_AT_ONCE
+            weeks.setdefault(week, {}).setdefault(site_id, set()).add(day)
+    for _, of_week in sorted(weeks.items()):
+        portion: SiteDays = {}
+        for site_id, of_site in of_week.items():
+            portion[site_id] = of_site
+            if sum(map(len, portion.values())) >= SITE_DAYS_AT_ONCE:
+                yield portion
+                portion = {}
+        if portion:
             yield portion
-            portion, size = {}, 0
-        if not portion:
-            ends = _plus(day, DAYS_AT_ONCE)
-        size += len(by_day[day])
-        for site_id in by_day[day]:
-            portion.setdefault(site_id, set()).add(day)
-    if portion:
-        yield portion
 
 
 def make_sums(store: Store, days: SiteDays) -> Sums:
@@ -288,7 +285,7 @@ def _decide(time: CoveredTime, group: SurveyGroup, day: str, bits: int) -> tuple
     is_ordered = first[16:] == last[16:] or first[:16] < last[:16]
     span = hours_span(first, last)
     known = in_part = 0
-    for mode in MODES:
+    for mode in MODES if time.may_know(group, day, span) else ():
         if mode.bit & bits:
             is_known = time.knows(mode, group, day, span) if is_ordered else None
             known |= mode.bit if is_known else 0
@@ -301,7 +298,3 @@ def _bounds(timezone: str, day: str) -> Span:
     first = date.fromisoformat(day)
     following = first if first == date.max else first + timedelta(days=1)
     return day_starts_ms(first, timezone), day_starts_ms(following, timezone)
-
-
-def _plus(day: str, days: int) -> str:
-    return str(date.fromordinal(min(date.fromisoformat(day).toordinal() + days, date.max.toordinal())))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DAYS_LISTED = 62  # of a longer time only the days are looked at of which something is known
 MONTHS_AT_ONCE = 20
+SITES_AT_ONCE = 10
 
 
 def stale_days(store: Store, site_ids: set[str], from_day: str, to_day: str) -> SiteDays:
@@ -30,12 +31,13 @@ def stale_days(store: Store, site_ids: set[str], from_day: str, to_day: str) -> 
 
 def refresh(store: Store) -> Iterator[None]:
     """Make anew what is stale, in steps, each of which may be a transaction of its own; not while an import counts."""
-    if imports.is_accepted(store):
-        return
-    _list_days(store)
-    yield
-    marked = _marked_days(store)
-    for portion in portions(marked):
+    sites = sorted({mark.site_id for mark in coverage.marks(store)})
+    for start in range(0, len(sites), SITES_AT_ONCE):
+        if imports.is_accepted(store):
+            return
+        _list_days(store, sites[start : start + SITES_AT_ONCE])
+        yield
+    for portion in portions(_marked_days(store)):
         if imports.is_accepted(store):
             return
         sums = make_sums(store, portion)
@@ -48,11 +50,12 @@ def refresh(store: Store) -> Iterator[None]:
         yield
 
 
-def _list_days(store: Store) -> None:
-    """Put a mark for each day in the place of those for longer times."""
-    days = _days(store, _ranges(store, None), *coverage.EVERY_DAY)
-    listed = [StaleMark(site_id, day, day, 0) for site_id, of_site in days.items() for day in sorted(of_site)]
-    coverage.replace_marks(store, listed)
+def _list_days(store: Store, site_ids: list[str]) -> None:
+    """Put a mark for each day in the place of those for longer times, at some sites."""
+    days = _days(store, _ranges(store, {*site_ids}), *coverage.EVERY_DAY)
+    for site_id in site_ids:
+        listed = [StaleMark(site_id, day, day, 0) for day in sorted(days.get(site_id, ()))]
+        coverage.replace_marks(store, site_id, listed)
 
 
 def _marked_days(store: Store) -> SiteDays:
@@ -63,12 +66,12 @@ def _marked_days(store: Store) -> SiteDays:
     return days
 
 
-def _ranges(store: Store, site_ids: set[str] | None) -> dict[str, Ranges]:
-    """Return the marked days of some sites, or of all, with those of the long counts that reach into them."""
+def _ranges(store: Store, site_ids: set[str]) -> dict[str, Ranges]:
+    """Return the marked days of some sites, with those of the long counts that reach into them."""
     found: dict[str, Ranges] = {}
     reaching: dict[str, Ranges] = {}
     for mark in coverage.marks(store):
-        if site_ids is None or mark.site_id in site_ids:
+        if mark.site_id in site_ids:
             found.setdefault(mark.site_id, []).append(mark[1:3])
             if mark.reaches:
                 reaching.setdefault(mark.site_id, []).append(mark[1:3])
@@ -94,21 +97,12 @@ def _united(ranges: Ranges) -> Ranges:
 def _days(store: Store, ranges: dict[str, Ranges], first_day: str, last_day: str) -> SiteDays:
     """Return the days of some ranges within a time, its last day included: of a long time those that matter."""
     days: SiteDays = {}
-    long: dict[str, Ranges] = {}
     for site_id, of_site in ranges.items():
+        found = days.setdefault(site_id, set())
         for first, last in of_site:
             begins, ends = max(first, first_day), min(last, last_day)
             listed = _listed(begins, ends)
-            if listed is not None:
-                days.setdefault(site_id, set()).update(listed)
-            elif begins <= ends:
-                long.setdefault(site_id, []).append((begins, ends))
-                days.setdefault(site_id, set()).update(coverage.days_known(store, site_id, begins, ends))
-    if long:
-        outer = min(of_site[0][0] for of_site in long.values()), max(of_site[-1][1] for of_site in long.values())
-        for site_id, day in coverage.days_with_surveys(store, *outer):
-            if any(first <= day <= last for first, last in long.get(site_id, ())):
-                days[site_id].add(day)
+            found.update(coverage.days_known(store, site_id, begins, ends) if listed is None else listed)
     return {site_id: of_site for site_id, of_site in days.items() if of_site}
 
 
