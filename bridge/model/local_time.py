@@ -76,6 +76,7 @@ def local_hour(at_ms: int, timezone: str) -> str:
     return hour.isoformat(timespec="minutes")
 
 
+@lru_cache(maxsize=65_536)
 def day_starts_ms(day: date, timezone: str) -> int:
     """Return the first instant of a local day: 01:00 where summer time skips midnight.
 

@@ -54,7 +54,7 @@ def on_time_zones(sites: list[str]) -> Iterator[str]:
 def _former_names(store: Store) -> dict[str | None, list[tuple[int, str, str]]]:
     """Return (until_ms, name, site_id) of each name that sellers had before; an empty site is any."""
     found: dict[str | None, list[tuple[int, str, str]]] = {}
-    for changed_at_ms, _, change in history.changes(store, kind="seller"):
+    for changed_at_ms, _, change in history.renamings(store):
         if change.before and change.after:
             found.setdefault(change.name, []).append((changed_at_ms, change.before["seller_name"], change.site_id))
     return found

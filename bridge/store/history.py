@@ -85,7 +85,12 @@ def changes(
 def corrections(store: Store, from_ms: int, to_ms: int) -> list[RecordedChange]:
     """Return the changes that correct what was known of a period, oldest first."""
     where = "corrects = 1 AND from_ms < ?2 AND min(to_ms, changed_at_ms) > ?1"
-    return _changes(store, where, (from_ms, to_ms))
+    return _changes(store, where, (from_ms, to_ms), table="history INDEXED BY history_corrections")
+
+
+def renamings(store: Store) -> list[RecordedChange]:
+    """Return the changes of sellers' names, oldest first."""
+    return _changes(store, "kind = 'seller'", (), table="history INDEXED BY history_sellers")
 
 
 class CorrectedTimes:
@@ -116,8 +121,8 @@ def was_removed(store: Store, kind: str, site_id: str, name: str, from_ms: int) 
     return store.one(f"SELECT 1 FROM history WHERE {where}", (from_ms, kind, site_id, name)) is not None  # noqa: S608
 
 
-def _changes(store: Store, where: str, bindings: tuple[Any, ...]) -> list[RecordedChange]:
-    rows = store.all(f"SELECT {_COLUMNS} FROM history WHERE pending = 0 AND {where} ORDER BY change_key", bindings)  # noqa: S608 - no outside text
+def _changes(store: Store, where: str, bindings: tuple[Any, ...], *, table: str = "history") -> list[RecordedChange]:
+    rows = store.all(f"SELECT {_COLUMNS} FROM {table} WHERE pending = 0 AND {where} ORDER BY change_key", bindings)  # noqa: S608 - no outside text
     return [_read(row) for row in rows]
 
 

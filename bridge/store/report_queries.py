@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.model.local_time import months_within
-from bridge.store import counts, imports, rollups
+from bridge.store import counts, coverage, imports, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -260,9 +260,11 @@ def _run(key: tuple[Any, ...], width: int, run: list[Any]) -> FeedRun:
 
 
 def longest_shared_count_ms(store: Store) -> int:
-    """Return how long the longest count is that sellers share: of a checkout point, and of no seller as sent."""
-    row = store.one(f"SELECT max(to_ms - from_ms) FROM {_counts(store)} WHERE {_SHARED}")  # noqa: S608 - no outside text
-    return int(row[0]) + 1 if row and row[0] is not None else 0
+    """Return how long counts that sellers share are at most: those of a checkout point, and of no seller as sent."""
+    table = _counts(store) if imports.is_visible(store) else "counts INDEXED BY counts_long"
+    is_long = f"to_ms - from_ms > {coverage.LONG_MS}"
+    row = store.one(f"SELECT max(to_ms - from_ms) FROM {table} WHERE {is_long} AND {_SHARED}")  # noqa: S608 - no outside text
+    return 1 + (int(row[0]) if row and row[0] is not None else coverage.LONG_MS)
 
 
 def span_of_shared_counts(
