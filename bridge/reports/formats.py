@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 COUNTS = (
     *("surveys", "yes", "no", "cant_say", "silent", "error", "left_out", "affected", "force_majeures"),
-    *("transactions", "visitors"),
+    *("transactions", "visitors", "set_aside"),
 )
 _ESTIMATE = ("value", "low", "high")
 _INDEX = (*_ESTIMATE, "at_k0", "at_k1")
@@ -20,6 +20,7 @@ INDICES = {
     "emotional_loyalty_index": _INDEX,
     "index_with": _INDEX,
     "index_without": _INDEX,
+    "index_with_set_aside": _INDEX,
     "silent_part": (),
     "response_rate": _ESTIMATE,
     "answered_no_share": _ESTIMATE,
@@ -38,13 +39,16 @@ def as_json(rows: list[Row]) -> str:
 
 
 def as_csv(rows: list[Row], columns: tuple[str, ...]) -> str:
-    """Return the rows as CSV: an index has columns `name`, `name_low` …; settings are JSON, notes joined by `; `."""
+    """Return the rows as CSV: an index has columns `name`, `name_low` …; flags and settings are JSON.
+
+    Notes are joined by `; `.
+    """
     headings = [*columns, "question_id", "question_revision", "kind", *COUNTS]
     parts_of = [(name, part) for name, parts in INDICES.items() for part in parts or ("value",)]
     names = [name if part == "value" else f"{name}_{part}" for name, part in parts_of]
-    lines: list[list[Any]] = [[*headings, *names, "assessable", "settings", "notes"]]
+    lines: list[list[Any]] = [[*headings, *names, "assessable", "flags", "settings", "notes"]]
     for row in rows:
-        tail = [_cell(row["assessable"]), to_json(row["settings"]), "; ".join(row["notes"])]
+        tail = [_cell(row["assessable"]), to_json(row["flags"]), to_json(row["settings"]), "; ".join(row["notes"])]
         values = [_part(row[name], part) for name, part in parts_of]
         lines.append([*(_cell(row[heading]) for heading in headings), *values, *tail])
     return to_csv(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bridge.reports import estimated_weights, kpi
+from bridge.reports import estimated_weights, kpi, set_aside_rows
 from bridge.reports.feeds import KINDS
 from bridge.reports.notation import above, decimal
 from bridge.reports.row_counts import BEYOND_MAX
@@ -33,6 +33,7 @@ def notes(row: Row, counts: RowCounts, sampled: set[str]) -> list[str]:
         *_on_numbers(row, counts),
         *estimated_weights.notes(row, row["dissatisfaction_index"] or row["emotional_loyalty_index"]),
         *_on_force_majeure(row, counts),
+        *set_aside_rows.notes(row, counts),
         *_on_ratios(row, counts, sampled),
         *_on_origin(row, counts),
     ]
@@ -59,10 +60,11 @@ def _on_force_majeure(row: Row, counts: RowCounts) -> Iterator[str]:
     level, settings = row["force_majeure_level"], row["settings"]
     for why in _reasons_not_assessable(row, counts, settings):
         yield f"not assessable: {why}; remove the causes, then measure again"
-    if row["left_out"]:
+    left_out = counts.surveys - counts.with_set_aside().under_rule(settings["force_majeure"])[0].surveys
+    if left_out:
         which = "not affected" if settings["force_majeure"] == "only" else "affected"
         yield (
-            f"{row['left_out']} of {plural(counts.surveys, 'survey')} left out, {which} by force majeure: "
+            f"{left_out} of {plural(counts.surveys, 'survey')} left out, {which} by force majeure: "
             f"index {_index(row['index_with'])} with the affected, {_index(row['index_without'])} without"
         )
     if level is None and counts.errors_of_all:

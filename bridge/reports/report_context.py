@@ -53,6 +53,11 @@ class ReportContext:
             return UNKNOWN
         return kinds[max((known for known in kinds if known <= revision), default=min(kinds))]
 
+    def silent_weight(self, question_id: str) -> float:
+        """Return the silent weight of a question in force; 0 if the question is not defined, so has no index."""
+        question = self.questions.get(question_id)
+        return question.silent_weight if question else 0.0
+
     def key(self, group: report_queries.Group, question_id: str, revision: int) -> RowKey:
         """Return the key of the row that takes the counts of a question's revision."""
         row_revision = None if self.query.merge_revisions else revision

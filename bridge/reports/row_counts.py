@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
 
 from bridge.reports import kpi
 from bridge.reports.feeds import KINDS, Kind
 from bridge.reports.known_surveys import Known
-
-if TYPE_CHECKING:
-    from bridge.store import report_queries
+from bridge.store import report_queries
 
 Rule = Literal["with", "without", "only"]
 T = TypeVar("T")
@@ -34,13 +32,17 @@ class RowCounts:
     shares_beyond: dict[Kind, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
     unmanned: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     comparable: set[Kind] = field(default_factory=lambda: set(KINDS))  # not if counts of the whole site are nobody's
+    set_aside: list[report_queries.SetAsideCounts] = field(default_factory=list)  # they are among the others
     sites: set[str] = field(default_factory=set)
     revisions: set[int] = field(default_factory=set)
     silents: dict[str, list[int]] = field(default_factory=dict)  # by seller, where an estimated weight rests on it
     drawn: list[int] = field(default_factory=lambda: [0, 0])  # silents drawn for an estimated weight
 
-    def add(self, group_counts: report_queries.GroupCounts) -> None:
-        """Add the counts of a group."""
+    def add(self, group_counts: report_queries.CountsOfGroup) -> None:
+        """Add the counts of a group, or those of its surveys that are set aside."""
+        if isinstance(group_counts, report_queries.SetAsideCounts):
+            self.set_aside.append(group_counts)
+            return
         affected = group_counts.affected
         added = (group_counts.yes, group_counts.no, group_counts.cant_say, group_counts.silent)
         self.answers[affected] = [a + b for a, b in zip(self.answers[affected], added, strict=True)]
@@ -51,9 +53,24 @@ class RowCounts:
         self.revisions.add(group_counts.question_revision)
 
     def under_rule(self, rule: Rule) -> tuple[kpi.Answers, int]:
-        """Return the answers and the number of errors that count under a force-majeure rule."""
-        answers = kpi.Answers(*map(sum, zip(*_under(rule, self.answers), strict=True)))
-        return answers, sum(_under(rule, self.errors))
+        """Return the answers and the number of errors that count under a force-majeure rule, less those set aside."""
+        counted, errors = (
+            [sum(counts) for counts in zip(*_under(rule, self.answers), strict=True)],
+            _under(rule, self.errors),
+        )
+        for aside in self.set_aside_under(rule):
+            taken = (aside.yes, aside.no, aside.cant_say, aside.silent)
+            counted = [count - less for count, less in zip(counted, taken, strict=True)]
+            errors.append(-aside.error)
+        return kpi.Answers(*counted), sum(errors)
+
+    def set_aside_under(self, rule: Rule) -> list[report_queries.SetAsideCounts]:
+        """Return what was set aside of that which counts under a force-majeure rule."""
+        return [aside for aside in self.set_aside if aside.affected in _under(rule, [0, 1])]
+
+    def with_set_aside(self) -> RowCounts:
+        """Return the same counts with nothing set aside."""
+        return replace(self, set_aside=[])
 
     def add_silents(self, seller_id: str, affected: int, count: int) -> None:
         """Add silents of a seller; empty: of nobody."""

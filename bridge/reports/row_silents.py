@@ -19,13 +19,15 @@ def add_silents(store: Store, context: ReportContext, selection: Selection, coun
     if not context.weights:
         return
     is_by_seller = "seller_id" in columns
-    for found in report_queries.group_counts(store, columns if is_by_seller else (*columns, "seller_id"), selection):
+    by = columns if is_by_seller else (*columns, "seller_id")
+    for found in report_queries.counts_of_groups(store, by, selection):
         if found.question_id not in context.weights or not found.silent:
             continue
+        sign = -1 if isinstance(found, report_queries.SetAsideCounts) else 1
         seller_id = found.group[columns.index("seller_id") if is_by_seller else -1]
         group = found.group if is_by_seller else found.group[:-1]
         if row_counts := counts.get(context.key(group, found.question_id, found.question_revision)):
-            row_counts.add_silents(seller_id or "", found.affected, found.silent)
+            row_counts.add_silents(seller_id or "", found.affected, sign * found.silent)
     for question_id, weight in context.weights.items():
         draw = weight.estimate.draw.draw
         for group, revision, affected, count in report_queries.silents_drawn(store, columns, selection, draw):

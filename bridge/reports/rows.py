@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.local_time import UNITS
-from bridge.reports import console_notes, corrections, feed_notes, kpi
+from bridge.reports import console_notes, corrections, feed_notes, kpi, row_flags, set_aside_rows
 from bridge.reports.coverage.reading import can_tell, read_coverage
 from bridge.reports.feeds import KINDS, total_feeds
 from bridge.reports.known_surveys import count_known
@@ -50,6 +50,7 @@ def report_rows(store: Store, query: ReportQuery, *, total: bool = False) -> lis
         console_notes.add_notes(whole, _rows(store, _by(context, "console")))
     feed_notes.add_notes(store, rows)
     corrections.add_notes(store, rows)
+    row_flags.add(store, rows)
     return rows
 
 
@@ -62,9 +63,9 @@ def _rows(store: Store, context: ReportContext) -> list[Row]:
     selections = list(query.selections(context.timezones))
     counts: dict[RowKey, RowCounts] = {}
     for selection in selections:
-        for group_counts in report_queries.group_counts(store, columns, selection):
-            key = context.key(group_counts.group, group_counts.question_id, group_counts.question_revision)
-            counts.setdefault(key, RowCounts()).add(group_counts)
+        for found in report_queries.counts_of_groups(store, columns, selection):
+            key = context.key(found.group, found.question_id, found.question_revision)
+            counts.setdefault(key, RowCounts()).add(found)
         for group, question, revision, count in report_queries.unproved(store, columns, selection):
             if row_counts := counts.get(context.key(group, question, revision)):
                 row_counts.unproved += count
@@ -151,6 +152,9 @@ def _row(context: ReportContext, key: RowKey, counts: RowCounts, feeds: Totals) 
     row |= {"error": errors, "left_out": counts.surveys - answers.surveys, "affected": counts.affected}
     row |= {"force_majeures": counts.force_majeures} | _figures(context, group, counts, feeds)
     row |= _indices(context, key, rule, counts)
+    row |= set_aside_rows.figures(
+        counts, rule, lambda every: _index(context, key, context.silent_weight(question_id), every, rule)
+    )
     row |= _ratios(counts, row)
     row["assessable"] = is_assessable(context, counts)
     row["settings"] = row_settings(context, question_id, rule, counts)
@@ -176,8 +180,7 @@ def _figures(context: ReportContext, group: report_queries.Group, counts: RowCou
 
 def _indices(context: ReportContext, key: RowKey, rule: Rule, counts: RowCounts) -> Row:
     """Return what rests on answers: the index of the question's kind, also under either rule, and shares."""
-    question, kind = context.questions.get(key.question_id), key.kind
-    weight = question.silent_weight if question else 0.0
+    kind, weight = key.kind, context.silent_weight(key.question_id)
     own, with_affected, without = (
         _index(context, key, weight, counts, counted) for counted in (rule, *_WITH_AND_WITHOUT)
     )

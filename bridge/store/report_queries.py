@@ -36,6 +36,28 @@ class GroupCounts(NamedTuple):
     ask_every_unknown: int
 
 
+class SetAsideCounts(NamedTuple):
+    """Those of the surveys of a group that a manager set aside, with the rule, the reason, and who did so when."""
+
+    group: Group
+    site_id: str
+    question_id: str
+    question_revision: int
+    affected: int
+    rule: str
+    reason: str
+    who: str
+    set_at_ms: int
+    yes: int
+    no: int
+    cant_say: int
+    silent: int
+    error: int
+
+
+CountsOfGroup = GroupCounts | SetAsideCounts
+
+
 class TimeCounts(NamedTuple):
     """The surveys from one local hour to another, at a checkout point, of a seller, question and revision.
 
@@ -181,6 +203,30 @@ def _counts_at(store: Store, columns: tuple[str, ...], level: Level, selection: 
     for row in store.each(sql, bindings):
         if any(row[width + 4 :]):
             yield GroupCounts(tuple(row[:width]), *row[width:])
+
+
+def set_aside_counts(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[SetAsideCounts]:
+    """Yield the selected surveys that are set aside; one set aside for two rules counts for the first."""
+    sql_of = expressions("hour")
+    keys = ", ".join([*(sql_of[column] for column in columns), "site_id", "question_id", "question_revision"])
+    where, bindings = selection.where("hour")
+    sums = ", ".join(f"CAST(total(outcome = '{name}') AS INTEGER)" for name in SetAsideCounts._fields[9:])
+    sql = (
+        f"SELECT {keys}, affected, rule, reason, who, set_at_ms, {sums} FROM"  # noqa: S608 - no outside text
+        " (SELECT epoch_key, survey, min(rule) AS rule, reason, who, set_at_ms FROM survey_set_aside GROUP BY 1, 2)"
+        " CROSS JOIN (SELECT epoch_key, survey, console_key, checkout_point_id, seller_id, question_id,"
+        "  question_revision, hour, affected, outcome FROM survey WHERE outcome <> 'open') USING (epoch_key, survey)"
+        f" JOIN console USING (console_key) WHERE {where} GROUP BY {keys}, affected, rule, reason, who, set_at_ms"
+    )
+    width = len(columns)
+    for row in store.each(sql, bindings):
+        yield SetAsideCounts(tuple(row[:width]), *row[width:])
+
+
+def counts_of_groups(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[CountsOfGroup]:
+    """Yield the counts of the selected surveys by group, then those of them that are set aside."""
+    yield from group_counts(store, columns, selection)
+    yield from set_aside_counts(store, columns, selection)
 
 
 def unproved(store: Store, columns: tuple[str, ...], selection: Selection) -> Iterator[tuple[Group, str, int, int]]:

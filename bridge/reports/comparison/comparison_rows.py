@@ -14,6 +14,7 @@ from bridge.reports.comparison.target_parts import TargetJudge, name_of
 from bridge.reports.comparison.verdicts import GROUP_ORDER, WORDS
 from bridge.reports.report_query import COLUMNS_OF
 from bridge.reports.rows import report_rows
+from bridge.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,7 @@ def comparison_rows(store: Store, query: ComparisonQuery) -> list[Row]:
     """Return the rows of a comparison as `--format json` shows them."""
     outcomes = _outcomes(store, query)
     _note_force_majeure(store, query, outcomes)
+    _note_flags(outcomes)
     _note_chance(query, outcomes)
     if query.other is not None:
         _note_revisions(outcomes)
@@ -137,6 +139,17 @@ def _note_force_majeure(store: Store, query: ComparisonQuery, outcomes: dict[Nam
 
 def _left_out(outcome: ComparisonOutcome) -> int:
     return sum(side.row["left_out"] for side in (outcome.this, outcome.other) if side)
+
+
+def _note_flags(outcomes: dict[Name, ComparisonOutcome]) -> None:
+    """Say whose figures are flagged, and how many surveys a manager set aside."""
+    for outcome in outcomes.values():
+        rows = [side.row for side in (outcome.this, outcome.other) if side]
+        aside = sum(row["set_aside"] for row in rows)
+        if aside:
+            outcome.notes.append(f"{plural(aside, 'survey')} set aside by a manager: see `trivox flags --all`")
+        told = {(row["seller_id"], flag["rule"], flag["since"]) for row in rows for flag in row["flags"]}
+        outcome.notes += [f"{seller_id} is flagged by {rule} since {since}" for seller_id, rule, since in sorted(told)]
 
 
 def _note_chance(query: ComparisonQuery, outcomes: dict[Name, ComparisonOutcome]) -> None:

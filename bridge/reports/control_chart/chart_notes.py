@@ -69,7 +69,10 @@ def _on_points(row: Row, figure: ChartFigure) -> Iterator[str]:
 
 def _on_what_is_left_out(row: Row, total: RowCounts) -> Iterator[str]:
     settings = row["settings"]
-    left_out = sum(point["left_out"] for point in row["points"])
+    aside = total.surveys - total.under_rule("with")[0].surveys
+    if aside:
+        yield f"{plural(aside, 'survey')} set aside (see `trivox flags --all`)"
+    left_out = total.surveys - total.with_set_aside().under_rule(settings["force_majeure"])[0].surveys
     if left_out:
         which = "not affected" if settings["force_majeure"] == "only" else "affected"
         yield f"{left_out} of {plural(total.surveys, 'survey')} left out, {which} by force majeure"

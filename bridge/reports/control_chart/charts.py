@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from bridge.reports.report_query import ReportQuery
     from bridge.reports.row_counts import RowCounts
     from bridge.store import Store
-    from bridge.store.report_queries import GroupCounts
+    from bridge.store.report_queries import CountsOfGroup
 
     Row = dict[str, Any]
-    GroupsOfChart = dict[str, list[GroupCounts]]
+    GroupsOfChart = dict[str, list[CountsOfGroup]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _counts(store: Store, context: ReportContext, unit: str) -> dict[RowKey, Gro
     found: dict[RowKey, GroupsOfChart] = {}
     columns = (*context.query.columns, unit)
     for selection in context.query.selections(context.timezones):
-        for counts in report_queries.group_counts(store, columns, selection):
+        for counts in report_queries.counts_of_groups(store, columns, selection):
             *group, name = counts.group
             key = context.key(tuple(group), counts.question_id, counts.question_revision)
             found.setdefault(key, {}).setdefault(str(name), []).append(counts)

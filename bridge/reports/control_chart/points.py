@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bridge.reports.control_chart.figures import ChartFigure
     from bridge.reports.control_chart.units import ChartUnit
-    from bridge.store.report_queries import GroupCounts
+    from bridge.store.report_queries import CountsOfGroup
 
 JUDGED, PART, TOO_FEW, NO_SURVEYS, NOT_ASSESSABLE = "judged", "part", "too_few", "no_surveys", "not_assessable"
 CLOSED_DAYS = 6
@@ -51,7 +51,7 @@ class ChartPoint:
 
 
 def make_points(
-    maker: ChartMaker, units: Sequence[ChartUnit], groups: dict[str, list[GroupCounts]], starts: Sequence[int]
+    maker: ChartMaker, units: Sequence[ChartUnit], groups: dict[str, list[CountsOfGroup]], starts: Sequence[int]
 ) -> list[ChartPoint]:
     """Return the points of units, the oldest first; `starts` are the indices of units with which new ranges begin."""
     borders = [0, *starts, len(units)]
@@ -72,7 +72,7 @@ def newest_judgeable(points: Sequence[ChartPoint], unit: str) -> ChartPoint | No
     return complete[-1] if complete else None
 
 
-def counts_of(groups: Sequence[GroupCounts]) -> RowCounts:
+def counts_of(groups: Sequence[CountsOfGroup]) -> RowCounts:
     """Return the counts of several groups together."""
     counts = RowCounts()
     for group in groups:
@@ -81,7 +81,7 @@ def counts_of(groups: Sequence[GroupCounts]) -> RowCounts:
 
 
 def _single(
-    _maker: ChartMaker, units: Sequence[ChartUnit], groups: dict[str, list[GroupCounts]], *, is_last: bool
+    _maker: ChartMaker, units: Sequence[ChartUnit], groups: dict[str, list[CountsOfGroup]], *, is_last: bool
 ) -> Iterator[tuple[ChartUnit, RowCounts]]:
     del is_last
     for unit in units:
@@ -89,7 +89,7 @@ def _single(
 
 
 def _pooled(
-    maker: ChartMaker, units: Sequence[ChartUnit], groups: dict[str, list[GroupCounts]], *, is_last: bool
+    maker: ChartMaker, units: Sequence[ChartUnit], groups: dict[str, list[CountsOfGroup]], *, is_last: bool
 ) -> Iterator[tuple[ChartUnit, RowCounts]]:
     """Yield days, or several in a row as one. In the last range, days at the end that are too few wait for more."""
     for is_complete, some in groupby(units, key=lambda unit: unit.is_complete):

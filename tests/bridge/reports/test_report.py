@@ -50,8 +50,8 @@ def test_columns_are_in_the_order_of_the_schema(office: Office) -> None:
         *("site_id", "console_id", "day", "question_id", "question_revision", "kind", "surveys", "yes", "no"),
         *("cant_say", "silent", "error", "left_out", "affected", "force_majeures", "transactions", "visitors"),
         *("dissatisfaction_index", "emotional_loyalty_index", "index_with", "index_without", "silent_part"),
-        *("response_rate", "answered_no_share", "exact_conversion", "visitor_coverage", "force_majeure_level"),
-        *("assessable", "settings", "notes"),
+        *("response_rate", "answered_no_share", "set_aside", "index_with_set_aside", "exact_conversion"),
+        *("visitor_coverage", "force_majeure_level", "assessable", "settings", "notes", "flags"),
     ]
 
 
