@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from operator import add, sub
 from typing import Literal, TypeVar
 
 from bridge.reports import kpi
@@ -45,7 +46,7 @@ class RowCounts:
             return
         affected = group_counts.affected
         added = (group_counts.yes, group_counts.no, group_counts.cant_say, group_counts.silent)
-        self.answers[affected] = [a + b for a, b in zip(self.answers[affected], added, strict=True)]
+        self.answers[affected] = [*map(add, self.answers[affected], added)]
         self.errors[affected] += group_counts.error
         self.force_majeures += group_counts.force_majeures
         self.ask_every_unknown += group_counts.ask_every_unknown
@@ -54,15 +55,13 @@ class RowCounts:
 
     def under_rule(self, rule: Rule) -> tuple[kpi.Answers, int]:
         """Return the answers and the number of errors that count under a force-majeure rule, less those set aside."""
-        counted, errors = (
-            [sum(counts) for counts in zip(*_under(rule, self.answers), strict=True)],
-            _under(rule, self.errors),
-        )
+        unaffected, affected = self.answers
+        counted = [*{"with": map(add, unaffected, affected), "without": unaffected, "only": affected}[rule]]
+        errors = sum(_under(rule, self.errors))
         for aside in self.set_aside_under(rule):
-            taken = (aside.yes, aside.no, aside.cant_say, aside.silent)
-            counted = [count - less for count, less in zip(counted, taken, strict=True)]
-            errors.append(-aside.error)
-        return kpi.Answers(*counted), sum(errors)
+            counted = [*map(sub, counted, (aside.yes, aside.no, aside.cant_say, aside.silent))]
+            errors -= aside.error
+        return kpi.Answers(*counted), errors
 
     def set_aside_under(self, rule: Rule) -> list[report_queries.SetAsideCounts]:
         """Return what was set aside of that which counts under a force-majeure rule."""

@@ -181,9 +181,8 @@ def _figures(context: ReportContext, group: report_queries.Group, counts: RowCou
 def _indices(context: ReportContext, key: RowKey, rule: Rule, counts: RowCounts) -> Row:
     """Return what rests on answers: the index of the question's kind, also under either rule, and shares."""
     kind, weight = key.kind, context.silent_weight(key.question_id)
-    own, with_affected, without = (
-        _index(context, key, weight, counts, counted) for counted in (rule, *_WITH_AND_WITHOUT)
-    )
+    indices = {counted: _index(context, key, weight, counts, counted) for counted in {rule, *_WITH_AND_WITHOUT}}
+    own, with_affected, without = (indices[counted] for counted in (rule, *_WITH_AND_WITHOUT))
     answers, _ = counts.under_rule(rule)
     rate, answered_no = kpi.response_rate(answers), kpi.answered_no_share(answers)
     return {

@@ -196,7 +196,7 @@ def _counts_at(store: Store, columns: tuple[str, ...], level: Level, selection: 
     sql_of = expressions(level.period)
     group = [sql_of[column] for column in columns]
     keys = ", ".join([*group, "site_id", "question_id", "question_revision", "affected"])
-    sums = ", ".join(f"CAST(total({name}) AS INTEGER)" for name in GroupCounts._fields[5:])
+    sums = ", ".join(f"sum({name})" for name in GroupCounts._fields[5:])
     where, bindings = selection.where(level.period)
     sql = f"SELECT {keys}, {sums} FROM {_rollup(store, level)} WHERE {where} GROUP BY {keys}"  # noqa: S608 - no outside text
     width = len(columns)
