@@ -25,6 +25,10 @@ def doctor(
         Path | None, typer.Option(metavar="FILE", readable=False, help="A TOML file with user, password and ca_file.")
     ] = None,
     ca_file: CaFile = None,
+    full: Annotated[  # noqa: FBT002 - an option of the command line
+        bool,
+        typer.Option("--full", help="Check all of a large database for damage, which takes 5 s and more a gigabyte."),
+    ] = False,
     database: Database = DATABASE,
 ) -> None:
     """Say in plain words what is wrong, and what to do. It checks database, bridge, broker, consoles and clocks."""
@@ -35,7 +39,9 @@ def doctor(
     named_broker = None if broker is None else read_broker(broker, os.environ, config, ca_file)
     if config is not None:
         read_config(config)  # reports a bad file even if there is no broker to check
-    diagnoses = diagnose(database, now_ms, named_broker, lambda url: read_broker(url, os.environ, config, ca_file))
+    diagnoses = diagnose(
+        database, now_ms, named_broker, lambda url: read_broker(url, os.environ, config, ca_file), is_full=full
+    )
     for diagnosis in diagnoses:
         to_do_count += diagnosis.needs_action
         print_line(f"{'!' if diagnosis.needs_action else ' '} {printable(diagnosis.sentence, MAX_DIAGNOSIS)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Literal
 
 import apsw
@@ -18,12 +19,47 @@ if TYPE_CHECKING:
 
 WAIT_S = 10.0  # enough for a database of a few million events; a larger one is checked while the bridge works
 MAX_FAULT_LENGTH = 200
+SMALL_BYTES = 200 * 1024 * 1024
+GROWING = {
+    *("event", "received", "envelope_extra", "survey", "force_majeure", "counts", "counts_received", "history"),
+    *("rollup_hour", "rollup_day", "coverage_figure", "coverage_known", "coverage_source"),
+}
+CHECK_TIME_EVERY = 100_000  # steps of SQLite's machine
 
 
 def integrity_faults(connection: apsw.Connection, check: Literal["integrity_check", "quick_check"]) -> list[str]:
     """Return what SQLite finds wrong with the file; empty: nothing. The quick check does not check indices."""
+    return _faults(connection, f"PRAGMA {check}(20)")
+
+
+def check_for(connection: apsw.Connection, seconds: float) -> tuple[list[str], list[str]]:
+    """Check a database for so long at most; return what is wrong, and the tables that were not looked at in whole.
+
+    A small one is checked as a whole, a large one table by table, those last that grow with every press.
+    """
+    pages, page_size = (int(str(connection.pragma(name))) for name in ("page_count", "page_size"))
+    if pages * page_size <= SMALL_BYTES:
+        return integrity_faults(connection, "integrity_check"), []
+    names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    tables = sorted((str(name) for (name,) in names), key=lambda name: (name in GROWING, name))
+    ends_s = time.monotonic() + seconds
+    missed: list[str] = []
+    connection.set_progress_handler(lambda: time.monotonic() > ends_s, CHECK_TIME_EVERY)
     try:
-        found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}(20)") if row[0] != "ok"]
+        for table in tables:
+            try:
+                if faults := _faults(connection, f'PRAGMA integrity_check("{table}")'):
+                    return faults, missed
+            except apsw.InterruptError:
+                missed.append(table)
+    finally:
+        connection.set_progress_handler(None)
+    return [], missed
+
+
+def _faults(connection: apsw.Connection, pragma: str) -> list[str]:
+    try:
+        found = [str(row[0]) for row in connection.execute(pragma) if row[0] != "ok"]
     except DAMAGED as error:
         found = [str(error)]
     return [" ".join(fault.split())[:MAX_FAULT_LENGTH] for fault in found]

@@ -65,17 +65,23 @@ class DatabaseFacts:
 
 
 def diagnose(
-    database: Path, now_ms: int, chosen_broker: BrokerLogin | None, read_login: Callable[[str], BrokerLogin]
+    database: Path,
+    now_ms: int,
+    chosen_broker: BrokerLogin | None,
+    read_login: Callable[[str], BrokerLogin],
+    *,
+    is_full: bool = False,
 ) -> Iterator[Diagnosis]:
     """Check the database and what it depends on, the latter even if the database cannot be read now.
 
+    With `is_full`, all of a large database is checked for damage, which takes long.
     `read_login` returns the login for the broker at a URL. Raises TrivoxError if there is no usable database.
     """
     facts = DatabaseFacts(database, can_serve=False)
     store = None
     try:
         store = open_store(database)
-        yield from examine(store, now_ms)
+        yield from examine(store, now_ms, is_full=is_full)
         yield from check_alarms(store, now_ms)
         facts = DatabaseFacts(
             database, _retained(store), consoles_that_do_not_sign(store), is_at_rest=are_all_retired(store, now_ms)

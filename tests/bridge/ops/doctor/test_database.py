@@ -8,9 +8,10 @@ import os
 import pytest
 
 from bridge.admin.commands import EnrollConsoles, Rebuild, Sweep
+from bridge.ops.doctor import database as doctor_database
 from bridge.service.vitals import FLOOD_MESSAGES
 from bridge.service.writer import ReceivedMessage
-from bridge.store import open_store
+from bridge.store import integrity, open_store
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
 from tests.support import planted
 from tests.support.intake import take_messages
@@ -36,7 +37,7 @@ def test_a_database_that_another_program_holds_is_reported_among_others(office: 
 
 def test_doctor_says_how_to_restore_a_damaged_database_and_starts_no_bridge(office: Office) -> None:
     till = OfficeTill()
-    till.surveys(NINE, yes=500)
+    till.surveys(NINE, yes=1500)
     office.take(till)
     planted.overwrite(office.database, planted.middle(office.database))
     text = office.do("doctor")
@@ -154,3 +155,17 @@ def test_reasons_that_senders_chose_with_older_bridges_are_summed_up(office: Off
     assert len(text.splitlines()) < 40
     assert "Rejected for 2980 other reasons: 2980" in text
     assert "\x1b" not in text
+
+
+def test_a_large_database_is_checked_as_far_as_the_time_allows(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    till = OfficeTill()
+    till.surveys(NINE, yes=500)
+    office.take(till)
+    monkeypatch.setattr(integrity, "SMALL_BYTES", 0)
+    monkeypatch.setattr(integrity, "CHECK_TIME_EVERY", 1)
+    assert "is intact." in office.do("doctor")
+    monkeypatch.setattr(doctor_database, "FILE_CHECK_S", -1)
+    assert "is intact as far as -1 s could tell, without its" in office.do("doctor")
+    assert "is intact." in office.do("doctor", "--full")
+    planted.overwrite(office.database, planted.middle(office.database))
+    assert f"The database {office.database} is damaged" in office.do("doctor", "--full")
