@@ -370,11 +370,12 @@ class Writer:
         try:
             work()
         except Exception as error:
-            reason = write_error(error)
+            failure = damage_or_disk(self._store.path, error) if isinstance(error, DAMAGED) else error
+            reason = write_error(failure)
             if reason is not None:
-                self.vitals.note_write_error(reason, error)
-            elif isinstance(error, FATAL):
-                raise
+                self.vitals.note_write_error(reason, failure)
+            elif isinstance(failure, FATAL):
+                raise failure from error.__cause__ if failure is error else error
             elif self.vitals.limiter.allow("attempt") is not None:
                 log.error("a part of the bridge's work failed: report this", trace=True)
 
