@@ -167,6 +167,7 @@ def first_of_offset(from_s: int, to_s: int, tz: ZoneInfo) -> int:
     return to_s
 
 
+@lru_cache(maxsize=65_536)
 def period_of(unit: str, name: str, timezone: str) -> tuple[int, int]:
     """Return the instants at which an hour, day, week or month, named as in reports, begins and ends in a zone.
 

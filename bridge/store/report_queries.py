@@ -6,7 +6,7 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bridge.model.local_time import months_within
+from bridge.model.local_time import DAY_MS, months_within
 from bridge.store import counts, coverage, imports, rollups
 
 if TYPE_CHECKING:
@@ -281,6 +281,8 @@ def feeds(
     keys = [sql_of[column] for column in columns] + ["site_id", "checkout_point_id", "seller_id", "kind"]
     keys.append("of_seller_id" if by_seller else "NULL")
     where, bindings = selection.where("hour", "at_console_id", by_survey=False)
+    where += " AND site_id IN (SELECT site_id FROM site) AND from_ms >= ? AND from_ms < ?"  # by the index counts_when
+    bindings += [_utc_ms(selection.from_day) - DAY_MS, _utc_ms(selection.to_day) + DAY_MS]
     around = "iif(to_ms - from_ms < ?, ?, 0)"
     sql = (
         f"SELECT {', '.join(keys)}, from_ms - {around} AS known_from_ms, to_ms + {around}, from_ms, to_ms, count"  # noqa: S608 - no outside text
@@ -298,6 +300,10 @@ def feeds(
         key, run = row[:-5], [from_ms, to_ms, [(begins_ms, ends_ms, figure)]]
     if run is not None and key is not None:
         yield _run(key, width, run)
+
+
+def _utc_ms(day: str) -> int:
+    return (date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()) * DAY_MS
 
 
 def _run(key: tuple[Any, ...], width: int, run: list[Any]) -> FeedRun:
