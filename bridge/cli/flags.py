@@ -158,7 +158,10 @@ def _print_table(rows: list[Row], *, wide: bool) -> None:
 def set_aside(
     rule: RuleArgument, seller: SellerArgument, reason: Reason, month: OfMonth = None, database: Database = DATABASE
 ) -> None:
-    """Set a flag or a watch aside, with a reason: it stands on nobody until that is taken back."""
+    """Set a flag or a watch aside, with a reason.
+
+    It stands on nobody until that is taken back. It is kept, and shown by `trivox flags --all`.
+    """
     done = perform(database, SetFlagAside(rule=rule, seller_id=seller, month=month, reason=reason))
     print_line(f"What {rule} says of {seller} is set aside for {', '.join(done['months'])}.")
 
@@ -174,7 +177,10 @@ def take_back(rule: RuleArgument, seller: SellerArgument, month: OfMonth = None,
 def set_surveys_aside(
     rule: RuleArgument, seller: SellerArgument, reason: Reason, month: OfMonth = None, database: Database = DATABASE
 ) -> None:
-    """Take the surveys that a flag concerns out of all figures, with a reason; each row says so, with both figures."""
+    """Take the surveys of a flag out of figures.
+
+    Give a reason: each row from which they are missing says so, and has both figures.
+    """
     done = perform(database, SetSurveysAside(rule=rule, seller_id=seller, month=month, reason=reason))
     surveys, months = plural(done["surveys"], "survey"), ", ".join(done["months"])
     print_line(f"{surveys} of {seller} that {rule} concerns in {months} are set aside: reports say so.")
@@ -184,7 +190,10 @@ def set_surveys_aside(
 def take_surveys_back(
     rule: RuleArgument, seller: SellerArgument, month: OfMonth = None, database: Database = DATABASE
 ) -> None:
-    """Put the surveys that were set aside back into the figures."""
+    """Put surveys back into the figures.
+
+    These are all that were set aside because of this flag.
+    """
     done = perform(database, TakeSurveysBack(rule=rule, seller_id=seller, month=month))
     print_line(f"{plural(done['surveys'], 'survey')} of {seller} count again in {', '.join(done['months'])}.")
 
