@@ -24,9 +24,9 @@ Cases = tuple[int, int]
 
 
 class PeerFit(NamedTuple):
-    """The share of the others, the same with half a case more, and the correlation of two cases of one of them.
+    """The share of the others, and the correlation of two cases of one of them, before any margin of safety.
 
-    All are before any margin of safety. Half a case more keeps a probability above 0 where the others have no case.
+    `share_above_0` is the same share, or that of half a case where the others have none: else any case were impossible.
     """
 
     share: float
@@ -43,7 +43,7 @@ def fit_peers(others: Sequence[Cases]) -> PeerFit:
     """Fit the others, each with n above 0."""
     kept = without_highest(others)
     x, n = sum(x for x, _ in kept), sum(n for _, n in kept)
-    return PeerFit(x / n, (x + 0.5) / (n + 1), min(RHO_MAX, max(RHO_MIN, moment_rho(kept))))
+    return PeerFit(x / n, x / n if x else 0.5 / (n + 1), min(RHO_MAX, max(RHO_MIN, moment_rho(kept))))
 
 
 def without_highest(others: Sequence[Cases]) -> list[Cases]:

@@ -34,14 +34,14 @@ def z_scores(effects: Mapping[str, Effect]) -> dict[str, float]:
 
 def spread(effects: list[Effect], centre: float) -> float:
     """Return τ², to one part in 2⁶⁰ of its upper bound."""
-    squares = [((effect.y - centre) ** 2, effect.variance) for effect in effects]
+    distances = [(abs(effect.y - centre), effect.variance) for effect in effects]
 
     def is_enough(tau2: float) -> bool:
-        return MAD_SCALE**2 * median(square / (variance + tau2) for square, variance in squares) <= 1
+        return MAD_SCALE * median(distance / sqrt(variance + tau2) for distance, variance in distances) <= 1
 
     if is_enough(0.0):
         return 0.0
-    low, high = 0.0, MAD_SCALE**2 * max(square for square, _ in squares)
+    low, high = 0.0, (MAD_SCALE * max(distance for distance, _ in distances)) ** 2
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         if is_enough(middle):

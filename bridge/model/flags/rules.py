@@ -29,6 +29,10 @@ SOON_MS = 120_000
 """A force majeure so soon after a *no* follows it."""
 
 
+ROUNDING = 1e-12
+"""Shares that differ by less are the same: 0.07 is 2 points above 0.05."""
+
+
 @dataclass(frozen=True)
 class CountRule:
     """A rule on how many cases a seller has of how many, against a beta-binomial of the others (EB).
@@ -55,7 +59,8 @@ class CountRule:
 
     def is_enough(self, x: int, n: int, peers_share: float) -> bool:
         """Return whether there is what the rule needs beside a small probability."""
-        return x >= self.least_x and x / n >= peers_share + self.points and x / n >= peers_share * self.times
+        needed = max(peers_share + self.points, peers_share * self.times)
+        return x >= self.least_x and x / n >= needed - ROUNDING
 
 
 @dataclass(frozen=True)
