@@ -60,7 +60,7 @@ class Cheat(NamedTuple):
 
 
 CHEATS = (
-    Cheat("picks", "asks_unhappy", 0.6, 0.2, "asks_the_happy", "{} of the unhappy asked"),
+    Cheat("picks", "asks_unhappy", 0.2, 0.0, "asks_the_happy", "{} of the unhappy asked"),
     Cheat("skips", "asks_in_unhappy_hours", 0.7, 0.4, "skips_bad_hours", "{} of bad hours' customers asked"),
     Cheat("presses", "presses_yes", 0.1, 0.3, "fast_yes", "yes for {} of the silents, at once"),
     Cheat("waits", "presses_yes", 0.1, 0.3, "regular_yes", "yes for {} of the silents, after 3 s", AFTER_3_S),
