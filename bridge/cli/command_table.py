@@ -1,10 +1,10 @@
 """The subcommands of the bridge, and the module that adds each to `trivox`."""
 
 COMMANDS = {
-    "alarm-target list": "bridge.cli.alarm_targets",
-    "alarm-target remove": "bridge.cli.alarm_targets",
-    "alarm-target set": "bridge.cli.alarm_targets",
-    "alarm-target test": "bridge.cli.alarm_targets",
+    "alarm-recipient list": "bridge.cli.alarm_recipients",
+    "alarm-recipient remove": "bridge.cli.alarm_recipients",
+    "alarm-recipient set": "bridge.cli.alarm_recipients",
+    "alarm-recipient test": "bridge.cli.alarm_recipients",
     "alarms": "bridge.cli.alarms",
     "alarms acknowledge": "bridge.cli.alarms",
     "alarms close": "bridge.cli.alarms",

@@ -22,7 +22,7 @@ target_app = typer.Typer(
     help="Set targets of sites, checkout points, sellers and key questions, list and remove them.", no_args_is_help=True
 )
 alarms_app = typer.Typer(help="List operational alarms, acknowledge, close and comment on them.")
-alarm_target_app = typer.Typer(help="Decide who is told of alarms, and try it out.", no_args_is_help=True)
+alarm_recipient_app = typer.Typer(help="Decide who is told of alarms, and try it out.", no_args_is_help=True)
 settings_app = typer.Typer(help="Choose consoles' settings, and list them.", no_args_is_help=True)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 KINDS = (
     *("annotation", "audit", "camera", "camera_clock", "checkout_point", "console", "count", "flag", "flagged_surveys"),
     *("placement", "question", "seller", "setting", "shift", "silent_draw", "silent_weight", "site", "target"),
-    *("alarm", "alarm_target", "zone_rules"),
+    *("alarm", "alarm_recipient", "zone_rules"),
 )
 """The kinds of things that people change."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.model.alarm_text import sentence_of
 from bridge.model.local_time import local
-from bridge.store import alarm_targets, alarms
+from bridge.store import alarm_recipients, alarms
 
 if TYPE_CHECKING:
     from bridge.store import Store
@@ -43,16 +43,16 @@ def alarm_object(store: Store, alarm: AlarmRow) -> dict[str, Any]:
 
 
 def listed_alarm(store: Store, alarm: AlarmRow) -> dict[str, Any]:
-    """Return an alarm with its notes, and whether targets were told of it."""
+    """Return an alarm with its notes, and whether recipients were told of it."""
     deliveries = [
         {
-            "target_id": delivery.target_id,
+            "recipient_id": delivery.recipient_id,
             "state": delivery.state,
             "attempts": delivery.attempts,
             "changed_at": _text(delivery.changed_at_ms, alarm.timezone),
             "reason": delivery.reason or None,
         }
-        for delivery in alarm_targets.deliveries_of(store, alarm.alarm_id)
+        for delivery in alarm_recipients.deliveries_of(store, alarm.alarm_id)
     ]
     return {**alarm_object(store, alarm), "deliveries": deliveries}
 

@@ -16,7 +16,7 @@ from bridge.model.alarm import QUIET_MS, WINDOW_MS, AlarmWatch
 from bridge.model.local_time import MINUTE_MS
 from bridge.model.periods import EVER
 from bridge.service.alarm_base import AlarmBases, AlarmPart, AlarmSpan, AlarmTopic, SiteBase
-from bridge.store import alarm_answers, alarm_targets, alarms, places
+from bridge.store import alarm_answers, alarm_recipients, alarms, places
 from bridge.store.alarms import AlarmFigures, AlarmPlace
 from bridge.store.settings import site_choice
 from bridge.surveys.facts import AlarmClosed, AlarmRaised, IntakeEnded, SurveysChanged
@@ -151,7 +151,7 @@ class SiteJudge:
         figures = AlarmFigures(window.from_ms, window.to_ms, *window.found, *usual.known, usual.of, window.chance)
         with self.store.savepoint():
             alarm_id = alarms.raise_alarm(self.store, place, figures)
-            alarm_targets.queue(self.store, alarm_id, self.site_id)
+            alarm_recipients.queue(self.store, alarm_id, self.site_id)
         self.emit(AlarmRaised(alarm_id, place.site_id, place.checkout_point_id, place.answer))
 
 

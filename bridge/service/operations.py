@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.admin import commands
-from bridge.admin.alarm_targets import remove_alarm_target, set_alarm_target
+from bridge.admin.alarm_recipients import remove_alarm_recipient, set_alarm_recipient
 from bridge.admin.alarms import acknowledge_alarm, close_alarm, comment_on_alarm
 from bridge.admin.annotations import remove_annotations, set_annotation
 from bridge.admin.audits import draw_audits, note_footage, note_kept_clip, record_verdict
@@ -230,8 +230,8 @@ OPERATIONS: dict[type[BridgeCommand], Operation] = {
     commands.AcknowledgeAlarm: _simple(acknowledge_alarm),
     commands.CloseAlarm: _simple(close_alarm),
     commands.CommentAlarm: _simple(comment_on_alarm),
-    commands.SetAlarmTarget: _simple(set_alarm_target),
-    commands.RemoveAlarmTarget: _simple(remove_alarm_target),
+    commands.SetAlarmRecipient: _simple(set_alarm_recipient),
+    commands.RemoveAlarmRecipient: _simple(remove_alarm_recipient),
     commands.OrderUpdate: _simple(order_update),
     commands.SetAnnotation: _simple(set_annotation),
     commands.RemoveAnnotations: _simple(remove_annotations),

@@ -369,7 +369,7 @@ class Writer:
         """Do what may fail without undoing anything; log the failure, and raise it if the bridge must end with it."""
         try:
             work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - see the docstring
             failure = damage_or_disk(self._store.path, error) if isinstance(error, DAMAGED) else error
             reason = write_error(failure)
             if reason is not None:

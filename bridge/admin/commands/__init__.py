@@ -20,8 +20,8 @@ from bridge.admin.commands.alarms import (
     AcknowledgeAlarm,
     CloseAlarm,
     CommentAlarm,
-    RemoveAlarmTarget,
-    SetAlarmTarget,
+    RemoveAlarmRecipient,
+    SetAlarmRecipient,
 )
 from bridge.admin.commands.annotations import (
     RemoveAnnotations,
@@ -132,7 +132,7 @@ __all__ = [
     "OrderUpdate",
     "Rebuild",
     "RecordVerdict",
-    "RemoveAlarmTarget",
+    "RemoveAlarmRecipient",
     "RemoveAnnotations",
     "RemoveCamera",
     "RemoveCheckoutPoint",
@@ -149,7 +149,7 @@ __all__ = [
     "RevokeViewers",
     "RunNightlyJob",
     "Scope",
-    "SetAlarmTarget",
+    "SetAlarmRecipient",
     "SetAnnotation",
     "SetCamera",
     "SetCheckoutPoint",

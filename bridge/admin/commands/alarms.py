@@ -29,11 +29,11 @@ class CommentAlarm(BridgeCommand, frozen=True):
     comment: str
 
 
-class SetAlarmTarget(BridgeCommand, frozen=True):
-    """Define or change who is told of alarms: the fields of `AlarmTarget`."""
+class SetAlarmRecipient(BridgeCommand, frozen=True):
+    """Define or change who is told of alarms: the fields of `AlarmRecipient`."""
 
-    words = "alarm-target set"
-    target_id: str
+    words = "alarm-recipient set"
+    recipient_id: str
     way: str
     site_id: str = ""
     address: str = ""
@@ -43,11 +43,11 @@ class SetAlarmTarget(BridgeCommand, frozen=True):
     link: str = ""
 
 
-class RemoveAlarmTarget(BridgeCommand, frozen=True):
-    """Tell a target of no alarm any more."""
+class RemoveAlarmRecipient(BridgeCommand, frozen=True):
+    """Tell a recipient of no alarm any more."""
 
-    words = "alarm-target remove"
-    target_id: str
+    words = "alarm-recipient remove"
+    recipient_id: str
 
 
-Commands = AcknowledgeAlarm | CloseAlarm | CommentAlarm | SetAlarmTarget | RemoveAlarmTarget
+Commands = AcknowledgeAlarm | CloseAlarm | CommentAlarm | SetAlarmRecipient | RemoveAlarmRecipient

@@ -9,12 +9,12 @@ from bridge.errors import TrivoxError
 
 if TYPE_CHECKING:
     from bridge.service.notifications.notice import Notice
-    from bridge.service.notifications.target_login import TargetLogin
+    from bridge.service.notifications.recipient_login import RecipientLogin
 
 MISSING = "Apprise is not installed: install `trivox[apprise]`, or use mail, a webhook or ntfy."
 
 
-def send(notice: Notice, login: TargetLogin) -> None:
+def send(notice: Notice, login: RecipientLogin) -> None:
     """Hand the alarm to Apprise. Raises TrivoxError; Apprise itself does not say why it could not send."""
     check_installed()
     apprise = import_module("apprise")

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from bridge.errors import TrivoxError
-from bridge.model.alarm_target import mail_server
+from bridge.model.alarm_recipient import mail_server
 from bridge.service.notifications.web import REASON_BYTES, WAIT_S, explained, limited, tls_context
 from bridge.text import printable
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bridge.service.notifications.notice import Notice
-    from bridge.service.notifications.target_login import TargetLogin
+    from bridge.service.notifications.recipient_login import RecipientLogin
 
 
-def send(notice: Notice, login: TargetLogin) -> None:
+def send(notice: Notice, login: RecipientLogin) -> None:
     """Hand the alarm to the mail server. Raises TrivoxError, with what the server says."""
-    scheme, host, port = mail_server(notice.target.server)
+    scheme, host, port = mail_server(notice.recipient.server)
     where = f"{scheme}://{host}"
     with explained(where), _refusals_explained(where):
         _send(notice, login, (scheme, host, port))
@@ -44,7 +44,7 @@ def _refusals_explained(where: str) -> Iterator[None]:
         raise _refused(where, "the message", error.smtp_code, error.smtp_error) from error
 
 
-def _send(notice: Notice, login: TargetLogin, server: tuple[str, str, int]) -> None:
+def _send(notice: Notice, login: RecipientLogin, server: tuple[str, str, int]) -> None:
     scheme, host, port = server
     client: smtplib.SMTP
     if scheme == "smtps":
@@ -63,7 +63,7 @@ def _send(notice: Notice, login: TargetLogin, server: tuple[str, str, int]) -> N
             client.send_message(_message(notice))
 
 
-def _start_tls(client: smtplib.SMTP, host: str, login: TargetLogin) -> None:
+def _start_tls(client: smtplib.SMTP, host: str, login: RecipientLogin) -> None:
     """Encrypt the rest; a server on this very machine may do without, if nobody logs in."""
     if client.has_extn("starttls"):
         client.starttls(context=tls_context(login.ca_file))
@@ -80,10 +80,10 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _message(notice: Notice) -> EmailMessage:
-    target = notice.target
+    recipient = notice.recipient
     message = EmailMessage()
-    message["From"] = target.sender or target.address
-    message["To"] = target.address
+    message["From"] = recipient.sender or recipient.address
+    message["To"] = recipient.address
     message["Subject"] = notice.title()
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{notice.name}@trivox.invalid>"

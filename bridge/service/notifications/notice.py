@@ -1,4 +1,4 @@
-"""What a target is told of an alarm, in words and as JSON."""
+"""What a recipient is told of an alarm, in words and as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 from bridge.model.alarm_text import found_in, place_of, sentence_of
 
 if TYPE_CHECKING:
-    from bridge.model.alarm_target import AlarmTarget
+    from bridge.model.alarm_recipient import AlarmRecipient
 
 NAME_DIGITS = 32
 TRIAL_ALARM: dict[str, Any] = {
@@ -38,9 +38,9 @@ TRIAL_ALARM: dict[str, Any] = {
 
 
 class Notice(Struct, frozen=True):
-    """An alarm for a target: an object of schema/alarm.json."""
+    """An alarm for a recipient: an object of schema/alarm.json."""
 
-    target: AlarmTarget
+    recipient: AlarmRecipient
     alarm: dict[str, Any]
     nonce: str = ""  # of a test, so that each has a name of its own
 
@@ -53,12 +53,12 @@ class Notice(Struct, frozen=True):
     def name(self) -> str:
         """A name that is the same at each attempt, so that who gets it twice can tell."""
         named = [self.alarm[key] for key in ("alarm_id", "site_id", "raised_at")]
-        return hashlib.sha256(f"{named} {self.target.target_id} {self.nonce}".encode()).hexdigest()[:NAME_DIGITS]
+        return hashlib.sha256(f"{named} {self.recipient.recipient_id} {self.nonce}".encode()).hexdigest()[:NAME_DIGITS]
 
     @property
     def link(self) -> str:
         """Where more is to be seen, or ''."""
-        return self.target.link.replace("{alarm_id}", str(self.alarm["alarm_id"]))
+        return self.recipient.link.replace("{alarm_id}", str(self.alarm["alarm_id"]))
 
     def title(self) -> str:
         """Return it in a line."""
@@ -80,7 +80,12 @@ class Notice(Struct, frozen=True):
         return "\n".join([*lines, *([self.link] if self.link else [])])
 
 
-def trial_notice(target: AlarmTarget, raised_at: str) -> Notice:
-    """Make a notice of no real alarm, to try a target out."""
-    alarm = {**TRIAL_ALARM, "site_id": target.site_id or TRIAL_ALARM["site_id"], "raised_at": raised_at, "test": True}
-    return Notice(target, {**alarm, "sentence": sentence_of(alarm)}, secrets.token_hex(NAME_DIGITS // 2))
+def trial_notice(recipient: AlarmRecipient, raised_at: str) -> Notice:
+    """Make a notice of no real alarm, to try a recipient out."""
+    alarm = {
+        **TRIAL_ALARM,
+        "site_id": recipient.site_id or TRIAL_ALARM["site_id"],
+        "raised_at": raised_at,
+        "test": True,
+    }
+    return Notice(recipient, {**alarm, "sentence": sentence_of(alarm)}, secrets.token_hex(NAME_DIGITS // 2))

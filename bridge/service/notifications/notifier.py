@@ -19,14 +19,14 @@ from bridge.model.local_time import HOUR_MS, MINUTE_MS, SECOND_MS
 from bridge.service.alarm_rows import alarm_object
 from bridge.service.notifications.notice import Notice
 from bridge.service.notifications.send import send
-from bridge.store import alarm_targets, alarms
+from bridge.store import alarm_recipients, alarms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.model.alarm_target import AlarmTarget
+    from bridge.model.alarm_recipient import AlarmRecipient
     from bridge.store import Store
-    from bridge.store.alarm_targets import AlarmDelivery
+    from bridge.store.alarm_recipients import AlarmDelivery
 
 MAX_WAITING = 100  # notices in memory; more wait in the database
 PAUSES_MS = [10 * SECOND_MS, 30 * SECOND_MS, MINUTE_MS, 2 * MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS]
@@ -45,7 +45,7 @@ class Attempt(NamedTuple):
 
 
 class Notifier:
-    """Sends alarms to their targets; all methods are for the writer's thread."""
+    """Sends alarms to their recipients; all methods are for the writer's thread."""
 
     def __init__(self, send_notice: Callable[[Notice], None] = send) -> None:
         self._send = send_notice
@@ -75,24 +75,24 @@ class Notifier:
 
     def _offer_due(self, store: Store, now_ms: int) -> None:
         """Take over what is due, as far as there is room."""
-        due = alarm_targets.due(store, now_ms, MAX_WAITING)
+        due = alarm_recipients.due(store, now_ms, MAX_WAITING)
         new = [delivery for delivery in due if delivery[:2] not in self._under_way]
         if not new:
             return
-        targets = alarm_targets.targets(store)
+        recipients = alarm_recipients.recipients(store)
         for delivery in new[: MAX_WAITING - len(self._under_way)]:
             self._under_way.add(delivery[:2])
-            self._offer(store, delivery, targets[delivery.target_id], now_ms)
+            self._offer(store, delivery, recipients[delivery.recipient_id], now_ms)
         self._start()
 
-    def _offer(self, store: Store, delivery: AlarmDelivery, target: AlarmTarget, now_ms: int) -> None:
+    def _offer(self, store: Store, delivery: AlarmDelivery, recipient: AlarmRecipient, now_ms: int) -> None:
         alarm = alarms.find_alarm(store, delivery.alarm_id)
         if alarm is None:
             raise LookupError(delivery.alarm_id)
         if now_ms > alarm.raised_at_ms + GIVE_UP_MS:
             self._attempts.put(Attempt(delivery, TOO_OLD))
         else:
-            self._notices.put_nowait((delivery, Notice(target, alarm_object(store, alarm))))
+            self._notices.put_nowait((delivery, Notice(recipient, alarm_object(store, alarm))))
 
     def _store_attempts(self, store: Store, now_ms: int) -> None:
         """Store what came of what was offered; until it is committed, none of it is offered again."""
@@ -102,7 +102,7 @@ class Notifier:
             return
         with store.transaction(now_ms):
             for attempt in self._made:
-                alarm_targets.note_attempt(store, after(attempt, _raised_at_ms(store, attempt.delivery), now_ms))
+                alarm_recipients.note_attempt(store, after(attempt, _raised_at_ms(store, attempt.delivery), now_ms))
         self._under_way.difference_update(attempt.delivery[:2] for attempt in self._made)
         self._made.clear()
 
@@ -117,11 +117,17 @@ class Notifier:
             reason = ""
             try:
                 self._send(notice)
-                log.info("a target was told of an alarm", target=delivery.target_id, alarm_id=delivery.alarm_id)
+                log.info(
+                    "a recipient was told of an alarm", recipient=delivery.recipient_id, alarm_id=delivery.alarm_id
+                )
             except TrivoxError as error:
                 reason = str(error)
-                facts = {"target": delivery.target_id, "alarm_id": delivery.alarm_id, "attempt": delivery.attempts + 1}
-                log.warning("a target could not be told of an alarm", reason=reason, **facts)
+                facts = {
+                    "recipient": delivery.recipient_id,
+                    "alarm_id": delivery.alarm_id,
+                    "attempt": delivery.attempts + 1,
+                }
+                log.warning("a recipient could not be told of an alarm", reason=reason, **facts)
             self._attempts.put(Attempt(delivery, reason))
 
 

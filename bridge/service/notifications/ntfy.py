@@ -8,13 +8,13 @@ from bridge.service.notifications.web import post
 
 if TYPE_CHECKING:
     from bridge.service.notifications.notice import Notice
-    from bridge.service.notifications.target_login import TargetLogin
+    from bridge.service.notifications.recipient_login import RecipientLogin
 
 PRIORITY = {"no": "high", "yes": "default"}
 TAGS = {"no": "rotating_light", "yes": "tada"}
 
 
-def send(notice: Notice, login: TargetLogin) -> None:
+def send(notice: Notice, login: RecipientLogin) -> None:
     """Publish the alarm. Raises TrivoxError."""
     answer = notice.alarm["answer"]
     headers = {
@@ -24,7 +24,7 @@ def send(notice: Notice, login: TargetLogin) -> None:
         "Content-Type": "text/plain; charset=utf-8",
         **_actions(notice.link),
     }
-    post(notice.target.address, notice.text().encode(), headers, login)
+    post(notice.recipient.address, notice.text().encode(), headers, login)
 
 
 def _actions(link: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Send a notice by its target's way, with the secrets that the target has."""
+"""Send a notice by its recipient's way, with the secrets that the recipient has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import TrivoxError
 from bridge.service.notifications import apprise_library, mail, ntfy, webhook
-from bridge.service.notifications.target_login import read_login
+from bridge.service.notifications.recipient_login import read_login
 
 if TYPE_CHECKING:
     from bridge.service.notifications.notice import Notice
@@ -17,9 +17,9 @@ SENDERS = {"mail": mail.send, "webhook": webhook.send, "ntfy": ntfy.send, "appri
 
 def send(notice: Notice) -> None:
     """Send it. Raises TrivoxError, with a sentence that holds no secret."""
-    login = read_login(notice.target.login_file, os.environ)
+    login = read_login(notice.recipient.login_file, os.environ)
     try:
-        SENDERS[notice.target.way](notice, login)
+        SENDERS[notice.recipient.way](notice, login)
     except TrivoxError:
         raise
     except Exception as error:  # whatever a library raises must not end the thread, and may quote what was sent

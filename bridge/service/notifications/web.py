@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.errors import TrivoxError, UsageError
-from bridge.model.alarm_target import check_url
+from bridge.model.alarm_recipient import check_url
 from bridge.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from bridge.service.notifications.target_login import TargetLogin
+    from bridge.service.notifications.recipient_login import RecipientLogin
 
 WAIT_S = 10.0  # for each answer of a server
 LIMIT_S = 30.0  # for all of an attempt, however slowly the server goes on
@@ -27,7 +27,7 @@ REASON_BYTES = 200
 OK, REDIRECT = range(200, 300), range(300, 400)
 
 
-def post(address: str, body: bytes, headers: Mapping[str, str], login: TargetLogin) -> None:
+def post(address: str, body: bytes, headers: Mapping[str, str], login: RecipientLogin) -> None:
     """Post a body to the address, or to the login's. Raises TrivoxError, with what the server says, if it refuses."""
     parts = urlsplit(_checked(login.url) if login.url else address)
     connection = _connection(parts.scheme, parts.hostname or "", parts.port, login.ca_file)
@@ -53,7 +53,7 @@ def _checked(url: str) -> str:
     return url
 
 
-def _authorization(login: TargetLogin) -> dict[str, str]:
+def _authorization(login: RecipientLogin) -> dict[str, str]:
     if login.token:
         return {"Authorization": f"Bearer {login.token}"}
     if login.user:

@@ -1,6 +1,6 @@
 """Send an alarm to a webhook: JSON of schema/alarm.json, signed.
 
-The header `Trivox-Signature` is `sha256=` and the HMAC-SHA256, in hex, with the target's secret over the header
+The header `Trivox-Signature` is `sha256=` and the HMAC-SHA256, in hex, with the recipient's secret over the header
 `Trivox-Timestamp` (seconds since 1970-01-01 UTC), a full stop, and the body as sent. A receiver compares it, and
 refuses what is older than some minutes. `Trivox-Delivery` is the same at each attempt to deliver the same alarm.
 """
@@ -18,10 +18,10 @@ from bridge.service.notifications.web import post
 
 if TYPE_CHECKING:
     from bridge.service.notifications.notice import Notice
-    from bridge.service.notifications.target_login import TargetLogin
+    from bridge.service.notifications.recipient_login import RecipientLogin
 
 
-def send(notice: Notice, login: TargetLogin) -> None:
+def send(notice: Notice, login: RecipientLogin) -> None:
     """Post the alarm. Raises TrivoxError."""
     if not login.secret:
         raise TrivoxError('The webhook has no secret to sign with: give --login FILE with secret = "…" in it.')
@@ -33,7 +33,7 @@ def send(notice: Notice, login: TargetLogin) -> None:
         "Trivox-Timestamp": timestamp,
         "Trivox-Signature": signature(login.secret, timestamp, body),
     }
-    post(notice.target.address, body, headers, login)
+    post(notice.recipient.address, body, headers, login)
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

@@ -36,8 +36,8 @@ CREATE TABLE alarm_note (               -- what people did and said, in order
 ) STRICT;
 CREATE INDEX alarm_note_of ON alarm_note (alarm_id);
 
-CREATE TABLE alarm_target (             -- who is told; logins are in files that only their owner may read, never here
-  target_id TEXT PRIMARY KEY,
+CREATE TABLE alarm_recipient (          -- who is told; logins are in files that only their owner may read, never here
+  recipient_id TEXT PRIMARY KEY,
   site_id TEXT NOT NULL,                -- '': of alarms at all sites
   way TEXT NOT NULL CHECK (way IN ('mail', 'webhook', 'ntfy', 'apprise')),
   address TEXT NOT NULL,
@@ -47,14 +47,14 @@ CREATE TABLE alarm_target (             -- who is told; logins are in files that
   link TEXT NOT NULL                    -- where more is to be seen
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE alarm_delivery (           -- one for each alarm and target
+CREATE TABLE alarm_delivery (           -- one for each alarm and recipient
   alarm_id INTEGER NOT NULL REFERENCES alarm,
-  target_id TEXT NOT NULL,
+  recipient_id TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'failed')),
   attempts INTEGER NOT NULL,
   due_at_ms INTEGER NOT NULL,           -- of the next attempt
   changed_at_ms INTEGER NOT NULL,
   reason TEXT NOT NULL,                 -- why the last attempt failed; empty if it did not, or there was none
-  PRIMARY KEY (alarm_id, target_id)
+  PRIMARY KEY (alarm_id, recipient_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX alarm_delivery_waiting ON alarm_delivery (due_at_ms) WHERE state = 'waiting';

@@ -1,4 +1,4 @@
-"""`trivox alarms` and `trivox alarm-target`, as people type them."""
+"""`trivox alarms` and `trivox alarm-recipient`, as people type them."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_comment_steers_no_terminal(office: Office) -> None:
     assert objects(office)[0]["notes"][0]["comment"] == "\x1b[31mred\nnew line"
 
 
-# Targets ----------------------------------------------------------------------------------------------------------
+# Recipients ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -159,42 +159,50 @@ def test_a_comment_steers_no_terminal(office: Office) -> None:
         (("--by", "ntfy", "--to", "https://h/t", "--site", "dema"), "There is no site dema: did you mean demo?"),
     ],
 )  # fmt: skip
-def test_a_wrong_target_is_refused(office: Office, options: tuple[str, ...], sentence: str) -> None:
+def test_a_wrong_recipient_is_refused(office: Office, options: tuple[str, ...], sentence: str) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
-    result = office.run("alarm-target", "set", "boss", *options)
+    result = office.run("alarm-recipient", "set", "boss", *options)
     assert result.status == 2
     assert sentence in result.err
     assert "pass@" not in result.err
-    assert office.do("alarm-target", "list").startswith("Nobody is told of alarms")
+    assert office.do("alarm-recipient", "list").startswith("Nobody is told of alarms")
 
 
-def test_targets_are_listed_changed_and_removed(office: Office) -> None:
+def test_recipients_are_listed_changed_and_removed(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
-    words = ("alarm-target", "set", "phone", "--by", "ntfy", "--to")
+    words = ("alarm-recipient", "set", "phone", "--by", "ntfy", "--to")
     assert "phone is new" in office.do(*words, "https://ntfy.sh/one")
     assert "phone is changed" in office.do(*words, "https://ntfy.sh/two", "--site", "demo")
-    (target,) = json.loads(office.do("alarm-target", "list", "--json"))
-    assert (target["target_id"], target["site_id"], target["address"]) == ("phone", "demo", "https://ntfy.sh/two")
-    assert target["login"] is None
-    result = office.run("alarm-target", "remove", "phones")
-    assert (result.status, result.err) == (2, "trivox: There is no alarm target phones: did you mean phone?\n")
-    office.do("alarm-target", "remove", "phone")
-    changes = json.loads(office.do("history", "--kind", "alarm_target", "--json"))
-    assert [change["command"] for change in changes] == ["alarm-target set", "alarm-target set", "alarm-target remove"]
+    (recipient,) = json.loads(office.do("alarm-recipient", "list", "--json"))
+    assert (recipient["recipient_id"], recipient["site_id"], recipient["address"]) == (
+        "phone",
+        "demo",
+        "https://ntfy.sh/two",
+    )
+    assert recipient["login"] is None
+    result = office.run("alarm-recipient", "remove", "phones")
+    assert (result.status, result.err) == (2, "trivox: There is no alarm recipient phones: did you mean phone?\n")
+    office.do("alarm-recipient", "remove", "phone")
+    changes = json.loads(office.do("history", "--kind", "alarm_recipient", "--json"))
+    assert [change["command"] for change in changes] == [
+        "alarm-recipient set",
+        "alarm-recipient set",
+        "alarm-recipient remove",
+    ]
     assert changes[1]["before"]["address"] == "https://ntfy.sh/one"
 
 
 def test_a_name_that_is_no_id_is_refused(office: Office) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
-    result = office.run("alarm-target", "set", "The Boss", "--by", "ntfy", "--to", "https://ntfy.sh/t")
+    result = office.run("alarm-recipient", "set", "The Boss", "--by", "ntfy", "--to", "https://ntfy.sh/t")
     assert result.status == 2
-    assert "'The Boss' is not a valid name of a target" in result.err
+    assert "'The Boss' is not a valid name of a recipient" in result.err
 
 
 def test_a_file_of_secrets_must_be_private_and_valid(office: Office, tmp_path: Path) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
     file = tmp_path / "login.toml"
-    words = ("alarm-target", "set", "hook", "--by", "webhook", "--to", "https://h/", "--login", file)
+    words = ("alarm-recipient", "set", "hook", "--by", "webhook", "--to", "https://h/", "--login", file)
     assert office.run(*words).status == 1
     file.write_text('secret = "x"\n', "utf-8")
     file.chmod(0o644)
@@ -215,15 +223,14 @@ def test_doctor_tells_of_alarms_and_of_who_was_not_told(office: Office) -> None:
     ring(office)
     text = office.do("doctor")
     assert "  1 alarm not closed: see `trivox alarms`." in text
-    assert "  Alarms rang in the last week, but nobody is told of them" in text
-    office.do("alarm-target", "set", "boss", "--by", "ntfy", "--to", "https://ntfy.sh/t")
+    assert "  Alarms rang in the last week, but nobody is told" in text
+    office.do("alarm-recipient", "set", "boss", "--by", "ntfy", "--to", "https://ntfy.sh/t")
     ring(office, site="other")
     with sqlite3.connect(office.database) as database:
         database.execute("UPDATE alarm_delivery SET attempts = 1, reason = 'it is down.'")
     database.close()
-    wanted = (
-        "! Alarm target boss could not be told yet of alarm 2: it is down; then try `trivox alarm-target test boss`."
-    )
+    wanted = "! Alarm recipient boss could not be told yet of alarm 2: it is down; then try `trivox alarm-recipient "
+    wanted += "test boss`."
     text = office.do("doctor")
     assert wanted in text
     assert "nobody is told" not in text

@@ -12,10 +12,10 @@ from tests.support import facts
 
 SHIFTS = "site_id,console_id,seller_id,seller_name,started_at,ended_at\n"
 REFUSED = {
-    "alarm-target list": (),
-    "alarm-target remove": ("boss",),
-    "alarm-target set": ("boss", "--by", "ntfy", "--to", "https://ntfy.sh/topic"),
-    "alarm-target test": ("boss",),
+    "alarm-recipient list": (),
+    "alarm-recipient remove": ("boss",),
+    "alarm-recipient set": ("boss", "--by", "ntfy", "--to", "https://ntfy.sh/topic"),
+    "alarm-recipient test": ("boss",),
     "alarms": (),
     "alarms acknowledge": ("1",),
     "alarms close": ("1",),

@@ -34,7 +34,7 @@ def test_an_alarm_is_told_of_as_the_answer_comes_and_once(shop: RealShop, tmp_pa
     secrets.chmod(0o600)
     with alarm_servers.webhook(SECRET) as server:
         url = f"http://127.0.0.1:{server.port}/"
-        office.do("alarm-target", "set", "till", "--by", "webhook", "--to", url, "--login", secrets)
+        office.do("alarm-recipient", "set", "till", "--by", "webhook", "--to", url, "--login", secrets)
         shop.start_bridge()
         till.surveys(now_ms - 2 * MINUTE_MS, no=4)
         for message in till.messages():

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from bridge.admin.commands import RemoveAlarmTarget, SetAlarmTarget, SetSite
+from bridge.admin.commands import RemoveAlarmRecipient, SetAlarmRecipient, SetSite
 from bridge.errors import TrivoxError
 from bridge.service.notifications import mail, notifier, web
 from bridge.service.notifications.notice import trial_notice
 from bridge.service.notifications.notifier import GIVE_UP_MS, Notifier
 from bridge.service.notifications.send import send
 from bridge.service.writer import ReceivedMessage, Writer
-from bridge.store.alarm_targets import targets
+from bridge.store.alarm_recipients import recipients
 from tests.bridge.alarm_site import NOON, AlarmSite, payloads
 from tests.bridge.office import MINUTE_MS
 from tests.support import alarm_servers, facts
@@ -68,8 +68,10 @@ def test_a_mail_goes_out_encrypted_to_a_server_with_a_login(
     account = ("me@shop.com", PASSWORD)
     with SmtpServer(certificates, account, tls_at_once=scheme == "smtps") as server:
         where = f"{scheme}://127.0.0.1:{server.port}"
-        set_target(office, "boss", "mail", "--to", "boss@shop.com", "--server", where, "--login", file, "--link", LINK)
-        assert office.do("alarm-target", "test", "boss") == "boss has taken the test.\n"
+        set_recipient(
+            office, "boss", "mail", "--to", "boss@shop.com", "--server", where, "--login", file, "--link", LINK
+        )
+        assert office.do("alarm-recipient", "test", "boss") == "boss has taken the test.\n"
     (mail,) = server.taken
     assert server.refused == []
     assert mail.headers["To"] == mail.headers["From"] == "boss@shop.com"
@@ -82,9 +84,9 @@ def test_a_webhook_gets_a_signed_alarm(office: Office, tmp_path: Path, certifica
     file = login(tmp_path, certificates, secret=SECRET)
     with alarm_servers.webhook(SECRET, certificates) as server:
         url = f"https://127.0.0.1:{server.port}/hook"
-        set_target(office, "till", "webhook", "--to", url, "--login", file)
-        office.do("alarm-target", "test", "till")
-        office.do("alarm-target", "test", "till")
+        set_recipient(office, "till", "webhook", "--to", url, "--login", file)
+        office.do("alarm-recipient", "test", "till")
+        office.do("alarm-recipient", "test", "till")
     assert [taken.content["test"] for taken in server.taken] == [True, True]
     assert server.refused == []
 
@@ -93,8 +95,8 @@ def test_ntfy_gets_title_priority_tags_and_a_button(office: Office, tmp_path: Pa
     file = private(tmp_path / "ntfy.toml", token=TOKEN)
     with alarm_servers.ntfy(TOKEN) as server:
         url = f"http://127.0.0.1:{server.port}/our_topic"
-        set_target(office, "sofia", "ntfy", "--to", url, "--login", file, "--link", LINK)
-        office.do("alarm-target", "test", "sofia")
+        set_recipient(office, "sofia", "ntfy", "--to", url, "--login", file, "--link", LINK)
+        office.do("alarm-recipient", "test", "sofia")
     (taken,) = server.taken
     assert taken.name == "/our_topic"
     assert taken.headers["priority"] == "high"
@@ -132,7 +134,7 @@ def test_apprise_is_used_where_it_is_installed_and_said_to_be_missing_where_not(
 ) -> None:
     file = private(tmp_path / "chat.toml", url=f"known://{TOKEN}")
     monkeypatch.setitem(sys.modules, "apprise", None)
-    words = ("alarm-target", "set", "chat", "--by", "apprise", "--login", file)
+    words = ("alarm-recipient", "set", "chat", "--by", "apprise", "--login", file)
     missing = office.run(*words)
     assert (missing.status, missing.err) == (
         1,
@@ -142,11 +144,11 @@ def test_apprise_is_used_where_it_is_installed_and_said_to_be_missing_where_not(
     monkeypatch.setitem(sys.modules, "apprise", apprise)
     office.do("site", "set", "demo", "--timezone", "UTC")
     office.do(*words)
-    office.do("alarm-target", "test", "chat")
+    office.do("alarm-recipient", "test", "chat")
     assert [sent["type"] for sent in apprise.sent] == ["warning"]
     for url, sentence in (("other://x", "does not know the service"), ("known://x/fails", "could not send it")):
         private(file, url=url)
-        failed = office.run("alarm-target", "test", "chat")
+        failed = office.run("alarm-recipient", "test", "chat")
         assert failed.status == 1
         assert sentence in failed.err
 
@@ -154,14 +156,14 @@ def test_apprise_is_used_where_it_is_installed_and_said_to_be_missing_where_not(
 # What goes wrong --------------------------------------------------------------------------------------------------
 
 
-def set_target(office: Office, name: str, way: str, *options: object) -> None:
+def set_recipient(office: Office, name: str, way: str, *options: object) -> None:
     office.do("site", "set", "demo", "--timezone", "UTC")
-    office.do("alarm-target", "set", name, "--by", way, *options)
+    office.do("alarm-recipient", "set", name, "--by", way, *options)
 
 
 def failure(office: Office, name: str) -> str:
-    """Return what a test of a target says that fails."""
-    result = office.run("alarm-target", "test", name)
+    """Return what a test of a recipient says that fails."""
+    result = office.run("alarm-recipient", "test", name)
     assert result.status == 1
     assert not [secret for secret in SECRETS if secret in result.out + result.err]
     return result.err
@@ -171,11 +173,11 @@ def test_a_server_that_refuses_is_quoted_and_no_secret_is(office: Office, tmp_pa
     file = login(tmp_path, certificates, user="me", password=PASSWORD)
     with SmtpServer(certificates, ("me", "another")) as server:
         where = f"smtp://127.0.0.1:{server.port}"
-        set_target(office, "boss", "mail", "--to", "boss@shop.com", "--server", where, "--login", file)
+        set_recipient(office, "boss", "mail", "--to", "boss@shop.com", "--server", where, "--login", file)
         assert "refuses the login (535 wrong user or password)" in failure(office, "boss")
     with SmtpServer(certificates, ("me", PASSWORD)) as server:
         where = f"smtp://127.0.0.1:{server.port}"
-        set_target(office, "boss", "mail", "--to", "nobody@shop.com", "--server", where, "--login", file)
+        set_recipient(office, "boss", "mail", "--to", "nobody@shop.com", "--server", where, "--login", file)
         assert "refuses the address (550 there is nobody of that name)" in failure(office, "boss")
         server.failures.append("451 come back later")
         assert "refuses the message (451 come back later)" in failure(office, "boss")
@@ -185,17 +187,17 @@ def test_a_login_is_not_sent_without_encryption(office: Office, tmp_path: Path) 
     file = private(tmp_path / "login.toml", user="me", password=PASSWORD)
     with SmtpServer() as server:
         where = f"smtp://127.0.0.1:{server.port}"
-        set_target(office, "boss", "mail", "--to", "boss@shop.com", "--server", where, "--login", file)
+        set_recipient(office, "boss", "mail", "--to", "boss@shop.com", "--server", where, "--login", file)
         assert "offers no encryption (STARTTLS)" in failure(office, "boss")
-        set_target(office, "boss", "mail", "--to", "boss@shop.com", "--server", where)
-        office.do("alarm-target", "test", "boss")
+        set_recipient(office, "boss", "mail", "--to", "boss@shop.com", "--server", where)
+        office.do("alarm-recipient", "test", "boss")
     assert len(server.taken) == 1, "without a login this very machine may do without"
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused(office: Office, tmp_path: Path, certificates: Path) -> None:
     file = private(tmp_path / "hook.toml", secret=SECRET)
     with alarm_servers.webhook(SECRET, certificates) as server:
-        set_target(office, "till", "webhook", "--to", f"https://127.0.0.1:{server.port}/", "--login", file)
+        set_recipient(office, "till", "webhook", "--to", f"https://127.0.0.1:{server.port}/", "--login", file)
         assert "The certificate of https://127.0.0.1 is not trusted" in failure(office, "till")
     assert server.taken == []
 
@@ -213,7 +215,7 @@ def test_a_web_server_that_does_not_take_it_is_quoted(
     file = private(tmp_path / "hook.toml", secret=SECRET)
     with alarm_servers.webhook(SECRET) as server:
         server.failures.append(answer)
-        set_target(office, "till", "webhook", "--to", f"http://127.0.0.1:{server.port}/", "--login", file)
+        set_recipient(office, "till", "webhook", "--to", f"http://127.0.0.1:{server.port}/", "--login", file)
         assert sentence in failure(office, "till")
     assert "cannot be reached (Connection refused)" in failure(office, "till")
 
@@ -252,7 +254,7 @@ def test_a_server_that_does_not_come_to_an_end_is_left(
     monkeypatch.setattr(mail, "WAIT_S", 0.2)
     monkeypatch.setattr(web, "LIMIT_S", 0.4)
     with SlowServer(greets=greets) as server:
-        set_target(office, "boss", "mail", "--to", "boss@shop.com", "--server", f"smtp://127.0.0.1:{server.port}")
+        set_recipient(office, "boss", "mail", "--to", "boss@shop.com", "--server", f"smtp://127.0.0.1:{server.port}")
         assert "smtp://127.0.0.1 cannot be reached (it does not answer in time)" in failure(office, "boss")
 
 
@@ -260,19 +262,19 @@ def test_secrets_come_from_the_environment_where_there_is_no_file(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with alarm_servers.webhook(SECRET) as server:
-        set_target(office, "till", "webhook", "--to", f"http://127.0.0.1:{server.port}/")
+        set_recipient(office, "till", "webhook", "--to", f"http://127.0.0.1:{server.port}/")
         assert "has no secret to sign with" in failure(office, "till")
         monkeypatch.setenv("TRIVOX_ALARM_SECRET", SECRET)
-        office.do("alarm-target", "test", "till")
+        office.do("alarm-recipient", "test", "till")
     assert len(server.taken) == 1
 
 
 def test_a_url_with_a_secret_is_in_the_file_alone(office: Office, tmp_path: Path) -> None:
     with alarm_servers.ntfy() as server:
         file = private(tmp_path / "ntfy.toml", url=f"http://127.0.0.1:{server.port}/{TOKEN}")
-        set_target(office, "sofia", "ntfy", "--login", file)
-        office.do("alarm-target", "test", "sofia")
-    assert TOKEN not in office.do("alarm-target", "list") + office.do("history")
+        set_recipient(office, "sofia", "ntfy", "--login", file)
+        office.do("alarm-recipient", "test", "sofia")
+    assert TOKEN not in office.do("alarm-recipient", "list") + office.do("history")
     assert server.taken[0].name == f"/{TOKEN}"
     assert "127.0.0.1 cannot be reached" in failure(office, "sofia")
     private(file, url=TOKEN)
@@ -281,10 +283,10 @@ def test_a_url_with_a_secret_is_in_the_file_alone(office: Office, tmp_path: Path
 
 def test_whatever_a_library_raises_ends_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", ModuleType("apprise"))  # which lacks everything
-    AlarmSite(store).do(SetAlarmTarget(target_id="chat", way="apprise", login_file="chat.toml"))
+    AlarmSite(store).do(SetAlarmRecipient(recipient_id="chat", way="apprise", login_file="chat.toml"))
     monkeypatch.setattr("bridge.service.notifications.send.read_login", lambda *_: None)
     with pytest.raises(TrivoxError, match=r"could not be sent \(AttributeError\)"):
-        send(trial_notice(targets(store)["chat"], "now"))
+        send(trial_notice(recipients(store)["chat"], "now"))
 
 
 # In the running bridge --------------------------------------------------------------------------------------------
@@ -347,26 +349,26 @@ class TellingBridge:
 
 @pytest.fixture
 def site(store: Store, monkeypatch: pytest.MonkeyPatch) -> AlarmSite:
-    """A site at half past twelve, with one target, and a bridge that has no pauses between its turns."""
+    """A site at half past twelve, with one recipient, and a bridge that has no pauses between its turns."""
     monkeypatch.setattr(notifier, "TURN_EVERY_S", 0.0)
     site = AlarmSite(store)
     site.history()
-    site.do(SetAlarmTarget(target_id="boss", way="ntfy", address="https://ntfy.sh/topic"))
+    site.do(SetAlarmRecipient(recipient_id="boss", way="ntfy", address="https://ntfy.sh/topic"))
     site.now_ms = NOON + 30 * MINUTE_MS
     return site
 
 
-def test_the_bridge_tells_each_target_of_a_site_once(site: AlarmSite) -> None:
+def test_the_bridge_tells_each_recipient_of_a_site_once(site: AlarmSite) -> None:
     site.do(SetSite(site_id="s2", timezone="UTC"))
     for name, of_site in (("here", "s1"), ("elsewhere", "s2")):
-        site.do(SetAlarmTarget(target_id=name, way="ntfy", address="https://ntfy.sh/topic", site_id=of_site))
+        site.do(SetAlarmRecipient(recipient_id=name, way="ntfy", address="https://ntfy.sh/topic", site_id=of_site))
     bridge = TellingBridge(site)
     bridge.answer("no", "no", "no", "no")
-    bridge.wait(target_id="boss", state="sent", attempts=1)
-    bridge.wait(target_id="here", state="sent", attempts=1)
+    bridge.wait(recipient_id="boss", state="sent", attempts=1)
+    bridge.wait(recipient_id="here", state="sent", attempts=1)
     bridge.stop()
     told = [bridge.sent.get_nowait() for _ in range(2)]
-    assert sorted(notice.target.target_id for notice in told) == ["boss", "here"]
+    assert sorted(notice.recipient.recipient_id for notice in told) == ["boss", "here"]
     assert {notice.alarm["alarm_id"] for notice in told} == {1}
     assert len({notice.name for notice in told}) == 2
     bridge.start()
@@ -424,7 +426,7 @@ def test_a_server_that_hangs_holds_no_messages_up(site: AlarmSite) -> None:
 def test_more_alarms_than_fit_wait_in_the_database(site: AlarmSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notifier, "MAX_WAITING", 2)
     for number in range(5):
-        site.do(SetAlarmTarget(target_id=f"more-{number}", way="ntfy", address="https://ntfy.sh/topic"))
+        site.do(SetAlarmRecipient(recipient_id=f"more-{number}", way="ntfy", address="https://ntfy.sh/topic"))
     bridge = TellingBridge(site)
     bridge.answer("no", "no", "no", "no")
     wait_until("all are told", lambda: bridge.writer.enqueue([]) or set(bridge.deliveries("state")) == {"sent"})
@@ -432,10 +434,10 @@ def test_more_alarms_than_fit_wait_in_the_database(site: AlarmSite, monkeypatch:
     assert bridge.sent.qsize() == 6
 
 
-def test_a_target_that_is_removed_gets_nothing_more(site: AlarmSite) -> None:
+def test_a_recipient_that_is_removed_gets_nothing_more(site: AlarmSite) -> None:
     site.answer("no", "no", "no", "no")
-    site.do(RemoveAlarmTarget(target_id="boss"))
+    site.do(RemoveAlarmRecipient(recipient_id="boss"))
     bridge = TellingBridge(site)
     bridge.stop()
     assert bridge.sent.empty()
-    assert bridge.deliveries("state", "reason") == [("failed", "the target was removed")]
+    assert bridge.deliveries("state", "reason") == [("failed", "the recipient was removed")]

@@ -1,4 +1,4 @@
-"""Read the secrets of a target: from a file that only its owner may read, or from the environment.
+"""Read the secrets of a recipient: from a file that only its owner may read, or from the environment.
 
 They are read anew for each attempt, so that a corrected password needs no restart, and are never stored or logged.
 """
@@ -21,26 +21,26 @@ KEYS = ("user", "password", "token", "secret", "url", "ca_file")
 VARIABLE = "TRIVOX_ALARM_{}"
 
 
-class TargetLogin(Struct, frozen=True):
-    """What a target is told by: each part '' where it was not given."""
+class RecipientLogin(Struct, frozen=True):
+    """What a recipient is told by: each part '' where it was not given."""
 
     user: str = ""
     password: str = ""
     token: str = ""  # in place of user and password, where a server knows tokens
     secret: str = ""  # that a webhook is signed with
-    url: str = ""  # in place of the target's address
+    url: str = ""  # in place of the recipient's address
     ca_file: str = ""  # the authority that has signed the server's certificate
 
     def __repr__(self) -> str:
         """Say nothing of it."""
-        return "TargetLogin(…)"
+        return "RecipientLogin(…)"
 
 
-def read_login(path: str, environment: Mapping[str, str]) -> TargetLogin:
+def read_login(path: str, environment: Mapping[str, str]) -> RecipientLogin:
     """Read the file, if there is one, and what of it the environment has in its place. Raises TrivoxError."""
     given = _read_file(Path(path)) if path else {}
     of_environment = {key: environment.get(VARIABLE.format(key.upper()), "") for key in KEYS}
-    return TargetLogin(**{key: given.get(key) or of_environment[key] for key in KEYS})
+    return RecipientLogin(**{key: given.get(key) or of_environment[key] for key in KEYS})
 
 
 def _read_file(path: Path) -> dict[str, str]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.model.alarm_target import AlarmTarget
+from bridge.model.alarm_recipient import AlarmRecipient
 
 if TYPE_CHECKING:
     from bridge.store.connection import Store
 
 
 class AlarmDelivery(NamedTuple):
-    """An alarm on its way to a target: `waiting`, `sent` or `failed`; `reason`: why the last attempt failed, or ''."""
+    """An alarm on its way: `waiting`, `sent` or `failed`; `reason` is why the last attempt failed, or ''."""
 
     alarm_id: int
-    target_id: str
+    recipient_id: str
     state: str
     attempts: int
     due_at_ms: int
@@ -25,38 +25,38 @@ class AlarmDelivery(NamedTuple):
 _COLUMNS = ", ".join(AlarmDelivery._fields)
 
 
-def targets(store: Store) -> dict[str, AlarmTarget]:
-    """Return all targets, by id."""
+def recipients(store: Store) -> dict[str, AlarmRecipient]:
+    """Return all recipients, by id."""
     rows = store.all(
-        "SELECT target_id, site_id, way, address, server, sender, login_file, link FROM alarm_target ORDER BY 1"
+        "SELECT recipient_id, site_id, way, address, server, sender, login_file, link FROM alarm_recipient ORDER BY 1"
     )
-    return {row[0]: AlarmTarget(*row) for row in rows}
+    return {row[0]: AlarmRecipient(*row) for row in rows}
 
 
-def set_target(store: Store, target: AlarmTarget) -> None:
-    """Store a target, in the place of one of its id."""
+def set_recipient(store: Store, recipient: AlarmRecipient) -> None:
+    """Store a recipient, in the place of one of its id."""
     store.run(
-        "INSERT OR REPLACE INTO alarm_target (target_id, site_id, way, address, server, sender, login_file, link)"
+        "INSERT OR REPLACE INTO alarm_recipient (recipient_id, site_id, way, address, server, sender, login_file, link)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        target,
+        recipient,
     )
 
 
-def remove_target(store: Store, target_id: str) -> None:
-    """Delete a target; what waits for it is not sent any more."""
-    store.run("DELETE FROM alarm_target WHERE target_id = ?", (target_id,))
+def remove_recipient(store: Store, recipient_id: str) -> None:
+    """Delete a recipient; what waits for it is not sent any more."""
+    store.run("DELETE FROM alarm_recipient WHERE recipient_id = ?", (recipient_id,))
     store.run(
-        "UPDATE alarm_delivery SET state = 'failed', reason = 'the target was removed', changed_at_ms = ?"
-        " WHERE target_id = ? AND state = 'waiting'",
-        (store.now_ms, target_id),
+        "UPDATE alarm_delivery SET state = 'failed', reason = 'the recipient was removed', changed_at_ms = ?"
+        " WHERE recipient_id = ? AND state = 'waiting'",
+        (store.now_ms, recipient_id),
     )
 
 
 def queue(store: Store, alarm_id: int, site_id: str) -> None:
-    """Have all targets of a site told of a new alarm."""
+    """Have all recipients of a site told of a new alarm."""
     store.run(
         f"INSERT INTO alarm_delivery ({_COLUMNS})"  # noqa: S608 - no outside text
-        " SELECT ?1, target_id, 'waiting', 0, ?2, ?2, '' FROM alarm_target WHERE site_id IN ('', ?3)",
+        " SELECT ?1, recipient_id, 'waiting', 0, ?2, ?2, '' FROM alarm_recipient WHERE site_id IN ('', ?3)",
         (alarm_id, store.now_ms, site_id),
     )
 
@@ -70,22 +70,22 @@ def note_attempt(store: Store, delivery: AlarmDelivery) -> None:
     """Store what came of an attempt; one that is not waiting any more stays as it is."""
     store.run(
         "UPDATE alarm_delivery SET state = ?3, attempts = ?4, due_at_ms = ?5, changed_at_ms = ?6, reason = ?7"
-        " WHERE alarm_id = ?1 AND target_id = ?2 AND state = 'waiting'",
+        " WHERE alarm_id = ?1 AND recipient_id = ?2 AND state = 'waiting'",
         delivery,
     )
 
 
 def deliveries_of(store: Store, alarm_id: int) -> list[AlarmDelivery]:
-    """Return the deliveries of an alarm, by target."""
-    return _read(store, "alarm_id = ? ORDER BY target_id", (alarm_id,))
+    """Return the deliveries of an alarm, by recipient."""
+    return _read(store, "alarm_id = ? ORDER BY recipient_id", (alarm_id,))
 
 
 def troubled(store: Store, since_ms: int) -> list[AlarmDelivery]:
-    """Return each target's last delivery since an instant, if it failed or waits after a failed attempt."""
+    """Return each recipient's last delivery since an instant, if it failed or waits after a failed attempt."""
     rows = _read(
         store, "changed_at_ms >= ? AND (state <> 'waiting' OR reason <> '') ORDER BY changed_at_ms", (since_ms,)
     )
-    last = {delivery.target_id: delivery for delivery in rows}
+    last = {delivery.recipient_id: delivery for delivery in rows}
     return [delivery for delivery in last.values() if delivery.state != "sent"]
 
 

@@ -16,10 +16,10 @@ _MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9
 IN_THE_FILE = "put it into the file of --login, where nobody else can read it"
 
 
-class AlarmTarget(NamedTuple):
-    """A target; `site_id` is '' for alarms at all sites, and so is each text that does not apply to its way."""
+class AlarmRecipient(NamedTuple):
+    """A recipient; `site_id` is '' for alarms at all sites, and so is each text that does not apply to its way."""
 
-    target_id: str
+    recipient_id: str
     site_id: str
     way: str
     address: str
