@@ -56,5 +56,5 @@ def _lines(alarm: dict[str, Any]) -> list[str]:
     for delivery in alarm["deliveries"]:
         if delivery["reason"]:
             again = "" if delivery["state"] == "failed" else " yet"
-            lines.append(f"{delivery['target_id']} was not told{again}: {delivery['reason']}")
+            lines.append(f"{delivery['recipient_id']} was not told{again}: {delivery['reason']}")
     return lines

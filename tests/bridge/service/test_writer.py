@@ -122,7 +122,7 @@ def test_a_reject_that_makes_the_code_fail_again_does_not_stop_a_rebuild(
 
 
 def test_a_command_runs_between_groups(bench: WriterBench) -> None:
-    assert bench.writer.perform(Sweep()) == {"surveys": 0}
+    assert bench.writer.perform(Sweep())["surveys"] == 0
     with pytest.raises(UsageError, match="no time zone"):
         bench.writer.perform(SetSite(site_id="s1", timezone="Mars/Base"))
 
