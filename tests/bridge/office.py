@@ -51,15 +51,18 @@ class OfficeTill:
         self.events.append({"boot": 1, "up_ms": up_ms, "at_ms": at_ms, "type": type_, **more})
         return len(self.events)
 
-    def survey(self, at_ms: int, outcome: str, question: str = "staff", revision: int = 1) -> None:
-        """Record a survey: an answer comes after 3 s, or never."""
+    def survey(
+        self, at_ms: int, outcome: str, question: str = "staff", revision: int = 1, response_ms: int = 3000
+    ) -> int:
+        """Record a survey: an answer comes after 3 s, or never; return its number."""
         asked = {"question_id": question, "question_revision": revision}
         number = self.event("survey_opened", at_ms, **asked)
         cause = {"silent": "expired", "error": "fault"}.get(outcome, "answered")
-        took_ms = 20_000 if outcome == "silent" else 3000
+        took_ms = 20_000 if outcome == "silent" else response_ms
         answered = {"response_ms": took_ms} if cause == "answered" else {}
         opened = {"survey": number, "opened_up_ms": at_ms - self.base_ms}
         self.event("survey_closed", at_ms + took_ms, **opened, **asked, outcome=outcome, cause=cause, **answered)
+        return number
 
     def surveys(self, at_ms: int, question: str = "staff", revision: int = 1, **outcomes: int) -> int:
         """Record many surveys, half a minute apart; return the time after the last one."""
