@@ -197,7 +197,7 @@ def alarms(db: Database, *names: str, **where: Any) -> list[Any]:
 
 
 def alarm_deliveries(db: Database, *names: str, **where: Any) -> list[Any]:
-    """Return which target is or was told of which alarm: `target_id`, `state`, `attempts`, `reason` …"""
+    """Return which recipient is or was told of which alarm: `recipient_id`, `state`, `attempts`, `reason` …"""
     return _facts(db, "alarm_delivery", names, where)
 
 
