@@ -14,7 +14,7 @@ from bridge.store.history import correct_by_first_timezone, record_changes, show
 from bridge.store.imports import Phase
 from bridge.store.seller_names import merge_names
 from bridge.surveys import counts, fold
-from bridge.surveys.recorded_messages import ingest, reject
+from bridge.surveys.recorded_messages import ingest, read_line, reject
 from bridge.surveys.refold import refold_steps
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bridge.store import Store
     from bridge.surveys.facts import Emit
-    from bridge.surveys.ingest import IntakeResult
+    from bridge.surveys.in_transaction import IntakeResult
 
     Steps = Generator[None, None, dict[str, Any]]
     Note = Callable[[IntakeResult], None]
@@ -96,7 +96,7 @@ def finish(
 def _take_messages(store: Store, emit: Emit, note: Note, progress: Progress | None, at_once: int) -> Iterator[None]:
     last = imports.last_message(store)
     while staged := imports.staged_messages(store, at_once):
-        note(ingest(store, [line for _, line in staged], emit))
+        note(ingest(store, [read_line(line) for _, line in staged], emit))
         imports.drop_messages(store, staged[-1][0])
         if progress is not None:
             progress(staged[-1][0], last)

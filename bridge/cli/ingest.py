@@ -95,7 +95,7 @@ def _checked(source: IO[bytes], file: Path, others: OtherLines) -> Iterator[IO[b
     file that holds no messages. Raises TrivoxError.
     """
     if stat.S_ISREG(os.fstat(source.fileno()).st_mode) and source.tell() == 0:
-        size = sum(len(line) + 1 for line in checked_lines(source, file, others.note))
+        size = sum(len(line.text) + 1 for line in checked_lines(source, file, others.note))
         is_dense = source.tell() - size < MAX_LEFT_OUT_BYTES
         source.seek(0)
         if is_dense:
@@ -105,7 +105,7 @@ def _checked(source: IO[bytes], file: Path, others: OtherLines) -> Iterator[IO[b
     with TemporaryFile(prefix="trivox-") as copy:
         for line in checked_lines(source, file, others.note):
             try:
-                copy.write(line + b"\n")
+                copy.write(line.text + b"\n")
             except OSError as error:
                 raise TrivoxError(
                     f"There is no room for a copy of {called(file)} in {gettempdir()} ({error.strerror}): make room "

@@ -60,7 +60,7 @@ from bridge.service import nightly
 from bridge.store import coverage, events, imports
 from bridge.surveys import fold
 from bridge.surveys.rebuild import rebuild
-from bridge.surveys.recorded_messages import checked_lines, in_portions, ingest
+from bridge.surveys.recorded_messages import TIMES_ALONE, checked_lines, in_portions, ingest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from bridge.service.outcome import TransactionOutcome
     from bridge.store import Store
     from bridge.surveys.facts import Fact
-    from bridge.surveys.ingest import IntakeResult
+    from bridge.surveys.in_transaction import IntakeResult
 
     Progress = Callable[[int, int], None]
     Operation = Callable[[Store, Any, "Execution"], dict[str, Any]]
@@ -120,11 +120,11 @@ def _ingest(store: Store, command: commands.IngestMessages, execution: Execution
     size = os.fstat(file.fileno()).st_size
     if not execution.in_one_transaction:
         imports.begin(store)
-    for portion in in_portions(lines):
+    for portion in in_portions(lines, TIMES_ALONE if execution.in_one_transaction else 1):
         if execution.in_one_transaction:
             execution.note(ingest(store, portion, execution.emit))
         else:
-            imports.stage_messages(store, portion)
+            imports.stage_messages(store, [line.text for line in portion])
         if execution.progress is not None:
             execution.progress(file.tell(), size)
         yield

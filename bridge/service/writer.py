@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from bridge.service.long_job import LongJob
     from bridge.service.operations import Progress
     from bridge.store import Store
-    from bridge.surveys.ingest import IntakeResult
+    from bridge.surveys.in_transaction import IntakeResult
 
     Take = Callable[[list["ReceivedMessage"]], tuple[IntakeResult, TransactionOutcome]]
 

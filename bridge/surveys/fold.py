@@ -169,6 +169,9 @@ class Fold:
         for start in range(0, len(derived), MARKED_AT_ONCE):
             some = derived[start : start + MARKED_AT_ONCE]
             near = self._nearby(epoch, NearbyBounds.of(some, scope_ms))
+            if near is None and all(deciding.closing for _, deciding in some):  # nothing can affect these
+                marked += [row for row, _ in some]
+                continue
             for row, deciding in some:
                 affected = is_affected(row, deciding, near, scope_ms, self._is_named)
                 marked.append(row._replace(affected=1) if affected else row)

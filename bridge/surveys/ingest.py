@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec import UNSET
@@ -15,7 +14,7 @@ from msgspec import UNSET
 from bridge.keyring import KeyCache
 from bridge.model.dating import date_event
 from bridge.model.survey_rules import DecidingEvents
-from bridge.store import consoles, events, gone_consoles, kept, rejects, surveys
+from bridge.store import consoles, events, gone_consoles, rejects, surveys
 from bridge.store.rejects import NOT_ENROLLED, NOT_SIGNED
 from bridge.surveys.counts import CountsIntake
 from bridge.surveys.facts import (
@@ -31,6 +30,8 @@ from bridge.surveys.facts import (
     StrangerRefused,
 )
 from bridge.surveys.fold import Fold
+from bridge.surveys.in_transaction import ConsoleInTransaction, EpochInTransaction, IntakeResult
+from bridge.surveys.judged_events import judge_usual, keepable
 from bridge.surveys.words import WordsIntake
 from bridge.wire import contract, json_content
 from bridge.wire.contract import (
@@ -50,41 +51,13 @@ if TYPE_CHECKING:
     from bridge.model.epoch import Epoch
     from bridge.store import Store
     from bridge.surveys.facts import Emit
-    from bridge.wire.contract import AnyEvent, Batch
+    from bridge.surveys.judged_events import JudgedEvent
+    from bridge.wire.contract import Batch
 
 MAX_HELD_VALUES = 50_000  # of new events: held back so that one statement inserts many
+_VALID = Mac.VALID  # looking up a member of an enumeration takes long
+_NOT_ITS_OWN = (Mac.FAILED, Mac.MISSING)
 TYPES = {kind: str(kind.__struct_config__.tag) for kind in get_args(contract.AnyEvent)}
-
-
-@dataclass
-class IntakeResult:
-    """The counts of one transaction; `acks` are (topic, payload) of what to publish after the commit."""
-
-    messages: int = 0
-    stored: int = 0
-    duplicates: int = 0
-    conflicts: int = 0
-    rejected: int = 0
-    unreadable: int = 0
-    acks: list[tuple[str, bytes]] = field(default_factory=list)
-
-    def counts(self) -> dict[str, int]:
-        """Return the counts by name."""
-        return {name: value for name, value in vars(self).items() if name != "acks"}
-
-
-class EpochInTransaction:
-    """An epoch as this transaction found it, and the boots whose events may have to be dated again."""
-
-    __slots__ = ("boots", "epoch", "fresh", "highest_before", "is_proved", "moves_settings")
-
-    def __init__(self, epoch: Epoch, fresh: dict[int, DecidingEvents]) -> None:
-        self.epoch = epoch
-        self.fresh = fresh
-        self.highest_before = epoch.received.highest
-        self.boots: set[int] = set()
-        self.is_proved = False  # whether the batch that is being taken is proved to be the console's
-        self.moves_settings = False  # … and whether it may say which settings are in use
 
 
 class Intake:
@@ -110,7 +83,8 @@ class Intake:
         self._words = WordsIntake(store, emit, self._keys)
         self._values: list[Any] = []
         self._touched: dict[int, EpochInTransaction] = {}
-        self._seen: dict[int, tuple[KnownConsole, int, int]] = {}
+        self._consoles: dict[ConsoleName, ConsoleInTransaction] = {}
+        self._key_of: dict[ConsoleName, bytes | None] = {}
         self._macs: Counter[tuple[KnownConsole, Mac]] = Counter()
         self._strangers: Counter[ConsoleName] = Counter()
         self._gone: set[tuple[ConsoleName, str]] = set()  # heard though they are gone, with the leaf
@@ -149,16 +123,7 @@ class Intake:
         if not payload and leaf in contract.RETAINED_LEAVES:
             return  # it only clears what the broker retained
         if leaf == "events":
-            batch = contract.read_batch(payload)
-            self._check_enrolled(name)
-            mac = None if batch.mac is UNSET else self._check_mac(name, batch, payload)
-            if (self._signed_only or signed_only) and mac is not Mac.VALID:
-                raise Unreadable(f"{NOT_SIGNED}: its MAC is missing or wrong, or there is no key to check it with")
-            console = self._console(name, arrived_at_ms)
-            if mac is None and console.signs:
-                mac = Mac.MISSING
-            console.signs |= mac is Mac.VALID  # anybody can send one that proves nothing
-            self._take_batch(console, batch, topic, arrived_at_ms, mac)
+            self._take_events(name, topic, payload, arrived_at_ms, signed_only=signed_only)
         elif leaf == "counts":
             ack = self._counts.take(site_id, console_id, payload)
             self.result.acks.append((f"trivox/v1/{site_id}/{console_id}/ack", contract.encode(ack)))
@@ -168,10 +133,24 @@ class Intake:
                 if is_retained:  # which brings nobody back
                     return
             word = contract.read_word(leaf, payload)
-            console = self._console(name, arrived_at_ms)
-            is_there = self._words.take(console, leaf, word, payload, arrived_at_ms, is_live=not is_retained)
+            sender = self._sender(name, arrived_at_ms)
+            is_there = self._words.take(sender.console, leaf, word, payload, arrived_at_ms, is_live=not is_retained)
             if not is_retained:
-                self._note_heard(console, arrived_at_ms if is_there else 0)
+                sender.note_heard(arrived_at_ms, is_there=is_there)
+
+    def _take_events(
+        self, name: ConsoleName, topic: str, payload: bytes, arrived_at_ms: int, *, signed_only: bool
+    ) -> None:
+        batch = contract.read_batch(payload)
+        if name not in self._consoles:
+            self._check_enrolled(name)
+        mac = None if batch.mac is UNSET else self._check_mac(name, batch, payload)
+        if (self._signed_only or signed_only) and mac is not Mac.VALID:
+            raise Unreadable(f"{NOT_SIGNED}: its MAC is missing or wrong, or there is no key to check it with")
+        sender = self._sender(name, arrived_at_ms)
+        if mac is None and sender.console.signs:
+            mac = Mac.MISSING
+        self._take_batch(sender, batch, topic, payload, arrived_at_ms, mac)
 
     def finish(self) -> IntakeResult:
         """Update everything that depends on the new events, and report the facts that sum up the transaction."""
@@ -188,7 +167,8 @@ class Intake:
             self._count_losses(epoch)
         events.save_epochs(self._store, [touched.epoch for touched in self._touched.values()])
         self._save_macs()
-        consoles.note_seen(self._store, [(console, at_ms) for console, at_ms, _ in self._seen.values() if at_ms])
+        seen = [(heard.console, heard.last_at_ms) for heard in self._consoles.values() if heard.last_at_ms]
+        consoles.note_seen(self._store, seen)
         self._fold.finish()
         self._sum_up()
         self._emit(IntakeEnded())
@@ -199,8 +179,9 @@ class Intake:
         for (console, mac), count in self._macs.items():
             if mac is not Mac.VALID:
                 self._emit(EventsUnproved(console.name, mac, count))
-        for console, at_ms, count in self._seen.values():
-            self._emit(ConsoleHeard(console.name, at_ms, count))
+        for name, heard in self._consoles.items():
+            if heard.messages:
+                self._emit(ConsoleHeard(name, heard.last_at_ms, heard.messages))
         for name, count in self._strangers.items():
             self._emit(StrangerRefused(name, count))
         for name, leaf in sorted(self._gone):
@@ -217,8 +198,10 @@ class Intake:
             epoch.lost = lost
 
     def _check_mac(self, name: ConsoleName, batch: Batch, payload: bytes) -> Mac:
-        """Check the batch's MAC by the console's key."""
-        key = self._keys.get(*name)
+        """Check the batch's MAC by the console's key, which is looked for once in a transaction."""
+        if name not in self._key_of:
+            self._key_of[name] = self._keys.get(*name)
+        key = self._key_of[name]
         if key is None:
             return Mac.NO_KEY
         return Mac.VALID if verify_mac(payload, batch.mac, key) else Mac.FAILED
@@ -233,67 +216,77 @@ class Intake:
             if console is None or not console.enrolled:
                 raise Unreadable(f"{NOT_ENROLLED}: enrol the console, or run the bridge without --enrolled-only")
 
-    def _console(self, name: ConsoleName, arrived_at_ms: int) -> KnownConsole:
-        self._check_enrolled(name)
-        console = consoles.find_console(self._store, *name)
-        if console is None:
-            console = consoles.add_console(self._store, *name, arrived_at_ms)
-            self._emit(ConsoleDiscovered(name))
-        return console
+    def _sender(self, name: ConsoleName, arrived_at_ms: int) -> ConsoleInTransaction:
+        """Return a console as this transaction heard it; add it where it is new."""
+        sender = self._consoles.get(name)
+        if sender is None:
+            self._check_enrolled(name)
+            console = consoles.find_console(self._store, *name)
+            if console is None:
+                console = consoles.add_console(self._store, *name, arrived_at_ms)
+                self._emit(ConsoleDiscovered(name))
+            sender = self._consoles[name] = ConsoleInTransaction(console)
+        return sender
 
-    def _note_heard(self, console: KnownConsole, arrived_at_ms: int) -> None:
-        """Note a message, and when it came if it shows that the console is there (else 0)."""
-        _, before, count = self._seen.get(console.key, (console, 0, 0))
-        self._seen[console.key] = console, max(before, arrived_at_ms), count + 1
-
-    def _take_batch(self, console: KnownConsole, batch: Batch, topic: str, arrived_at_ms: int, mac: Mac | None) -> None:
-        epoch = events.find_epoch(self._store, console, batch.epoch, arrived_at_ms)
+    def _take_batch(
+        self,
+        sender: ConsoleInTransaction,
+        batch: Batch,
+        topic: str,
+        payload: bytes,
+        arrived_at_ms: int,
+        mac: Mac | None,
+    ) -> None:
+        console, is_proved = sender.console, mac is _VALID
+        touched = sender.epochs.get(batch.epoch)
+        if touched is None:
+            found = events.find_epoch(self._store, console, batch.epoch, arrived_at_ms)
+            touched = sender.epochs[batch.epoch] = self.touched(found)
+        epoch = touched.epoch
         if epoch.is_new:
             epoch.is_new = False
             self._emit(EpochBegan(console.name, epoch.epoch))
         elif epoch.key < console.newest_epoch_key:
             self._emit(EpochResumed(console.name, epoch.epoch))
         console.newest_epoch_key = max(console.newest_epoch_key, epoch.key)
-        touched = self.touched(epoch)
-        touched.is_proved = mac is Mac.VALID
-        touched.moves_settings = touched.is_proved or not (console.enrolled or console.proves_words)
-        if touched.is_proved:
+        touched.is_proved = is_proved
+        touched.moves_settings = is_proved or not (console.enrolled or console.proves_words)
+        if is_proved:
+            console.signs = True  # anybody can send a batch that proves nothing
             console.signed_epochs.add(batch.epoch)
             self._words.judge_early(console, batch.epoch)
-        if mac not in {Mac.FAILED, Mac.MISSING}:  # a stranger must not make the console drop events that it still holds
+        if mac is None or mac not in _NOT_ITS_OWN:  # a stranger must not make it drop events that it still holds
             epoch.first = max(epoch.first, batch.first)
         if batch.extra:
             events.save_extra(self._store, epoch.key, batch.base, arrived_at_ms, topic, str(batch.extra))
-        received, base = epoch.received, batch.base
-        is_new = base > received.highest
-        judged: list[tuple[int, AnyEvent, str]] = []
-        for seq, raw in enumerate(batch.events, base):
-            if not is_new and seq in received:
+        received, base, size = epoch.received, batch.base, len(batch.events)
+        judged = judge_usual(batch, payload) if base > received.highest else None
+        if judged is None:
+            judged = self._judge_each(epoch, batch, topic, arrived_at_ms, mac)
+        self.result.stored += len(judged)
+        self.store_events(touched, judged, arrived_at_ms, mac)
+        if mac is not None:
+            self._macs[console, mac] += size
+        received.add(base, base + size - 1)
+        is_there = not console.proves_words or (is_proved and bool(judged))  # … and no recording
+        sender.note_heard(arrived_at_ms, is_there=is_there)
+
+    def _judge_each(
+        self, epoch: Epoch, batch: Batch, topic: str, arrived_at_ms: int, mac: Mac | None
+    ) -> list[JudgedEvent]:
+        """Return the events of a batch that are new and valid; take in again or reject the others."""
+        judged: list[JudgedEvent] = []
+        for seq, raw in enumerate(batch.events, batch.base):
+            if seq in epoch.received:
                 self._take_again(epoch, seq, bytes(raw), topic, arrived_at_ms, mac)
                 continue
             try:
                 event = contract.parse_event(raw, seq)
-                judged.append((seq, event, self._keepable(topic, event, bytes(raw)).decode()))
+                judged.append((seq, event, keepable(self._store, topic, event, bytes(raw)).decode()))
             except Impossible as error:
                 self.result.rejected += 1
                 self._reject(epoch, seq, str(error), bytes(raw), topic, arrived_at_ms, mac)
-        self.result.stored += len(judged)
-        self.store_events(touched, judged, arrived_at_ms, mac)
-        if mac is not None:
-            self._macs[console, mac] += len(batch.events)
-        received.add(base, base + len(batch.events) - 1)
-        is_there = not console.proves_words or (mac is Mac.VALID and bool(judged))  # … and no recording
-        self._note_heard(console, arrived_at_ms if is_there else 0)
-
-    def _keepable(self, topic: str, event: AnyEvent, raw: bytes) -> bytes:
-        """Return the text of an event to keep: as sent, or without unknown fields where these take too much room."""
-        if json_content.DIGEST not in raw:
-            if len(raw) <= kept.FREE_BYTES:
-                return raw
-            unknown = json_content.unknown_bytes(event, raw)
-            if not unknown or kept.reserve(self._store, topic, kept.UNKNOWN_FIELDS, unknown):
-                return raw
-        return json_content.without_unknown_fields(event, raw)
+        return judged
 
     def touched(self, epoch: Epoch) -> EpochInTransaction:
         """Return the epoch as this transaction found it."""
@@ -325,7 +318,7 @@ class Intake:
         rejects.save_reject(self._store, (epoch.key, seq), topic, reason, raw, hash_, arrived_at_ms, mac)
 
     def store_events(
-        self, touched: EpochInTransaction, judged: list[tuple[int, AnyEvent, str]], arrived_at_ms: int, mac: int | None
+        self, touched: EpochInTransaction, judged: list[JudgedEvent], arrived_at_ms: int, mac: int | None
     ) -> None:
         """Store events whose numbers are new, each as (number, event, text), and mark what they affect."""
         epoch, values = touched.epoch, self._values

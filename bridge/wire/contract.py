@@ -18,6 +18,7 @@ from bridge.text import printable, valid_id
 
 MAX_MESSAGE_BYTES = 65_536
 MAX_EVENTS = 256
+EPOCH_DIGITS = 8
 LEAVES_TO_BRIDGE = ("events", "status", "health", "reply", "counts")
 RETAINED_LEAVES = ("status", "health", "settings")
 
@@ -34,7 +35,8 @@ HardwareId = Annotated[str, Meta(min_length=1, max_length=256)]
 Step = Annotated[int, Meta(ge=-MAX_AT_MS, le=MAX_AT_MS)]
 AtMs = Annotated[int, Meta(ge=0, le=MAX_AT_MS)]
 QuestionId = str  # see _check_question_id
-Epoch = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
+EPOCH = re.compile(r"^[0-9a-f]{8}\Z")
+Epoch = Annotated[str, Meta(pattern=EPOCH.pattern)]
 Button = Literal["yes", "no", "cant_say", "seller"]
 Buttons = Annotated[list[Button], Meta(max_length=64)]
 Outcome = Literal["yes", "no", "cant_say", "silent", "error"]
@@ -156,7 +158,7 @@ E = TypeVar("E", bound=Event)
 class Batch(Struct, forbid_unknown_fields=True):
     """The envelope of events numbered `base`, `base` + 1 …; `extra` is a JSON object of its unknown fields."""
 
-    epoch: Epoch
+    epoch: str  # see _is_epoch
     first: Positive
     base: Positive
     events: Annotated[list[Raw], Meta(min_length=1, max_length=MAX_EVENTS)]
@@ -257,9 +259,17 @@ def read_batch(payload: bytes) -> Batch:
         if lenient is None:
             raise Unreadable(f"envelope: {_error_text(error)}") from error
         batch = lenient
+    if len(batch.epoch) != EPOCH_DIGITS or not _is_epoch(batch.epoch):
+        raise Unreadable("envelope: epoch is not of eight lowercase hexadecimal digits")
     if batch.first > batch.base:
         raise Unreadable("envelope: first is above base")
     return batch
+
+
+@lru_cache(maxsize=65_536)
+def _is_epoch(text: str) -> bool:
+    """Return whether a text has the form of `Epoch`; msgspec takes for that as long as for all else in a message."""
+    return EPOCH.match(text) is not None
 
 
 def _read_batch_leniently(payload: bytes) -> Batch | None:

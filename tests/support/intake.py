@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.admin.commands import BridgeCommand
     from bridge.service.outcome import Subscriber
     from bridge.store import Store
-    from bridge.surveys.ingest import IntakeResult
+    from bridge.surveys.in_transaction import IntakeResult
 
 
 def take_messages(

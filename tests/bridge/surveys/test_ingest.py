@@ -15,7 +15,8 @@ from bridge.store import Store
 from bridge.store.consoles import find_console
 from bridge.store.events import find_epoch
 from bridge.surveys.facts import Fact, ForceMajeuresChanged, SurveysChanged
-from bridge.surveys.ingest import Intake, IntakeResult
+from bridge.surveys.in_transaction import IntakeResult
+from bridge.surveys.ingest import Intake
 from tests.support import planted
 from tests.support.facts import consoles, events, extras, received, rejects, rollups, sent_events, surveys
 from tests.support.intake import execute, rebuild, take_in, take_messages

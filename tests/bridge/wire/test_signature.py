@@ -17,7 +17,7 @@ from bridge.reports.days import given_days
 from bridge.reports.report_query import ReportQuery
 from bridge.reports.rows import report_rows
 from bridge.store import Store
-from bridge.surveys.ingest import IntakeResult
+from bridge.surveys.in_transaction import IntakeResult
 from bridge.wire.signature import Mac, mac_of, verify_mac
 from tests.support import facts, planted
 from tests.support.intake import rebuild, take_messages

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.admin.commands import BridgeCommand
-    from bridge.surveys.ingest import IntakeResult
+    from bridge.surveys.in_transaction import IntakeResult
     from tests.chaos.virtual.broker import VirtualBroker
     from tests.chaos.virtual.network import Network
     from tests.chaos.virtual.timeline import VirtualTimeline
