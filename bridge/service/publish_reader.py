@@ -24,7 +24,7 @@ MAX_LENGTH_BYTES = 4
 MAX_PACKET_BYTES = 4 * 1024 * 1024  # only the start of a larger message is kept, so that none fills the memory
 START_BYTES = 128 * 1024
 PUBLISH, QOS, RETAINED = 0x30, 0x06, 0x01
-PUBACK = struct.Struct("!BBH")
+PUBACK = 0x4002  # its first two bytes: the type, and how many bytes follow
 
 
 class PublishReader:
@@ -120,7 +120,8 @@ class PublishReader:
 
     def acknowledge(self, identifiers: Iterable[int]) -> None:
         """Send a PUBACK for each packet identifier."""
-        self._unsent += b"".join([PUBACK.pack(0x40, 2, identifier) for identifier in identifiers])
+        numbers = [number for identifier in identifiers for number in (PUBACK, identifier)]
+        self._unsent += struct.pack(f"!{len(numbers)}H", *numbers)
 
     def pending(self) -> bool:
         """Return whether `recv` can return something; the end of the connection counts."""

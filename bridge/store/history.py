@@ -121,6 +121,12 @@ def was_removed(store: Store, kind: str, site_id: str, name: str, from_ms: int) 
     return store.one(f"SELECT 1 FROM history WHERE {where}", (from_ms, kind, site_id, name)) is not None  # noqa: S608
 
 
+def has_corrections(store: Store, kind: str, from_ms: int, to_ms: int) -> bool:
+    """Return whether any such thing was corrected whose time begins between two instants, both included."""
+    where = "corrects = 1 AND from_ms BETWEEN ? AND ? AND kind = ?"
+    return store.one(f"SELECT 1 FROM history WHERE {where} LIMIT 1", (from_ms, to_ms, kind)) is not None  # noqa: S608
+
+
 def _changes(store: Store, where: str, bindings: tuple[Any, ...], *, table: str = "history") -> list[RecordedChange]:
     rows = store.all(f"SELECT {_COLUMNS} FROM {table} WHERE pending = 0 AND {where} ORDER BY change_key", bindings)  # noqa: S608 - no outside text
     return [_read(row) for row in rows]

@@ -14,7 +14,7 @@ from bridge.model.periods import NOT_TYPED, Placement, Timeline, TypedTimes
 from bridge.store import counts as table
 from bridge.store import kept, places
 from bridge.store.cache import SitePlaces
-from bridge.store.history import record_changes, was_removed
+from bridge.store.history import has_corrections, record_changes, was_removed
 from bridge.text import is_visible, printable, valid_id
 from bridge.wire.contract import MAX_MESSAGE_BYTES, AtMs, Natural, Unreadable
 
@@ -154,9 +154,13 @@ def _replacements(store: Store, pairs: list[Pair]) -> Iterator[HistoryChange]:
 
 def _returns(store: Store, pairs: list[Pair]) -> Iterator[HistoryChange]:
     """Yield each count that takes the place of one that was removed: that corrects what its removal has left."""
-    for old, new in pairs:
+    added = [new for old, new in pairs if old is None]
+    starts = [new.from_ms for new in added]
+    if not added or not has_corrections(store, "count", min(starts), max(starts)):  # which is usual
+        return
+    for new in added:
         thing = "count", new.site_id, f"{new.source_id}/{new.id}"
-        if old is None and was_removed(store, *thing, new.from_ms):
+        if was_removed(store, *thing, new.from_ms):
             after = state_of_count(new, places.timezone(store, new.site_id) or "UTC")
             yield HistoryChange(*thing, None, after, new.from_ms, new.to_ms, corrects=True)
 

@@ -16,10 +16,11 @@ from bridge.wire.contract import MAX_AT_MS, MAX_MESSAGE_BYTES, Unreadable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ALL_CLAIMS = "trivox/v1/bridge/+"
+_TOPICS = "trivox/v1/bridge/"
+ALL_CLAIMS = f"{_TOPICS}+"
 ID_LENGTH = 64
 HOST_LENGTH = 255
-_TOPIC = re.compile(r"trivox/v1/bridge/[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+_TOPIC = re.compile(rf"{_TOPICS}[a-z0-9][a-z0-9_-]{{0,31}}", re.ASCII)
 
 SiteId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z")]
 
@@ -55,12 +56,12 @@ _encoder = msgspec.json.Encoder()
 
 def claim_topic(identity: str) -> str:
     """Return the topic of a bridge's claim."""
-    return f"trivox/v1/bridge/{identity}"
+    return f"{_TOPICS}{identity}"
 
 
 def is_claim_topic(topic: str) -> bool:
     """Return whether claims lie on this topic."""
-    return _TOPIC.fullmatch(topic) is not None
+    return topic.startswith(_TOPICS) and _TOPIC.fullmatch(topic) is not None  # nearly no message is one
 
 
 def fits_a_claim(sites: Sequence[str]) -> bool:
