@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.model.local_time import UNITS, day_starts_ms, period_of
@@ -14,6 +14,7 @@ from bridge.store.seller_names import names_at_sites, seller_names
 from bridge.wire.settings import DEFAULT_FORCE_MAJEURE_SCOPE_S, SHARES_MAX
 
 if TYPE_CHECKING:
+    from bridge.reports.coverage.reading import MadeSums
     from bridge.reports.days import Days
     from bridge.reports.report_query import ReportQuery
     from bridge.store import Store
@@ -42,6 +43,7 @@ class ReportContext:
     scope_s: int
     shares_max: dict[str, float]
     weights: dict[str, EstimatedWeight]
+    made_sums: MadeSums = field(default_factory=dict)  # of stale days, which several of its tables need
 
     def kind_of(self, question_id: str, revision: int) -> str:
         """Return a question's kind in a revision, or, if that is not defined, in the nearest defined one before it.

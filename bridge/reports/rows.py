@@ -109,7 +109,7 @@ def _read_coverage(
     """Return transactions and visitors, and the surveys that they tell of: from sums where those can tell."""
     columns = context.query.columns
     if can_tell(store, columns, selections):
-        return read_coverage(store, columns, selections, context.timezones)
+        return read_coverage(store, columns, selections, context.timezones, context.made_sums)
     feeds = _read_feeds(store, context, selections)
     return feeds, chain.from_iterable(count_known(store, columns, selection, feeds) for selection in selections)
 

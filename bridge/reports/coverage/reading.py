@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from bridge.store.coverage import FigureCell, KnownCell
     from bridge.store.report_queries import Group, Selection
 
+MadeSums = dict[tuple[str, ...], list["Sums"]]
+"""By the first day, the day after the last one, and the sites."""
+
 
 def can_tell(store: Store, columns: tuple[str, ...], selections: list[Selection]) -> bool:
     """Return whether sums hold what a report asks for.
@@ -43,10 +46,13 @@ def can_tell(store: Store, columns: tuple[str, ...], selections: list[Selection]
 
 
 def read_coverage(
-    store: Store, columns: tuple[str, ...], selections: list[Selection], site_ids: Iterable[str]
+    store: Store, columns: tuple[str, ...], selections: list[Selection], site_ids: Iterable[str], made: MadeSums
 ) -> tuple[Totals, list[KnownCounts]]:
-    """Return the figures by group and kind, and the known surveys of each group; `site_ids` are all sites."""
-    coverage = _Coverage(columns, {}, [])
+    """Return the figures by group and kind, and the known surveys of each group; `site_ids` are all sites.
+
+    `made` keeps the sums that are made of stale days for another call on the same snapshot.
+    """
+    coverage = _Coverage(columns, made, {}, [])
     for selection in selections:
         sites = {*site_ids} if selection.site_ids is None else {*selection.site_ids}
         coverage.read(store, selection, sites)
@@ -56,6 +62,7 @@ def read_coverage(
 @dataclass
 class _Coverage:
     columns: tuple[str, ...]
+    made: MadeSums
     totals: Totals
     known: list[KnownCounts]
 
@@ -68,8 +75,11 @@ class _Coverage:
                 self._add_figure(*figure)
             for group, question_id, revision, *counts in coverage_queries.known(store, self.columns, part, mode.bit):
                 self.known.append(((group, question_id, revision), *counts))
-        for portion in portions(stale):
-            self._add_sums(make_sums(store, portion), selection, mode.bit, by_seller=by_seller)
+        key = selection.from_day, selection.to_day, *sorted(sites)
+        if key not in self.made:
+            self.made[key] = [make_sums(store, portion) for portion in portions(stale)]
+        for sums in self.made[key]:
+            self._add_sums(sums, selection, mode.bit, by_seller=by_seller)
 
     def _add_figure(
         self, group: Group, site_id: str, kind: str, figure: int, unmanned: int, end_ms: int, is_of_whole_site: int
