@@ -220,7 +220,16 @@ class _KnownSurveys:
             hours = self._undecided(groups, days)
             for site_id, span in joined_hours({(str(site_id), str(hour)) for site_id, _, hour, *_ in hours}):
                 self._add_one_by_one(site_id, span, hours)
-        return [KnownCell(*key, *values) for key, values in self._sums.items()]
+        return [*self._cells()]
+
+    def _cells(self) -> Iterator[KnownCell]:
+        """Yield the sums, each with all modes that have the same: whatever the way to them, they are told in one."""
+        by_modes: dict[tuple[Any, ...], dict[int, list[int]]] = {}
+        for (*place, modes, known_from, known_until), sums in self._sums.items():
+            by_modes.setdefault((*place, known_from, known_until), {})[modes] = sums
+        for (*place, known_from, known_until), found in by_modes.items():
+            for total, modes in _by_sums(found).items():
+                yield KnownCell(*place, modes, known_from, known_until, *total)
 
     def _undecided(self, groups: Iterable[SurveyGroup], of_days: dict[_Undecided, int] | None) -> dict[_Undecided, int]:
         """Add the surveys of days or hours that are known in whole; return the modes in which others are in part."""
@@ -272,6 +281,20 @@ class _KnownSurveys:
 _Undecided = tuple[str | int, ...]
 """(site, kind, day or hour, console, checkout point, seller, question, revision) of surveys that are known in part."""
 _ALL_MODES = sum(mode.bit for mode in MODES)
+
+
+def _by_sums(found: dict[int, list[int]]) -> dict[tuple[int, int], int]:
+    """Return the modes that have the same sums in all, of sums by modes that share some."""
+    if len(found) == 1:
+        ((modes, (surveys, asked)),) = found.items()
+        return {(surveys, asked): modes}
+    modes_of: dict[tuple[int, int], int] = {}
+    for mode in MODES:
+        own = [sums for modes, sums in found.items() if modes & mode.bit]
+        if own:
+            total = sum(surveys for surveys, _ in own), sum(asked for _, asked in own)
+            modes_of[total] = modes_of.get(total, 0) | mode.bit
+    return modes_of
 
 
 def _key(group: SurveyGroup, kind: str, time: str) -> _Undecided:
