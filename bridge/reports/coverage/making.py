@@ -229,7 +229,7 @@ class _KnownSurveys:
             by_modes.setdefault((*place, known_from, known_until), {})[modes] = sums
         for (*place, known_from, known_until), found in by_modes.items():
             for total, modes in _by_sums(found).items():
-                yield KnownCell(*place, modes, known_from, known_until, *total)
+                yield KnownCell._make((*place, modes, known_from, known_until, *total))
 
     def _undecided(self, groups: Iterable[SurveyGroup], of_days: dict[_Undecided, int] | None) -> dict[_Undecided, int]:
         """Add the surveys of days or hours that are known in whole; return the modes in which others are in part."""
