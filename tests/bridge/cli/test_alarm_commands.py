@@ -14,6 +14,7 @@ import pytest
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill
 from tests.schema import schemas
 from tests.support import facts
+from tests.support.alarm_times import alarm_times
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +27,10 @@ def ring(office: Office, *, site: str = "demo", past: int = 200, outcome: str = 
     now_ms = time.time_ns() // 1_000_000
     till = OfficeTill(site, base_ms=now_ms - 70 * DAY_MS)
     office.do("site", "set", site, "--timezone", "UTC")
-    for day in range(10, 0, -1):
-        till.surveys(now_ms - day * DAY_MS, no=past // 100, yes=past // 10 - past // 100)
-    till.surveys(now_ms - 4 * MINUTE_MS, **{outcome: 4})
+    times = alarm_times(now_ms)
+    for at_ms in times.earlier_ms:
+        till.surveys(at_ms, no=past // 100, yes=past // 10 - past // 100)
+    till.surveys(times.answers_ms, **{outcome: 4})
     office.take(till)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill
 from tests.support import alarm_servers, facts
+from tests.support.alarm_times import alarm_times
 from tests.support.programs import wait_until
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ def test_an_alarm_is_told_of_as_the_answer_comes_and_once(shop: RealShop, tmp_pa
     now_ms = time.time_ns() // 1_000_000
     office, till = Office(tmp_path), OfficeTill("s1", "c1", base_ms=now_ms - 70 * DAY_MS)
     office.database = shop.database
-    for day in range(10, 0, -1):
-        till.surveys(now_ms - day * DAY_MS, no=2, yes=18)
+    times = alarm_times(now_ms)
+    for at_ms in times.earlier_ms:
+        till.surveys(at_ms, no=2, yes=18)
     office.take(till)
     secrets = tmp_path / "hook.toml"
     secrets.write_text(f'secret = "{SECRET}"\n', "utf-8")
@@ -36,7 +38,7 @@ def test_an_alarm_is_told_of_as_the_answer_comes_and_once(shop: RealShop, tmp_pa
         url = f"http://127.0.0.1:{server.port}/"
         office.do("alarm-recipient", "set", "till", "--by", "webhook", "--to", url, "--login", secrets)
         shop.start_bridge()
-        till.surveys(now_ms - 2 * MINUTE_MS, no=4)
+        till.surveys(times.answers_ms, no=4)
         for message in till.messages():
             shop.send(json.dumps(message["payload"]).encode())
         wait_until("the webhook has it", lambda: server.taken)
