@@ -69,10 +69,13 @@ def asked_surveys(store: Store, console_key: int, site: SiteMonth, seller_id: st
     return list(map(AskedSurvey._make, rows))
 
 
-def sales_counts(store: Store, site: SiteMonth, from_ms: int, to_ms: int) -> list[SalesCount]:
-    """Return the counts of transactions at a site that begin in [from_ms, to_ms), in order."""
+def sales_counts(store: Store, site: SiteMonth, from_ms: int, to_ms: int) -> list[SalesCount | Row]:
+    """Return the counts of transactions at a site that begin in [from_ms, to_ms), in order.
+
+    Those of less than SALE_MS are plain tuples with the fields of SalesCount, but without `last_hour`.
+    """
     rows = store.all(
-        "SELECT from_ms, to_ms, count, checkout_point_id, counts.seller_id, of_seller_id, hour,"
+        "SELECT from_ms, to_ms, count, checkout_point_id, counts.seller_id, of_seller_id, hour, NULL,"
         " to_ms - from_ms < ?4 OR counts.seller_id IS NOT NULL OR coalesce("
         "  (SELECT ended_at_ms FROM shift JOIN console USING (console_key) WHERE console.site_id = counts.site_id"
         "   AND console_id = at_console_id AND started_at_ms <= from_ms ORDER BY started_at_ms DESC LIMIT 1), 0)"
@@ -80,11 +83,12 @@ def sales_counts(store: Store, site: SiteMonth, from_ms: int, to_ms: int) -> lis
         " FROM counts WHERE site_id = ?1 AND from_ms >= ?2 AND from_ms < ?3 AND kind = 'transactions' ORDER BY from_ms",
         (site.site_id, from_ms, to_ms, SALE_MS),
     )
-    found = []
-    for begins_ms, ends_ms, sales, point, sent, seller_id, hour, is_one in rows:
-        last_hour = hour if ends_ms - begins_ms < SALE_MS else hour_of(ends_ms - 1, site.timezone)
-        found.append(SalesCount(begins_ms, ends_ms, sales, point, sent, seller_id, hour, last_hour, bool(is_one)))
-    return found
+    return [
+        row  # there are millions of these: as tuples they are read in half the time
+        if row[1] - row[0] < SALE_MS
+        else SalesCount._make((*row[:7], hour_of(row[1] - 1, site.timezone), bool(row[8])))
+        for row in rows
+    ]
 
 
 NO_THEN_FORCE_MAJEURE = (  # composed of this module's own numbers
