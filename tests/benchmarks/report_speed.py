@@ -54,7 +54,7 @@ REPORTS = (
     AskedReport("by seller and month over a year", ("seller", "month"), YEAR, 1_000),
     AskedReport("by site and day over 28 days", ("site", "day"), MONTH, 500),
     AskedReport("by seller and day over 28 days", ("seller", "day"), MONTH, 2_000),
-    AskedReport("by hour over 28 days, read row by row", ("hour",), MONTH, 2_000),
+    AskedReport("by hour over 28 days, read row by row", ("hour",), MONTH, 5_000),
 )
 
 
@@ -145,6 +145,8 @@ def _took_s(*words: str) -> float:
     took_s = []
     for _ in range(3):
         began_s = time.monotonic()
-        subprocess.run([TRIVOX, *words], check=True, capture_output=True)
+        done = subprocess.run([TRIVOX, *words], check=False, capture_output=True, text=True)
         took_s.append(time.monotonic() - began_s)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
     return statistics.median(took_s)
