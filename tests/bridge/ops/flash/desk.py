@@ -81,3 +81,8 @@ def last_message(board: BareBoard, leaf: str) -> Any:
     """Return the last message under that leaf that a board without radio sent in its last run, or None."""
     lines = [line.split("\t") for line in board.runs()[-1].output.splitlines()]
     return next((json.loads(words[1]) for words in reversed(lines) if len(words) == 3 and words[0] == leaf), None)
+
+
+def serves(board: BareBoard) -> bool:
+    """Return whether a board has started as a console since it was last reset."""
+    return "boot: " in board.runs()[-1].output

@@ -30,6 +30,7 @@ from tests.bridge.ops.flash.desk import (
     flash_by_program,
     last_message,
     log_of,
+    serves,
 )
 from tests.support.installed import installed
 from tests.support.programs import LIMIT_S, wait_until
@@ -51,10 +52,6 @@ def on_board(board: BareBoard, program: str) -> str:
 def config_of(board: BareBoard) -> dict[str, Any]:
     config: dict[str, Any] = json.loads(on_board(board, "print(open('/console.json').read())"))
     return config
-
-
-def serves(board: BareBoard) -> bool:
-    return "boot: " in board.runs()[-1].output
 
 
 def held_open(board: BareBoard) -> None:

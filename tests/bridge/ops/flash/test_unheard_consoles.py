@@ -11,7 +11,7 @@ from bridge.ops.flash import flash_board
 from bridge.ops.flash.link_problem import explain, reported_problem
 from simulator.console.bare_board import BareBoard
 from tests.bridge.office import Office, OfficeTill
-from tests.bridge.ops.flash.desk import DEAF, NOWHERE, TILL, UNTESTED, WIFI, flash, log_of
+from tests.bridge.ops.flash.desk import DEAF, NOWHERE, TILL, UNTESTED, WIFI, flash, log_of, serves
 from tests.support import facts
 from tests.support.certificates import make_certificates
 from tests.support.command import trivox
@@ -183,16 +183,21 @@ def test_a_refused_flash_enrols_nobody(in_service: PlugIn, tmp_path: Path) -> No
     office.take_messages([{"topic": topic, "payload": health, "received_at_ms": time.time_ns() // 1_000_000}])
     till_9 = ("--site", "sofia-1", "--console", "till-9")
     port = ("--port", board.port)
-    for words, sentence in (
-        ((*till_9, *port), "The Wi-Fi of sofia-1/till-9 is not known"),
-        ((*till_9, *NOWHERE, *port), "still holds 1 event of sofia-1/till-1: let"),
-        ((*TILL, "--console", "till-8", *NOWHERE, *port), "was heard just now from another board (0b5e55ed): unplug"),
-        ((*till_9, *NOWHERE, "--port", str(tmp_path / "none")), "There is no port"),
+    for words, sentence, starts in (  # and how often the board has started then
+        ((*till_9, *port), "The Wi-Fi of sofia-1/till-9 is not known", 2),
+        ((*till_9, *NOWHERE, *port), "still holds 1 event of sofia-1/till-1: let", 5),
+        (
+            (*TILL, "--console", "till-8", *NOWHERE, *port),
+            "was heard just now from another board (0b5e55ed): unplug",
+            7,
+        ),
+        ((*till_9, *NOWHERE, "--port", str(tmp_path / "none")), "There is no port", 7),
     ):
         refused = flash(tmp_path, *words, UNTESTED, "--database", "shop.db")
         assert refused.returncode == 1
         assert sentence in refused.stderr
         assert (refused.stdout + refused.stderr).count(sentence) == 1
+        wait_until("the board serves again", lambda starts=starts: len(board.runs()) >= starts and serves(board))
     assert facts.consoles(tmp_path / "shop.db", "console_id") == ["till-1", "till-8"]
     assert [path.name for path in (tmp_path / "shop.db-keys" / "sofia-1").iterdir()] == ["till-1.json"]
     deliver(board, office)
