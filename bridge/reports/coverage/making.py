@@ -308,7 +308,7 @@ def _decide(time: CoveredTime, group: SurveyGroup, day: str, bits: int) -> tuple
     is_ordered = first[16:] == last[16:] or first[:16] < last[:16]
     span = hours_span(first, last)
     known = in_part = 0
-    for mode in MODES if time.may_know(group, day, span) else ():
+    for mode in MODES if not is_ordered or time.may_know(group, day, span) else ():
         if mode.bit & bits:
             is_known = time.knows(mode, group, day, span) if is_ordered else None
             known |= mode.bit if is_known else 0
