@@ -32,7 +32,7 @@ MAX_WAITING = 100  # notices in memory; more wait in the database
 PAUSES_MS = [10 * SECOND_MS, 30 * SECOND_MS, MINUTE_MS, 2 * MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS]
 """How long to wait after each failed attempt; then always as long as the last."""
 GIVE_UP_MS = 4 * HOUR_MS  # an alarm is about now
-TURN_EVERY_S = 1.0
+TURN_EVERY_S = 4.0  # with what is raised at once, well within the ten seconds in which people are told
 STOP_S = 12.0  # how long the end of the bridge waits for an attempt that is under way
 TOO_OLD = "it was too old when the bridge could tell of it"
 
