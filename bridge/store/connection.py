@@ -178,11 +178,12 @@ class Store:
             self.forget()
             raise
 
-    def migrate(self, number: int, sql: str) -> None:
-        """Run a migration, in a transaction together with the note that it ran."""
+    def migrate(self, migrations: list[tuple[int, str]]) -> None:
+        """Run these migrations, all or none, in a transaction together with the note that they ran."""
         with self._atomic():
-            self.connection.execute(sql)
-            self.connection.execute(f"PRAGMA user_version = {number}")
+            for number, sql in migrations:
+                self.connection.execute(sql)
+                self.connection.execute(f"PRAGMA user_version = {number}")
 
     def close(self) -> None:
         """Close the connection."""
@@ -345,13 +346,11 @@ def _version(store: Store) -> int:
 
 
 def _migrate(store: Store, *, writing: bool) -> None:
-    """Run the missing migrations, each in a transaction together with the note that it ran."""
+    """Run the missing migrations."""
     if not writing:
         where = "copy it and its log (`-wal`) to a folder that you may write, and " if store.copied else ""
         raise DatabaseError(
             f"The database {store.path} was made by an older Trivox: {where}start the bridge once to upgrade it."
         )
     version = _version(store)
-    for number, sql in _migrations():
-        if number > version:
-            store.migrate(number, sql)
+    store.migrate([(number, sql) for number, sql in _migrations() if number > version])

@@ -1,6 +1,7 @@
 """Read the schemas and examples as an outsider would, with a validator that knows nothing of Trivox."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ def schema_files() -> list[Path]:
     return sorted(path for path in [*ROOT.glob("*.json"), *ROOT.glob("events/*.json")] if path.name != "asyncapi.json")
 
 
-def _retrieve(uri: str) -> Resource:
-    return Resource.from_contents(read(Path(uri.removeprefix("file://"))))
+@cache
+def _registry() -> Registry:
+    """Return all schemas by their files, with the references within them resolved once and not at each look-up."""
+    return Registry().with_resources((p.as_uri(), Resource.from_contents(read(p))) for p in schema_files()).crawl()
 
 
 def event_types() -> list[str]:
@@ -32,9 +35,10 @@ def path_of(name: str) -> Path:
     return ROOT / "events" / f"{name}.json" if name in event_types() else ROOT / f"{name}.json"
 
 
+@cache
 def validator(name: str) -> Draft202012Validator:
     """Return a validator of payloads; references are resolved from the schema's own folder."""
-    return Draft202012Validator({"$ref": path_of(name).as_uri()}, registry=Registry(retrieve=_retrieve))
+    return Draft202012Validator({"$ref": path_of(name).as_uri()}, registry=_registry())
 
 
 def examples(kind: str) -> list[tuple[str, str, Any]]:

@@ -5,12 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
-from referencing import Registry, Resource
 
 from bridge.wire import settings as wire_settings
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
+from tests.schema import schemas
 from tests.support import facts, planted
 
 SCHEMA = Path(__file__).parents[3] / "schema"
@@ -272,11 +271,8 @@ def test_ranges_and_defaults_are_those_of_the_schema() -> None:
 
 
 def test_settings_for_consoles_follow_the_schema(office: Office) -> None:
-    common = json.loads((SCHEMA / "common.json").read_text("utf-8"))
-    registry: Registry = Registry().with_resource("common.json", Resource.from_contents(common))
-    schema = json.loads((SCHEMA / "settings.json").read_text("utf-8"))
     office.do("settings", "set", "--all", "prompt=track:255", "question_id=loyalty", "reopen_guard_ms=0")
-    jsonschema.Draft202012Validator(schema, registry=registry).validate(settings_of(office))
+    schemas.validator("settings").validate(settings_of(office))
 
 
 # Sites and checkout points ----------------------------------------------------------------------------------------

@@ -9,18 +9,16 @@ from math import isclose, sqrt
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
-from referencing import Registry, Resource
 
 from tests.bridge.office import MINUTE_MS, CommandResult, Office, OfficeTill, at
+from tests.schema import schemas
 from tests.support import facts, planted
 from tests.support.seeds import seeded
 
 NINE = at("2026-11-02T09:00+00:00")
 DAYS = ("--from", "2026-11-01", "--to", "2026-12-01")
 Z = 1.959963984540054
-SCHEMA = Path(__file__).parents[3] / "schema"
 
 
 @pytest.fixture
@@ -321,11 +319,8 @@ def test_a_file_is_never_overwritten_and_can_be_written_again(asked: Office) -> 
 
 def test_rows_with_an_estimate_match_the_schema(asked: Office) -> None:
     estimate(asked, answered(draw(asked), twenty_no_ten_silent))
-    common = json.loads((SCHEMA / "common.json").read_text("utf-8"))
-    registry: Registry = Registry().with_resource("common.json", Resource.from_contents(common))
-    schema = json.loads((SCHEMA / "report_row.json").read_text("utf-8"))
     for row in asked.rows("seller", to_day="2027-01-01"):
-        jsonschema.Draft202012Validator(schema, registry=registry).validate(row)
+        schemas.validator("report_row").validate(row)
 
 
 def test_a_chart_says_how_the_weight_was_estimated_and_holds_its_error(asked: Office) -> None:

@@ -5,17 +5,14 @@ import io
 import json
 import unicodedata
 from math import isclose
-from pathlib import Path
 
-import jsonschema
 import pytest
-from referencing import Registry, Resource
 from rich.cells import cell_len
 
 from bridge.reports.table import as_text
 from tests.bridge.office import MINUTE_MS, Office, OfficeTill, at
+from tests.schema import schemas
 
-SCHEMA = Path(__file__).parents[3] / "schema"
 HOUR_MS = 60 * MINUTE_MS
 NINE = at("2026-11-02T09:00+00:00")
 
@@ -245,15 +242,11 @@ def test_rows_match_the_schema(office: Office) -> None:
     till.force_majeure(NINE)
     office.take(till)
     office.count("shop", {"id": "a", "kind": "transactions", "from_ms": NINE, "to_ms": NINE + HOUR_MS, "count": 9})
-    common = json.loads((SCHEMA / "common.json").read_text("utf-8"))
-    registry: Registry = Registry().with_resource("common.json", Resource.from_contents(common))
-    schema = json.loads((SCHEMA / "report_row.json").read_text("utf-8"))
-    check = jsonschema.Draft202012Validator(schema, registry=registry)
     rows = office.rows("site,console,checkout_point,seller,hour,day,week,month")
     rows += office.rows("question", "--merge-revisions")
     assert len(rows) >= 4
     for row in rows:
-        check.validate(row)
+        schemas.validator("report_row").validate(row)
 
 
 def test_left_out_surveys_are_said_with_the_index_under_both_rules(office: Office) -> None:
