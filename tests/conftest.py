@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -45,3 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items += [*mine, *short[:room]]
         del short[:room]
     items += short
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage collection pass over what was loaded and collected: it stays to the end."""
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
