@@ -24,6 +24,7 @@ from flash import Cut, Flash, PowerCut  # noqa: E402
 del sys.path[-2:]
 
 FULL = 5000
+OVERFULL = 2000  # events, more than the small flash holds
 
 
 def encode(event):
@@ -115,25 +116,25 @@ def wear(prog_size):
 
 def no_space(prog_size):
     """Fill a flash that is too small: the oldest events are dropped, and all works again once there is room."""
-    mounted("small.bin", prog_size, 32 * 4096)
+    mounted("small.bin", prog_size, 28 * 4096)
     with open("/flash/other", "wb") as file:
         file.write(bytes(6 * 4096))
     outbox = opened(prog_size)
-    for _ in range(FULL):
+    for _ in range(OVERFULL):
         outbox.append(outbox.next)
     first = outbox.first
     assert outbox.lost == first - 1 > 0
     assert opened(prog_size).delivery() == outbox.delivery()
-    assert drained(outbox) == list(range(first, FULL + 1))
+    assert drained(outbox) == list(range(first, OVERFULL + 1))
     for _ in range(100):
         outbox.append(outbox.next)
-    assert drained(opened(prog_size))[-100:] == list(range(FULL + 1, FULL + 101))
-    return {"held": FULL + 1 - first}
+    assert drained(opened(prog_size))[-100:] == list(range(OVERFULL + 1, OVERFULL + 101))
+    return {"held": OVERFULL + 1 - first}
 
 
 def no_space_in_doubt(prog_size):
     """Start offline with events that wait, then add more than there is room for: dropped events are counted as lost."""
-    mounted("small.bin", prog_size, 32 * 4096)
+    mounted("small.bin", prog_size, 28 * 4096)
     with open("/flash/other", "wb") as file:
         file.write(bytes(6 * 4096))
     outbox = opened(prog_size)
@@ -143,7 +144,7 @@ def no_space_in_doubt(prog_size):
     epoch = outbox.epoch
     outbox = Outbox("/flash/outbox", encode, decode, prog_size)
     outbox.open()
-    for _ in range(FULL):
+    for _ in range(OVERFULL):
         outbox.append(outbox.next)
     assert outbox.first > outbox.doubt == 101
     delivery = Delivery(outbox)
@@ -162,7 +163,7 @@ def no_space_in_doubt(prog_size):
         while through + 1 in received:
             through += 1
         delivery.acknowledged(epoch, through, now_ms)
-    assert through == 100 + FULL
+    assert through == 100 + OVERFULL
     return {"lost": through - len(received), "lost by the console's count": outbox.lost}
 
 

@@ -136,7 +136,7 @@ def check_any_order(folder: Path, seed: int, count: int = 0) -> None:
 @pytest.mark.parametrize("part", range(4))
 def test_surveys_do_not_depend_on_the_order_of_events(tmp_path: Path, part: int) -> None:
     chance = seeded(f"fold {part}")
-    for _ in range(15):
+    for _ in range(8):
         check_any_order(tmp_path, chance.randrange(2**32))
 
 
