@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
+from urllib.parse import SplitResult, quote, unquote_plus, urlsplit
 
 from bridge.errors import UsageError
 from bridge.model.local_time import zone
+from bridge.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +26,20 @@ MAX_URL = 2_000
 MAX_NAME = 100
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PARAMETER = re.compile(r"[?&;]([^=&;?/]*)=([^&;]*)")
 _SECRET = re.compile(
-    r"passw|pwd|token|secret|credential|signature|api.?key|^(key|auth|sig|pass|session|sid)$", re.IGNORECASE
+    r"passw|pswd|psw|pwd|loginpas|token|secret|credential|signature|jwt|bearer|(api|access).?key"
+    r"|^(key|auth|authorization|sig|pass|pw|session|sid)$",
+    re.IGNORECASE,
 )
+_HOST = re.compile(r"[A-Za-z0-9._:{}-]+")  # what becomes of {} is for templates to say
+_FRIGATE_PATH = re.compile(r"/(api|vod)/[^/]+/start/")
 _PATTERNS = {"iso": "%Y-%m-%dT%H:%M:%S", "compact": "%Y%m%dT%H%M%S"}
 _SECOND_MS = 1000
+_TRIED_AT = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
+_TELLS_APART = [timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(hours=12), timedelta(days=1)]
+_TELLS_APART += [timedelta(days=30), timedelta(days=365)]
+"""What a pattern of time has to tell apart, else links lead to other clips."""
 
 
 class Camera(NamedTuple):
@@ -73,16 +83,16 @@ class ClipSpan(NamedTuple):
 def check_archive(kind: str, url: str) -> None:
     """Check the address of an archive, or a template. Raises UsageError."""
     parts = _parts(url)
-    if kind == TEMPLATE:
-        _check_template(url, parts)
-        return
-    if parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
-        raise UsageError(f"{_shown(url)} is not the address of an archive: give http://HOST:PORT or https://HOST:PORT.")
-    if kind == FRIGATE and _port(parts) == FRIGATE_ADMIN_PORT:
+    if _port(parts) == FRIGATE_ADMIN_PORT and (kind == FRIGATE or _FRIGATE_PATH.search(parts.path)):
         raise UsageError(
             f"Port {FRIGATE_ADMIN_PORT} of Frigate lets everybody in as an administrator, without a password: give its "
             "port 8971 (https), and keep port 5000 from the network."
         )
+    if kind == TEMPLATE:
+        _check_template(url, parts)
+        return
+    if parts.scheme not in {"http", "https"} or parts.query or parts.fragment or "{" in url:
+        raise UsageError(f"{_shown(url)} is not the address of an archive: give http://HOST:PORT or https://HOST:PORT.")
 
 
 def check_host(url: str) -> None:
@@ -92,6 +102,11 @@ def check_host(url: str) -> None:
 
 def _parts(url: str) -> SplitResult:
     bad = UsageError(f"{_shown(url)} is not an address: give one such as https://nvr:8971.")
+    if "@" in url:  # wherever it is: a password may have a slash in it
+        raise UsageError(
+            "User and password do not belong into an address, where others can see them: leave them out, and give them "
+            "to `trivox camera login`. Write an @ that is needed elsewhere as %40."
+        )
     if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
         raise bad
     try:
@@ -99,12 +114,7 @@ def _parts(url: str) -> SplitResult:
         port = _port(parts)
     except ValueError:
         raise bad from None
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        raise UsageError(
-            "User and password do not belong into an address, where others can see them: leave them out, and give them "
-            "to `trivox camera login`."
-        )
-    if parts.scheme not in PORTS or not parts.hostname or not port:
+    if parts.scheme not in PORTS or not _HOST.fullmatch(parts.hostname or "") or not port:
         raise bad
     return parts
 
@@ -128,7 +138,9 @@ def _check_template(url: str, parts: SplitResult) -> None:
         raise UsageError("The template has neither {end} nor {duration}: put one where the archive expects the end.")
     if "{" in parts.netloc:
         raise UsageError("The template has a placeholder in the name of its host: write the host out.")
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+    if parts.fragment:
+        raise UsageError("The template has a #, and what follows is sent to no archive: leave it out.")
+    for name, value in (map(unquote_plus, pair) for pair in _PARAMETER.findall(url)):
         if _SECRET.search(name) and value not in LOGIN_PLACEHOLDERS:
             raise UsageError(
                 f"The template holds a secret ({name}), and links made of it would show it: write {{user}} or "
@@ -138,23 +150,26 @@ def _check_template(url: str, parts: SplitResult) -> None:
 
 def _shown(url: str) -> str:
     """Return an address for an error, without what may be a password."""
-    return repr(re.sub(r"//[^/?#]*@", "//…@", url)[:MAX_NAME])
+    return repr(re.sub(r"[?#;].*", "…", url, flags=re.DOTALL)[:MAX_NAME])
 
 
 def check_time_format(time_format: str) -> None:
     """Check how a template writes times. Raises UsageError."""
     if time_format in TIME_FORMATS:
         return
+    bad = UsageError(
+        f"--time-format {printable(time_format, MAX_NAME)!r} is not a form of time: give {', '.join(TIME_FORMATS)}, or "
+        "a pattern such as %Y_%m_%d_%H_%M_%S."
+    )
+    is_text = len(time_format) <= MAX_NAME and time_format.isascii() and time_format.isprintable()
+    if not is_text or "%s" in time_format:  # %s is of this machine's time zone
+        raise bad
     try:
-        datetime(2026, 11, 22, tzinfo=UTC).strftime(time_format)
-        is_pattern = "%" in time_format and time_format.isascii() and time_format.isprintable()
+        written = {(_TRIED_AT + later).strftime(time_format) for later in (timedelta(), *_TELLS_APART)}
     except ValueError:
-        is_pattern = False
-    if not is_pattern:
-        raise UsageError(
-            f"--time-format {time_format!r} is not a form of time: give {', '.join(TIME_FORMATS)}, or a pattern such "
-            "as %Y_%m_%d_%H_%M_%S."
-        )
+        raise bad from None
+    if len(written) <= len(_TELLS_APART):
+        raise bad
 
 
 def origin_of(url: str) -> str:

@@ -94,9 +94,10 @@ def test_addresses_that_are_taken(kind: str, url: str) -> None:
 
 
 def test_forms_of_time() -> None:
-    for form in ("seconds", "iso", "%H%M%S"):
+    for form in ("seconds", "iso", "%d%m%y-%H%M%S", "%Y-%m-%dT%I:%M:%S%p"):
         check_time_format(form)
-    for form in ("hours", "", "über%H"):
+    unusable = ("%s", "%H%M%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%I:%M:%S", "%Q")  # also what does not tell times apart
+    for form in ("hours", "", "über%H", "%Y-%m-%dT%H:%M:%S" * 9, *unusable):
         with pytest.raises(UsageError, match="not a form of time"):
             check_time_format(form)
 
