@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.admin.cameras.http_client import ArchiveError
+from bridge.admin.cameras.http_client import ArchiveError, NoAnswerError
 from bridge.admin.cameras.open_archive import archive_of
 from bridge.errors import TrivoxError
 from bridge.model.audit import BEFORE_PRESS_MS
-from bridge.model.camera import ClipSpan, covered_share
+from bridge.model.camera import ClipSpan, covered_share, origin_of
 from bridge.model.local_time import MINUTE_MS
 from bridge.store import audits, cameras, places
 from bridge.text import printable
@@ -121,6 +121,7 @@ def check_footage(clips: Clips, wanted: Iterable[StoredAudit], now_ms: int) -> F
     found: list[int] = []
     problems: dict[str, None] = {}
     silent: set[Camera] = set()
+    silent_hosts: set[str] = set()
     for audit in wanted:
         try:
             clip = clips.of(audit)
@@ -129,13 +130,18 @@ def check_footage(clips: Clips, wanted: Iterable[StoredAudit], now_ms: int) -> F
         except TrivoxError as error:
             problems[str(error)] = None
             continue
-        if clip.camera in silent or clip.span.to_ms > now_ms - WRITTEN_AFTER_MS:
+        host = origin_of(clip.camera.url)
+        if clip.camera in silent or host in silent_hosts or clip.span.to_ms > now_ms - WRITTEN_AFTER_MS:
             continue
         try:
             share = covered(clip)
+        except NoAnswerError as error:
+            problems[str(error)] = None
+            silent_hosts.add(host)  # waiting again for each audit, or each camera, would take too long
+            continue
         except ArchiveError as error:
             problems[str(error)] = None
-            silent.add(clip.camera)  # asking again for each audit would take too long
+            silent.add(clip.camera)
             continue
         if share is not None and share < LEAST_COVERED:
             missing.append(audit.audit_id)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from http.cookies import SimpleCookie
+from http.cookies import CookieError, SimpleCookie
 from typing import IO, TYPE_CHECKING, Any
 
 from bridge.admin.cameras.archive import ClipLinks
-from bridge.admin.cameras.http_client import ArchiveError, HttpClient, NoFootageError, read_json, refuse_status
+from bridge.admin.cameras.http_client import (
+    ArchiveError,
+    HttpClient,
+    NoFootageError,
+    read_json,
+    read_list,
+    refuse_status,
+)
 from bridge.model.camera import ClipSpan, escape
 from bridge.text import printable
 
@@ -50,7 +57,7 @@ class FrigateArchive:
         if self._camera.camera not in self._cameras():
             raise ArchiveError(self._unknown())
         times = f"after={span.from_s}&before={span.to_s}"
-        segments = read_json(self._client, self._get(f"/api/{self._name}/recordings?{times}"), "its recordings")
+        segments = read_list(self._client, self._get(f"/api/{self._name}/recordings?{times}"), "its recordings")
         try:
             return [ClipSpan(int(part["start_time"] * 1000), int(part["end_time"] * 1000)) for part in segments]
         except (TypeError, KeyError, ValueError, OverflowError) as error:
@@ -117,13 +124,20 @@ class FrigateArchive:
         if self._cookie is None and login is not None and login.user is not None:
             answer = self._client.post("/api/login", {"user": login.user, "password": login.password})
             if not answer.is_ok:
-                raise refuse_status(self._client, answer, "see this camera")
-            cookies = [SimpleCookie(line) for line in answer.headers.get_all("Set-Cookie") or []]
-            pairs = [f"{name}={morsel.value}" for cookie in cookies for name, morsel in cookie.items()]
+                raise refuse_status(self._client, answer, "a session")
+            pairs = _cookies(answer.headers.get_all("Set-Cookie") or [])
             if not pairs:
                 raise ArchiveError(f"{self._client.origin} took the login, but gave no session: is it Frigate?")
             self._cookie = {"Cookie": "; ".join(pairs)}
         return self._cookie or {}
+
+
+def _cookies(lines: list[str]) -> list[str]:
+    try:
+        cookies = [SimpleCookie(line) for line in lines]
+    except CookieError:
+        return []
+    return [f"{name}={morsel.value}" for cookie in cookies for name, morsel in cookie.items()]
 
 
 def _recording_problems(name: str, config: Any) -> list[str]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
-import time
 from base64 import b64encode
 from contextlib import closing, contextmanager
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from bridge.connection_limit import TookTooLongError, limited
 from bridge.errors import TrivoxError
 from bridge.model.camera import PORTS, origin_of
 from bridge.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from threading import Event
 
     from bridge.admin.cameras.logins import ArchiveLogin
 
@@ -28,6 +30,7 @@ MAX_CLIP_BYTES = 512 * 1024 * 1024
 _PIECE = 64 * 1024
 _REDIRECTS = range(300, 400)
 _REFUSED = {401, 403}
+_NO_VIDEO = re.compile(r"text/|image/|.*[/+](json|xml)$")  # a page to log in, an error told with status 200
 MAX_TOLD = 120
 
 
@@ -35,8 +38,16 @@ class ArchiveError(TrivoxError):
     """An archive cannot be asked, or does not give what it was asked for."""
 
 
+class NoAnswerError(ArchiveError):
+    """An archive cannot be reached, or is too slow: it is no use to ask it for another clip now."""
+
+
 class NoFootageError(ArchiveError):
     """An archive has no video of that time."""
+
+
+class _CutShortError(ConnectionError):
+    """An answer ended too early."""
 
 
 class ArchiveAnswer(NamedTuple):
@@ -57,7 +68,7 @@ class ArchiveAnswer(NamedTuple):
         try:
             content = json.loads(self.body)
             text = str(content.get("message") or content.get("detail") or text) if isinstance(content, dict) else text
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         return printable(text, MAX_TOLD) if text else "nothing"
 
@@ -81,47 +92,62 @@ class HttpClient:
         return self._ask("POST", path, json.dumps(content).encode(), given)
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> ArchiveAnswer:
-        with self._answering(method, path, body, headers) as response:
-            data = b"".join(_pieces(response, self.origin, MAX_JSON_BYTES, WHOLE_S))
+        with self._answering(method, path, body, headers, WHOLE_S) as response:
+            data = b"".join(_pieces(response, self.origin, MAX_JSON_BYTES))
             return ArchiveAnswer(response.status, response.headers, data)
 
     def save(self, path: str, out: IO[bytes], headers: Mapping[str, str] | None = None) -> ArchiveAnswer:
         """Ask for a clip, and write it to a file if the answer is one. Raises ArchiveError."""
-        with self._answering("GET", path, None, headers or {}) as response:
+        with self._answering("GET", path, None, headers or {}, CLIP_S) as response:
             if response.status != http.client.OK:
-                data = b"".join(_pieces(response, self.origin, MAX_JSON_BYTES, WHOLE_S))
+                data = b"".join(_pieces(response, self.origin, MAX_JSON_BYTES))
                 return ArchiveAnswer(response.status, response.headers, data)
-            for piece in _pieces(response, self.origin, MAX_CLIP_BYTES, CLIP_S):
-                out.write(piece)
-            return ArchiveAnswer(response.status, response.headers, b"")
+            if _NO_VIDEO.match(response.headers.get_content_type()) and response.headers["Content-Type"]:
+                what = printable(response.headers.get_content_type(), MAX_TOLD)
+                raise ArchiveError(f"{self.origin} sends no video, but {what}: see whether the address is right.")
+            count = sum(out.write(piece) for piece in _pieces(response, self.origin, MAX_CLIP_BYTES))
+        if not count:
+            raise NoFootageError(f"{self.origin} sends an empty clip: it has no footage of that time.")
+        return ArchiveAnswer(response.status, response.headers, b"")
 
     @contextmanager
     def _answering(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], limit_s: float
     ) -> Iterator[http.client.HTTPResponse]:
         try:
             with closing(self._connection()) as connection:
-                connection.request(method, self._prefix + path, body, {"Accept": "*/*", **headers})
-                with connection.getresponse() as response:
-                    if response.status in _REDIRECTS:
-                        raise ArchiveError(
-                            f"{self.origin} sends elsewhere ({response.status}), and redirects are not followed: give "
-                            "the address that it leads to, or a login that it takes."
-                        )
-                    yield response
+                connection.connect()
+                used = connection.sock  # which the connection forgets once it knows that the answer ends with it
+                with limited(lambda: used, limit_s) as is_over:
+                    connection.request(method, self._prefix + path, body, {"Accept": "*/*", **headers})
+                    with connection.getresponse() as response:
+                        self._refuse_redirect(response.status)
+                        yield response
+                    _check_whole(is_over)
         except ssl.SSLCertVerificationError as error:
             raise ArchiveError(
                 f"The certificate of {self.origin} is not trusted ({error.verify_message}): give the certificate of "
                 f"its authority, or its own, with `trivox camera login {self.origin} --ca-file FILE`."
             ) from error
+        except TookTooLongError as error:
+            raise NoAnswerError(f"{self.origin} takes longer than {limit_s:g} s to answer: it is given up.") from error
         except TimeoutError as error:
-            raise ArchiveError(f"{self.origin} does not answer within {ANSWER_S:g} s: see whether it runs.") from error
+            raise NoAnswerError(f"{self.origin} does not answer within {ANSWER_S:g} s: see whether it runs.") from error
+        except _CutShortError as error:
+            raise NoAnswerError(f"{self.origin} ended the connection before all was sent: try again.") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise ArchiveError(
+            raise NoAnswerError(
                 f"{self.origin} cannot be asked ({printable(why, MAX_TOLD)}): see whether it runs, and whether the "
                 "address is right."
             ) from error
+
+    def _refuse_redirect(self, status: int) -> None:
+        if status in _REDIRECTS:
+            raise ArchiveError(
+                f"{self.origin} sends elsewhere ({status}), and redirects are not followed: give the address that it "
+                "leads to, or a login that it takes."
+            )
 
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port or PORTS[self._parts.scheme]
@@ -132,17 +158,22 @@ class HttpClient:
         return http.client.HTTPSConnection(host, port, timeout=ANSWER_S, context=context)
 
 
-def _pieces(response: http.client.HTTPResponse, origin: str, max_bytes: int, max_s: float) -> Iterator[bytes]:
-    """Yield an answer's content. Raises ArchiveError where it is too large, takes too long, or ends too early."""
-    end_s, count = time.monotonic() + max_s, 0
+def _check_whole(is_over: Event) -> None:
+    """Raise TookTooLongError if an answer was cut off: it may look as if it had ended."""
+    if is_over.is_set():
+        raise TookTooLongError
+
+
+def _pieces(response: http.client.HTTPResponse, origin: str, max_bytes: int) -> Iterator[bytes]:
+    """Yield an answer's content. Raises ArchiveError if it is too large, _CutShortError if it ends too early."""
+    count = 0
     while piece := response.read1(_PIECE):
         count += len(piece)
-        if count > max_bytes or time.monotonic() > end_s:
-            what = f"is larger than {max_bytes >> 20} MiB" if count > max_bytes else f"takes longer than {max_s:g} s"
-            raise ArchiveError(f"What {origin} sends {what}: it is given up.")
+        if count > max_bytes:
+            raise ArchiveError(f"What {origin} sends is larger than {max_bytes >> 20} MiB: it is given up.")
         yield piece
     if response.length:
-        raise ArchiveError(f"{origin} ended the connection before all was sent: try again.")
+        raise _CutShortError
 
 
 def basic_login(login: ArchiveLogin | None) -> dict[str, str]:
@@ -166,6 +197,16 @@ def refuse_status(client: HttpClient, answer: ArchiveAnswer, what: str) -> Archi
     return ArchiveError(f"{client.origin} did not give {what} ({answer.status}): it said {answer.said()!r}.")
 
 
+def read_list(client: HttpClient, answer: ArchiveAnswer, what: str) -> list[Any]:
+    """Return the list that an answer holds as JSON. Raises ArchiveError: nothing else may count as an empty one."""
+    content = read_json(client, answer, what)
+    if not isinstance(content, list):
+        raise ArchiveError(
+            f"{client.origin} did not give {what}, but something else: see whether the address is right."
+        )
+    return content
+
+
 def read_json(client: HttpClient, answer: ArchiveAnswer, what: str) -> Any:
     """Return the JSON of an answer. Raises ArchiveError."""
     if not answer.is_ok:
@@ -173,6 +214,8 @@ def read_json(client: HttpClient, answer: ArchiveAnswer, what: str) -> Any:
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError) as error:
-        raise ArchiveError(
-            f"{client.origin} did not give {what}, but something else: see whether the address is right."
-        ) from error
+        raise _something_else(client, what) from error
+
+
+def _something_else(client: HttpClient, what: str) -> ArchiveError:
+    return ArchiveError(f"{client.origin} did not give {what}, but something else: see whether the address is right.")

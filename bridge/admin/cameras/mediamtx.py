@@ -12,7 +12,7 @@ from bridge.admin.cameras.http_client import (
     HttpClient,
     NoFootageError,
     basic_login,
-    read_json,
+    read_list,
     refuse_status,
 )
 from bridge.model.camera import ClipSpan, rfc3339
@@ -32,6 +32,7 @@ class MediamtxArchive:
         self._camera = camera
         self._client = HttpClient(camera.url, login)
         self._base = camera.url.rstrip("/")
+        self._path_is_known = False
 
     def links(self, span: ClipSpan) -> ClipLinks:
         """Return the clip as fragmented MP4, which any browser plays."""
@@ -47,11 +48,22 @@ class MediamtxArchive:
         query = {"path": self._camera.camera, "start": rfc3339(span.from_ms), "end": rfc3339(span.to_ms)}
         answer = self._client.get(f"/list?{urlencode(query)}", basic_login(self._client.login))
         if answer.status == NO_FOOTAGE:
+            self._check_path()
             return []
         try:
-            return [_span_of(entry) for entry in read_json(self._client, answer, "its list of recordings")]
+            return [_span_of(entry) for entry in read_list(self._client, answer, "its list of recordings")]
         except (TypeError, KeyError, ValueError, OverflowError) as error:
             raise ArchiveError(f"{self._client.origin} gave a list that cannot be read: is it MediaMTX?") from error
+
+    def _check_path(self) -> None:
+        """Raise ArchiveError unless there are recordings of other times.
+
+        MediaMTX answers the same for a mistyped path, and other servers for a path that they do not have.
+        """
+        if not self._path_is_known:
+            if problems := self.problems():
+                raise ArchiveError(problems[0])
+            self._path_is_known = True
 
     def save(self, span: ClipSpan, out: IO[bytes]) -> None:
         """Download the clip, as a plain MP4 that any player reads."""
@@ -73,7 +85,7 @@ class MediamtxArchive:
         name = printable(self._camera.camera)
         if answer.status == NO_FOOTAGE:
             return [f"MediaMTX has no recordings of path {name}: set record: yes, or give the path with --camera."]
-        if not read_json(self._client, answer, "its list of recordings"):
+        if not read_list(self._client, answer, "its list of recordings"):
             return [f"MediaMTX has no recordings of path {name}: set record: yes."]
         return []
 

@@ -10,9 +10,11 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
+from bridge.connection_limit import limited
 from bridge.errors import TrivoxError
 from bridge.model.alarm_recipient import mail_server
-from bridge.service.notifications.web import REASON_BYTES, WAIT_S, explained, limited, tls_context
+from bridge.service.notifications import web
+from bridge.service.notifications.web import REASON_BYTES, WAIT_S, explained, tls_context
 from bridge.text import printable
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def _send(notice: Notice, login: RecipientLogin, server: tuple[str, str, int]) -
     else:
         client = smtplib.SMTP(timeout=WAIT_S)
     client._host = host  # type: ignore[attr-defined]  # noqa: SLF001 - the name that the certificate must have
-    with limited(lambda: client.sock):
+    with limited(lambda: client.sock, web.LIMIT_S):
         client.connect(host, port)
         with client:
             client.ehlo()

@@ -5,19 +5,18 @@ from __future__ import annotations
 import base64
 import http.client
 import smtplib
-import socket
 import ssl
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bridge.connection_limit import limited
 from bridge.errors import TrivoxError, UsageError
 from bridge.model.alarm_recipient import check_url
 from bridge.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from bridge.service.notifications.recipient_login import RecipientLogin
 
@@ -34,10 +33,13 @@ def post(address: str, body: bytes, headers: Mapping[str, str], login: Recipient
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     where = f"{parts.scheme}://{parts.hostname}"
     try:
-        with explained(where), limited(lambda: connection.sock):
-            connection.request("POST", path, body, {"User-Agent": "trivox", **_authorization(login), **headers})
-            response = connection.getresponse()
-            said = response.read(REASON_BYTES)
+        with explained(where):
+            connection.connect()
+            used = connection.sock  # which the connection forgets once it knows that the answer ends with it
+            with limited(lambda: used, LIMIT_S):
+                connection.request("POST", path, body, {"User-Agent": "trivox", **_authorization(login), **headers})
+                response = connection.getresponse()
+                said = response.read(REASON_BYTES)
     finally:
         connection.close()
     if response.status not in OK:
@@ -107,27 +109,3 @@ def _reason(error: Exception) -> str:
         return "it has ended the conversation"
     strerror = getattr(error, "strerror", None)
     return printable(str(strerror)) if strerror else type(error).__name__
-
-
-@contextmanager
-def limited(sock: Callable[[], socket.socket | None]) -> Iterator[None]:
-    """Break the connection off if what is done within takes too long: each wait has a limit, but not their number."""
-    is_over = threading.Event()
-
-    def break_off() -> None:
-        is_over.set()
-        with suppress(OSError):
-            if (used := sock()) is not None:
-                used.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(LIMIT_S, break_off)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except (OSError, http.client.HTTPException) as error:
-        if is_over.is_set():
-            raise TimeoutError from error
-        raise
-    finally:
-        timer.cancel()

@@ -16,15 +16,16 @@ from unittest.mock import patch
 import imageio_ffmpeg
 import pytest
 
+from bridge.admin.cameras import http_client
 from tests.bridge.office import Office, OfficeTill, at
+from tests.support.dripping_server import DrippingServer
 from tests.support.frigate import CONTINUOUS, OLD_CONTINUOUS, FrigateStandIn
+from tests.support.http_stand_in import HttpStandIn, StandInAnswer, StandInRequest, json_answer
 from tests.support.mediamtx import MediamtxStandIn
 from tests.support.rtsp_archive import RtspArchive, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.support.http_stand_in import HttpStandIn
 
 DAY, NEXT_DAY = "2025-11-12", "2025-11-13"
 OPENED = at(f"{DAY}T10:00:00+02:00")
@@ -275,6 +276,95 @@ def test_a_clip_of_mediamtx(audited: Office) -> None:
         assert verdicts(audited) == [("no_footage", "-")]
 
 
+@pytest.mark.parametrize("path", ["shop/till 4", "till_3"])
+def test_a_path_of_which_mediamtx_has_nothing_judges_nothing(audited: Office, path: str) -> None:
+    with MediamtxStandIn() as stand_in:
+        stand_in.paths["till_3"] = []
+        use(audited, stand_in, "mediamtx", path)
+        draw(audited)
+        result = audited.run("audit", "check")
+    assert (result.status, result.err.count("\n")) == (0, 1)
+    assert "not all footage was checked" in result.err
+    assert verdicts(audited) == []
+
+
+# Servers that are none, or mean harm ------------------------------------------------------------------------------
+
+
+class AnyServer(HttpStandIn):
+    """Gives the same answer to all that it is asked."""
+
+    def __init__(self, answer: StandInAnswer) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def answer(self, _request: StandInRequest) -> StandInAnswer:
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json_answer({}),
+        json_answer(None),
+        StandInAnswer(404, b"<html>no such page"),
+        StandInAnswer(500, b"[" * 200_000),
+        StandInAnswer(200, b"{}", (("Set-Cookie", "a@b=1"),)),
+        StandInAnswer(302, b"", (("Location", "file:///etc/passwd"),)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["frigate", "mediamtx"])
+def test_what_is_no_archive_judges_nothing(audited: Office, kind: str, answer: StandInAnswer) -> None:
+    with AnyServer(answer) as server:
+        use(audited, server, kind)
+        log_in(audited, server.url)
+        draw(audited)
+        for command in (("camera", "test", "demo/counter-1"), ("audit", "keep", 1)):
+            result = audited.run(*command)
+            assert (result.status, "Traceback" in result.err) == (1, False)
+        assert audited.run("audit", "check").err.startswith("trivox: not all footage was checked: ")
+    assert verdicts(audited) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "refusal"),
+    [
+        (StandInAnswer(200, b"<html>log in", (("Content-Type", "text/html; charset=utf-8"),)), "but text/html"),
+        (json_answer({"success": False}), "but application/json"),
+        (StandInAnswer(200, b"", (("Content-Type", "video/mp4"),)), "an empty clip"),
+    ],
+)
+def test_what_is_no_video_is_not_saved(audited: Office, answer: StandInAnswer, refusal: str) -> None:
+    out = audited.folder / "clip.mp4"
+    with AnyServer(answer) as server:
+        audited.do("camera", "set", "demo/counter-1", "--template", f"{server.url}/?s={{start}}&e={{end}}")
+        draw(audited)
+        result = audited.run("audit", "clip", 1, "--out", out)
+    assert (result.status, refusal in result.err, list(audited.folder.glob("clip*"))) == (1, True, [])
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-", b"y"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"video"),
+    ],
+)
+def test_a_server_that_never_comes_to_an_end_is_given_up(audited: Office, first: bytes, again: bytes) -> None:
+    out = audited.folder / "clip.mp4"
+    with patch.object(http_client, "CLIP_S", 0.2), DrippingServer(first, again) as server:
+        audited.do("camera", "set", "demo/counter-1", "--template", f"{server.url}/?s={{start}}&e={{end}}")
+        draw(audited)
+        result = audited.run("audit", "clip", 1, "--out", out)
+    assert (result.status, result.err) == (
+        1,
+        f"trivox: {server.url} takes longer than 0.2 s to answer: it is given up.\n",
+    )
+    assert not list(audited.folder.glob("clip*"))
+
+
 # Templates and RTSP -----------------------------------------------------------------------------------------------
 
 
@@ -394,6 +484,31 @@ NONSENSE = [
     (("demo/counter-1", *TEMPLATE, "--time-zone", "mine"), "neither utc nor local"),
     (("demo/counter-1", *TEMPLATE, "--time-format", "x"), "not a form of time"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("address", "refusal"),
+    [
+        ("https://admin:geheim/x@nvr:8971", "do not belong into an address"),
+        ("https://admin:17/geheim@nvr:8971", "do not belong into an address"),
+        ("admin:geheim@nvr", "do not belong into an address"),
+        ("https://nvr/?key=geheim", "not the address of an archive"),
+        ("http://nvr%3A5000/geheim", "not an address"),
+        ("http://nvr:05000", "lets everybody in"),
+        ("http://[::1]:5000", "lets everybody in"),
+        ("http://nvr:5000/vod/till/start/{start}/end/{end}/master.m3u8", "lets everybody in"),
+        ("http://nvr/?pw=geheim&s={start}&e={end}", "holds a secret (pw)"),
+        ("http://nvr/x;pwd=geheim?s={start}&e={end}", "holds a secret (pwd)"),
+        ("http://nvr/?s={start}&e={end}#geheim", "has a #"),
+        ("http://{camera}/?s={start}&e={end}", "placeholder in the name of its host"),
+    ],
+)
+def test_an_address_with_a_secret_is_refused_and_not_repeated(audited: Office, address: str, refusal: str) -> None:
+    options = ("--template",) if "{" in address else ("--kind", "frigate", "--url")
+    result = audited.run("camera", "set", "demo/counter-1", *options, address)
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert refusal in result.err
+    assert ("geheim" in result.err) == ("nvr%3A5000" in address)  # of that one nothing says that it is secret
 
 
 def test_cameras_that_make_no_sense_are_refused(audited: Office) -> None:

@@ -25,6 +25,7 @@ from tests.bridge.office import MINUTE_MS
 from tests.support import alarm_servers, facts
 from tests.support.alarm_servers import SmtpServer
 from tests.support.certificates import make_certificates
+from tests.support.dripping_server import DrippingServer
 from tests.support.programs import wait_until
 
 if TYPE_CHECKING:
@@ -256,6 +257,16 @@ def test_a_server_that_does_not_come_to_an_end_is_left(
     with SlowServer(greets=greets) as server:
         set_recipient(office, "boss", "mail", "--to", "boss@shop.com", "--server", f"smtp://127.0.0.1:{server.port}")
         assert "smtp://127.0.0.1 cannot be reached (it does not answer in time)" in failure(office, "boss")
+
+
+def test_an_answer_that_drips_is_not_waited_for(
+    office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(web, "LIMIT_S", 0.2)
+    file = private(tmp_path / "hook.toml", secret=SECRET)
+    with DrippingServer(b"HTTP/1.1 500 Oh\r\n\r\n", b"x") as server:
+        set_recipient(office, "till", "webhook", "--to", server.url, "--login", file)
+        assert "has answered 500 Oh: xx" in failure(office, "till")
 
 
 def test_secrets_come_from_the_environment_where_there_is_no_file(
