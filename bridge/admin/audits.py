@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from bridge.admin.audits_of_watches import ConcernedSurveys, WatchName, draw_watches, last_two_months
+from bridge.admin.audits_of_watches import ConcernedSurveys, WatchName, draw_watches, last_two_months, record_draw
 from bridge.admin.commands import DrawAudits
 from bridge.admin.known_names import KnownNames
 from bridge.errors import TrivoxError, UsageError
@@ -129,10 +129,15 @@ def _draw_day(
     found = table.candidates(store, site_id, from_ms, to_ms, rules)
     seed = secrets.randbits(SEED_BITS) if command.seed is None else command.seed
     sample = command.sample or int(settings.get("audit_sample", SAMPLE))
-    return _told(_draw(store, StoredDraw(site_id, day, "", seed, 0, sample), found, timezone))
+    drawn = _draw(
+        store, StoredDraw(site_id, day, "", seed, 0, sample), found, timezone, is_seed_given=command.seed is not None
+    )
+    return _told(drawn)
 
 
-def _draw(store: Store, wanted: StoredDraw, found: list[CandidateSurvey], timezone: str) -> StoredDraw:
+def _draw(
+    store: Store, wanted: StoredDraw, found: list[CandidateSurvey], timezone: str, *, is_seed_given: bool
+) -> StoredDraw:
     """Draw from what was found, but not what was drawn before; store and return what was drawn."""
     opened_ms = [survey.opened_at_ms for survey in found] or [0]
     before = table.drawn_names(store, wanted.site_id, min(opened_ms), max(opened_ms) + 1)
@@ -141,9 +146,7 @@ def _draw(store: Store, wanted: StoredDraw, found: list[CandidateSurvey], timezo
     made = wanted._replace(population=len(candidates), sample=len(drawn.surveys))
     day_of = {survey.survey.name: local_hour(survey.survey.opened_at_ms, timezone)[:10] for survey in drawn.surveys}
     table.save_draw(store, drawn, made, day_of)
-    after = {"seed": made.seed, "population": made.population, "sample": made.sample}
-    name = " ".join(part for part in (made.day, made.watch) if part)
-    record_change(store, HistoryChange("audit", made.site_id, name, None, after))
+    record_draw(store, made.site_id, made.day, made, is_seed_given=is_seed_given)
     return made
 
 
@@ -181,10 +184,10 @@ def record_verdict(store: Store, command: RecordVerdict) -> dict[str, Any]:
     if before is not None:
         changes = before.changes + (before.verdict != command.verdict)
         comment = before.comment if comment is None else comment
-    verdict = StoredVerdict(command.verdict, expert, comment, store.now_ms, changes)
+    verdict = StoredVerdict(command.verdict, expert, comment, store.now_ms, changes, store.origin.who)
     if before is not None:
         _record_changed(store, audit, before, verdict)
-    table.save_verdict(store, audit.audit_id, judging, verdict, store.origin.who)
+    table.save_verdict(store, audit.audit_id, judging, verdict)
     survey = table.survey_of(store, audit.name)
     return {
         "audit_id": audit.audit_id,
@@ -255,8 +258,8 @@ def note_footage(store: Store, command: NoteFootage) -> dict[str, Any]:
     table.note_checked(store, command.found)
     missing = [audit for audit in table.audits_by_id(store, command.missing) if audit.first is None]
     for audit in missing:
-        verdict = StoredVerdict(NO_FOOTAGE, BY_ITSELF, None, store.now_ms)
-        table.save_verdict(store, audit.audit_id, 1, verdict, store.origin.who)
+        verdict = StoredVerdict(NO_FOOTAGE, BY_ITSELF, None, store.now_ms, 0, store.origin.who)
+        table.save_verdict(store, audit.audit_id, 1, verdict)
     return {"missing": len(missing), "found": len(command.found)}
 
 

@@ -109,9 +109,15 @@ def _draw(
     }
     made = StoredDraw(site_id, today, str(name), drawn_by, len(candidates), len(drawn.surveys))
     table.save_draw(store, drawn, made, day_of)
-    after = {"seed": made.seed, "population": made.population, "sample": made.sample}
-    record_change(store, HistoryChange("audit", site_id, f"{today} {name}", None, after))
+    record_draw(store, site_id, f"{today} {name}", made, is_seed_given=seed is not None)
     return made
+
+
+def record_draw(store: Store, site_id: str, name: str, made: StoredDraw, *, is_seed_given: bool) -> None:
+    """Record a draw in the history; also that somebody chose its seed, as he could look for one that suits him."""
+    after = {"seed": made.seed, "population": made.population, "sample": made.sample}
+    chosen = {"seed_given_by_hand": True} if is_seed_given else {}
+    record_change(store, HistoryChange("audit", site_id, name, None, {**after, **chosen}))
 
 
 def last_two_months(today: date) -> tuple[str, str]:

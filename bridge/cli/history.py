@@ -16,8 +16,8 @@ from bridge.data_formats import to_json
 from bridge.errors import UsageError
 from bridge.model.history import KINDS
 from bridge.model.local_time import day_starts_ms
+from bridge.store import audits, open_store
 from bridge.store import history as table
-from bridge.store import open_store
 from bridge.text import printable, utc
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LONGEST_SHOWN = 60  # characters of a value that was changed
 BEFORE_A_DIFFERENCE = 12
+NOT_YET = "until a second expert has judged it, too"
 
 
 def history(
@@ -52,14 +53,24 @@ def history(
         changes = table.changes(store, site_id=site, kind=kind, **period)
         if site is not None and all(recorded.change.site_id != site for recorded in changes):
             KnownNames(store).check_site(site)  # a removed one is known by its history alone
+        waiting = {str(audit_id) for audit_id in audits.waiting_for_second(store)}
     finally:
         store.close()
+    changes = [_blind(recorded, waiting) for recorded in changes]
     if as_json:
         print_json(to_json([_as_object(recorded) for recorded in changes], indent=1) + "\n")
         return
     if not changes:
         print_line("No such change is known.")
     print_aligned([_cells(recorded) for recorded in changes])
+
+
+def _blind(recorded: RecordedChange, waiting: set[str]) -> RecordedChange:
+    """Withhold what an expert found of an audit for as long as another one is to judge it without knowing that."""
+    change = recorded.change
+    if change.kind != "audit" or change.name not in waiting:
+        return recorded
+    return recorded._replace(change=change._replace(before={"verdict": "not told"}, after={"verdict": NOT_YET}))
 
 
 def _instant(option: str, text: str | None) -> int | None:

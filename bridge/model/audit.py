@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from heapq import heapify, heapreplace
 from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -143,5 +144,9 @@ def expert_named(who: str) -> str:
 
 
 def is_same_expert(one: str, other: str) -> bool:
-    """Return whether two names are one person's; capitals and spaces make no difference."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    """Return whether two names are one person's; capitals, spaces and how letters are composed make no difference."""
+    return _folded(one) == _folded(other)
+
+
+def _folded(name: str) -> str:
+    return " ".join(normalize("NFKC", name).casefold().split())

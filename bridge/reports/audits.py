@@ -166,6 +166,13 @@ def _notes_on_experts(audits: Sequence[StoredAudit], agreed: Agreement | None) -
         beyond = "" if agreed.kappa is None else f", Cohen's kappa {agreed.kappa:.2f}"
         equal = round(agreed.value * agreed.pairs)
         notes.append(f"two experts agree on {equal} of {agreed.pairs}{beyond}, Gwet's AC1 {agreed.ac1:.2f}")
+    pairs = [audit.verdicts for audit in audits if audit.first and audit.second]
+    by_one = sum(first.who == second.who for first, second in pairs)
+    if by_one:
+        notes.append(
+            f"{by_one} of {len(pairs)} second verdicts came from the login that gave the first one: only their --by "
+            "says that the expert was another"
+        )
     changed = sum(verdict.changes > 0 for audit in audits for verdict in audit.verdicts)
     if changed:
         notes.append(

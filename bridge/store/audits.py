@@ -60,13 +60,14 @@ class StoredAudit(NamedTuple):
 
 
 class StoredVerdict(NamedTuple):
-    """What an expert found; `changes`: how often he changed it."""
+    """What an expert found; `changes`: how often he changed it; `who`: the user of the operating system."""
 
     verdict: str
     expert: str
     comment: str | None
     judged_at_ms: int
-    changes: int = 0
+    changes: int
+    who: str
 
 
 class AuditedSurvey(NamedTuple):
@@ -221,8 +222,8 @@ def _insert(store: Store, sql: str, row: Sequence[object]) -> int:
 _AUDIT = (
     "SELECT audit.audit_id, audit.site_id, console_id, epoch, survey, audit.day, opened_at_ms, audit.outcome,"
     " seller_id, rule, audit_stratum.population, audit_stratum.sample, twice, kept_as, watch,"
-    " one.verdict, one.expert, one.comment, one.judged_at_ms, one.changes,"
-    " two.verdict, two.expert, two.comment, two.judged_at_ms, two.changes"
+    " one.verdict, one.expert, one.comment, one.judged_at_ms, one.changes, one.who,"
+    " two.verdict, two.expert, two.comment, two.judged_at_ms, two.changes, two.who"
     " FROM audit JOIN audit_stratum USING (stratum_key) JOIN audit_draw USING (draw_key)"
     " LEFT JOIN audit_verdict AS one ON one.audit_id = audit.audit_id AND one.judging = 1"
     " LEFT JOIN audit_verdict AS two ON two.audit_id = audit.audit_id AND two.judging = 2"
@@ -256,6 +257,15 @@ def unfinished(store: Store) -> list[StoredAudit]:
     return _audits(store, "one.verdict IS NULL OR (twice = 1 AND two.verdict IS NULL AND one.expert <> '-')", ())
 
 
+def waiting_for_second(store: Store) -> set[int]:
+    """Return the numbers of the audits that a second expert is to judge and has not judged yet."""
+    rows = store.all(
+        "SELECT audit_id FROM audit WHERE twice = 1"
+        " AND NOT EXISTS (SELECT 1 FROM audit_verdict AS two WHERE two.audit_id = audit.audit_id AND judging = 2)"
+    )
+    return {int(row[0]) for row in rows}
+
+
 def finished(store: Store) -> list[StoredAudit]:
     """Return the audits that have a verdict, the earliest surveys first."""
     found = _audits(store, "one.verdict IS NOT NULL", ())
@@ -274,8 +284,8 @@ def _read(row: Row) -> StoredAudit:
         audit_id,
         SurveyName(site_id, console_id, epoch, survey),
         *(day, at_ms, outcome, seller_id, rule, population, sample, bool(twice), kept_as),
-        first=None if verdicts[0] is None else StoredVerdict(*verdicts[:5]),
-        second=None if verdicts[5] is None else StoredVerdict(*verdicts[5:]),
+        first=None if verdicts[0] is None else StoredVerdict(*verdicts[:6]),
+        second=None if verdicts[6] is None else StoredVerdict(*verdicts[6:]),
         watch=watch,
     )
 
@@ -306,15 +316,12 @@ def survey_window_ms(store: Store, name: SurveyName) -> int | None:
     return int(row[0]) if row and row[0] is not None else None
 
 
-def save_verdict(store: Store, audit_id: int, judging: int, verdict: StoredVerdict, who: str) -> None:
+def save_verdict(store: Store, audit_id: int, judging: int, verdict: StoredVerdict) -> None:
     """Store a verdict, in place of an earlier one."""
     store.run(
-        "INSERT OR REPLACE INTO audit_verdict (audit_id, judging, verdict, expert, who, comment, judged_at_ms, changes)"
+        "INSERT OR REPLACE INTO audit_verdict (audit_id, judging, verdict, expert, comment, judged_at_ms, changes, who)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(audit_id, judging, verdict.verdict, verdict.expert, who, verdict.comment, verdict.judged_at_ms),
-            verdict.changes,
-        ),
+        (audit_id, judging, *verdict),
     )
 
 

@@ -106,7 +106,7 @@ def test_a_day_is_drawn_by_a_recorded_seed_and_only_once(audited: Office) -> Non
     assert ids_on(audited) == names
     said = audited.do("audit", "draw", "--from", DAY, "--to", NEXT_DAY)
     assert f"demo: {DAY} was drawn before: 20 of 91 by seed 481516.\nNothing was added." in said
-    assert "seed 481516, population 91, sample 20" in audited.do("history", "--kind", "audit")
+    assert "seed 481516, population 91, sample 20, seed_given_by_hand true" in audited.do("history", "--kind", "audit")
 
 
 def test_the_same_seed_draws_the_same_on_a_copy_and_after_a_rebuild(audited: Office, tmp_path_factory: Any) -> None:
@@ -279,6 +279,11 @@ def test_a_tenth_is_judged_again_by_another_expert_who_does_not_know(audited: Of
     second, other, _ = (row["audit_id"] for row in again)
     assert "Outcome" not in audited.do("audit", "show", second, "--by", "boris")
     assert second not in {row["audit_id"] for row in listed(audited, "--judged", "--by", "boris")}
+    audited.do("audit", "judge", second, "pressed_by_staff", "--by", "anna", "--comment", "her own hand")
+    audited.do("audit", "judge", second, "confirmed", "--by", "anna", "--comment", "")
+    before = audited.do("history", "--kind", "audit") + audited.do("history", "--json")
+    assert ("pressed_by_staff" in before, "her own hand" in before) == (False, False)
+    assert "until a second expert has judged it" in before
     audited.do("audit", "judge", second, "not_asked", "--by", "boris")
     audited.do("audit", "judge", other, "confirmed", "--by", "boris")
     refused = audited.run("audit", "judge", second, "confirmed", "--by", "vera")
@@ -288,6 +293,8 @@ def test_a_tenth_is_judged_again_by_another_expert_who_does_not_know(audited: Of
     assert row["bad"] == 0  # the first verdict counts
     assert "1 audit waits for a second expert" in row["notes"]
     assert any("two experts agree on 1 of 2" in note for note in row["notes"])
+    assert any(note.startswith("2 of 2 second verdicts came from the login") for note in row["notes"])
+    assert "pressed_by_staff" in audited.do("history", "--kind", "audit")
 
 
 def test_what_is_judged_once_is_not_open_to_others(audited: Office) -> None:

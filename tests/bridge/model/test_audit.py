@@ -134,4 +134,5 @@ def test_a_tenth_is_judged_twice_over_all_draws() -> None:
 
 def test_one_person_is_one_expert() -> None:
     assert is_same_expert("Anna  Petrova ", "anna petrova")
+    assert is_same_expert("Ren\u00e9e", "rene\u0301e")  # as another keyboard composes it
     assert not is_same_expert("anna", "anne")
