@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from bridge.errors import UsageError
+from bridge.model.web_address import may_hold_login, secret_parameter, without_parameters
 from bridge.text import is_visible, printable
 
 WAYS = ("mail", "webhook", "ntfy", "apprise")
@@ -40,6 +41,10 @@ class AlarmRecipient(NamedTuple):
             check_url("--to", self.address)
         if self.link:
             check_url("--link", self.link, may_have_query=True)
+            if secret := secret_parameter(self.link):
+                raise UsageError(
+                    f"--link holds a secret ({secret}), and everybody who is told would see it: leave it out."
+                )
 
     def _check_mail(self) -> None:
         if not self.server:
@@ -61,14 +66,16 @@ class AlarmRecipient(NamedTuple):
 
 def mail_server(url: str) -> tuple[str, str, int]:
     """Return (scheme, host, port) of a mail server's URL. Raises UsageError."""
-    invalid = UsageError(f"{printable(url)!r} is not a mail server: give smtps://HOST:PORT, or smtp://HOST:PORT.")
+    if may_hold_login(url):
+        raise UsageError(f"User and password do not belong into --server: {IN_THE_FILE}.")
+    invalid = UsageError(
+        f"{printable(without_parameters(url))!r} is not a mail server: give smtps://HOST:PORT, or smtp://HOST:PORT."
+    )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise invalid from None
-    if parts.username is not None or parts.password is not None:
-        raise UsageError(f"User and password do not belong into --server: {IN_THE_FILE}.")
     is_plain = not (parts.path.strip("/") or parts.query or parts.fragment)
     if parts.scheme not in MAIL_PORTS or not _is_host(parts.hostname) or port == 0 or not is_plain:
         raise invalid
@@ -77,15 +84,16 @@ def mail_server(url: str) -> tuple[str, str, int]:
 
 def check_url(name: str, url: str, *, may_have_query: bool = False) -> None:
     """Check the URL of a web server. Raises UsageError."""
+    if may_hold_login(url):
+        raise UsageError(f"User and password do not belong into {name}: {IN_THE_FILE}. Write another @ as %40.")
     try:
         parts = urlsplit(url)
         is_valid = parts.scheme in {"http", "https"} and _is_host(parts.hostname) and parts.port != 0
     except ValueError:
         is_valid = False
     if not is_valid or len(url) > MAX_ADDRESS or not url.isascii() or not is_visible(url) or " " in url:
-        raise UsageError(f"{name} {printable(url)!r} is not a web address: give https://HOST/PATH.")
-    if parts.username is not None or parts.password is not None:
-        raise UsageError(f"User and password do not belong into {name}: {IN_THE_FILE}.")
+        shown = printable(without_parameters(url))
+        raise UsageError(f"{name} {shown!r} is not a web address: give https://HOST/PATH.")
     if parts.fragment or (parts.query and not may_have_query):
         raise UsageError(f'{name} has a query, which may hold a secret: {IN_THE_FILE}, as url = "…".')
 

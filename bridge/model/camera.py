@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import SplitResult, quote, unquote_plus, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from bridge.errors import UsageError
 from bridge.model.local_time import zone
+from bridge.model.web_address import may_hold_login, secret_parameter, without_parameters
 from bridge.text import printable
 
 if TYPE_CHECKING:
@@ -26,12 +27,6 @@ MAX_URL = 2_000
 MAX_NAME = 100
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_PARAMETER = re.compile(r"[?&;]([^=&;?/]*)=([^&;]*)")
-_SECRET = re.compile(
-    r"passw|pswd|psw|pwd|loginpas|token|secret|credential|signature|jwt|bearer|(api|access).?key"
-    r"|^(key|auth|authorization|sig|pass|pw|session|sid)$",
-    re.IGNORECASE,
-)
 _HOST = re.compile(r"[A-Za-z0-9._:{}-]+")  # what becomes of {} is for templates to say
 _FRIGATE_PATH = re.compile(r"/(api|vod)/[^/]+/start/")
 _PATTERNS = {"iso": "%Y-%m-%dT%H:%M:%S", "compact": "%Y%m%dT%H%M%S"}
@@ -92,7 +87,9 @@ def check_archive(kind: str, url: str) -> None:
         _check_template(url, parts)
         return
     if parts.scheme not in {"http", "https"} or parts.query or parts.fragment or "{" in url:
-        raise UsageError(f"{_shown(url)} is not the address of an archive: give http://HOST:PORT or https://HOST:PORT.")
+        raise UsageError(
+            f"{without_parameters(url)!r} is not the address of an archive: give http://HOST:PORT or https://HOST:PORT."
+        )
 
 
 def check_host(url: str) -> None:
@@ -101,8 +98,8 @@ def check_host(url: str) -> None:
 
 
 def _parts(url: str) -> SplitResult:
-    bad = UsageError(f"{_shown(url)} is not an address: give one such as https://nvr:8971.")
-    if "@" in url:  # wherever it is: a password may have a slash in it
+    bad = UsageError(f"{without_parameters(url)!r} is not an address: give one such as https://nvr:8971.")
+    if may_hold_login(url):
         raise UsageError(
             "User and password do not belong into an address, where others can see them: leave them out, and give them "
             "to `trivox camera login`. Write an @ that is needed elsewhere as %40."
@@ -140,17 +137,11 @@ def _check_template(url: str, parts: SplitResult) -> None:
         raise UsageError("The template has a placeholder in the name of its host: write the host out.")
     if parts.fragment:
         raise UsageError("The template has a #, and what follows is sent to no archive: leave it out.")
-    for name, value in (map(unquote_plus, pair) for pair in _PARAMETER.findall(url)):
-        if _SECRET.search(name) and value not in LOGIN_PLACEHOLDERS:
-            raise UsageError(
-                f"The template holds a secret ({name}), and links made of it would show it: write {{user}} or "
-                "{password} in its place, and give them to `trivox camera login`."
-            )
-
-
-def _shown(url: str) -> str:
-    """Return an address for an error, without what may be a password."""
-    return repr(re.sub(r"[?#;].*", "…", url, flags=re.DOTALL)[:MAX_NAME])
+    if name := secret_parameter(url, LOGIN_PLACEHOLDERS):
+        raise UsageError(
+            f"The template holds a secret ({name}), and links made of it would show it: write {{user}} or {{password}} "
+            "in its place, and give them to `trivox camera login`."
+        )
 
 
 def check_time_format(time_format: str) -> None:

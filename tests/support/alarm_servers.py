@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -334,6 +335,7 @@ def ntfy(token: str | None = None, certificates: Path | None = None) -> WebServe
             raise WebRefusalError("400", "the title or the tags are wrong")
         if "actions" in headers and not ACTION.fullmatch(headers["actions"]):
             raise WebRefusalError("400", "the actions are wrong")
-        return Taken(headers, body.decode(), path)
+        title = str(make_header(decode_header(headers.get("title", ""))))  # as ntfy reads it: RFC 2047
+        return Taken({**headers, "title": title}, body.decode(), path)
 
     return WebServer(check, certificates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from bridge.service.notifications.web import post
@@ -18,13 +19,20 @@ def send(notice: Notice, login: RecipientLogin) -> None:
     """Publish the alarm. Raises TrivoxError."""
     answer = notice.alarm["answer"]
     headers = {
-        "Title": notice.title(),
+        "Title": _encoded(notice.title()),
         "Priority": PRIORITY[answer],
         "Tags": f"{TAGS[answer]},trivox",
         "Content-Type": "text/plain; charset=utf-8",
         **_actions(notice.link),
     }
     post(notice.recipient.address, notice.text().encode(), headers, login)
+
+
+def _encoded(title: str) -> str:
+    """Return a header's text: names of checkout points may be in any script, and headers are ASCII (RFC 2047)."""
+    if title.isascii():
+        return title
+    return f"=?UTF-8?B?{b64encode(title.encode()).decode('ascii')}?="
 
 
 def _actions(link: str) -> dict[str, str]:

@@ -11,13 +11,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+from msgspec import structs
 
 from bridge.admin.commands import RemoveAlarmRecipient, SetAlarmRecipient, SetSite
 from bridge.errors import TrivoxError
+from bridge.model.alarm_recipient import AlarmRecipient
 from bridge.service.notifications import mail, notifier, web
 from bridge.service.notifications.notice import trial_notice
 from bridge.service.notifications.notifier import GIVE_UP_MS, Notifier
-from bridge.service.notifications.send import send
+from bridge.service.notifications.recipient_login import RecipientLogin
+from bridge.service.notifications.send import SENDERS, send
 from bridge.service.writer import ReceivedMessage, Writer
 from bridge.store.alarm_recipients import recipients
 from tests.bridge.alarm_site import NOON, AlarmSite, payloads
@@ -182,6 +185,41 @@ def test_a_server_that_refuses_is_quoted_and_no_secret_is(office: Office, tmp_pa
         assert "refuses the address (550 there is nobody of that name)" in failure(office, "boss")
         server.failures.append("451 come back later")
         assert "refuses the message (451 come back later)" in failure(office, "boss")
+
+
+@pytest.mark.parametrize("point", ["Лифт 7", "Kasse für Gäste", "a, b; c"])
+def test_places_of_any_script_are_told(point: str, certificates: Path) -> None:
+    said = f"Test of an alarm: a-site, {point}: 4 of 4 answers were no"
+    login_file = RecipientLogin(secret=SECRET, ca_file=str(certificates / "ca.pem"))
+    with alarm_servers.ntfy() as ntfy, alarm_servers.webhook(SECRET) as hook, SmtpServer(certificates) as smtp:
+        servers = {"ntfy": ntfy, "webhook": hook, "mail": smtp}
+        for way, server in servers.items():
+            where = "boss@shop.com" if way == "mail" else f"http://127.0.0.1:{server.port}/topic"
+            recipient = AlarmRecipient("r", "", way, where, f"smtp://127.0.0.1:{server.port}", "", "", "")
+            notice = trial_notice(recipient, "2026-11-22T14:25:00+02:00")
+            alarm = {**notice.alarm, "checkout_point_id": point}
+            SENDERS[way](structs.replace(notice, alarm=alarm), login_file)
+    (by_ntfy,), (by_hook,), (by_mail,) = ntfy.taken, hook.taken, smtp.taken
+    assert (by_ntfy.headers["title"], by_mail.headers["Subject"]) == (said, said)
+    assert by_hook.content["checkout_point_id"] == point
+    assert point in by_ntfy.content
+
+
+@pytest.mark.parametrize(
+    ("options", "refusal"),
+    [
+        (("--to", "https://u:ge/heim@h/x"), "do not belong into --to"),
+        (("--to", "https://h/x?token=geheim"), "has a query"),
+        (("--to", "nowhere?token=geheim"), "not a web address"),
+        (("--to", "https://h/x", "--link", "https://h/{alarm_id}?access_key=geheim"), "holds a secret (access_key)"),
+        (("--to", "https://h/x", "--link", "https://u:1234/geheim@h/"), "do not belong into --link"),
+    ],
+)
+def test_a_secret_in_an_address_is_refused_and_not_repeated(
+    office: Office, options: tuple[str, ...], refusal: str
+) -> None:
+    result = office.run("alarm-recipient", "set", "till", "--by", "webhook", *options)
+    assert (result.status, refusal in result.err, "heim" in result.err) == (2, True, False)
 
 
 def test_a_login_is_not_sent_without_encryption(office: Office, tmp_path: Path) -> None:
