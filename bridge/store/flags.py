@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.model.flags.rules import RULE_OF
-from bridge.model.flags.standing import Audited, MonthState, Standing, after_audits, standings
+from bridge.model.flags.standing import Audited, MonthState, Standing, standings
 from bridge.store import audits
 
 if TYPE_CHECKING:
@@ -247,8 +248,9 @@ def all_standings(store: Store) -> list[Standing]:
         of_version = states.get((seller_id, rule, version), {})
         current = RULE_OF[rule].version if rule in RULE_OF else 0
         if of_version:
-            found += standings(seller_id, rule, version, current, of_version, last_month)
-    return after_audits(found, lambda standing, month: audited(store, standing.seller_id, standing.rule, month))
+            tally = partial(audited, store, seller_id, rule)
+            found += standings(seller_id, rule, version, current, of_version, last_month, tally)
+    return found
 
 
 def _month_states(store: Store, wanted: set[tuple[str, str]]) -> dict[tuple[str, str, int], dict[str, MonthState]]:

@@ -1,8 +1,9 @@
 """When a flag stands on a person, and when it lapses. Pure.
 
 It stands once the same rule flags two of three months in a row. It lapses after two clean months in a row, with a new
-version of the rule, or when the audited surveys that it concerns were all confirmed. Months under way do not count, nor
-do results that a manager has set aside; a month in which a seller could not be compared is neither clean nor not.
+version of the rule, or when the audited surveys that it concerns were all confirmed; after that it takes two more
+months to stand again, with audits of their own. Months under way do not count, nor do results that a manager has set
+aside; a month in which a seller could not be compared is neither clean nor not.
 """
 
 from __future__ import annotations
@@ -55,9 +56,18 @@ class Standing(NamedTuple):
 
 
 def standings(
-    seller_id: str, rule: str, version: int, current_version: int, states: Mapping[str, MonthState], last_month: str
+    seller_id: str,
+    rule: str,
+    version: int,
+    current_version: int,
+    states: Mapping[str, MonthState],
+    last_month: str,
+    audited: Callable[[str], Audited],
 ) -> list[Standing]:
-    """Return the flags of a seller by a version of a rule, in order; `states` are of months that are over."""
+    """Return the flags of a seller by a version of a rule, in order.
+
+    `states` are of months that are over, and `audited` tells of a month's surveys that the rule's result concerns.
+    """
     found: list[Standing] = []
     hits: list[str] = []
     clean = 0
@@ -79,22 +89,19 @@ def standings(
             if standing is not None and clean == CLEAN_MONTHS:
                 found[-1] = standing._replace(until=month, lapsed_because="clean_months")
                 hits.clear()
+        if state == "flag" and found and found[-1].stands and _all_confirmed(found[-1], audited):
+            found[-1] = found[-1]._replace(until=month, lapsed_because="confirmed_by_audit")
+            hits.clear()
     if version != current_version and found and found[-1].stands:
         found[-1] = found[-1]._replace(until=found[-1].last, lapsed_because="new_version")
     return found
 
 
-def after_audits(found: Iterable[Standing], audited: Callable[[Standing, str], Audited]) -> list[Standing]:
-    """Return the flags, those ended of which enough surveys were audited and all confirmed; by flag and month."""
-    return [_after_audit(standing, audited) if standing.stands else standing for standing in found]
-
-
-def _after_audit(standing: Standing, audited: Callable[[Standing, str], Audited]) -> Standing:
-    tallies = [audited(standing, month) for month in standing.months()]
-    judged, confirmed = sum(tally.judged for tally in tallies), sum(tally.confirmed for tally in tallies)
-    if judged < AUDITED or confirmed < judged:
-        return standing
-    return standing._replace(until=standing.last, lapsed_because="confirmed_by_audit")
+def _all_confirmed(standing: Standing, audited: Callable[[str], Audited]) -> bool:
+    """Return whether so many of the surveys that a flag concerns were audited that it ends, as all were confirmed."""
+    tallies = [audited(month) for month in standing.months()]
+    judged = sum(tally.judged for tally in tallies)
+    return judged >= AUDITED and judged == sum(tally.confirmed for tally in tallies)
 
 
 def months_between(first: str, last: str) -> Iterable[str]:

@@ -13,7 +13,7 @@ from bridge.model.flags.evidence import SellerMonth
 from bridge.model.flags.measures import Measured, asking_the_happy, regular_yes
 from bridge.model.flags.robust_z import Effect
 from bridge.model.flags.rules import RULE_OF, CountRule, EffectRule
-from bridge.model.flags.standing import Audited, after_audits, standings
+from bridge.model.flags.standing import Audited, standings
 
 if TYPE_CHECKING:
     from bridge.model.flags.assess import Assessment
@@ -211,10 +211,16 @@ def test_the_share_of_the_fullest_second() -> None:
 STATES: dict[str, MonthState] = {"F": "flag", "W": "watch", "c": "clean", "a": "set_aside"}
 
 
-def on_person(months: str, version: int = 1) -> list[tuple[int, int, int, str | None]]:
-    """Return (first, made to stand, last flagged month, why lapsed); a month for each letter, `-`: not compared."""
+def on_person(months: str, version: int = 1, confirmed: tuple[int, ...] = ()) -> list[tuple[int, int, int, str | None]]:
+    """Return (first, made to stand, last flagged month, why lapsed); a month for each letter, `-`: not compared.
+
+    In the months of `confirmed` thirty surveys were audited, and all confirmed.
+    """
     states = {f"2026-{number:02d}": STATES[letter] for number, letter in enumerate(months, 1) if letter != "-"}
-    found = standings("he", "errors", 1, version, states, f"2026-{len(months):02d}")
+    audited = dict.fromkeys((f"2026-{month:02d}" for month in confirmed), Audited(30, 30))
+    found = standings(
+        "he", "errors", 1, version, states, f"2026-{len(months):02d}", lambda month: audited.get(month, Audited(0, 0))
+    )
     return [
         (*(int(month[-2:]) for month in (each.since, each.stands_from, each.last)), each.lapsed_because)  # type: ignore[misc]
         for each in found
@@ -255,9 +261,25 @@ def test_a_new_version_of_the_rule_ends_a_flag() -> None:
     ("judged", "confirmed", "ends"), [(30, 30, True), (29, 29, False), (30, 29, False), (60, 60, True), (0, 0, False)]
 )
 def test_thirty_audits_all_confirmed_end_a_flag(judged: int, confirmed: int, *, ends: bool) -> None:
-    (flag,) = standings("he", "errors", 1, 1, {"2026-01": "flag", "2026-02": "flag"}, "2026-02")
     halves = {"2026-01": Audited(judged // 2, confirmed // 2)}
     halves["2026-02"] = Audited(judged - judged // 2, confirmed - confirmed // 2)
-    (after,) = after_audits([flag], lambda _, month: halves[month])
-    assert after.stands is not ends
-    assert after.lapsed_because == ("confirmed_by_audit" if ends else None)
+    states: dict[str, MonthState] = {"2026-01": "flag", "2026-02": "flag"}
+    (flag,) = standings("he", "errors", 1, 1, states, "2026-02", halves.__getitem__)
+    assert flag.stands is not ends
+    assert flag.lapsed_because == ("confirmed_by_audit" if ends else None)
+
+
+@pytest.mark.parametrize(
+    ("months", "confirmed", "stand"),
+    [
+        ("FFF", (2,), [(1, 2, 2, "confirmed_by_audit")]),
+        ("FFFF", (2,), [(1, 2, 2, "confirmed_by_audit"), (3, 4, 4, None)]),
+        ("FFFcF", (1,), [(1, 2, 2, "confirmed_by_audit"), (3, 5, 5, None)]),
+        ("FFFF", (2, 4), [(1, 2, 2, "confirmed_by_audit"), (3, 4, 4, "confirmed_by_audit")]),
+        ("FFF", (3,), [(1, 2, 3, "confirmed_by_audit")]),
+    ],
+)
+def test_a_flag_that_audits_ended_can_stand_again_with_audits_of_its_own(
+    months: str, confirmed: tuple[int, ...], stand: list[tuple[int, int, int, str | None]]
+) -> None:
+    assert on_person(months, confirmed=confirmed) == stand
