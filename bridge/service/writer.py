@@ -275,6 +275,7 @@ class Writer:
         result, outcome = take(group)
         self.vitals.counts.update(result.counts())
         self.vitals.handle_all(outcome.facts)
+        self._notifier.handle_all(outcome.facts)
         publications = [Publication(*ack) for ack in result.acks] + outcome.publications
         self._retained_due |= any(isinstance(fact, SettingsRenewed) for fact in outcome.facts)
         self._on_commit(Outgoing(publications, [(message.mid, message.connection) for message in group if message.mid]))

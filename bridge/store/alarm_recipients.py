@@ -66,6 +66,12 @@ def due(store: Store, now_ms: int, limit: int) -> list[AlarmDelivery]:
     return _read(store, "state = 'waiting' AND due_at_ms <= ? ORDER BY due_at_ms, 1, 2 LIMIT ?", (now_ms, limit))
 
 
+def next_due_ms(store: Store, now_ms: int) -> int | None:
+    """Return when something is to be sent after now; None: nothing is."""
+    row = store.one("SELECT min(due_at_ms) FROM alarm_delivery WHERE state = 'waiting' AND due_at_ms > ?", (now_ms,))
+    return None if row is None or row[0] is None else int(row[0])
+
+
 def note_attempt(store: Store, delivery: AlarmDelivery) -> None:
     """Store what came of an attempt; one that is not waiting any more stays as it is."""
     store.run(

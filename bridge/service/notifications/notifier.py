@@ -1,15 +1,15 @@
 """Send what waits to be sent, in a thread of its own, so that no server that hangs holds messages up.
 
 What waits is in the database, so a restart loses none of it. The writer offers what is due and stores what came of it;
-the thread only sends. An alarm is sent a second time only where the bridge was killed between sending it and storing
-that; both then have the same name.
+the thread only sends. The database is read only when something is due: at the start, when an alarm was raised, after an
+attempt, and when the next one is to be made. An alarm is sent a second time only where the bridge was killed between
+sending it and storing that; both then have the same name.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,19 +20,21 @@ from bridge.service.alarm_rows import alarm_object
 from bridge.service.notifications.notice import Notice
 from bridge.service.notifications.send import send
 from bridge.store import alarm_recipients, alarms
+from bridge.surveys.facts import AlarmRaised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from bridge.model.alarm_recipient import AlarmRecipient
     from bridge.store import Store
     from bridge.store.alarm_recipients import AlarmDelivery
+    from bridge.surveys.facts import Fact
 
 MAX_WAITING = 100  # notices in memory; more wait in the database
 PAUSES_MS = [10 * SECOND_MS, 30 * SECOND_MS, MINUTE_MS, 2 * MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS]
 """How long to wait after each failed attempt; then always as long as the last."""
 GIVE_UP_MS = 4 * HOUR_MS  # an alarm is about now
-TURN_EVERY_S = 4.0  # with what is raised at once, well within the ten seconds in which people are told
+AT_ONCE = 0
 STOP_S = 12.0  # how long the end of the bridge waits for an attempt that is under way
 TOO_OLD = "it was too old when the bridge could tell of it"
 
@@ -55,14 +57,19 @@ class Notifier:
         self._under_way: set[tuple[int, str]] = set()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._turn_at_s = time.monotonic()
+        self._due_at_ms: int | None = AT_ONCE  # when to look for what is due; None: nothing waits
+
+    def handle_all(self, facts: Iterable[Fact]) -> None:
+        """Look for what is due once an alarm was raised; the facts are committed."""
+        if any(isinstance(fact, AlarmRaised) for fact in facts):
+            self._due_at_ms = AT_ONCE
 
     def take_turn(self, store: Store, now_ms: int) -> None:
-        """Store what came of what was offered, and take over what is due; some turns it has nothing to do."""
-        if time.monotonic() >= self._turn_at_s:
-            self._turn_at_s = time.monotonic() + TURN_EVERY_S
-            self._store_attempts(store, now_ms)
+        """Store what came of what was offered, and take over what is due; most turns it has nothing to do."""
+        self._store_attempts(store, now_ms)
+        if self._due_at_ms is not None and now_ms >= self._due_at_ms:
             self._offer_due(store, now_ms)
+            self._due_at_ms = alarm_recipients.next_due_ms(store, now_ms)
 
     def end(self, store: Store, now_ms: int) -> None:
         """End the thread after the attempt that is under way, and store what came of it; do not wait for long."""
@@ -105,6 +112,7 @@ class Notifier:
                 alarm_recipients.note_attempt(store, after(attempt, _raised_at_ms(store, attempt.delivery), now_ms))
         self._under_way.difference_update(attempt.delivery[:2] for attempt in self._made)
         self._made.clear()
+        self._due_at_ms = AT_ONCE
 
     def _start(self) -> None:
         if self._thread is None:

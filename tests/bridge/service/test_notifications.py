@@ -22,6 +22,7 @@ from bridge.service.notifications.notifier import GIVE_UP_MS, Notifier
 from bridge.service.notifications.recipient_login import RecipientLogin
 from bridge.service.notifications.send import SENDERS, send
 from bridge.service.writer import ReceivedMessage, Writer
+from bridge.store import alarm_recipients
 from bridge.store.alarm_recipients import recipients
 from tests.bridge.alarm_site import NOON, AlarmSite, payloads
 from tests.bridge.office import MINUTE_MS
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from bridge.service.notifications.notice import Notice
     from bridge.store import Store
+    from bridge.store.alarm_recipients import AlarmDelivery
     from tests.bridge.office import Office
 
 PASSWORD, TOKEN, SECRET = "p4ss-w0rd", "tk_t0ken", "s3cret"
@@ -397,9 +399,8 @@ class TellingBridge:
 
 
 @pytest.fixture
-def site(store: Store, monkeypatch: pytest.MonkeyPatch) -> AlarmSite:
-    """A site at half past twelve, with one recipient, and a bridge that has no pauses between its turns."""
-    monkeypatch.setattr(notifier, "TURN_EVERY_S", 0.0)
+def site(store: Store) -> AlarmSite:
+    """A site at half past twelve, with one recipient."""
     site = AlarmSite(store)
     site.history()
     site.do(SetAlarmRecipient(recipient_id="boss", way="ntfy", address="https://ntfy.sh/topic"))
@@ -438,6 +439,28 @@ def test_it_tries_again_after_a_pause_also_after_a_restart(site: AlarmSite) -> N
     bridge.start()
     bridge.wait(state="sent", attempts=3, reason="")
     bridge.stop()
+
+
+def test_it_reads_no_database_while_nothing_is_due(site: AlarmSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    due = alarm_recipients.due
+
+    def look(store: Store, now_ms: int, limit: int) -> list[AlarmDelivery]:
+        looked.append(now_ms)
+        return due(store, now_ms, limit)
+
+    monkeypatch.setattr(alarm_recipients, "due", look)
+    bridge = TellingBridge(site)
+    begun_ms = bridge.now_ms
+    wait_until("it has looked once", lambda: bridge.writer.enqueue([]) or looked)
+    for outcome in ("yes", "cant_say"):
+        bridge.now_ms += 10 * MINUTE_MS
+        bridge.answer(outcome)
+        wait_until("the answer is stored", lambda: bridge.writer.backlog() == 0)
+    bridge.answer("no", "no", "no", "no")
+    bridge.wait(state="sent", attempts=1)
+    bridge.stop()
+    assert set(looked) == {begun_ms, bridge.now_ms}
 
 
 def test_after_four_hours_it_gives_up(site: AlarmSite) -> None:
