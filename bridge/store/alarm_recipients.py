@@ -62,8 +62,13 @@ def queue(store: Store, alarm_id: int, site_id: str) -> None:
 
 
 def due(store: Store, now_ms: int, limit: int) -> list[AlarmDelivery]:
-    """Return what is to be sent by now, what is due longest first."""
-    return _read(store, "state = 'waiting' AND due_at_ms <= ? ORDER BY due_at_ms, 1, 2 LIMIT ?", (now_ms, limit))
+    """Return what is to be sent by now, to each recipient at most `limit`, what is due longest first."""
+    ranked = (
+        "SELECT alarm_id, recipient_id, row_number() OVER (PARTITION BY recipient_id ORDER BY due_at_ms, alarm_id)"
+        " AS rank FROM alarm_delivery WHERE state = 'waiting' AND due_at_ms <= ?"
+    )
+    first = f"SELECT alarm_id, recipient_id FROM ({ranked}) WHERE rank <= ?"  # noqa: S608 - no outside text
+    return _read(store, f"(alarm_id, recipient_id) IN ({first}) ORDER BY due_at_ms, 1, 2", (now_ms, limit))
 
 
 def next_due_ms(store: Store, now_ms: int) -> int | None:

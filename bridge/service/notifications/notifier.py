@@ -1,7 +1,7 @@
-"""Send what waits to be sent, in a thread of its own, so that no server that hangs holds messages up.
+"""Send what waits to be sent, in a thread for each recipient, so that no server that hangs holds up messages or others.
 
 What waits is in the database, so a restart loses none of it. The writer offers what is due and stores what came of it;
-the thread only sends. The database is read only when something is due: at the start, when an alarm was raised, after an
+the threads only send. The database is read only when something is due: at the start, when an alarm was raised, after an
 attempt, and when the next one is to be made. An alarm is sent a second time only where the bridge was killed between
 sending it and storing that; both then have the same name.
 """
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+import time
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from bridge import log
 from bridge.errors import TrivoxError
@@ -30,13 +30,16 @@ if TYPE_CHECKING:
     from bridge.store.alarm_recipients import AlarmDelivery
     from bridge.surveys.facts import Fact
 
-MAX_WAITING = 100  # notices in memory; more wait in the database
+MAX_WAITING = 20  # notices in memory for each recipient; more wait in the database
 PAUSES_MS = [10 * SECOND_MS, 30 * SECOND_MS, MINUTE_MS, 2 * MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS]
 """How long to wait after each failed attempt; then always as long as the last."""
 GIVE_UP_MS = 4 * HOUR_MS  # an alarm is about now
 AT_ONCE = 0
 STOP_S = 12.0  # how long the end of the bridge waits for an attempt that is under way
 TOO_OLD = "it was too old when the bridge could tell of it"
+
+
+_Notices: TypeAlias = "queue.SimpleQueue[tuple[AlarmDelivery, Notice] | None]"
 
 
 class Attempt(NamedTuple):
@@ -46,16 +49,24 @@ class Attempt(NamedTuple):
     reason: str
 
 
+class _Sender:
+    """A recipient's thread, and what it is to send."""
+
+    def __init__(self, name: str, run: Callable[[_Notices], None]) -> None:
+        self.notices: _Notices = queue.SimpleQueue()
+        self.thread = threading.Thread(target=run, args=(self.notices,), name=f"notifier {name}", daemon=True)
+        self.thread.start()
+
+
 class Notifier:
     """Sends alarms to their recipients; all methods are for the writer's thread."""
 
     def __init__(self, send_notice: Callable[[Notice], None] = send) -> None:
         self._send = send_notice
-        self._notices: queue.Queue[tuple[AlarmDelivery, Notice] | None] = queue.Queue(MAX_WAITING)
+        self._senders: dict[str, _Sender] = {}
         self._attempts: queue.SimpleQueue[Attempt] = queue.SimpleQueue()
         self._made: list[Attempt] = []  # … that are to be stored
         self._under_way: set[tuple[int, str]] = set()
-        self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._due_at_ms: int | None = AT_ONCE  # when to look for what is due; None: nothing waits
 
@@ -72,25 +83,25 @@ class Notifier:
             self._due_at_ms = alarm_recipients.next_due_ms(store, now_ms)
 
     def end(self, store: Store, now_ms: int) -> None:
-        """End the thread after the attempt that is under way, and store what came of it; do not wait for long."""
+        """End the threads after the attempts that are under way, and store what came of them; do not wait for long."""
         self._stopping.set()
-        with suppress(queue.Full):
-            self._notices.put_nowait(None)
-        if self._thread is not None:
-            self._thread.join(STOP_S)
+        end_s = time.monotonic() + STOP_S
+        for sender in self._senders.values():
+            sender.notices.put(None)
+        for sender in self._senders.values():
+            sender.thread.join(max(0.0, end_s - time.monotonic()))
         self._store_attempts(store, now_ms)
 
     def _offer_due(self, store: Store, now_ms: int) -> None:
-        """Take over what is due, as far as there is room."""
+        """Take over what is due, of each recipient as far as there is room."""
         due = alarm_recipients.due(store, now_ms, MAX_WAITING)
         new = [delivery for delivery in due if delivery[:2] not in self._under_way]
         if not new:
             return
         recipients = alarm_recipients.recipients(store)
-        for delivery in new[: MAX_WAITING - len(self._under_way)]:
+        for delivery in new:
             self._under_way.add(delivery[:2])
             self._offer(store, delivery, recipients[delivery.recipient_id], now_ms)
-        self._start()
 
     def _offer(self, store: Store, delivery: AlarmDelivery, recipient: AlarmRecipient, now_ms: int) -> None:
         alarm = alarms.find_alarm(store, delivery.alarm_id)
@@ -99,7 +110,8 @@ class Notifier:
         if now_ms > alarm.raised_at_ms + GIVE_UP_MS:
             self._attempts.put(Attempt(delivery, TOO_OLD))
         else:
-            self._notices.put_nowait((delivery, Notice(recipient, alarm_object(store, alarm))))
+            notice = Notice(recipient, alarm_object(store, alarm))
+            self._sender(delivery.recipient_id).notices.put((delivery, notice))
 
     def _store_attempts(self, store: Store, now_ms: int) -> None:
         """Store what came of what was offered; until it is committed, none of it is offered again."""
@@ -114,13 +126,13 @@ class Notifier:
         self._made.clear()
         self._due_at_ms = AT_ONCE
 
-    def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
-            self._thread.start()
+    def _sender(self, recipient_id: str) -> _Sender:
+        if recipient_id not in self._senders:
+            self._senders[recipient_id] = _Sender(recipient_id, self._run)
+        return self._senders[recipient_id]
 
-    def _run(self) -> None:
-        while (offered := self._notices.get()) is not None and not self._stopping.is_set():
+    def _run(self, notices: _Notices) -> None:
+        while (offered := notices.get()) is not None and not self._stopping.is_set():
             delivery, notice = offered
             reason = ""
             try:
