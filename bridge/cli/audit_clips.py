@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +35,8 @@ from bridge.system import BINARY, may_write
 from bridge.text import plural, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bridge.cli.console_identify import LampsFlash
     from bridge.model.camera import Camera
     from bridge.store import Store
@@ -110,16 +113,28 @@ def _save(clip: AuditClip, out: Path) -> None:
         if os.path.lexists(out):
             raise TrivoxError(f"{out} exists already: give another name.")
         descriptor = os.open(part, flags, private_files.SECRET)
+    except FileExistsError as error:
+        raise TrivoxError(f"{part} exists already: remove it, unless another run writes it just now.") from error
     except OSError as error:
         raise TrivoxError(f"{part} cannot be written ({error.strerror}): check its folder and permissions.") from error
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file, _ended_like_by_ctrl_c():
             clip.archive.save(clip.span, file)
         part.replace(out)
     except OSError as error:
         raise TrivoxError(f"{out} cannot be written ({error.strerror}): check its folder and its disk.") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _ended_like_by_ctrl_c() -> Iterator[None]:
+    """Have SIGTERM end what runs here as Ctrl-C does: ffmpeg and half a file must not stay."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @audit_app.command("keep")

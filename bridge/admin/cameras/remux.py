@@ -10,10 +10,18 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from bridge.admin.cameras.http_client import CLIP_S, MAX_CLIP_BYTES, MAX_TOLD, ArchiveError, NoFootageError
+from bridge.admin.cameras.http_client import (
+    CLIP_S,
+    MAX_CLIP_BYTES,
+    MAX_TOLD,
+    ArchiveError,
+    NoAnswerError,
+    NoFootageError,
+)
 from bridge.text import printable
 
 if TYPE_CHECKING:
@@ -52,6 +60,7 @@ def _arguments(program: str, duration_s: float, clip: Path) -> list[str]:
 def _run(arguments: list[str], url: str, limit_s: float, secrets: Iterable[str]) -> None:
     quoted = url.replace("'", "'\\''")
     given = f"ffconcat version 1.0\nfile '{quoted}'\noption rtsp_transport tcp\noption timeout {NETWORK_LIMIT_US}\n"
+    began_s = time.monotonic()
     try:
         done = subprocess.run(arguments, input=given.encode(), capture_output=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired as error:
@@ -65,6 +74,9 @@ def _run(arguments: list[str], url: str, limit_s: float, secrets: Iterable[str])
         said = said.replace(secret, "…")
     if any(sign in said for sign in _NO_FOOTAGE):
         raise NoFootageError("The archive has no footage of that time.")
+    if time.monotonic() - began_s >= NETWORK_LIMIT_US / 1_000_000 and "Impossible to open" in said:
+        limit_s = NETWORK_LIMIT_US / 1_000_000  # ffmpeg calls this invalid data
+        raise NoAnswerError(f"The archive does not answer within {limit_s:g} s: see whether it runs.")
     lines = said.strip().splitlines()
     raise ArchiveError(
         f"ffmpeg could not fetch the clip: {printable(lines[-1] if lines else 'it says nothing', MAX_TOLD)}."

@@ -6,8 +6,11 @@ import io
 import json
 import os
 import shutil
+import signal
+import socket
 import stat
 import subprocess
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +19,7 @@ from unittest.mock import patch
 import imageio_ffmpeg
 import pytest
 
-from bridge.admin.cameras import http_client
+from bridge.admin.cameras import http_client, remux
 from tests.bridge.office import Office, OfficeTill, at
 from tests.support.dripping_server import DrippingServer
 from tests.support.frigate import CONTINUOUS, OLD_CONTINUOUS, FrigateStandIn
@@ -440,6 +443,32 @@ def _frames(clip: Path) -> int:
         check=True,
     )
     return len(done.stdout) // (160 * 120)
+
+
+def _end_when_asked(archive: socket.socket) -> None:
+    """Send this process SIGTERM as soon as ffmpeg has connected."""
+    with archive.accept()[0]:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Ctrl-C does not wait for ffmpeg's end
+def test_an_rtsp_archive_that_is_silent_is_given_up_and_leaves_nothing(audited: Office, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ExitStack() as stack:
+        address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}"
+        audited.do("camera", "set", "demo/counter-1", "--template", f"{address}/a?s={{start}}&e={{end}}")
+        log_in(audited, address)
+        draw(audited)
+        stack.enter_context(patch.dict(os.environ, {"TRIVOX_FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()}))
+        stack.enter_context(patch.object(remux, "NETWORK_LIMIT_US", 200_000))
+        result = audited.run("audit", "clip", 1, "--out", tmp_path / "clip.mp4")
+        assert result.err == "trivox: The archive does not answer within 0.2 s: see whether it runs.\n"
+        silent.accept()[0].close()
+        threading.Thread(target=_end_when_asked, args=(silent,)).start()
+        stack.enter_context(patch.object(remux, "NETWORK_LIMIT_US", 60_000_000))
+        assert audited.run("audit", "clip", 1, "--out", tmp_path / "clip.mp4").status == 130  # as by Ctrl-C
+    assert not list(tmp_path.glob("clip*"))
+    (tmp_path / "clip.mp4.part").touch()
+    assert "exists already: remove it" in audited.run("audit", "clip", 1, "--out", tmp_path / "clip.mp4").err
 
 
 def test_errors_of_ffmpeg_are_told_without_the_password(audited: Office, tmp_path: Path) -> None:
