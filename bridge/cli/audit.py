@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -187,7 +186,7 @@ def _open_row(store: Store, audit: StoredAudit, clips: Clips) -> dict[str, Any]:
         links = clips.of(audit).links()
     except TrivoxError as error:
         return {**row, "note": str(error)}
-    note = None if links.clip else "the link would hold a login: use `trivox audit clip`"
+    note = links.note if links.clip else "the link would hold a login: use `trivox audit clip`"
     return {**row, "clip": links.clip, "hls": links.hls, "note": note}
 
 
@@ -197,8 +196,13 @@ def _open_columns(rows: Rows) -> list[Column]:
         text_column("site", rows, "site_id", 3),
         text_column("checkout point", rows, "checkout_point_id", 2),
         Column("opened at", [row["opened_at"] for row in rows], figures=False, whole=True),
-        Column("clip", [row["clip"] or f"({row['note']})" for row in rows], 1, figures=False),
+        Column("clip", [_clip_cell(row) for row in rows], 1, figures=False),
     ]
+
+
+def _clip_cell(row: dict[str, Any]) -> str:
+    note = f"({row['note']})" if row["note"] else ""
+    return " ".join(part for part in (row["clip"], note) if part)
 
 
 def _judged_row(store: Store, audit: StoredAudit) -> dict[str, Any]:
@@ -241,8 +245,7 @@ def _judged_columns(rows: Rows) -> list[Column]:
 
 
 def _local_time(store: Store, site_id: str, at_ms: int) -> str:
-    moment = local(at_ms, places.timezone(store, site_id) or "UTC")
-    return (moment + timedelta(milliseconds=at_ms % 1000)).isoformat(timespec="seconds")
+    return local(at_ms, places.timezone(store, site_id) or "UTC").isoformat(timespec="seconds")
 
 
 @audit_app.command("show")
@@ -281,7 +284,7 @@ def _described(store: Store, audit: StoredAudit, clips: Clips) -> list[str]:
         )
     lines += [f"{name}: {link}" for name, link in (("Clip", row["clip"]), ("Stream", row["hls"])) if link]
     if row["note"]:
-        lines.append(f"No link: {row['note']}.")
+        lines.append(f"{'Note' if row['clip'] else 'No link'}: {row['note']}.")
     if audit.kept_as:
         lines.append(f"The archive keeps the clip as {audit.kept_as}.")
     return lines

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from contextlib import closing, contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -189,7 +188,7 @@ def audit_calibrate(
 
 
 def _print_flash(database: Path, camera: Camera, flash: LampsFlash, timezone: str) -> None:
-    moment = local(flash.at_ms, timezone) + timedelta(milliseconds=flash.at_ms % 1000)
+    moment = local(flash.at_ms, timezone).replace(microsecond=flash.at_ms % 1000 * 1000)
     print_line(
         f"The lamps at {camera.place} began to flash at {moment.isoformat(timespec='milliseconds')}, give or take "
         f"{flash.precision_ms} ms."

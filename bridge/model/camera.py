@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
 from bridge.errors import UsageError
-from bridge.model.local_time import zone
+from bridge.model.local_time import HOUR_MS, zone
 from bridge.model.web_address import may_hold_login, secret_parameter, without_parameters
 from bridge.text import printable
 
@@ -195,6 +195,15 @@ def format_time(at_ms: int, camera: Camera, timezone: str) -> str:
     moment = datetime.fromtimestamp(at_ms // _SECOND_MS, UTC if is_utc else zone(timezone))
     text = moment.strftime(_PATTERNS.get(camera.time_format, camera.time_format))
     return escape(f"{text}Z" if is_utc and camera.time_format in _PATTERNS else text, safe=":")
+
+
+def is_ambiguous(camera: Camera, span: ClipSpan, timezone: str) -> bool:
+    """Return whether a clip's beginning or end, as the template writes it, is also another instant's name."""
+    return any(
+        format_time(at_ms + by * HOUR_MS // 2, camera, timezone) == format_time(at_ms, camera, timezone)
+        for at_ms in (span.from_ms, span.to_ms)
+        for by in (-2, -1, 1, 2)  # as far as clocks go back
+    )
 
 
 def escape(text: str, safe: str = "") -> str:

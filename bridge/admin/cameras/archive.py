@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 
 class ClipLinks(NamedTuple):
-    """Where a clip can be looked at, without any login in it: a file, and a stream for browsers (None: no such)."""
+    """Where a clip can be looked at, without any login in it: a file, and a stream for browsers (None: no such).
+
+    `note`: why the archive may show another time, if it may.
+    """
 
     clip: str | None
     hls: str | None = None
+    note: str | None = None
 
 
 class Archive(Protocol):

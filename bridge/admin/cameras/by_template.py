@@ -14,13 +14,14 @@ from bridge.admin.cameras.http_client import (
     refuse_status,
 )
 from bridge.admin.cameras.remux import remux
-from bridge.model.camera import LOGIN_PLACEHOLDERS, escape, fill_template
+from bridge.model.camera import LOGIN_PLACEHOLDERS, escape, fill_template, is_ambiguous
 
 if TYPE_CHECKING:
     from bridge.admin.cameras.logins import ArchiveLogin
     from bridge.model.camera import Camera, ClipSpan
 
 NO_FOOTAGE = 404
+COMES_TWICE = "clocks went back at that time, and the archive may show the hour that has the same name"
 
 
 class TemplateArchive:
@@ -36,7 +37,8 @@ class TemplateArchive:
         """Return the template with the times; nothing if it wants a login in it."""
         if self._wants_login():
             return ClipLinks(None)
-        return ClipLinks(fill_template(self._camera, span, self._timezone))
+        note = COMES_TWICE if is_ambiguous(self._camera, span, self._timezone) else None
+        return ClipLinks(fill_template(self._camera, span, self._timezone), note=note)
 
     def recorded(self, span: ClipSpan) -> list[ClipSpan] | None:
         """Nothing is known of what such an archive holds."""

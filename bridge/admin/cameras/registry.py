@@ -165,7 +165,7 @@ def _seen_ms(text: str, flashed_at_ms: int, timezone: str) -> int:
             return instant_ms(read_moment(text), timezone)
         clock = datetime.strptime(text if "." in text else f"{text}.0", "%H:%M:%S.%f").time()  # noqa: DTZ007 - local
     except ValueError as error:
-        raise UsageError(f"{_NOT_A_TIME}, not {text!r}.") from error
+        raise UsageError(f"{_NOT_A_TIME}, not {printable(text, MAX_NAME)!r}.") from error
     day = local(flashed_at_ms, timezone).date()
     days = [day + timedelta(days=by) for by in (-1, 0, 1)]
     moments = [resolved_ms(datetime.combine(each, clock), timezone) for each in days]

@@ -382,6 +382,24 @@ def test_a_template_in_local_time(audited: Office) -> None:
     assert "cannot be told to keep" in audited.run("audit", "keep", 1).err
 
 
+def test_the_hour_that_comes_twice_is_shown_right_and_its_links_say_so(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.do("site", "set", "demo", "--timezone", "Europe/Sofia")
+    till = OfficeTill(base_ms=at("2025-10-20T00:00:00+00:00"))
+    moments = ["2025-10-26T02:30:00+03:00", "2025-10-26T03:30:00+03:00", "2025-10-26T03:30:00+02:00"]
+    for moment in moments:
+        till.survey(at(moment), "no")
+    office.take(till)
+    office.do("checkout-point", "set", "demo", "counter-1", "--console", "till-1")
+    office.do("camera", "set", "demo/counter-1", *TEMPLATE, "--time-format", "iso", "--time-zone", "local")
+    office.do("audit", "draw", "--from", "2025-10-26", "--to", "2025-10-27")
+    noted = {row["opened_at"]: "clocks went back" in (row["note"] or "") for row in listed(office)}
+    assert noted == dict(zip(moments, (False, True, True), strict=True))
+    assert office.do("audit", "list").count("(clocks went back") == 2
+    office.do("camera", "set", "demo/counter-1", "--time-zone", "utc")
+    assert {row["note"] for row in listed(office)} == {None}
+
+
 def test_a_template_that_wants_a_login_makes_no_link_but_a_file(audited: Office) -> None:
     with MediamtxStandIn() as stand_in:
         stand_in.paths["till"] = [(OPENED_S - 600, 1200)]
