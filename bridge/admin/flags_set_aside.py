@@ -12,7 +12,7 @@ from bridge.model.history import HistoryChange
 from bridge.store import flags
 from bridge.store.flags import SetAside
 from bridge.store.history import record_change
-from bridge.text import printable
+from bridge.text import is_visible, printable
 
 if TYPE_CHECKING:
     from bridge.admin.commands.flags import (
@@ -147,8 +147,10 @@ def _set_aside(store: Store, command: FlagChange, aside: list[SetAside], nothing
 
 def _reason(text: str) -> str:
     reason = " ".join(text.split())
-    if not reason:
+    if not any(char.isalnum() for char in reason):
         raise UsageError("Give a reason: --reason TEXT.")
+    if not is_visible(reason):
+        raise UsageError("The reason has characters that cannot be seen: type it anew.")
     if len(reason) > MAX_REASON:
         raise UsageError(f"The reason is too long: at most {MAX_REASON} characters.")
     return reason

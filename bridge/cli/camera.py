@@ -16,10 +16,19 @@ from bridge.admin.cameras.registry import known_camera
 from bridge.admin.commands import RemoveCamera, SetCamera
 from bridge.cli.audit_options import Format, OnlySite, RowFormat, check_sites, place_of, print_in, text_column
 from bridge.cli.options import DATABASE, Database, day_of, text_of
-from bridge.cli.output import print_line
+from bridge.cli.output import print_line, warn
 from bridge.cli.shared_groups import join
 from bridge.errors import TrivoxError, UsageError
-from bridge.model.camera import KINDS, TEMPLATE, TIME_FORMATS, TIME_ZONES, Camera, check_host, origin_of
+from bridge.model.camera import (
+    KINDS,
+    TEMPLATE,
+    TIME_FORMATS,
+    TIME_ZONES,
+    Camera,
+    check_host,
+    is_readable_on_the_way,
+    origin_of,
+)
 from bridge.reports.grid import Column
 from bridge.service.control import perform
 from bridge.store import cameras as table
@@ -203,6 +212,10 @@ def camera_login(
     check_login(name, password)
     path = logins.save(origin, ArchiveLogin(name, password, certificates))
     print_line(f"The login for {origin} is in {path}, which only its owner may read.")
+    if is_readable_on_the_way(origin):
+        warn(
+            f"{origin} is asked without encryption, so the network can read the password: use https or rtsps if it can"
+        )
 
 
 def _asked(user: str | None) -> tuple[str, str]:

@@ -170,6 +170,12 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{_port(parts)}"
 
 
+def is_readable_on_the_way(origin: str) -> bool:
+    """Return whether what is sent to a host goes over a network without encryption."""
+    parts = urlsplit(origin)
+    return parts.scheme in {"http", "rtsp"} and parts.hostname not in {"localhost", "127.0.0.1", "::1"}
+
+
 def fill_template(camera: Camera, span: ClipSpan, timezone: str, login: tuple[str, str] | None = None) -> str:
     """Return the template with a span of time; without a login its placeholders stay."""
     whole_ms = (span.to_s - span.from_s) * _SECOND_MS

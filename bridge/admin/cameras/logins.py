@@ -25,6 +25,7 @@ SUFFIX = "-cameras"
 MAX_BYTES = 256 * 1024
 MAX_LENGTH = 500
 _NOT_IN_NAME = re.compile(r"[^a-z0-9.-]+")
+_IPV6 = re.compile(r"\[.*\]")
 
 
 class ArchiveLogin(NamedTuple):
@@ -89,7 +90,8 @@ class ArchiveLogins:
     def _path(self, origin: str) -> Path:
         with acting_for(self._database):
             folder = private_files.folder_beside(self._database, SUFFIX)
-        return folder / f"{_NOT_IN_NAME.sub('_', origin.lower()).strip('_.-')}.login"
+        host = _IPV6.sub(lambda match: match[0].replace(":", "-"), origin.lower())  # fe80::1:2 is not fe80:1::2
+        return folder / f"{_NOT_IN_NAME.sub('_', host).strip('_.-')}.login"
 
 
 def check_login(user: str, password: str) -> None:

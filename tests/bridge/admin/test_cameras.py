@@ -133,6 +133,15 @@ def test_the_login_is_in_a_private_file_that_backups_take_along(audited: Office,
     assert audited.run("camera", "login", frigate.url, "--remove").status == 1
 
 
+def test_each_host_has_a_login_of_its_own_and_one_without_encryption_is_told(audited: Office) -> None:
+    hosts = ["http://[fe80::1:2]:80", "http://[fe80:1::2]:80", "https://nvr:8971", "http://127.0.0.1:80"]
+    for host in hosts:
+        with patch("sys.stdin", io.StringIO("geheim\n")):
+            result = audited.run("camera", "login", host, "--user", "audit")
+        assert (result.status, "without encryption" in result.err) == (0, "fe80" in host)
+    assert len(list((audited.folder / "trivox.db-cameras").iterdir())) == len(hosts)
+
+
 def test_the_environment_gives_a_login_too(audited: Office, frigate: FrigateStandIn) -> None:
     use(audited, frigate, "frigate")
     result = audited.run("camera", "test", "demo/counter-1")

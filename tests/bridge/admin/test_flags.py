@@ -182,6 +182,8 @@ def test_surveys_are_set_aside_and_taken_back(chain: SellingChain) -> None:
         (("set-aside", "fast_yes", "nobody", *BECAUSE), "nobody"),
         (("set-aside", "fast_no", "cheat", *BECAUSE), "did you mean"),
         (("set-aside", *ABOUT, "--reason", " "), "Give a reason"),
+        (("set-aside", *ABOUT, "--reason", "\u200b\u00a0..."), "Give a reason"),
+        (("set-aside", *ABOUT, "--reason", "\x1b[31mred"), "characters that cannot be seen"),
         (("set-aside", *ABOUT, "--reason", "x" * 501), "at most 500 characters"),
         (("set-aside", *ABOUT, "--month", "2025-02", *BECAUSE), "is not watched or flagged in 2025-02, but in 2025-01"),
         (("set-aside", "errors", "cheat", *BECAUSE), "is neither watched nor flagged"),
