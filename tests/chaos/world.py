@@ -16,7 +16,7 @@ from tests.chaos.listener import WireListener
 from tests.chaos.programs import FragileBridge, FragileGateway, trivox
 from tests.chaos.proxy import Proxy
 from tests.support.mosquitto import Mosquitto
-from tests.support.programs import wait_until
+from tests.support.programs import is_stopped, wait_until
 from tests.support.time_server import TimeServer
 
 SITE = "shop"
@@ -143,15 +143,6 @@ class ChaosWorld:
         with self.broker_busy:
             self.broker.stop()
         self.time_server.close()
-
-
-def is_stopped(pid: int) -> bool:
-    """Return whether a process is stopped (SIGSTOP)."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return words[0] == "T"
 
 
 def send(pid: int, number: signal.Signals) -> bool:

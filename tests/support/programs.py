@@ -36,3 +36,12 @@ def wait_until(what: str, condition: Callable[[], Any], limit_s: float = LIMIT_S
             return value
         time.sleep(min(max(POLL_S, waited_s / 20), POLL_MAX_S))
     raise AssertionError(f"after {limit_s} s still not: {what}")
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a process is stopped (SIGSTOP)."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return words[0] == "T"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.bridge.shop import RealShop, log_of
 from tests.support import facts, planted
+from tests.support.programs import is_stopped, wait_until
 
 Change = Callable[[RealShop], None]
 COPIED, STORED = 320, 640
@@ -34,6 +36,14 @@ def put_back(shop: RealShop) -> None:
     """Write the copies into the files of today, as `cp copy/* .` does."""
     for file in (shop.folder / "copy").iterdir():
         (shop.folder / "data" / file.name).write_bytes(file.read_bytes())
+
+
+def at_once(shop: RealShop, change: Change) -> None:
+    """Change files while the bridge stands still: at its nightly jobs it might read what is half written."""
+    os.kill(shop.bridge.pid, signal.SIGSTOP)
+    wait_until("the bridge stands still", lambda: is_stopped(shop.bridge.pid))
+    change(shop)
+    os.kill(shop.bridge.pid, signal.SIGCONT)
 
 
 # An older log, or a part of it ------------------------------------------------------------------------------------
@@ -91,7 +101,7 @@ def test_nothing_is_acknowledged_into_a_log_that_was_set_back(shop: RealShop, ke
     keep(shop)
     shop.send_events(COPIED + 1, STORED - COPIED)
     shop.wait_acknowledged(STORED)
-    change(shop)
+    at_once(shop, change)
     shop.send_events(STORED + 1, 20)
     assert shop.bridge.wait() == 1
     assert shop.through() == STORED
