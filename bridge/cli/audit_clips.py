@@ -23,7 +23,7 @@ from bridge.cli.console_identify import flash_lamps
 from bridge.cli.options import DATABASE, Database
 from bridge.cli.output import print_line, warn
 from bridge.cli.shared_groups import join
-from bridge.errors import TrivoxError
+from bridge.errors import TrivoxError, UsageError
 from bridge.model.camera import ClipSpan
 from bridge.model.local_time import local
 from bridge.privileges import acting_for
@@ -90,6 +90,8 @@ def audit_clip(
     database: Database = DATABASE,
 ) -> None:
     """Save the clip of an audit as a file. Archives that speak RTSP need ffmpeg."""
+    if not out.name:
+        raise UsageError("--out must name a file, such as clip.mp4.")
     with closing(open_store(database)) as store:
         clip = _clip_of(store, database, audit_id)
     _save(clip, out)

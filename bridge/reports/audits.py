@@ -67,9 +67,11 @@ def audit_rows(store: Store, query: AuditQuery) -> list[Row]:
     columns = (*(GROUPS[name][0] for name in query.groups), "rule")
     keys = sorted(found, key=lambda key: [(part is not None, str(part)) for part in (key[-1], *key[:-1])])
     names = table.seller_names(store) if "seller" in query.groups else {}
+    # Of a second expert's audits, whose first verdicts he does not know, he must not know the outcomes either.
+    is_blind = "outcome" in query.groups and any(_waits(audit) for audits in found.values() for audit in audits)
     rows = []
     for key in keys:
-        row = _row(dict(zip(columns, key, strict=True)), found[key], names)
+        row = _row(dict(zip(columns, key, strict=True)), found[key], names, is_blind=is_blind)
         if row["rule"] is None and not {"seller", "outcome"} & set(query.groups):
             row["notes"] += _note_on_late(store, found[key], row["surveys"], by_watches)
         rows.append(row)
@@ -89,7 +91,13 @@ def _note_on_late(
     return [came] if late > 0 else []
 
 
-def _row(group: Row, audits: Sequence[StoredAudit], names: dict[str, str]) -> Row:
+def _waits(audit: StoredAudit) -> bool:
+    """Return whether an audit waits, or will wait, for a second expert."""
+    is_missing = audit.first is not None and audit.first.expert == BY_ITSELF
+    return audit.is_twice and audit.second is None and not is_missing
+
+
+def _row(group: Row, audits: Sequence[StoredAudit], names: dict[str, str], *, is_blind: bool) -> Row:
     verdicts = [(audit.first.verdict, audit.weight) for audit in audits if audit.first is not None]
     pairs = [(audit.first.verdict, audit.second.verdict) for audit in audits if audit.first and audit.second]
     counts = {name: sum(verdict == name for verdict, _ in verdicts) for name in VERDICTS}
@@ -107,9 +115,9 @@ def _row(group: Row, audits: Sequence[StoredAudit], names: dict[str, str]) -> Ro
         "bad": rate.bad if rate else 0,
         "effective_audits": rate and rate.effective,
         "clean_needed": rate and rate.clean_needed,
-        "twice": sum(audit.is_twice for audit in audits),
+        "twice": None if is_blind else sum(audit.is_twice for audit in audits),
         "agreement": agreed and agreed._asdict(),
-        "notes": list(_notes(audits, counts, rate, agreed)),
+        "notes": list(_notes(audits, counts, rate, agreed, is_blind=is_blind)),
     }
 
 
@@ -124,7 +132,12 @@ def _with_name(group: Row, names: dict[str, str]) -> Row:
 
 
 def _notes(
-    audits: Sequence[StoredAudit], counts: dict[str, int], rate: ErrorRate | None, agreed: Agreement | None
+    audits: Sequence[StoredAudit],
+    counts: dict[str, int],
+    rate: ErrorRate | None,
+    agreed: Agreement | None,
+    *,
+    is_blind: bool,
 ) -> list[str]:
     notes = []
     if rate is None:
@@ -142,7 +155,7 @@ def _notes(
         found = f", {by_itself} of them found so by themselves" if by_itself else ""
         warning = ": what they would show is not known" if counts[NO_FOOTAGE] > MUCH_WITHOUT_FOOTAGE * judged else ""
         notes.append(f"{counts[NO_FOOTAGE]} of {judged} judged had no footage and are not counted{found}{warning}")
-    notes += _notes_on_experts(audits, agreed)
+    notes += _notes_on_experts(audits, agreed, is_blind=is_blind)
     return notes
 
 
@@ -154,13 +167,10 @@ def _in_words(rate: ErrorRate) -> str:
     return f"{found}: up to {percent(rate.at_most)} may be; {more}"
 
 
-def _notes_on_experts(audits: Sequence[StoredAudit], agreed: Agreement | None) -> list[str]:
+def _notes_on_experts(audits: Sequence[StoredAudit], agreed: Agreement | None, *, is_blind: bool) -> list[str]:
     notes = []
-    waiting = sum(
-        audit.is_twice and audit.second is None and audit.first is not None and audit.first.expert != BY_ITSELF
-        for audit in audits
-    )
-    if waiting:
+    waiting = sum(_waits(audit) and audit.first is not None for audit in audits)
+    if waiting and not is_blind:
         notes.append(f"{plural(waiting, 'audit')} {'waits' if waiting == 1 else 'wait'} for a second expert")
     if agreed is not None:
         beyond = "" if agreed.kappa is None else f", Cohen's kappa {agreed.kappa:.2f}"

@@ -56,7 +56,7 @@ class ArchiveLogins:
                 if private_files.is_open_to_others(path):
                     raise TrivoxError(f"{path} holds a password and others may read it: run chmod 600 {path}.")
                 content = json.loads(private_files.read(path, MAX_BYTES))
-            return ArchiveLogin(content["user"], content["password"], content.get("ca_file"))
+            return _read_login(content)
         except OSError as error:
             raise TrivoxError(f"{path} cannot be read ({error.strerror}): run this as its owner.") from error
         except (ValueError, KeyError, TypeError) as error:
@@ -92,6 +92,14 @@ class ArchiveLogins:
             folder = private_files.folder_beside(self._database, SUFFIX)
         host = _IPV6.sub(lambda match: match[0].replace(":", "-"), origin.lower())  # fe80::1:2 is not fe80:1::2
         return folder / f"{_NOT_IN_NAME.sub('_', host).strip('_.-')}.login"
+
+
+def _read_login(content: dict[str, str | None]) -> ArchiveLogin:
+    """Return what a file holds. Raises KeyError, TypeError."""
+    login = ArchiveLogin(content["user"], content["password"], content.get("ca_file"))
+    if not all(isinstance(text, str) for text in (login.user, login.password, login.ca_file or "")):
+        raise TypeError(login)
+    return login
 
 
 def check_login(user: str, password: str) -> None:

@@ -281,6 +281,9 @@ def test_a_tenth_is_judged_again_by_another_expert_who_does_not_know(audited: Of
     assert second not in {row["audit_id"] for row in listed(audited, "--judged", "--by", "boris")}
     audited.do("audit", "judge", second, "pressed_by_staff", "--by", "anna", "--comment", "her own hand")
     audited.do("audit", "judge", second, "confirmed", "--by", "anna", "--comment", "")
+    by_outcome = reported(audited, "--by", "outcome")  # which would tell boris what his three are
+    assert {row["twice"] for row in by_outcome} == {None}
+    assert not any("second expert" in note for row in by_outcome for note in row["notes"])
     before = audited.do("history", "--kind", "audit") + audited.do("history", "--json")
     assert ("pressed_by_staff" in before, "her own hand" in before) == (False, False)
     assert "until a second expert has judged it" in before

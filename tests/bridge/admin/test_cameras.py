@@ -129,6 +129,10 @@ def test_the_login_is_in_a_private_file_that_backups_take_along(audited: Office,
     result = audited.run("camera", "test", "demo/counter-1")
     assert (result.status, "run chmod 600" in result.err) == (1, True)
     file.chmod(0o600)
+    file.write_text('{"user": "audit", "password": 17}', "utf-8")
+    assert "is damaged: run `trivox camera login" in audited.run("camera", "test", "demo/counter-1").err
+    draw(audited)
+    assert "--out must name a file" in audited.run("audit", "clip", 1, "--out", "").err
     assert "forgotten" in audited.do("camera", "login", frigate.url, "--remove")
     assert audited.run("camera", "login", frigate.url, "--remove").status == 1
 
