@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import re
 from http.cookies import SimpleCookie
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.support.http_stand_in import HttpStandIn, StandInAnswer, StandInRequest, json_answer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COOKIE = "frigate_token"
 TOKEN = "header.payload.signature"  # noqa: S105 - of this stand-in
@@ -26,8 +29,10 @@ _EXPORT = re.compile(r"/api/export/([^/]+)/start/([0-9.]+)/end/([0-9.]+)")
 class FrigateStandIn(HttpStandIn):
     """Frigate with cameras, their recordings (start and end in seconds), one user, and exports."""
 
-    def __init__(self, user: str = "audit", password: str = "", *, open_to_all: bool = False) -> None:
-        super().__init__()
+    def __init__(
+        self, user: str = "audit", password: str = "", *, open_to_all: bool = False, certificates: Path | None = None
+    ) -> None:
+        super().__init__(certificates)
         self.login = {"user": user, "password": password}
         self.open_to_all = open_to_all
         self.cameras: dict[str, dict[str, Any]] = {}

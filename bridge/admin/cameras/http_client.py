@@ -30,6 +30,7 @@ MAX_CLIP_BYTES = 512 * 1024 * 1024
 _PIECE = 64 * 1024
 _REDIRECTS = range(300, 400)
 _REFUSED = {401, 403}
+_OUT_OF_DATE, _OF_ANOTHER_HOST = {9, 10}, {62, 64}  # codes of OpenSSL, x509_vfy.h
 _NO_VIDEO = re.compile(r"text/|image/|.*[/+](json|xml)$")  # a page to log in, an error told with status 200
 MAX_TOLD = 120
 
@@ -125,9 +126,8 @@ class HttpClient:
                         yield response
                     _check_whole(is_over)
         except ssl.SSLCertVerificationError as error:
-            raise ArchiveError(
-                f"The certificate of {self.origin} is not trusted ({error.verify_message}): give the certificate of "
-                f"its authority, or its own, with `trivox camera login {self.origin} --ca-file FILE`."
+            raise NoAnswerError(
+                f"The certificate of {self.origin} is not trusted ({error.verify_message}): {self._remedy(error)}."
             ) from error
         except TookTooLongError as error:
             raise NoAnswerError(f"{self.origin} takes longer than {limit_s:g} s to answer: it is given up.") from error
@@ -141,6 +141,16 @@ class HttpClient:
                 f"{self.origin} cannot be asked ({printable(why, MAX_TOLD)}): see whether it runs, and whether the "
                 "address is right."
             ) from error
+
+    def _remedy(self, error: ssl.SSLCertVerificationError) -> str:
+        if error.verify_code in _OUT_OF_DATE:
+            return "renew it there, and see whether the clock of this machine is right"
+        if error.verify_code in _OF_ANOTHER_HOST:
+            return "give an address whose host it names"
+        return (
+            "give the certificate of its authority, or its own, with `trivox camera login "
+            f"{self.origin} --ca-file FILE`"
+        )
 
     def _refuse_redirect(self, status: int) -> None:
         if status in _REDIRECTS:

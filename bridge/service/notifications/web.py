@@ -92,8 +92,8 @@ def explained(where: str) -> Iterator[None]:
         yield
     except ssl.SSLCertVerificationError as error:
         raise TrivoxError(
-            f"The certificate of {where} is not trusted ({error.verify_message}): name its authority as ca_file in "
-            "the file of --login."
+            f"The certificate of {where} is not trusted ({error.verify_message}): if it is valid, name its authority "
+            "as ca_file in the file of --login."
         ) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise TrivoxError(

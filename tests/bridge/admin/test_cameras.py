@@ -21,6 +21,7 @@ import pytest
 
 from bridge.admin.cameras import http_client, remux
 from tests.bridge.office import Office, OfficeTill, at
+from tests.support.certificates import NAMES, make_certificates
 from tests.support.dripping_server import DrippingServer
 from tests.support.frigate import CONTINUOUS, OLD_CONTINUOUS, FrigateStandIn
 from tests.support.http_stand_in import HttpStandIn, StandInAnswer, StandInRequest, json_answer
@@ -606,3 +607,23 @@ def test_a_certificate_that_is_not_trusted_is_told_and_can_be_given(audited: Off
     with patch("sys.stdin", io.StringIO("\n")):
         assert audited.run("camera", "login", "https://nvr:8971", "--user", "a").status == 2
     assert audited.run("camera", "login", "https://a:b@nvr:8971").status == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "remedy"),
+    [(NAMES, -1, "renew it there"), ("DNS:nvr", 30, "give an address whose host it names"), (NAMES, 30, "")],
+)
+def test_what_is_wrong_with_a_certificate_is_told(
+    audited: Office, tmp_path: Path, names: str, days: int, remedy: str
+) -> None:
+    authority = make_certificates(tmp_path, names, days)
+    with FrigateStandIn("audit", PASSWORD, certificates=tmp_path) as stand_in:
+        stand_in.add("till_3", ALL_DAY)
+        use(audited, stand_in, "frigate")
+        log_in(audited, stand_in.url)
+        assert "is not trusted" in audited.run("camera", "test", "demo/counter-1").err
+        with patch("sys.stdin", io.StringIO(f"{PASSWORD}\n")):
+            audited.do("camera", "login", stand_in.url, "--user", "audit", "--ca-file", authority)
+        result = audited.run("camera", "test", "demo/counter-1")
+    assert (result.status, remedy in result.err) == (1 if remedy else 0, True)
+    assert not stand_in.requests or not remedy  # what is not trusted gets no password
