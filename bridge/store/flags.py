@@ -198,6 +198,16 @@ def _keys(text: str) -> list[SurveyKey]:
     return [(epoch_key, survey) for epoch_key, survey in json.loads(text)]
 
 
+def flagged_months(store: Store) -> list[tuple[str, str, str]]:
+    """Return (seller_id, rule, month) of the flags in force of months that are over, without those set aside."""
+    rows = store.all(
+        "SELECT seller_id, rule, month FROM flag_result JOIN flag_month USING (month)"
+        " LEFT JOIN flag_set_aside AS aside USING (seller_id, rule, month)"
+        " WHERE replaced_at_ms IS NULL AND level = 'flag' AND is_over = 1 AND aside.month IS NULL ORDER BY 1, 2, 3"
+    )
+    return [(str(seller_id), str(rule), str(month)) for seller_id, rule, month in rows]
+
+
 def surveys_concerned(store: Store, rule: str, seller_id: str, month: str) -> list[SurveyKey]:
     """Return the surveys that a result in force concerns, in order; none if there is no such result."""
     row = store.one(

@@ -28,6 +28,11 @@ class Audited(NamedTuple):
     judged: int
     confirmed: int
 
+    @property
+    def ends(self) -> bool:
+        """Whether so many were audited that a flag ends, as all were confirmed."""
+        return self.judged >= AUDITED and self.judged == self.confirmed
+
 
 class Standing(NamedTuple):
     """A flag on a person: it stands, or stood until it lapsed.
@@ -98,10 +103,9 @@ def standings(
 
 
 def _all_confirmed(standing: Standing, audited: Callable[[str], Audited]) -> bool:
-    """Return whether so many of the surveys that a flag concerns were audited that it ends, as all were confirmed."""
+    """Return whether audits end a flag: of all its months together."""
     tallies = [audited(month) for month in standing.months()]
-    judged = sum(tally.judged for tally in tallies)
-    return judged >= AUDITED and judged == sum(tally.confirmed for tally in tallies)
+    return Audited(sum(tally.judged for tally in tallies), sum(tally.confirmed for tally in tallies)).ends
 
 
 def months_between(first: str, last: str) -> Iterable[str]:

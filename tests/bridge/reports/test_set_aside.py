@@ -110,6 +110,23 @@ def test_a_flag_that_stands_is_in_each_row_of_its_time(office: Office) -> None:
     assert office.rows("seller")[0]["flags"] == []
 
 
+def test_a_month_that_is_flagged_alone_stands_on_nobody_and_is_said_in_its_rows(office: Office) -> None:
+    def told(*options: str, by: str = "seller", from_day: str = "2026-11-01") -> list[str]:
+        (row,) = office.rows(by, *options, from_day=from_day, to_day="2026-12-01")
+        assert row["flags"] == []
+        return [note for note in row["notes"] if "look unusual" in note]
+
+    assert told() == [], "a watch draws audits and has no other consequence"
+    planted.flag_result(office.database, MONTH, SELLER, "errors", "no", level="flag")
+    (note,) = told(by="seller,day")
+    assert note.startswith("the data of 2026-11 look unusual by errors (surveys that ended as an error); a flag stands")
+    assert told(by="site") == []
+    office.do("flags", "set-aside", "errors", SELLER, "--month", MONTH, "--reason", "the till was broken")
+    assert told() == []
+    office.do("flags", "take-back", "errors", SELLER, "--month", MONTH)
+    assert told() == [note]
+
+
 def test_a_comparison_and_a_chart_say_so(office: Office) -> None:
     set_aside(office)
     compared = office.do("compare", "--by", "seller", "--from", "2026-11-01", "--to", "2026-12-01", "--format", "json")
