@@ -91,7 +91,10 @@ class Buttons:
         self._levels = [False] * len(pin_numbers)
         self._is_pending = False  # whether a first contact or break is not decided yet
         self._noticed = [False] * len(pin_numbers)
-        self._polled_ms = clock.up_ms()
+        self._looked_ms = self._polled_ms = clock.up_ms()  # before and after the last poll read the levels
+        self._early_contact_ms = self._early_break_ms = (
+            None  # when what interrupts brought since may have been, if late
+        )
         self._missed_ms = 0
 
     def set_debounce(self, debounce_ms):
@@ -111,18 +114,18 @@ class Buttons:
         """Debounce all edges since the last poll; return the up_ms up to which presses and releases are decided.
 
         The clock is read after the levels, so that a level never gets a time before its contact; edges that come in
-        between are newer than the levels.
+        between are newer than the levels. It is read before them too: a contact that they don't show came later.
         """
         older = self._ring.count()
         changed = False
+        looked_ms = self._clock.up_ms()
         for button in range(len(self._contacts)):  # `enumerate` would fill the heap with tuples, 400 a second
             pressed = self._contacts[button].pressed()
             if pressed != self._levels[button]:
                 self._levels[button] = pressed
                 changed = True
-        now_ms, before_ms = self._clock.up_ms(), self._polled_ms
-        stalled = now_ms - before_ms > max(self._debounces[0].debounce_ms, 2 * POLL_MS)
-        self._polled_ms = now_ms
+        now_ms = self._clock.up_ms()
+        self._note_stall(looked_ms, now_ms)
         seen = self._ring.peek()
         if not (seen or changed or self._is_pending):
             return now_ms - 1
@@ -135,38 +138,55 @@ class Buttons:
             older -= 1
             if older < 0:
                 self._levels[button] = pressed
-            self._edge(self._debounces[button], pressed, up_ms, before_ms if stalled else None)
+            self._edge(self._debounces[button], pressed, up_ms)
             seen = self._ring.peek()
         for button in range(len(self._debounces)):
             debounce = self._debounces[button]
-            debounce.poll(self._levels[button], now_ms)
-            self._notice(debounce, self._levels[button], now_ms)
+            pressed = self._levels[button]
+            debounce.poll(pressed, now_ms, self._early_ms(button, pressed))
+            self._notice(debounce, pressed, now_ms)
         settled = settled_ms(self._debounces, now_ms)
         self._is_pending = settled < now_ms
         return min(settled, now_ms - 1)  # an edge may still come in this millisecond
 
-    def _edge(self, debounce, pressed, up_ms, stalled_ms):
-        """Debounce an edge. An interrupt that ran after a stall (since `stalled_ms`) may find the button released.
+    def _note_stall(self, looked_ms, now_ms):
+        """Note since when interrupts may have been late: since the last poll, if the loop has been stalled."""
+        if now_ms - self._looked_ms > max(self._debounces[0].debounce_ms, 2 * POLL_MS):
+            self._early_contact_ms, self._early_break_ms = self._looked_ms, self._polled_ms
+        else:
+            self._early_contact_ms = self._early_break_ms = None
+        self._looked_ms, self._polled_ms = looked_ms, now_ms
+
+    def _early_ms(self, button, pressed):
+        """Return how early a change may have been that is seen now; None if it was not late.
+
+        A hard interrupt waits for one flash operation at most: what it stamps is taken as it is, or noise would count.
+        """
+        if not self._contacts[button].is_late:
+            return None
+        return self._early_contact_ms if pressed else self._early_break_ms
+
+    def _edge(self, debounce, pressed, up_ms):
+        """Debounce an edge. An interrupt that ran after a stall may find the button released.
 
         That was a press all the same. And as the release may have been early, it must not turn a short press into a
         long one.
         """
-        early_ms = None
-        if stalled_ms is not None and not pressed:
-            if not debounce.is_pressed() and debounce.pending_since() is None:
-                self._missed_ms = max(up_ms, self._missed_ms + 1)  # in the order of the interrupts
-                if debounce.missed(self._missed_ms):
-                    self._on_contact(debounce.button)
-                return
-            if self._contacts[debounce.button].is_late:
-                early_ms = stalled_ms
-        debounce.edge(pressed, up_ms, early_ms)
+        debounce.settle(up_ms)
+        is_missed = not pressed and not debounce.is_pressed() and debounce.pending_since() is None
+        if is_missed and self._early_contact_ms is not None:
+            self._missed_ms = max(up_ms, self._missed_ms + 1)  # in the order of the interrupts
+            if debounce.missed(self._missed_ms):
+                self._on_contact(debounce.button)
+        else:
+            debounce.edge(pressed, up_ms, self._early_ms(debounce.button, pressed))
 
     def _notice(self, debounce, pressed, now_ms):
         button, since = debounce.button, debounce.pending_since()
         noticed = debounce.is_pressed()
         if not noticed and since is not None:
-            noticed = self._noticed[button] or (pressed and now_ms - since >= _NOTICE_MS)
+            is_sure = debounce.will_count() or (pressed and now_ms - since >= _NOTICE_MS)
+            noticed = self._noticed[button] or is_sure
         if noticed and not self._noticed[button]:
             self._on_contact(button)
         self._noticed[button] = noticed

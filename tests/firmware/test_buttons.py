@@ -10,6 +10,7 @@ from broker import SETTINGS, LoginBroker, StandInBridge
 from simulator.console.console import Console
 from tests.support.programs import wait_until
 
+ENDS_MS = (75, 82, 90, 97)
 BOARDS = [("esp32", "i386"), ("pico_w", "i386"), ("unix", "amd64")]
 
 
@@ -24,6 +25,15 @@ def presses(bridge: StandInBridge, count: int) -> list[tuple[str, str]]:
     return wait_until(f"{count} presses", seen)
 
 
+def press_across_the_ends_of_stalls(console: Console) -> None:
+    """Press so that some presses end a moment after a stall, before the contact has held for `debounce_ms`."""
+    for ms in ENDS_MS:
+        console.come_round()
+        console.stall(ms)
+        console.press("no", 90)
+        console.step(1000)  # the release has settled
+
+
 @pytest.mark.parametrize(("board", "architecture"), BOARDS)
 def test_presses_during_a_stall_are_not_lost(
     board: str, architecture: Any, broker: LoginBroker, bridge: StandInBridge, tmp_path: Path
@@ -35,6 +45,8 @@ def test_presses_during_a_stall_are_not_lost(
         console.stall(2000)
         console.press("no", 80)
         assert presses(bridge, 1) == [("answered", "no")]
+        press_across_the_ends_of_stalls(console)
+        assert presses(bridge, 1 + len(ENDS_MS)) == [("answered", "no"), *[("stray", "no")] * len(ENDS_MS)]
 
 
 @pytest.mark.parametrize("board", ["pico_w"])

@@ -231,3 +231,84 @@ def test_a_break_of_a_moment_in_a_long_press_is_noise_if_the_next_poll_comes_lat
         rig.poll()
         rig.pass_ms(100)
         assert rig.heard == [(SELLER, "press", first_ms)]
+
+
+def press_across_the_end_of_a_stall(wait_ms, held_ms, after_ms):
+    """Yield (what was heard, when the stall ended) of a contact in a stall, `wait_ms` after its begin.
+
+    Its interrupt runs when the stall ends, `held_ms` later; `after_ms` after that the contact breaks.
+    """
+    for has_poll_between in (False, True):
+        rig = PolledButtons(hard=False)
+        wiring.now_ms += wait_ms
+        wiring.levels[NO] = 0
+        wiring.now_ms += held_ms
+        wiring.interrupt(NO)
+        ended_ms = wiring.now_ms
+        if has_poll_between:
+            rig.poll()
+        wiring.change(NO, False, after_ms)
+        rig.poll()
+        rig.pass_ms(100)
+        yield rig.heard, ended_ms
+
+
+def test_a_press_that_ends_a_moment_after_a_stall_is_not_lost():
+    for after_ms in range(1, 2 * DEBOUNCE_MS):
+        for heard, ended_ms in press_across_the_end_of_a_stall(5, 70, after_ms):
+            assert [fact[:2] for fact in heard] == [(NO, "press"), (NO, "release")]
+            assert heard[0][2] == ended_ms
+            assert ended_ms - 75 <= heard[1][2] <= ended_ms + after_ms
+
+
+def test_a_contact_that_was_short_even_if_its_interrupt_was_late_is_noise():
+    for heard, _ in press_across_the_end_of_a_stall(2, POLL_MS - 2, DEBOUNCE_MS - POLL_MS - 1):
+        assert heard == []
+
+
+def test_a_short_contact_in_a_stall_is_noise_if_interrupts_are_on_time():
+    rig = PolledButtons()
+    wiring.now_ms += 50
+    wiring.change(NO, True)
+    wiring.change(NO, False, DEBOUNCE_MS - 1)
+    wiring.now_ms += 50
+    rig.poll()
+    rig.pass_ms(100)
+    assert rig.heard == []
+
+
+def test_a_press_in_a_stall_in_the_midst_of_a_poll_is_not_lost():
+    """Its late interrupts run when the poll goes on: the poll may have read the clock already."""
+
+    def stall():
+        wiring.now_ms += 90
+        wiring.plan = (0, run_late_interrupts)  # before the next read
+
+    def run_late_interrupts():
+        wiring.interrupt(NO)
+        wiring.interrupt(NO)
+
+    for number in range(READS):
+        rig = PolledButtons(has_interrupts=False, hard=False)
+        wiring.now_ms += POLL_MS
+        wiring.plan = (number, stall)
+        rig.poll()
+        if wiring.plan and wiring.plan[1] is stall:
+            break
+        rig.pass_ms(100)
+        assert [heard[:2] for heard in rig.heard] == [(NO, "press"), (NO, "release")]
+    assert number > 4
+
+
+def test_a_press_in_a_stall_right_after_another_is_not_lost():
+    """A hard interrupt that waited for flash runs once for both edges."""
+    rig = PolledButtons()
+    wiring.change(NO, True)
+    rig.pass_ms(80)
+    wiring.change(NO, False)
+    rig.pass_ms(POLL_MS)  # the release is not decided yet
+    wiring.now_ms += 200
+    wiring.interrupt(NO)
+    rig.poll()
+    rig.pass_ms(100)
+    assert [heard[1] for heard in rig.heard] == ["press", "release"] * 2

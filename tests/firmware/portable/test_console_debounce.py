@@ -91,6 +91,50 @@ def test_a_missed_contact_is_one_press_however_many_interrupts_report_it():
     assert sink.heard == [(0, "press", 2000), (0, "release", 2000), (0, "press", 2021), (0, "release", 2021)]
 
 
+def hear_late(edges, until_ms=500):
+    """Return what a button makes of edges (pressed, up_ms, early_ms)."""
+    sink = Sink()
+    button = Debounce(0, DEBOUNCE_MS, sink)
+    for edge in edges:
+        button.edge(*edge)
+    button.poll(False, until_ms)
+    return sink.heard
+
+
+def test_a_late_contact_counts_if_it_may_have_lasted_for_debounce_ms():
+    press = [(0, "press", 100), (0, "release", 103)]
+    assert hear_late([(True, 100, 83), (False, 103)]) == press
+    assert hear_late([(True, 100, 83), (False, 101), (True, 102), (False, 103)]) == press
+    assert hear_late([(True, 100, 84), (False, 103)]) == []
+    assert hear_late([(True, 100, 10), (False, 400)]) == [(0, "press", 100), (0, "release", 400)]
+
+
+def test_a_late_contact_is_not_earlier_than_the_break_before_it():
+    assert hear_late([(True, 80), (False, 85), (True, 106, 10), (False, 109)], 300) == [
+        (0, "press", 106),
+        (0, "release", 109),
+    ]
+    assert hear_late([(True, 80), (False, 92), (True, 106, 10), (False, 111)], 300) == []
+
+
+def test_a_late_contact_that_will_count_can_be_shown_at_once():
+    button = Debounce(0, DEBOUNCE_MS, Sink())
+    button.edge(True, 100, 85)
+    assert not button.will_count()
+    button.edge(False, 105)
+    assert button.will_count()
+
+
+def test_a_late_contact_right_after_a_missed_press_is_part_of_it():
+    sink = Sink()
+    button = Debounce(0, DEBOUNCE_MS, sink)
+    button.missed(2000)
+    button.edge(True, 2010, 1500)
+    button.edge(False, 2022)
+    button.poll(False, 3000)
+    assert sink.heard == [(0, "press", 2000), (0, "release", 2000)]
+
+
 def test_all_is_settled_up_to_the_first_undecided_contact():
     buttons = [Debounce(button, DEBOUNCE_MS, Sink()) for button in range(4)]
     assert settled_ms(buttons, 90) == 90
