@@ -116,7 +116,10 @@ def _lost_presses(
             pressed[board_gaps[0].epoch, press.button] += 1
         elif matched.cycle.stores_events:
             what = f"{press.button} was pressed at {moment[1]} ms"
-            yield f"{matched.name}: {what}, and is neither stored nor counted as lost"
+            yield (
+                f"{matched.name}: {what}, and is neither stored nor counted as lost; "
+                f"it was held for {press.held_ms} ms and seen {press.late_ms} ms late"
+            )
 
 
 def _is_between(moment: tuple[int, int], gap: Gap, late_ms: int = 0) -> bool:
