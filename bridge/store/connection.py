@@ -125,6 +125,7 @@ class Store:
         Raises DatabaseError where the database is damaged, or what was committed is not in the file of its path.
         """
         self.now_ms, self.origin, name = now_ms, origin, self._last_commit
+        self.check_files()  # before SQLite reads its index, which is mapped: what was cut off there kills (SIGBUS)
         try:
             with self._atomic():
                 self._check_last_commit()

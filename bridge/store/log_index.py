@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.store.descriptors import open_to_read
@@ -23,6 +24,7 @@ CHECKSUM = struct.Struct(">2I")
 MARK_AT, MARK_BYTES = 8, 16  # in a frame's header: salts, checksum
 LARGEST_PAGE = 65_536
 ATTEMPTS = 5
+PAUSE_S = 0.01
 
 
 class Frame(NamedTuple):
@@ -47,13 +49,23 @@ class LogIndex:
         Raises OSError.
         """
         for _ in range(ATTEMPTS):
+            if self._is_cut_off():
+                time.sleep(PAUSE_S)
+                continue
             last = self._last_frame()
             if last is None or self._is_at_end(last):
                 self._seen = last
                 return True
             if self._last_frame() == last:
                 return False
-        return True  # other programs are writing it: the next call will tell
+        return not self._is_cut_off()  # other programs are writing it: the next call will tell
+
+    def _is_cut_off(self) -> bool:
+        """Return whether another program has cut the index off, as `cp` does before it writes it anew; SQLite does not.
+
+        What is mapped of it cannot be read meanwhile.
+        """
+        return self._index.stat().st_size < 2 * INDEX_HEADER.size
 
     def _last_frame(self) -> Frame | None:
         """Read the last frame's place; None if the log is empty, or the index is being written."""
