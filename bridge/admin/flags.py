@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.flags.assess import assess
-from bridge.model.flags.evidence import SellerMonth
+from bridge.model.flags.evidence import month_of
 from bridge.model.flags.rules import RULE_OF, RULES
-from bridge.model.flags.site_feed import SiteFeed
+from bridge.model.flags.site_feed import AskedSurvey, SiteFeed
 from bridge.model.local_time import local
 from bridge.reports import flag_indices
 from bridge.store import flag_concerns, flag_queries, flags
@@ -19,12 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from bridge.model.flags.assess import Assessment
-    from bridge.model.flags.site_feed import AskedSurvey, Unit
+    from bridge.model.flags.site_feed import Unit
     from bridge.store import Store
     from bridge.store.flag_queries import SiteMonth
 
 ROWS_AT_ONCE = 20_000  # surveys read in a step
 ATTEMPTS = 3  # at a month that changes while it is computed
+_SELLER_POINT, _SELLER_YES_BIN = (
+    itemgetter(*map(AskedSurvey._fields.index, names))
+    for names in (("seller_id", "checkout_point_id"), ("seller_id", "yes_bin"))
+)
 
 
 def compute_due(store: Store, progress: Callable[[int, int], None] | None = None) -> Iterator[None]:
@@ -34,9 +42,24 @@ def compute_due(store: Store, progress: Callable[[int, int], None] | None = None
         if progress is not None:
             progress(done, len(months))
         for _ in range(ATTEMPTS):
-            yield from compute_month(store, month)
+            yield from _without_collector(compute_month(store, month))
             if not flags.is_due(store, month):
                 break
+
+
+def _without_collector(steps: Iterator[None]) -> Iterator[None]:
+    """Take each step without the garbage collector, which finds nothing: rows by the million, and no cycles in them."""
+    is_on = gc.isenabled()
+    while True:
+        gc.disable()
+        try:
+            next(steps)
+        except StopIteration:
+            return
+        finally:
+            if is_on:
+                gc.enable()
+        yield
 
 
 def compute_month(store: Store, month: str) -> Iterator[None]:
@@ -108,9 +131,7 @@ def _read(store: Store, month: str) -> Generator[None, None, MonthRead]:
 def _take_answers(store: Store, day: str, read: MonthRead) -> None:
     """Take a day's answers, surveys and errors from the rollups."""
     for site_id, seller_id, question_id, hour, no, yes, surveys, errors in flag_queries.answers_by_hour(store, day):
-        month = read.evidence.get(seller_id)
-        if month is None:
-            month = read.evidence[seller_id] = SellerMonth()
+        month = month_of(read.evidence, seller_id)
         month.surveys += surveys
         month.errors += errors
         month.no += no
@@ -122,9 +143,10 @@ def _take_site(store: Store, site: SiteMonth, read: MonthRead) -> Iterator[None]
     """Take the surveys of a site's consoles, and compare them with the site's sales."""
     feed = SiteFeed(site.site_id)
     for from_ms, to_ms in flag_queries.days_of(site.from_ms, site.to_ms):
-        counts = flag_queries.sales_counts(store, site, from_ms, to_ms)
+        hours, counts = flag_queries.sales(store, site, from_ms, to_ms)
+        feed.add_sales(hours)
         feed.add(counts)
-        if counts:
+        if hours or counts:
             yield
     by_unit: dict[Unit, list[AskedSurvey]] = {}
     rows = 0
@@ -148,17 +170,10 @@ def _take_site(store: Store, site: SiteMonth, read: MonthRead) -> Iterator[None]
 def _take_surveys(
     surveys: list[AskedSurvey], feed: SiteFeed, by_unit: dict[Unit, list[AskedSurvey]], read: MonthRead
 ) -> None:
-    for survey in surveys:
-        if survey[5] is not None:
-            read.evidence.setdefault(survey[1], SellerMonth()).yes_bins[survey[5]] += 1
-    places: dict[tuple[str, str | None], list[AskedSurvey]] = {}
-    for survey in surveys:
-        place = survey[1], survey[2]
-        if place in places:
-            places[place].append(survey)
-        else:
-            places[place] = [survey]
-    for place, some in places.items():
+    for (seller_id, yes_bin), number in Counter(map(_SELLER_YES_BIN, surveys)).items():
+        if yes_bin is not None:
+            month_of(read.evidence, seller_id).yes_bins[yes_bin] += number
+    for place, some in groupby(surveys, _SELLER_POINT):
         unit = feed.unit_of(*place)
         if unit is not None:
             by_unit.setdefault(unit, []).extend(some)
@@ -166,9 +181,9 @@ def _take_surveys(
 
 def _take_force_majeures(store: Store, console_key: int, site: SiteMonth, read: MonthRead) -> None:
     for _, _, seller_id in flag_queries.near_force_majeures(store, NO_THEN_FORCE_MAJEURE, console_key, site):
-        read.evidence.setdefault(seller_id, SellerMonth()).no_then_force_majeure += 1
+        month_of(read.evidence, seller_id).no_then_force_majeure += 1
     for _, _, seller_id in flag_queries.near_force_majeures(store, FORCE_MAJEURE_WHILE_OPEN, console_key, site):
-        read.evidence.setdefault(seller_id, SellerMonth()).force_majeure_open += 1
+        month_of(read.evidence, seller_id).force_majeure_open += 1
 
 
 def _take_strays(store: Store, read: MonthRead) -> Iterator[None]:
@@ -181,5 +196,5 @@ def _take_strays(store: Store, read: MonthRead) -> Iterator[None]:
         for console_key, at_ms, seller_id, _, _ in flag_queries.strays(store, from_ms, to_ms):
             start, end = months[console_key]
             if start <= at_ms < end:
-                read.evidence.setdefault(seller_id, SellerMonth()).strays += 1
+                month_of(read.evidence, seller_id).strays += 1
         yield

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.model.flags.rules import SOON_MS
-from bridge.model.flags.site_feed import SALE_MS, AskedSurvey, SalesCount
+from bridge.model.flags.site_feed import SALE_MS, AskedSurvey, SalesCount, SalesOfHour
 from bridge.model.local_time import DAY_MS, hour_of, period_of
 
 if TYPE_CHECKING:
@@ -69,31 +69,38 @@ def asked_surveys(store: Store, console_key: int, site: SiteMonth, seller_id: st
     return list(map(AskedSurvey._make, rows))
 
 
-def sales_counts(store: Store, site: SiteMonth, from_ms: int, to_ms: int) -> list[SalesCount | Row]:
-    """Return the counts of transactions at a site that begin in [from_ms, to_ms), in order.
+def sales(store: Store, site: SiteMonth, from_ms: int, to_ms: int) -> tuple[list[SalesOfHour], list[SalesCount]]:
+    """Return the counts of transactions at a site that begin in [from_ms, to_ms): those of less than SALE_MS by hour.
 
-    Those of less than SALE_MS are plain tuples with the fields of SalesCount, but without `last_hour`.
+    There are millions of these, and SQLite puts them together in less time than it takes to read them one by one.
     """
     rows = store.all(
-        "SELECT from_ms, to_ms, count, checkout_point_id, counts.seller_id, of_seller_id, hour, NULL,"
-        " to_ms - from_ms < ?4 OR counts.seller_id IS NOT NULL OR coalesce("
+        "SELECT to_ms - from_ms < ?4, checkout_point_id, seller_id, of_seller_id, hour, count, group_concat(from_ms),"
+        " max(to_ms) FROM counts WHERE site_id = ?1 AND from_ms >= ?2 AND from_ms < ?3 AND kind = 'transactions'"
+        " GROUP BY 2, 5, 4, 3, 6, 1",
+        (site.site_id, from_ms, to_ms, SALE_MS),
+    )
+    hours = [SalesOfHour._make((*row[1:6], list(map(int, row[6].split(","))), row[7])) for row in rows if row[0]]
+    return hours, _long_counts(store, site, from_ms, to_ms) if len(hours) < len(rows) else []
+
+
+def _long_counts(store: Store, site: SiteMonth, from_ms: int, to_ms: int) -> list[SalesCount]:
+    rows = store.all(
+        "SELECT from_ms, to_ms, count, checkout_point_id, counts.seller_id, of_seller_id, hour,"
+        " counts.seller_id IS NOT NULL OR coalesce("
         "  (SELECT ended_at_ms FROM shift JOIN console USING (console_key) WHERE console.site_id = counts.site_id"
         "   AND console_id = at_console_id AND started_at_ms <= from_ms ORDER BY started_at_ms DESC LIMIT 1), 0)"
         "  >= to_ms"
-        " FROM counts WHERE site_id = ?1 AND from_ms >= ?2 AND from_ms < ?3 AND kind = 'transactions' ORDER BY from_ms",
+        " FROM counts WHERE site_id = ?1 AND from_ms >= ?2 AND from_ms < ?3 AND kind = 'transactions'"
+        " AND to_ms - from_ms >= ?4",
         (site.site_id, from_ms, to_ms, SALE_MS),
     )
-    return [
-        row  # there are millions of these: as tuples they are read in half the time
-        if row[1] - row[0] < SALE_MS
-        else SalesCount._make((*row[:7], hour_of(row[1] - 1, site.timezone), bool(row[8])))
-        for row in rows
-    ]
+    return [SalesCount._make((*row[:7], hour_of(row[1] - 1, site.timezone), bool(row[7]))) for row in rows]
 
 
 NO_THEN_FORCE_MAJEURE = (  # composed of this module's own numbers
     "SELECT DISTINCT s.epoch_key, s.survey, s.seller_id FROM force_majeure AS f"  # noqa: S608
-    " JOIN survey AS s ON s.console_key = f.console_key"
+    " CROSS JOIN survey AS s ON s.console_key = f.console_key"  # in this order: force majeures are few
     f" AND s.opened_at_ms BETWEEN f.dated_at_ms - {SOON_MS + LONGEST_SURVEY_MS} AND f.dated_at_ms"
     f" AND s.closed_at_ms BETWEEN f.dated_at_ms - {SOON_MS} AND f.dated_at_ms"
     f" WHERE f.console_key = ?1 AND f.dated_at_ms >= ?2 AND f.dated_at_ms < ?3 + {SOON_MS + LONGEST_SURVEY_MS}"

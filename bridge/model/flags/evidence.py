@@ -43,3 +43,11 @@ class SellerMonth:
 
 MonthEvidence = dict[str, SellerMonth]
 """By seller_id."""
+
+
+def month_of(evidence: MonthEvidence, seller_id: str) -> SellerMonth:
+    """Return the counts of a seller, which begin at none."""
+    month = evidence.get(seller_id)
+    if month is None:
+        month = evidence[seller_id] = SellerMonth()
+    return month

@@ -90,15 +90,16 @@ class _SiteHours:
     """The sales, the customers asked and the answers of each hour, of all sellers."""
 
     def __init__(self, evidence: MonthEvidence) -> None:
-        self._asked: Counter[Hour] = Counter()
-        self._sales: Counter[Hour] = Counter()
-        self._sellers: Counter[Hour] = Counter()
+        self._all: dict[Hour, list[float]] = {}  # customers asked, sales, and sellers who had any
         self._answers: dict[Hour, list[int]] = {}
         for month in evidence.values():
             for hour, counts in month.hours.items():
-                self._asked[hour] += counts.asked  # type: ignore[assignment] # a Counter adds any number
-                self._sales[hour] += counts.sales  # type: ignore[assignment]
-                self._sellers[hour] += counts.sales > 0
+                of_all = self._all.get(hour)
+                if of_all is None:
+                    of_all = self._all[hour] = [0.0, 0.0, 0]
+                of_all[0] += counts.asked
+                of_all[1] += counts.sales
+                of_all[2] += counts.sales > 0
             for hour, (no, yes) in _by_hour(month).items():
                 answers = self._answers.setdefault(hour, [0, 0])
                 answers[0] += no
@@ -128,10 +129,11 @@ class _SiteHours:
         own_answers = _by_hour(month)
         found = []
         for hour, own in month.hours.items():
-            peers_sales = self._sales[hour] - own.sales
-            if own.sales and self._sellers[hour] > LEAST_PEERS_IN_HOUR and peers_sales > 0:
+            asked, sales, sellers = self._all[hour]
+            peers_sales = sales - own.sales
+            if own.sales and sellers > LEAST_PEERS_IN_HOUR and peers_sales > 0:
                 share = self._share_of_no(hour, own_answers.get(hour, (0, 0)))
-                expected = own.sales * (self._asked[hour] - own.asked) / peers_sales
+                expected = own.sales * (asked - own.asked) / peers_sales
                 found.append((share, hour, own, expected))
         found.sort(key=lambda each: (-each[0], each[1]))
         bad = round(len(found) * BAD_SHARE)
@@ -142,7 +144,8 @@ class _SiteHours:
 
     def _share_of_no(self, hour: Hour, own: tuple[int, int]) -> float:
         """Return the peers' share of *no* in an hour, drawn towards the usual one of that hour of the day."""
-        no, yes = (total - mine for total, mine in zip(self._answers.get(hour, (0, 0)), own, strict=True))
+        all_no, all_yes = self._answers.get(hour, (0, 0))
+        no, yes = all_no - own[0], all_yes - own[1]
         usual = self._usual.get((hour[0], hour[1][11:13]), 0.0)
         return (no + self._weight * usual) / (no + yes + self._weight)
 

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.model.flags.evidence import AskedInHour, SellerMonth
+from bridge.model.flags.evidence import AskedInHour, month_of
 from bridge.model.flags.sales_matching import left_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bridge.model.flags.evidence import MonthEvidence
+    from bridge.model.flags.evidence import MonthEvidence, SellerMonth
 
 SALE_MS = 60_000
 """A count of less than this is that of one sale, as tills send it."""
 
 AROUND_A_SALE_MS = 1_800_000
-"""… and stands for so long before and after it, as in reports."""
+"""… and stands for so long before and after it, as in reports: sales of the same hour leave no gap between them."""
 
 HOUR_LENGTH = len("2026-11-22T13")
 
@@ -46,6 +47,18 @@ class SalesCount(NamedTuple):
     is_of_one: bool
 
 
+class SalesOfHour(NamedTuple):
+    """Counts of less than SALE_MS, each of so many `sales`, that begin within the same local hour."""
+
+    checkout_point_id: str | None
+    sent_seller_id: str | None
+    seller_id: str | None
+    hour: str
+    sales: int
+    from_ms: list[int]
+    last_to_ms: int
+
+
 class AskedSurvey(NamedTuple):
     """A survey that counts, with the seller's press."""
 
@@ -59,6 +72,13 @@ class AskedSurvey(NamedTuple):
     survey: int
 
 
+# There are millions of surveys: what is counted of them, counters take without a function of ours.
+_OPENED, _SELLER, _SELLER_HOUR_EACH = (
+    itemgetter(*map(AskedSurvey._fields.index, names))
+    for names in (("opened_at_ms",), ("seller_id",), ("seller_id", "hour", "ask_every"))
+)
+
+
 class _UnitFeed:
     """The counts of a unit."""
 
@@ -68,19 +88,6 @@ class _UnitFeed:
         self.nobody_spans: list[Span] = []  # nobody came
         self.around_sales: list[Span] = []  # of tills that send each sale
         self.sales_ms: list[int] = []
-
-    def add_sales(self, from_ms: int, to_ms: int, sales: int) -> None:
-        """Add sales of an instant, and time around them, to that of the sales before where they touch."""
-        if sales == 1:
-            self.sales_ms.append(from_ms)
-        else:
-            self.sales_ms += [from_ms] * sales
-        from_ms, to_ms = from_ms - AROUND_A_SALE_MS, to_ms + AROUND_A_SALE_MS
-        around = self.around_sales
-        if around and around[-1][0] <= from_ms <= around[-1][1]:
-            around[-1] = around[-1][0], max(around[-1][1], to_ms)
-        else:
-            around.append((from_ms, to_ms))
 
     @staticmethod
     def within(spans: list[Span], surveys: Sequence[AskedSurvey], opened: list[int]) -> Iterator[Sequence[AskedSurvey]]:
@@ -100,30 +107,35 @@ class SiteFeed:
         self._by_hour: Counter[tuple[str, str]] = Counter()
         self._long: Counter[str] = Counter()
 
-    def add(self, counts: Iterable[SalesCount | tuple[Any, ...]]) -> None:
-        """Add counts, in order of their beginning; tuples with the same fields are read faster."""
-        feeds: dict[tuple[str | None, str | None], _UnitFeed] = {}
-        by_hour = self._by_hour
+    def add(self, counts: Iterable[SalesCount]) -> None:
+        """Add counts of SALE_MS or more."""
         for from_ms, to_ms, sales, point, sent_seller_id, seller_id, from_hour, last_hour, is_of_one in counts:
-            feed = feeds.get((sent_seller_id, point))
-            if feed is None:
-                feed = self._units.setdefault(_unit_of(sent_seller_id, point), _UnitFeed())
-                feeds[sent_seller_id, point] = feed
-            if to_ms - from_ms < SALE_MS:
-                feed.add_sales(from_ms, to_ms, sales)
-                if seller_id is not None:
-                    by_hour[seller_id, from_hour[:HOUR_LENGTH]] += sales
-                continue
+            feed = self._feed_of(sent_seller_id, point)
             if not sales:
                 feed.nobody_spans.append((from_ms, to_ms))
             if seller_id is None or not is_of_one:
                 continue
             if from_hour == last_hour:
                 feed.spans.append((from_ms, to_ms))
-                by_hour[seller_id, from_hour[:HOUR_LENGTH]] += sales
+                self._by_hour[seller_id, from_hour[:HOUR_LENGTH]] += sales
             else:
                 feed.long_spans.append((from_ms, to_ms))
                 self._long[seller_id] += sales
+
+    def add_sales(self, hours: Iterable[SalesOfHour]) -> None:
+        """Add shorter counts."""
+        for point, sent_seller_id, seller_id, hour, sales, from_ms, last_to_ms in hours:
+            feed = self._feed_of(sent_seller_id, point)
+            feed.sales_ms += from_ms if sales == 1 else from_ms * sales
+            feed.around_sales.append((min(from_ms) - AROUND_A_SALE_MS, last_to_ms + AROUND_A_SALE_MS))
+            if seller_id is not None:
+                self._by_hour[seller_id, hour[:HOUR_LENGTH]] += sales * len(from_ms)
+
+    def _feed_of(self, sent_seller_id: str | None, checkout_point_id: str | None) -> _UnitFeed:
+        unit = _unit_of(sent_seller_id, checkout_point_id)
+        if unit not in self._units:
+            self._units[unit] = _UnitFeed()
+        return self._units[unit]
 
     def unit_of(self, seller_id: str, checkout_point_id: str | None) -> Unit | None:
         """Return the unit of a survey; None if no sales are known that it could be one of."""
@@ -139,7 +151,7 @@ class SiteFeed:
         """
         feed = self._units[unit]
         surveys.sort()
-        opened = [survey.opened_at_ms for survey in surveys]
+        opened = list(map(_OPENED, surveys))
         if unit[0] != "site":
             self._compare_numbers(feed, surveys, opened, evidence)
         if not feed.sales_ms:
@@ -147,9 +159,9 @@ class SiteFeed:
         known = [
             survey for some in feed.within(feed.around_sales + feed.nobody_spans, surveys, opened) for survey in some
         ]
-        for seller_id, number in Counter(survey[1] for survey in known).items():
-            evidence.setdefault(seller_id, SellerMonth()).matched += number
-        rest = [known[position] for position in left_over([survey[0] for survey in known], sorted(feed.sales_ms))]
+        for seller_id, number in Counter(map(_SELLER, known)).items():
+            month_of(evidence, seller_id).matched += number
+        rest = [known[position] for position in left_over(list(map(_OPENED, known)), sorted(feed.sales_ms))]
         for survey in rest:
             evidence[survey.seller_id].left_over += 1
         return rest
@@ -160,26 +172,26 @@ class SiteFeed:
         asked: Counter[tuple[str, str, int]] = Counter()
         short_spans = feed.spans + feed.around_sales
         for some in feed.within(short_spans, surveys, opened):
-            asked.update((survey[1], survey[3][:HOUR_LENGTH], survey[4]) for survey in some)
+            asked.update(map(_SELLER_HOUR_EACH, some))
         for (seller_id, hour, ask_every), number in asked.items():
-            month = evidence.setdefault(seller_id, SellerMonth())
-            _in_hour(month, self._site_id, hour).asked += number * ask_every
+            month = month_of(evidence, seller_id)
+            _in_hour(month, self._site_id, hour[:HOUR_LENGTH]).asked += number * ask_every
             month.asked += number * ask_every
             month.asked_surveys += number
         for some in feed.within(without(feed.long_spans, short_spans), surveys, opened):
             for survey in some:
-                month = evidence.setdefault(survey.seller_id, SellerMonth())
+                month = month_of(evidence, survey.seller_id)
                 month.asked += survey.ask_every
                 month.asked_surveys += 1
 
     def finish(self, evidence: MonthEvidence) -> None:
         """Put the sales themselves into the evidence."""
         for (seller_id, hour), number in self._by_hour.items():
-            month = evidence.setdefault(seller_id, SellerMonth())
+            month = month_of(evidence, seller_id)
             _in_hour(month, self._site_id, hour).sales += number
             month.sales += number
         for seller_id, number in self._long.items():
-            evidence.setdefault(seller_id, SellerMonth()).sales += number
+            month_of(evidence, seller_id).sales += number
 
 
 def _unit_of(sent_seller_id: str | None, checkout_point_id: str | None) -> Unit:

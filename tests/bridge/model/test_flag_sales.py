@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.model.flags.evidence import MonthEvidence, SellerMonth
-from bridge.model.flags.site_feed import AskedSurvey, SalesCount, SiteFeed
+from bridge.model.flags.site_feed import AskedSurvey, SalesOfHour, SiteFeed
 
 TEN_MINUTES_MS = 600_000
 SALES = 48  # from 9:00 to 17:00
@@ -13,9 +13,9 @@ def hour(number: int) -> str:
     return f"2026-11-02T{9 + number // 6:02d}"
 
 
-def sale(number: int, **about: str | None) -> SalesCount:
+def sale(number: int, **about: str | None) -> SalesOfHour:
     at_ms = number * TEN_MINUTES_MS
-    return SalesCount(at_ms, at_ms, 1, **about, from_hour=hour(number), last_hour=hour(number), is_of_one=True)
+    return SalesOfHour(**about, hour=hour(number), sales=1, from_ms=[at_ms], last_to_ms=at_ms)
 
 
 def survey(number: int, seller_id: str) -> AskedSurvey:
@@ -28,7 +28,7 @@ def test_a_colleague_on_whom_hours_are_booked_has_no_surveys_without_a_sale(sent
     feed, evidence = SiteFeed("shop"), MonthEvidence()
     about = {"checkout_point_id": "till-1", "sent_seller_id": sent_seller_id, "seller_id": "ann"}
     others = {"checkout_point_id": "till-2", "sent_seller_id": "bob", "seller_id": "bob"}
-    feed.add([sale(number, **some) for number in range(SALES) for some in (about, others)])
+    feed.add_sales([sale(number, **some) for number in range(SALES) for some in (about, others)])
     surveys = [survey(number, "bob" if hour(number).endswith("12") else "ann") for number in range(SALES)]
     evidence |= {"ann": SellerMonth(), "bob": SellerMonth()}
     units = {feed.unit_of(each.seller_id, each.checkout_point_id) for each in surveys}
