@@ -127,7 +127,7 @@ class SiteJudge:
             watch.resume(alarm.met_at_ms)
         window = self._follow(watch, topic, answers)
         if window is not None and alarm is None:
-            self._raise(place, topic, part, window)
+            self._raise(place, topic, part, window, watch.met_at_ms or window.to_ms)
         if alarm is not None and watch.met_at_ms is not None and watch.met_at_ms > alarm.met_at_ms:
             alarms.note_met(self.store, alarm.alarm_id, watch.met_at_ms)
         return watch.met_at_ms is not None
@@ -144,13 +144,17 @@ class SiteJudge:
                 first = first or window
         return first
 
-    def _raise(self, place: AlarmPlace, topic: AlarmTopic, part: AlarmPart, window: AlarmWindow) -> None:
+    def _raise(
+        self, place: AlarmPlace, topic: AlarmTopic, part: AlarmPart, window: AlarmWindow, met_at_ms: int
+    ) -> None:
+        """Raise an alarm for the first quarter of an hour that met the rule, which was last met at `met_at_ms`."""
         usual = self._base.usual((window.first_ms, window.to_ms), window.found, topic, part)
         if usual is None:
             return
         figures = AlarmFigures(window.from_ms, window.to_ms, *window.found, *usual.known, usual.of, window.chance)
         with self.store.savepoint():
             alarm_id = alarms.raise_alarm(self.store, place, figures)
+            alarms.note_met(self.store, alarm_id, met_at_ms)
             alarm_recipients.queue(self.store, alarm_id, self.site_id)
         self.emit(AlarmRaised(alarm_id, place.site_id, place.checkout_point_id, place.answer))
 

@@ -159,6 +159,15 @@ def test_a_hundred_answers_at_once_ring_once(site: AlarmSite) -> None:
     assert site.alarms("state") == ["open"]
 
 
+def test_a_quarter_that_met_the_rule_rings_also_if_it_is_judged_after_further_answers(site: AlarmSite) -> None:
+    site.now_ms += 12 * MINUTE_MS
+    answered_ms = site.tills["c1"].surveys(site.now_ms - 12 * MINUTE_MS, no=5, yes=15) - MINUTE_MS // 2
+    site.send()
+    assert answered_ms < site.now_ms
+    fourth_ms, fifth_ms = (NOON + number * MINUTE_MS // 2 + ANSWER_MS for number in (3, 4))
+    assert site.alarms("answers", "counted", "to_ms", "met_at_ms") == [(4, 4, fourth_ms, fifth_ms)]
+
+
 def test_key_questions_and_revisions_are_judged_apart(site: AlarmSite) -> None:
     site.answer("no", "no")
     site.answer("no", "no", question="office")
