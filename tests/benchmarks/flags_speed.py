@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import tempfile
 import time
@@ -29,8 +28,7 @@ def figures() -> Iterator[Figure]:
         took_s, found = _flags(database)
         again_s, again = _flags(database)
         assert found == again
-    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    note = f"{surveys:,} surveys; {found} watches and flags; {peak_mb:.0f} MB of memory; again: {again_s:.1f} s"
+    note = f"{surveys:,} surveys; {found} watches and flags; again: {again_s:.1f} s"
     yield Figure(f"`trivox flags`, a year of {SELLERS} sellers", took_s, "s", LIMIT_S, at_most=True, note=note)
 
 
