@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.service.nightly import NIGHTLY
 from tests.bridge.shop import RealShop, log_of
 from tests.support import facts, planted
 from tests.support.programs import is_stopped, wait_until
@@ -39,7 +40,8 @@ def put_back(shop: RealShop) -> None:
 
 
 def at_once(shop: RealShop, change: Change) -> None:
-    """Change files while the bridge stands still: at its nightly jobs it might read what is half written."""
+    """Change files while the bridge stands still and has nothing to do: it might read what is half written."""
+    wait_until("the night's jobs are done", lambda: len(shop.lines("operation=RunNightlyJob")) >= len(NIGHTLY))
     os.kill(shop.bridge.pid, signal.SIGSTOP)
     wait_until("the bridge stands still", lambda: is_stopped(shop.bridge.pid))
     change(shop)
